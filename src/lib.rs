@@ -16,7 +16,7 @@
 //!   [invariants](docs::invariants), [promises and tests](docs::promises).
 //! - To write a client: [the protocol](docs::protocol), [resume](docs::resume).
 //! - To run it: [configuration](docs::configuration), [the store](docs::store),
-//!   [measurements](docs::measurements).
+//!   [webhooks](docs::webhooks), [measurements](docs::measurements).
 //!
 //! # The layers, and what each refuses to know
 //!
@@ -45,13 +45,16 @@
 //! | edge | [`session`] | one connection's protocol stack |
 //! | | [`page`], [`admin`] | the files of the chat page; health and metrics |
 //! | | [`store`] | the logs on the disk |
+//! | | [`webhooks`] | other servers that are told what happens |
 //! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, both roles |
 //! | | [`auth`] | secrets, tokens and keys in, identities out |
 //! | domain | [`chat`] | rooms, members, cursors, roles |
 //! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] |
 //! | reactor | [`reactor`] | readiness, bytes, deadlines |
 //! | below it | [`tls`] | ciphertext in, plaintext out, certificates |
+//! | for people | `terminal` | `chinwag chat` and `chinwag top`, with the feature of that name |
 //! | beside it | [`client`] | the other end of the protocol, for tests and the generator |
+//! | | [`pack`] | the same values as bytes, for a process that goes on with them |
 //! | leaves | [`collections`], [`rng`], [`time`] | containers, repeatable numbers, ticks |
 //! | | [`metrics`], [`log`](mod@log) | counters, the sink of the logging |
 //!
@@ -72,6 +75,7 @@ pub mod auth;
 pub mod chat;
 pub mod cli;
 pub mod client;
+pub mod cluster;
 pub mod collections;
 pub mod config;
 pub mod docs;
@@ -80,13 +84,18 @@ pub mod line;
 pub mod log;
 pub mod metrics;
 pub mod net;
+pub mod pack;
 pub mod page;
+pub mod pg;
 pub mod reactor;
 pub mod rng;
 pub mod server;
 pub mod session;
 pub mod store;
+#[cfg(feature = "terminal")]
+pub mod terminal;
 pub mod time;
 pub mod tls;
+pub mod webhooks;
 pub mod wire;
 pub mod ws;

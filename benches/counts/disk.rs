@@ -128,6 +128,7 @@ fn draft(room: usize, batch: usize) -> Outcome<Draft> {
         since: None,
         meta: Vec::new(),
         is_question: false,
+        is_unseen: false,
     })
 }
 

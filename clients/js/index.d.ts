@@ -99,6 +99,29 @@ export interface Restriction {
 	reason?: string;
 }
 
+/** What an owner, a moderator, an administrator or the operator (`by` is null) has done. */
+export interface Act {
+	id: number;
+	at: number;
+	by: string | null;
+	act: string;
+	user?: string;
+	room?: string;
+}
+
+/** What somebody has reported. */
+export interface Report {
+	id: number;
+	by: string;
+	user: string;
+	room?: string;
+	/** The seq of the message, and what it said. */
+	target?: number;
+	text?: string;
+	reason: string;
+	at: number;
+}
+
 export interface Limits {
 	message_bytes?: number;
 	frame_bytes?: number;
@@ -119,6 +142,9 @@ export interface Welcome {
 	resumed: boolean;
 	limits: Limits;
 	invitations?: Invitation[];
+	may_invite?: boolean;
+	/** Whether we are an administrator. */
+	admin?: boolean;
 	[name: string]: unknown;
 }
 
@@ -135,6 +161,9 @@ export interface ClientEvents {
 	invited: { room: string; from: string; reason?: string };
 	invitations: { invitations: Invitation[] };
 	blocked: { users: Set<string> };
+	reported: { room?: string };
+	/** Our token ends soon. */
+	expires: { in_ms: number };
 	outbox: { entry: Entry; status: "pending" | "sent" | "failed"; error?: ChinwagError };
 	problem: ChinwagError;
 }
@@ -160,7 +189,7 @@ export interface ClientOptions {
 	name?: string;
 	/** This program. */
 	agent?: string;
-	/** Who we are, or what fetches it for each connection. */
+	/** Who we are, or what fetches it: for each connection, and a minute before that of a living one ends. */
 	token?: string | (() => string | null | undefined | Promise<string | null | undefined>);
 	/** Of an earlier client, to go on where it ended. */
 	session?: string | null;
@@ -244,6 +273,15 @@ export class Client extends EventTarget {
 	block(user: string): Promise<void>;
 	unblock(user: string): Promise<void>;
 	listBlocked(): Promise<void>;
+
+	/** Tells those who keep order of a message or a user. */
+	report(about: { room?: string; target?: number; user?: string; reason?: string }): Promise<void>;
+	reports(page?: { room?: string; limit?: number; after?: number }): Promise<{ items: Report[]; more: boolean }>;
+	settle(report: number): Promise<void>;
+	/** What was done over others: in a room of ours, or, to administrators, everywhere. */
+	audit(page?: { room?: string; before?: number; limit?: number }): Promise<{ items: Act[]; more: boolean }>;
+	/** What is kept of us, part by part. */
+	export(): AsyncGenerator<{ user: string; part: "profile" | "rooms" | "reports" | "records" | (string & {}); [name: string]: unknown }>;
 
 	/** Any request of the protocol; resolves to the reply's `data`. */
 	request(op: string, fields?: Record<string, unknown>): Promise<any>;

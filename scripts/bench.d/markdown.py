@@ -65,8 +65,8 @@ def whole(result):
     yield f"# Chinwag beside others, {result['date']}"
     yield ""
     yield from rows(("", ""), ((key, f"`{value}`") for key, value in {**result["about"], **machine}.items()))
-    yield "Medians, with the least and the greatest. A ratio is to floor0 in the same round. Without echo, the reply to"
-    yield "a message counts as a delivery."
+    yield "Medians, with the least and the greatest. A ratio is to floor0 in the same round; of SSE, to WebSocket. Without"
+    yield "echo, the reply to a message counts as a delivery."
     yield ""
     for summary in result["summary"]:
         yield from workload(summary, result["probes"])

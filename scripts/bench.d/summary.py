@@ -4,7 +4,6 @@ from statistics import median
 
 from workloads import METRICS, WORKLOADS
 
-REFERENCE = "floor0"
 # The units in which a server is held against the floor, which keeps no state worth the name.
 COMPARED = ("µs", "/s")
 
@@ -33,7 +32,7 @@ def ratios(runs, workload, contender, reference, metric):
 
 
 def summarize(result):
-    """All workloads of a result: of each contender its figures, its ratios to floor0, and whether aims are met."""
+    """All workloads of a result: of each contender its figures, its ratios to another, and whether aims are met."""
     runs = result["runs"]
     return [summarize_workload(runs, workload) for workload in WORKLOADS if has_runs(runs, workload)]
 
@@ -48,7 +47,7 @@ def summarize_workload(runs, workload):
         reports = rounds_of(runs, workload, contender.name).values()
         figures = {name: spread(METRICS[name].of(report) for report in reports) for name in workload.metrics}
         to = {
-            name: spread(ratios(runs, workload, contender.name, REFERENCE, METRICS[name]))
+            name: spread(ratios(runs, workload, contender.name, workload.reference, METRICS[name]))
             for name in workload.metrics
             if METRICS[name].unit in COMPARED
         }
@@ -56,7 +55,7 @@ def summarize_workload(runs, workload):
         contenders[contender.name] = {
             "runs": len(reports),
             "figures": figures,
-            "ratios": to if contender.name != REFERENCE else {},
+            "ratios": to if contender.name != workload.reference else {},
             "generator_at_its_limit": bottleneck,
         }
     aims = [summarize_aim(aim, name, contenders[name]) for aim in workload.aims for name in ours(workload)]
@@ -64,7 +63,8 @@ def summarize_workload(runs, workload):
 
 
 def ours(workload):
-    return [contender.name for contender in workload.contenders if contender.program == "chinwag"]
+    names = [contender.name for contender in workload.contenders if contender.program == "chinwag"]
+    return [name for name in names if name != workload.reference]
 
 
 def summarize_aim(aim, name, contender):

@@ -67,11 +67,12 @@ class Contender:
     @property
     def is_answered(self):
         """Whether senders get the reply to a message instead of the message."""
-        return "--no-echo" in self.extra
+        return "--no-echo" in self.extra or "--events" in self.extra
 
 
 CHINWAG = Contender("chinwag", "chinwag")
 NO_ECHO = Contender("chinwag, no echo", "chinwag", extra=("--no-echo",))
+EVENTS = Contender("chinwag, events", "chinwag", extra=("--events",))
 FLOOR0 = Contender("floor0", "floor0")
 FLOOR0_LONG = Contender("floor0, as long", "floor0", long=True)
 FLOOR1 = Contender("floor1", "floor1", FEW)
@@ -110,6 +111,8 @@ class Workload:
     # What is shown; the first is what contenders are compared by.
     metrics: tuple
     aims: tuple = ()
+    # The contender to which ratios are.
+    reference: str = "floor0"
     seconds: float = 2
     # At most so many rounds.
     rounds: int | None = EVERY
@@ -139,6 +142,15 @@ WORKLOADS = (
         FANOUT,
         DELIVERY,
         WITHIN,
+    ),
+    Workload(
+        "sse",
+        "SSE: as C, all but the sender by Server-Sent Events, beside WebSocket",
+        "fanout --connections 10000 --rooms 1 --text-len 128 --window 4",
+        (NO_ECHO, EVENTS),
+        DELIVERY,
+        (Aim("cpu_us_per_delivery", at_most=1.05),),
+        reference=NO_ECHO.name,
     ),
     Workload(
         "d",

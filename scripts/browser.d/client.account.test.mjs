@@ -139,6 +139,41 @@ test("a token that cannot be fetched is fetched again later", async () => {
 	assert.equal((await it.welcome()).token, "jwt");
 });
 
+test("before the token of a living connection ends another one is fetched and brought", async () => {
+	let count = 0;
+	const it = await signedIn({ token: async () => `jwt-${(count += 1)}` });
+	const told = [];
+	it.client.addEventListener("expires", ({ detail }) => told.push(detail));
+	it.socket.say({ ev: "expires", in_ms: 60_000 });
+	await settle();
+	const refresh = await it.socket.reply("refresh", {});
+	assert.equal(refresh.token, "jwt-2");
+	assert.deepEqual(told, [{ in_ms: 60_000 }]);
+	assert.equal(it.sockets.length, 1);
+});
+
+test("a token that cannot be fetched in time is fetched again, and then no more", async () => {
+	let count = 0;
+	const it = await signedIn({ token: async () => ((count += 1) === 1 ? "jwt-1" : Promise.reject(new Error("no network"))) });
+	it.socket.say({ ev: "expires", in_ms: 20_000 });
+	await settle();
+	for (let quarter = 0; quarter < 8; quarter += 1) {
+		await it.clock.advance(5_000);
+		await settle();
+	}
+	assert.equal(count, 5, "once at the start, then every quarter of the time that is left");
+});
+
+test("a token of the application's own is told to end, and nobody is asked for another one", async () => {
+	const it = await signedIn();
+	const told = [];
+	it.client.addEventListener("expires", ({ detail }) => told.push(detail));
+	it.socket.say({ ev: "expires", in_ms: 60_000 });
+	await settle();
+	assert.deepEqual(told, [{ in_ms: 60_000 }]);
+	assert.ok(!it.socket.sent.some(({ op }) => op === "refresh"));
+});
+
 test("a token that comes after its connection has ended is not sent", async () => {
 	let give;
 	const it = bench({ token: () => new Promise((resolve) => (give = resolve)) });

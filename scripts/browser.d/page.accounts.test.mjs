@@ -1,5 +1,6 @@
 // Accounts: two people who come by links, their devices, and what is said when something is wrong.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { assertAccessible, configure, holds, opened, picture, say, server, shows, visit } from "./page.mjs";
 import { until } from "./surroundings.mjs";
@@ -169,6 +170,11 @@ test("another device is signed out, says so, and shows nothing any more", async 
 	await picture(there, "signed-out");
 	assert.ok(!(await there.content()).includes("for eva's eyes"));
 	assert.equal(await kept(there), null);
+	const downloaded = here.waitForEvent("download");
+	await here.click("#export");
+	const parts = JSON.parse(await readFile(await (await downloaded).path(), "utf8"));
+	assert.deepEqual(parts.slice(0, 3).map(({ part }) => part), ["profile", "rooms", "reports"]);
+	assert.ok(!JSON.stringify(parts).includes(PASSWORD));
 	await here.click("#account-close");
 	await say(here, "still here");
 	await shows(here, "still here");

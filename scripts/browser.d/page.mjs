@@ -74,8 +74,8 @@ async function makePage(options) {
 	});
 	page.on("pageerror", (error) => troubles.push(`error: ${error.stack}`));
 	page.on("console", (message) => {
-		// The browser itself reports failed connections on the console.
-		if (["error", "warning"].includes(message.type()) && !/WebSocket|ERR_CONNECTION/.test(message.text())) {
+		// The browser itself reports failed connections, and a token that is refused, on the console.
+		if (["error", "warning"].includes(message.type()) && !/WebSocket|ERR_CONNECTION|status of 401/.test(message.text())) {
 			troubles.push(`console: ${message.text()}`);
 		}
 	});

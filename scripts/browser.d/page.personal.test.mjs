@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { enter, holds, server, shows } from "./page.mjs";
+import { assertAccessible, enter, holds, server, shows } from "./page.mjs";
 import { Member } from "./surroundings.mjs";
 
 test("a person is blocked from a message, and what they say is hidden until they are not", async () => {
@@ -12,7 +12,7 @@ test("a person is blocked from a message, and what they say is hidden until they
 	await shows(ann, "something unkind");
 	const message = ann.locator("#messages > .msg").last();
 	await message.hover();
-	await message.getByRole("button", { name: "Block", exact: true }).click();
+	await message.getByRole("button", { name: "Block or report", exact: true }).click();
 	await ann.locator("#personal-block").click();
 	await shows(ann, "Hidden: you have blocked this person");
 	await holds(ann, () => !document.querySelector("#persons").textContent.includes("eve"));
@@ -20,4 +20,31 @@ test("a person is blocked from a message, and what they say is hidden until they
 	await ann.fill("#text", "/unblock eve");
 	await ann.press("#text", "Enter");
 	await shows(ann, "something unkind");
+});
+
+test("a message is reported from its menu, and who owns the room is told, reads it and settles it", async () => {
+	const room = "den";
+	const own = await Member.connect(server.tcp, "own");
+	await own.ask("create", { room });
+	const owner = await enter("own", room);
+	const ann = await enter("ann", room);
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join(room);
+	await eve.say(room, "<b>something unkind</b>");
+	await shows(ann, "something unkind");
+	const message = ann.locator("#messages > .msg").last();
+	await message.hover();
+	await message.getByRole("button", { name: "Block or report", exact: true }).click();
+	await assertAccessible(ann, "report");
+	await ann.fill("#personal-reason", "she shouts");
+	await ann.locator("#personal-report").click();
+	await ann.getByText("It is reported to those").waitFor();
+	assert.equal(await ann.locator("#reports-open").isVisible(), false, "only for those who may settle");
+	await owner.locator("#reports-open").click();
+	await owner.locator("#reports").getByText("Reason: she shouts").waitFor();
+	await owner.locator("#reports").getByText("<b>something unkind</b>").waitFor();
+	await assertAccessible(owner, "reports");
+	await owner.getByRole("button", { name: "Settle the report about eve" }).click();
+	await owner.getByText("Nothing is reported.").waitFor();
+	await holds(owner, () => document.querySelector("#reports-open").hidden);
 });

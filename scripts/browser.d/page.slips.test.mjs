@@ -278,7 +278,7 @@ test("commands that are typed are carried out, and said to nobody", async () => 
 	await say(ann, "//me is a command");
 	await say(ann, "/me waves");
 	await until("both", async () => (await texts(ann)).length === 2);
-	assert.deepEqual(await texts(ann), ["/me is a command", "*waves*"]);
+	assert.deepEqual(await texts(ann), ["/me is a command", "waves"]);
 	// What is edited keeps its slash, and is no command either.
 	await ann.press("#text", "ArrowUp");
 	await ann.press("#text", "Escape");

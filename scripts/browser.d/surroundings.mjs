@@ -50,10 +50,11 @@ export class Server {
 		lines.on("line", (line) => {
 			server.web ??= line.match(/^listening http:\/\/127\.0\.0\.1:(\d+) \(/)?.[1];
 			server.admin ??= line.match(/#invite=(cwa_[\w-]+)/)?.[1];
+			server.operator ??= line.match(/^listening admin (http:\/\/127\.0\.0\.1:\d+)/)?.[1];
 			server.tcp ??= line.match(/^listening tcp:\/\/127\.0\.0\.1:(\d+)/)?.[1];
 		});
 		await Promise.race([
-			until("the announced addresses", () => server.web && server.tcp),
+			until("the announced addresses", () => server.web && server.tcp && server.operator),
 			server.exited.then(([code]) => Promise.reject(new Error(`the server exited with ${code}: ${server.log}`))),
 		]);
 		return server;

@@ -2,7 +2,8 @@
 
 usage: run.py HTTP_HOST:PORT TCP_HOST:PORT [NAME…]
 
-For each proxy: messages both ways and the answers to pings; a silence longer than the proxy's timeout; a reload of the
+For each proxy: messages both ways and the answers to pings; a stream of events, of which each comes at once; a silence
+longer than the proxy's timeout for both; a reload of the
 proxy, after which a client comes back to what it has missed; a TCP connection of which the client has ended its side;
 and, without the setting that the proxy needs, an answer that says so. Leaves with 1 if anything is not as it should be.
 """
@@ -90,11 +91,35 @@ async def talks(proxy, room):
     return ann, bob
 
 
-async def stays(ann, bob, room):
-    """Silence of twice the proxy's timeout: the server's pings keep the line."""
-    await asyncio.sleep(2 * IDLE + 1)
-    await ann.ask(op="send", room=room, text="still here")
-    await bob.hear("still here")
+class Stream:
+    """A reader of Server-Sent Events."""
+
+    def __init__(self, port, room):
+        self.line = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self.line.request("GET", f"/rooms/{room}/events?as=screen")
+        self.answer = self.line.getresponse()
+        assert self.answer.status == 200, self.answer.status
+        self.hear('"ev":"live"')
+
+    def hear(self, wanted):
+        while True:
+            line = self.answer.readline().decode()
+            assert line, f"the end instead of {wanted}"
+            if wanted in line:
+                return
+
+
+async def stays(proxy, ann, bob, room):
+    """Silence of twice the proxy's timeout: the server's pings keep the line, and its comments the stream."""
+    stream = await asyncio.to_thread(Stream, proxy.port, room)
+    # A proxy that gathers an answer before it passes it on would hold the first one back.
+    for text in ("at once", "still here"):
+        await ann.ask(op="send", room=room, text=text)
+        await bob.hear(text)
+        await asyncio.to_thread(stream.hear, f'"text":"{text}"')
+        if text == "at once":
+            await asyncio.sleep(2 * IDLE + 1)
+    stream.line.close()
 
 
 async def comes_back(proxy, ann, bob, room):
@@ -173,7 +198,7 @@ def run(proxy_type, web, tcp):
 
     async def all_of_it():
         ann, bob = await talks(proxy, room)
-        await stays(ann, bob, room)
+        await stays(proxy, ann, bob, room)
         return await comes_back(proxy, ann, bob, room)
 
     try:

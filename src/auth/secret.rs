@@ -43,6 +43,19 @@ pub fn hash(text: &str, words: &[&str]) -> Option<SecretHash> {
     (rest.len() == LEN && rest.bytes().all(is_ours)).then(|| hash_of(text))
 }
 
+/// The hash of any secret, such as one that the operator has chosen.
+#[must_use]
+pub fn hash_any(text: &str) -> SecretHash {
+    hash_of(text)
+}
+
+/// Whether two hashes are the same: the time that this takes does not tell where they differ.
+#[must_use]
+pub fn is_same(one: &SecretHash, other: &SecretHash) -> bool {
+    let differences = one.0.iter().zip(&other.0).fold(0, |all, (a, b)| all | (a ^ b));
+    std::hint::black_box(differences) == 0
+}
+
 fn hash_of(text: &str) -> SecretHash {
     SecretHash(Sha256::digest(text.as_bytes()).into())
 }

@@ -7,10 +7,12 @@ use super::keys::{RoomKey, UserKey};
 use super::model::event::Event;
 use super::model::limits::Limits;
 use super::model::log::{LogId, LogRequest};
+use super::model::name::{RoomName, UserName};
 use super::model::output::{Output, Request};
 use super::model::pressure::Pressure;
 use super::model::reply::{Refusal, Reply};
 use super::model::stats::Stats;
+use super::model::webhook::{EventSet, Notice, NoticeKind};
 use crate::net::ConnId;
 use crate::time::clock::Now;
 use crate::time::wall_watch::WallWatch;
@@ -29,6 +31,8 @@ pub(super) enum Timer {
     SaveReceipts,
     /// What a connection has proved ends, or the client is to be told that it will.
     TokenDue(ConnId),
+    /// It is looked whether a report is over.
+    ReportsDue,
     /// Pages that could not be read are tried again.
     RetryPages,
     /// Some of the rooms are looked at, for whether they can be forgotten.
@@ -54,6 +58,8 @@ pub(super) struct Context {
     /// The logs of rooms that are about to be forgotten, of which nothing was asked since.
     pub leaving: BTreeSet<LogId>,
     pub stats: Stats,
+    /// What webhooks are told.
+    pub webhooks: EventSet,
     /// What waits for all connections, and how much of the budget for it is left.
     pub pressure: Pressure,
     /// Rises with each change that somebody's inbox shows.
@@ -79,6 +85,7 @@ impl Context {
             requests: VecDeque::new(),
             leaving: BTreeSet::new(),
             stats: Stats::default(),
+            webhooks: EventSet::NONE,
             // Above those of earlier starts, which clients may still have.
             rev: now.wall_ms.saturating_mul(1_000),
             first_rev: now.wall_ms.saturating_mul(1_000),
@@ -136,6 +143,22 @@ impl Context {
             _ => false,
         };
         self.leaving.contains(&log) && !self.requests.iter().any(is_about)
+    }
+
+    /// Tells the webhooks of something that is in no log, if one wants to know: in which room,
+    /// which may be in memory only, and of whom.
+    pub(super) fn notice(
+        &mut self,
+        room: Option<(&RoomName, bool)>,
+        user: Option<&UserName>,
+        what: NoticeKind,
+    ) {
+        if self.webhooks.has(what.kind()) {
+            let is_in_memory = room.is_some_and(|(_, is_in_memory)| is_in_memory);
+            let (room, user) = (room.map(|(room, _)| room.clone()), user.cloned());
+            let notice = Notice { at: self.now.wall_ms, room, is_in_memory, user, what };
+            self.requests.push_back(LogRequest::Notice(notice));
+        }
     }
 
     /// The next number of the inboxes' history.

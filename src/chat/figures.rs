@@ -1,5 +1,7 @@
 //! What the domain tells of itself: its bounds, how much there is, and whether its invariants hold.
 
+use super::model::account::{Key, Login};
+use super::model::figures::{MemberFigures, ReaderFigures, RoomFigures, UserFigures};
 use super::model::limits::Limits;
 use super::model::log::Suspensions;
 use super::model::name::UserName;
@@ -34,6 +36,108 @@ impl Chat {
         let rooms = &self.rooms;
         let rings = rooms.rings.bytes() + self.delivery.pages.bytes();
         [self.directory.len(), rooms.table.len(), rooms.memberships.len(), rings]
+    }
+
+    /// What there is to tell of a connection, `None` before hello. Walks its subscriptions if some
+    /// of them lag.
+    #[must_use]
+    pub fn reader_figures(&self, conn: ConnId) -> Option<ReaderFigures<'_>> {
+        let reader = self.delivery.reader(conn)?;
+        let user = &self.directory.user(reader.user)?.name;
+        // Most readers lag nowhere, and some have thousands of rows.
+        let walked = if reader.lagging > 0 { usize::MAX } else { 0 };
+        let behind = reader.subscriptions.iter().take(walked).filter_map(|row| {
+            let head = self.rooms.table.get(row.room)?.head;
+            let index = usize::try_from(row.index).ok()?;
+            let cursor = self.delivery.feed(row.room)?.subscriptions.get(index)?;
+            Some((head + 1).saturating_sub(cursor.lagging.as_ref()?.next))
+        });
+        let (rooms, lagging) = (reader.subscriptions.len(), reader.lagging);
+        Some(ReaderFigures { user, rooms, lagging, lag: behind.sum() })
+    }
+
+    /// How many places for rooms there are, free ones included.
+    #[must_use]
+    pub fn room_places(&self) -> usize {
+        self.rooms.table.places()
+    }
+
+    /// What there is to tell of the room in this place, if there is one.
+    #[must_use]
+    pub fn room_figures(&self, place: usize) -> Option<RoomFigures<'_>> {
+        let (key, room) = self.rooms.table.at(place)?;
+        Some(RoomFigures {
+            name: &room.name,
+            members: room.members.len(),
+            subscribers: self.delivery.subscribers(key),
+            seq: room.head,
+            oldest: room.oldest(),
+            durability: room.durability,
+            private: room.private,
+            ring_bytes: room.ring.bytes(),
+        })
+    }
+
+    /// How many places for users there are, free ones included.
+    #[must_use]
+    pub fn user_places(&self) -> usize {
+        self.directory.places()
+    }
+
+    /// What there is to tell of the user in this place, if there is one who has ever come.
+    #[must_use]
+    pub fn user_figures(&self, place: usize) -> Option<UserFigures<'_>> {
+        let user = self.directory.at(place).filter(|user| !user.is_awaited)?;
+        Some(UserFigures {
+            name: &user.name,
+            source: user.source,
+            presence: user.presence,
+            sessions: user.sessions.len(),
+            rooms: user.memberships.len(),
+        })
+    }
+
+    /// How many members a room has, `None` if there is no such room.
+    #[must_use]
+    pub fn member_count(&self, room: &str) -> Option<usize> {
+        Some(self.rooms[self.rooms.named(room)?].members.len())
+    }
+
+    /// What there is to tell of a member of a room, by its index among the members.
+    #[must_use]
+    pub fn member_figures(&self, room: &str, index: usize) -> Option<MemberFigures<'_>> {
+        let room = &self.rooms[self.rooms.named(room)?];
+        let member = &self.rooms[*room.members.get(index)?];
+        let user = self.directory.user(member.user)?;
+        Some(MemberFigures {
+            name: &user.name,
+            role: member.role,
+            presence: user.presence,
+            read: member.read,
+        })
+    }
+
+    /// The connections of a user's sessions; `None` if nobody is known by the name.
+    #[must_use]
+    pub fn connections_of(&self, name: &str) -> Option<Vec<ConnId>> {
+        let user = self.directory.user_named(name)?;
+        Some(self.directory[user].sessions.iter().map(|session| session.conn).collect())
+    }
+
+    /// The logins of an account, oldest first; none if there is no account of the name.
+    pub fn logins_of<'a>(&'a self, name: &'a UserName) -> impl Iterator<Item = &'a Login> {
+        self.accounts.logins_of(name)
+    }
+
+    /// Whether there is an account of this name.
+    #[must_use]
+    pub fn has_account(&self, name: &UserName) -> bool {
+        self.accounts.account(name).is_some()
+    }
+
+    /// All keys of programs, and all hooks.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.accounts.keys()
     }
 
     /// How many users there are who never came, and how many conversations wait for them.

@@ -71,8 +71,10 @@ use self::model::limits::PRESENCE_NAMES_MAX;
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Ticket};
 use self::model::output::{Fanout, Output, Request};
 use self::model::people::PeopleChange;
+use self::model::watch::{Watch, Watched};
 use self::operations::{
-    Answer, absence, ack, credentials, forget, log_replies, restore, room_end, session_lifecycle,
+    Answer, absence, ack, credentials, forget, log_replies, outsiders, reports, restore, room_end,
+    session_lifecycle, watch,
 };
 use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
 use self::rooms::{Lookup, Rooms};
@@ -102,6 +104,8 @@ pub struct Chat {
     ephemeral: Ephemeral,
     pending: Pending,
     quotas: Quotas,
+    /// The operator has changed who may not use the server.
+    resuspended: bool,
 }
 
 impl Chat {
@@ -126,6 +130,7 @@ impl Chat {
             ephemeral: Ephemeral::default(),
             pending: Pending::default(),
             quotas,
+            resuspended: false,
         }
     }
 
@@ -197,6 +202,44 @@ impl Chat {
     ) -> Result<Reply, Refusal> {
         self.arrive_at(now);
         credentials::refresh(self, conn, identity)
+    }
+
+    /// Whether the rooms of a stream are in memory; if not, the request is answered when they are.
+    pub fn is_ready_to_watch(
+        &mut self,
+        now: Now,
+        asked: (ConnId, Request),
+        rooms: &[Watch<'_>],
+    ) -> bool {
+        self.arrive_at(now);
+        watch::is_ready(self, asked, rooms)
+    }
+
+    /// The same for a list of the members of a room.
+    pub fn is_ready_to_list(&mut self, now: Now, asked: (ConnId, Request), room: &str) -> bool {
+        self.arrive_at(now);
+        forget::is_ready_to_list(self, asked, room)
+    }
+
+    /// A visit begins to read these rooms. How each begins; what follows is told behind that.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::RateLimited`], and for each room why it may not be read.
+    pub fn handle_watch(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        rooms: &[Watch<'_>],
+    ) -> Result<Vec<Result<Watched, Refusal>>, Refusal> {
+        self.arrive_at(now);
+        watch::watch(self, conn, rooms)
+    }
+
+    /// Time has passed on a stream: what it may not read any more is ended.
+    pub fn handle_watching(&mut self, now: Now, conn: ConnId) {
+        self.arrive_at(now);
+        outsiders::recheck(self, conn);
     }
 
     /// A flush has left `queued` bytes of this connection waiting.
@@ -294,6 +337,7 @@ impl Chat {
                 Timer::RoomEmpty(room) => room_end::on_room_empty(self, room),
                 Timer::SaveReceipts => ack::save(self),
                 Timer::TokenDue(conn) => credentials::on_due(self, conn),
+                Timer::ReportsDue => reports::on_due(self),
                 Timer::RetryPages => work += self.retry_pages(),
                 Timer::SweepRooms => forget::sweep(self),
             }

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use super::names::{parse_room, parse_time, parse_user};
 use super::people::{Failure, random};
 use crate::auth::secret;
-use crate::chat::model::account::{KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key};
+use crate::chat::model::account::{KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key, is_key_room};
 use crate::chat::model::identity::{Grant, Rights};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::log::Timestamp;
@@ -171,9 +171,8 @@ fn describe(key: &Key, wall_ms: u64) -> String {
     format!("{} may {can} in {}{until}", key.name, rooms.join(" "))
 }
 
-fn parse_rooms(text: &str) -> Result<Box<str>, String> {
-    let is_fit = |char: char| !(char.is_whitespace() || char.is_control() || char.is_uppercase());
-    if text.is_empty() || text.len() > KEY_ROOM_LEN_MAX || !text.chars().all(is_fit) {
+pub(super) fn parse_rooms(text: &str) -> Result<Box<str>, String> {
+    if !is_key_room(text) {
         let most = KEY_ROOM_LEN_MAX;
         return Err(format!(
             "must be the name of a room, in which * stands for any text: 1 to {most} bytes in \

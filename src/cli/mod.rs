@@ -5,14 +5,20 @@
 //!   done, or, with `verify` and `export`, found damage.
 //! - 2: the command line or the configuration is wrong.
 
+mod cluster;
 mod disk;
 mod doctor;
+mod exports;
 mod hints;
 mod keys;
 mod names;
 mod people;
+mod programs;
+mod terminal;
 mod token;
 mod tools;
+mod upgrade;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -24,6 +30,8 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use rustix::fs::Mode;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
+use self::terminal::Terminal;
+use crate::admin;
 use crate::config::{self, Change, Environment, Flags, Loaded, Part};
 use crate::log::Format;
 use crate::server;
@@ -45,7 +53,8 @@ struct Cli {
 const AFTER_HELP: &str = "\
 Examples:
   chinwag                                  then open http://127.0.0.1:8080 in two tabs
-  nc 127.0.0.1 9000                        talk from a terminal: /nick ann, /join lobby, hello!
+  chinwag chat --as ann --room lobby       talk from a terminal; echo hi | chinwag chat … sends
+  nc 127.0.0.1 9000                        the same without it: /nick ann, /join lobby, hello!
   websocat ws://127.0.0.1:8080/ws          speak the protocol: {\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}
   chinwag check --defaults > chinwag.toml  every setting, with its default and what it means
 
@@ -111,11 +120,34 @@ enum Command {
     /// to which it writes for two seconds. Fails if something is bad.
     #[command(alias = "diagnose")]
     Doctor,
+    /// Prepare and look at the PostgreSQL database that several machines share
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// Print what describes the interfaces: for generators of clients and documents
+    Api {
+        /// The admin API (OpenAPI 3.1), or the chat's protocol (AsyncAPI 3)
+        #[arg(value_name = "openapi|asyncapi", value_parser = ["openapi", "asyncapi"])]
+        what: String,
+    },
+    /// Have the running server start its program anew, without a disconnect
+    ///
+    /// The program is the one at the path by which the server was started, as it is there now: put
+    /// another version there first. It reads the configuration and gets ready while the server goes
+    /// on; then it takes over listeners, connections and everything that is not stored, and the
+    /// server before it ends. Clients notice nothing, but for those with TLS: they are told when to
+    /// come back, within seconds, and go on where they were.
+    ///
+    /// If the new version does not come up, the server goes on as it was. This waits for the
+    /// outcome and says what it was; the exit code is 0 only if the server was upgraded. The same
+    /// without waiting: send the server SIGUSR2.
+    Upgrade,
     /// Make a token for a test, or say why one is not taken
     Token {
         #[command(subcommand)]
         what: token::TokenCommand,
     },
+    #[command(flatten)]
+    Terminal(Terminal),
     #[command(flatten)]
     Tool(tools::Tool),
 }
@@ -138,7 +170,8 @@ impl From<Settings> for Flags {
 
 /// Does what the command line asks for. `args` begins with the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
-    let mut cli = match parse(args) {
+    let program: Vec<OsString> = args.into_iter().collect();
+    let mut cli = match parse(program.iter().cloned()) {
         Ok(cli) => cli,
         Err(error) => {
             match hints::explain(&error) {
@@ -156,14 +189,25 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     if let Some(Command::Check { defaults: true, .. }) = cli.command {
         return print(config::DEFAULTS);
     }
+    if let Some(Command::Terminal(Terminal::Chat(chat))) = cli.command {
+        return terminal::chat(chat, environment);
+    }
+    if let Some(Command::Api { what }) = &cli.command {
+        let is_admin = what == "openapi";
+        return print(&if is_admin { admin::openapi() } else { admin::asyncapi() });
+    }
     if let Some(Command::Check { file: Some(file), .. }) = &cli.command {
         cli.settings.config = Some(file.clone());
     }
     let names_data = cli.settings.data.is_some();
-    let sources = server::Sources { flags: cli.settings.into(), environment: environment.clone() };
-    let loaded = match config::load(&sources.flags, environment) {
+    let flags = cli.settings.into();
+    let sources = server::Sources { flags, program, environment: environment.clone() };
+    let loaded = match config::load(&sources.flags, &sources.environment) {
         Ok(loaded) => loaded.with_whole_paths(),
         Err(faults) => {
+            if sources.environment.takes_over() {
+                server::upgrade::refuse(&faults.to_string());
+            }
             _ = writeln!(io::stderr(), "{faults}");
             return ExitCode::from(WRONG);
         }
@@ -173,16 +217,27 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
             ExitCode::SUCCESS if names_data => disk::check(&loaded.config),
             outcome => outcome,
         },
+        // Printed before anything was read.
+        Some(Command::Api { .. }) => ExitCode::SUCCESS,
+        Some(Command::Upgrade) => upgrade::run(&loaded.config),
         Some(Command::Doctor) => doctor::run(&loaded.config),
-        Some(Command::Serve { with_parent: true }) => match follow_parent() {
-            Ok(()) => serve(&loaded, sources),
-            Err(error) => {
-                _ = writeln!(io::stderr(), "error: cannot follow the parent process: {error}");
-                ExitCode::FAILURE
+        // Who is to take the place of its parent outlives it.
+        Some(Command::Serve { with_parent: true }) if !sources.environment.takes_over() => {
+            match follow_parent() {
+                Ok(()) => serve(&loaded, sources),
+                Err(error) => {
+                    _ = writeln!(io::stderr(), "error: cannot follow the parent process: {error}");
+                    ExitCode::FAILURE
+                }
             }
-        },
-        Some(Command::Serve { with_parent: false }) | None => serve(&loaded, sources),
+        }
+        Some(Command::Serve { .. }) | None => serve(&loaded, sources),
+        Some(Command::Cluster(what)) => cluster::run(&what),
         Some(Command::Token { what }) => token::run(&what, &loaded.config),
+        Some(Command::Terminal(Terminal::Top(top))) => {
+            terminal::top(&top, &loaded.config, environment)
+        }
+        Some(Command::Terminal(Terminal::Chat(chat))) => terminal::chat(chat, environment),
         Some(Command::Tool(tool)) => tools::run(&tool, &loaded.config),
     }
 }
@@ -204,8 +259,11 @@ fn definition() -> clap::Command {
         .map(|arg| arg.clone().hide(true))
         .collect();
     // A command that has an argument of its own is not given the global one of the same name.
+    let every = all.get_arguments().filter(|arg| arg.is_global_set());
+    let every: Vec<_> = every.map(|arg| arg.clone().hide(true)).collect();
     all.mut_subcommands(|sub| match sub.get_name() {
         "serve" | "check" | "doctor" => sub,
+        "chat" => sub.args(&every),
         _ => sub.args(&hidden),
     })
 }
@@ -286,6 +344,11 @@ fn summary(loaded: &Loaded) -> String {
     }
     text.extend(config.warnings().iter().map(|warning| format!("warning: {warning}\n")));
     text
+}
+
+/// Says on standard error why something is not done.
+fn complain(why: &str) -> io::Result<()> {
+    writeln!(io::stderr(), "error: {why}")
 }
 
 /// Prints to standard output. It is no failure if the reader, such as `head`, has closed it.

@@ -13,6 +13,7 @@ use crate::auth::secret;
 use crate::chat::model::account::{Hidden, INVITES_MAX, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::Report;
 use crate::log::Timestamp;
 use crate::store::tools::people;
 
@@ -45,6 +46,18 @@ pub(super) enum People {
         /// Only so long ago at most: a number with s, m, h, d, w or y, such as 7d
         #[arg(long, value_name = "TIME", value_parser = parse_time)]
         since: Option<u64>,
+    },
+    /// List what users have reported, or settle a report
+    ///
+    /// Owners and moderators settle what was reported in their rooms, administrators all of it, on
+    /// the page or with /reports. Here the operator does.
+    Reports {
+        /// Only in this room
+        #[arg(long, value_name = "ROOM", value_parser = parse_room, conflicts_with = "settle")]
+        room: Option<RoomName>,
+        /// End the report of this number; what it says is removed
+        #[arg(long, value_name = "NUMBER")]
+        settle: Option<u64>,
     },
 }
 
@@ -107,6 +120,12 @@ pub(super) fn run(
             let since = since.map_or(0, |ago| wall_ms.saturating_sub(ago));
             audit(data, out, (room.as_ref(), by.as_ref(), since))
         }
+        People::Reports { settle: Some(id), .. } => {
+            people::settle(data, *id, wall_ms)??;
+            writeln!(out, "report {id} is settled")?;
+            Ok(())
+        }
+        People::Reports { room, settle: None } => reports(data, out, room.as_ref()),
     }
 }
 
@@ -243,6 +262,35 @@ fn audit(
         }
     }
     Ok(())
+}
+
+/// Prints what was reported and is not settled.
+fn reports(data: &Path, out: &mut dyn Write, room: Option<&RoomName>) -> Result<(), Failure> {
+    let all = people::reports(data)?;
+    let is_there = |report: &&Report| room.is_none() || report.room.as_ref() == room;
+    let mut shown = all.iter().filter(is_there).peekable();
+    if shown.peek().is_none() {
+        writeln!(out, "nothing is reported")?;
+    }
+    for Report { id, by, whom, room, seq, text, reason, at } in shown {
+        write!(out, "{id} {} {by} reports {whom}", Timestamp(*at))?;
+        if let Some(room) = room {
+            write!(out, " in {room}")?;
+        }
+        if let Some(seq) = seq {
+            write!(out, " message {seq}: {}", shown_text(text))?;
+        }
+        if !reason.is_empty() {
+            write!(out, "; reason: {}", shown_text(reason))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// A text of somebody else for one line of a terminal.
+fn shown_text(text: &str) -> String {
+    format!("{text:?}")
 }
 
 /// Reads how often a link can be used.

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
-use super::{keys, people};
+use super::{exports, people, programs};
 use crate::auth::password::Cost;
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::{Expiry, Network};
@@ -20,11 +20,9 @@ use crate::config::Config;
 use crate::log::Timestamp;
 use crate::store::tools::compact::{Compaction, Rewritten, Space};
 use crate::store::tools::erase::{Erasure, Traces};
-use crate::store::tools::export::{Export, Exported};
 use crate::store::tools::suspend::Target;
 use crate::store::tools::{Mebibytes, backup, owner, restore, suspend, verify};
 use crate::time::clock::Clock;
-use crate::wire::render;
 
 /// The commands about the database.
 #[derive(Debug, Subcommand)]
@@ -46,15 +44,23 @@ pub(super) enum Tool {
         /// Backup to restore
         file: PathBuf,
     },
-    /// Print a room's records, one JSON object a line, also while the server runs
+    /// Print a room's records, or what is kept of a user, also while the server runs
+    ///
+    /// One JSON object a line.
     Export {
         /// Name of the room; a direct conversation is @ann:bob
-        #[arg(value_name = "ROOM", required_unless_present = "flag", value_parser = parse_room)]
+        #[arg(value_name = "ROOM", required_unless_present_any = ["flag", "user"])]
+        #[arg(value_parser = parse_room)]
         room: Option<RoomName>,
         /// The same as ROOM
         #[arg(id = "flag", long = "room", value_name = "ROOM", conflicts_with = "room")]
         #[arg(value_parser = parse_room)]
         flag: Option<RoomName>,
+        /// Instead, what is kept of this user: who it is, its memberships with receipts, reports,
+        /// all that it has written, and its direct conversations
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["room", "flag"])]
+        #[arg(value_parser = parse_user)]
+        user: Option<UserName>,
     },
     /// Erase a user's messages and name; stop the server first
     ///
@@ -127,12 +133,8 @@ pub(super) enum Tool {
     Bans,
     #[command(flatten)]
     People(people::People),
-    /// Make keys for programs and end them; a running server applies it within two seconds
-    #[command(subcommand)]
-    Key(keys::KeyCommand),
-    /// Make addresses to which monitors and others post what is then said in a room
-    #[command(subcommand)]
-    Hook(keys::HookCommand),
+    #[command(flatten)]
+    Programs(programs::Programs),
 }
 
 const BAN_EXAMPLES: &str = "\
@@ -158,7 +160,7 @@ type Failure = Box<dyn Error>;
 pub(super) fn run(tool: &Tool, config: &Config) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let outcome =
-        run_tool(tool, (&config.data, Cost::within(config.memory)), &mut out).and_then(|code| {
+        run_tool(tool, (config, Cost::within(config.memory)), &mut out).and_then(|code| {
             out.flush()?;
             Ok(code)
         });
@@ -181,10 +183,11 @@ fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
 
 fn run_tool(
     tool: &Tool,
-    (data, cost): (&Path, Cost),
+    (config, cost): (&Config, Cost),
     out: &mut dyn io::Write,
 ) -> Result<ExitCode, Failure> {
-    let wall_ms = Clock::start().now().wall_ms;
+    let (data, now) = (&*config.data, Clock::start().now());
+    let wall_ms = now.wall_ms;
     match tool {
         Tool::Backup { file } => {
             let backup::Copied { rooms, records, bytes } = backup::run(data, file)?;
@@ -192,7 +195,10 @@ fn run_tool(
             writeln!(out, "{file}: {rooms} rooms, {records} records, {bytes} bytes")?;
         }
         Tool::Restore { file } => print_restored(out, file, &restore::run(data, file, wall_ms)?)?,
-        Tool::Export { room, flag } => return print_export(out, data, (room, flag)),
+        Tool::Export { user: Some(user), .. } => return exports::print_user(out, data, user),
+        Tool::Export { room, flag, user: None } => {
+            return exports::print_room(out, data, (room, flag));
+        }
         Tool::EraseUser { name, yes } => return erase_user(out, data, name, (*yes, wall_ms)),
         Tool::Compact => compact(out, data)?,
         Tool::Owner { room, user } => appoint_owner(out, data, (room, user), wall_ms)?,
@@ -205,8 +211,7 @@ fn run_tool(
         Tool::Unban { kind, who } => unban(out, data, *kind, who)?,
         Tool::Bans => print_bans(out, data, wall_ms)?,
         Tool::People(people) => people::run(people, data, out, (wall_ms, cost))?,
-        Tool::Hook(command) => keys::run_hooks(command, data, out, wall_ms)?,
-        Tool::Key(command) => keys::run(command, data, out, wall_ms)?,
+        Tool::Programs(command) => programs::run(command, config, out, now)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -271,36 +276,6 @@ fn print_restored(
         Some(kept) => writeln!(out, "the previous database is kept as {}", kept.display()),
         None => writeln!(out, "there was no previous database"),
     }
-}
-
-fn print_export(
-    out: &mut dyn io::Write,
-    data: &Path,
-    (room, flag): (&Option<RoomName>, &Option<RoomName>),
-) -> Result<ExitCode, Failure> {
-    let room = room.as_ref().or(flag.as_ref()).ok_or("the room has no name")?;
-    let export = Export::open(data, room)?;
-    // Neither a room's name nor an epoch has anything to escape.
-    let head = format!(r#"{{"room":"{room}","epoch":"{}","#, export.epoch());
-    let (mut item, mut bad) = (Vec::new(), 0_u64);
-    export.run(|step| {
-        match step {
-            Exported::Record(record) => {
-                item.clear();
-                render::item(&mut item, record, Some(&record.from));
-                out.write_all(head.as_bytes())?;
-                out.write_all(item.strip_prefix(b"{").unwrap_or(&item))?;
-                out.write_all(b"\n")?;
-            }
-            // The other records are worth having, so that one that is damaged does not end it.
-            Exported::Bad(seq, why) => {
-                bad += 1;
-                writeln!(io::stderr(), "error: record {seq} cannot be read: {why}")?;
-            }
-        }
-        Ok::<_, Failure>(())
-    })?;
-    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn erase_user(

@@ -18,6 +18,8 @@ pub enum Framing {
     WebSocket,
     /// A line each, over plain TCP.
     Lines,
+    /// Server-Sent Events, after the response's head: a client says nothing.
+    Events,
 }
 
 /// One whole thing that the server said.
@@ -25,7 +27,7 @@ pub enum Framing {
 pub enum Unit<'a> {
     /// A text or binary message, or a line without its end.
     Message(&'a [u8]),
-    /// A ping, whose payload belongs into a pong.
+    /// A ping, whose payload belongs into a pong, or a comment, which needs no answer.
     Ping(&'a [u8]),
     /// A pong.
     Pong,
@@ -54,10 +56,12 @@ impl Framing {
         match self {
             Self::WebSocket => split_frame(input, len_max),
             Self::Lines => split_line(input, len_max),
+            Self::Events => split_event(input, len_max),
         }
     }
 
-    /// Appends a text message; in lines, `text` must have no line's end.
+    /// Appends a text message; in lines, `text` must have no line's end. Nothing where a client
+    /// says nothing.
     pub fn put_message(self, text: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::WebSocket => encode(Opcode::Text, text, Some(MASK), out),
@@ -65,6 +69,7 @@ impl Framing {
                 out.extend_from_slice(text);
                 out.push(b'\n');
             }
+            Self::Events => {}
         }
     }
 
@@ -115,6 +120,22 @@ fn split_line(input: &[u8], len_max: usize) -> Result<Option<(Unit<'_>, usize)>,
     Ok(Some((Unit::Message(line.strip_suffix(b"\r").unwrap_or(line)), len)))
 }
 
+/// One event, whose data is on one line; or a line before it, which says nothing of it.
+fn split_event(input: &[u8], len_max: usize) -> Result<Option<(Unit<'_>, usize)>, Violation> {
+    if [&b":"[..], b"retry:"].iter().any(|start| input.starts_with(start)) {
+        let end = memchr::memchr(b'\n', input);
+        return Ok(end.map(|end| (Unit::Ping(b""), end.saturating_add(1))));
+    }
+    let end = memchr::memmem::find(input, b"\n\n");
+    if end.unwrap_or(input.len()) > len_max {
+        return Err(Violation::MessageTooLong { len_max });
+    }
+    let Some(event) = end.and_then(|end| input.get(..end)) else { return Ok(None) };
+    let mut lines = event.split(|&byte| byte == b'\n');
+    let data = lines.find_map(|line| line.strip_prefix(b"data: "));
+    Ok(Some((data.map_or(Unit::Ping(b""), Unit::Message), event.len().saturating_add(2))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +166,9 @@ mod tests {
         check(Framing::Lines, b"hi\n", Unit::Message(b"hi"));
         check(Framing::Lines, b"hi\r\n", Unit::Message(b"hi"));
         check(Framing::Lines, b"\n", Unit::Message(b""));
+        check(Framing::Events, b":\n", Unit::Ping(b""));
+        check(Framing::Events, b"retry: 7\n", Unit::Ping(b""));
+        check(Framing::Events, b"id: a:1\nevent: x\ndata: hi\n\n", Unit::Message(b"hi"));
     }
 
     #[test]

@@ -44,6 +44,16 @@ const AT_LEAST: [AtLeast; 15] = [
     ("rooms.keep_bytes", 1, "limits.message_bytes", LAST_MESSAGE),
 ];
 
+/// What a token of the admin API must have.
+pub(super) const ADMIN_TOKEN: &str = "at least 16 characters, of letters, digits and -._~+/ \
+                                      alone: openssl rand -hex 32 prints one";
+
+/// Whether this can be the token of the admin API: a bearer token (RFC 6750) that is not guessed.
+pub(super) fn is_admin_token(text: &str) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    (16..=512).contains(&text.len()) && text.bytes().all(is_fit)
+}
+
 /// Everything that does not fit together, each blamed on the first of its settings that was set.
 pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> {
     let mut faults = listeners(values);
@@ -51,6 +61,7 @@ pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> 
     faults.extend(outbound(values));
     faults.extend(certificates(values));
     faults.extend(proxies(values));
+    faults.extend(admin_token(values));
     for rule in AT_LEAST {
         let fault = at_least(values, rule);
         faults.extend(fault.map(|(what, origin)| ConfigFault::new(what, origin)));
@@ -98,6 +109,21 @@ fn listeners(values: &Values) -> Vec<ConfigFault> {
         }
     }
     faults
+}
+
+/// The token of the admin API stands in one place, and cannot be guessed.
+fn admin_token(values: &Values) -> Option<ConfigFault> {
+    let Assigned { value, origin } = values.get("admin_token")?;
+    let secret = value.secret()?;
+    let what = if values.get("admin_token_file").is_some_and(|row| row.value.text().is_some()) {
+        "admin_token and admin_token_file are both set: keep one of them".to_owned()
+    } else if !is_admin_token(secret.reveal()) {
+        format!("admin_token must have {ADMIN_TOKEN}")
+    } else {
+        return None;
+    };
+    let origin = origin.as_ref().map(Origin::without_text);
+    Some(ConfigFault::new(what, origin.as_ref()))
 }
 
 /// A listener for proxies needs some.

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::fs::fstat;
@@ -21,6 +22,9 @@ pub struct Environment {
     /// The socket of who supervises this process.
     notify_socket: Option<OsString>,
     watchdog: Option<Duration>,
+    wants_colours: bool,
+    /// Another process of the server has started this one to go on in its place.
+    takes_over: bool,
 }
 
 /// The variable that says where systemd's journal listens: device and inode, `8:4711`
@@ -30,6 +34,14 @@ const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
 const WATCHDOG_PID: &str = "WATCHDOG_PID";
+
+/// The variables of a person who wants no colours (no-color.org), and of the kind of terminal.
+const NO_COLOR: &str = "NO_COLOR";
+const TERM: &str = "TERM";
+/// The variables of `sd_listen_fds(3)`, which are for one process only.
+const LISTEN: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
+/// The variable by which a server tells the process that is to go on in its place.
+const TAKE_OVER: &str = "CHINWAG_TAKE_OVER";
 
 /// Where the control groups are.
 const CGROUPS: &str = "/sys/fs/cgroup";
@@ -50,7 +62,9 @@ impl Environment {
             memory_limit: memory_limit(Path::new(CGROUPS), &own),
             journal: text(JOURNAL_STREAM).and_then(|value| stream(&value)),
             notify_socket: named(NOTIFY_SOCKET),
+            takes_over: named(TAKE_OVER).is_some(),
             watchdog: watchdog(text(WATCHDOG_USEC), text(WATCHDOG_PID), std::process::id()),
+            wants_colours: named(NO_COLOR).is_none() && text(TERM).is_none_or(|it| it != "dumb"),
             ..variables
         }
     }
@@ -75,6 +89,26 @@ impl Environment {
         self.watchdog
     }
 
+    /// Whether a terminal may be written to in colours.
+    #[must_use]
+    pub const fn wants_colours(&self) -> bool {
+        self.wants_colours
+    }
+
+    /// Whether this process is to go on in the place of the one that has started it.
+    #[must_use]
+    pub const fn takes_over(&self) -> bool {
+        self.takes_over
+    }
+
+    /// Has a command take the place of this process: it gets no variables that name this one.
+    pub fn hand_on(command: &mut Command) {
+        for name in LISTEN.into_iter().chain([WATCHDOG_PID]) {
+            command.env_remove(name);
+        }
+        command.env(TAKE_OVER, "1");
+    }
+
     /// The bytes that the system lets this process have, if it says so.
     pub(super) const fn memory_limit(&self) -> Option<u64> {
         self.memory_limit
@@ -87,7 +121,8 @@ impl Environment {
 
     /// The variables that set something, with their values.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&String, &OsString)> {
-        self.variables.iter().filter(|(name, _)| *name != CONFIG_VARIABLE)
+        let others = [CONFIG_VARIABLE, TAKE_OVER];
+        self.variables.iter().filter(move |(name, _)| !others.contains(&name.as_str()))
     }
 }
 

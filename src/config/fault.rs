@@ -52,6 +52,24 @@ pub struct FilePosition {
     width: usize,
 }
 
+impl Origin {
+    /// The same place, without showing what stands there.
+    pub(super) fn without_text(&self) -> Self {
+        match self {
+            Self::File(position) => {
+                let (excerpt, indent) = ("(hidden)".to_owned(), 0);
+                Self::File(FilePosition {
+                    width: excerpt.len(),
+                    excerpt,
+                    indent,
+                    ..position.clone()
+                })
+            }
+            Self::Variable(_) | Self::Flag(_) => self.clone(),
+        }
+    }
+}
+
 impl FilePosition {
     /// The place of the bytes `span` in `text`.
     pub(super) fn new(path: &str, text: &str, span: Range<usize>) -> Self {

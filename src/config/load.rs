@@ -199,7 +199,8 @@ pub(super) fn config_of(
     }
     let failed = |what| ConfigError(vec![ConfigFault { what, origin: None }]);
     let config: Config = read(values).map_err(failed)?;
-    Ok(Config { policies: policies(values, tables), token_keys, account, ..config })
+    let admin_token = values.get("admin_token").and_then(|row| row.value.secret().cloned());
+    Ok(Config { policies: policies(values, tables), token_keys, account, admin_token, ..config })
 }
 
 pub(super) fn changes<'v>(

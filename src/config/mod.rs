@@ -62,9 +62,12 @@ pub use load::{Change, Flags, Loaded, load};
 pub use memory::Part;
 pub use reload::{Difference, Reloaded};
 pub use secret::Secret;
-pub use sections::{Accounts, Compression, Header, Http, Jwt, Limits, Rooms, Store, Timeouts, Tls};
+pub use sections::{
+    Accounts, Compression, Header, Http, Jwt, Limits, Rooms, Store, Timeouts, Tls, Webhooks,
+};
 pub use token_keys::{KeyMaterial, TokenKey};
 
+use crate::chat::model::name::UserName;
 use crate::chat::model::policy::{Policies, Policy};
 use crate::log::{Filter, Format};
 use crate::net::Network;
@@ -83,6 +86,15 @@ pub struct Config {
     /// Where metrics and health are served; empty if nowhere.
     #[serde(default)]
     pub admin: Vec<ListenAddress>,
+    /// What the admin API wants to see, unless it stands in a file.
+    #[serde(skip)]
+    pub admin_token: Option<Secret>,
+    /// The file that it stands in.
+    #[serde(default)]
+    pub admin_token_file: Option<PathBuf>,
+    /// As whom the admin API speaks and acts in rooms.
+    #[serde(deserialize_with = "user_name")]
+    pub admin_name: UserName,
     /// The proxies whose word on whom they speak for is taken.
     #[serde(deserialize_with = "networks")]
     pub proxies: Vec<Network>,
@@ -137,8 +149,25 @@ pub struct Config {
     pub policies: Policies,
     /// What the store keeps in memory.
     pub store: Store,
+    /// Outgoing webhooks.
+    pub webhooks: Webhooks,
     /// WebSocket compression.
     pub compression: Compression,
+}
+
+impl Config {
+    /// The token of the admin API in the text of its file; otherwise what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence without a subject.
+    pub fn admin_token_of(text: &str) -> Result<Secret, String> {
+        let token = text.trim_end_matches(['\r', '\n']);
+        if conflicts::is_admin_token(token) {
+            return Ok(Secret::new(token.to_owned()));
+        }
+        Err(format!("must have {}", conflicts::ADMIN_TOKEN))
+    }
 }
 
 impl Default for Config {
@@ -157,6 +186,11 @@ fn no_policies() -> Policies {
 
 fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     u32::from_str_radix(&String::deserialize(deserializer)?, 8).map_err(D::Error::custom)
+}
+
+fn user_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UserName, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    UserName::parse(&text).map_err(|error| D::Error::custom(error.expected))
 }
 
 fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {

@@ -49,6 +49,7 @@ pub(super) const LIVE: &[&str] = &[
     "timeouts.guest_membership",
     "timeouts.drain_window",
     "timeouts.stop",
+    "timeouts.upgrade",
     "timeouts.presence_interval",
     "timeouts.receipts_interval",
     "rooms.open_join_creates",

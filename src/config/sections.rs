@@ -240,6 +240,8 @@ sections! {
         drain_window: Duration = DEADLINE,
         /// From the signal to the end of the process.
         stop: Duration = DEADLINE,
+        /// For which an upgrade may keep the clients waiting, before the old process goes on.
+        upgrade: Duration = DEADLINE,
         /// Between two presence events of one room.
         presence_interval: Duration = DEADLINE,
         /// Between two receipts events of one room.
@@ -263,6 +265,19 @@ sections! {
         queue_bytes: usize = Bytes(1 << 20, 1 << 30),
         /// `cid`s of memory rooms that are remembered; above, the oldest is forgotten early.
         cids: usize = COUNT,
+    }
+
+    /// Outgoing webhooks.
+    Webhooks in "webhooks" {
+        /// Hosts that are reached by `http`, too, and at addresses that are not public.
+        hosts: Vec<String> = Hosts,
+        /// Files with the certificates of the authorities that receivers have theirs from, in PEM;
+        /// empty: those that the system trusts.
+        authorities: Vec<PathBuf> = Files,
+        /// How long one request may take.
+        timeout: Duration = Time(100, 60_000),
+        /// How old an event becomes before it is given up.
+        give_up: Duration = Time(1_000, 30 * 86_400_000),
     }
 
     /// WebSocket compression: RFC 7692, always without context takeover.

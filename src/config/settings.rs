@@ -2,7 +2,7 @@
 
 use super::sections::{
     AGE, Accounts, Compression, Header, Http, Jwt, Limits, MESSAGE_BYTES, Rooms, Store, Timeouts,
-    Tls,
+    Tls, Webhooks,
 };
 use super::value_type::Setting;
 use super::value_type::ValueType::{
@@ -31,6 +31,9 @@ const TOP: &[Setting] = &[
     ("listen", Addresses),
     ("tcp", ADDRESSES_OR_OFF),
     ("admin", ADDRESSES_OR_OFF),
+    ("admin_token", OptionalOr("off", &Secret)),
+    ("admin_token_file", OptionalOr("off", &File)),
+    ("admin_name", PolicyName),
     ("proxies", Networks),
     ("socket_mode", Mode),
     ("data", Directory),
@@ -82,7 +85,7 @@ pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
     let before = [TOP, Accounts::SETTINGS, Jwt::SETTINGS, Header::SETTINGS, Tls::SETTINGS];
     let limits = [Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
     let rooms = [Rooms::SETTINGS, ROOM_DEFAULTS];
-    let last = [Store::SETTINGS, Compression::SETTINGS];
+    let last = [Store::SETTINGS, Webhooks::SETTINGS, Compression::SETTINGS];
     before.into_iter().chain(limits).chain(rooms).chain(last).flatten()
 }
 

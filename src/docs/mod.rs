@@ -12,14 +12,20 @@
 //! | What does a client say, and what does it get? | [`protocol`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
 //! | How do people come in, in the browser and at a terminal? | [`sign_in`] |
+//! | How do I chat, and watch a server, at a terminal? | [`terminal`] |
 //! | Who is who, and who says so? | [`identity`] |
 //! | How does the server speak TLS? | [`tls`] |
+//! | How is it upgraded while people talk? | [`upgrade`] |
 //! | How is it installed, watched and put in a container? | [`packages`] |
 //! | How do programs post and read without a socket? | [`http`] |
+//! | How are other servers told what happens? | [`webhooks`] |
+//! | What does an operator see and do while it runs? | [`admin`] |
 //! | What is defended, and what is left to who runs it? | [`security`] |
+//! | Which known failures of others are tried, and by which test? | [`known_failures`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | Who may do what? | [`rights`] |
+//! | What has a PostgreSQL to be that several machines share? | [`cluster`] |
 //! | What is promised, and which test shows it? | [`promises`] |
 //! | What broke elsewhere, and cannot here? | [`lessons`] |
 //! | How much memory does it take, and what if that is not enough? | [`memory`] |
@@ -28,11 +34,17 @@
 //! | How do I add an operation? | [`new_operation`] |
 //! | What must always hold? | [`invariants`] |
 
+#[doc = include_str!("admin.md")]
+pub mod admin {}
+
 #[doc = include_str!("behind_a_proxy.md")]
 pub mod behind_a_proxy {}
 
 #[doc = include_str!("clients.md")]
 pub mod clients {}
+
+#[doc = include_str!("cluster.md")]
+pub mod cluster {}
 
 #[doc = include_str!("configuration.md")]
 pub mod configuration {}
@@ -51,6 +63,9 @@ pub mod identity {}
 
 #[doc = include_str!("invariants.md")]
 pub mod invariants {}
+
+#[doc = include_str!("known_failures.md")]
+pub mod known_failures {}
 
 #[doc = include_str!("lessons.md")]
 pub mod lessons {}
@@ -97,5 +112,13 @@ pub mod slow_reader {}
 #[doc = include_str!("store.md")]
 pub mod store {}
 
+#[doc = include_str!("terminal.md")]
+pub mod terminal {}
+
 #[doc = include_str!("tls.md")]
 pub mod tls {}
+
+#[doc = include_str!("upgrade.md")]
+pub mod upgrade {}
+#[doc = include_str!("webhooks.md")]
+pub mod webhooks {}

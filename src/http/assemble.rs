@@ -24,6 +24,11 @@ impl<S> Part<S> {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// The bytes so far.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Bytes that it occupies.
     pub(super) fn memory(&self) -> usize {
         size_of::<Self>()

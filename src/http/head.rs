@@ -94,6 +94,12 @@ impl PartialHead {
         self.0.is_none()
     }
 
+    /// The bytes of the head that have come.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |part| part.bytes())
+    }
+
     /// Bytes of memory it occupies besides itself.
     #[must_use]
     pub fn memory(&self) -> usize {

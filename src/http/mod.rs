@@ -27,6 +27,7 @@ mod assemble;
 mod authority;
 mod body;
 mod client;
+pub mod coding;
 mod date;
 mod etag;
 mod forwarded;

@@ -50,6 +50,8 @@ pub enum Name {
     ContentType,
     /// `Idempotency-Key`.
     IdempotencyKey,
+    /// `Last-Event-ID`.
+    LastEventId,
     /// Any other.
     Other,
 }
@@ -67,7 +69,7 @@ impl Name {
             9 => &[Self::Forwarded],
             10 => &[Self::Connection],
             12 => &[Self::ContentType],
-            13 => &[Self::IfNoneMatch, Self::Authorization],
+            13 => &[Self::IfNoneMatch, Self::Authorization, Self::LastEventId],
             14 => &[Self::ContentLength],
             15 => &[Self::XForwardedFor, Self::IdempotencyKey],
             16 => &[Self::ContentEncoding],
@@ -113,6 +115,7 @@ impl Name {
             Self::XForwardedFor => "X-Forwarded-For",
             Self::ContentType => "Content-Type",
             Self::IdempotencyKey => "Idempotency-Key",
+            Self::LastEventId => "Last-Event-ID",
             Self::XForwardedOther | Self::Other => "",
         }
     }
@@ -142,6 +145,7 @@ impl Name {
             Self::Other => 1 << 19,
             Self::ContentType => 1 << 20,
             Self::IdempotencyKey => 1 << 21,
+            Self::LastEventId => 1 << 22,
         }
     }
 }

@@ -65,6 +65,18 @@ impl OriginPolicy {
         }
     }
 
+    /// The origin of the page of another server that asks, which was let in before.
+    #[must_use]
+    pub fn other<'a>(head: &Head<'a>) -> Option<&'a str> {
+        let text = head.value(Name::Origin)?;
+        let is_own = |host| WebOrigin::parse(text).is_some_and(|origin| origin.is_of(host));
+        if head.authority().is_some_and(is_own) {
+            return None;
+        }
+        // Nothing that could end a line: it is said again.
+        super::octets::ascii(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
+    }
+
     /// Whether a page of `origin` may use the server that was asked for as `host` over `scheme`.
     fn allows(&self, origin: &[u8], host: Option<Authority<'_>>, scheme: Scheme) -> bool {
         // The configured origins come first, since they seldom need parsing.

@@ -30,8 +30,13 @@ pub fn decode_form(text: &str) -> Option<String> {
 /// The value of the first field called `name` of a form or a query, as it stands there.
 #[must_use]
 pub fn form_field<'a>(form: &'a str, name: &str) -> Option<&'a str> {
-    let mut fields = form.split('&').map(|field| field.split_once('=').unwrap_or((field, "")));
-    fields.find(|(key, _)| *key == name).map(|(_, value)| value)
+    form_fields(form, name).next()
+}
+
+/// The values of all fields called `name`, in their order.
+pub fn form_fields<'a>(form: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let fields = form.split('&').map(|field| field.split_once('=').unwrap_or((field, "")));
+    fields.filter(move |(key, _)| *key == name).map(|(_, value)| value)
 }
 
 fn digit(byte: Option<u8>) -> Option<u8> {

@@ -29,10 +29,12 @@ Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()
 /// The type of plain texts.
 pub const TEXT: &str = "text/plain; charset=utf-8";
 
-/// The value of a field: never a text from outside, so that no response can be split.
-#[derive(Clone, Copy, Debug)]
+/// The value of a field: never a text from outside, so that no response can be split, but for the
+/// origin of a page that was let in.
+#[derive(Clone, Debug)]
 enum Value {
     Text(&'static str),
+    Origin(Box<str>),
     Number(u32),
     ETag(ETag),
     Date(HttpDate),
@@ -45,13 +47,21 @@ pub struct Response {
     fields: Vec<(&'static str, Value)>,
     body: Cow<'static, [u8]>,
     offers_websocket: bool,
+    /// The body ends with the connection.
+    is_endless: bool,
 }
 
 impl Response {
     /// A response without fields of its own and without a body.
     #[must_use]
     pub const fn new(status: Status) -> Self {
-        Self { status, fields: Vec::new(), body: Cow::Borrowed(&[]), offers_websocket: false }
+        Self {
+            status,
+            fields: Vec::new(),
+            body: Cow::Borrowed(&[]),
+            offers_websocket: false,
+            is_endless: false,
+        }
     }
 
     /// A response with a plain text, which is not to be stored.
@@ -76,6 +86,27 @@ impl Response {
     pub fn number(mut self, name: &'static str, value: u32) -> Self {
         self.fields.push((name, Value::Number(value)));
         self
+    }
+
+    /// Lets a page of this origin read it, which must be of visible ASCII.
+    #[must_use]
+    pub fn allow_origin(mut self, origin: Box<str>) -> Self {
+        debug_assert!(origin.bytes().all(|byte| byte.is_ascii_graphic()), "{origin:?}");
+        self.fields.push(("Access-Control-Allow-Origin", Value::Origin(origin)));
+        self
+    }
+
+    /// The body follows later, and ends with the connection (RFC 9112 section 6.3).
+    #[must_use]
+    pub const fn endless(mut self) -> Self {
+        self.is_endless = true;
+        self
+    }
+
+    /// Whether the body ends with the connection.
+    #[must_use]
+    pub const fn is_endless(&self) -> bool {
+        self.is_endless
     }
 
     /// Adds the entity tag.
@@ -119,13 +150,14 @@ impl Response {
             push(out, &[name, ": "]);
             match value {
                 Value::Text(text) => push(out, &[text]),
+                Value::Origin(origin) => push(out, &[origin]),
                 Value::Number(number) => push_number(out, u64::from(*number)),
                 Value::ETag(tag) => push(out, &[tag.as_str()]),
                 Value::Date(date) => push(out, &[date.as_str()]),
             }
             push(out, &["\r\n"]);
         }
-        if !self.status.is_bodiless() {
+        if !self.status.is_bodiless() && !self.is_endless {
             push(out, &["Content-Length: "]);
             push_number(out, u64::try_from(self.body.len()).unwrap_or(u64::MAX));
             push(out, &["\r\n"]);

@@ -45,3 +45,5 @@ pub enum Item<'a> {
     /// A length that cannot be one. Nothing more will be decoded; the connection has to end.
     Malformed,
 }
+
+crate::pack::pack_enum!(Framing { 0: Lines, 1: Lengths, 2: Text });

@@ -102,6 +102,8 @@ const fn about_option(verb: u8, option: u8) -> Act {
     Act::Answer(TelnetAnswer::Option([IAC, answer, option]))
 }
 
+crate::pack::pack_enum!(Telnet { 0: Text, 1: Command, 2: Option(verb: u8), 3: Sub, 4: SubCommand });
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,9 +8,9 @@ use log::LevelFilter;
 /// The crate's own modules are named without it.
 const CRATE: &str = "chinwag::";
 
-/// A library that writes lines which strangers can cause, as many as they like: only who names it
-/// gets them (`::rustls=warn`).
-const PEERS_CAUSE: &str = "rustls";
+/// Libraries that write lines which strangers can cause, as many as they like, or that have the
+/// addresses of webhooks in them: only who names one gets them (`::rustls=warn`).
+const QUIET: [&str; 3] = ["rustls", "ureq", "ureq_proto"];
 
 /// A level for everything, and others for some modules: `info,session=debug`.
 ///
@@ -39,8 +39,8 @@ impl Filter {
         };
         let modules = self.modules.iter().map(move |(name, level)| (Some(path(name)), *level));
         // What is said last holds.
-        let quiet = (Some(PEERS_CAUSE.to_owned()), LevelFilter::Off);
-        [(None, self.level), quiet].into_iter().chain(modules)
+        let quiet = QUIET.into_iter().map(|name| (Some(name.to_owned()), LevelFilter::Off));
+        [(None, self.level)].into_iter().chain(quiet).chain(modules)
     }
 }
 
@@ -131,6 +131,8 @@ mod tests {
                 (None, LevelFilter::Warn),
                 // What strangers can cause is not written unless it is named, as here.
                 (path("rustls"), LevelFilter::Off),
+                (path("ureq"), LevelFilter::Off),
+                (path("ureq_proto"), LevelFilter::Off),
                 (path("chinwag::http"), LevelFilter::Debug),
                 (path("mio::poll"), LevelFilter::Info),
                 (path("rustls"), LevelFilter::Off),

@@ -9,6 +9,8 @@ pub struct ChatMetrics {
     pub users: Gauge,
     /// Sessions that have said `hello`.
     pub sessions: Gauge,
+    /// Streams of events that are open.
+    pub streams: Gauge,
     /// Rooms, direct conversations included.
     pub rooms: Gauge,
     /// Rooms that are in the store only.

@@ -20,7 +20,7 @@ pub struct MemoryMetrics {
 
 impl MemoryMetrics {
     /// Every label with its bytes.
-    pub(super) fn labelled(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    pub fn labelled(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let accounts = [
             ("rings", &self.rings),
             ("rooms", &self.rooms),

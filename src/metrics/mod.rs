@@ -12,6 +12,7 @@ mod memory;
 mod reactor;
 mod series;
 mod store;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,7 @@ pub use http::HttpMetrics;
 pub use memory::MemoryMetrics;
 pub use reactor::{CLOSE_REASONS_MAX, ReactorMetrics, TURN_MICROS_BOUNDS};
 pub use store::StoreMetrics;
+pub use webhooks::WebhookMetrics;
 
 /// Every cell of the process.
 #[derive(Debug, Default)]
@@ -35,6 +37,8 @@ pub struct Metrics {
     pub memory: MemoryMetrics,
     /// Batches, and whether they can be written.
     pub store: Arc<StoreMetrics>,
+    /// What is sent to webhooks.
+    pub webhooks: Arc<WebhookMetrics>,
 }
 
 /// A number that only rises. One thread writes it, any may read it.

@@ -4,7 +4,7 @@ use super::exposition::Exposition;
 use super::kernel;
 use super::{
     ChatMetrics, Counter, HttpMetrics, MemoryMetrics, Metrics, ReactorMetrics, StoreMetrics,
-    TURN_MICROS_BOUNDS,
+    TURN_MICROS_BOUNDS, WebhookMetrics,
 };
 
 impl Metrics {
@@ -25,6 +25,7 @@ impl Metrics {
         messages(&self.chat, &mut page);
         memory(&self.memory, self.reactor.queued_bytes.value(), &mut page);
         store(&self.store, now_ms, &mut page);
+        webhooks(&self.webhooks, now_ms, &mut page);
         let dropped = crate::log::dropped();
         page.counter(
             "chinwag_log_lines_dropped_total",
@@ -175,6 +176,11 @@ fn population(chat: &ChatMetrics, page: &mut Exposition) {
     page.gauge("chinwag_users", "Users that are known.", chat.users.value());
     page.gauge("chinwag_sessions", "Sessions that have said hello.", chat.sessions.value());
     page.gauge(
+        "chinwag_event_streams",
+        "Open streams of Server-Sent Events.",
+        chat.streams.value(),
+    );
+    page.gauge(
         "chinwag_rooms",
         "Rooms in memory, direct conversations included.",
         chat.rooms.value(),
@@ -246,6 +252,38 @@ fn memory(memory: &MemoryMetrics, queued_bytes: u64, page: &mut Exposition) {
         "Bytes held, by what they are held for; shared ones count for each.",
         "account",
         memory.labelled().chain([("outbound", queued_bytes)]),
+    );
+}
+
+fn webhooks(webhooks: &WebhookMetrics, now_ms: u64, page: &mut Exposition) {
+    let states = [("live", webhooks.live.value()), ("failing", webhooks.failing.value())];
+    page.gauges(
+        "chinwag_webhooks",
+        "Webhooks to which something is sent, and those of them whose last request failed.",
+        "state",
+        states.into_iter(),
+    );
+    let outcomes = [("delivered", webhooks.delivered.value()), ("failed", webhooks.failed.value())];
+    page.counters(
+        "chinwag_webhook_requests_total",
+        "Requests to webhooks.",
+        "outcome",
+        outcomes.into_iter(),
+    );
+    page.counter(
+        "chinwag_webhook_events_total",
+        "Events that webhooks have taken.",
+        webhooks.events.value(),
+    );
+    page.counter(
+        "chinwag_webhook_dead_total",
+        "Events that were given up, or went since too many waited.",
+        webhooks.dead.value(),
+    );
+    page.gauge(
+        "chinwag_webhook_oldest_milliseconds",
+        "Age of the oldest event that waits for a webhook.",
+        webhooks.oldest_age_ms(now_ms),
     );
 }
 

@@ -126,4 +126,12 @@ pub enum Effect {
         /// The latest moment; connections that are left then are dropped.
         deadline: Tick,
     },
+    /// Neither accept nor read any more, and say no connection's deadline, until [`Effect::Thaw`]:
+    /// what waits is still sent.
+    Freeze,
+    /// Go on after [`Effect::Freeze`].
+    Thaw,
+    /// The same as [`Effect::Freeze`], and leave the loop at the end of this turn; it is gone on
+    /// with where it was left.
+    Yield,
 }

@@ -121,6 +121,8 @@ pub enum Input<'a> {
     Stop(StopSignal),
     /// The process was asked to read again what may change while it runs (SIGHUP).
     Reload,
+    /// The process was asked to hand everything to a new one (SIGUSR2).
+    Upgrade,
     /// All inputs of this turn have been dispatched. The flush follows, so this is the moment to
     /// send what was collected during the turn.
     TurnEnd,

@@ -1,4 +1,4 @@
-/** Two dialogs of who has an account: its devices and its password, and links that let others in. */
+/** Two dialogs of who has an account: its devices, its data and its password, and links that let others in. */
 import { $, bdi, el, endOf, setText } from "/dom.js";
 
 const when = (at) => new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
@@ -48,6 +48,24 @@ export function accountDialogs({ chat, sentence, label, toast }) {
 		if (!$("logins-status").textContent) setText($("logins-status"), said);
 		// The button that was pressed is gone.
 		$("account-title").focus();
+	}
+
+	// --- Data
+
+	async function download() {
+		$("export").disabled = true;
+		const parts = [];
+		try {
+			for await (const part of chat().export()) parts.push(JSON.stringify(part));
+		} catch (error) {
+			return setText($("logins-status"), told(error));
+		} finally {
+			$("export").disabled = false;
+		}
+		const href = URL.createObjectURL(new Blob([`[\n${parts.join(",\n")}\n]\n`], { type: "application/json" }));
+		el("a", { href, download: `${chat().user}.json` }).click();
+		URL.revokeObjectURL(href);
+		setText($("logins-status"), "Your data was downloaded.");
 	}
 
 	// --- Password
@@ -135,6 +153,7 @@ export function accountDialogs({ chat, sentence, label, toast }) {
 			run();
 		});
 	on("password-form", "submit", changePassword);
+	on("export", "click", download);
 	on("logins-others", "click", () => end("others"));
 	on("account-close", "click", () => $("account").close());
 	on("inviting-form", "submit", makeLink);

@@ -1,21 +1,23 @@
 /** The chat page: draws the state of a `Client`. Text reaches the document as text only. */
-import { accountDialogs } from "/account.js";
 import { messageToolbar } from "/actions.js";
 import { ask, leaving } from "/asking.js";
 import { Client, otherIn, present } from "/client.js";
-import { fold } from "/commands.js";
+import { commandList, fold } from "/commands.js";
+import { completion } from "/complete.js";
 import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
 import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
 import { addressOf, count, invitationList, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
-import { canModerate, moderationDialogs } from "/moderation.js";
-import { personalDialog } from "/personal.js";
-import { commandRunner } from "/run-command.js";
-import { searchDialog } from "/search.js";
+import { notices } from "/notices.js";
+import { loadPreferences, preferences } from "/preferences.js";
+import { quoteFinder } from "/quotes.js";
+import { reportsDialog } from "/reports.js";
+import { canModerate } from "/roles.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
+import { mentions } from "/text.js";
 import { secretInAddress, signInView } from "/welcome.js";
 
 const AWAY_MS = 60_000;
@@ -37,6 +39,8 @@ function sentence(error) {
 let chat;
 /** The login of an account by which we are in: `{user, token}`. */
 let login = null;
+/** Whether we are an administrator. */
+let isAdmin = false;
 /** An invitation to be accepted once we are in, by an account that there is already. */
 let toAccept = null;
 /** The rooms of the invitation by which we come: the first one is shown. */
@@ -71,6 +75,20 @@ const windows = logWindows({
 	fail: refuse,
 });
 const { view, note } = windows;
+const findQuote = quoteFinder({ history: (name, where) => chat.history(name, where), draw });
+
+/** Whether there is such a person, as far as is known here; "me" if it is the user. */
+const knownAs = (name) => (name === chat.user ? "me" : chat.rooms.has(directName(name)) || Boolean(open?.presence?.users?.has(name)) || authors().has(name));
+/** Whether the user is to be told of a message: it is of somebody else, new, and not before the user's eyes. */
+const isToldOf = ({ room, item }) => item.from !== chat.user && !isBlocked(item.from) && item.seq > room.read && !(watched() && room === open);
+const tell = notices({ isNamed: (text) => mentions(text, (name) => name === chat.user && "me"), label: (room) => label(room), go: (room) => show(room) });
+const directName = (name) => `@${[name, chat.user].sort().join(":")}`;
+/** Who has said something in the window. */
+const authors = () => new Set((open ? view(open).entries : []).map(({ from }) => from).filter(Boolean));
+
+async function copy(text) {
+	await navigator.clipboard.writeText(text).then(() => toast("Copied."), () => toast("The browser does not let this page copy. Select the text, and copy it."));
+}
 
 /** Shows a message at its place in the log, in any room. */
 async function goTo({ room: name, seq }) {
@@ -120,7 +138,7 @@ function drawRooms() {
 	drawRoomList(rooms, open);
 	for (const { room } of invitations.list()) if (chat.rooms.has(room)) invitations.forget(room);
 	invitations.draw();
-	const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
+	const unread = rooms.filter((room) => preferences.rooms[room.name] !== "none").reduce((sum, room) => sum + room.unread, 0);
 	setText($("nav-badge"), count(unread + invitations.list().length));
 	document.title = `${unread ? `(${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
 }
@@ -156,8 +174,20 @@ function drawLog() {
 	const offset = anchor && topOf(anchor);
 	let previous = null;
 	const states = present([...shown.entries, ...shown.later]);
+	const bySeq = new Map(states.filter(({ item }) => item.ev === "message").map((state) => [state.item.seq, state]));
+	const named = authors();
+	const context = {
+		me: chat.user,
+		writeTo: writeButton,
+		react,
+		isBlocked,
+		copy,
+		people: (name) => (named.has(name) && name !== chat.user) || knownAs(name),
+		quoted: (seq) => findQuote(open, seq, bySeq),
+		goTo: (seq) => goTo({ room: open.name, seq }),
+	};
 	const nodes = [...states, ...waiting].map((state) => {
-		const node = entryNode(state, { me: chat.user, writeTo: writeButton, react, isBlocked });
+		const node = entryNode(state, context);
 		decorate(node, state.item, previous, shown.newFrom);
 		node.classList.toggle("sought", sought > 0 && state.item.seq === sought);
 		previous = state.item;
@@ -188,7 +218,7 @@ function beginning(shown) {
 /** A message of the outbox, as one of the log. */
 const waitingState = (entry) =>
 	cached(waitingStates, entry, () => {
-		const item = { ...entry, ev: "message", from: chat.user, waiting: true };
+		const item = { ...entry, ...entry.more, ev: "message", from: chat.user, waiting: true };
 		return { item, text: entry.text, deleted: false, reactions: new Map() };
 	});
 
@@ -209,7 +239,8 @@ function tokenEnded(token) {
 	signOut(TOKEN_ENDS[token] + lost);
 }
 
-function onWelcome({ may_invite }) {
+function onWelcome({ may_invite, admin = false }) {
+	isAdmin = admin;
 	stored("me", { name: chat.user, session: chat.session, account: Boolean(login) });
 	if (chat.user === wished || login) remembered("name", chat.user);
 	$("account-open").hidden = !login;
@@ -282,8 +313,13 @@ function prepare(options) {
 	on("state", onState);
 	on("welcome", onWelcome);
 	on("welcome", () => client.listBlocked().catch(() => {}));
+	on("welcome", () => reports.look());
+	on("reported", () => reports.look());
 	on("blocked", draw);
-	on("record", windows.record);
+	on("record", (detail) => {
+		windows.record(detail);
+		if (detail.item.ev === "message" && isToldOf(detail)) tell(detail);
+	});
 	on("gap", windows.gap);
 	on("reset", windows.reset);
 	on("left", onLeft);
@@ -474,15 +510,23 @@ function step(by) {
 // --- What the user does
 
 /** Sends a message to the open room. Returns why not, if it cannot be sent. */
-function say(text) {
+function say(text, more) {
 	if (view(open).ended) return `You are not in ${isolated(label(open))} any more, so this was not sent.`;
 	try {
-		chat.send(open.name, text);
+		chat.send(open.name, text, more);
 	} catch (error) {
 		return sentence(error);
 	}
 	view(open).newFrom = 0;
 	toLatest();
+}
+
+/** Where one can go: what is unread first, then the others by name, then people who are here. */
+function conversations() {
+	const rooms = [...chat.rooms.values()].filter((room) => room !== open).map((room) => ({ name: room.name, label: label(room), unread: room.unread }));
+	const others = [...(open?.presence?.users?.keys() ?? [])].filter((name) => name !== chat.user && !chat.rooms.has(directName(name)));
+	const found = [...rooms, ...others.map((name) => ({ name: `@${name}`, label: name, unread: 0, about: "write to this person" }))];
+	return found.sort((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || a.label.localeCompare(b.label));
 }
 
 function setAway(wanted) {
@@ -511,7 +555,8 @@ function lastOwn() {
 }
 
 /** Whether the user may moderate this person. */
-const mayModerate = (name) => name !== chat.user && Boolean(open) && !open.direct && canModerate(open.role);
+/** An administrator keeps order in every room. */
+const mayModerate = (name) => name !== chat.user && Boolean(open) && !open.direct && (isAdmin || canModerate(open.role));
 const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || mayModerate(item.from), moderate: mayModerate(item.from), about: item.from !== chat.user });
 
 const isBlocked = (name) => chat.blocked.has(name);
@@ -521,14 +566,20 @@ async function block(name, on) {
 	toast(on ? `You have blocked ${name}.` : `${name} is not blocked any more.`);
 }
 
-function aboutPerson(name) {
+async function report({ name, item, reason }) {
+	const room = open?.name;
+	await chat.report({ ...(item ? { room, target: item.seq } : { user: name, room: open?.direct ? undefined : room }), reason: reason || undefined });
+	toast("Thank you. It is reported to those who keep order here.");
+}
+
+function aboutPerson(name, item) {
 	closeDrawers();
-	personal(name);
+	personal(name, item);
 }
 
 function moderatePerson(name) {
 	closeDrawers();
-	moderation.person(open, name);
+	moderation("person", isAdmin ? { name: open.name, role: "owner" } : open, name);
 }
 
 const invite = (room, name) => {
@@ -594,7 +645,21 @@ function onKey(event) {
 	if (event.key === "Escape") closeDrawers();
 	const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
 	if (event.altKey && by) instead(() => step(by))(event);
+	const isSwitch = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k";
+	if (isSwitch && chat?.user && !document.querySelector("dialog[open]")) instead(openSwitcher)(event);
 }
+
+/** A part of the page that is loaded when it is used first. */
+function later(load) {
+	let made = null;
+	return async (...given) => {
+		made ??= load();
+		const run = await made.catch(() => (made = null));
+		if (run) return run(...given);
+		toast("This could not be loaded. Try again in a moment.");
+	};
+}
+const byName = (parts) => (name, ...given) => parts[name](...given);
 
 const on = (id, type, run) => $(id).addEventListener(type, run);
 const instead = (run) => (event) => {
@@ -603,6 +668,15 @@ const instead = (run) => (event) => {
 };
 on("open-search", "click", () => openSearch(open?.name));
 on("join-form", "submit", instead(submitJoin));
+on("open-switcher", "click", () => {
+	closeDrawers();
+	openSwitcher();
+});
+on("open-settings", "click", () => {
+	closeDrawers();
+	openSettings(open, open && label(open));
+});
+on("open-emoji", "click", () => pickEmoji(field.insert));
 on("skip", "click", instead(() => $("text").focus()));
 on("add", "click", () => {
 	closeDrawers();
@@ -613,15 +687,15 @@ on("join-cancel", "click", () => $("join").close());
 on("sign-out", "click", wishToSignOut);
 on("account-open", "click", () => {
 	closeDrawers();
-	account.account();
+	account("account");
 });
 on("invite-friend", "click", () => {
 	closeDrawers();
-	account.inviteLink(open);
+	account("inviteLink", open);
 });
 on("about-open", "click", () => {
 	closeDrawers();
-	moderation.aboutRoom(open);
+	moderation("aboutRoom", open);
 });
 on("leave", "click", () => {
 	closeDrawers();
@@ -646,23 +720,31 @@ const field = composer({
 	touched: () => (doings += 1),
 	fail: refuse,
 });
+completion($("text"), {
+	names: () => [...(open?.presence?.users?.keys() ?? []), ...authors()].filter((name) => name !== chat.user).sort(),
+	commands: commandList(),
+});
+const pickEmoji = later(async () => (await import("/emoji.js")).emojiDialog());
+const openSwitcher = later(async () => (await import("/switcher.js")).switcherDialog({ choices: conversations, go: join, fold }));
 const updateActions = messageToolbar($("log"), {
 	rights,
 	react,
+	pick: (state) => pickEmoji((emoji) => react(state, emoji)),
+	answer: field.answer,
 	edit: field.edit,
 	remove: ({ item }) => chat.delete(open.name, item.seq).catch(refuse),
 	moderate: ({ item }) => moderatePerson(item.from),
-	about: ({ item }) => aboutPerson(item.from),
+	about: ({ item }) => aboutPerson(item.from, item),
 	leave: () => $("text").focus(),
 });
-const moderation = moderationDialogs({
+const moderation = later(async () => byName((await import("/moderation.js")).moderationDialogs({
 	ask: (op, fields) => chat.request(op, fields),
 	act: (...action) => chat.moderate(...action),
 	setTopic: (room, text) => chat.topic(room, text),
 	invite,
 	fail: refuse,
-});
-const account = accountDialogs({ chat: () => chat, sentence, label, toast });
+})));
+const account = later(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
 const drawRoomList = roomList(label);
 const invitations = invitationList({
 	decline: (room) => chat.request("leave", { room }).catch((error) => {
@@ -676,8 +758,9 @@ const invitations = invitationList({
 		draw();
 	},
 });
-const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: aboutPerson });
-const personal = personalDialog({ isBlocked, block, fail: refuse });
+const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
+const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
+const reports = reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence });
 const leave = leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
 	leave: async ({ name }, more) => {
@@ -687,13 +770,14 @@ const leave = leaving({
 	me: () => chat.user,
 	fail: refuse,
 });
-const openSearch = searchDialog({
+const openSettings = later(async () => (await import("/settings.js")).settingsDialog({ changed: draw }));
+const openSearch = later(async () => (await import("/search.js")).searchDialog({
 	search: (text, where) => chat.search(text, where),
 	label: (name) => (name.startsWith("@") ? otherIn(name, chat.user) : name),
 	go: goTo,
 	fail: refuse,
-});
-const run = commandRunner({
+}));
+const run = later(async () => (await import("/run-command.js")).commandRunner({
 	chat: () => chat,
 	here: () => open,
 	note,
@@ -707,12 +791,14 @@ const run = commandRunner({
 	invite,
 	search: (text) => openSearch(open.name, text),
 	rename,
-	account: () => (login ? account.account() : toast("You are in without an account.")),
+	account: () => (login ? account("account") : toast("You are in without an account.")),
 	block,
-	inviteLink: (room) => (login ? account.inviteLink(room) : toast("Only who has an account can make invite links.")),
+const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
+const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
+const reports = reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence });
 	signOut: wishToSignOut,
 	setAway,
-});
+}));
 on("log", "scroll", onScroll);
 new ResizeObserver(draw).observe($("log"));
 document.addEventListener("keydown", onKey);
@@ -743,4 +829,5 @@ function begin() {
 	showDoor();
 }
 
+loadPreferences();
 begin();

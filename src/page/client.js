@@ -14,7 +14,8 @@
  *     chat.send("lobby", "hi");          // kept, and repeated until the server has answered
  *
  * Where the server has accounts, `await chat.login("ann", password)` stands for `start`; the `token` that it resolves to is for the
- * option `token` of later clients. Where tokens come from elsewhere, that option may be a function that fetches one.
+ * option `token` of later clients. Where tokens come from elsewhere, that option may be a function that fetches one:
+ * for each connection, and a minute before the one of a living connection ends.
  *
  * Each record of a joined room arrives once and in the order of `seq`, also over lost connections; a `gap` or `reset` stands for
  * missing ones. Each `send` is stored once. {@link present} applies edits and reactions.
@@ -32,6 +33,8 @@
  * | `invited` | `{room, from, reason}` | a new invitation to `join` the room |
  * | `invitations` | `{invitations}` | the open invitations as the server lists them: `{room, by, at, reason}` |
  * | `blocked` | `{users}` | whom we have blocked, a set: as {@link Client.listBlocked} lists them, and as it changes |
+ * | `reported` | `{room}` | somebody has reported something that we may settle; without a room, in none |
+ * | `expires` | `{in_ms}` | our token ends soon: where the option `token` is a function it is asked for another one, else call `refresh` |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal without a promise |
  */
@@ -469,6 +472,59 @@ export class Client extends EventTarget {
 		this.#emit("blocked", { users: this.blocked });
 	}
 
+	// --- Reports
+
+	/** Tells those who keep order of a message, `{room, target}`, or of a user, `{user, room}`; the reported learns nothing. */
+	async report({ room, target, user, reason }) {
+		await this.request("report", { room, target, user, reason });
+	}
+
+	/** A page of what was reported and we may settle: `{items: [{id, by, user, room, target, text, reason, at}], more}`. */
+	reports({ room, limit, after } = {}) {
+		return this.request("reports", { room, limit, after: after || undefined });
+	}
+
+	/** Ends a report, by its id. */
+	async settle(report) {
+		await this.request("settle", { report });
+	}
+
+	/** A page of what was done over others, latest first: `{items: [{id, at, by, act, user, room}], more}`; the next is `before` the last id. */
+	audit({ room, before, limit } = {}) {
+		return this.request("audit", { room, before, limit });
+	}
+
+	/** What is kept of us, part by part: `{user, part, …}`. */
+	async *export() {
+		for (let after, more = true; more; ) {
+			const { after: next, more: isMore, ...part } = await this.request("export", { after });
+			yield part;
+			[after, more] = [next, isMore];
+		}
+	}
+
+	/** Our token ends in `ms`: the function that gives tokens is asked for another one, and again if it fails, until it is too late. */
+	async #renew(ms) {
+		const { token } = this.#options;
+		if (typeof token !== "function") return;
+		const [socket, end] = [this.#socket, this.#clock.now() + ms];
+		for (;;) {
+			try {
+				const fresh = await token();
+				if (socket !== this.#socket || !fresh) return;
+				await this.refresh(fresh);
+				return;
+			} catch (error) {
+				if (socket !== this.#socket) return;
+				const isRefused = error instanceof ChinwagError && error.code > 0 && error.retryAfterMs === undefined;
+				if (isRefused) return this.#emit("problem", error);
+			}
+			if (this.#clock.now() + ms / 4 >= end) return;
+			await new Promise((resolve) => this.#clock.setTimeout(resolve, ms / 4));
+			if (socket !== this.#socket) return;
+		}
+	}
+
 	/** Replaces the token by a newer one of the same user, without a new connection. */
 	async refresh(token) {
 		if (typeof this.#options.token !== "function") this.#options.token = token;
@@ -560,9 +616,14 @@ export class Client extends EventTarget {
 	#event(event) {
 		if (event.ev === "drain") this.#comeBackAt = this.#clock.now() + event.reconnect_after_ms;
 		if (event.ev === "joined") return this.#joined(this.#room(event.room), event);
-		if (event.ev === "invited") {
+		if (event.ev === "invited" || event.ev === "reported") {
 			const { ev, ...news } = event;
 			return this.#emit(ev, news);
+		}
+		if (event.ev === "expires") {
+			this.#emit("expires", { in_ms: event.in_ms });
+			this.#renew(event.in_ms);
+			return;
 		}
 		const room = this.rooms.get(event.room);
 		if (!room) return;

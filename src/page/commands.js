@@ -29,6 +29,9 @@ const COMMANDS = {
 	block: ["user", "/block bob", "hides bob from you; bob does not learn of it"],
 	unblock: ["user", "/unblock bob", "ends that"],
 	blocked: ["", "/blocked", "lists whom you have blocked"],
+	report: ["user text?", "/report bob spam", "tells those who keep order; bob does not learn of it"],
+	reports: ["", "/reports", "shows what was reported, to those who may settle it"],
+	settle: ["word", "/settle 3", "ends a report"],
 	nick: ["name", "/nick ann", "signs you in by another name"],
 	account: ["", "/account", "shows your devices, and changes your password"],
 	"invite-link": ["", "/invite-link", "makes a link that lets others in"],
@@ -60,6 +63,9 @@ const NOTHING_TO_SEE = /^[\s\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]*$/u;
 
 /** Normalises a name as typed into one that the server accepts. */
 export const fold = (name) => name.normalize("NFKC").trim().toLowerCase().replace(/\s+/g, "-");
+
+/** Each command with what it does, for completion. */
+export const commandList = () => Object.entries(COMMANDS).map(([name, [, , about]]) => [name, about]);
 
 /** Each command with what it does, a line each. */
 export const helpText = () =>

@@ -1,13 +1,14 @@
-/** The message field: what it holds for each room, edits, and what is said beside it. */
+/** The message field: what it holds for each room, edits, answers, and what is said beside it. */
 import { readTyped } from "/commands.js";
-import { $, setText } from "/dom.js";
+import { $, isolated, setText } from "/dom.js";
+import { preferences } from "/preferences.js";
 import { stored } from "/storage.js";
 
 /** Drafts kept; those of rooms left longest ago go first. */
 const DRAFTS_MAX = 50;
 
 /**
- * Connects the field. `say(text)` sends a message and returns why not, if it does not; `save(seq, text)` changes one;
+ * Connects the field. `say(text, more)` sends a message, with `reply_to` if it answers one, and returns why not, if it does not; `save(seq, text)` changes one;
  * `run(command)` carries out what was typed, and resolves to whether it could; `lastOwn()` is the message that an arrow edits;
  * `typing()` is called while a message is typed, `touched()` at each change; `fail(error)` reports a refusal.
  */
@@ -16,6 +17,8 @@ export function composer({ say, save, run, lastOwn, typing, touched, fail }) {
 	let drafts = new Map();
 	/** The message that is being edited: `{seq, draft}`. */
 	let editing = null;
+	/** The seq of the message that is being answered. */
+	let answering = 0;
 	/** How often the field has been given to a room. */
 	let takes = 0;
 	const field = $("text");
@@ -41,6 +44,7 @@ export function composer({ say, save, run, lastOwn, typing, touched, fail }) {
 	function take(name) {
 		takes += 1;
 		endEdit();
+		endAnswer();
 		hint("");
 		field.value = drafts.get(name) ?? "";
 	}
@@ -53,9 +57,10 @@ export function composer({ say, save, run, lastOwn, typing, touched, fail }) {
 		else if (typed.command) runTyped(typed, value);
 		else if (typed.say !== undefined && editing) saveEdit(typed.say, value);
 		else if (typed.say !== undefined) {
-			const refusal = say(typed.say);
-			if (refusal) hint(refusal);
-			else field.value = "";
+			const refusal = say(typed.say, answering ? { reply_to: answering } : {});
+			if (refusal) return hint(refusal);
+			field.value = "";
+			endAnswer();
 		}
 	}
 
@@ -66,9 +71,27 @@ export function composer({ say, save, run, lastOwn, typing, touched, fail }) {
 		if (!(await run(command)) && takes === before && !editing && !field.value) field.value = value;
 	}
 
+	/** The next message answers this one. */
+	function answer({ item, text }) {
+		endEdit();
+		answering = item.seq;
+		const words = text.slice(0, 60).replace(/\s+/g, " ");
+		setText($("editing-text"), `Answering ${isolated(item.from)}: ${words}${text.length > 60 ? "…" : ""}`);
+		$("editing").hidden = false;
+		field.focus();
+	}
+
+	function endAnswer() {
+		if (!answering) return;
+		answering = 0;
+		$("editing").hidden = true;
+	}
+
 	/** Puts a message's text into the field; the draft there comes back afterwards. */
 	function edit({ item, text }) {
 		endEdit();
+		endAnswer();
+		setText($("editing-text"), "Editing a message");
 		editing = { seq: item.seq, draft: field.value };
 		field.value = /^[/／]/.test(text) ? `/${text}` : text;
 		hint("");
@@ -97,6 +120,7 @@ export function composer({ say, save, run, lastOwn, typing, touched, fail }) {
 	/** Forgets everything, also what the browser keeps. */
 	function clear() {
 		endEdit();
+		endAnswer();
 		hint("");
 		field.value = "";
 		drafts.clear();
@@ -109,6 +133,7 @@ export function composer({ say, save, run, lastOwn, typing, touched, fail }) {
 	});
 	$("edit-cancel").addEventListener("click", () => {
 		endEdit();
+		endAnswer();
 		focus();
 	});
 	field.addEventListener("input", () => {
@@ -120,11 +145,22 @@ export function composer({ say, save, run, lastOwn, typing, touched, fail }) {
 		// Safari ends a composition before the key that ends it.
 		if (event.isComposing || event.keyCode === 229) return;
 		const last = event.key === "ArrowUp" && !field.value && lastOwn();
-		if (event.key === "Escape") endEdit();
-		if (event.key === "Enter" && !event.shiftKey) submit();
+		if (event.key === "Escape") {
+			endEdit();
+			endAnswer();
+		}
+		const isSent = preferences.enter === "breaks" ? event.ctrlKey || event.metaKey : !event.shiftKey;
+		if (event.key === "Enter" && isSent) submit();
 		else if (last) edit(last);
 		else return;
 		event.preventDefault();
 	});
-	return { hint, focus, keep, take, edit, clear, restore: () => (drafts = new Map(stored("drafts"))) };
+	/** Puts a text where the cursor is. */
+	function insert(text) {
+		field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+		field.dispatchEvent(new Event("input"));
+		field.focus();
+	}
+
+	return { hint, focus, keep, take, edit, answer, insert, clear, restore: () => (drafts = new Map(stored("drafts"))) };
 }

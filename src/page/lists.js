@@ -67,7 +67,7 @@ export function invitationList({ decline, changed }) {
 
 /**
  * Draws people: `me()` is the user, `writeTo(name, ...children)` makes the button that begins a conversation, `mayModerate(name)`
- * and `moderate(name)` are about the button beside it, `about(name)` about the one to block.
+ * and `moderate(name)` are about the button beside it, `about(name)` about the one to block or report.
  */
 export function peopleList({ me, writeTo, mayModerate, moderate, about }) {
 	const nodes = new Map();
@@ -76,7 +76,7 @@ export function peopleList({ me, writeTo, mayModerate, moderate, about }) {
 		const made = cached(nodes, name, () => {
 			const onclick = () => moderate(name);
 			const more = el("button", { className: "plain", ariaLabel: `Moderate ${name}`, title: "Moderate", onclick }, "⋯");
-			const flag = el("button", { className: "plain", ariaLabel: `Block ${name}`, title: "Block", onclick: () => about(name) }, "⚑");
+			const flag = el("button", { className: "plain", ariaLabel: `Block or report ${name}`, title: "Block or report", onclick: () => about(name) }, "⚑");
 			return el("li", null, writeTo(name, avatar(name), bdi(name), el("small")), flag, more);
 		});
 		made.className = status;

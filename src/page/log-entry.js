@@ -1,5 +1,6 @@
 /** One entry of the log as a node: a message with its edits and reactions applied, or a notice. */
-import { avatar, bdi, dayName, dayOf, el, endOf, hourOf, isolated, linked, place, setText } from "/dom.js";
+import { avatar, bdi, dayName, dayOf, el, endOf, hourOf, isolated, place, setText } from "/dom.js";
+import { formatted, mentions } from "/text.js";
 
 /** Messages of one author within this time stand under one name. */
 const TOGETHER_MS = 300_000;
@@ -7,9 +8,13 @@ const TOGETHER_MS = 300_000;
 const KINDS_MAX = 24;
 /** Names listed for one reaction. */
 const NAMES_MAX = 12;
+/** Characters shown of a message that is answered. */
+const QUOTED_MAX = 120;
 
 const nodes = new WeakMap();
 const states = new WeakMap();
+/** The text that a node of words shows. */
+const shownTexts = new WeakMap();
 
 /** What a message's node shows: the entry that {@link entryNode} was given last. */
 export const stateOf = (node) => states.get(node);
@@ -20,9 +25,9 @@ export const forget = (item) => nodes.delete(item);
 /**
  * The node of an entry of the client's `present`, created or updated. `me` is the user of this page; `writeTo(name, ...children)`
  * makes the button of an author, `react(state, emoji)` adds or removes a reaction, `isBlocked(name)` says whose words are
- * not shown.
+ * not shown; `quoted(seq)` is the message that is answered, `goTo(seq)` leads there; `people` and `copy` are for `formatted`.
  */
-export function entryNode(state, { me, writeTo, react, isBlocked }) {
+export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, people, copy }) {
 	const { item } = state;
 	if (item.ev !== "message") return nodes.get(item) ?? keep(item, note(item));
 	const node = nodes.get(item) ?? keep(item, message(item, me, writeTo));
@@ -30,8 +35,15 @@ export function entryNode(state, { me, writeTo, react, isBlocked }) {
 	const [words, reactions] = node.querySelectorAll(".text, .reactions");
 	const isHidden = !state.deleted && isBlocked(item.from);
 	const text = state.deleted ? "Message deleted" : isHidden ? "Hidden: you have blocked this person" : state.text;
-	if (words.textContent !== text) words.replaceChildren(...(state.deleted || isHidden ? [text] : linked(text)));
-	words.classList.toggle("gone", state.deleted || isHidden);
+	const isPlain = state.deleted || isHidden;
+	const shown = `${isPlain} ${text}`;
+	if (shownTexts.get(words) !== shown) {
+		shownTexts.set(words, shown);
+		words.replaceChildren(...(isPlain ? [text] : formatted(text, { people, copy })));
+		node.classList.toggle("named", !isPlain && item.from !== me && mentions(text, people));
+	}
+	words.classList.toggle("gone", isPlain);
+	if (item.reply_to) drawQuote(node, item.reply_to, quoted(item.reply_to), { isBlocked, goTo });
 	words.classList.toggle("edited", state.edited !== undefined);
 	words.title = state.edited === undefined ? "" : `Edited ${new Date(state.edited).toLocaleString()}`;
 	const kinds = [...state.reactions].slice(0, KINDS_MAX);
@@ -50,11 +62,25 @@ function message(item, me, writeTo) {
 	// Not a tab stop: the list of people has the same buttons.
 	const who = Object.assign(writeTo(from, bdi(from)), { tabIndex: -1 });
 	const head = el("div", { className: "head" }, who, time);
-	const words = el("p", { className: "text", dir: "auto" });
+	const words = el("div", { className: "text", dir: "auto" });
 	const under = waiting ? [el("small", null, "Not sent yet")] : [];
 	const body = el("div", null, head, words, ...under, el("div", { className: "reactions" }));
 	const className = `msg ${from === me ? "mine" : ""} ${waiting ? "waiting" : ""}`;
 	return el("li", { className, value: item.seq ?? 0, tabIndex: -1 }, avatar(from), body);
+}
+
+/** The message that this one answers: a few of its words, which lead to it. */
+function drawQuote(node, seq, state, { isBlocked, goTo }) {
+	const body = node.lastElementChild;
+	const made = body.querySelector(".quoted") ?? el("button", { className: "quoted", tabIndex: -1, title: "Show the message that this one answers", onclick: () => goTo(seq) }, el("b"), el("span", { dir: "auto" }));
+	const [who, words] = made.children;
+	const isHidden = state?.item && isBlocked(state.item.from);
+	setText(who, state?.item ? isolated(state.item.from) : "");
+	const missing = state ? (state.deleted ? "a message that was deleted" : "a message that is no longer stored") : "…";
+	const text = isHidden ? "Hidden" : state?.item && !state.deleted ? state.text.slice(0, QUOTED_MAX).replace(/\s+/g, " ") : missing;
+	setText(words, text);
+	made.disabled = Boolean(state?.isGone);
+	if (!made.isConnected) body.querySelector(".text").before(made);
 }
 
 function reaction(list, node, emoji, users, { me, react }) {

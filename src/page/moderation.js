@@ -1,11 +1,6 @@
 /** Two dialogs: one to moderate a member of a room, one with the topic and invitations of a room. */
 import { $, bdi, el, endOf } from "/dom.js";
-
-const ROLES = ["reader", "member", "moderator", "owner"];
-const rank = (role) => ROLES.indexOf(role);
-
-/** Whether members of this role may moderate. */
-export const canModerate = (role) => rank(role) >= rank("moderator");
+import { ROLES, canModerate, rank } from "/roles.js";
 
 /** A role in words. */
 const roleName = (role) => (role === "reader" ? "read-only" : role);

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -274,6 +275,27 @@ impl Acceptor {
         if share != AddressShare::UNCOUNTED {
             self.counted -= 1;
             self.addresses.release(share);
+        }
+    }
+
+    /// Counts a connection that another process has accepted, whatever the limits say: for all, and
+    /// for an address if it is one that counted, as half-open or not.
+    pub(super) fn adopt(&mut self, of_address: Option<(IpAddr, bool)>) -> AddressShare {
+        self.counted += 1;
+        let Some((address, is_half_open)) = of_address else { return AddressShare::TOTAL_ONLY };
+        let share = self.addresses.acquire(address).unwrap_or(AddressShare::TOTAL_ONLY);
+        if is_half_open { share } else { self.addresses.count_as_open(share) }
+    }
+
+    /// The listening sockets, in their order.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.listeners.iter().map(|listener| listener.socket.as_fd())
+    }
+
+    /// Closes all listeners, which another process has: files of sockets stay.
+    pub(super) fn release_listeners(&mut self, registry: &Registry) {
+        for mut listener in self.listeners.drain(..) {
+            listener.socket.release(registry);
         }
     }
 

@@ -38,6 +38,11 @@ impl AddressShare {
     /// Set while it counts as half-open, too. What is left is an index, which never has it.
     const HALF_OPEN: u32 = 1 << 31;
 
+    /// Whether it counts for an address, and there as half-open.
+    pub(super) fn of_address(self) -> Option<bool> {
+        self.parts().map(|(_, is_half_open)| is_half_open)
+    }
+
     /// Its place among the counts, and whether it counts as half-open; `None` if it counts for no
     /// address.
     const fn parts(self) -> Option<(usize, bool)> {

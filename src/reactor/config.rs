@@ -171,6 +171,9 @@ pub enum Endpoint {
     Unix(PathBuf, u32),
     /// A socket that another process has opened: of TCP, or in the file system.
     Inherited(Arc<OwnedFd>),
+    /// One that a process of the server hands to the next, and its file, if it is in the file
+    /// system: that is removed when it is closed.
+    TakenOver(Arc<OwnedFd>, Option<PathBuf>),
 }
 
 /// One listening socket.

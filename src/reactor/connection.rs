@@ -116,6 +116,16 @@ impl Flags {
         self.0 & flags.0 != 0
     }
 
+    /// Those of them that are among `flags`, as bits.
+    pub(super) const fn within(self, flags: Self) -> u16 {
+        self.0 & flags.0
+    }
+
+    /// Those of these bits that are among `flags`.
+    pub(super) const fn of(bits: u16, flags: Self) -> Self {
+        Self(bits & flags.0)
+    }
+
     pub(super) const fn set(&mut self, flags: Self) {
         self.0 |= flags.0;
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use mio::net::{TcpListener, TcpStream, UnixListener};
 use mio::{Interest, Registry, Token};
@@ -25,7 +25,7 @@ pub(super) enum ListeningSocket {
     Unix {
         socket: UnixListener,
         send_buffer_len: usize,
-        _file: SocketFile,
+        file: SocketFile,
     },
 }
 
@@ -45,24 +45,30 @@ impl ListeningSocket {
                 let (socket, file) = unix_socket::open(path, *mode)?;
                 Ok(Self::unix(config, UnixListener::from_std(socket), file))
             }
-            Endpoint::Inherited(socket) => Self::inherit(config, listener, socket.try_clone()?),
+            Endpoint::Inherited(socket) => {
+                Self::inherit(config, listener, (socket.try_clone()?, SocketFile::of_others()))
+            }
+            Endpoint::TakenOver(socket, path) => {
+                let file = path.clone().map_or_else(SocketFile::of_others, SocketFile::taken_over);
+                Self::inherit(config, listener, (socket.try_clone()?, file))
+            }
         }
     }
 
     const fn unix(config: &ReactorConfig, socket: UnixListener, file: SocketFile) -> Self {
-        Self::Unix { socket, send_buffer_len: config.send_buffer_len, _file: file }
+        Self::Unix { socket, send_buffer_len: config.send_buffer_len, file }
     }
 
     fn inherit(
         config: &ReactorConfig,
         listener: &ListenerConfig,
-        socket: OwnedFd,
+        (socket, file): (OwnedFd, SocketFile),
     ) -> io::Result<Self> {
         let socket = Socket::from(socket);
         socket.set_nonblocking(true)?;
         if socket.domain()? == Domain::UNIX {
             let socket = UnixListener::from_std(OwnedFd::from(socket).into());
-            return Ok(Self::unix(config, socket, SocketFile::of_others()));
+            return Ok(Self::unix(config, socket, file));
         }
         prepare(config, listener, &socket)?;
         Ok(Self::Tcp(TcpListener::from_std(socket.into())))
@@ -81,6 +87,28 @@ impl ListeningSocket {
                 let stream = std::net::TcpStream::from(OwnedFd::from(stream));
                 Ok((TcpStream::from_std(stream), (Ipv4Addr::LOCALHOST, 0).into()))
             }
+        }
+    }
+
+    /// It, for another process.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Unix { socket, .. } => socket.as_fd(),
+        }
+    }
+
+    /// Another process has it from now on: the poller would go on telling of it.
+    pub(super) fn release(&mut self, registry: &Registry) {
+        let gone = match self {
+            Self::Tcp(socket) => registry.deregister(socket),
+            Self::Unix { socket, file, .. } => {
+                file.release();
+                registry.deregister(socket)
+            }
+        };
+        if let Err(error) = gone {
+            log::warn!(error:%; "the poller does not let go of a listener");
         }
     }
 

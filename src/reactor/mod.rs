@@ -47,6 +47,7 @@ mod connections;
 pub mod descriptors;
 mod expire;
 mod flush;
+mod handover;
 mod listener;
 mod outbound;
 mod proxy_header;
@@ -62,11 +63,12 @@ mod stop;
 mod tests;
 mod tls;
 mod unix_socket;
+mod wait;
 mod waker;
 mod work_lists;
 
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::mem;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -78,9 +80,11 @@ use mio::{Events, Poll};
 use self::acceptor::{Acceptor, Arrival};
 pub use self::config::{Endpoint, Excess, ListenerConfig, ReactorConfig, TlsListener};
 use self::connections::Connections;
+pub use self::handover::Carried;
 use self::slow_turn::{SlowTurns, Work};
 use self::source::Source;
 use self::stop::StopSignals;
+use self::wait::EVENTS_MAX;
 pub use self::waker::Waker;
 use self::work_lists::{Attempt, Report};
 use crate::metrics::{CLOSE_REASONS_MAX, ReactorMetrics};
@@ -88,18 +92,31 @@ use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, ListenerI
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
 
-/// Edges taken in with one wait: as many as the kernel copies in some 20 µs.
-const EVENTS_MAX: usize = 1024;
-
-/// Waits before a turn begins while each brings as many edges as it can: 16,384 edges are 60 ms of
-/// work.
-const WAITS_MAX: usize = 16;
-
 /// How long deadlines may be held up while edges come faster than they can be taken in: shorter
 /// than any timeout that a peer could be blamed for.
 const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
 
 const _: () = assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX, "a reason without a counter");
+
+/// How much of a turn is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// All of it.
+    Turning,
+    /// Nothing is accepted or read, and no connection's deadline is told.
+    Frozen,
+    /// The same, and the loop is left at the end of the turn, to be gone on with.
+    Yielding,
+}
+
+/// Why the loop was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// [`Effect::Exit`] is fulfilled.
+    Exited,
+    /// [`Effect::Yield`] was asked for.
+    Yielded,
+}
 
 /// Sockets, deadlines and waiting frames, and the loop that drives them. See the [module](self).
 pub struct Reactor {
@@ -125,6 +142,7 @@ pub struct Reactor {
     waiting_told: Option<u64>,
     /// When to leave the loop at the latest, if at all.
     exit_at: Option<Tick>,
+    mode: Mode,
     accepts_per_turn_max: usize,
     read_per_turn_max: usize,
     flushes: flush::Bounds,
@@ -164,6 +182,7 @@ impl Reactor {
             held_since: Tick::MAX,
             waiting_told: config.outbound_total_max.map(|_| 0),
             exit_at: None,
+            mode: Mode::Turning,
             accepts_per_turn_max: config.accepts_per_turn_max,
             read_per_turn_max: config.read_per_turn_max,
             flushes: flush::Bounds {
@@ -200,12 +219,13 @@ impl Reactor {
         self.waker.clone()
     }
 
-    /// Turns until [`Effect::Exit`] is fulfilled.
+    /// Turns until [`Effect::Exit`] is fulfilled, or until [`Effect::Yield`]: then it may be called
+    /// again.
     ///
     /// # Errors
     ///
     /// If the poller or a listening socket is broken, from which it cannot recover.
-    pub fn run(&mut self, clock: &Clock, handler: &mut impl Handler) -> io::Result<()> {
+    pub fn run(&mut self, clock: &Clock, handler: &mut impl Handler) -> io::Result<Left> {
         let mut ended = clock.micros();
         loop {
             self.wait(self.time_to_wait(Tick::from_millis(ended / 1000)))?;
@@ -217,7 +237,11 @@ impl Reactor {
             self.metrics.count_turn(micros);
             self.slow_turns.look(now.tick, micros, (before, &self.metrics));
             if flow.is_break() {
-                return Ok(());
+                if self.mode == Mode::Yielding {
+                    self.mode = Mode::Frozen;
+                    return Ok(Left::Yielded);
+                }
+                return Ok(Left::Exited);
             }
         }
     }
@@ -225,10 +249,14 @@ impl Reactor {
     /// One turn with what the last wait brought; `Break` once [`Effect::Exit`] is fulfilled.
     fn turn(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<ControlFlow<()>> {
         self.connections.shared.made_bytes = 0;
-        self.connect(now, handler);
-        self.accept(now, handler)?;
-        self.read(now, handler);
-        self.expire(now, handler);
+        if self.mode == Mode::Turning {
+            self.connect(now, handler);
+            self.accept(now, handler)?;
+            self.read(now, handler);
+        }
+        if !self.is_held_up(now.tick) {
+            self.expire(now, handler);
+        }
         self.report(now, handler);
         if mem::take(&mut self.is_woken) {
             // After the reads, so that answers that came meanwhile are taken with the others.
@@ -241,53 +269,6 @@ impl Reactor {
         self.connections.shared.pool.trim(now.tick);
         self.count();
         Ok(self.leave(now, handler))
-    }
-
-    /// Waits for edges and notes them: all that have come, as far as one turn may take them in, so
-    /// that the messages of several connections to one leave in one write.
-    fn wait(&mut self, mut timeout: Option<Duration>) -> io::Result<()> {
-        for _ in 0..WAITS_MAX {
-            self.is_flooded = self.take_edges(timeout)? == EVENTS_MAX;
-            if !self.is_flooded {
-                break;
-            }
-            // More edges may be there already; only the first wait may sleep.
-            timeout = Some(Duration::ZERO);
-        }
-        Ok(())
-    }
-
-    /// One wait; returns how many edges it brought.
-    fn take_edges(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
-        match self.poll.poll(&mut self.events, timeout) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(0),
-            Err(error) => return Err(error),
-        }
-        let mut count = 0;
-        for event in &self.events {
-            count += 1;
-            match Source::of(event.token()) {
-                Source::Connection(conn) => read::on_edge(&mut self.connections, conn, event),
-                Source::Listener(nth) => self.acceptor.on_ready(nth),
-                Source::Signals => self.signals.iter_mut().for_each(StopSignals::on_ready),
-                Source::Waker => self.is_woken = true,
-            }
-        }
-        Ok(count)
-    }
-
-    /// The time until something is due, `None` if nothing ever is.
-    fn time_to_wait(&self, now: Tick) -> Option<Duration> {
-        let shared = &self.connections.shared;
-        if shared.lists.has_work() || shared.tls.has_work() || self.acceptor.has_work(now) {
-            return Some(Duration::ZERO);
-        }
-        let wheel = self.connections.shared.wheel.next_deadline().unwrap_or(Tick::MAX);
-        let exit = self.exit_at.unwrap_or(Tick::MAX);
-        let trim = self.connections.shared.pool.trim_at();
-        let next = wheel.min(self.alarm).min(self.acceptor.retry_at()).min(exit).min(trim);
-        (next != Tick::MAX).then(|| next.since(now))
     }
 
     /// Dispatches the outcomes of connections that this end began, before anything is read from
@@ -347,9 +328,16 @@ impl Reactor {
     }
 
     fn expire(&mut self, now: Now, handler: &mut impl Handler) {
-        if self.is_held_up(now.tick) {
-            return;
+        if self.mode == Mode::Turning {
+            self.expire_connections(now, handler);
         }
+        if self.alarm <= now.tick {
+            self.alarm = Tick::MAX;
+            self.dispatch(now, Input::Alarm, handler);
+        }
+    }
+
+    fn expire_connections(&mut self, now: Now, handler: &mut impl Handler) {
         let mut expired = mem::take(&mut self.expired);
         expire::expire(&mut self.connections, now.tick, &mut expired);
         for conn in expired.drain(..) {
@@ -359,10 +347,6 @@ impl Reactor {
             }
         }
         self.expired = expired;
-        if self.alarm <= now.tick {
-            self.alarm = Tick::MAX;
-            self.dispatch(now, Input::Alarm, handler);
-        }
     }
 
     /// Whether deadlines must wait because the kernel holds more edges: after the process was
@@ -401,6 +385,9 @@ impl Reactor {
         if self.signals.as_mut().is_some_and(StopSignals::take_reload) {
             self.dispatch(now, Input::Reload, handler);
         }
+        if self.signals.as_mut().is_some_and(StopSignals::take_upgrade) {
+            self.dispatch(now, Input::Upgrade, handler);
+        }
         while let Some(signal) = self.signals.as_mut().and_then(StopSignals::poll) {
             self.dispatch(now, Input::Stop(signal), handler);
         }
@@ -435,6 +422,9 @@ impl Reactor {
     /// Ends the loop if the handler asked for it and no connection is left, or its deadline has
     /// passed.
     fn leave(&mut self, now: Now, handler: &mut impl Handler) -> ControlFlow<()> {
+        if self.mode == Mode::Yielding {
+            return ControlFlow::Break(());
+        }
         let Some(deadline) = self.exit_at else { return ControlFlow::Continue(()) };
         if self.connections.len() > 0 && now.tick < deadline {
             return ControlFlow::Continue(());
@@ -482,6 +472,9 @@ impl Reactor {
             Effect::Bar { addresses } => self.acceptor.bar(addresses),
             Effect::StopAccepting => self.acceptor.close(),
             Effect::Exit { deadline } => self.exit_at = Some(deadline),
+            Effect::Freeze => self.mode = Mode::Frozen,
+            Effect::Thaw => self.mode = Mode::Turning,
+            Effect::Yield => self.mode = Mode::Yielding,
         }
     }
 }

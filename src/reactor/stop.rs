@@ -14,11 +14,13 @@ use crate::net::StopSignal;
 
 /// SIGTERM and SIGINT, watched for as long as this lives; and those that would end the process
 /// although nobody means that: SIGHUP, which asks to reload, or comes because a terminal has
-/// closed, and the two that have no meaning.
+/// closed, SIGUSR2, which asks for an upgrade, and SIGUSR1, which has no meaning.
+#[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub(super) struct StopSignals {
     pipe: UnixStream,
     reload: UnixStream,
-    /// Where those come that stop nothing.
+    upgrade: UnixStream,
+    /// Where those come that do nothing.
     others: UnixStream,
     registered: Vec<SigId>,
     /// Signals that came and are not told yet.
@@ -27,6 +29,8 @@ pub(super) struct StopSignals {
     is_draining: bool,
     /// SIGHUP came and is not told yet.
     is_reloading: bool,
+    /// SIGUSR2 came and is not told yet.
+    is_upgrading: bool,
 }
 
 impl StopSignals {
@@ -38,15 +42,18 @@ impl StopSignals {
     pub(super) fn watch(registry: &Registry, token: Token) -> io::Result<Self> {
         let (pipe, writer) = watched_pipe(registry, token)?;
         let (reload, to_reload) = watched_pipe(registry, token)?;
+        let (upgrade, to_upgrade) = watched_pipe(registry, token)?;
         let (others, to_others) = watched_pipe(registry, token)?;
         let mut signals = Self {
             pipe,
             reload,
+            upgrade,
             others,
             registered: Vec::new(),
             pending: 0,
             is_draining: false,
             is_reloading: false,
+            is_upgrading: false,
         };
         // A handler may only do what is safe in a signal: it writes a byte.
         for (signal, writer) in [
@@ -54,7 +61,7 @@ impl StopSignals {
             (SIGINT, &writer),
             (SIGHUP, &to_reload),
             (SIGUSR1, &to_others),
-            (SIGUSR2, &to_others),
+            (SIGUSR2, &to_upgrade),
         ] {
             signals.registered.push(low_level::pipe::register(signal, writer.try_clone()?)?);
         }
@@ -65,9 +72,10 @@ impl StopSignals {
     pub(super) fn on_ready(&mut self) {
         self.pending = self.pending.saturating_add(drain(&mut self.pipe));
         self.is_reloading |= drain(&mut self.reload) > 0;
+        self.is_upgrading |= drain(&mut self.upgrade) > 0;
         if drain(&mut self.others) > 0 {
             log::info!(
-                "SIGUSR1 and SIGUSR2 do nothing: SIGHUP reads the configuration again, SIGTERM stops the server"
+                "SIGUSR1 does nothing: SIGHUP reads the configuration again, SIGUSR2 upgrades the server, SIGTERM stops it"
             );
         }
     }
@@ -75,6 +83,17 @@ impl StopSignals {
     /// Whether SIGHUP has come since this was asked.
     pub(super) const fn take_reload(&mut self) -> bool {
         std::mem::replace(&mut self.is_reloading, false)
+    }
+
+    /// Whether SIGUSR2 has come since this was asked.
+    pub(super) const fn take_upgrade(&mut self) -> bool {
+        std::mem::replace(&mut self.is_upgrading, false)
+    }
+
+    /// Whether a signal to stop has come that was not told.
+    pub(super) fn is_stopping(&mut self) -> bool {
+        self.on_ready();
+        self.pending > 0
     }
 
     /// The next signal: first to drain, then to stop now.

@@ -14,6 +14,16 @@ impl SocketFile {
     pub(super) const fn of_others() -> Self {
         Self(None)
     }
+
+    /// One that another process has made and left to this one.
+    pub(super) const fn taken_over(path: PathBuf) -> Self {
+        Self(Some(path))
+    }
+
+    /// Another process has it from now on.
+    pub(super) fn release(&mut self) {
+        self.0 = None;
+    }
 }
 
 impl Drop for SocketFile {

@@ -51,9 +51,19 @@ pub(super) struct WorkLists {
 
 impl WorkLists {
     /// Whether the next turn has something to do even if nothing happens.
+    #[cfg(test)]
     pub(super) fn has_work(&self) -> bool {
-        !(self.readable.is_empty()
-            && self.urgent.is_empty()
+        self.has_reads() || self.has_work_beside_reads()
+    }
+
+    /// Whether there are connections to be read.
+    pub(super) fn has_reads(&self) -> bool {
+        !self.readable.is_empty()
+    }
+
+    /// Whether the next turn has something else to do even if nothing happens.
+    pub(super) fn has_work_beside_reads(&self) -> bool {
+        !(self.urgent.is_empty()
             && self.bulk.is_empty()
             && self.reports.is_empty()
             && self.attempts.is_empty()

@@ -187,8 +187,8 @@ impl Files {
     fn take(&mut self, certificates: Certificates, stamps: Vec<Stamp>) {
         let first = certificates.expire().min().unwrap_or(0);
         let until = Expiry::new(first, self.clock.now().wall_ms).date;
-        log::info!(until; "the certificates were read again");
         self.in_use.replace(certificates);
+        log::info!(until; "the certificates were read again");
         // With the day forgotten: the new ones may be about to expire as well.
         (self.stamps, self.refused, self.warned_on) = (stamps, None, 0);
         self.warn();

@@ -1,6 +1,7 @@
 //! Reads the configuration again when it is asked to (SIGHUP): on a thread of its own, since a disk
 //! may be slow.
 
+use std::ffi::OsString;
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -12,15 +13,26 @@ use crate::config::{Config, ConfigFault, Difference, Environment, Flags, Loaded,
 pub struct Sources {
     /// The command line.
     pub flags: Flags,
+    /// The program as it was called, with its arguments: the one that takes its place is called so.
+    pub program: Vec<OsString>,
     /// The environment at the start, which does not change while the process lives.
     pub environment: Environment,
+}
+
+/// What came of reading the configuration again.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// What is to hold from now on; `None`: it is wrong, and nothing of it was taken.
+    pub config: Option<Box<Config>>,
+    /// What differs; or what is wrong, each on one line.
+    pub outcome: Result<Vec<Difference>, Vec<String>>,
 }
 
 /// Reads the configuration again while it is there.
 #[derive(Debug)]
 pub(super) struct ConfigWatch {
-    /// What is to hold from now on.
-    found: Receiver<Box<Config>>,
+    /// What came of it, each time.
+    found: Receiver<Found>,
     /// Has the sources read; its end ends the thread.
     look: Sender<()>,
 }
@@ -41,17 +53,22 @@ impl ConfigWatch {
         let (to_take, found) = mpsc::channel();
         let watch = move || {
             for () in requests {
-                let Sources { flags, environment } = &sources;
-                match load(flags, environment).and_then(|fresh| loaded.reload(&fresh)) {
+                let Sources { flags, environment, .. } = &sources;
+                let found = match load(flags, environment).and_then(|fresh| loaded.reload(&fresh)) {
                     Ok(Reloaded { loaded: now, differences }) => {
-                        say(&differences);
                         loaded = now;
-                        // Nobody takes it once the server is gone.
-                        _ = to_take.send(Box::new(loaded.config.clone()));
-                        wake();
+                        let config = Some(Box::new(loaded.config.clone()));
+                        Found { config, outcome: Ok(differences) }
                     }
-                    Err(error) => error.0.iter().for_each(refuse),
-                }
+                    Err(error) => {
+                        error.0.iter().for_each(refuse);
+                        let faults = error.0.iter().map(fault_line).collect();
+                        Found { config: None, outcome: Err(faults) }
+                    }
+                };
+                // Nobody takes it once the server is gone.
+                _ = to_take.send(found);
+                wake();
             }
         };
         thread::Builder::new().name("configuration".to_owned()).spawn(watch)?;
@@ -63,13 +80,28 @@ impl ConfigWatch {
         _ = self.look.send(());
     }
 
-    /// What is to hold from now on, if it was read again.
-    pub(super) fn poll(&self) -> Option<Box<Config>> {
-        self.found.try_iter().last()
+    /// What came of reading it again, in the order in which that was asked for.
+    pub(super) fn poll(&self) -> Option<Found> {
+        self.found.try_recv().ok()
     }
 }
 
-/// Says what has changed, what needs a restart, and how much of both there is.
+impl Found {
+    /// Says what has changed, what needs a restart, and how much of both there is: once it holds,
+    /// so that whoever reads it can rely on it.
+    pub(super) fn say(&self) {
+        if let Ok(differences) = &self.outcome {
+            say(differences);
+        }
+    }
+}
+
+/// What is wrong and where, without what stands there.
+fn fault_line(ConfigFault { what, origin }: &ConfigFault) -> String {
+    let at = origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default();
+    format!("{at}{what}")
+}
+
 fn say(differences: &[Difference]) {
     for Difference { name, from, to, is_live } in differences {
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "unset".to_owned());

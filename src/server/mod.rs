@@ -32,6 +32,7 @@
 //! | 16, and its length | name of more than 22 bytes |
 //! | 240 | user who is remembered without a connection |
 //! | 656 | room, without its recent records |
+//! | 80 | connection, where the admin API is on; and 96 for each of the last 10,000 that ended |
 //!
 //! What moves is bounded: for a connection that does not read, `limits.outbound_hard_bytes`, and 40
 //! for each of at most 1,024 frames; for what waits for its turn at the rate, `limits.read_ahead`;
@@ -45,6 +46,8 @@
 //!
 //! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
+mod admin_token;
+mod carry;
 mod certificates;
 mod config_watch;
 mod hashing;
@@ -55,10 +58,15 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 pub mod token_keys;
+pub mod upgrade;
+mod upgrading;
+mod webhook_start;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::admin_token::AdminTokenError;
 use self::certificates::CertificateWatch;
 pub use self::certificates::{CertificateError, inspect as inspect_certificates};
 use self::config_watch::ConfigWatch;
@@ -66,16 +74,18 @@ pub use self::config_watch::Sources;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 use self::supervisor::Supervisor;
+use self::upgrading::Upgrading;
+use self::webhook_start::WebhookStart;
 
 use crate::chat::model::account::{Hashed, NewSecret};
 use crate::chat::model::limits::UserRates;
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
-use crate::chat::{Chat, Limits};
+use crate::chat::{Chat, Limits, UserName};
 use crate::config::Config;
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, Effect, Effects, Handler, Input, Network, StopSignal};
-use crate::session::{Entropy, ListenerKind, Sessions, Turn};
+use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, Network, StopSignal};
+use crate::session::{Entropy, ListenerKind, OperatorWish, Sessions, Turn};
 use crate::time::Tick;
 use crate::time::clock::Now;
 use crate::time::rate::Rate;
@@ -88,6 +98,8 @@ const OUTPUT_WEIGHT: usize = 4;
 /// Everything above the reactor.
 #[derive(Debug)]
 pub struct Server {
+    /// If there may be webhooks. Before the logs, which then close with what it has told them.
+    webhooks: Option<WebhookStart>,
     chat: Chat,
     logs: Box<dyn Logs>,
     sessions: Sessions,
@@ -107,6 +119,8 @@ pub struct Server {
     stopping: Option<Tick>,
     /// Reads the configuration again.
     config_watch: Option<ConfigWatch>,
+    /// Who is told what came of each time that it does, in their order.
+    reloads: VecDeque<Option<ConnId>>,
     /// Looks at the files of tokens' keys.
     key_watch: Option<token_keys::KeyWatch>,
     /// Where passwords are hashed; `None` where there are none.
@@ -117,6 +131,9 @@ pub struct Server {
     certificates: Option<CertificateWatch>,
     /// If systemd wants to hear from this process.
     supervisor: Option<Supervisor>,
+    upgrading: Upgrading,
+    /// What the process before this one remembers of messages means something here.
+    remembers: bool,
     metrics: Arc<Metrics>,
 }
 
@@ -140,6 +157,7 @@ impl Server {
         chat.vary_epochs(entropy.secret().unwrap_or_default());
         chat.restore(now, kept);
         Ok(Self {
+            webhooks: None,
             chat,
             logs,
             sessions: Sessions::new(config, limits, Arc::clone(&metrics), entropy)?,
@@ -151,12 +169,15 @@ impl Server {
             barred: None,
             stopping: None,
             config_watch: None,
+            reloads: VecDeque::new(),
             key_watch: None,
             hashing: None,
             drain_window_ms: drain_window_ms(config),
             stop_timeout: config.timeouts.stop,
             certificates: None,
             supervisor: None,
+            upgrading: Upgrading::new(config.timeouts.upgrade),
+            remembers: false,
             metrics,
         })
     }
@@ -195,6 +216,30 @@ impl Server {
         is_new
     }
 
+    /// Lets webhooks be told what happens, once there are any.
+    fn set_webhooks(&mut self, mut webhooks: WebhookStart) {
+        webhooks.look();
+        self.webhooks = Some(webhooks);
+    }
+
+    /// Where there is an admin API, keeps the name under which it speaks from everybody else.
+    fn reserve_operator(&mut self, now: Now, name: &UserName) {
+        if !self.sessions.has_admin_token() {
+            return;
+        }
+        let wanted = self.chat.needs_of_name(name);
+        if let Err(error) = self.load(now, &wanted) {
+            log::error!(error; "it cannot be read whether admin_name is somebody's");
+        }
+        if !self.chat.reserve_operator(now, name) {
+            log::warn!(
+                name:% = name;
+                "admin_name is somebody's: the admin API cannot speak or act in rooms"
+            );
+        }
+        self.pass_requests(now);
+    }
+
     /// Lets passwords be hashed.
     pub fn set_hashing(&mut self, hashing: Hashing) {
         self.hashing = Some(hashing);
@@ -227,6 +272,9 @@ impl Server {
                 self.banned = suspensions.addresses_at(now.wall_ms);
                 self.barred = Some(suspensions.addresses_until());
             }
+            if let (LogReply::Webhooks(_), Some(webhooks)) = (&reply, &mut self.webhooks) {
+                webhooks.look();
+            }
             let before = self.chat.outputs();
             self.chat.on_log_reply(now, reply);
             let made = self.chat.outputs().saturating_sub(before);
@@ -235,22 +283,56 @@ impl Server {
     }
 
     /// The configuration may have been read again.
-    fn take_config(&mut self) {
-        let Some(config) = self.config_watch.as_ref().and_then(ConfigWatch::poll) else { return };
-        let limits = limits(&config);
-        if let Err(error) = self.sessions.set_config(&config, limits.clone()) {
-            return log::error!(error:%; "the configuration was not taken: nothing has changed");
+    fn take_config(&mut self, now: Now, effects: &mut Effects) {
+        while let Some(found) = self.config_watch.as_ref().and_then(ConfigWatch::poll) {
+            if let Some(config) = &found.config
+                && self.set_config(config)
+            {
+                found.say();
+            }
+            if let Some(conn) = self.reloads.pop_front().flatten() {
+                let turn = &mut Turn { now, chat: &mut self.chat, effects };
+                self.sessions.handle_reloaded(conn, &found.outcome, turn);
+            }
+        }
+    }
+
+    /// Whether the configuration was taken.
+    fn set_config(&mut self, config: &Config) -> bool {
+        let limits = limits(config);
+        if let Err(error) = self.sessions.set_config(config, limits.clone()) {
+            log::error!(error:%; "the configuration was not taken: nothing has changed");
+            return false;
         }
         self.chat.set_limits(limits);
-        self.drain_window_ms = drain_window_ms(&config);
+        self.drain_window_ms = drain_window_ms(config);
         self.stop_timeout = config.timeouts.stop;
+        self.upgrading.set_timeout(config.timeouts.upgrade);
         crate::log::set_filter(&config.log_level);
+        true
+    }
+
+    /// Does what the operator has asked for by the admin API.
+    fn take_wishes(&mut self, now: Now, effects: &mut Effects) {
+        for wish in self.sessions.take_wishes() {
+            match wish {
+                OperatorWish::Drain if self.stopping.is_some() => {}
+                OperatorWish::Drain => self.stop(now, StopSignal::Drain, effects),
+                OperatorWish::Reload(conn) => self.reload("the admin API", Some(conn)),
+            }
+        }
+        if let Some(suspensions) = self.chat.poll_suspended() {
+            self.banned = suspensions.addresses_at(now.wall_ms);
+            self.barred = Some(suspensions.addresses_until());
+        }
     }
 
     /// Other keys of tokens may have been read.
     fn take_keys(&mut self) {
         if let Some(keys) = self.key_watch.as_ref().and_then(token_keys::KeyWatch::poll) {
+            let count = keys.iter().count();
             self.sessions.set_keys(keys);
+            log::info!(keys = count; "the keys of tokens were read again");
         }
     }
 
@@ -258,6 +340,7 @@ impl Server {
         self.pass_requests(now);
         // What is left may be told by no wake any more: the next turn begins at once.
         self.has_replies = std::mem::replace(&mut self.replies_left, REPLIES_MAX) == 0;
+        self.take_wishes(now, effects);
         if !self.banned.is_empty() {
             effects.push(Effect::FindByAddress { addresses: std::mem::take(&mut self.banned) });
         }
@@ -266,7 +349,12 @@ impl Server {
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);
-        let Some(deadline) = self.stopping else { return self.arm_alarm(now, effects) };
+        let Some(deadline) = self.stopping else {
+            if self.upgrading.is_frozen() {
+                return self.await_quiet(now, effects);
+            }
+            return self.arm_alarm(now, effects);
+        };
         // What was accepted is answered first, if the logs do in time.
         if self.chat.pending() > 0 && now.tick < deadline {
             let deadline = if self.has_replies { now.tick } else { deadline };
@@ -295,18 +383,23 @@ impl Server {
         }
     }
 
-    /// Has read again what may change while the server runs.
-    fn reload(&self) {
+    /// Has read again what may change while the server runs; `asker` is told what came of it.
+    fn reload(&mut self, by: &str, asker: Option<ConnId>) {
         // What follows belongs into the new file.
         crate::log::reopen();
-        log::info!("SIGHUP: configuration, certificates and keys of tokens are read again");
-        self.config_watch.iter().for_each(ConfigWatch::look_now);
+        log::info!("{by}: configuration, certificates and keys of tokens are read again");
+        if let Some(watch) = &self.config_watch {
+            self.reloads.push_back(asker);
+            watch.look_now();
+        }
         self.certificates.iter().for_each(CertificateWatch::reload);
         self.key_watch.iter().for_each(token_keys::KeyWatch::look_now);
     }
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
         self.supervisor.iter().for_each(Supervisor::stopping);
+        self.end_upgrade("the server is stopping", effects);
+        self.upgrading.leave();
         effects.push(Effect::StopAccepting);
         let deadline = match signal {
             StopSignal::Now => now.tick,
@@ -368,7 +461,7 @@ impl Handler for Server {
                 sessions.handle_expired(conn, turn);
                 self.pass_requests(now);
             }
-            Input::AddressFound { conn } => sessions.end(conn, CloseReason::Banned, turn),
+            Input::AddressFound { conn } => sessions.end_banned(conn, turn),
             Input::AddressFull { conn } => sessions.end(conn, CloseReason::Overloaded, turn),
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);
@@ -376,22 +469,27 @@ impl Handler for Server {
                 self.arm_alarm(now, effects);
             }
             Input::StoreReady => {
-                self.take_config();
+                self.take_config(now, effects);
                 self.take_keys();
                 self.take_hashes(now);
                 self.take_replies(now);
                 self.pass_requests(now);
+                self.take_candidate(now, effects);
             }
             Input::Alarm => {
                 self.alarm = Tick::MAX;
-                turn.chat.handle_timers(now);
-                sessions.flush_outputs(turn);
+                // What is due is done by the process that goes on.
+                if !self.upgrading.is_frozen() {
+                    turn.chat.handle_timers(now);
+                    sessions.flush_outputs(turn);
+                }
                 if self.has_replies {
                     self.take_replies(now);
                 }
             }
             Input::Stop(signal) => self.stop(now, signal, effects),
-            Input::Reload => self.reload(),
+            Input::Reload => self.reload("SIGHUP", None),
+            Input::Upgrade => self.begin_upgrade(),
             Input::TurnEnd => self.turn_end(now, effects),
         }
     }

@@ -7,11 +7,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::admin_token::AdminTokenError;
 use super::certificates::{CertificateWatch, InUse};
 use super::inherited::Inherited;
 use super::supervisor::Supervisor;
 use super::token_keys::{KeyWatch, TokenKeyError};
-use super::{ConfigWatch, Hashing, Server, Sources, rejection, token_keys};
+use super::upgrade::{Next, Part, Predecessor, Successor};
+use super::upgrading::HandedOver;
+use super::webhook_start::WebhookStart;
+use super::{ConfigWatch, Hashing, Server, Sources, admin_token, rejection, token_keys};
 use crate::auth::password::Cost;
 use crate::auth::secret;
 use crate::chat::model::log::{Logs, Snapshot};
@@ -20,11 +24,11 @@ use crate::chat::model::reply::Durability;
 use crate::config::{Config, ListenAddress, Loaded, Place};
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::{ListenerId, Network};
+use crate::net::{Effects, ListenerId, Network};
 use crate::reactor::descriptors::{self, Descriptors};
-use crate::reactor::{Endpoint, ListenerConfig, Reactor, ReactorConfig, TlsListener, Waker};
+use crate::reactor::{Endpoint, Left, ListenerConfig, Reactor, ReactorConfig, TlsListener, Waker};
 use crate::session::{Entropy, ListenerKind};
-use crate::store::{self, OpenError};
+use crate::store::{self, OpenError, SharedOutbox};
 use crate::time::clock::Clock;
 use crate::time::rate::Rate;
 use crate::tls;
@@ -47,6 +51,8 @@ pub enum ServeError {
     Store(OpenError),
     /// A key of tokens cannot be used.
     TokenKeys(TokenKeyError),
+    /// The token of the admin API cannot be used.
+    AdminToken(AdminTokenError),
     /// The system refused something.
     Io(io::Error),
 }
@@ -57,6 +63,7 @@ impl fmt::Display for ServeError {
             Self::Policy(error) => write!(f, "{error}"),
             Self::Store(error) => write!(f, "{error}"),
             Self::TokenKeys(error) => write!(f, "{error}"),
+            Self::AdminToken(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "{error}"),
         }
     }
@@ -82,6 +89,12 @@ impl From<TokenKeyError> for ServeError {
     }
 }
 
+impl From<AdminTokenError> for ServeError {
+    fn from(error: AdminTokenError) -> Self {
+        Self::AdminToken(error)
+    }
+}
+
 impl From<PolicyError> for ServeError {
     fn from(error: PolicyError) -> Self {
         Self::Policy(error)
@@ -89,30 +102,70 @@ impl From<PolicyError> for ServeError {
 }
 
 /// Runs the server until it is told to stop. Each listener is announced on standard output. At
-/// SIGHUP the configuration is read again from its `sources`.
+/// SIGHUP the configuration is read again from its `sources`; at SIGUSR2 another process takes the
+/// place of this one.
 ///
 /// # Errors
 ///
 /// [`ServeError`] if it cannot start, or the poller breaks.
 pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
+    if !sources.environment.takes_over() {
+        let (mut reactor, mut server, clock) = prepare(loaded, sources, &mut None)?;
+        let kept = open_store(&loaded.config, &clock, &server.metrics, reactor.waker())?;
+        set_store(&mut server, kept, &loaded.config, clock);
+        server.reserve_operator(clock.now(), &loaded.config.admin_name);
+        if loaded.config.auth_policy().accounts {
+            invite_admin(&reactor, &mut server, &clock)?;
+        }
+        return run((&mut reactor, server), &loaded.config, clock);
+    }
+    let mut predecessor = Some(Predecessor::meet()?);
+    let begun = prepare(loaded, sources, &mut predecessor)
+        .and_then(|begun| take_up(&loaded.config, begun, &mut predecessor));
+    match begun {
+        Ok((mut reactor, server, clock)) => run((&mut reactor, server), &loaded.config, clock),
+        Err(error) => {
+            if let Some(other) = &mut predecessor {
+                other.refuse(&error.to_string());
+            }
+            Err(error)
+        }
+    }
+}
+
+/// A server with all that it is made of.
+type Begun = (Reactor, Server, Clock);
+
+/// Everything but the store: what takes long and changes nothing.
+fn prepare(
+    loaded: &Loaded,
+    sources: Sources,
+    predecessor: &mut Option<Predecessor>,
+) -> Result<Begun, ServeError> {
     let config = &loaded.config;
-    let clock = Clock::start();
+    let clock = predecessor.as_ref().map_or_else(Clock::start, Predecessor::clock);
     let supervisor = Supervisor::find(&sources.environment);
     let descriptors =
         descriptors::raise(std::fs::read_to_string(descriptors::LIMITS).ok().as_deref());
     let connections_max = connections_max(config, descriptors);
     let certificates = watch_certificates(config, clock)?;
     let find = certificates.as_ref().map(|watch| &watch.in_use);
-    let (reactor_config, kinds) = listeners(config, connections_max, find)?;
+    let (reactor_config, kinds, names) = listeners(config, connections_max, find, predecessor)?;
     // Before the store is opened: a port that is taken must not cost a long recovery first.
-    let mut reactor = Reactor::bind(&reactor_config)?;
+    let reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
-    let kept = open_store(config, &clock, &metrics, reactor.waker())?;
-    let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), kept)?;
+    let logs = store::in_memory_with(config.store.cids);
+    let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), logs)?;
     let verifier = token_keys::verifier(config)?;
     server.sessions.set_verifier(verifier);
+    if let Some(token) = admin_token::load(config)? {
+        server.sessions.set_admin_token(token);
+    }
     let waker = reactor.waker();
     server.key_watch = KeyWatch::start(&config.token_keys, move || _ = waker.wake())?;
+    let successor =
+        Successor::new((sources.program.clone(), config.data.clone()), names, (&reactor, clock))?;
+    server.upgrading.set_successor(successor);
     let waker = reactor.waker();
     let wake = move || _ = waker.wake();
     server.config_watch = Some(ConfigWatch::start(loaded.clone(), sources, wake)?);
@@ -124,9 +177,77 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
             Cost::within(config.memory),
             Arc::new(move || _ = waker.wake()),
         )?);
-        invite_admin(&reactor, &mut server, &clock)?;
     }
-    if let Err(error) = announce(&reactor, config, &server.listeners) {
+    server.supervisor = supervisor;
+    Ok((reactor, server, clock))
+}
+
+/// Lets the server keep what it is told, and webhooks be told of it.
+fn set_store(
+    server: &mut Server,
+    (logs, outbox): (StoredLogs, Option<SharedOutbox>),
+    config: &Config,
+    clock: Clock,
+) {
+    server.set_logs(clock.now(), logs);
+    if let Some(outbox) = outbox {
+        let counted = Arc::clone(&server.metrics.webhooks);
+        server.set_webhooks(WebhookStart::new(outbox, &config.webhooks, clock, counted));
+    }
+}
+
+/// Goes on with what another process hands over, once it is to.
+fn take_up(
+    config: &Config,
+    (mut reactor, mut server, clock): Begun,
+    predecessor: &mut Option<Predecessor>,
+) -> Result<Begun, ServeError> {
+    let Some(other) = predecessor.as_mut() else { return Ok((reactor, server, clock)) };
+    other.prepared()?;
+    let names: Vec<String> = addresses(config).map(|listener| name_of(&listener)).collect();
+    let (mut parts, mut connections) = (Vec::new(), Vec::new());
+    // All of it is taken before the store is opened, which the other one closes meanwhile.
+    loop {
+        match other.next()? {
+            Next::Domain(part) => parts.push(part),
+            Next::Connections(all) => {
+                for (socket, state) in all {
+                    let here = |number| other.listener_here(&names, number).map(ListenerId);
+                    let queued = state.bytes.queued();
+                    let conn = reactor.adopt(clock.now(), (socket, state.bytes), here)?;
+                    let stack = state.session.map(|session| (session, state.reader));
+                    connections.extend(conn.zip(stack).map(|(conn, own)| ((conn, queued), own)));
+                }
+            }
+            Next::End => break,
+        }
+    }
+    let kept = open_store(config, &clock, &server.metrics, reactor.waker())?;
+    set_store(&mut server, kept, config, clock);
+    let now = clock.now();
+    for part in parts {
+        server.adopt_domain(now, part).map_err(io::Error::other)?;
+    }
+    let mut effects = Effects::new();
+    for (conn, stack) in connections {
+        server.adopt(now, conn, stack, &mut effects);
+        reactor.apply_all(now.tick, &mut effects);
+    }
+    server.adopt_domain(now, Part::End).map_err(io::Error::other)?;
+    server.reserve_operator(now, &config.admin_name);
+    if let Some(other) = predecessor.take() {
+        other.take_over()?;
+    }
+    Ok((reactor, server, clock))
+}
+
+/// Serves to the end.
+fn run(
+    (reactor, mut server): (&mut Reactor, Server),
+    config: &Config,
+    clock: Clock,
+) -> Result<(), ServeError> {
+    if let Err(error) = announce(reactor, config, &server.listeners) {
         // Its reader is gone, or the disk that it goes to is full: the chat can go on without it.
         log::warn!(error:%; "standard output cannot be written: where the server listens is not said there");
     }
@@ -137,15 +258,21 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     for warning in config.warnings() {
         log::warn!("{warning}");
     }
-    log::info!(version = env!("CARGO_PKG_VERSION"), connections = connections_max; "serving");
-    server.supervisor = supervisor;
+    let pid = std::process::id();
+    log::info!(version = env!("CARGO_PKG_VERSION"), pid; "serving");
     if let Some(supervisor) = &mut server.supervisor {
-        supervisor
-            .ready(clock.now().tick, &format!("serving, at most {connections_max} connections"));
+        supervisor.ready(clock.now().tick, "serving");
     }
-    reactor.run(&clock, &mut server)?;
+    let mut handed_over = HandedOver::No;
+    while reactor.run(&clock, &mut server)? == Left::Yielded {
+        handed_over = server.hand_over(reactor, &clock);
+    }
     // Closes the store, which writes what waits first.
     drop(server);
+    if handed_over == HandedOver::Lost {
+        let text = "the process that had taken over has ended: nobody serves";
+        return Err(io::Error::other(text).into());
+    }
     log::info!("stopped");
     Ok(())
 }
@@ -182,6 +309,9 @@ fn page_place(kinds: &[ListenerKind], addr: impl Fn(ListenerId) -> Option<Socket
     place.unwrap_or_default()
 }
 
+/// The logs, and what was kept of them.
+type StoredLogs = (Box<dyn Logs>, Snapshot);
+
 /// The logs, and what was kept of them. Where all rooms are in memory and nothing was stored
 /// before, no file is made.
 fn open_store(
@@ -189,10 +319,10 @@ fn open_store(
     clock: &Clock,
     metrics: &Metrics,
     waker: Waker,
-) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
+) -> Result<(StoredLogs, Option<SharedOutbox>), OpenError> {
     let keeps_names = !config.auth_policy().is_only_names();
     if !keeps_names && !has_stored_rooms(config) && !store::is_there(&config.data) {
-        return Ok(store::in_memory_with(config.store.cids));
+        return Ok((store::in_memory_with(config.store.cids), None));
     }
     let options = store::Options {
         data: config.data.clone(),
@@ -205,7 +335,8 @@ fn open_store(
     };
     // It fails only if the poller is gone, and the loop with it.
     let wake = move || _ = waker.wake();
-    store::open(&options, *clock, Arc::new(wake))
+    let (logs, snapshot, outbox) = store::open_with_outbox(&options, *clock, Arc::new(wake))?;
+    Ok(((logs, snapshot), Some(outbox)))
 }
 
 /// Whether there may be rooms whose records outlive the process.
@@ -237,9 +368,10 @@ fn listeners(
     config: &Config,
     connections_max: usize,
     find: Option<&Arc<InUse>>,
-) -> io::Result<(ReactorConfig, Vec<ListenerKind>)> {
+    predecessor: &mut Option<Predecessor>,
+) -> io::Result<(ReactorConfig, Vec<ListenerKind>, Vec<String>)> {
     let mut listeners = Vec::new();
-    let mut kinds = Vec::new();
+    let (mut kinds, mut names) = (Vec::new(), Vec::new());
     let mut inherited = Inherited::default();
     let proxies: Arc<[Network]> = config.proxies.as_slice().into();
     let ticketer = find.map(|_| tls::ticketer()).transpose().map_err(io::Error::other)?;
@@ -250,7 +382,14 @@ fn listeners(
     let http_tls = tls_with(HTTP_PROTOCOL).transpose().map_err(io::Error::other)?;
     let tcp_tls = tls_with(TCP_PROTOCOL).transpose().map_err(io::Error::other)?;
     for (kind, address) in addresses(config) {
+        let name = name_of(&(kind, address));
+        let taken_over = predecessor.as_mut().and_then(|other| other.listener(&name));
+        names.push(name);
         let endpoint = match &address.place {
+            Place::Unix(path) if let Some(socket) = taken_over => {
+                Endpoint::TakenOver(Arc::new(socket), Some(path.clone()))
+            }
+            _ if let Some(socket) = taken_over => Endpoint::TakenOver(Arc::new(socket), None),
             Place::Ip(addr) => Endpoint::Ip(*addr),
             Place::Unix(path) => Endpoint::Unix(path.clone(), config.socket_mode),
             Place::Systemd => Endpoint::Inherited(inherited.next()?),
@@ -291,7 +430,16 @@ fn listeners(
         close_timeout: config.timeouts.close,
         ..ReactorConfig::default()
     };
-    Ok((reactor, kinds))
+    Ok((reactor, kinds, names))
+}
+
+/// What a listener is for, as another process knows it by.
+fn name_of((kind, address): &(ListenerKind, &ListenAddress)) -> String {
+    match &address.place {
+        Place::Ip(addr) => format!("{kind:?} {addr}"),
+        Place::Unix(path) => format!("{kind:?} unix:{}", path.display()),
+        Place::Systemd => format!("{kind:?} systemd"),
+    }
 }
 
 /// Where to listen, and for what, in the order of the listeners.

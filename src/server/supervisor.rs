@@ -63,7 +63,7 @@ impl Supervisor {
         self.next
     }
 
-    fn say(&self, words: &str) {
+    pub(super) fn say(&self, words: &str) {
         if let Err(error) = self.socket.send(words.as_bytes()) {
             log::warn!(error:%; "systemd was not told: {}", words.lines().next().unwrap_or_default());
         }

@@ -221,10 +221,7 @@ fn wait(requests: &Receiver<()>) -> Option<bool> {
 
 fn read_again(tables: &[TokenKey]) -> Option<KeyTable> {
     match load(tables) {
-        Ok(table) => {
-            log::info!(keys = table.iter().count(); "the keys of tokens were read again");
-            Some(table)
-        }
+        Ok(table) => Some(table),
         Err(error) => {
             log::error!(error:%; "the keys of tokens cannot be read: the former ones stay in use");
             None

@@ -10,7 +10,7 @@ use super::context::SessionContext;
 use super::exchange::{Exchange, Plan, Problem, Stage, Target, refused};
 use super::input::Session;
 use super::state::Protocol;
-use super::{Turn, proof, tokens, visits};
+use super::{Turn, proof, stream, tokens, visits};
 use crate::auth::secret;
 use crate::chat::model::identity::Identity;
 use crate::chat::model::output::{Encoding, Request};
@@ -25,7 +25,7 @@ const HOOK_LEN_MAX: u64 = 256 * 1024;
 /// What a head comes to.
 pub(super) enum Begun {
     /// An answer at once; whether the connection may go on.
-    Answered(Box<Response>, bool),
+    Answered { response: Box<Response>, method: Method, keep_alive: bool },
     /// The exchange goes on when the body has come; whether the client waits to be told to send it.
     Exchange(Box<Exchange>, bool),
 }
@@ -38,8 +38,18 @@ impl SessionContext {
         named: Option<Identity>,
         turn: &Turn<'_>,
     ) -> Begun {
-        let len_max = u64::try_from(self.request_len_max).unwrap_or(u64::MAX);
         let planned = self.plan(head, named, turn);
+        self.begin(head, planned)
+    }
+
+    /// Begins the exchange of a request for which this is planned.
+    pub(super) fn begin(
+        &self,
+        head: &Head<'_>,
+        planned: Result<(Plan, Option<Identity>), Problem>,
+    ) -> Begun {
+        let len_max = u64::try_from(self.request_len_max).unwrap_or(u64::MAX);
+        let method = head.method();
         let waits = expects_continue(head);
         let body = |len_max| match head.method() {
             Method::Post => Body::of(head, len_max),
@@ -53,7 +63,8 @@ impl SessionContext {
                 match body(len_max) {
                     Ok(body) => (Stage::Body, body, plan, identity),
                     Err(refusal) => {
-                        return Begun::Answered(Box::new(refused(refusal.into())), false);
+                        let response = Box::new(refused(refusal.into()));
+                        return Begun::Answered { response, method, keep_alive: false };
                     }
                 }
             }
@@ -64,11 +75,13 @@ impl SessionContext {
                 match body(DRAINED_MAX) {
                     Ok(body) if keep_alive && !waits && !is_bodied => {
                         if body.is_done() {
-                            return Begun::Answered(response, true);
+                            return Begun::Answered { response, method, keep_alive: true };
                         }
                         (Stage::Refused(response), body, Plan::Nothing, None)
                     }
-                    Ok(_) | Err(_) => return Begun::Answered(response, false),
+                    Ok(_) | Err(_) => {
+                        return Begun::Answered { response, method, keep_alive: false };
+                    }
                 }
             }
         };
@@ -76,7 +89,7 @@ impl SessionContext {
         let name = http::percent::form_field(query, "as").and_then(http::percent::decode_form);
         let waits = waits && !body.is_done();
         let exchange = Exchange {
-            method: head.method(),
+            method,
             keep_alive,
             stage,
             body,
@@ -117,7 +130,11 @@ impl SessionContext {
             return Ok((Plan::hook(head, &identity)?, Some(identity)));
         }
         let identity = self.api_identity(head, named, turn)?;
-        Ok((target.plan(head)?, identity))
+        let mut plan = target.plan(head)?;
+        if let Plan::Stream(stream) = &mut plan {
+            stream.origin = http::OriginPolicy::other(head).map(Into::into);
+        }
+        Ok((plan, identity))
     }
 
     /// Who asks: by a token, or by what a proxy says.
@@ -207,7 +224,7 @@ impl Session<'_, '_> {
 
     /// All of the body has come: the domain is told who asks, and then asked.
     pub(super) fn on_body(&mut self) {
-        let (now, conn) = (self.turn.now, self.state.conn);
+        let now = self.turn.now;
         let len_max = self.context.limits.message_bytes;
         let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
             return;
@@ -217,11 +234,28 @@ impl Session<'_, '_> {
             return self.finish_exchange(&response);
         }
         let body = std::mem::take(&mut exchange.bytes);
+        if let Plan::Admin(asked) = &mut exchange.plan {
+            let asked = std::mem::take(asked);
+            return self.on_admin_asked(&asked, &body);
+        }
         let (requests, is_batch) = match exchange.plan.requests(&body, len_max) {
             Ok(found) => found,
             Err(refusal) => return self.finish_exchange(&refused(refusal.into())),
         };
         self.state.commands.take(now.tick, self.context.command_rate);
+        self.visit(requests, is_batch);
+    }
+
+    /// Tells the domain who asks; the requests follow when it is in.
+    pub(super) fn visit(&mut self, requests: Vec<String>, is_batch: bool) {
+        let (now, conn) = (self.turn.now, self.state.conn);
+        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+            return;
+        };
+        let encoding = match &exchange.plan {
+            Plan::Stream(plan) => stream::encoding(plan),
+            _ => Encoding::default(),
+        };
         exchange.answers = vec![None; requests.len()];
         (exchange.requests, exchange.is_batch) = (requests, is_batch);
         exchange.stage = Stage::Visiting;
@@ -235,7 +269,7 @@ impl Session<'_, '_> {
             name: name.as_deref(),
             resume: None,
             secret,
-            encoding: Encoding::default(),
+            encoding,
             identity,
             is_visit: true,
         };
@@ -243,7 +277,7 @@ impl Session<'_, '_> {
         self.flush_outputs();
     }
 
-    fn finish_exchange(&mut self, response: &Response) {
+    pub(super) fn finish_exchange(&mut self, response: &Response) {
         self.flush_outputs();
         visits::finish(&mut self.state, self.context, self.turn, response);
     }

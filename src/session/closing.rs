@@ -4,9 +4,10 @@ use super::Turn;
 use super::context::SessionContext;
 use super::encode::{Encoder, Format};
 use super::state::{Protocol, SessionState};
+use super::stream;
 use crate::http::{Method, Refusal, Response};
 use crate::net::{CloseReason, Effect, Ending, SharedFrame};
-use crate::wire::{close_code, close_words, render, text};
+use crate::wire::{close_code, close_words, events, render, text};
 use crate::ws::{CloseCode, encode_close};
 
 /// Ends a connection with the goodbye of its protocol. The domain is not told.
@@ -80,6 +81,7 @@ pub(super) fn goodbye(state: &SessionState, encoder: &mut Encoder, reason: Close
             let format = format.unwrap_or(Format::Lines);
             encoder.message(format, &mut out, |out| render::bye(out, code, words));
         }
+        (Protocol::Events(_), _) => stream::goodbye(&mut out, reason),
         // HTTP has no farewell: a response that nobody asked for would be taken for the next one's.
         (Protocol::Http { .. } | Protocol::Closing, _) => {}
     }
@@ -97,6 +99,7 @@ pub(super) fn ping(state: &SessionState, encoder: &mut Encoder) -> SharedFrame {
             out.into()
         }
         Some(Format::Text) => SharedFrame::new(),
+        Some(Format::Events | Format::ManyEvents) => SharedFrame::from_static(events::COMMENT),
         Some(Format::WebSocket | Format::Deflate(_)) | None => SharedFrame::from_static(PING),
     }
 }

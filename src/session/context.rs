@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use super::encode::Encoder;
 use super::entropy::Entropy;
+use super::exchange::OperatorWish;
 use super::hello_rate::HelloRate;
 use super::outgoing::Outgoing;
+use super::peers::Peers;
 use super::proxy_header::ProxyHeader;
 use super::text_client::Aside;
 use super::tokens::Tokens;
 use crate::admin::Health;
-use crate::chat::Limits;
+use crate::chat::model::account::SecretHash;
 use crate::chat::model::pressure::Pressure;
+use crate::chat::{Limits, UserName};
 use crate::config::Config;
 use crate::http::{Admission, DateClock, HostPolicy, OriginPolicy, PolicyError};
 use crate::log::Throttle;
@@ -62,6 +65,8 @@ pub(super) struct SessionContext {
     pub proxies: Vec<Network>,
     pub dates: DateClock,
     pub pages: Pages,
+    /// The files of the admin listener.
+    pub dashboard: Pages,
     pub limits: Limits,
     pub timeouts: Timeouts,
     /// How fast one connection may send requests.
@@ -112,6 +117,16 @@ pub(super) struct SessionContext {
     pub proxy_header: ProxyHeader,
     /// Who connections are by their tokens.
     pub tokens: Tokens,
+    /// What the admin API wants to see; `None`: it is off.
+    pub admin_token: Option<SecretHash>,
+    /// As whom the operator speaks and acts.
+    pub operator: UserName,
+    /// What is logged.
+    pub log_level: String,
+    /// What the operator wants of the server.
+    pub wishes: Vec<OperatorWish>,
+    /// Who connections are to an operator; `None` where nobody can ask.
+    pub peers: Option<Peers>,
     /// From where connections come that have not said hello.
     pub addresses: BTreeMap<ConnId, IpAddr>,
     /// Limits the log lines that clients can cause.
@@ -145,6 +160,7 @@ impl SessionContext {
             proxies: config.proxies.clone(),
             dates: DateClock::default(),
             pages: Pages::new(),
+            dashboard: Pages::dashboard(),
             timeouts: timeouts(config),
             command_rate: Rate::new(rates.rate_per_s, rates.burst),
             hellos: HelloRate::new(
@@ -182,6 +198,11 @@ impl SessionContext {
             finished: Vec::new(),
             proxy_header: ProxyHeader::new(config),
             tokens: Tokens::new(None),
+            admin_token: None,
+            operator: config.admin_name.clone(),
+            log_level: config.log_level.to_string(),
+            wishes: Vec::new(),
+            peers: None,
             addresses: BTreeMap::new(),
             throttle: Throttle::new(CLIENT_LINES_PER_S, Duration::from_secs(1)),
         })
@@ -206,6 +227,7 @@ impl SessionContext {
         self.errors_max = rates.errors_in_a_row;
         self.timeouts = timeouts(config);
         self.is_echo_on = config.echo;
+        self.log_level = config.log_level.to_string();
         self.limits = limits;
         Ok(())
     }

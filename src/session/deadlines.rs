@@ -38,6 +38,8 @@ pub(super) enum Due {
     Login,
     /// Nothing has come for a while: ping, or give up.
     Silence,
+    /// A stream has to show that it is there.
+    Comment,
     /// What the peer asked for before its last word has not been answered.
     Answers,
 }
@@ -59,6 +61,7 @@ impl SessionState {
             Protocol::WebSocket { is_greeted: false, .. } => Some(Due::Hello),
             Protocol::Tcp(plain) => plain.due(),
             Protocol::WebSocket { .. } | Protocol::Echo { .. } => Some(Due::Silence),
+            Protocol::Events(_) => Some(Due::Comment),
             Protocol::Closing => None,
         }
     }
@@ -77,7 +80,7 @@ impl SessionState {
             Some(Due::Hello) => self.since.after(timeouts.hello),
             Some(Due::Login) => self.since.after(LOGIN_WITHIN),
             Some(Due::Silence) if self.is_pinged => self.pong_by(context),
-            Some(Due::Silence) => ping_at(self.since, timeouts.ping_after),
+            Some(Due::Silence | Due::Comment) => ping_at(self.since, timeouts.ping_after),
             Some(Due::Answers) => self.since.after(timeouts.close),
         };
         due_at.min(ready_at.unwrap_or(Tick::MAX))
@@ -141,7 +144,7 @@ impl Due {
             Self::Head => CloseReason::HeadTimeout,
             Self::KeepAlive => CloseReason::KeepAliveTimeout,
             Self::Greeting | Self::Hello | Self::Login => CloseReason::HelloTimeout,
-            Self::Silence => CloseReason::NoPong,
+            Self::Silence | Self::Comment => CloseReason::NoPong,
             Self::Answers => CloseReason::CloseTimeout,
         }
     }
@@ -150,7 +153,7 @@ impl Due {
     const fn rests(self) -> bool {
         match self {
             Self::Head | Self::KeepAlive | Self::Silence => true,
-            Self::Greeting | Self::Hello | Self::Login | Self::Answers => false,
+            Self::Greeting | Self::Hello | Self::Login | Self::Comment | Self::Answers => false,
         }
     }
 }
@@ -180,6 +183,7 @@ impl Session<'_, '_> {
         }
         match due {
             Due::Silence => self.on_silence(),
+            Due::Comment => self.on_comment(),
             Due::Head if self.state.is_in_body() => self.body_timeout(),
             Due::Head => self.http_timeout(),
             Due::KeepAlive => self.close(Vec::new(), (due.reason(), Ending::Flush)),
@@ -209,6 +213,24 @@ impl Session<'_, '_> {
             self.send(ping);
         }
         self.arm(self.state.deadline(now, self.context));
+    }
+
+    /// Keeps a stream and the proxies before it awake, and has the kernel find out whether the
+    /// reader is there. What it may not read any more ends.
+    fn on_comment(&mut self) {
+        let (now, conn) = (self.turn.now, self.state.conn);
+        self.turn.chat.handle_watching(now, conn);
+        self.flush_outputs();
+        if self.state.is_closing() {
+            return;
+        }
+        self.state.since = now.tick;
+        if !self.state.answers.is_blocked() {
+            let comment = ping(&self.state, &mut self.context.encoder);
+            self.context.metrics.http.pings.add(1);
+            self.send(comment);
+        }
+        self.arm(self.state.deadline(now.tick, self.context));
     }
 
     pub(super) fn arm(&mut self, deadline: Tick) {

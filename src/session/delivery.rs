@@ -15,11 +15,11 @@ use super::{Turn, visits};
 use crate::chat::model::account::Hidden;
 use crate::chat::model::output::{Encoding, Fanout, Output, Part, Request};
 use crate::chat::model::reply::{Refusal, Reply};
-use crate::chat::{Code, Command, Event, Hello, UserName};
+use crate::chat::{Code, Command, Event, Hello, Record, UserName};
 use crate::collections::Slots;
 use crate::net::{CloseReason, ConnId, Effect};
 use crate::wire::text::{self, Shown, note};
-use crate::wire::{Context, render};
+use crate::wire::{Context, events, render};
 
 /// Bytes of records up to which they are copied for a sender, so that they leave in one piece with
 /// the answers around them. More are shared with the other recipients.
@@ -96,7 +96,17 @@ impl Delivery<'_, '_> {
             return false;
         }
         for conn in std::mem::take(&mut self.context.visits) {
+            let is_active = self.active.as_ref().is_some_and(|state| state.conn == conn);
             let Some(state) = state_of(&mut self.active, self.states, conn) else { continue };
+            let held = state.held();
+            if let Some(plan) = visits::take_stream(state) {
+                visits::begin_stream(state, self.context, self.turn, plan);
+                // What the active one holds is booked when its input is handled.
+                if !is_active {
+                    self.context.inbound.change(held, state.held());
+                }
+                continue;
+            }
             for (index, text) in visits::take_requests(state).iter().enumerate() {
                 let refused = visits::ask(self.context, self.turn, (conn, index), text);
                 if let Some((request, refusal)) = refused {
@@ -183,8 +193,11 @@ impl Delivery<'_, '_> {
         };
         if matches!(result, Ok(Reply::Welcome { .. } | Reply::LoggedIn { .. })) {
             state.since = turn.now.tick;
-            if matches!(result, Ok(Reply::Welcome { .. })) {
+            if let Ok(Reply::Welcome { user, .. }) = result {
                 state.on_greeted(turn.now.tick);
+                if let Some(peers) = &mut context.peers {
+                    peers.set_user(to, user);
+                }
                 if state.is_counted {
                     context.hellos.take(turn.now.tick);
                 }
@@ -205,8 +218,14 @@ impl Delivery<'_, '_> {
             Event::Replay { .. } => turn.chat.user(to),
             _ => None,
         };
-        let SessionContext { encoder, outgoing, .. } = &mut **context;
+        let SessionContext { encoder, outgoing, closing, .. } = &mut **context;
         let start = outgoing.bytes.len();
+        if let Protocol::Events(stream) = &mut state.protocol {
+            if stream.on_event(&mut outgoing.bytes, event) {
+                closing.push((to, CloseReason::HttpDone));
+            }
+            return outgoing.stage(to, start);
+        }
         // The domain books what it replays, and does not let it pile up.
         encoder.message(format, &mut outgoing.bytes, |out| {
             render_event(out, format, event, viewer);
@@ -237,6 +256,10 @@ impl Delivery<'_, '_> {
         }
         for (encoding, to) in std::mem::take(&mut fanout.whole).into_lists() {
             render_records(self.context, encoding, &fanout);
+            if encoding == Encoding::ManyEvents {
+                self.fan_out_to_many(&fanout, to);
+                continue;
+            }
             if encoding == Encoding::Text {
                 for &conn in &to {
                     note_shown(self.context, conn, &fanout);
@@ -251,6 +274,16 @@ impl Delivery<'_, '_> {
             batch.clear();
         }
         self.turn.chat.recycle(fanout);
+    }
+
+    /// Hands records, which are rendered, to streams of several rooms: each has its own positions.
+    fn fan_out_to_many(&mut self, fanout: &Fanout, to: Vec<ConnId>) {
+        for conn in to {
+            let state = state_of(&mut self.active, self.states, conn);
+            if let Some(Protocol::Events(stream)) = state.map(|state| &mut state.protocol) {
+                stream.stage(conn, &mut self.context.outgoing, fanout);
+            }
+        }
     }
 
     /// Whether the connection asks over HTTP.
@@ -392,6 +425,8 @@ fn put_answer(
         }
         (Format::Text, Err(refusal)) => text::refused(out, refusal, request),
         // Nothing is rendered where the request has no id.
+        // It has asked for nothing more: this is why it ends.
+        (Format::Events | Format::ManyEvents, Err(refusal)) => events::refused(out, None, refusal),
         (_, Ok(reply)) => _ = render::reply(out, request, reply, &shown),
         (_, Err(refusal)) => render::refusal(out, request, refusal),
     });
@@ -401,6 +436,7 @@ fn put_answer(
 fn render_event(out: &mut Vec<u8>, format: Format, event: &Event, viewer: Option<&UserName>) {
     match format {
         Format::Text => text::event(out, event),
+        // Those of a stream are put in the order of its own.
         _ => render::event(out, event, viewer),
     }
 }
@@ -418,14 +454,30 @@ fn render_records(context: &mut SessionContext, encoding: Encoding, fanout: &Fan
     for (record, target) in fanout.with_targets() {
         encoder.message(format, bytes, |out| match format {
             Format::Text => text::record_event(out, &fanout.room, record, target),
-            _ => render::record_event(out, &fanout.room, record),
+            Format::Events => {
+                events::id(out, |out| events::position(out, fanout.epoch, record.seq));
+                events::record(out, &fanout.room, record);
+            }
+            Format::ManyEvents => events::record(out, &fanout.room, record),
+            Format::WebSocket | Format::Deflate(_) | Format::Lines | Format::Lengths => {
+                render::record_event(out, &fanout.room, record);
+            }
         });
         debug_assert!(
-            bytes.len() - batch.end() <= usize::try_from(record.weight).unwrap_or(0),
+            bytes.len() - batch.end() <= booked(record, encoding),
             "a record takes no more than its weight"
         );
         batch.push(bytes.len());
     }
+}
+
+/// The bytes that a record takes at most.
+fn booked(record: &Record, encoding: Encoding) -> usize {
+    let weight = usize::try_from(record.weight).unwrap_or(0);
+    // A stream escapes what no other encoding does: who is sent much of that takes three times what
+    // was booked, and is ended sooner instead of lagging.
+    let weight = if encoding.is_stream() { 3 * weight } else { weight };
+    weight + encoding.framing_max()
 }
 
 /// A person was shown the records of a fan-out.

@@ -27,6 +27,10 @@ pub(super) enum Format {
     Lengths,
     /// Text for a person.
     Text,
+    /// An event of a stream of one room.
+    Events,
+    /// An event of a stream of several rooms.
+    ManyEvents,
 }
 
 impl Format {
@@ -38,6 +42,8 @@ impl Format {
             Self::Lines => Encoding::Lines,
             Self::Lengths => Encoding::Lengths,
             Self::Text => Encoding::Text,
+            Self::Events => Encoding::Events,
+            Self::ManyEvents => Encoding::ManyEvents,
         }
     }
 
@@ -49,6 +55,8 @@ impl Format {
             Encoding::Lines => Self::Lines,
             Encoding::Lengths => Self::Lengths,
             Encoding::Text => Self::Text,
+            Encoding::Events => Self::Events,
+            Encoding::ManyEvents => Self::ManyEvents,
         }
     }
 }
@@ -109,7 +117,7 @@ impl Encoder {
                 let put = line::put_length(out, start);
                 debug_assert_eq!(put, Ok(()), "no text of the server is that long");
             }
-            Format::Text => render(out),
+            Format::Text | Format::Events | Format::ManyEvents => render(out),
         }
     }
 

@@ -68,6 +68,8 @@ impl ErrorsInARow {
     }
 }
 
+crate::pack::pack_struct!(ErrorsInARow { run: u16, before: u16 });
+
 #[cfg(test)]
 mod tests {
     use super::Answered::{AtOnce, Later};

@@ -1,9 +1,17 @@
 //! The domain's numbers, put where the metrics page finds them when it is asked for.
 
+use super::context::SessionContext;
 use crate::chat::Chat;
 use crate::metrics::{Counter, Metrics};
 
-pub(super) fn update(metrics: &Metrics, chat: &Chat, [sessions_bytes, inbound]: [usize; 2]) {
+impl SessionContext {
+    /// Puts the domain's numbers where they are read.
+    pub(super) fn update_gauges(&self, chat: &Chat) {
+        update(&self.metrics, chat, [self.sessions_bytes, self.inbound.used()]);
+    }
+}
+
+fn update(metrics: &Metrics, chat: &Chat, [sessions_bytes, inbound]: [usize; 2]) {
     let stats = chat.stats();
     let [users, rooms, memberships, rings] = chat.sizes().map(count);
     let cells = &metrics.chat;
@@ -16,6 +24,7 @@ pub(super) fn update(metrics: &Metrics, chat: &Chat, [sessions_bytes, inbound]: 
     raise(&cells.load_waits, stats.waits);
     cells.memberships.set(memberships);
     cells.sessions.set(stats.sessions);
+    cells.streams.set(stats.streams);
     cells.subscriptions.set(stats.subs);
     cells.cursors_lagging.set(stats.behind);
     raise(&cells.records, stats.records);

@@ -3,7 +3,7 @@
 use super::api::Begun;
 use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
 use super::encode::Format;
-use super::exchange::{Exchange, is_there};
+use super::exchange::{Exchange, Plan, is_there};
 use super::input::Session;
 use super::proof;
 use super::state::Protocol;
@@ -16,7 +16,7 @@ use crate::http::{
     self, Admitted, Head, HttpDate, Method, Parsed, Refusal, Response, Route, Scheme, Status,
     Upgrade, render_switching,
 };
-use crate::net::{CloseReason, Effect, Ending, IpAddr, is_in};
+use crate::net::{CloseReason, ConnId, Effect, Ending, IpAddr, is_in};
 use crate::page::Asset;
 use crate::ws::{self, extension};
 
@@ -46,6 +46,17 @@ impl Outcome {
                 Self::Switch { head, protocol, identity: identity.map(Box::new) }
             }
             Self::Respond { .. } | Self::Exchange { .. } => self,
+        }
+    }
+}
+
+impl From<Begun> for Outcome {
+    fn from(begun: Begun) -> Self {
+        match begun {
+            Begun::Answered { response, method, keep_alive } => {
+                Self::Respond { response: *response, method, keep_alive }
+            }
+            Begun::Exchange(exchange, waits) => Self::Exchange { exchange, waits },
         }
     }
 }
@@ -81,12 +92,18 @@ impl Session<'_, '_> {
                     // Here and not at the accept: only the head says whom a proxy speaks for.
                     log::debug!(conn:% = state.conn, peer:% = address; "a proxy speaks for it");
                     state.is_counted = context.is_counted(address);
-                    if turn.chat.suspended().address(address, turn.now.wall_ms).is_some() {
+                    let is_banned = turn.chat.suspended().address(address, turn.now.wall_ms);
+                    if is_banned.is_some() && *kind != ListenerKind::Admin {
                         outcome = refuse(Refusal::Banned, Some(&head));
                     } else if matches!(outcome, Outcome::Switch { .. }) {
                         turn.effects.push(Effect::Client { conn: state.conn, address });
                         // Who tries too many passwords is not the proxy.
-                        context.addresses.entry(state.conn).and_modify(|peer| *peer = address);
+                        context.set_client(state.conn, address);
+                    } else if let Outcome::Exchange { exchange, .. } = &mut outcome
+                        && let Plan::Stream(plan) = &mut exchange.plan
+                    {
+                        // Told when it begins: until then others may ask on the same connection.
+                        plan.client = Some(address);
                     }
                 }
                 let rest = std::mem::take(input);
@@ -174,6 +191,13 @@ impl Session<'_, '_> {
 }
 
 impl SessionContext {
+    /// A proxy has said for whom a connection speaks.
+    fn set_client(&mut self, conn: ConnId, address: IpAddr) {
+        // Who tries too many passwords is not the proxy.
+        self.addresses.entry(conn).and_modify(|peer| *peer = address);
+        self.peers.iter_mut().for_each(|peers| peers.set_address(conn, address));
+    }
+
     /// Whom a proxy's request speaks for.
     fn client(&self, head: &Head<'_>) -> Option<IpAddr> {
         http::forwarded_client(head, |address| is_in(&self.proxies, address))
@@ -194,17 +218,24 @@ impl SessionContext {
             ListenerKind::Http | ListenerKind::Tcp | ListenerKind::Admin => Scheme::Any,
         };
         if kind == ListenerKind::Admin {
-            let route = |path: &str| Route::Page(path.to_owned());
+            let route = |path: &str| {
+                if path.starts_with(admin::routes::API) {
+                    Route::Api
+                } else {
+                    Route::Page(path.to_owned())
+                }
+            };
             return match self.admin_admission.admit(head, scheme, route) {
                 Ok(Admitted::Page(path)) => {
-                    super::gauges::update(
-                        &self.metrics,
-                        turn.chat,
-                        [self.sessions_bytes, self.inbound.used()],
-                    );
+                    if let Some(asset) = self.dashboard.find(&path) {
+                        let response = asset.response(head);
+                        return Outcome::Respond { response, method, keep_alive };
+                    }
+                    self.update_gauges(turn.chat);
                     let answer = admin::respond(&path, &self.metrics, health);
                     Outcome::Respond { response: plain(answer), method, keep_alive }
                 }
+                Ok(Admitted::Api) => self.begin_admin(head).into(),
                 Ok(_) => refuse(Refusal::NotFound, Some(head)),
                 Err(refusal) => refuse(refusal, Some(head)),
             };
@@ -223,12 +254,7 @@ impl SessionContext {
                 let response = plain(admin::healthy(head.path(), &self.metrics, health));
                 Outcome::Respond { response, method, keep_alive }
             }
-            Ok(Admitted::Api) => match self.begin_exchange(head, named, turn) {
-                Begun::Answered(response, keep_alive) => {
-                    Outcome::Respond { response: *response, method, keep_alive }
-                }
-                Begun::Exchange(exchange, waits) => Outcome::Exchange { exchange, waits },
-            },
+            Ok(Admitted::Api) => self.begin_exchange(head, named, turn).into(),
             Ok(Admitted::WebSocket(upgrade)) => match self.bearer(upgrade.bearer, turn) {
                 Ok(bearer) => self.switch(head, &upgrade, (date, false)).with(bearer.or(named)),
                 Err(refusal) => refuse(refusal, Some(head)),

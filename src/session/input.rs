@@ -91,7 +91,8 @@ impl<'t> Session<'_, 't> {
                     input = input.get_mut(used..).unwrap_or_default();
                     goes_on
                 }
-                Protocol::Closing => false,
+                // Nobody asks for anything behind a response that does not end.
+                Protocol::Events(_) | Protocol::Closing => false,
             };
             if !goes_on {
                 return 0;
@@ -211,7 +212,7 @@ impl<'t> Session<'_, 't> {
             Protocol::Http { partial, exchange: None, .. } if partial.is_empty() => {
                 CloseReason::HttpDone
             }
-            Protocol::Http { .. } => CloseReason::PeerGone,
+            Protocol::Http { .. } | Protocol::Events(_) => CloseReason::PeerGone,
             Protocol::Closing => return,
             Protocol::Tcp(_) | Protocol::WebSocket { .. } | Protocol::Echo { .. } => {
                 return self.await_answers();

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!            ┌─ http ─▶ page, health, metrics
-//!            │    ├──▶ api ──────────────────────────────▶ chat
+//!            │    ├──▶ operator ─▶ lists of what there is
+//!            │    ├──▶ api ─▶ visits, stream ────────────▶ chat
 //!  bytes ─▶ ─┤    └──▶ websocket ──────────┬─▶ commands ─▶ chat
 //!            └─ plain_tcp ──┬──────────────┘                │
 //!                           └─▶ text_lines ─▶ commands      │ outputs
@@ -32,15 +33,19 @@ mod entropy;
 mod errors_in_a_row;
 mod exchange;
 mod gauges;
+mod handover;
 mod hello_rate;
 mod http;
 mod input;
 mod login;
+mod operator;
 mod outgoing;
+mod peers;
 mod plain_tcp;
 mod proof;
 mod proxy_header;
 mod state;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod text_client;
@@ -53,16 +58,20 @@ mod websocket;
 use std::sync::Arc;
 
 pub use self::entropy::Entropy;
+pub use self::exchange::OperatorWish;
+pub use self::handover::Carried;
 
 use self::context::SessionContext;
 use self::delivery::Delivery;
 use self::input::Session;
+use self::peers::{Peer, Peers};
 use self::state::{Protocol, SessionState, find};
 use self::tokens::Tokens;
 use crate::admin::Health;
+use crate::chat::model::account::SecretHash;
 use crate::chat::{Chat, Limits};
 use crate::collections::Slots;
-use crate::config::Config;
+use crate::config::{Config, Difference};
 use crate::http::{HeadParser, PartialHead, PolicyError};
 use crate::metrics::Metrics;
 use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, IpAddr, is_in};
@@ -151,6 +160,19 @@ impl Sessions {
         self.context.tokens = Tokens::new(verifier);
     }
 
+    /// Opens the admin API to who brings the token of this hash. To be called before anybody comes:
+    /// from then on it is remembered who connections are.
+    pub fn set_admin_token(&mut self, token: SecretHash) {
+        self.context.admin_token = Some(token);
+        self.context.peers = Some(Peers::default());
+    }
+
+    /// Whether there is an admin API.
+    #[must_use]
+    pub const fn has_admin_token(&self) -> bool {
+        self.context.admin_token.is_some()
+    }
+
     /// Lets other settings hold from now on: those that are read again while the server runs.
     ///
     /// # Errors
@@ -187,7 +209,11 @@ impl Sessions {
         let deadline = state.deadline(turn.now.tick, &self.context);
         turn.effects.push(Effect::Arm { conn, deadline });
         self.states.insert(conn.slot(), state);
-        self.context.sessions_bytes += size_of::<SessionState>();
+        self.context.sessions_bytes += self.row_bytes();
+        if let Some(peers) = &mut self.context.peers {
+            let since = turn.now.wall_ms;
+            peers.opened(Peer { conn, address: peer, since, kind, user: None });
+        }
     }
 
     /// From where a connection comes, for as long as it has not said hello: who tries too many
@@ -225,6 +251,7 @@ impl Sessions {
         self.with(conn, turn, |session| {
             session.state.answers.set_queued(0);
             session.turn.chat.handle_drained(session.turn.now, conn);
+            session.scan_on();
             session.resume();
         });
     }
@@ -245,7 +272,10 @@ impl Sessions {
         self.context.addresses.remove(&conn);
         let held = self.states.remove(conn.slot()).map_or(0, |state| state.held());
         self.context.inbound.change(held, 0);
-        self.context.sessions_bytes -= size_of::<SessionState>();
+        self.context.sessions_bytes -= self.row_bytes();
+        if let Some(peers) = &mut self.context.peers {
+            peers.closed(conn, reason, turn.now.wall_ms);
+        }
         self.context.tokens.forget(conn);
         turn.chat.handle_closed(turn.now, conn);
         self.flush_outputs(turn);
@@ -282,6 +312,18 @@ impl Sessions {
         self.delivery(turn).end(conn, reason);
     }
 
+    /// Ends a connection from an address that was banned. The operator's stay, so that a ban can be
+    /// taken back by who is banned with others.
+    pub fn end_banned(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let state = find(&mut self.states, conn);
+        let is_operators = state.is_some_and(|state| {
+            matches!(state.protocol, Protocol::Http { kind: ListenerKind::Admin, .. })
+        });
+        if !is_operators {
+            self.end(conn, CloseReason::Banned, turn);
+        }
+    }
+
     /// Ends a connection from an address that is banned, before it has said anything. Who speaks
     /// HTTP is told why.
     pub fn refuse_banned(&mut self, conn: ConnId, why: &str, turn: &mut Turn<'_>) {
@@ -303,9 +345,14 @@ impl Sessions {
             let Some(state) = find(&mut self.states, conn) else { continue };
             closing::close(state, Vec::new(), (CloseReason::Shutdown, Ending::Flush), turn);
         }
+        self.expect_drain();
+        self.flush_outputs(turn);
+    }
+
+    /// All that are left are about to be drained.
+    pub fn expect_drain(&mut self) {
         let left = self.states.iter().filter(|state| !state.is_closing()).count();
         self.drain.all = u64::try_from(left).unwrap_or(u64::MAX);
-        self.flush_outputs(turn);
     }
 
     /// Tells some of the connections when to come back, evenly spread over a window that grows with
@@ -333,6 +380,21 @@ impl Sessions {
         }
         self.flush_outputs(turn);
         is_left
+    }
+
+    /// What the operator wants of the server.
+    pub fn take_wishes(&mut self) -> Vec<OperatorWish> {
+        std::mem::take(&mut self.context.wishes)
+    }
+
+    /// The configuration was read again, as this connection has asked for.
+    pub fn handle_reloaded(
+        &mut self,
+        conn: ConnId,
+        outcome: &Result<Vec<Difference>, Vec<String>>,
+        turn: &mut Turn<'_>,
+    ) {
+        self.with(conn, turn, |session| session.on_reloaded(outcome));
     }
 
     /// Delivers all that the domain has to say.
@@ -365,6 +427,12 @@ impl Sessions {
         session.bound_held(held);
         let Session { state, others, .. } = session;
         others.give_back(conn.slot(), state);
+    }
+
+    /// Bytes that the tables take for each connection.
+    const fn row_bytes(&self) -> usize {
+        let peer = if self.context.peers.is_some() { Peers::ROW_BYTES } else { 0 };
+        size_of::<SessionState>() + peer
     }
 
     /// How many connections there are.

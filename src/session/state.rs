@@ -6,6 +6,7 @@ use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::ErrorsInARow;
 use super::exchange::Exchange;
+use super::stream::Stream;
 use super::text_client::TextClient;
 use super::waiting_answers::WaitingAnswers;
 use crate::collections::Slots;
@@ -47,7 +48,8 @@ pub(super) struct SessionState {
 ///
 /// ```text
 ///  Http ──▶ WebSocket ──┐
-///    │ └──▶ Echo ───────┼──▶ Closing
+///    │ ├──▶ Echo ───────┼──▶ Closing
+///    │ └──▶ Events ─────┤
 ///    └──────────────────┤
 ///  Tcp ─────────────────┘
 /// ```
@@ -69,6 +71,8 @@ pub(super) enum Protocol {
     Echo { decoder: ws::Decoder },
     /// The chat over plain TCP.
     Tcp(Box<PlainTcp>),
+    /// A stream of events, which is the last response of an HTTP connection.
+    Events(Box<Stream>),
     /// The last bytes are on their way, and whatever comes is ignored.
     Closing,
 }
@@ -122,6 +126,7 @@ impl SessionState {
                     decoder.gathered_len()
                 }
                 Protocol::Tcp(plain) => plain.decoder.gathered_len(),
+                Protocol::Events(stream) => stream.memory(),
                 Protocol::Closing => 0,
             }
     }
@@ -189,7 +194,7 @@ impl SessionState {
             Protocol::Http { kind, .. } => !matches!(kind, ListenerKind::Admin),
             Protocol::WebSocket { is_greeted, .. } => !*is_greeted,
             Protocol::Tcp(plain) => !plain.is_greeted,
-            Protocol::Echo { .. } | Protocol::Closing => false,
+            Protocol::Echo { .. } | Protocol::Events(_) | Protocol::Closing => false,
         }
     }
 
@@ -203,6 +208,7 @@ impl SessionState {
                 Some(Framing::Text) => Some(Format::Text),
                 None => None,
             },
+            Protocol::Events(stream) => Some(stream.format()),
             Protocol::Http { .. } | Protocol::Echo { .. } | Protocol::Closing => None,
         }
     }
@@ -220,7 +226,10 @@ impl SessionState {
         match &mut self.protocol {
             Protocol::WebSocket { is_greeted, .. } => *is_greeted = true,
             Protocol::Tcp(plain) => plain.is_greeted = true,
-            Protocol::Http { .. } | Protocol::Echo { .. } | Protocol::Closing => return,
+            Protocol::Http { .. }
+            | Protocol::Echo { .. }
+            | Protocol::Events(_)
+            | Protocol::Closing => return,
         }
         self.since = now;
     }

@@ -157,3 +157,11 @@ impl Aside {
         }
     }
 }
+
+crate::pack::pack_struct!(TextClient {
+    progress: Progress,
+    room: Option<RoomName>,
+    joined: Vec<RoomName>,
+    is_account: bool,
+    is_leaving: bool,
+});

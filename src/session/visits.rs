@@ -4,11 +4,12 @@
 use super::Turn;
 use super::closing;
 use super::context::SessionContext;
-use super::exchange::{Stage, of_answers, refused, retry_after_s, status_of};
+use super::exchange::{Plan, Stage, StreamPlan, of_answers, refused, retry_after_s, status_of};
 use super::state::{Protocol, SessionState};
+use super::stream::Stream;
 use crate::chat::model::output::Request;
 use crate::chat::{Code, Op, Refusal, Reply, RequestId};
-use crate::http::{Response, Status};
+use crate::http::{Method, Response, Status};
 use crate::net::{CloseReason, ConnId, Effect, Ending};
 use crate::wire::{self, Context, Parsed, render};
 
@@ -17,6 +18,82 @@ pub(super) fn take_requests(state: &mut SessionState) -> Vec<String> {
     match &mut state.protocol {
         Protocol::Http { exchange: Some(exchange), .. } => std::mem::take(&mut exchange.requests),
         _ => Vec::new(),
+    }
+}
+
+/// The stream that waits for its visit to begin.
+pub(super) fn take_stream(state: &mut SessionState) -> Option<Box<StreamPlan>> {
+    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return None };
+    match std::mem::replace(&mut exchange.plan, Plan::Nothing) {
+        Plan::Stream(plan) => Some(plan),
+        other => {
+            exchange.plan = other;
+            None
+        }
+    }
+}
+
+/// The visit has begun for which a stream was asked: it begins, or is refused.
+pub(super) fn begin_stream(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    turn: &mut Turn<'_>,
+    mut plan: Box<StreamPlan>,
+) {
+    let (conn, now) = (state.conn, turn.now);
+    if !std::mem::replace(&mut plan.has_asked, true)
+        && !turn.chat.is_ready_to_watch(now, (conn, unnamed()), &plan.watches())
+    {
+        if let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol {
+            // As if the visit were to begin: what follows its answer is the stream.
+            (exchange.plan, exchange.stage) = (Plan::Stream(plan), Stage::Visiting);
+        }
+        return;
+    }
+    let plan = &*plan;
+    let begun = turn.chat.handle_watch(now, conn, &plan.watches());
+    let refusal = match &begun {
+        // One that may be read is worth a stream: the others are told of in it.
+        Ok(rooms) if rooms.iter().any(Result::is_ok) => None,
+        Ok(rooms) => rooms.iter().find_map(|room| room.as_ref().err()).cloned(),
+        Err(refusal) => Some(refusal.clone()),
+    };
+    let rooms = begun.unwrap_or_default();
+    if let Some(refusal) = refusal {
+        return finish(state, context, turn, &refused(refusal.into()));
+    }
+    let Protocol::Http { exchange: Some(exchange), .. } = &state.protocol else { return };
+    let mut head = Response::new(Status::Ok)
+        .field("Content-Type", "text/event-stream; charset=utf-8")
+        .field("Cache-Control", "no-store")
+        .field("X-Accel-Buffering", "no")
+        .endless();
+    if let Some(origin) = &plan.origin {
+        head = head.allow_origin(origin.clone());
+    }
+    if exchange.method == Method::Head {
+        return finish(state, context, turn, &head);
+    }
+    let start = context.outgoing.bytes.len();
+    let head = head.date(context.dates.at(now.wall_ms));
+    head.render(&mut context.outgoing.bytes, Method::Get, false);
+    context.metrics.http.count_response(head.status().code());
+    let stream = Stream::begin(&mut context.outgoing.bytes, conn, (plan, &rooms));
+    state.protocol = Protocol::Events(Box::new(stream));
+    context.outgoing.stage(conn, start);
+    // What came behind the request is nobody's: the stream is the connection's last response.
+    let is_leaving = state.is_leaving();
+    if state.backlog.take().is_some() {
+        turn.effects.push(Effect::Resume { conn });
+    }
+    state.since = now.tick;
+    if let Some(address) = plan.client {
+        turn.effects.push(Effect::Client { conn, address });
+    }
+    turn.effects.push(Effect::Settled { conn });
+    turn.effects.push(Effect::Arm { conn, deadline: state.deadline(now.tick, context) });
+    if is_leaving {
+        context.closing.push((conn, CloseReason::PeerGone));
     }
 }
 
@@ -65,6 +142,16 @@ pub(super) fn on_reply(
         }
         return;
     }
+    if matches!(exchange.stage, Stage::Loading(_)) {
+        return on_loaded(state, context, turn, result.as_ref().err());
+    }
+    if let Stage::Acting(done) = &exchange.stage {
+        let response = match result {
+            Ok(_) => (**done).clone(),
+            Err(refusal) => refused(refusal.clone().into()),
+        };
+        return finish(state, context, turn, &response);
+    }
     let index = request.id.as_ref().and_then(|id| id.0.as_str().parse::<usize>().ok());
     let Some(place) = index.and_then(|index| exchange.answers.get_mut(index)) else { return };
     let mut out = Vec::new();
@@ -90,6 +177,29 @@ pub(super) fn on_reply(
     }
 }
 
+/// The room is in memory of which the operator wants a list, or is not there.
+fn on_loaded(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    turn: &mut Turn<'_>,
+    refusal: Option<&Refusal>,
+) {
+    let conn = state.conn;
+    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
+    let Stage::Loading(scan) = std::mem::replace(&mut exchange.stage, Stage::Asked) else { return };
+    let refusal = refusal.cloned().or_else(|| scan.refusal(turn.chat));
+    if let Some(refusal) = refusal {
+        return finish(state, context, turn, &refused(refusal.into()));
+    }
+    exchange.stage = Stage::Scanning(scan);
+    turn.effects.push(Effect::Wake { conn });
+}
+
+/// A request to the domain that names none of the protocol: only so that it is answered.
+pub(super) fn unnamed() -> Request {
+    Request { id: Some(RequestId("0".into())), op: Op::Help }
+}
+
 /// Answers the request: the visit is over, and the connection goes on or ends.
 pub(super) fn finish(
     state: &mut SessionState,
@@ -101,7 +211,7 @@ pub(super) fn finish(
     let Protocol::Http { exchange, is_idle, .. } = &mut state.protocol else { return };
     let Some(exchange) = exchange.take() else { return };
     *is_idle = true;
-    let keep_alive = exchange.keep_alive && !state.is_leaving();
+    let keep_alive = exchange.keep_alive && !state.is_leaving() && !response.is_endless();
     turn.chat.handle_closed(turn.now, conn);
     let response = response.clone().date(context.dates.at(turn.now.wall_ms));
     let mut out = Vec::new();

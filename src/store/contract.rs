@@ -120,6 +120,7 @@ impl Subject {
             since: None,
             meta: Vec::new(),
             is_question: false,
+            is_unseen: false,
         };
         let ticket = self.ticket();
         self.request(LogRequest::Append { log, ticket, draft });

@@ -3,16 +3,16 @@
 //! The records themselves live in the rooms' recent rings, which for such rooms are all there is.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keyed_hash::Hasher;
 use crate::chat::model::edits;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::load::Found;
 use crate::chat::model::log::{
-    Answer, Appended, Draft, LogFault, LogId, LogReply, LogRequest, Logs, Query, Ticket,
+    Answer, Appended, CidSecret, Draft, LogFault, LogId, LogReply, LogRequest, Logs, Query,
+    RememberedCid, Ticket,
 };
 use crate::chat::model::record::{Body, Record, SharedRecord, stamp};
 use crate::collections::{KeyedMap, Slots};
@@ -41,7 +41,7 @@ pub struct MemoryStore {
     /// Every log that remembers `cid`s, by when it was visited last: a log in which nothing more
     /// is said must forget them, too.
     visits: VecDeque<(Tick, LogId)>,
-    hasher: (RandomState, RandomState),
+    hasher: Hasher,
 }
 
 /// The most `cid`s that are remembered.
@@ -103,8 +103,16 @@ impl MemoryStore {
         self.cids
     }
 
+    /// The record of the request that was made last, if it has put one into a log.
+    pub(in crate::store) fn last_stored(&self) -> Option<&SharedRecord> {
+        match self.replies.back() {
+            Some(LogReply::Appended { outcome: Appended::Stored(record), .. }) => Some(record),
+            _ => None,
+        }
+    }
+
     fn append(&mut self, now: Now, id: LogId, ticket: Ticket, draft: Draft) {
-        let cid = self.cid_key(&draft).map(|key| (key, self.hasher.0.hash_one(&draft.body)));
+        let cid = self.cid_key(&draft).map(|key| (key, self.hasher.hash(2, &draft.body)));
         let outcome = match find(&mut self.logs, id) {
             Some(log) => {
                 if let Some((seq, at)) = since(&self.untold, id, &draft) {
@@ -129,6 +137,21 @@ impl MemoryStore {
         }
         self.forget(now.tick);
         self.replies.push_back(LogReply::Appended { ticket, outcome });
+    }
+
+    /// The log goes on where another process has left it.
+    fn adopt(&mut self, id: LogId, (head, last_at): (u64, u64), cids: &[RememberedCid]) {
+        let Some(log) = find(&mut self.logs, id) else { return };
+        (log.head, log.last_at) = (head, last_at);
+        for &RememberedCid { key, said, seq, at, since } in cids {
+            let key = CidKey(key.0, key.1);
+            let known = log.cids.get_or_insert_default();
+            known.known.insert(key, Remembered { seq, at, said });
+            known.by_age.push_back((since, seq, key));
+        }
+        self.cids += log.cids();
+        let oldest = cids.first().filter(|_| !std::mem::replace(&mut log.is_listed, true));
+        self.visits.extend(oldest.map(|oldest| (oldest.since, id)));
     }
 
     /// Visits the log that was visited longest ago, if that was long enough ago, or there are too
@@ -160,7 +183,7 @@ impl MemoryStore {
             return None;
         };
         let named = (draft.from.as_str(), cid);
-        Some(CidKey(self.hasher.0.hash_one(named), self.hasher.1.hash_one(named)))
+        Some(CidKey(self.hasher.hash(0, named), self.hasher.hash(1, named)))
     }
 }
 
@@ -171,6 +194,9 @@ impl Logs for MemoryStore {
                 let new = Log { id: log, head: 0, last_at: 0, cids: None, is_listed: false };
                 self.logs.insert(log.slot(), new);
             }
+            LogRequest::Adopt { log, head, last_at, cids } => {
+                self.adopt(log, (head, last_at), &cids);
+            }
             LogRequest::Append { log, ticket, draft } => self.append(now, log, ticket, draft),
             LogRequest::Drop { log } | LogRequest::Close { log } => {
                 let is_open = find(&mut self.logs, log).is_some();
@@ -178,25 +204,50 @@ impl Logs for MemoryStore {
                 self.cids -= dropped.map_or(0, |log| log.cids());
             }
             // The domain has it in memory, which is all that such a room promises.
-            LogRequest::PutMeta { .. } => {}
+            LogRequest::PutMeta { .. } | LogRequest::Notice(_) => {}
             LogRequest::Sync { ticket, .. }
             | LogRequest::Settle { ticket, .. }
             | LogRequest::People { ticket, .. } => {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Ok(()) });
             }
-            // Whatever there is, is in memory.
-            LogRequest::Read { ticket, query: Query::Load(_) } => {
-                let outcome = Ok(Answer::Loaded(Found::default()));
-                self.replies.push_back(LogReply::Answer { ticket, outcome });
-            }
             // There is nothing to be read but what the domain has in its rings.
-            LogRequest::Read { ticket, .. } => {
-                self.replies.push_back(LogReply::Answer { ticket, outcome: Err(LogFault::Broken) });
+            LogRequest::Read { ticket, query } => {
+                let outcome = match query {
+                    Query::Written { .. } => Ok(Answer::Written { items: Vec::new(), next: None }),
+                    // Whatever there is, is in memory.
+                    Query::Load(_) => Ok(Answer::Loaded(Found::default())),
+                    Query::Audit { .. } => Ok(Answer::Acts { acts: Vec::new(), more: false }),
+                    Query::Page { .. }
+                    | Query::Below { .. }
+                    | Query::Inbox { .. }
+                    | Query::Search { .. } => Err(LogFault::Broken),
+                };
+                self.replies.push_back(LogReply::Answer { ticket, outcome });
             }
         }
     }
 
     fn flush(&mut self) {}
+
+    fn cid_secret(&self) -> CidSecret {
+        CidSecret { key: self.hasher.key(), check: self.hasher.hash(0, ()) }
+    }
+
+    fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
+        let log = self.logs.get(log.slot()).filter(|found| found.id == log);
+        let Some(cids) = log.and_then(|log| log.cids.as_ref()) else { return Vec::new() };
+        let all = cids.by_age.iter().filter_map(|&(since, _, key)| {
+            let &Remembered { seq, at, said } = cids.known.get(&key)?;
+            Some(RememberedCid { key: (key.0, key.1), said, seq, at, since })
+        });
+        all.collect()
+    }
+
+    fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
+        debug_assert_eq!(self.cids, 0, "nothing is remembered by another key");
+        self.hasher = Hasher::new(secret.key);
+        self.hasher.hash(0, ()) == secret.check
+    }
 
     fn poll(&mut self) -> Option<LogReply> {
         let reply = self.replies.pop_front();
@@ -317,6 +368,7 @@ mod tests {
             since: None,
             meta: Vec::new(),
             is_question: false,
+            is_unseen: false,
         };
         store.request(now, LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(7), draft });
         let reply = store.poll().unwrap();
@@ -360,6 +412,7 @@ mod tests {
             since: None,
             meta: Vec::new(),
             is_question: false,
+            is_unseen: false,
         };
         store
             .request(at(0), LogRequest::Append { log: LogId::new(2, 1), ticket: Ticket(0), draft });
@@ -388,6 +441,7 @@ mod tests {
                 since: None,
                 meta: Vec::new(),
                 is_question: false,
+                is_unseen: false,
             }
         };
         for log in 2..2 + logs {

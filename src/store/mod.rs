@@ -48,15 +48,25 @@
 
 #[cfg(test)]
 mod contract;
+mod keyed_hash;
 pub mod memory;
 pub mod sqlite;
 pub mod tools;
 
 pub use memory::MemoryStore;
+pub use sqlite::outbox::{
+    BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Batch, DeadLetter, Position, StoredWebhook, Update,
+};
+pub use sqlite::shared_outbox::{FEED_BYTES_MAX, Outbox, Signals};
 pub use sqlite::{OpenError, Options, Wake};
+
+use std::sync::Arc;
 
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::time::clock::Clock;
+
+/// The outbox as its users share it.
+pub type SharedOutbox = Arc<Outbox>;
 
 /// Logs that are all in memory, and begin empty.
 #[must_use]
@@ -76,6 +86,30 @@ pub fn is_there(data: &std::path::Path) -> bool {
     data.join(sqlite::data_dir::DATABASE).exists()
 }
 
+/// The process that serves this directory; `None` if none does, or what has it is no server.
+///
+/// # Errors
+///
+/// If the directory cannot be looked at.
+pub fn server_of(data: &std::path::Path) -> std::io::Result<Option<i32>> {
+    sqlite::data_dir::owner(data)
+}
+
+/// Gives a file in the data directory to the owner of that, if this process may.
+///
+/// # Errors
+///
+/// If its owner cannot be changed.
+pub fn give_to_owner(path: &std::path::Path) -> std::io::Result<()> {
+    sqlite::data_dir::give_to_owner(path)
+}
+
+/// The form of the database that this version writes.
+#[must_use]
+pub const fn schema_version() -> usize {
+    sqlite::schema::VERSION
+}
+
 /// Logs that survive as their rooms promise, and what the file has of them. Any thread may call
 /// `wake` when there is something to poll.
 ///
@@ -89,6 +123,20 @@ pub fn open(
     clock: Clock,
     wake: Wake,
 ) -> Result<(Box<dyn Logs>, Snapshot), OpenError> {
+    open_with_outbox(options, clock, wake).map(|(logs, snapshot, _)| (logs, snapshot))
+}
+
+/// The same, and the outbox of the webhooks.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_with_outbox(
+    options: &Options,
+    clock: Clock,
+    wake: Wake,
+) -> Result<(Box<dyn Logs>, Snapshot, SharedOutbox), OpenError> {
     let (store, snapshot) = sqlite::SqliteStore::open(options, clock, wake)?;
-    Ok((Box::new(store), snapshot))
+    let outbox = store.outbox();
+    Ok((Box::new(store), snapshot, outbox))
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the file that reads the clock")]
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Tick;
 
@@ -26,6 +26,13 @@ impl Clock {
     #[must_use]
     pub fn start() -> Self {
         Self { origin: Instant::now() }
+    }
+
+    /// A clock that has counted so many microseconds already, as the one of another process.
+    #[must_use]
+    pub fn continued(micros: u64) -> Self {
+        let now = Instant::now();
+        Self { origin: now.checked_sub(Duration::from_micros(micros)).unwrap_or(now) }
     }
 
     /// The present moment.

@@ -21,6 +21,17 @@ pub const fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year_of_era + january_or_february, month, day)
 }
 
+/// The days from 1970-01-01 to this date, of 1970 or later: the inverse of [`civil`].
+#[must_use]
+pub const fn days(year: u64, month: u64, day: u64) -> u64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let from_march = if month <= 2 { month + 9 } else { month - 3 };
+    let of_year = (153 * from_march + 2) / 5 + day - 1;
+    let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
+    (era * 146_097 + of_era).saturating_sub(719_468)
+}
+
 /// The name of the day of the week, `days` after 1970-01-01, which was a Thursday.
 #[must_use]
 pub const fn weekday(days: u64) -> &'static str {
@@ -55,6 +66,7 @@ mod tests {
         for days in 0..146_097 {
             assert_eq!(civil(days), expect);
             let (year, month, day) = expect;
+            assert_eq!(super::days(year, month, day), days);
             expect = match (month, day) {
                 (12, 31) => (year + 1, 1, 1),
                 (_, day) if day == length(year, month) => (year, month + 1, 1),

@@ -38,6 +38,18 @@ impl Bucket {
     /// Full.
     pub const FULL: Self = Self(0);
 
+    /// The moment at which it would be full again, in microseconds of the ticks' time line.
+    #[must_use]
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// The inverse of [`Bucket::as_micros`].
+    #[must_use]
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
     /// From when on there is a token.
     #[must_use]
     pub const fn ready_at(self, rate: Option<Rate>) -> Tick {

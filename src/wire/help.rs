@@ -45,7 +45,12 @@ pub(super) const fn entry(op: Op) -> Entry {
         | Op::Accept
         | Op::Block
         | Op::Unblock
-        | Op::Blocked => about_people(op),
+        | Op::Blocked
+        | Op::Report
+        | Op::Reports
+        | Op::Settle
+        | Op::Audit
+        | Op::Export => about_people(op),
         Op::Ping => ("Asks for the server's time", &[]),
         Op::Rooms => (
             "Lists your rooms with their unread messages",
@@ -140,10 +145,38 @@ const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
         }
         Op::Unblock => ("Ends that", &[USER]),
         Op::Blocked => ("Lists whom you have blocked", &[]),
+        Op::Report => ("Reports a message or a user to those who keep order", REPORT),
+        Op::Reports => (
+            "Lists what was reported, for those who may settle it",
+            &[
+                (Key::Room, "only of this room, optional"),
+                (Key::After, "the id of the last report of the page before, optional"),
+                LIMIT,
+            ],
+        ),
+        Op::Settle => ("Ends a report", &[(Key::Report, "its id")]),
+        Op::Audit => (
+            "Lists what was done over others: in a room of yours, to administrators everywhere",
+            &[
+                (Key::Room, "the room's name; optional for administrators"),
+                (Key::Before, "the id of the last act of the page before, optional"),
+                LIMIT,
+            ],
+        ),
+        Op::Export => (
+            "Gives you what is kept of you, part by part",
+            &[(Key::After, "the after of the last reply, for the next part, optional")],
+        ),
         _ => ("", &[]),
     }
 }
 
+const REPORT: &[Field] = &[
+    (Key::Room, "the room's name; needed for a message"),
+    (Key::Target, "the seq of the message, or instead"),
+    (Key::User, "the user's name"),
+    REASON,
+];
 const MEMBERS: &[Field] =
     &[ROOM, (Key::After, "the last name of the page before, optional"), LIMIT];
 const LISTED: &[Field] = &[ROOM, (Key::After, "the last user of the page before, optional"), LIMIT];
@@ -201,6 +234,52 @@ const SEARCH: &[Field] = &[
     LIMIT,
 ];
 
+/// One operation, for documents.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// The word that stands in `op`.
+    pub name: &'static str,
+    /// What it does, as a sentence.
+    pub about: &'static str,
+    /// Its fields: name, meaning, and what is expected there.
+    pub fields: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+/// All operations, in the order of `help`.
+pub fn operations() -> impl Iterator<Item = Operation> {
+    Op::ALL.iter().map(|&op| {
+        let Entry { about, fields, .. } = entry(op);
+        let fields = fields.iter().map(|(key, about)| (key.name(), *about, key.expected()));
+        Operation { name: op.name(), about, fields: fields.collect() }
+    })
+}
+
+/// The events, each with what it tells.
+pub const EVENTS: &[(&str, &str)] = &[
+    ("message", "Somebody has said something in a room"),
+    ("edit", "A message was changed"),
+    ("deletion", "A message was deleted"),
+    ("reaction", "A reaction was added to a message, or removed"),
+    ("topic", "A room has another topic"),
+    ("moderation", "Somebody was kicked, banned, muted or given a role, or that has ended"),
+    ("replay", "Records that were missed, in order"),
+    ("live", "The client has all records of a room; from here on it gets each as it is written"),
+    ("gap", "Records that are not there any more, or too many to be told"),
+    (
+        "joined",
+        "The user became a member of a room by another of its connections, or was written to",
+    ),
+    ("invited", "Somebody invites the user into a room"),
+    ("left", "The user is no member of a room any more"),
+    ("presence", "Who has come and who has gone in a room"),
+    ("typing", "Who types in a room"),
+    ("receipts", "How far others have read in a room"),
+    ("expires", "The token ends soon"),
+    ("drain", "The server sends this client away, and says when to come back"),
+    ("bye", "Why a plain connection ends, before it does"),
+    ("ping", "The server asks a plain connection whether it is there"),
+];
+
 /// The names of all operations, for a refusal.
 pub(super) fn ops() -> String {
     let names: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
@@ -250,6 +329,19 @@ mod tests {
     #[test]
     fn the_documentation_has_the_table_of_help() {
         assert_eq!(include_str!("operations.md"), table(), "put the right side into operations.md");
+    }
+
+    #[test]
+    fn all_events_that_are_rendered_are_listed() {
+        let sources = [include_str!("render/event.rs"), include_str!("render/record.rs")];
+        let rendered: std::collections::BTreeSet<&str> = sources
+            .iter()
+            .flat_map(|source| source.split(r#"{"ev":""#).skip(1))
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        let listed: std::collections::BTreeSet<&str> = EVENTS.iter().map(|(ev, _)| *ev).collect();
+        assert_eq!(rendered, listed);
+        assert_eq!(listed.len(), EVENTS.len(), "each once");
     }
 
     #[test]

@@ -53,6 +53,7 @@ macro_rules! for_each_key {
             New "new" "a string of 8 to 256 bytes",
             Login "login" "the id of one of logins, \"others\" or \"all\"",
             Uses "uses" "an integer of 1 to 10000",
+            Report "report" "the id of one of reports, an integer of 1 or more and below 2^53",
             Rooms "rooms" "a list of up to 16 names of rooms",
         }
     };

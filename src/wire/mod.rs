@@ -101,6 +101,7 @@
 pub mod client;
 mod close;
 mod encoded_len;
+pub mod events;
 mod frame_len;
 mod help;
 mod json;
@@ -113,5 +114,6 @@ pub mod text;
 pub use close::{close_code, close_words};
 pub use encoded_len::encoded_len_max;
 pub use frame_len::frame_len_max;
+pub use help::{EVENTS, Operation, operations};
 pub use parse::{Parsed, Refused, parse, parse_bytes, request_len_max, requests, too_long};
 pub use render::Context;

@@ -96,6 +96,18 @@ pub(super) fn reason_that_fits(reason: &str) -> &str {
     reason.get(..end).unwrap_or_default()
 }
 
+impl crate::pack::Pack for CloseCode {
+    const SHAPE: u64 = <u16 as crate::pack::Pack>::SHAPE;
+
+    fn pack(&self, out: &mut Vec<u8>) {
+        self.0.pack(out);
+    }
+
+    fn unpack(input: &mut &[u8]) -> Option<Self> {
+        u16::unpack(input).map(Self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

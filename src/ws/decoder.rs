@@ -326,3 +326,5 @@ fn decode_begun(
     let header = FrameHeader::decode(&bytes, role, compression)?;
     Ok(header.map(|(header, len)| (header, len.saturating_sub(begun.len()))))
 }
+
+crate::pack::pack_struct!(Decoder { partial: Option<Box<Partial>>, deflate: Option<Deflate>, ended: bool });

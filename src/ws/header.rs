@@ -250,6 +250,23 @@ impl Deref for HeaderBytes {
     }
 }
 
+crate::pack::pack_enum!(Opcode {
+    0: Continuation,
+    1: Text,
+    2: Binary,
+    8: Close,
+    9: Ping,
+    10: Pong
+});
+crate::pack::pack_struct!(FrameHeader {
+    fin: bool,
+    compressed: bool,
+    opcode: Opcode,
+    mask: Option<MaskKey>,
+    payload_len: u64,
+});
+crate::pack::pack_struct!(HeaderBytes { bytes: [u8; HEADER_LEN_MAX], len: u8 });
+
 #[cfg(test)]
 mod tests {
     use super::*;

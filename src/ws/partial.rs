@@ -133,3 +133,19 @@ fn growth(len: usize, spare: usize, additional: usize, len_max: usize) -> usize 
     // Doubling keeps the number of copies small however small the pieces are.
     additional.max(len.min(len_max.saturating_sub(len)))
 }
+
+crate::pack::pack_struct!(Partial { stage: Stage, message: Option<Message> });
+crate::pack::pack_enum!(Stage {
+    0: Between,
+    1: Header(bytes: HeaderBytes),
+    2: Data(frame: Frame),
+    3: Control(frame: Frame, bytes: Vec<u8>),
+});
+crate::pack::pack_struct!(Frame { header: FrameHeader, received: u64 });
+crate::pack::pack_struct!(Message {
+    opcode: Opcode,
+    compressed: bool,
+    fragments: u32,
+    buffer: Buffer
+});
+crate::pack::pack_enum!(Buffer { 0: Text(text: TextBuffer), 1: Bytes(bytes: Vec<u8>) });

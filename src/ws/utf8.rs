@@ -117,6 +117,8 @@ impl TextBuffer {
     }
 }
 
+crate::pack::pack_struct!(TextBuffer { text: String, cut: [u8; 3], cut_len: u8 });
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

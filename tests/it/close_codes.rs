@@ -68,7 +68,7 @@ const ENDINGS: &[(Reason, u16, Proof)] = &[
     (Reason::NoPong, 4103, Told(no_pong)),
     (Reason::Overloaded, 4104, Refused(overloaded)),
     (Reason::Shutdown, 4201, Told(shutdown)),
-    (Reason::Rebalance, 4202, NotHere("there is one node only")),
+    (Reason::Rebalance, 4202, NotHere("an operator disconnects: tests/it/admin_acts.rs")),
 ];
 
 fn frame(first: u8, payload: &[u8]) -> Frame {

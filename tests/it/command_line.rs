@@ -104,3 +104,15 @@ fn a_newcomer_s_line_is_done_or_answered_with_what_is_meant() {
         assert!(printed.contains(answer), "no {answer:?} for {line:?} in:\n{printed}");
     }
 }
+
+#[test]
+fn chat_and_top_are_there_or_say_how_they_are_built() {
+    for line in ["chat 127.0.0.1:1 --room lobby", "top 127.0.0.1:1"] {
+        let (code, printed) = in_empty_folder(line);
+        if cfg!(feature = "terminal") {
+            assert!(code == 1 && printed.contains("127.0.0.1:1: "), "{code}: {printed}");
+        } else {
+            assert!(code == 2 && printed.contains("--features terminal"), "{code}: {printed}");
+        }
+    }
+}

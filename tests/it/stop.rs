@@ -132,8 +132,7 @@ fn signals_that_ask_to_reload_or_mean_nothing_do_not_end_the_server_and_say_what
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     for (signal, words) in [
         (Signal::HUP, "SIGHUP: configuration, certificates and keys of tokens are read again"),
-        (Signal::USR1, "SIGUSR1 and SIGUSR2 do nothing"),
-        (Signal::USR2, "SIGUSR1 and SIGUSR2 do nothing"),
+        (Signal::USR1, "SIGUSR1 does nothing"),
     ] {
         let lines = |log: &str| log.matches(words).count();
         let before = lines(&server.log());

@@ -89,12 +89,13 @@ fn who_says_nothing_of_a_name_is_a_guest_and_may_take_one_before_speaking() {
          < Welcome to chinwag …. You are guest-…; choose a name with /nick ann.
          < Type /join lobby to join a room, /help for all commands.",
     );
-    for command in ["nick", "join", "leave", "msg", "me", "who", "rooms", "history"] {
+    for command in ["nick", "join", "leave", "msg", "who", "rooms", "history"] {
         converse(&mut raw, &format!("< …/{command}…"));
     }
-    for command in
-        ["search", "topic", "away", "create", "invite", "kick", "mute", "ban", "block", "role"]
-    {
+    for command in [
+        "search", "topic", "away", "create", "invite", "kick", "mute", "ban", "block", "report",
+        "role",
+    ] {
         converse(&mut raw, &format!("< …/{command}…"));
     }
     converse(

@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Lengths,
     /// A person with a terminal.
     Text,
+    /// A reader of Server-Sent Events.
+    Events,
 }
 
 /// What a client has heard.
@@ -31,6 +33,10 @@ pub(crate) enum Received {
     Text(String),
     Ping(Vec<u8>),
     Close(Option<u16>),
+    /// The head of a stream of events, with its status.
+    Head(u16),
+    /// An event of a stream: its position, empty if none came with it, and its data.
+    Event(String, String),
 }
 
 /// The scratch space of all clients.
@@ -55,9 +61,17 @@ impl Scratch {
 
 #[derive(Debug)]
 enum Stage {
-    Handshake { partial: PartialAnswer, accept: AcceptKey },
+    Handshake {
+        partial: PartialAnswer,
+        accept: AcceptKey,
+    },
     Ws(ws::Decoder),
     Plain(line::Decoder),
+    /// What has come of the head, or of an event.
+    Events {
+        has_begun: bool,
+        partial: Vec<u8>,
+    },
 }
 
 /// The codec of one connection.
@@ -91,6 +105,7 @@ impl Codec {
                 Stage::Handshake { partial: PartialAnswer::default(), accept }
             }
             Kind::Lines | Kind::Lengths | Kind::Text => Stage::Plain(line::Decoder::default()),
+            Kind::Events => Stage::Events { has_begun: false, partial: Vec::new() },
         };
         (Self { kind, stage, deflate: None }, out)
     }
@@ -125,6 +140,7 @@ impl Codec {
             }
             Kind::Lines | Kind::Text => line::encode_line(out, payload),
             Kind::Lengths => line::encode_length(out, payload).expect("a short message"),
+            Kind::Events => {}
         }
     }
 
@@ -168,8 +184,41 @@ impl Codec {
             Stage::Handshake { .. } => Ok(()),
             Stage::Ws(decoder) => decode_ws(decoder, input, scratch, heard),
             Stage::Plain(decoder) => decode_plain(decoder, input, heard),
+            Stage::Events { has_begun, partial } => {
+                partial.extend_from_slice(input);
+                decode_events(has_begun, partial, heard)
+            }
         }
     }
+}
+
+fn decode_events(
+    has_begun: &mut bool,
+    partial: &mut Vec<u8>,
+    heard: &mut Vec<Received>,
+) -> Result<(), String> {
+    let take = |partial: &mut Vec<u8>, end: &[u8]| {
+        let at = partial.windows(end.len()).position(|window| window == end)?;
+        let taken: Vec<u8> = partial.drain(..at + end.len()).take(at).collect();
+        Some(String::from_utf8(taken).map_err(|error| error.to_string()))
+    };
+    if !*has_begun {
+        let Some(head) = take(partial, b"\r\n\r\n").transpose()? else { return Ok(()) };
+        let status = head.get(9..12).and_then(|digits| digits.parse().ok());
+        heard.push(Received::Head(status.ok_or(head)?));
+        *has_begun = true;
+    }
+    // Behind a refusal comes its body, which is no event.
+    if matches!(heard.last(), Some(Received::Head(status)) if *status != 200) {
+        partial.clear();
+    }
+    while let Some(event) = take(partial, b"\n\n").transpose()? {
+        let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
+        let (id, data) = (field("id: ").unwrap_or_default(), field("data: "));
+        let data = data.ok_or_else(|| format!("an event without data: {event}"))?;
+        heard.push(Received::Event(id.to_owned(), data.to_owned()));
+    }
+    Ok(())
 }
 
 const fn offer() -> Offer {

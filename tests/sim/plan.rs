@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) crash: Option<u64>,
     /// It is stopped in good order once in so many steps, and started again.
     pub(crate) restart: Option<u64>,
+    /// Another process takes its place once in so many steps, without a disconnect.
+    pub(crate) upgrade: Option<u64>,
     /// When the server is told to stop.
     pub(crate) drain_at: Option<Tick>,
 }
@@ -86,6 +88,7 @@ impl Plan {
         config.limits.idle_rooms = *rng.pick(&[0, 0, 1, 1_000]);
         let crash = *rng.pick(&[None, Some(150), Some(400), Some(400)]);
         let restart = *rng.pick(&[None, None, Some(700)]);
+        let upgrade = *rng.pick(&[None, Some(40), Some(300)]);
         set_policies(&mut config, store.is_some(), rng);
         Self {
             reactor,
@@ -99,6 +102,7 @@ impl Plan {
             store,
             crash,
             restart,
+            upgrade,
             drain_at: None,
             config,
         }

@@ -17,6 +17,9 @@ pub(crate) struct Trace {
     /// Connections that were told that their user was put out of a room.
     pub(crate) put_out: usize,
     pub(crate) closed: usize,
+    /// Records that came by streams of events, and positions from which these went on.
+    pub(crate) streamed: usize,
+    pub(crate) returned: usize,
 }
 
 impl Trace {
@@ -28,6 +31,8 @@ impl Trace {
             Received::Text(text) => text.hash(&mut self.hasher),
             Received::Ping(payload) => payload.hash(&mut self.hasher),
             Received::Close(code) => code.hash(&mut self.hasher),
+            Received::Head(status) => status.hash(&mut self.hasher),
+            Received::Event(id, data) => (id, data).hash(&mut self.hasher),
         }
     }
 

@@ -25,7 +25,7 @@ use table::{CHAT_ROOMS, CYCLE_IN_A_ROOM_MAX, LAYERS, LINES_WARN};
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = Vec::new();
-    for folder in ["src", "tests", "benches"] {
+    for folder in ["src", "tests", "benches", "clients/rust"] {
         collect(root, &root.join(folder), &mut sources);
     }
     mark_test_files(&mut sources);

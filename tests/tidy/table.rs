@@ -14,24 +14,31 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", &["log"]),
     // The boundary.
     ("net", &["time"]),
+    // The same values in another process.
+    ("pack", &["net", "time"]),
     // Bytes in, bytes out: what the reactor's bytes are sealed with.
     ("tls", &[]),
-    ("reactor", &["net", "time", "collections", "metrics", "log", "tls"]),
+    ("reactor", &["net", "time", "collections", "metrics", "log", "tls", "pack"]),
     // The domain.
     ("chat", &["net", "collections", "time"]),
     // Bytes in, values out.
     ("http", &["collections", "time"]),
-    ("ws", &["collections", "time"]),
-    ("line", &["collections", "time"]),
+    ("ws", &["collections", "time", "pack"]),
+    ("line", &["collections", "time", "pack"]),
     ("wire", &["chat", "net", "collections", "time"]),
     ("auth", &["chat", "collections", "time"]),
+    // The client's side of PostgreSQL's protocol, and what is written to an engine by it.
+    ("pg", &["http"]),
+    ("cluster", &["pg"]),
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.
     ("config", &["time", "log", "auth", "chat", "http", "net"]),
     ("page", &["http"]),
-    ("admin", &["http", "net", "metrics", "time"]),
+    ("admin", &["http", "net", "metrics", "time", "chat", "wire", "docs"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
+    // Beside the loop, on a thread of its own: the only one that connects to others.
+    ("webhooks", &["chat", "config", "log", "metrics", "store", "time", "wire"]),
     (
         "session",
         &[
@@ -41,6 +48,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "metrics",
             "log",
             "net",
+            "pack",
             "auth",
             "chat",
             "http",
@@ -62,6 +70,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "metrics",
             "log",
             "net",
+            "pack",
             "tls",
             "reactor",
             "auth",
@@ -75,10 +84,19 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "page",
             "admin",
             "store",
+            "webhooks",
             "session",
         ],
     ),
-    ("cli", &["auth", "config", "server", "log", "store", "chat", "wire", "time", "reactor"]),
+    // For people at a terminal: what they type and read, in the words of the text client.
+    ("terminal", &["chat", "wire", "time"]),
+    (
+        "cli",
+        &[
+            "admin", "auth", "cluster", "pg", "config", "server", "log", "store", "chat", "wire",
+            "time", "reactor", "terminal", "webhooks",
+        ],
+    ),
     ("main", &["cli", "config"]),
 ];
 
@@ -105,6 +123,8 @@ pub(crate) const MEMBERS: &[(&str, &[&str])] = &[
             "ws",
         ],
     ),
+    // The client is anybody's: it stands without the server.
+    ("clients/rust/", &[]),
     ("tests/torture/", &["client", "http", "rng", "wire", "ws"]),
 ];
 
@@ -120,7 +140,8 @@ pub(crate) struct Refusal {
 }
 
 /// Bytes in, values out: no sockets, no clock, no files, no threads.
-const SANS_IO: &[&str] = &["tls", "http", "ws", "line", "wire", "auth", "chat", "net"];
+const SANS_IO: &[&str] =
+    &["tls", "http", "ws", "line", "wire", "auth", "pg", "cluster", "chat", "net"];
 
 /// Who refuses what.
 pub(crate) const REFUSALS: &[Refusal] = &[
@@ -180,7 +201,7 @@ pub(crate) const REFUSALS: &[Refusal] = &[
 
 /// The modules that see bytes from the network: there a panic would be a peer's to cause.
 pub(crate) const NETWORK_PATHS: &[&str] =
-    &["tls", "http", "ws", "line", "wire", "auth", "session", "chat", "reactor"];
+    &["tls", "http", "ws", "line", "wire", "auth", "pg", "session", "chat", "reactor"];
 
 /// Assertions on network paths that are meant: the file, a part of the line, and why it cannot be
 /// met.
@@ -194,7 +215,7 @@ pub(crate) const MEANT_ASSERTIONS: &[(&str, &str, &str)] = &[(
 pub(crate) const RUN_BY_ANOTHER: &str = "run by the test above in a process of its own\"]";
 
 /// The modules whose files must ask for the lints of hostile bytes, where they handle bytes.
-pub(crate) const HOSTILE_BYTES: &[&str] = &["tls", "http", "ws", "line", "wire"];
+pub(crate) const HOSTILE_BYTES: &[&str] = &["tls", "http", "ws", "line", "wire", "pg"];
 
 /// The lints that [`HOSTILE_BYTES`] ask for.
 pub(crate) const HOSTILE_BYTES_LINTS: &str =

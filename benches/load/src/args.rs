@@ -50,6 +50,9 @@ pub(crate) struct Args {
     /// How long it runs before
     #[arg(long, value_name = "S", value_parser = not_negative)]
     pub(crate) warm_up: Option<f64>,
+    /// All but the senders listen to Server-Sent Events (fanout)
+    #[arg(long, conflicts_with_all = ["plain", "lines", "senders"])]
+    pub(crate) events: bool,
     /// Senders get the reply to a message instead of the message
     #[arg(long)]
     pub(crate) no_echo: bool,
@@ -131,6 +134,8 @@ const AFTER_HELP: &str = "\
 Examples:
   chinwag-bench                             10 rooms of 100, every delivery verified
   chinwag-bench fanout -c 10000 --rooms 1   one room of 10,000
+  chinwag-bench fanout -c 10000 --rooms 1 --events
+                                            the same over Server-Sent Events, to compare with --no-echo
   chinwag-bench fanout --rate 800           so many messages a second; how late are they?
   chinwag-bench idle -c 19000               what a connection costs that says nothing
   chinwag-bench --plain --path '/room/{room}' --target ws://127.0.0.1:9999

@@ -34,6 +34,8 @@ pub(super) struct Accounts {
     /// The secrets of the logins of each account.
     of_account: BTreeMap<UserName, Vec<SecretHash>>,
     invites: BTreeMap<SecretHash, Invite>,
+    /// Invite links that are being written.
+    pub unwritten_invites: usize,
     keys: BTreeMap<SecretHash, Key>,
     next_login: u64,
     /// Which login or key each connection is of.
@@ -53,6 +55,7 @@ impl Default for Accounts {
             logins: KeyedMap::new(),
             of_account: BTreeMap::new(),
             invites: BTreeMap::new(),
+            unwritten_invites: 0,
             keys: BTreeMap::new(),
             next_login: 1,
             live: BTreeMap::new(),
@@ -83,6 +86,11 @@ impl Accounts {
         self.accounts.get(name)
     }
 
+    /// The names of the administrators.
+    pub(super) fn admins(&self) -> impl Iterator<Item = &UserName> {
+        self.accounts.values().filter(|account| account.is_admin).map(|account| &account.name)
+    }
+
     /// Whether there is an administrator.
     pub(super) fn has_admin(&self) -> bool {
         self.accounts.values().any(|account| account.is_admin)
@@ -101,6 +109,26 @@ impl Accounts {
     /// The key of a secret.
     pub(super) fn key(&self, hash: &SecretHash) -> Option<&Key> {
         self.keys.get(hash)
+    }
+
+    /// The key, or hook, of this name.
+    pub(super) fn key_named(&self, name: &UserName) -> Option<&Key> {
+        self.keys.values().find(|key| key.name == *name)
+    }
+
+    /// All keys and hooks.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.keys.values()
+    }
+
+    /// Adds a key.
+    pub(super) fn put_key(&mut self, key: Key) {
+        self.keys.insert(key.hash, key);
+    }
+
+    /// A key is over.
+    pub(super) fn end_key(&mut self, name: &UserName) {
+        self.keys.retain(|_, key| key.name != *name);
     }
 
     /// Notes that a login is used; `None` unless that is to be kept.

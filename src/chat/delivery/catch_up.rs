@@ -157,7 +157,8 @@ impl Step<'_> {
     }
 
     fn tell_small(&mut self, event: Event) {
-        self.reader.credit.force(self.context.turn, SMALL_EVENT_BYTES);
+        let bytes = SMALL_EVENT_BYTES + self.row.encoding.framing_max();
+        self.reader.credit.force(self.context.turn, bytes);
         self.context.tell(self.reader.conn, event);
     }
 
@@ -165,7 +166,8 @@ impl Step<'_> {
     fn replay(&mut self, key: RoomKey, next: u64, end: u64) -> Option<CatchUp> {
         let credit = (self.context.turn, self.context.outbound_limit());
         let is_blocked = self.reader.credit.is_blocked();
-        let books = &mut self.reader.credit;
+        let framing = self.row.encoding.framing_max();
+        let books = (&mut self.reader.credit, framing);
         let log = self.room.log;
         let items = if self.room.ring.first().is_some_and(|first| first <= next) {
             take_page(self.room.ring.from(next), end, books, credit)
@@ -180,7 +182,8 @@ impl Step<'_> {
         // Bytes for an idle socket are flushed within the turn and never count in the pressure;
         // those for a blocked one stay until it drains.
         if is_blocked {
-            self.context.pressure.change(0, items.iter().map(encoded_len).sum());
+            let bytes = items.iter().map(|record| encoded_len(record) + framing).sum();
+            self.context.pressure.change(0, bytes);
         }
         let Some(to) = items.last().map(|record| record.seq) else {
             return Some(CatchUp::NoCredit);
@@ -195,11 +198,12 @@ impl Step<'_> {
     }
 }
 
-/// The `records` below `end` that fit a page and the send credit, which is booked.
+/// The `records` below `end` that fit a page and the send credit, which is booked with so much for
+/// the framing of each.
 fn take_page<'a>(
     records: impl Iterator<Item = &'a SharedRecord>,
     end: u64,
-    credit: &mut SendCredit,
+    (credit, framing): (&mut SendCredit, usize),
     (turn, limit): (u32, usize),
 ) -> Vec<SharedRecord> {
     let mut items = Vec::new();
@@ -211,7 +215,7 @@ fn take_page<'a>(
         if bytes > PAGE_BYTES_MAX && !items.is_empty() {
             break;
         }
-        if !credit.take(turn, limit, encoded_len(record)) {
+        if !credit.take(turn, limit, encoded_len(record) + framing) {
             break;
         }
         items.push(SharedRecord::clone(record));

@@ -96,7 +96,11 @@ impl DeliveryMut<'_> {
                 continue;
             }
             // Booked here, once a batch: a slow reader costs one comparison, whatever it is owed.
-            if is_too_much || !reader.credit.take(turn, limit, batch.bytes) {
+            let mut bytes = batch.bytes;
+            if row.encoding.is_stream() {
+                bytes += batch.records.len() * row.encoding.framing_max();
+            }
+            if is_too_much || !reader.credit.take(turn, limit, bytes) {
                 // The cursor falls behind: it needs the first of these next.
                 // The whole batch or nothing: what does not fit comes by pages, which are cut to
                 // any size.
@@ -110,7 +114,7 @@ impl DeliveryMut<'_> {
                 continue;
             }
             if reader.credit.is_blocked() {
-                context.pressure.change(0, batch.bytes);
+                context.pressure.change(0, bytes);
                 // The budget of all connections shrinks while it is handed out: readers further
                 // down the list must see what those before them were given.
                 limit = context.outbound_limit();
@@ -135,9 +139,10 @@ impl DeliveryMut<'_> {
         spare.senders.put_back(senders);
         if live > 0 {
             context.stats.deliveries += u64::try_from(records.len() * live).unwrap_or(u64::MAX);
-            let (room, durable) = (room.name.clone(), room.durability);
+            let (epoch, durable) = (room.epoch, room.durability);
+            let room = room.name.clone();
             log::debug!(room:% = room, seqs = records.len(), live; "fanned out");
-            let fanout = Fanout { room, durable, records, targets, whole, partial };
+            let fanout = Fanout { room, epoch, durable, records, targets, whole, partial };
             context.outputs.push_back(Output::Fanout(fanout));
         }
     }

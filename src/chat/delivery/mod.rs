@@ -13,6 +13,7 @@ mod catch_up;
 mod credit;
 mod cursor;
 mod fan_out;
+mod handover;
 mod pages;
 mod reader;
 mod spare;

@@ -40,6 +40,12 @@ impl Blocks {
         self.of_user.iter().flat_map(|(user, list)| list.keys().map(move |other| (user, other)))
     }
 
+    /// All of them, with since when.
+    pub(in crate::chat) fn dated(&self) -> impl Iterator<Item = (&UserName, &UserName, u64)> {
+        let of_user = self.of_user.iter();
+        of_user.flat_map(|(user, list)| list.iter().map(move |(other, &at)| (user, other, at)))
+    }
+
     /// The bound that another one would exceed, if it would exceed one.
     pub(in crate::chat) fn limit_for(&self, user: &UserName) -> Option<usize> {
         if self.of(user).count() >= BLOCKS_OF_USER_MAX {

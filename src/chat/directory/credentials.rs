@@ -1,4 +1,5 @@
-//! What connections have proved that ends, or that does not let them into all rooms.
+//! What connections have proved that ends, that does not let them into all rooms, or that makes
+//! them an administrator's.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ pub(in crate::chat) struct Credential {
     pub timer: Option<TimerId>,
 }
 
-/// The credentials of connections whose identity ends or is restricted: nobody else has a row.
+/// The credentials of connections whose identity is more than a name: nobody else has a row.
 ///
 /// Bound: one row for each connection that has said hello.
 #[derive(Debug, Default)]
@@ -41,6 +42,11 @@ impl Credentials {
     /// Who this connection has proved to be.
     pub(in crate::chat) fn get(&self, conn: ConnId) -> Option<&Identity> {
         self.rows.get(&conn).map(|row| &row.identity)
+    }
+
+    /// What this connection has proved, and whether it was told of the end.
+    pub(in crate::chat) fn state(&self, conn: ConnId) -> Option<(Identity, bool)> {
+        self.rows.get(&conn).map(|row| (row.identity.clone(), row.is_warned))
     }
 
     /// The connections that have a row.

@@ -14,6 +14,7 @@ mod blocks;
 mod credentials;
 mod identities;
 mod quotas;
+mod reports;
 mod session;
 mod user;
 
@@ -26,8 +27,10 @@ use self::blocks::Blocks;
 use self::credentials::Credentials;
 pub(super) use self::credentials::rights_of;
 use self::identities::Identities;
+use self::reports::Reports;
 use self::session::EndedSession;
 pub(super) use quotas::{Quota, Quotas};
+pub(super) use reports::Full;
 pub(super) use session::{Secret, Session};
 pub(super) use user::User;
 
@@ -36,7 +39,7 @@ use super::model::identity::Source;
 use super::model::log::Suspensions;
 use super::model::name::{Skeletons, UserName};
 use super::model::reply::Presence;
-use crate::collections::{KeyIndex, Table};
+use crate::collections::{Key as _, KeyIndex, KeyedMap, Table};
 use crate::net::ConnId;
 
 /// Stale entries that the list of absent users may have beside one for each user.
@@ -47,7 +50,7 @@ const ABSENT_STALE_MAX: usize = 1024;
 /// Invariants:
 /// - every user is found by its name;
 /// - the secrets of a user's sessions, and those of ended ones that may come back, begin with its
-///   place among the users.
+///   place among the users, or are in `moved`.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     users: Table<UserKey, User>,
@@ -56,12 +59,17 @@ pub(super) struct Directory {
     skeletons: Skeletons<UserKey>,
     /// Users without a session, longest absent first; may hold users that are back or gone.
     absent: VecDeque<UserKey>,
+    /// Secrets that were made when their users had another place, in a process before this one.
+    /// Those of users that are gone stay until the next one.
+    moved: KeyedMap<Secret, UserKey>,
     /// Names by which nobody has come yet.
     pub awaited: Awaited,
     /// Whose the names are.
     pub identities: Identities,
     /// Who wants to hear nothing of whom.
     pub blocks: Blocks,
+    /// What was reported and is not settled.
+    pub reports: Reports,
     /// What connections have proved that ends or is restricted.
     pub credentials: Credentials,
     /// Users and addresses that may not use the server.
@@ -102,10 +110,26 @@ impl Directory {
 
     /// The user whose session has or had this secret, if it can still come back.
     pub(super) fn user_of_secret(&self, secret: Secret) -> Option<UserKey> {
-        let (key, user) = self.users.at(secret.place())?;
+        let moved = self.moved.get(&secret).copied();
+        let key = moved.or_else(|| self.users.key_at(secret.place()))?;
+        let user = self.users.get(key)?;
         let live = user.sessions.iter().map(|session| session.secret);
         let mut all = live.chain(user.resumable().iter().map(|session| session.secret));
         all.any(|other| other == secret).then_some(key)
+    }
+
+    /// A secret of another process is good for this user.
+    pub(super) fn adopt_secret(&mut self, user: UserKey, secret: Secret) {
+        // One that is nobody's any more stays so.
+        if secret != Secret::SPENT && secret.place() != user.index() {
+            self.moved.insert(secret, user);
+        }
+    }
+
+    /// A session of the user may be resumed.
+    pub(super) fn adopt_ended(&mut self, user: UserKey, secret: Secret, away: bool) {
+        self.adopt_secret(user, secret);
+        self.users[user].absence_mut().resumable.push(EndedSession { secret, away });
     }
 
     /// The connection on which the user has the live session of this secret.
@@ -253,6 +277,16 @@ impl Directory {
         let is_online = sessions.iter().any(|session| !session.away);
         let presence = if is_online { Presence::Online } else { Presence::Away };
         (!sessions.is_empty()).then_some(presence)
+    }
+
+    /// How many places for users there are, free ones included.
+    pub(super) fn places(&self) -> usize {
+        self.users.places()
+    }
+
+    /// The user in this place.
+    pub(super) fn at(&self, place: usize) -> Option<&User> {
+        self.users.at(place).map(|(_, user)| user)
     }
 
     /// Every user.

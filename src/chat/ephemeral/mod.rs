@@ -7,6 +7,7 @@
 //! there are to tell. A room's policy may have counts told only, or no presence at all: then there
 //! is no version and nobody counts as present.
 
+mod handover;
 mod presence;
 mod receipts;
 mod typing;
@@ -18,7 +19,7 @@ use self::presence::RoomPresence;
 use self::receipts::RoomReceipts;
 use self::typing::{RoomTyping, TYPING_NAMES_MAX};
 use super::context::{Context, Timer};
-use super::delivery::{Delivery, reader_of};
+use super::delivery::{Delivery, Reader, reader_of};
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::model::event::Event;
@@ -206,7 +207,9 @@ impl EphemeralMut<'_> {
             let Some(row) = feed.subscriptions.get_mut(index) else { continue };
             // Before the question whether it is slow, so that a sender is not marked as owing news
             // of itself.
-            let reader = reader_of(readers, row).filter(|reader| !except(reader.user));
+            // A stream is told records only.
+            let is_told = |reader: &&mut Reader| !reader.is_visit && !except(reader.user);
+            let reader = reader_of(readers, row).filter(is_told);
             let Some(reader) = reader else { continue };
             // Half the limit: ephemeral events must never be what makes a cursor lag.
             let is_slow = reader.lagging > 0 || reader.credit.owed(context.turn) > limit;

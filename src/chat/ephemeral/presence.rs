@@ -54,6 +54,26 @@ impl RoomPresence {
         is_due.then_some(self.at)
     }
 
+    /// Whether only counts were told last, who has gone, and when it may be told next.
+    pub(super) fn parts(&self) -> (bool, &[UserName], Tick) {
+        (self.counts_only, &self.gone, self.at)
+    }
+
+    /// As it was told last, with how many, and what is still to be told.
+    pub(super) fn set(
+        &mut self,
+        (v, count): (u64, u64),
+        (counts_only, whole): (bool, bool),
+        gone: Vec<UserName>,
+    ) {
+        *self = Self { v, count, counts_only, gone, whole, ..Self::default() };
+    }
+
+    /// When it may be told next.
+    pub(super) const fn set_at(&mut self, at: Tick) {
+        self.at = at;
+    }
+
     /// A member that was told to be present is none any more. In `changes` its key stays: in a
     /// large room that many leave at once, taking them out one by one would be quadratic.
     pub(super) fn forget(&mut self, name: &UserName) {

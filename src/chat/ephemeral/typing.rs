@@ -31,6 +31,17 @@ impl RoomTyping {
         expiry.into_iter().chain(change).min()
     }
 
+    /// Who is typing until when, and how many were told last.
+    pub(super) fn parts(&self) -> (&[(UserKey, Tick)], u64) {
+        (&self.typists, u64::try_from(self.told).unwrap_or(u64::MAX))
+    }
+
+    /// The inverse of [`RoomTyping::parts`].
+    pub(super) fn set(&mut self, typists: Vec<(UserKey, Tick)>, told: u64) {
+        self.typists = typists;
+        self.told = usize::try_from(told).unwrap_or(usize::MAX);
+    }
+
     /// A user does not type any more. Returns whether it did.
     pub(super) fn remove(&mut self, user: UserKey) -> bool {
         let before = self.typists.len();

@@ -25,6 +25,13 @@ pub const KEYS_MAX: usize = 10_000;
 pub const KEY_ROOMS_MAX: usize = 16;
 /// Bytes of each of them.
 pub const KEY_ROOM_LEN_MAX: usize = 64;
+/// Whether this can be the name of rooms of a key.
+#[must_use]
+pub fn is_key_room(text: &str) -> bool {
+    let is_fit = |char: char| !(char.is_whitespace() || char.is_control() || char.is_uppercase());
+    !text.is_empty() && text.len() <= KEY_ROOM_LEN_MAX && text.chars().all(is_fit)
+}
+
 /// Bytes of the name of a program or device that is kept of a login.
 pub const AGENT_LEN_MAX: usize = 128;
 

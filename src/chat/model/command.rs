@@ -5,118 +5,13 @@ use std::borrow::Cow;
 use compact_str::CompactString;
 
 use super::account::Hidden;
+pub use super::op::Op;
 use super::reply::Role;
 pub use super::resume::{Position, Resume};
 
 /// The client's own name for a request, echoed verbatim and never interpreted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub CompactString);
-
-macro_rules! ops {
-    ($($(#[$doc:meta])* $variant:ident $name:literal,)+) => {
-        /// The operations.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Op {
-            $($(#[$doc])* $variant,)+
-        }
-
-        impl Op {
-            /// Every operation, in the order in which `help` lists them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The word that stands in `op`.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-
-            /// The operation of this name.
-            #[must_use]
-            pub fn parse(name: &str) -> Option<Self> {
-                match name { $($name => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    };
-}
-
-ops! {
-    /// Says who the client is and where it was.
-    Hello "hello",
-    /// Makes an account.
-    Register "register",
-    /// Begins a login of an account.
-    Login "login",
-    /// Brings a new token.
-    Refresh "refresh",
-    /// Asks for the time, and shows that both ends live.
-    Ping "ping",
-    /// Lists the user's rooms.
-    Rooms "rooms",
-    /// Makes a room with an owner.
-    Create "create",
-    /// Becomes a member and subscribes this connection.
-    Join "join",
-    /// Ends the membership.
-    Leave "leave",
-    /// Says something.
-    Send "send",
-    /// Changes what was said.
-    Edit "edit",
-    /// Takes back what was said.
-    Delete "delete",
-    /// Adds or removes a reaction.
-    React "react",
-    /// Says how far the client has received and read.
-    Ack "ack",
-    /// Says that the user is typing.
-    Typing "typing",
-    /// Says whether the user is online or away.
-    Status "status",
-    /// Reads a page of the log.
-    History "history",
-    /// Searches the log.
-    Search "search",
-    /// Says who is there.
-    Presence "presence",
-    /// Lists who is a member.
-    Members "members",
-    /// Reads or changes the topic.
-    Topic "topic",
-    /// Invites a user into a private room.
-    Invite "invite",
-    /// Withdraws an invitation.
-    Uninvite "uninvite",
-    /// Changes a member's role.
-    Role "role",
-    /// Ends another's membership.
-    Kick "kick",
-    /// Takes a member's voice for a time.
-    Mute "mute",
-    /// Keeps a user out.
-    Ban "ban",
-    /// Ends a ban.
-    Unban "unban",
-    /// Lists bans, mutes, readers and invitations of a room.
-    Restrictions "restrictions",
-    /// Changes the password.
-    Password "password",
-    /// Lists the account's logins.
-    Logins "logins",
-    /// Ends logins.
-    EndLogin "end_login",
-    /// Makes an invite link.
-    InviteLink "invite_link",
-    /// Uses an invite link.
-    Accept "accept",
-    /// Lets a user not be heard any more.
-    Block "block",
-    /// Ends that.
-    Unblock "unblock",
-    /// Lists who is blocked.
-    Blocked "blocked",
-    /// Explains the operations.
-    Help "help",
-}
 
 /// Whom a message is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +20,15 @@ pub enum Target<'a> {
     Room(Cow<'a, str>),
     /// A user, by name: the direct conversation with that user.
     User(Cow<'a, str>),
+}
+
+/// What a report is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reported<'a> {
+    /// A message: its room and its seq.
+    Message(Cow<'a, str>, u64),
+    /// A user, and the room in which it has misbehaved, if it was in one.
+    User(Cow<'a, str>, Option<Cow<'a, str>>),
 }
 
 /// A message to be sent.
@@ -252,6 +156,42 @@ pub enum Command<'a> {
     },
     /// See [`Op::Blocked`].
     Blocked,
+    /// See [`Op::Report`].
+    Report {
+        /// What.
+        about: Reported<'a>,
+        /// Why, empty if no reason is given; at most
+        /// [`REASON_LEN_MAX`](super::limits::REASON_LEN_MAX) bytes.
+        reason: Cow<'a, str>,
+    },
+    /// See [`Op::Reports`].
+    Reports {
+        /// Only of this room.
+        room: Option<Cow<'a, str>>,
+        /// How many at most.
+        limit: Option<u32>,
+        /// The id of the report behind which to begin.
+        after: Option<u64>,
+    },
+    /// See [`Op::Settle`].
+    Settle {
+        /// The report's id.
+        report: u64,
+    },
+    /// See [`Op::Audit`].
+    Audit {
+        /// Only in this room.
+        room: Option<Cow<'a, str>>,
+        /// Only what was done before the act of this id.
+        before: Option<u64>,
+        /// How many at most.
+        limit: Option<u32>,
+    },
+    /// See [`Op::Export`].
+    Export {
+        /// The place behind which to go on, from an earlier answer.
+        after: Option<u64>,
+    },
     /// See [`Op::Ping`].
     Ping,
     /// See [`Op::Rooms`].

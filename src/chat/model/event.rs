@@ -3,29 +3,7 @@
 use super::name::{RoomName, UserName};
 use super::record::{Epoch, SharedRecord};
 use super::reply::{GapWhy, Presence};
-
-/// Why a membership ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeftReason {
-    /// The user left, on another connection or this one.
-    Left,
-    /// Somebody with the right to it ended it.
-    Kicked,
-    /// The user is banned.
-    Banned,
-}
-
-impl LeftReason {
-    /// The word that stands in the protocol.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Left => "left",
-            Self::Kicked => "kicked",
-            Self::Banned => "banned",
-        }
-    }
-}
+pub use super::role::LeftReason;
 
 /// An event for one connection or for many. Records that are committed travel as a
 /// [`Fanout`](super::output::Fanout) instead.
@@ -116,6 +94,11 @@ pub enum Event {
         user: UserName,
         /// Up to which seq.
         read: u64,
+    },
+    /// Somebody has reported something that the user may settle: `reports` lists it.
+    Reported {
+        /// Where, if in a room.
+        room: Option<RoomName>,
     },
     /// What the connection has proved ends soon: another token renews it.
     Expires {

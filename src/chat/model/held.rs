@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::command::{Command, Send, Target};
+use super::command::{Command, Reported, Send, Target};
 
 /// A command that waits.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ impl Command<'_> {
             Self::History { .. }
             | Self::Search { .. }
             | Self::Rooms { .. }
+            | Self::Audit { .. }
+            | Self::Export { .. }
             | Self::Restrictions { .. }
             | Self::Leave { .. }
             | Self::Close { .. }
@@ -81,6 +83,17 @@ impl Command<'_> {
             Self::Accept { invite } => Command::Accept { invite },
             Self::Block { user, on } => Command::Block { user: own(user), on },
             Self::Blocked => Command::Blocked,
+            Self::Report { about, reason } => {
+                Command::Report { about: own_reported(about), reason: own(reason) }
+            }
+            Self::Reports { room, limit, after } => {
+                Command::Reports { room: room.map(own), limit, after }
+            }
+            Self::Settle { report } => Command::Settle { report },
+            Self::Audit { room, before, limit } => {
+                Command::Audit { room: room.map(own), before, limit }
+            }
+            Self::Export { after } => Command::Export { after },
             Self::Ping => Command::Ping,
             Self::Rooms { since } => Command::Rooms { since },
             Self::Create { room, topic, private, policy } => Command::Create {
@@ -136,6 +149,13 @@ impl Command<'_> {
             },
             Self::Unsupported(op) => Command::Unsupported(op),
         }
+    }
+}
+
+fn own_reported(about: Reported<'_>) -> Reported<'static> {
+    match about {
+        Reported::Message(room, seq) => Reported::Message(own(room), seq),
+        Reported::User(user, room) => Reported::User(own(user), room.map(own)),
     }
 }
 

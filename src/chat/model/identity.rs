@@ -95,6 +95,19 @@ impl Identity {
         Self { source, subject, name: Some(name), login: Some(login), ..Self::default() }
     }
 
+    /// That of the operator, who speaks and acts in rooms under this name.
+    #[must_use]
+    pub fn operator(name: UserName) -> Self {
+        let (source, subject) = (Source::Key, name.as_str().into());
+        Self { source, subject, name: Some(name), is_admin: true, ..Self::default() }
+    }
+
+    /// Whether it is the operator's.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.is_admin && self.source == Source::Key
+    }
+
     /// That of a program.
     #[must_use]
     pub fn key(key: &Key) -> Self {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::identity::AuthPolicy;
 use super::policy::{Policies, Policy};
+use super::record::Epoch;
 use crate::time::rate::Rate;
 
 /// Bounds and intervals. What happens at each is said at the operation that meets it.
@@ -128,6 +129,22 @@ pub const INVITATIONS_OF_USER_MAX: usize = 50;
 pub const BLOCKS_OF_USER_MAX: usize = 256;
 /// Blocks of all users: some 10 MB in memory.
 pub const BLOCKS_MAX: usize = 100_000;
+/// Open reports of one user.
+pub const REPORTS_OF_USER_MAX: usize = 32;
+/// Open reports of all guests, of whom there are as many as anybody likes.
+pub const REPORTS_OF_GUESTS_MAX: usize = 1_024;
+/// Open reports in all: some 4 MB in memory.
+pub const REPORTS_MAX: usize = 4_096;
+/// Bytes of a reported message that its report keeps.
+pub const REPORT_TEXT_MAX: usize = 512;
+/// Reports of one page.
+pub const REPORTS_PAGE_MAX: usize = 50;
+/// Bytes that a report in a list takes at most when it is rendered, without names and texts.
+pub const REPORT_OVERHEAD: usize = 160;
+/// Entries of one page of the audit.
+pub const AUDIT_PAGE_MAX: u32 = 100;
+/// How long a report is open if nobody settles it.
+pub const REPORT_LASTS: Duration = Duration::from_hours(90 * 24);
 /// How long an invitation is open.
 pub const INVITATION_LASTS: Duration = Duration::from_hours(30 * 24);
 /// Unread messages of a room above which they are not counted.
@@ -144,6 +161,14 @@ pub const SEQ_END: u64 = 1 << 53;
 /// Bytes that a rendered record takes besides its names, text, data and `cid`, at most, framing
 /// included.
 pub const RECORD_OVERHEAD: usize = 224;
+/// Rooms of one stream of events: each of its events names a position in all of them.
+pub const STREAM_ROOMS_MAX: usize = 32;
+/// Bytes that one of these positions takes at most: an epoch, a seq, what divides them, and what
+/// follows.
+pub const POSITION_LEN_MAX: usize = Epoch::LEN_MAX + 16 + 2;
+/// Bytes that an event of a stream takes at most besides its record: its position in one room, its
+/// name and what stands between them.
+pub const EVENT_FRAMING: usize = 64;
 /// Bytes of records that one replay or history page holds at most, if it holds more than one.
 pub const PAGE_BYTES_MAX: usize = 32 * 1024;
 /// Bytes of messages that one search takes from memory at most, and from the store, if it takes

@@ -16,10 +16,12 @@
 
 use std::sync::Arc;
 
+pub use super::cids::{CidSecret, RememberedCid};
 use super::load::{Begun, Found, Kept, Wanted};
 pub use super::meta::{MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use super::name::{RoomName, UserName};
-use super::people::{People, PeopleChange};
+use super::notice::{EventSet, Notice};
+use super::people::{AuditedAct, People, PeopleChange};
 use super::policy::Retention;
 use super::record::{Body, Epoch, SharedRecord};
 use super::reply::Durability;
@@ -73,6 +75,8 @@ pub struct Draft {
     pub meta: Vec<RoomMeta>,
     /// Nothing is to be written: the log says whether it has this message already.
     pub is_question: bool,
+    /// It is a direct message whose recipient is not connected, and webhooks are told of such.
+    pub is_unseen: bool,
 }
 
 /// What must hold of the message that an edit, a deletion or a reaction is about.
@@ -105,6 +109,17 @@ pub enum LogRequest {
         retention: Retention,
         /// What was loaded with the room, as it came; `None` of one that is not kept.
         kept: Option<Kept>,
+    },
+    /// The log, which has begun empty and is in memory, goes on where another process has left it.
+    Adopt {
+        /// Which log.
+        log: LogId,
+        /// The last seq.
+        head: u64,
+        /// When the last record was put there.
+        last_at: u64,
+        /// The messages that are not put there again.
+        cids: Vec<RememberedCid>,
     },
     /// Put a record at the log's end. A message with the `cid` of an earlier one by the same user
     /// is not put there again, and no record without an effect. Answered by [`LogReply::Appended`].
@@ -161,6 +176,9 @@ pub enum LogRequest {
         /// What.
         changes: Vec<PeopleChange>,
     },
+    /// Tell the webhooks of something that is in no log; it is written before what is asked for
+    /// afterwards, or with it.
+    Notice(Notice),
     /// The room is gone, and its log with it.
     Drop {
         /// Which log.
@@ -215,6 +233,28 @@ pub enum Query {
     },
     /// Rooms and users that are not in memory. Nobody asks for more before this is answered.
     Load(Box<Wanted>),
+    /// What was noted of owners and administrators, latest first.
+    Audit {
+        /// Who asks.
+        user: UserName,
+        /// Only in this room.
+        room: Option<RoomName>,
+        /// Only before the act of this id.
+        before: Option<u64>,
+        /// How many.
+        limit: u32,
+    },
+    /// What a user has written, and all of these logs, oldest first: as many as a page holds.
+    Written {
+        /// Who.
+        user: UserName,
+        /// The direct conversations.
+        logs: Vec<LogId>,
+        /// Only what is behind this place of an earlier answer.
+        above: u64,
+        /// How many.
+        limit: u32,
+    },
 }
 
 /// One room of [`Query::Inbox`].
@@ -252,6 +292,20 @@ pub enum Answer {
     },
     /// To [`Query::Load`]. Rooms that were dropped since it was asked are not in it.
     Loaded(Found),
+    /// To [`Query::Audit`].
+    Acts {
+        /// The acts with their ids.
+        acts: Vec<(u64, AuditedAct)>,
+        /// Whether there are more.
+        more: bool,
+    },
+    /// To [`Query::Written`].
+    Written {
+        /// The records, with the names of their rooms.
+        items: Vec<(RoomName, SharedRecord)>,
+        /// The place behind which to look for more, `None` if that was all.
+        next: Option<u64>,
+    },
 }
 
 /// Why a request that was right was not done.
@@ -344,6 +398,8 @@ pub enum LogReply {
     Suspended(Arc<Suspensions>),
     /// Rooms that are not open have records that are not to be kept: they are to be loaded.
     Overdue(Vec<RoomName>),
+    /// What webhooks are told from now on, all of them together.
+    Webhooks(EventSet),
 }
 
 /// What the store has of the rooms when the server starts.
@@ -357,6 +413,8 @@ pub struct Snapshot {
     pub suspended: Arc<Suspensions>,
     /// Who there is.
     pub people: People,
+    /// What webhooks are told, all of them together.
+    pub webhooks: EventSet,
 }
 
 /// What the store has besides, to be asked for by [`Query::Load`].
@@ -382,4 +440,54 @@ pub trait Logs: std::fmt::Debug {
 
     /// The next reply.
     fn poll(&mut self) -> Option<LogReply>;
+
+    /// Reads rooms and users at once, where nobody is kept waiting by that: before anybody comes, or
+    /// behind [`Logs::resume`].
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be read.
+    fn load(&mut self, wanted: &Wanted) -> Result<Found, String> {
+        _ = wanted;
+        Ok(Found::default())
+    }
+
+    /// The key of what is remembered of logs in memory.
+    fn cid_secret(&self) -> CidSecret {
+        CidSecret { key: 0, check: 0 }
+    }
+
+    /// What is remembered of a log in memory, oldest first.
+    fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
+        _ = log;
+        Vec::new()
+    }
+
+    /// Remembers by this key from now on, before anything is remembered. `false` if what another
+    /// process remembers by it means nothing here.
+    fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
+        _ = secret;
+        false
+    }
+
+    /// Begins to close the files, so that another process can open them: nothing is to be asked
+    /// any more.
+    fn suspend(&mut self) {}
+
+    /// Waits until the files are closed, no longer than `patience`: whether they are, with all that
+    /// was asked for.
+    fn await_suspended(&self, patience: std::time::Duration) -> bool {
+        _ = patience;
+        true
+    }
+
+    /// Opens the files again after [`Logs::suspend`]: the logs that are stored are then to be
+    /// opened anew, those in memory go on.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and what to do. Whatever is asked from then on is refused.
+    fn resume(&mut self) -> Result<(), String> {
+        Ok(())
+    }
 }

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::command::{Op, RequestId};
 use super::event::Event;
+use super::limits::{EVENT_FRAMING, POSITION_LEN_MAX, STREAM_ROOMS_MAX};
 use super::name::RoomName;
-use super::record::{Record, SharedRecord};
+use super::record::{Epoch, Record, SharedRecord};
 use super::reply::{Durability, Refusal, Reply};
 use crate::net::{CloseReason, ConnId};
 
@@ -24,12 +25,23 @@ pub enum Encoding {
     Lengths,
     /// Text for a person.
     Text,
+    /// Server-Sent Events of one room.
+    Events,
+    /// Server-Sent Events of several rooms: each has the positions of its own connection.
+    ManyEvents,
 }
 
 impl Encoding {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 5] =
-        [Self::WebSocket, Self::Deflate, Self::Lines, Self::Lengths, Self::Text];
+    pub const ALL: [Self; 7] = [
+        Self::WebSocket,
+        Self::Deflate,
+        Self::Lines,
+        Self::Lengths,
+        Self::Text,
+        Self::Events,
+        Self::ManyEvents,
+    ];
 
     /// The place in [`Encoding::ALL`].
     #[must_use]
@@ -40,7 +52,25 @@ impl Encoding {
             Self::Lines => 2,
             Self::Lengths => 3,
             Self::Text => 4,
+            Self::Events => 5,
+            Self::ManyEvents => 6,
         }
+    }
+
+    /// Bytes that a record takes besides its weight, at most.
+    #[must_use]
+    pub const fn framing_max(self) -> usize {
+        match self {
+            Self::WebSocket | Self::Deflate | Self::Lines | Self::Lengths | Self::Text => 0,
+            Self::Events => EVENT_FRAMING,
+            Self::ManyEvents => EVENT_FRAMING + STREAM_ROOMS_MAX * POSITION_LEN_MAX,
+        }
+    }
+
+    /// Whether it is of a stream, which is read without a session.
+    #[must_use]
+    pub const fn is_stream(self) -> bool {
+        matches!(self, Self::Events | Self::ManyEvents)
     }
 }
 
@@ -119,6 +149,8 @@ pub enum Part {
 pub struct Fanout {
     /// The room.
     pub room: RoomName,
+    /// Its log's epoch.
+    pub epoch: Epoch,
     /// What its records survive.
     pub durable: Durability,
     /// The records, ascending, dense.

@@ -1,8 +1,11 @@
 //! What is kept of people beside the rooms, and how it changes.
 
+use std::borrow::Cow;
+
 use super::account::{Account, Invite, Key, Login, SecretHash};
 use super::identity::Bound;
 use super::name::{RoomName, UserName};
+use super::suspensions::{Expiry, Suspended};
 
 /// A change of what is kept of people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,12 @@ pub enum PeopleChange {
     Invite(Invite),
     /// There is such a key.
     Key(Key),
+    /// A key is over, which must be there.
+    EndKey(UserName),
+    /// Somebody may not use the server at all.
+    Suspend(Suspended, Expiry),
+    /// Somebody may use the server again.
+    Unsuspend(Suspended),
     /// An invite link is used once more, which must be possible.
     UseInvite(SecretHash),
     /// The links for the first administrator are over.
@@ -32,6 +41,10 @@ pub enum PeopleChange {
     Block(Block),
     /// It is over: who, of whom.
     Unblock(UserName, UserName),
+    /// Somebody has reported something.
+    Report(Report),
+    /// A report is over.
+    Settle(u64),
     /// Somebody has done something that an operator may want to know later.
     Audit(AuditedAct),
 }
@@ -47,13 +60,36 @@ pub struct Block {
     pub at: u64,
 }
 
+/// What somebody has told those who keep order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Names it to those who may see it.
+    pub id: u64,
+    /// Who reports.
+    pub by: UserName,
+    /// Who is reported: the author of the message, if it is about one.
+    pub whom: UserName,
+    /// Where, if in a room.
+    pub room: Option<RoomName>,
+    /// The seq of the message, if it is about one.
+    pub seq: Option<u64>,
+    /// What the message said when it was reported, cut at
+    /// [`REPORT_TEXT_MAX`](super::limits::REPORT_TEXT_MAX) bytes. It is kept for those who judge,
+    /// also when the message is deleted, until the report is over.
+    pub text: Box<str>,
+    /// Why, empty if no reason is given.
+    pub reason: Box<str>,
+    /// When: milliseconds since 1970.
+    pub at: u64,
+}
+
 /// An act that is noted for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditedAct {
     /// Who; `None`: a command.
     pub by: Option<UserName>,
     /// What.
-    pub act: &'static str,
+    pub act: Cow<'static, str>,
     /// To whom, empty if to nobody.
     pub whom: Box<str>,
     /// In which room, if in one.
@@ -79,4 +115,6 @@ pub struct People {
     pub keys: Vec<Key>,
     /// Who wants to hear nothing of whom.
     pub blocks: Vec<Block>,
+    /// The reports that are open, oldest first.
+    pub reports: Vec<Report>,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::name::UserName;
-use super::reply::Role;
+use super::role::Role;
 
 /// The name of one life of a log: it changes when the log was lost or restored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,35 +4,12 @@ use std::borrow::Cow;
 
 use super::account::{Hidden, Login};
 use super::code::Code;
+use super::export::ExportPart;
 use super::meta::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
+use super::people::{AuditedAct, Report};
 use super::record::{Epoch, SharedRecord};
-
-/// What a role allows. In rising order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Reads, does not speak.
-    Reader,
-    /// Reads and speaks.
-    Member,
-    /// Moderates.
-    Moderator,
-    /// Made the room.
-    Owner,
-}
-
-impl Role {
-    /// The word that stands in the protocol.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Reader => "reader",
-            Self::Member => "member",
-            Self::Moderator => "moderator",
-            Self::Owner => "owner",
-        }
-    }
-}
+pub use super::role::Role;
 
 /// What a room's records survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -197,6 +174,8 @@ pub enum Reply {
         rooms: Vec<(Box<str>, Resumption, ReadMarks)>,
         /// Whether the user may make invite links.
         may_invite: bool,
+        /// Whether the user is an administrator.
+        is_admin: bool,
         /// The user's open invitations, by room, as far as the welcome has room for them.
         invitations: Vec<Invitation>,
     },
@@ -279,7 +258,7 @@ pub enum Reply {
         /// Up to which seq the user has read.
         read: u64,
     },
-    /// To `typing`, `status`, `invite`, `uninvite`, `block` and `unblock`.
+    /// To `typing`, `status`, `invite`, `uninvite`, `block`, `unblock`, `report` and `settle`.
     Done,
     /// To `history`.
     History {
@@ -362,6 +341,29 @@ pub enum Reply {
     Blocked {
         /// Whom the user has blocked, by name, and since when: milliseconds since 1970.
         users: Vec<(UserName, u64)>,
+    },
+    /// To `reports`.
+    Reports {
+        /// Those that the user may settle, oldest first.
+        items: Vec<Report>,
+        /// Whether there are more behind the last.
+        more: bool,
+    },
+    /// To `audit`.
+    Audit {
+        /// The acts with their ids, latest first.
+        items: Vec<(u64, AuditedAct)>,
+        /// Whether there are more before the last.
+        more: bool,
+    },
+    /// To `export`.
+    Export {
+        /// Whose.
+        user: UserName,
+        /// A part of it.
+        part: ExportPart,
+        /// The place to give as `after` for the next part, `None` if that was all.
+        next: Option<u64>,
     },
     /// To `topic` without a text.
     Topic {

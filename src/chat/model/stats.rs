@@ -35,4 +35,6 @@ pub struct Stats {
     pub waiting: u64,
     /// Rooms that are in the store only.
     pub rooms_elsewhere: u64,
+    /// Streams of events that there are now.
+    pub streams: u64,
 }

@@ -1,5 +1,7 @@
 //! Who may not use the server at all.
 
+use std::fmt;
+
 use super::identity::{Identity, Source};
 use super::name::UserName;
 pub use crate::net::Network;
@@ -22,6 +24,24 @@ pub struct Suspensions {
     pub addresses: Vec<(Network, Expiry)>,
     /// Tokens that are not taken any more, by what they are known by.
     pub revoked: Vec<Revocation>,
+}
+
+/// Whom a suspension is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Suspended {
+    /// A user.
+    User(UserName),
+    /// An IP address, or a network.
+    Address(Network),
+}
+
+impl fmt::Display for Suspended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(name) => write!(f, "{name}"),
+            Self::Address(network) => write!(f, "{network}"),
+        }
+    }
 }
 
 impl Expiry {
@@ -58,6 +78,32 @@ impl Revocation {
 }
 
 impl Suspensions {
+    /// Whether there is a row about this one, over or not.
+    #[must_use]
+    pub fn has(&self, whom: &Suspended) -> bool {
+        match whom {
+            Suspended::User(name) => self.users.iter().any(|(known, _)| known == name),
+            Suspended::Address(network) => self.addresses.iter().any(|(known, _)| known == network),
+        }
+    }
+
+    /// Somebody may not use the server, in place of what was said of the same before.
+    pub fn put(&mut self, whom: Suspended, expiry: Expiry) {
+        self.end(&whom);
+        match whom {
+            Suspended::User(name) => self.users.push((name, expiry)),
+            Suspended::Address(network) => self.addresses.push((network, expiry)),
+        }
+    }
+
+    /// Somebody may use the server again.
+    pub fn end(&mut self, whom: &Suspended) {
+        match whom {
+            Suspended::User(name) => self.users.retain(|(known, _)| known != name),
+            Suspended::Address(network) => self.addresses.retain(|(known, _)| known != network),
+        }
+    }
+
     /// Whether what this user has proved was taken back.
     #[must_use]
     pub fn has_revoked(&self, identity: &Identity, name: &UserName) -> bool {

@@ -380,7 +380,7 @@ fn end_late_logins(
 }
 
 /// Logins are over: so are the sessions of their connections.
-fn end_logins(chat: &mut Chat, name: &UserName, ids: &[u64]) {
+pub(super) fn end_logins(chat: &mut Chat, name: &UserName, ids: &[u64]) {
     for id in ids {
         for conn in chat.accounts.end_login(name, *id) {
             close(chat, conn);

@@ -14,7 +14,7 @@ use super::session_lifecycle::end_session;
 use crate::chat::context::Timer;
 use crate::chat::directory::rights_of;
 use crate::chat::model::code::Code;
-use crate::chat::model::command::{Command, Op, Target};
+use crate::chat::model::command::{Command, Op, Reported, Target};
 use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::identity::{Identity, Rights, Source};
 use crate::chat::model::name::{RoomName, UserName};
@@ -28,15 +28,25 @@ const WARNED_BEFORE_MS: u64 = 60_000;
 /// The longest time that a timer is armed for: the wall clock may be set meanwhile.
 const LOOK_AGAIN_MS: u64 = 600_000;
 
-/// Keeps what a connection has proved in its `hello`, if it ends or is restricted.
+/// Keeps what a connection has proved in its `hello`, if that matters later.
 pub(super) fn keep(chat: &mut Chat, conn: ConnId, identity: Option<&Identity>) {
     let Some(identity) = identity else { return };
     // Most identities have none of these, and their connections no row: an idle connection must not
     // pay for tokens that it does not use.
-    if identity.expires.is_some() || !identity.grants.is_empty() || identity.token_id.is_some() {
+    let is_plain = identity.expires.is_none() && identity.token_id.is_none() && !identity.is_admin;
+    if !is_plain || !identity.grants.is_empty() || identity.is_operator() {
         chat.directory.credentials.insert(conn, identity.clone());
         arm(chat, conn);
     }
+}
+
+/// What a connection has proved to another process.
+pub(super) fn adopt(chat: &mut Chat, conn: ConnId, identity: Identity, is_warned: bool) {
+    chat.directory.credentials.insert(conn, identity);
+    if let Some(row) = chat.directory.credentials.get_mut(conn) {
+        row.is_warned = is_warned;
+    }
+    arm(chat, conn);
 }
 
 /// The connection is gone.
@@ -221,6 +231,12 @@ fn check_key(
     );
     let rights = match needed {
         _ if matches!(command, Command::Ping | Command::Hello { .. }) => return Ok(()),
+        // Which rooms these are.
+        None if matches!(command, Command::Rooms { .. })
+            && identity.grants.iter().any(|grant| grant.rights.read) =>
+        {
+            return Ok(());
+        }
         Some((room, needs)) if is_for_keys => {
             let rights = rights_of(&identity.grants, &room);
             if (rights.read || !needs.read) && (rights.send || !needs.send) {
@@ -272,6 +288,10 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Members { room, .. }
         | Command::Restrictions { room, .. }
         | Command::Topic { room, text: None, .. }
+        | Command::Report { about: Reported::Message(room, _), .. }
+        | Command::Report { about: Reported::User(_, Some(room)), .. }
+        | Command::Reports { room: Some(room), .. }
+        | Command::Audit { room: Some(room), .. }
         | Command::Search { room: Some(room), .. } => (room, READ),
         Command::Hello { .. }
         | Command::Refresh { .. }
@@ -284,6 +304,11 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Accept { .. }
         | Command::Block { .. }
         | Command::Blocked
+        | Command::Report { about: Reported::User(_, None), .. }
+        | Command::Reports { room: None, .. }
+        | Command::Settle { .. }
+        | Command::Export { .. }
+        | Command::Audit { room: None, .. }
         | Command::Ping
         | Command::Rooms { .. }
         | Command::Status { .. }

@@ -5,11 +5,11 @@
 //! the ring is all there is, it decides.
 
 use super::send::{NewRecord, append, check_size, no_such_reference, size_max};
-use super::{Answer, Chat, outsiders};
+use super::{Answer, Chat, admins, outsiders};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::log::{Appended, TargetCheck};
 use crate::chat::model::record::Body;
-use crate::chat::model::reply::{Refusal, Role};
+use crate::chat::model::reply::Refusal;
 use crate::chat::model::{self, code::Code};
 use crate::chat::pending::Requester;
 use crate::chat::rooms::PendingAct;
@@ -40,7 +40,7 @@ pub(super) fn edit(
     append(chat, by, NewRecord { check: Some(check), ..NewRecord::new(room, body, weight) })
 }
 
-/// Deletes the user's own message or, for a moderator, any.
+/// Deletes the user's own message or, for a moderator or an administrator, any.
 ///
 /// # Errors
 ///
@@ -50,9 +50,16 @@ pub(super) fn delete(
     by: &mut Requester,
     (name, target): (&str, u64),
 ) -> Result<Answer, Refusal> {
-    let (room, membership) = outsiders::speaks(chat, (by.conn, by.user), name)?;
-    let role = membership.map_or(Role::Member, |membership| chat.lookup().role(membership));
-    let others = chat.rooms[room].owned && role >= Role::Moderator;
+    let spoken = outsiders::speaks(chat, (by.conn, by.user), name);
+    let (room, others) = match admins::authority(chat, (by.conn, by.user), name) {
+        Ok(found) if found.is_admin => (found.room, true),
+        Ok(found) => {
+            let (room, _) = spoken?;
+            (room, chat.rooms[room].owned && found.keeps_order())
+        }
+        // Who needs no membership to speak.
+        Err(_) => (spoken?.0, false),
+    };
     let check = TargetCheck { target, others, not_before: 0, data_max: usize::MAX };
     check_target(chat, (room, by.user), &check)?;
     // A store does these in order; where there is none, what this turn has asked for counts.
@@ -120,7 +127,7 @@ pub(super) fn refusal_of(chat: &Chat, key: RoomKey, refused: &Appended) -> Refus
 }
 
 /// The refusal of a target that is no message, or is none any more.
-fn no_such_message() -> Refusal {
+pub(super) fn no_such_message() -> Refusal {
     let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
     refusal.field("target", "the seq of a message")
 }

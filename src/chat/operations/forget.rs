@@ -4,17 +4,38 @@
 //!  not in use, twice in a row ─▶ Settle ─▶ on the disk ─ still not in use, nothing asked ─▶ Close
 //! ```
 
-use super::Chat;
 use super::absence::{forget_user, uncount_awaited};
+use super::{Chat, load, needs};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::log::LogRequest;
 use crate::chat::model::name::UserName;
+use crate::chat::model::output::Request;
 use crate::chat::pending::PendingOp;
 use crate::chat::rooms::Idle;
+use crate::net::ConnId;
 
 /// Members up to which a room is looked at: one with more stays, since somebody is always there,
 /// and looking would hold up everybody.
 const MEMBERS_MAX: usize = 10_000;
+
+/// Whether a room is in memory whose members are to be listed, a part a turn; if not, the request is
+/// answered when it is.
+pub(in crate::chat) fn is_ready_to_list(
+    chat: &mut Chat,
+    asked: (ConnId, Request),
+    room: &str,
+) -> bool {
+    let wanted = needs::of_room(chat, room);
+    if !wanted.is_empty() {
+        load::wait_rooms(chat, asked, wanted);
+        return false;
+    }
+    // The hand has to come by twice before it is forgotten: that is longer than a list takes.
+    if let Some(key) = chat.rooms.named(room) {
+        stay(chat, key);
+    }
+    true
+}
 
 /// Looks at some of the rooms, for whether they can be forgotten; goes on for as long as there is
 /// something to be done.
@@ -53,7 +74,7 @@ fn look_at(chat: &mut Chat, key: RoomKey) {
 }
 
 /// Whether nobody is there who would miss the room.
-fn is_unused(chat: &Chat, key: RoomKey) -> bool {
+pub(super) fn is_unused(chat: &Chat, key: RoomKey) -> bool {
     let room = &chat.rooms[key];
     if chat.delivery.subscribers(key) > 0
         || room.members.len() > MEMBERS_MAX

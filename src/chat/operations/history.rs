@@ -125,19 +125,8 @@ pub(super) fn on_read(
     (key, part): (RoomKey, PagePart),
     excerpt: Excerpt,
 ) -> Result<Answer, Refusal> {
-    // The answer comes turns later: who was removed meanwhile must not be shown what was said
-    // before, either.
-    if chat.delivery.reader(by.conn).is_none() {
-        return Err(not_member());
-    }
+    check_still_reads(chat, by, key)?;
     let room = &chat.rooms[key];
-    let is_member = chat.directory[by.user].membership(key).is_some();
-    if !is_member {
-        if !outsiders::is_outside(chat, by.conn, by.user) {
-            return Err(not_member());
-        }
-        chat.lookup().find_outside(by.user, room.name.as_str())?;
-    }
     let Excerpt { mut records, as_of, changes } = excerpt;
     let told = changes.iter().filter(|change| change.log == room.log);
     let told: Vec<&Record> = told.map(|change| &*change.record).collect();
@@ -164,6 +153,42 @@ pub(super) fn on_read(
         }
     };
     Ok(Answer::Now(history_page(room, (page, count), items)))
+}
+
+/// The answer comes turns later: who was removed meanwhile must not be shown what was said before,
+/// either.
+fn check_still_reads(chat: &Chat, by: &Requester, key: RoomKey) -> Result<(), Refusal> {
+    if chat.delivery.reader(by.conn).is_none() {
+        return Err(not_member());
+    }
+    if chat.directory[by.user].membership(key).is_none() {
+        if !outsiders::is_outside(chat, by.conn, by.user) {
+            return Err(not_member());
+        }
+        chat.lookup().find_outside(by.user, chat.rooms[key].name.as_str())?;
+    }
+    Ok(())
+}
+
+/// The one record that was asked for, as it is now, if it is still there.
+///
+/// # Errors
+///
+/// As [`on_read`].
+pub(super) fn found_one(
+    chat: &Chat,
+    by: &Requester,
+    key: RoomKey,
+    excerpt: Excerpt,
+) -> Result<Option<SharedRecord>, Refusal> {
+    check_still_reads(chat, by, key)?;
+    let room = &chat.rooms[key];
+    let Excerpt { mut records, changes, .. } = excerpt;
+    let told = changes.iter().filter(|change| change.log == room.log);
+    let told: Vec<&Record> = told.map(|change| &*change.record).collect();
+    apply_changes(&mut records, &told);
+    records.retain(|record| record.seq >= room.oldest());
+    Ok(records.pop())
 }
 
 /// The two halves of a page, either of which may be empty: what is farthest from where they meet

@@ -105,6 +105,7 @@ fn of_identity(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Wh
         }
         Some(bound) if is_anothers(chat, bound) => return Err(taken()),
         Some(bound) => Who::Named(bound.name.clone(), bound.source),
+        None if identity.is_operator() => return Err(taken()),
         None if matches!(identity.source, Source::Account | Source::Key) => {
             return Err(Refusal::new(Code::Unauthorized, "there is no such account any more"));
         }

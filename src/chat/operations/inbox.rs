@@ -1,8 +1,10 @@
-//! `rooms`: the inbox of a user.
+//! `rooms`: the inbox of a user, and which rooms a program's key may read.
 
 use super::ack::wait_for_marks;
 use super::{Answer, Chat, invitations};
-use crate::chat::keys::UserKey;
+use crate::chat::directory::Quota;
+use crate::chat::keys::{RoomKey, UserKey};
+use crate::chat::model::identity::Source;
 use crate::chat::model::limits::{
     INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, INVITATIONS_OF_USER_MAX, LAST_LEN_MAX, REASON_LEN_MAX,
     RECORD_OVERHEAD, RESTRICTION_OVERHEAD, UNREAD_MAX,
@@ -10,9 +12,9 @@ use crate::chat::model::limits::{
 use crate::chat::model::log::{InboxQuery, Query};
 use crate::chat::model::name::{NAME_LEN_MAX, RoomName, UserName};
 use crate::chat::model::record::{Body, Record, SharedRecord};
-use crate::chat::model::reply::{InboxRow, Reply};
+use crate::chat::model::reply::{InboxRow, Refusal, Reply};
 use crate::chat::pending::{Change, PartialInbox, PendingOp, Requester};
-use crate::chat::rooms::{Membership, Room, apply_changes};
+use crate::chat::rooms::{Marks, Room, apply_changes};
 
 /// Rows of one inbox: the rooms that changed last.
 const ROWS_MAX: usize = 512;
@@ -29,18 +31,41 @@ const LAST_BYTES_MAX: usize = RECORD_OVERHEAD + NAME_LEN_MAX + 2 * LAST_LEN_MAX 
 /// Rooms that one inbox tells as gone; where they are more, it is told whole.
 const GONE_MAX: usize = 256;
 
+/// A program's rooms are looked for among all: it pays for more than a page.
+const PROGRAM_TOKENS: u32 = 5;
+
 /// The user's rooms that have changed since `since`, by name: at most [`ROWS_MAX`] and
 /// [`INBOX_BYTES_MAX`], those that changed first, with the last message of the latest of them as
-/// far as these fit, too. Rows that the rings do not have are read.
-pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> Answer {
+/// far as these fit, too. Rows that the rings do not have are read. A program, which is a member
+/// of nothing, is told those that its key may read, and has read them all.
+///
+/// # Errors
+///
+/// [`Code::RateLimited`](crate::chat::Code::RateLimited) for a program.
+pub(super) fn rooms(
+    chat: &mut Chat,
+    by: &mut Requester,
+    since: Option<u64>,
+) -> Result<Answer, Refusal> {
     if wait_for_marks(chat, by, since) {
-        return Answer::Later;
+        return Ok(Answer::Later);
+    }
+    let is_program = chat.directory[by.user].source == Source::Key;
+    if is_program {
+        chat.quotas.take(chat.context.now.tick, by.user, (Quota::Readings, PROGRAM_TOKENS))?;
     }
     let (since, mut gone, full) = begin(chat, by.user, since);
     let credentials = &chat.directory.credentials;
     gone.retain(|room| credentials.may_read(by.conn, room.as_str()));
     let user = &chat.directory[by.user];
     let mut changed = Vec::new();
+    let readable = if is_program { readable(chat, by) } else { Vec::new() };
+    for room in readable {
+        let room = &chat.rooms[room];
+        if since == 0 || room.rev > since {
+            changed.push((room.rev, room, Marks { recv: room.head, read: room.head }));
+        }
+    }
     for &(room, membership) in &user.memberships {
         let (room, membership) = (&chat.rooms[room], &chat.rooms[membership]);
         if !credentials.may_read(by.conn, room.name.as_str()) {
@@ -52,7 +77,7 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
         }
         let rev = room.rev.max(membership.rev);
         if since == 0 || rev > since {
-            changed.push((rev, room, membership));
+            changed.push((rev, room, membership.marks()));
         }
     }
     // A client that asks again with the `rev` of the answer gets the next ones.
@@ -70,25 +95,46 @@ pub(super) fn rooms(chat: &mut Chat, by: &mut Requester, since: Option<u64>) -> 
     ranked.sort_unstable_by(|((_, a, _), _), ((_, b, _), _)| a.name.cmp(&b.name));
     let mut rows = Vec::with_capacity(ranked.len());
     let (mut open, mut queries) = (Vec::new(), Vec::new());
-    for ((_, room, membership), rank) in ranked {
+    for ((_, room, marks), rank) in ranked {
         // Ranked by the latest change and not by the name: a list of rooms shows the busy ones
         // first, and those need the text.
         let last = rank < lasts_max;
-        if !is_in_ring(room, membership.read, last) {
+        if !is_in_ring(room, marks.read, last) {
             open.push(rows.len());
-            let (log, read, head) = (room.log, membership.read, room.head);
+            let (log, read, head) = (room.log, marks.read, room.head);
             queries.push(InboxQuery { log, read, head, last });
         }
-        rows.push(inbox_row(room, membership, &user.name, last));
+        rows.push(inbox_row(room, marks, &user.name, last));
     }
     if open.is_empty() {
-        return Answer::Now(Reply::Inbox { rev, rooms: rows, more, gone, full, invitations });
+        let inbox = Reply::Inbox { rev, rooms: rows, more, gone, full, invitations };
+        return Ok(Answer::Now(inbox));
     }
     let query = Query::Inbox { user: user.name.clone(), rows: queries };
     let since = chat.pending.changes.begin();
     let inbox = Box::new(PartialInbox { rows, open, rev, more, gone, full, invitations });
     chat.begin_read(PendingOp::Inbox { by: by.take(), inbox, since }, query);
-    Answer::Later
+    Ok(Answer::Later)
+}
+
+/// The rooms that a program's key lets it read.
+fn readable(chat: &Chat, by: &Requester) -> Vec<RoomKey> {
+    let grants = chat.directory.credentials.get(by.conn).map_or(&[][..], |row| &row.grants);
+    let patterns = || grants.iter().filter(|grant| grant.rights.read).map(|grant| &*grant.rooms);
+    let may_read = |key: &RoomKey| {
+        let name = chat.rooms[*key].name.as_str();
+        chat.directory.credentials.may_read(by.conn, name)
+            && chat.lookup().find_outside(by.user, name).is_ok()
+    };
+    if patterns().any(|pattern| pattern.contains('*')) {
+        return chat.rooms.table.iter().map(|(key, _)| key).filter(may_read).collect();
+    }
+    // Most keys name their rooms.
+    let mut named: Vec<RoomKey> = patterns().filter_map(|name| chat.rooms.named(name)).collect();
+    named.sort_unstable();
+    named.dedup();
+    named.retain(may_read);
+    named
 }
 
 /// From which `rev` on rows are told, the rooms that are gone since, and whether that is the whole.
@@ -172,8 +218,8 @@ pub(super) fn on_read(
     Reply::Inbox { rev, rooms: rows, more, gone, full, invitations }
 }
 
-fn inbox_row(room: &Room, membership: &Membership, me: &UserName, last: bool) -> InboxRow {
-    let unread = room.ring.from(membership.read + 1);
+fn inbox_row(room: &Room, marks: Marks, me: &UserName, last: bool) -> InboxRow {
+    let unread = room.ring.from(marks.read + 1);
     let unread = unread.filter(|record| is_message(record) && record.from != *me);
     let unread = u64::try_from(unread.count()).unwrap_or(u64::MAX);
     let messages = || room.ring.from(0).rev().find(|record| is_message(record));
@@ -181,8 +227,8 @@ fn inbox_row(room: &Room, membership: &Membership, me: &UserName, last: bool) ->
         room: room.name.clone(),
         epoch: room.epoch,
         seq: room.head,
-        recv: membership.recv,
-        read: membership.read,
+        recv: marks.recv,
+        read: marks.read,
         unread: unread.min(UNREAD_MAX),
         last: last.then(messages).flatten().map(glance),
     }

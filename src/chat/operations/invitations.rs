@@ -11,7 +11,7 @@
 //! user, and take no place of a ban.
 
 use super::moderation::restrict;
-use super::{Answer, Chat, load};
+use super::{Answer, Chat, load, outsiders};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
@@ -240,6 +240,7 @@ pub(in crate::chat) fn on_synced(
         InvitationChange::Withdrawn(_) => Reply::Done,
         InvitationChange::Declined(_) => Reply::Left { room: chat.rooms[key].name.clone() },
     };
+    outsiders::recheck_user(chat, &user);
     super::room_end::retire_room(chat, key);
     Ok(Answer::Now(reply))
 }

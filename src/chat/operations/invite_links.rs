@@ -63,7 +63,8 @@ pub(super) fn invite_link(
         let message = "only administrators make invite links here ([accounts] invites)";
         return Err(Refusal::new(Code::Forbidden, message));
     }
-    if chat.accounts.count_invites(wall_ms) >= INVITES_MAX {
+    // Those that are being written count, or many connections could make more in one turn.
+    if chat.accounts.count_invites(wall_ms) + chat.accounts.unwritten_invites >= INVITES_MAX {
         let refusal = Refusal::new(Code::Busy, "there are as many invite links as there may be");
         return Err(refusal.limit(INVITES_MAX).retry_after_ms(60_000));
     }
@@ -80,7 +81,7 @@ pub(super) fn invite_link(
     let by_name = Some(account.name);
     let act = AuditedAct {
         by: by_name.clone(),
-        act: "invite link",
+        act: "invite link".into(),
         whom: "".into(),
         room: rooms.first().cloned(),
         at: wall_ms,
@@ -88,6 +89,7 @@ pub(super) fn invite_link(
     let invite = Invite { hash, uses, until, rooms, by: by_name, is_admin: false };
     let changes = vec![PeopleChange::Invite(invite.clone()), PeopleChange::Audit(act)];
     let secret = Hidden::new(new.text());
+    chat.accounts.unwritten_invites += 1;
     chat.change_people(PeopleOp::Invite { by: by.take(), invite, secret }, changes);
     Ok(Answer::Later)
 }
@@ -116,6 +118,7 @@ pub(super) fn on_invite_made(
     (invite, secret): (Invite, Hidden),
     outcome: Result<(), Refusal>,
 ) {
+    chat.accounts.unwritten_invites = chat.accounts.unwritten_invites.saturating_sub(1);
     let result = outcome.map(|()| {
         let (uses, until) = (invite.uses, invite.until);
         chat.accounts.put_invite(invite);

@@ -242,7 +242,12 @@ fn check_may_enter(chat: &Chat, key: RoomKey, user: UserKey) -> Result<(), Refus
 /// # Errors
 ///
 /// [`Code::SeqUnavailable`] if the log is not that far.
-fn place(chat: &Chat, key: RoomKey, epoch: Option<&str>, seq: u64) -> Result<Resumption, Refusal> {
+pub(super) fn place(
+    chat: &Chat,
+    key: RoomKey,
+    epoch: Option<&str>,
+    seq: u64,
+) -> Result<Resumption, Refusal> {
     let room = &chat.rooms[key];
     let (head, oldest) = (room.head, room.oldest());
     if epoch.is_some_and(|epoch| Epoch::parse(epoch) != Some(room.epoch)) {

@@ -9,6 +9,7 @@ use crate::chat::model::hello::Hello;
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{LogRequest, Query};
 use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::operator::OperatorAct;
 use crate::chat::model::output::Request;
 use crate::chat::model::reply::Refusal;
 use crate::chat::pending::{PendingOp, Waiter, WaitingLoad};
@@ -49,6 +50,22 @@ pub(super) fn wait_account(
     chat.pending.held.insert(conn);
     let (command, extra) = (Box::new(command.held()), Box::new(extra));
     wait(chat, Waiter::Account { conn, request, command, extra }, (wanted, Vec::new()));
+}
+
+/// Somebody outside of the domain waits for rooms, and is told when they are there.
+pub(super) fn wait_rooms(chat: &mut Chat, (conn, request): (ConnId, Request), wanted: Wanted) {
+    wait(chat, Waiter::Rooms { conn, request }, (wanted, Vec::new()));
+}
+
+/// An act of the operator waits.
+pub(super) fn wait_operator(
+    chat: &mut Chat,
+    (conn, request): (ConnId, Request),
+    (by, act): (&UserName, OperatorAct),
+    wanted: Wanted,
+) {
+    let (by, act) = (by.clone(), Box::new(act));
+    wait(chat, Waiter::Operator { conn, request, by, act }, (wanted, Vec::new()));
 }
 
 /// A link leads into a room that is not in memory.
@@ -123,7 +140,8 @@ pub(super) fn is_waited_for(chat: &Chat, waiter: &Waiter) -> bool {
             chat.pending.held.contains(conn)
         }
         Waiter::Command { conn, .. } => chat.delivery.reader(*conn).is_some(),
-        Waiter::Grant { .. } => true,
+        // The operator has no reader, and an answer to nobody is dropped.
+        Waiter::Rooms { .. } | Waiter::Operator { .. } | Waiter::Grant { .. } => true,
     }
 }
 
@@ -141,7 +159,9 @@ fn refuse(chat: &mut Chat, waiter: Waiter, refusal: Refusal) {
             chat.context.reply(conn, request, Err(refusal));
             chat.context.wake(conn);
         }
-        Waiter::Command { conn, request, .. } => {
+        Waiter::Command { conn, request, .. }
+        | Waiter::Rooms { conn, request }
+        | Waiter::Operator { conn, request, .. } => {
             chat.context.reply(conn, request, Err(refusal));
         }
         // As if the room were not there any more: the link still lets its user in elsewhere.

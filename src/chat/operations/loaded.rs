@@ -7,10 +7,13 @@ use super::faults::refusal_of;
 use super::forget::finish_forgetting;
 use super::load::{give_up, is_waited_for, request_load, unpin, wait_on};
 use super::restore::{restore_room, restore_user};
-use super::{Chat, accounts, blocks, identify, invitations, needs, run_now, session_lifecycle};
+use super::{
+    Chat, accounts, blocks, identify, invitations, needs, operator, run_now, session_lifecycle,
+};
 use crate::chat::model::load::{Begun, Found, KnownUser, Wanted};
 use crate::chat::model::log::{self, LogFault, Ticket};
 use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::reply::Reply;
 use crate::chat::pending::{PendingOp, Waiter, WaitingLoad};
 
 /// How often one operation waits: for the names of a user's rooms, for the rooms, and once more for
@@ -45,7 +48,7 @@ pub(super) fn on_loaded(
 }
 
 /// Has what was found be in memory: the rooms that were asked for, by user.
-fn take_up(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Vec<RoomName>> {
+pub(super) fn take_up(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Vec<RoomName>> {
     let mut rooms_of = BTreeMap::new();
     // First, so that the rooms find their members as they are.
     for KnownUser { name, is_member, has_come, rooms } in found.users {
@@ -70,7 +73,10 @@ fn take_up_room(chat: &mut Chat, begun: Begun) {
     chat.context.stats.rooms_loaded += 1;
     chat.rooms.arm_sweep(&mut chat.context);
     chat.rooms.elsewhere = chat.rooms.elsewhere.saturating_sub(1);
-    chat.rooms.begin_epochs_above(begun.epoch);
+    // The room with the highest one of this start may have been forgotten and come back.
+    if !chat.rooms.is_of_this_start(begun.epoch) {
+        chat.rooms.begin_epochs_above(begun.epoch);
+    }
     restore_room(chat, begun);
     if let Some(key) = chat.rooms.named(name.as_str())
         && let Some((a, b)) = name.pair()
@@ -114,10 +120,14 @@ fn go_on(chat: &mut Chat, mut waiting: WaitingLoad, rooms_of: &BTreeMap<UserName
         }
         Waiter::Command { conn, command, .. } => {
             let user = chat.delivery.reader(*conn).map(|reader| reader.user);
-            let more = user.and_then(|user| needs::of_command(chat, user, &command.lend()));
+            let more =
+                user.and_then(|user| needs::of_command(chat, (*conn, user), &command.lend()));
             wanted.add(&more.unwrap_or_default());
         }
-        Waiter::Account { .. } | Waiter::Grant { .. } => {}
+        Waiter::Account { .. }
+        | Waiter::Rooms { .. }
+        | Waiter::Operator { .. }
+        | Waiter::Grant { .. } => {}
     }
     wanted.take_out(&waiting.asked);
     if wanted.is_empty() {
@@ -154,6 +164,10 @@ fn resume(chat: &mut Chat, waiting: WaitingLoad) {
             chat.pending.held.remove(&conn);
             accounts::begin(chat, (conn, request), command.lend(), *extra);
             chat.context.wake(conn);
+        }
+        Waiter::Rooms { conn, request } => chat.context.reply(conn, request, Ok(Reply::Done)),
+        Waiter::Operator { conn, request, by, act } => {
+            operator::act(chat, (conn, request), (&by, *act));
         }
         Waiter::Grant { room, user, by } => {
             invitations::grant_now(chat, &room, &user, by.as_ref());

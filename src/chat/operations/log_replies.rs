@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, audit, direct, edits, forget, inbox, invitations, join, leave, load, loaded,
-    moderation, people, resume_deferred, room_end, search, suspensions,
+    Answer, Chat, ack, audit, direct, edits, export, forget, inbox, invitations, join, leave, load,
+    loaded, moderation, people, reports, resume_deferred, room_end, search, suspensions,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
@@ -14,7 +14,7 @@ use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::record::{Body, SharedRecord};
-use crate::chat::model::reply::Refusal;
+use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{Change, PendingOp};
 use crate::chat::rooms::apply_pruning;
 use crate::net::ConnId;
@@ -36,6 +36,7 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::Suspended(suspended) => suspensions::set(chat, &suspended),
         LogReply::People(people) => people::replace(chat, *people),
         LogReply::Overdue(rooms) => load::on_overdue(chat, rooms),
+        LogReply::Webhooks(events) => chat.context.webhooks = events,
     }
     if let Some(conn) = conn {
         resume_deferred(chat, conn);
@@ -54,6 +55,7 @@ fn deferring_connection(chat: &Chat, reply: &LogReply) -> Option<ConnId> {
         | LogReply::Health(_)
         | LogReply::People(_)
         | LogReply::Overdue(_)
+        | LogReply::Webhooks(_)
         | LogReply::Suspended(_) => None,
     }
 }
@@ -167,6 +169,9 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Question { .. }
         | PendingOp::Ack { .. }
         | PendingOp::Deferred(_)
+        | PendingOp::Report { .. }
+        | PendingOp::Export { .. }
+        | PendingOp::Audit { .. }
         | PendingOp::Page(_)
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
@@ -225,6 +230,21 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
             };
             (by, result.map(Answer::Now))
         }
+        PendingOp::Audit { by } => (by, acts(outcome).map(Answer::Now)),
+        PendingOp::Export { by, .. } => {
+            let result = match outcome {
+                Ok((log::Answer::Written { items, next }, changes)) => {
+                    Ok(export::on_read(chat, &by, (items, next, changes)))
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
+            };
+            (by, result)
+        }
+        PendingOp::Report { mut by, room, report, .. } => {
+            let result = excerpt(outcome)
+                .and_then(|excerpt| reports::on_read(chat, &mut by, (room, *report), excerpt));
+            (by, result)
+        }
         PendingOp::Append { .. }
         | PendingOp::Question { .. }
         | PendingOp::Ack { .. }
@@ -243,6 +263,13 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
 
 /// What was read, with the changes that were told since it was asked for.
 type ReadOutcome = Result<(log::Answer, Vec<Change>), LogFault>;
+
+fn acts(outcome: ReadOutcome) -> Result<Reply, Refusal> {
+    match outcome {
+        Ok((log::Answer::Acts { acts: items, more }, _)) => Ok(Reply::Audit { items, more }),
+        outcome => Err(refusal_of(fault_of(outcome))),
+    }
+}
 
 fn excerpt(outcome: ReadOutcome) -> Result<Excerpt, Refusal> {
     match outcome {

@@ -3,7 +3,7 @@
 use super::Chat;
 use super::absence::busy;
 use super::owners::heir_of;
-use super::room_end::retire_room;
+use super::room_end::{end_watches, retire_room};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason};
@@ -11,7 +11,9 @@ use crate::chat::model::log::{MemberMeta, Restriction, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
+use crate::chat::model::webhook::NoticeKind;
 use crate::chat::rooms::{Marks, Membership, no_such_room};
+use crate::net::ConnId;
 
 /// Makes `user` a member of the room, if it is not one yet.
 ///
@@ -65,8 +67,19 @@ pub(super) fn begin_membership(
         chat.context.wheel.cancel(timer);
     }
     chat.ephemeral_mut().presence_changed(key);
+    // Before the membership: a crash that keeps one of the two keeps the notice.
+    notice(chat, (room, user), NoticeKind::Joined(role));
     put_member(chat, key);
     Ok(key)
+}
+
+/// Tells the webhooks of a membership. Those of direct conversations are nobody else's business.
+fn notice(chat: &mut Chat, (room, user): (RoomKey, UserKey), what: NoticeKind) {
+    let room = &chat.rooms[room];
+    if !room.name.is_direct() {
+        let place = (&room.name, !room.is_stored());
+        chat.context.notice(Some(place), Some(&chat.directory[user].name), what);
+    }
 }
 
 /// Has the store keep a membership as it is; not while an act of moderation about it is under way,
@@ -103,6 +116,9 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
         chat.delivery_mut().unsubscribe(conn, room);
     }
     chat.delivery_mut().fan_out(room);
+    if let Some(reason) = reason {
+        end_watches(chat, (user, room), reason);
+    }
     // After the fan-out: nothing of the room follows what says that the membership has ended.
     if reason.is_some() {
         note_departure(chat, room, &chat.directory[user].name.clone());
@@ -111,9 +127,12 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
         let (user, room) = (&chat.directory[user].name, chat.rooms[room].name.clone());
         chat.rooms.removals.add(chat.context.next_rev(), user, &room);
     }
+    notice(chat, (room, user), NoticeKind::Left(reason));
     let row = &chat.rooms[room];
     if let Some(reason) = reason {
-        for &to in &connections {
+        // A token that is good for other rooms does not learn of this one, nor why it has left.
+        let is_told = |to: ConnId| chat.directory.credentials.may_read(to, row.name.as_str());
+        for to in connections.iter().copied().filter(|&to| is_told(to)) {
             chat.context.tell(to, Event::Left { room: row.name.clone(), reason });
         }
     }

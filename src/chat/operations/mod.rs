@@ -9,14 +9,17 @@
 pub(super) mod absence;
 pub(super) mod accounts;
 pub(super) mod ack;
+mod admins;
 mod audit;
 mod blocks;
 mod create;
 pub(super) mod credentials;
 mod direct;
 mod edits;
+mod export;
 mod faults;
 pub(super) mod forget;
+mod handover;
 mod history;
 mod identify;
 mod inbox;
@@ -31,10 +34,12 @@ mod members;
 mod membership;
 mod moderation;
 mod needs;
-mod outsiders;
+pub(super) mod operator;
+pub(super) mod outsiders;
 mod owners;
 mod passwords;
 mod people;
+pub(super) mod reports;
 pub(super) mod restore;
 mod restrictions;
 mod resume;
@@ -44,6 +49,7 @@ mod search;
 mod send;
 pub(super) mod session_lifecycle;
 mod suspensions;
+pub(super) mod watch;
 
 use super::Chat;
 use super::directory::Quota;
@@ -97,7 +103,7 @@ pub(super) fn run(
         let refusal = Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello");
         return chat.context.reply(conn, request, Err(refusal));
     };
-    if let Some(wanted) = needs::of_command(chat, user, &command) {
+    if let Some(wanted) = needs::of_command(chat, (conn, user), &command) {
         return load::wait_command(chat, (conn, request), command, wanted);
     }
     run_now(chat, (conn, user), request, command);
@@ -179,6 +185,8 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
         Command::Password { old, new } => accounts::change_password(chat, by, (old, new)),
         Command::EndLogin { which } => accounts::end_login(chat, by, &which),
         Command::Block { user, on } => blocks::block(chat, by, (&user, on)),
+        Command::Report { about, reason } => reports::report(chat, by, (&about, &reason)),
+        Command::Settle { report } => reports::settle(chat, by, report),
         other => execute_reading(chat, by, other),
     }
 }
@@ -195,7 +203,7 @@ fn execute_reading(
     }
     match command {
         Command::Ping => Ok(Answer::Now(Reply::Pong { time: chat.context.now.wall_ms })),
-        Command::Rooms { since } => Ok(inbox::rooms(chat, by, since)),
+        Command::Rooms { since } => inbox::rooms(chat, by, since),
         Command::Ack { room, recv, read, epoch } => {
             ack::ack(chat, by, (&room, epoch.as_deref()), (recv, read))
         }
@@ -219,10 +227,17 @@ fn execute_reading(
             members::members(chat, by, &room, (limit, after.as_deref()))
         }
         Command::Restrictions { room, limit, after } => {
-            restrictions::restrictions(chat, user, &room, (limit, after.as_deref()))
+            restrictions::restrictions(chat, (by.conn, user), &room, (limit, after.as_deref()))
         }
         Command::Logins => accounts::logins(chat, by),
         Command::Blocked => Ok(blocks::blocked(chat, user)),
+        Command::Reports { room, limit, after } => {
+            reports::reports(chat, (by.conn, user), (room.as_deref(), limit, after))
+        }
+        Command::Audit { room, before, limit } => {
+            audit::audit(chat, by, (room.as_deref(), before, limit))
+        }
+        Command::Export { after } => Ok(export::export(chat, by, after)),
         Command::Hello { .. } => Err(session_lifecycle::second_hello()),
         _ => {
             let message = "this server does not have this operation yet";
@@ -241,9 +256,12 @@ const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
         Command::Join { .. }
         | Command::Create { .. }
         | Command::Invite { .. }
-        | Command::Block { .. } => Some((Quota::Joins, 1)),
+        | Command::Block { .. }
+        | Command::Report { .. } => Some((Quota::Joins, 1)),
         Command::History { .. } => Some((Quota::Readings, 1)),
-        Command::Search { .. } => Some((Quota::Readings, SEARCH_TOKENS)),
+        Command::Search { .. } | Command::Export { .. } | Command::Audit { .. } => {
+            Some((Quota::Readings, SEARCH_TOKENS))
+        }
         _ => None,
     }
 }
@@ -258,6 +276,9 @@ const fn is_long(command: &Command<'_>) -> bool {
             | Command::Presence { .. }
             | Command::Members { .. }
             | Command::Restrictions { .. }
+            | Command::Reports { .. }
+            | Command::Export { .. }
+            | Command::Audit { .. }
     )
 }
 

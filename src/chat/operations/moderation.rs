@@ -9,10 +9,11 @@
 //! | invite into a private or invite-only room | | | yes | yes |
 //! | give roles | | | | yes |
 //!
-//! Nobody does any of it to themselves, except that an owner may take a lower role while there is
-//! another owner; [`owners`](super::owners) says how a room comes to another one. A room that was
-//! made by `join` has no owner: nobody moderates there, everybody may change the topic, and anybody
-//! may be invited. In direct conversations there is nothing of it.
+//! An administrator may do all of it in any room ([`admins`](super::admins)), but gives no roles in
+//! one without an owner. Nobody does any of it to themselves, except that an owner may take a lower
+//! role while there is another owner; [`owners`](super::owners) says how a room comes to another.
+//! A room that was made by `join` has no owner: no member moderates there, everybody may change the
+//! topic, and anybody may be invited. In direct conversations there is nothing of it.
 //!
 //! Each act but an invitation is a record. From the moment that it is asked for, it counts against
 //! the user that it is about; it takes effect when the log has it, and is taken back if the log
@@ -25,6 +26,7 @@
 //! A member who is banned from a closed room knows of it, is told of the ban, and may come back
 //! when it is over: that is kept, too. From others the room stays hidden; a ban ends an invitation.
 
+use super::admins::{self, Authority};
 use super::membership::{end_membership, member_meta, note_departure, put_member};
 use super::owners::is_owned_by_another;
 use super::room_end::end_watch;
@@ -64,21 +66,23 @@ pub(super) fn moderate(
     by: &mut Requester,
     wish: &Wish<'_>,
 ) -> Result<Answer, Refusal> {
-    let lookup = chat.lookup();
-    let (key, membership) = lookup.find_membership(by.user, wish.room)?;
+    let authority = admins::authority(chat, (by.conn, by.user), wish.room)?;
+    let (key, lookup) = (authority.room, chat.lookup());
     let room = &chat.rooms[key];
-    check_owned(chat, key)?;
+    check_owned(chat, &authority, &wish.command)?;
     let target = lookup.user_name(("user", wish.user), Some(key))?;
-    // Who is being demoted has the lower role already; otherwise two owners could demote each
-    // other.
-    let role = lookup.role(membership);
-    check_role(role, &wish.command)?;
+    check_role(&authority, &wish.command)?;
     let member = lookup.member_named(key, &target);
     // By name and not by user: the target may be somebody who is not known at the moment.
     if target == chat.directory[by.user].name {
-        check_step_down(chat, membership, &wish.command)?;
+        check_step_down(chat, authority.membership, &wish.command)?;
+    } else if authority.is_admin {
+        check_owner_stays(chat, member, &wish.command)?;
     } else {
-        check_rank(role, member.map(|member| lookup.role(member)), &wish.command)?;
+        // Who is being demoted has the lower role already; otherwise two owners could demote each
+        // other.
+        let theirs = member.map(|member| lookup.role(member));
+        check_rank(authority.role.unwrap_or(Role::Reader), theirs, &wish.command)?;
     }
     // Times are fixed here, once: the log, the store and all members then have the same end.
     let act = act(chat, (key, &target), member, &wish.command)?;
@@ -106,19 +110,26 @@ pub(super) fn moderate(
 /// # Errors
 ///
 /// [`Code::Forbidden`] where there is nobody who could moderate.
-fn check_owned(chat: &Chat, key: RoomKey) -> Result<(), Refusal> {
-    let room = &chat.rooms[key];
+fn check_owned(
+    chat: &Chat,
+    authority: &Authority,
+    command: &ModerationCommand,
+) -> Result<(), Refusal> {
+    let room = &chat.rooms[authority.room];
+    let gives_role = matches!(command, ModerationCommand::Role(_));
     let message = if room.name.is_direct() {
         "there is no moderation in a direct conversation"
-    } else if room.owned {
+    } else if room.owned || (authority.is_admin && !gives_role) {
         return Ok(());
+    } else if authority.is_admin {
+        "this room has no owner, so it has no roles; chinwag owner gives it one"
     } else {
         "this room has no owner, so nobody can moderate it; a room that you create is yours"
     };
     Err(Refusal::new(Code::Forbidden, message))
 }
 
-fn check_role(role: Role, command: &ModerationCommand) -> Result<(), Refusal> {
+fn check_role(authority: &Authority, command: &ModerationCommand) -> Result<(), Refusal> {
     let (least, message) = match command {
         ModerationCommand::Role(_) => (Role::Owner, "only an owner may give roles"),
         ModerationCommand::Kick
@@ -128,18 +139,40 @@ fn check_role(role: Role, command: &ModerationCommand) -> Result<(), Refusal> {
             (Role::Moderator, "only the owner and moderators may do this")
         }
     };
-    if role < least { Err(Refusal::new(Code::Forbidden, message)) } else { Ok(()) }
+    let is_enough = authority.is_admin || authority.role.is_some_and(|role| role >= least);
+    if is_enough { Ok(()) } else { Err(Refusal::new(Code::Forbidden, message)) }
+}
+
+/// Nobody takes a room its only owner.
+fn check_owner_stays(
+    chat: &Chat,
+    member: Option<MembershipKey>,
+    command: &ModerationCommand,
+) -> Result<(), Refusal> {
+    let takes_owner = match command {
+        ModerationCommand::Role(role) => *role < Role::Owner,
+        ModerationCommand::Kick | ModerationCommand::Ban(_) => true,
+        ModerationCommand::Mute(_) | ModerationCommand::Unban => false,
+    };
+    let is_only_owner = |member: MembershipKey| {
+        chat.lookup().role(member) == Role::Owner && !is_owned_by_another(chat, member)
+    };
+    if takes_owner && member.is_some_and(is_only_owner) {
+        let message = "this user is the room's only owner; make somebody else an owner first";
+        return Err(Refusal::new(Code::Forbidden, message).field("user", "another user"));
+    }
+    Ok(())
 }
 
 /// Nobody judges themselves, but that an owner may step down while there is another.
 fn check_step_down(
     chat: &Chat,
-    membership: MembershipKey,
+    membership: Option<MembershipKey>,
     command: &ModerationCommand,
 ) -> Result<(), Refusal> {
     let message = match command {
         ModerationCommand::Role(_) => {
-            if is_owned_by_another(chat, membership) {
+            if membership.is_none_or(|membership| is_owned_by_another(chat, membership)) {
                 return Ok(());
             }
             "a room's only owner stays its owner; make somebody else an owner first"

@@ -6,19 +6,29 @@
 //! | a command about a room | that room; if it may be made, those whose names look like it |
 //! | a message to a user | the conversation of both, and whether there is such a user |
 //! | an invitation | the rooms into which the invited one is invited already: their number is bounded |
-//! | a registration | whether somebody has the name, or one that looks like it |
+//! | a report of a message, or of a user in a room | that room |
+//! | `rooms` by a key | the rooms that it names; those that match a pattern are not looked for |
+//! | a stream of events | its rooms, as if they were joined |
+//! | a registration, a new key | whether somebody has the name, or one that looks like it |
 //!
 //! Who has a session has all of its rooms in memory, so that nearly every command finds its room.
 
 use super::Chat;
 use crate::chat::keys::UserKey;
-use crate::chat::model::command::{Command, Target};
+use crate::chat::model::command::{Command, Reported, Target};
 use crate::chat::model::hello::Hello;
+use crate::chat::model::identity::Source;
 use crate::chat::model::load::{Depth, Wanted};
 use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::watch::Watch;
+use crate::net::ConnId;
 
 /// What a command needs; `None`: it can be done.
-pub(super) fn of_command(chat: &mut Chat, user: UserKey, command: &Command<'_>) -> Option<Wanted> {
+pub(super) fn of_command(
+    chat: &mut Chat,
+    (conn, user): (ConnId, UserKey),
+    command: &Command<'_>,
+) -> Option<Wanted> {
     if !chat.pending.loads.on_demand {
         return None;
     }
@@ -53,9 +63,21 @@ pub(super) fn of_command(chat: &mut Chat, user: UserKey, command: &Command<'_>) 
         | Command::Presence { room: name }
         | Command::Members { room: name, .. }
         | Command::Restrictions { room: name, .. }
+        | Command::Report {
+            about: Reported::Message(name, _) | Reported::User(_, Some(name)),
+            ..
+        }
+        | Command::Reports { room: Some(name), .. }
+        | Command::Audit { room: Some(name), .. }
         | Command::Search { room: Some(name), .. } => room(chat, name, false, &mut wanted),
-        // The user's own rooms are in memory, and nothing else is asked for.
-        Command::Rooms { .. }
+        Command::Rooms { .. } => named_by_key(chat, (conn, user), &mut wanted),
+        // The user's own rooms are in memory, and nothing else is asked for. That holds for visits,
+        // too: rooms are not forgotten whose members are here in any way.
+        Command::Report { about: Reported::User(_, None), .. }
+        | Command::Reports { room: None, .. }
+        | Command::Settle { .. }
+        | Command::Audit { room: None, .. }
+        | Command::Export { .. }
         | Command::Search { room: None, .. }
         | Command::Status { .. }
         | Command::Block { .. }
@@ -82,6 +104,37 @@ fn room(chat: &Chat, name: &str, with_lookalikes: bool, wanted: &mut Wanted) {
     {
         wanted.add_room(name, with_lookalikes);
     }
+}
+
+/// A program is a member of nothing: the rooms that its key names, if it may read there.
+fn named_by_key(chat: &Chat, (conn, user): (ConnId, UserKey), wanted: &mut Wanted) {
+    if chat.directory[user].source != Source::Key {
+        return;
+    }
+    let grants = chat.directory.credentials.get(conn).map_or(&[][..], |row| &row.grants);
+    for grant in grants.iter().filter(|grant| grant.rights.read && !grant.rooms.contains('*')) {
+        room(chat, &grant.rooms, false, wanted);
+    }
+}
+
+/// What a stream of these rooms needs. One that has gone with an earlier start is made again.
+pub(super) fn of_watch(chat: &Chat, rooms: &[Watch<'_>]) -> Wanted {
+    let mut wanted = Wanted::default();
+    if chat.pending.loads.on_demand {
+        for watch in rooms {
+            room(chat, watch.room, true, &mut wanted);
+        }
+    }
+    wanted
+}
+
+/// What a list of a room's members needs.
+pub(super) fn of_room(chat: &Chat, name: &str) -> Wanted {
+    let mut wanted = Wanted::default();
+    if chat.pending.loads.on_demand {
+        room(chat, name, false, &mut wanted);
+    }
+    wanted
 }
 
 /// A message into a conversation that the other one has left brings that one back.
@@ -146,7 +199,7 @@ pub(super) fn of_hello(
     (wanted, names)
 }
 
-/// What the registration of a name needs.
+/// What giving a name to an account or a program needs.
 pub(super) fn of_registration(chat: &Chat, name: &str) -> Wanted {
     let mut wanted = Wanted::default();
     if chat.pending.loads.on_demand {

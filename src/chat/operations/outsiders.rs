@@ -4,12 +4,15 @@
 //! becomes no member by it: where everybody may enter, it is let do what it could after a `join`.
 //! What was said of either by name holds: bans, mutes, the role of a reader.
 
+use super::room_end::{end_watch, streams_of};
 use super::{Chat, room_begin};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
-use crate::chat::model::identity::Source;
+use crate::chat::model::event::LeftReason;
+use crate::chat::model::identity::{Identity, Source};
+use crate::chat::model::name::UserName;
 use crate::chat::model::reply::Refusal;
-use crate::chat::rooms::parse_room;
+use crate::chat::rooms::{no_such_room, parse_room};
 use crate::net::ConnId;
 
 /// The room in which the user may read, and its membership if it has one.
@@ -77,4 +80,42 @@ pub(super) fn speaks_first(
 pub(super) fn is_outside(chat: &Chat, conn: ConnId, user: UserKey) -> bool {
     chat.directory[user].source == Source::Key
         || chat.delivery.reader(conn).is_some_and(|reader| reader.is_visit)
+}
+
+/// Ends what a stream may not read any more.
+pub(in crate::chat) fn recheck(chat: &mut Chat, conn: ConnId) {
+    let Some(reader) = chat.delivery.reader(conn).filter(|reader| reader.is_visit) else { return };
+    let user = reader.user;
+    let rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
+    for key in rooms {
+        let name = chat.rooms[key].name.as_str();
+        let may_read = chat.directory.credentials.may_read(conn, name)
+            && reads(chat, (conn, user), name).is_ok();
+        if !may_read {
+            end_watch(chat, (conn, key), LeftReason::Left);
+        }
+    }
+}
+
+/// The same for all streams of a user, after something was taken from it.
+pub(super) fn recheck_user(chat: &mut Chat, user: &UserName) {
+    let user = chat.directory.user_named(user.as_str());
+    for conn in user.map_or_else(Vec::new, |user| streams_of(chat, user)) {
+        recheck(chat, conn);
+    }
+}
+
+/// Whether the operator asks by this connection.
+pub(super) fn is_operator(chat: &Chat, conn: ConnId) -> bool {
+    chat.directory.credentials.get(conn).is_some_and(Identity::is_operator)
+}
+
+/// The room of this name in which the operator moderates: any, but no conversation of two.
+///
+/// # Errors
+///
+/// [`Code::NoSuchRoom`].
+pub(super) fn moderated(chat: &Chat, name: &str) -> Result<RoomKey, Refusal> {
+    let named = chat.rooms.named(name);
+    named.filter(|&key| !chat.rooms[key].name.is_direct()).ok_or_else(no_such_room)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chat, accounts, blocks, invite_links, session_lifecycle};
+use super::{Chat, accounts, blocks, invite_links, operator, reports, session_lifecycle};
 use crate::chat::model::identity::{Bound, Identity};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::load::Begun;
@@ -54,6 +54,11 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         PeopleOp::Block { by, block, on } => {
             blocks::on_written(chat, by, (block, on), outcome);
         }
+        PeopleOp::Operator { conn, request, act } => {
+            operator::on_written(chat, (conn, request), *act, outcome);
+        }
+        PeopleOp::Report { by, report } => reports::on_reported(chat, by, *report, outcome),
+        PeopleOp::Settle { by, report } => reports::on_settled(chat, by, report, outcome),
         PeopleOp::Accept { by, invite } => invite_links::on_accepted(chat, by, &invite, outcome),
     }
 }
@@ -68,6 +73,7 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
         bound.cloned().collect()
     };
     chat.accounts.restore(&people);
+    reports::restore(chat, people.reports);
     chat.directory.identities.clear();
     for bound in people.bound {
         chat.directory.identities.bind(bound);
@@ -89,8 +95,9 @@ pub(super) fn restore(
     (rooms, elsewhere): (&[Begun], Vec<UserName>),
 ) {
     chat.accounts.restore(&people);
-    let People { bound, proved, blocks: kept, .. } = people;
+    let People { bound, proved, blocks: kept, reports: open, .. } = people;
     blocks::restore(chat, kept);
+    reports::restore(chat, open);
     let identities = &mut chat.directory.identities;
     for bound in bound {
         identities.bind(bound);

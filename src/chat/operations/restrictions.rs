@@ -1,12 +1,13 @@
 //! `restrictions`: what holds of users in a room, for those who may end it.
 
-use super::{Answer, Chat, invitations};
+use super::{Answer, Chat, admins, invitations};
 use crate::chat::keys::UserKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::limits::{PAGE_BYTES_MAX, RESTRICTION_OVERHEAD, RESTRICTIONS_PAGE_MAX};
 use crate::chat::model::log::{Restriction, RestrictionMeta};
 use crate::chat::model::name::UserName;
-use crate::chat::model::reply::{Refusal, Reply, Role};
+use crate::chat::model::reply::{Refusal, Reply};
+use crate::net::ConnId;
 
 /// A restriction as it is listed.
 type Row = (UserName, Restriction, RestrictionMeta);
@@ -20,20 +21,22 @@ type Row = (UserName, Restriction, RestrictionMeta);
 /// Those of finding the membership, and [`Code::Forbidden`] for members of a room with an owner.
 pub(super) fn restrictions(
     chat: &Chat,
-    user: UserKey,
+    by: (ConnId, UserKey),
     name: &str,
     (limit, after): (Option<u32>, Option<&str>),
 ) -> Result<Answer, Refusal> {
-    let (key, membership) = chat.lookup().find_membership(user, name)?;
-    let room = &chat.rooms[key];
-    let keeps_order = chat.lookup().role(membership) >= Role::Moderator;
+    let authority = admins::authority(chat, by, name)?;
+    let room = &chat.rooms[authority.room];
+    let keeps_order = authority.keeps_order();
     if room.name.is_direct() || (room.owned && !keeps_order) {
         let message = "only the owner and moderators may see this";
         return Err(Refusal::new(Code::Forbidden, message));
     }
     let is_listed = |(user, kind, meta): &&Row| {
         let may_end = match kind {
-            Restriction::Invited => invitations::may_end(chat, membership, Some(meta)),
+            Restriction::Invited => authority
+                .membership
+                .is_some_and(|membership| invitations::may_end(chat, membership, Some(meta))),
             Restriction::Banned | Restriction::Muted | Restriction::Reader => keeps_order,
             Restriction::MayReturn => false,
         };

@@ -11,6 +11,7 @@ use crate::chat::model::log::LogRequest;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::{Access, Creators, Policy};
 use crate::chat::model::reply::Refusal;
+use crate::chat::model::webhook::NoticeKind;
 use crate::chat::rooms::{Room, no_such_room};
 
 /// Makes the room `name`, which does not exist, under the policy that was `chosen` by name, or else
@@ -34,6 +35,10 @@ pub(super) fn open_room(
     let policy = chat.context.limits.policies.of(name, chosen);
     let key = chat.rooms.add(name.clone(), policy, chosen);
     open_log(chat, key, chosen, None);
+    if !name.is_direct() {
+        let is_in_memory = !chat.rooms[key].is_stored();
+        chat.context.notice(Some((name, is_in_memory)), None, NoticeKind::Made);
+    }
     Ok(key)
 }
 

@@ -1,10 +1,11 @@
-//! How rooms end.
+//! How rooms end, and how those stop to read them who are no members.
 
 use std::time::Duration;
 
 use super::Chat;
 use crate::chat::context::Timer;
-use crate::chat::keys::RoomKey;
+use crate::chat::delivery::Reader;
+use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::log::LogRequest;
 use crate::net::ConnId;
@@ -101,4 +102,31 @@ pub(super) fn end_watch(chat: &mut Chat, (conn, key): (ConnId, RoomKey), reason:
     chat.delivery_mut().unsubscribe(conn, key);
     let room = chat.rooms[key].name.clone();
     chat.context.tell(conn, Event::Left { room, reason });
+}
+
+/// The membership of a user in a room has ended, which ends its streams of it.
+pub(super) fn end_watches(chat: &mut Chat, (user, key): (UserKey, RoomKey), reason: LeftReason) {
+    for conn in streams_of(chat, user) {
+        if chat.delivery.reader(conn).is_some_and(|reader| reader.is_subscribed(key)) {
+            end_watch(chat, (conn, key), reason);
+        }
+    }
+}
+
+/// The connections of a user's visits: nearly nobody has any, and then nothing is searched.
+pub(super) fn streams_of(chat: &Chat, user: UserKey) -> Vec<ConnId> {
+    if chat.directory[user].visits == 0 {
+        return Vec::new();
+    }
+    let is_one = |reader: &&Reader| reader.user == user && reader.is_visit;
+    chat.delivery.readers().filter(is_one).map(|reader| reader.conn).collect()
+}
+
+/// A stream of a room has ended: one that was made for it, and in which nothing was said, goes.
+pub(super) fn let_go(chat: &mut Chat, key: RoomKey) {
+    let room = chat.rooms.table.get(key);
+    let is_idle = room.is_some_and(|room| room.head == 0 && room.members.is_empty());
+    if is_idle && chat.delivery.subscribers(key) == 0 {
+        retire_room(chat, key);
+    }
 }

@@ -12,6 +12,7 @@ use crate::chat::model::log::{Draft, LogRequest, RoomMeta, TargetCheck};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Body;
 use crate::chat::model::reply::{Refusal, Reply, Role};
+use crate::chat::model::webhook::EventKind;
 use crate::chat::pending::{PendingOp, Requester};
 use crate::chat::rooms::{PendingAct, Room};
 
@@ -233,9 +234,22 @@ pub(super) fn append(
         room.moderation.begin(ticket, act);
     }
     let since = room.since(&from, &body);
-    let draft = Draft { from, body, weight, check, since, meta, is_question };
-    chat.context.requests.push_back(LogRequest::Append { log: room.log, ticket, draft });
+    let log = room.log;
+    let is_unseen = is_unseen(chat, key, user, &body);
+    let draft = Draft { from, body, weight, check, since, meta, is_question, is_unseen };
+    chat.context.requests.push_back(LogRequest::Append { log, ticket, draft });
     Ok(Answer::Later)
+}
+
+/// Whether it is a direct message whose recipient is not connected, if webhooks are told of such.
+fn is_unseen(chat: &Chat, key: RoomKey, from: UserKey, body: &Body) -> bool {
+    chat.context.webhooks.has(EventKind::Direct)
+        && chat.rooms[key].name.is_direct()
+        && body.text().is_some()
+        && chat
+            .rooms
+            .users(key)
+            .any(|user| user != from && chat.directory[user].sessions.is_empty())
 }
 
 /// The room's topic.

@@ -3,7 +3,8 @@
 use super::absence::{arm_absence, open_user, update_presence};
 use super::identify::{self, Who};
 use super::resume::resume_room;
-use super::{Chat, credentials, invitations, invite_links, load, needs};
+use super::room_end::let_go;
+use super::{Chat, admins, credentials, invitations, invite_links, load, needs};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
@@ -17,6 +18,7 @@ use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Output, Request};
 use crate::chat::model::people::PeopleChange;
 use crate::chat::model::reply::{ReadMarks, Refusal, Reply, Resumption};
+use crate::chat::model::webhook::NoticeKind;
 use crate::chat::pending::PeopleOp;
 use crate::net::{CloseReason, ConnId};
 
@@ -66,6 +68,7 @@ pub(super) fn begin(chat: &mut Chat, conn: ConnId, request: Request, hello: Hell
                 time: chat.context.now.wall_ms,
                 resumed,
                 rooms,
+                is_admin: admins::is_admin(chat, (conn, user)),
                 may_invite: invite_links::may_invite(chat, &chat.directory[user].name),
                 invitations: invitations::within(
                     invitations::seen_by(chat, (conn, user)),
@@ -134,7 +137,7 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
         Who::Unwritten(name) => return Ok(Begun::Held(name, Vec::new())),
     };
     if hello.is_visit {
-        begin_visit(chat, (conn, user), hello);
+        begin_visit(chat, (conn, user), hello)?;
         return Ok(Begun::Visit);
     }
     let replaced =
@@ -143,8 +146,7 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
     let sessions = chat.directory[user].sessions.len();
     // Who takes a session over adds none, so that a client at the bound can always come back.
     if sessions - usize::from(replaced.is_some()) >= sessions_max {
-        let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
-        return Err(refusal.limit(sessions_max));
+        return Err(too_many(sessions_max));
     }
     // Asked before the take-over, by which the secret and what was said with it are gone.
     let away = known.is_some_and(|(secret, user)| chat.directory.is_away(user, secret));
@@ -163,8 +165,26 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
     Ok(Begun::Session(user, known.is_some()))
 }
 
-/// The connection may ask for something as the user, without a session.
-fn begin_visit(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'_>) {
+/// The connection may ask for something as the user, without a session. A stream, which stays,
+/// counts as one.
+///
+/// # Errors
+///
+/// [`Code::TooManySessions`].
+fn begin_visit(
+    chat: &mut Chat,
+    (conn, user): (ConnId, UserKey),
+    hello: &Hello<'_>,
+) -> Result<(), Refusal> {
+    if hello.encoding.is_stream() {
+        let row = &chat.directory[user];
+        let visits = usize::try_from(row.visits).unwrap_or(usize::MAX);
+        let sessions_max = chat.context.limits.sessions_per_user;
+        if row.sessions.len().saturating_add(visits) >= sessions_max {
+            return Err(too_many(sessions_max));
+        }
+        chat.context.stats.streams += 1;
+    }
     credentials::keep(chat, conn, hello.identity.as_ref());
     let reader = Reader::new(conn, user, hello.encoding);
     chat.delivery.add_reader(Reader { is_visit: true, ..reader });
@@ -172,6 +192,12 @@ fn begin_visit(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'
     if let Some(login) = hello.identity.as_ref().and_then(|identity| identity.login) {
         note_login(chat, (conn, user), login);
     }
+    Ok(())
+}
+
+fn too_many(sessions_max: usize) -> Refusal {
+    let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
+    refusal.limit(sessions_max)
 }
 
 /// The refusal of a `hello` on a connection that has said it already.
@@ -186,10 +212,18 @@ fn add_session(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'
     chat.directory.add_session(user, session);
     chat.delivery.add_reader(Reader::new(conn, user, hello.encoding));
     chat.context.stats.sessions += 1;
+    notice(chat, user, true);
     if let Some(timer) = chat.directory[user].end_absence() {
         chat.context.wheel.cancel(timer);
     }
     update_presence(chat, user);
+}
+
+/// Tells the webhooks that a connection of a user has begun or ended.
+fn notice(chat: &mut Chat, user: UserKey, opened: bool) {
+    let user = &chat.directory[user];
+    let left = u64::try_from(user.sessions.len()).unwrap_or(u64::MAX);
+    chat.context.notice(None, Some(&user.name), NoticeKind::Connection { opened, left });
 }
 
 /// A login is used by this connection.
@@ -208,15 +242,20 @@ fn note_login(chat: &mut Chat, (conn, user): (ConnId, UserKey), login: u64) {
 pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     let Some(reader) = chat.delivery.reader(conn) else { return };
     let (user, is_visit) = (reader.user, reader.is_visit);
+    let is_stream = reader.encoding.is_stream();
     let rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
     // First, since it counts against the reader that is about to go.
     chat.take_deferred(conn);
     for room in rooms {
         chat.delivery_mut().unsubscribe(conn, room);
+        if is_stream {
+            let_go(chat, room);
+        }
     }
     credentials::forget(chat, conn);
     chat.delivery.remove_reader(conn);
     if is_visit {
+        chat.context.stats.streams -= u64::from(is_stream);
         let row = &mut chat.directory[user];
         row.visits -= 1;
         if row.visits == 0 && row.sessions.is_empty() {
@@ -226,6 +265,7 @@ pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     }
     chat.directory.end_session(user, conn, chat.context.limits.sessions_per_user);
     chat.context.stats.sessions -= 1;
+    notice(chat, user, false);
     // Other sessions may be away while this one was not: without one, presence waits for the grace
     // instead, so that a client which reconnects is not told off and on.
     if chat.directory[user].sessions.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::room_end::streams_of;
 use super::session_lifecycle::end_session;
 use super::{Chat, credentials};
 use crate::chat::model::code::Code;
@@ -35,7 +36,8 @@ pub(super) fn set(chat: &mut Chat, suspended: &Arc<Suspensions>) {
     let wall_ms = chat.context.now.wall_ms;
     for (name, _) in suspended.users.iter().filter(|(_, expiry)| !expiry.is_over(wall_ms)) {
         let Some(user) = chat.directory.user_named(name.as_str()) else { continue };
-        for &conn in &chat.directory[user].connections() {
+        let streams = streams_of(chat, user);
+        for conn in chat.directory[user].connections().iter().copied().chain(streams) {
             chat.context.outputs.push_back(Output::Close { conn, reason: CloseReason::Banned });
             end_session(chat, conn);
         }

@@ -17,6 +17,7 @@ use crate::chat::model::limits::{LOADS_MAX, OVERDUE_MAX};
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::Ticket;
 use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::operator::OperatorAct;
 use crate::chat::model::output::Request;
 use crate::net::ConnId;
 
@@ -59,6 +60,19 @@ pub(in crate::chat) enum Waiter {
         command: Box<HeldCommand>,
         extra: Box<Extra>,
     },
+    /// A stream of events that begins, or a list that the operator is shown: told when the rooms
+    /// are there.
+    Rooms {
+        conn: ConnId,
+        request: Request,
+    },
+    /// The operator gives a name to a program.
+    Operator {
+        conn: ConnId,
+        request: Request,
+        by: UserName,
+        act: Box<OperatorAct>,
+    },
     /// A link leads into this room: for whom, and by whom.
     Grant {
         room: RoomName,
@@ -72,7 +86,11 @@ impl Waiter {
     pub(super) const fn conn(&self) -> Option<ConnId> {
         match self {
             Self::Command { conn, .. } => Some(*conn),
-            Self::Hello { .. } | Self::Account { .. } | Self::Grant { .. } => None,
+            Self::Hello { .. }
+            | Self::Account { .. }
+            | Self::Rooms { .. }
+            | Self::Operator { .. }
+            | Self::Grant { .. } => None,
         }
     }
 }

@@ -22,8 +22,9 @@ use super::model::command::{Command, Page};
 use super::model::hello::HeldHello;
 use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::{RoomName, UserName};
+use super::model::operator::OperatorAct;
 use super::model::output::Request;
-use super::model::people::Block;
+use super::model::people::{Block, Report};
 use super::model::record::SharedRecord;
 use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
@@ -148,6 +149,12 @@ pub(super) enum PendingOp {
     Inbox { by: Requester, inbox: Box<PartialInbox>, since: Mark },
     /// A search, and what was found in memory.
     Search { by: Requester, here: Vec<Found>, since: Mark },
+    /// The message that is reported.
+    Report { by: Requester, room: RoomKey, report: Box<Report>, since: Mark },
+    /// What was noted.
+    Audit { by: Requester },
+    /// What a user has written.
+    Export { by: Requester, since: Mark },
     /// A change of what is kept of people.
     People(Box<PeopleOp>),
     /// A password that is being hashed or compared.
@@ -182,6 +189,12 @@ pub(super) enum PeopleOp {
     Accept { by: Requester, invite: Invite },
     /// A block that begins, or ends.
     Block { by: Requester, block: Block, on: bool },
+    /// An act of the operator over people.
+    Operator { conn: ConnId, request: Request, act: Box<OperatorAct> },
+    /// A report.
+    Report { by: Requester, report: Box<Report> },
+    /// The end of one.
+    Settle { by: Requester, report: u64 },
 }
 
 impl PeopleOp {
@@ -191,11 +204,14 @@ impl PeopleOp {
             Self::Account { by, .. }
             | Self::Invite { by, .. }
             | Self::Accept { by, .. }
-            | Self::Block { by, .. } => Some(by.conn),
+            | Self::Block { by, .. }
+            | Self::Report { by, .. }
+            | Self::Settle { by, .. } => Some(by.conn),
             Self::Noted
             | Self::AdminInvite(_)
             | Self::Hello { .. }
             | Self::Register { .. }
+            | Self::Operator { .. }
             | Self::Login { .. } => None,
         }
     }
@@ -247,6 +263,9 @@ impl PendingOp {
             | Self::People(_)
             | Self::Hash(_)
             | Self::Waiting(_)
+            | Self::Report { .. }
+            | Self::Export { .. }
+            | Self::Audit { .. }
             | Self::Search { .. } => EXCLUSIVE_WEIGHT,
         }
     }
@@ -262,6 +281,7 @@ impl PendingOp {
             | Self::Invite { room, .. }
             | Self::Marks { room, .. }
             | Self::Forget { room }
+            | Self::Report { room, .. }
             | Self::History { room, .. } => Some(*room),
             Self::Ack { .. }
             | Self::Deferred(_)
@@ -271,6 +291,8 @@ impl PendingOp {
             | Self::Hash(_)
             | Self::Waiting(_)
             | Self::Load(_)
+            | Self::Export { .. }
+            | Self::Audit { .. }
             | Self::Search { .. } => None,
         }
     }
@@ -281,6 +303,8 @@ impl PendingOp {
             Self::History { since, .. }
             | Self::Inbox { since, .. }
             | Self::LeaveAsLast { since, .. }
+            | Self::Report { since, .. }
+            | Self::Export { since, .. }
             | Self::Search { since, .. } => Some(*since),
             // Pages keep their own books.
             Self::Page(_)
@@ -292,6 +316,7 @@ impl PendingOp {
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::Invite { .. }
+            | Self::Audit { .. }
             | Self::Hash(_)
             | Self::Waiting(_)
             | Self::Load(_)
@@ -313,6 +338,9 @@ impl PendingOp {
             | Self::Invite { by, .. }
             | Self::History { by, .. }
             | Self::Inbox { by, .. }
+            | Self::Report { by, .. }
+            | Self::Export { by, .. }
+            | Self::Audit { by }
             | Self::Search { by, .. } => Some(by.conn),
             Self::People(op) => op.conn(),
             Self::Waiting(waiting) => waiting.waiter.conn(),

@@ -15,10 +15,10 @@ const DEPARTED_MAX: usize = if cfg!(test) { 64 } else { 1 << 16 };
 /// Invariant: `count` is how many there are, at most [`DEPARTED_MAX`].
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Departed {
-    by_room: BTreeMap<RoomKey, BTreeSet<UserName>>,
+    pub(super) by_room: BTreeMap<RoomKey, BTreeSet<UserName>>,
     count: usize,
     /// There were more than are remembered.
-    is_full: bool,
+    pub(super) is_full: bool,
 }
 
 impl Departed {

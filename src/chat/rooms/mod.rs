@@ -10,6 +10,7 @@
 
 mod departed;
 mod edits;
+mod handover;
 mod invited;
 mod lookup;
 mod marks;

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::super::model::account::{Key, SecretHash};
-use super::super::model::command::{ModerationCommand, Page};
+use super::super::model::command::{ModerationCommand, Page, Reported};
 use super::super::model::identity::{Bound, Grant, Identity, Rights, Source};
 use super::super::model::reply::Role;
 use super::moderation::{act, den};
@@ -94,6 +94,12 @@ fn operations() -> Vec<(&'static str, Command<'static>)> {
         ("unban", act("bad", ModerationCommand::Unban, "")),
         ("role", act("vic", ModerationCommand::Role(Role::Reader), "")),
         ("restrictions", Command::Restrictions { room: room(), limit: None, after: None }),
+        ("report", Command::Report { about: Reported::Message(room(), 3), reason: "rude".into() }),
+        ("reports", Command::Reports { room: Some(room()), limit: None, after: None }),
+        ("settle a report", Command::Settle { report: 1 }),
+        ("audit of the room", Command::Audit { room: Some(room()), before: None, limit: None }),
+        ("audit of all", Command::Audit { room: None, before: None, limit: None }),
+        ("kick the only owner", act("own", ModerationCommand::Kick, "")),
         ("leave", Command::Leave { room: room() }),
     ]
 }
@@ -117,6 +123,8 @@ fn scene(person: Person, private: bool) -> (Harness, String) {
         }
     }
     harness.run(0, act("bad", ModerationCommand::Ban(None), ""));
+    let about = Reported::Message("den".into(), 3);
+    harness.run(3, Command::Report { about, reason: "rude".into() });
     let was_member = !matches!(
         person,
         Person::Invited

@@ -1,5 +1,6 @@
 //! The domain, driven by hand: commands in, what is said out.
 
+mod admins;
 mod blocks;
 mod bounds;
 mod cursors;
@@ -10,6 +11,7 @@ mod marks;
 mod matrix;
 mod moderation;
 mod names;
+mod narrowed;
 mod owners;
 mod paging;
 mod passwords;
@@ -19,6 +21,7 @@ mod pressure;
 mod programs;
 mod quotas;
 mod readings;
+mod reports;
 mod rights;
 mod stored;
 
@@ -245,6 +248,7 @@ fn event_line(event: &Event) -> String {
         Event::Typing { users, .. } => format!("typing {users:?}"),
         Event::Receipts { read, .. } => format!("receipts {read:?}"),
         Event::ReadElsewhere { read, .. } => format!("own receipt {read}"),
+        Event::Reported { room } => format!("reported {room:?}"),
         Event::Expires { in_ms } => format!("expires {in_ms}"),
         Event::Drain { reconnect_after_ms, .. } => format!("drain {reconnect_after_ms}"),
     }

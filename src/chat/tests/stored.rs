@@ -72,7 +72,10 @@ impl Contents {
                 return;
             }
             LogRequest::PutMeta { meta, .. } => return self.meta.push(without_joined(&meta)),
-            LogRequest::Drop { .. } | LogRequest::Close { .. } => return,
+            LogRequest::Adopt { .. }
+            | LogRequest::Drop { .. }
+            | LogRequest::Close { .. }
+            | LogRequest::Notice(_) => return,
             LogRequest::Append { log, ticket, draft } => {
                 let outcome = self.append(now, log, draft);
                 LogReply::Appended { ticket, outcome }
@@ -154,6 +157,13 @@ impl Contents {
                     })
                     .collect(),
             ),
+            Query::Audit { .. } => Answer::Acts { acts: Vec::new(), more: false },
+            Query::Written { user, .. } => {
+                let mine = self.logs.values().flatten().filter(|record| record.from == user);
+                let lobby = || RoomName::parse("lobby").expect("a name");
+                let items = mine.map(|record| (lobby(), SharedRecord::clone(record))).collect();
+                Answer::Written { items, next: None }
+            }
             Query::Search { logs, text, .. } => {
                 let records = logs.iter().flat_map(|log| self.logs[log].iter().map(|r| (*log, r)));
                 let found = records.filter(|(_, record)| match &record.body {

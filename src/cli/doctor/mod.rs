@@ -12,7 +12,8 @@ use super::disk;
 use crate::config::{Config, ListenAddress, Place};
 use crate::reactor::descriptors::Descriptors;
 use crate::server::{self, token_keys};
-use crate::store::tools::measure;
+use crate::store::StoredWebhook;
+use crate::store::tools::{measure, webhooks};
 use crate::time::clock::Clock;
 
 /// Bytes that an idle connection takes in this process and in the kernel together, roughly.
@@ -88,6 +89,7 @@ pub(super) fn run(config: &Config) -> ExitCode {
     }));
     findings.extend(listeners(config));
     findings.extend(storage(config));
+    findings.extend(of_webhooks(config));
     let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
     let printed = super::print(&(lines.join("\n") + "\n"));
     if findings.iter().any(|finding| finding.level == Level::Bad) {
@@ -339,6 +341,21 @@ fn storage(config: &Config) -> Vec<Finding> {
         None => ok(WHAT, text),
     });
     findings
+}
+
+/// Webhooks that do not fare well.
+fn of_webhooks(config: &Config) -> Option<Finding> {
+    const WHAT: &str = "webhooks";
+    let all = webhooks::load(&config.data).ok().filter(|all| !all.is_empty())?;
+    let fares_ill =
+        |known: &&StoredWebhook| known.ended.is_some() || known.attempts > 0 || known.dead > 0;
+    let ill: Vec<_> = all.iter().filter(fares_ill).map(|known| &*known.webhook.name).collect();
+    let (count, names) = (all.len(), ill.join(", "));
+    if ill.is_empty() {
+        return Some(ok(WHAT, format!("{count}, and all of them work")));
+    }
+    let text = format!("{count}, of which these fail, are ended or have dead letters: {names}");
+    Some(warn(WHAT, text, "chinwag webhook list says how each fares"))
 }
 
 #[cfg(test)]

@@ -313,5 +313,24 @@ fn trimmed(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
+crate::pack::pack_struct!(Decoder {
+    partial: Option<Box<Partial>>,
+    framing: Option<Framing>,
+    phase: Phase,
+    telnet: Telnet,
+    is_after_cr: bool,
+    silent: u8,
+    mark_len: u8,
+});
+crate::pack::pack_struct!(Partial { bytes: Vec<u8>, taken: bool });
+crate::pack::pack_enum!(Phase {
+    0: Line,
+    1: SkipLine,
+    2: Header { have: u8, value: u32 },
+    3: Body { missing: u32 },
+    4: SkipBody { missing: u32 },
+    5: Malformed,
+});
+
 #[cfg(test)]
 mod tests;

@@ -145,6 +145,11 @@ impl Outbound {
         self.queued as usize
     }
 
+    /// The limit.
+    pub(super) const fn bytes_max(&self) -> usize {
+        self.bytes_max as usize
+    }
+
     /// Changes the limit. What waits already stays, even if it is more.
     pub(super) fn limit(&mut self, bytes_max: usize) {
         self.bytes_max = u32::try_from(bytes_max).unwrap_or(u32::MAX);

@@ -65,7 +65,7 @@ impl Handler for Scripted {
             Input::AddressFound { conn } => Seen::AddressFound(conn),
             Input::AddressFull { conn } => Seen::AddressFull(conn),
             Input::Alarm => Seen::Alarm,
-            Input::Waiting { .. } => return,
+            Input::Waiting { .. } | Input::Upgrade => return,
             Input::Stop(signal) => Seen::Stop(signal),
             Input::Reload => Seen::Reload,
             Input::StoreReady => Seen::StoreReady,

@@ -1,12 +1,19 @@
 //! One request of a program's over HTTP, from its head to its answer.
 
+mod asked;
 mod plan;
 mod problem;
 mod response;
+mod stream;
+mod top_list;
 
-pub(super) use self::plan::{Plan, Target, is_there};
+pub use self::asked::OperatorWish;
+pub(super) use self::asked::{AdminAsked, Scan};
+pub(super) use self::plan::{Plan, Target, cid_of, is_json, is_there};
 pub(super) use self::problem::Problem;
-pub(super) use self::response::{of_answers, refused, retry_after_s, status_of};
+pub(super) use self::response::{JSON, of_answers, refused, retry_after_s, status_of};
+pub(super) use self::stream::StreamPlan;
+pub(super) use self::top_list::TopList;
 
 use crate::chat::model::identity::Identity;
 use crate::http::{Body, Method, Response, Status};
@@ -41,12 +48,28 @@ pub(super) enum Stage {
     Visiting,
     /// The domain was asked.
     Asked,
+    /// A list is to be made of a room that is not in memory.
+    Loading(Box<Scan>),
+    /// A list is being made, a step a turn.
+    Scanning(Box<Scan>),
+    /// An act is being written; this is the answer then.
+    Acting(Box<Response>),
+    /// The configuration is being read again.
+    Reloading,
 }
 
 impl Exchange {
     /// Whether the domain owes the answer, so that nothing more is read.
     pub(in crate::session) const fn is_answering(&self) -> bool {
-        matches!(self.stage, Stage::Visiting | Stage::Asked)
+        match self.stage {
+            Stage::Body | Stage::Refused(_) => false,
+            Stage::Visiting
+            | Stage::Asked
+            | Stage::Loading(_)
+            | Stage::Scanning(_)
+            | Stage::Acting(_)
+            | Stage::Reloading => true,
+        }
     }
 
     /// Bytes that it takes.

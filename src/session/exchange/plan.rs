@@ -1,6 +1,8 @@
 //! What a path and a method ask for, and the protocol's requests that this comes to.
 
+use super::asked::AdminAsked;
 use super::problem::Problem;
+use super::stream::StreamPlan;
 use crate::chat::model::identity::Identity;
 use crate::chat::{Code, Op, Refusal};
 use crate::http::percent::{decode, decode_form, form_field};
@@ -18,6 +20,10 @@ pub(in crate::session) enum Target<'a> {
     Messages(&'a str),
     Members(&'a str),
     Presence(&'a str),
+    /// A stream of one room.
+    Events(&'a str),
+    /// A stream of the rooms that the query names.
+    ManyEvents,
     /// By its secret.
     Hook(&'a str),
 }
@@ -33,7 +39,11 @@ impl<'a> Target<'a> {
             return Some(Self::Hook(secret));
         }
         let Some(rest) = path.strip_prefix("/rooms/") else {
-            return (path == "/rooms").then_some(Self::Rooms);
+            return match path {
+                "/rooms" => Some(Self::Rooms),
+                "/events" => Some(Self::ManyEvents),
+                _ => None,
+            };
         };
         // A room's name may have slashes.
         let (room, what) = rest.rsplit_once('/')?;
@@ -42,6 +52,7 @@ impl<'a> Target<'a> {
             "messages" => Some(Self::Messages(room)),
             "members" => Some(Self::Members(room)),
             "presence" => Some(Self::Presence(room)),
+            "events" => Some(Self::Events(room)),
             _ => None,
         }
     }
@@ -50,7 +61,11 @@ impl<'a> Target<'a> {
         match self {
             Self::Messages(_) => Methods::GetHeadAndPost,
             Self::Hook(_) => Methods::Post,
-            Self::Rooms | Self::Members(_) | Self::Presence(_) => Methods::GetAndHead,
+            Self::Rooms
+            | Self::Members(_)
+            | Self::Presence(_)
+            | Self::Events(_)
+            | Self::ManyEvents => Methods::GetAndHead,
         }
     }
 
@@ -66,12 +81,7 @@ impl<'a> Target<'a> {
         match self {
             Self::Rooms => Ok(Plan::ask(Op::Rooms, &fields(&["since"])?)),
             Self::Messages(room) if head.method() == Method::Post => {
-                let cid = head.value(Name::IdempotencyKey).map(str::from_utf8);
-                let Ok(cid) = cid.transpose() else {
-                    let refusal = Refusal::new(Code::BadField, "Idempotency-Key is not UTF-8");
-                    return Err(refusal.field("cid", "a text of at most 64 bytes").into());
-                };
-                let (room, cid) = (room_of(room)?.into(), cid.map(unquoted).map(Into::into));
+                let (room, cid) = (room_of(room)?.into(), cid_of(head)?);
                 Ok(Plan::Say { room, form: form_of(head)?, cid })
             }
             Self::Messages(room) => {
@@ -79,6 +89,10 @@ impl<'a> Target<'a> {
             }
             Self::Members(room) => ask(Op::Members, room, &["limit", "after"]),
             Self::Presence(room) => ask(Op::Presence, room, &[]),
+            Self::Events(room) => {
+                Ok(Plan::Stream(Box::new(StreamPlan::of_room(head, room_of(room)?)?)))
+            }
+            Self::ManyEvents => Ok(Plan::Stream(Box::new(StreamPlan::of_query(head)?))),
             Self::Hook(_) => Err(http::Refusal::NotFound.into()),
         }
     }
@@ -93,8 +107,12 @@ pub(in crate::session) enum Plan {
     Ask(String),
     /// Messages in a room.
     Say { room: Box<str>, form: Form, cid: Option<Box<str>> },
+    /// A stream of events.
+    Stream(Box<StreamPlan>),
     /// A message by a hook.
     Hook { room: Box<str>, form: Form },
+    /// What an operator asks for.
+    Admin(Box<AdminAsked>),
 }
 
 impl Plan {
@@ -117,7 +135,7 @@ impl Plan {
         len_max: usize,
     ) -> Result<(Vec<String>, bool), Refusal> {
         match self {
-            Self::Nothing => Ok((Vec::new(), false)),
+            Self::Nothing | Self::Stream(_) | Self::Admin(_) => Ok((Vec::new(), false)),
             Self::Ask(request) => Ok((vec![request.clone()], false)),
             Self::Say { room, form, cid } => {
                 let Posted { requests, is_batch } =
@@ -190,6 +208,21 @@ fn form_of(head: &Head<'_>) -> Result<Form, Problem> {
     }
 }
 
+/// The `cid` that the `Idempotency-Key` is.
+pub(in crate::session) fn cid_of(head: &Head<'_>) -> Result<Option<Box<str>>, Problem> {
+    let cid = head.value(Name::IdempotencyKey).map(str::from_utf8).transpose();
+    let cid = cid.map_err(|_not_utf8| {
+        let refusal = Refusal::new(Code::BadField, "Idempotency-Key is not UTF-8");
+        refusal.field("cid", "a text of at most 64 bytes")
+    })?;
+    Ok(cid.map(unquoted).map(Into::into))
+}
+
+/// Whether the body is JSON.
+pub(in crate::session) fn is_json(head: &Head<'_>) -> bool {
+    matches!(form_of(head), Ok(Form::Json))
+}
+
 /// Some write the key as a quoted string.
 fn unquoted(text: &str) -> &str {
     text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
@@ -206,6 +239,8 @@ mod tests {
             ("/rooms/lobby/messages", Some(Target::Messages("lobby"))),
             ("/rooms/a/b/members", Some(Target::Members("a/b"))),
             ("/rooms/a%2Fb/presence", Some(Target::Presence("a%2Fb"))),
+            ("/rooms/a/b/events", Some(Target::Events("a/b"))),
+            ("/events", Some(Target::ManyEvents)),
             ("/hooks/cwh_x", Some(Target::Hook("cwh_x"))),
             ("/rooms/", None),
             ("/rooms//messages", None),

@@ -7,7 +7,8 @@ use crate::chat::{Code, Refusal};
 use crate::http::{self, Response, Status};
 use crate::wire::render;
 
-const JSON: &str = "application/json";
+/// The type of all answers to programs.
+pub(in crate::session) const JSON: &str = "application/json";
 
 /// The response to what is refused: the protocol's error object.
 pub(in crate::session) fn refused(problem: Problem) -> Response {
@@ -44,7 +45,11 @@ pub(in crate::session) fn of_answers(exchange: &mut Exchange) -> Response {
     let answers = std::mem::take(&mut exchange.answers);
     let failed = answers.iter().flatten().find(|(status, _)| status.code() >= 400);
     let first = answers.iter().flatten().next();
-    let status = failed.or(first).map_or(Status::Ok, |(status, _)| *status);
+    let status = match (&exchange.plan, exchange.is_batch) {
+        // Each room's answer says what became of it there.
+        (Plan::Admin(_), true) => Status::Created,
+        _ => failed.or(first).map_or(Status::Ok, |(status, _)| *status),
+    };
     let retry_after_s = exchange.retry_after_s.filter(|_| failed.is_some());
     if matches!(exchange.plan, Plan::Hook { .. }) && status.code() < 400 {
         // As those say whose hooks these are like.

@@ -3,9 +3,11 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
+use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use crate::chat::model::account::{Account, Hidden, Invite, Login, SecretHash};
+use crate::chat::model::identity::Source;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::People;
 
@@ -59,12 +61,16 @@ pub(super) fn hash_of(value: ValueRef<'_>) -> Option<SecretHash> {
     Some(SecretHash(value.as_blob().ok()?.try_into().ok()?))
 }
 
-/// There is such an account, instead of one that has another password.
+/// There is such an account, or it has another password; `false` if the name is no account's.
 pub(in crate::store) fn put_account(db: &Connection, account: &Account) -> rusqlite::Result<bool> {
     let Account { name, hash, is_admin } = account;
-    let sql = "INSERT OR REPLACE INTO account (name, hash, admin) VALUES (?1, ?2, ?3)";
-    db.prepare_cached(sql)?.execute(params![name.as_str(), hash.reveal(), is_admin])?;
-    Ok(true)
+    // A command may have retired the name while the password was hashed, or have changed who is an
+    // administrator: neither is undone.
+    let sql = "INSERT INTO account (name, hash, admin) SELECT ?1, ?2, ?3 \
+               WHERE EXISTS (SELECT 1 FROM identity WHERE name = ?1 AND source = ?4) \
+               ON CONFLICT (name) DO UPDATE SET hash = excluded.hash";
+    let row = params![name.as_str(), hash.reveal(), is_admin, Source::Account.code()];
+    Ok(db.prepare_cached(sql)?.execute(row)? == 1)
 }
 
 pub(super) fn put_login(db: &Connection, login: &Login) -> rusqlite::Result<bool> {
@@ -111,4 +117,60 @@ pub(super) fn use_invite(db: &Connection, hash: &SecretHash) -> rusqlite::Result
 pub(super) fn end_admin_invites(db: &Connection) -> rusqlite::Result<bool> {
     db.prepare_cached("DELETE FROM invite WHERE admin = 1")?.execute([])?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::model::identity::Bound;
+    use crate::chat::model::log::LogFault;
+    use crate::chat::model::people::PeopleChange;
+    use crate::store::sqlite::people;
+    use crate::store::sqlite::testing::{database, user};
+
+    fn account(hash: &str, is_admin: bool) -> PeopleChange {
+        PeopleChange::Account(Account { name: user("ann"), hash: Hidden::new(hash), is_admin })
+    }
+
+    fn bind() -> PeopleChange {
+        PeopleChange::Bind(Bound {
+            name: user("ann"),
+            source: Source::Account,
+            issuer: "".into(),
+            subject: "ann".into(),
+            display: None,
+            at: 1,
+        })
+    }
+
+    /// The hash of the account's password, and whether it is an administrator's.
+    fn kept(db: &Connection) -> Option<(String, bool)> {
+        let mut people = People::default();
+        load(db, &mut people).unwrap();
+        people.accounts.first().map(|row| (row.hash.reveal().to_owned(), row.is_admin))
+    }
+
+    #[test]
+    fn of_two_registrations_of_one_name_the_first_is_kept_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        assert_eq!(people::write(&db, &[bind(), account("first", false)]), Ok(Ok(())));
+        let second = people::write(&db, &[bind(), account("second", true)]);
+        assert_eq!(second, Ok(Err(LogFault::Taken)));
+        assert_eq!(kept(&db), Some(("first".to_owned(), false)));
+    }
+
+    #[test]
+    fn a_new_password_undoes_nothing_that_a_command_has_done_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        people::write(&db, &[bind(), account("old", true)]).unwrap().unwrap();
+        db.execute("UPDATE account SET admin = 0", []).unwrap();
+        people::write(&db, &[account("new", true)]).unwrap().unwrap();
+        assert_eq!(kept(&db), Some(("new".to_owned(), false)), "no administrator any more");
+        db.execute("DELETE FROM account", []).unwrap();
+        db.execute("UPDATE identity SET source = 6", []).unwrap();
+        assert_eq!(people::write(&db, &[account("newer", false)]), Ok(Err(LogFault::Taken)));
+        assert_eq!(kept(&db), None, "a name that was retired stays so");
+    }
 }

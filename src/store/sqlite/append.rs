@@ -5,13 +5,16 @@ use rusqlite::{CachedStatement, Connection};
 use super::cids;
 use super::edits::{self, Stored};
 use super::effects;
+use super::outbox;
 use super::record_row::{self, INSERT};
 use super::room_meta;
 use super::room_row::RoomCounters;
 use super::tail::Tail;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{Appended, Draft, LogFault};
+use crate::chat::model::name::RoomName;
 use crate::chat::model::record::{Record, SharedRecord, stamp};
+use crate::chat::model::webhook;
 
 /// What every record needs: taken out of the cache of statements once for all records in a row.
 pub(super) struct Statements<'db> {
@@ -34,7 +37,7 @@ pub(super) fn append(
     wall_ms: u64,
     draft: Draft,
 ) -> rusqlite::Result<Appended> {
-    let Draft { from, body, weight, check, meta, is_question, .. } = draft;
+    let Draft { from, body, weight, check, meta, is_question, is_unseen, .. } = draft;
     let (seq, at) = (counters.head + 1, stamp(counters.at, wall_ms));
     if seq >= SEQ_END {
         return Ok(Appended::Refused(LogFault::Full));
@@ -79,6 +82,9 @@ pub(super) fn append(
         room_meta::write(db, room, meta)?;
         room_meta::sign(db, room, meta, &record)?;
     }
+    if is_unseen {
+        note_unseen(db, room, &record)?;
+    }
     let bytes = counters.bytes.saturating_add(record_row::text_bytes(&record));
     *counters = RoomCounters { head: seq, at, bytes, ..*counters };
     if is_changed {
@@ -86,4 +92,13 @@ pub(super) fn append(
         counters.write(db, room)?;
     }
     Ok(Appended::Stored(SharedRecord::new(record)))
+}
+
+/// Tells the webhooks of a direct message whose recipient is not connected, in the transaction of
+/// its record.
+fn note_unseen(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<()> {
+    let sql = "SELECT name FROM room WHERE id = ?1";
+    let name: String = db.prepare_cached(sql)?.query_one([room], |row| row.get(0))?;
+    let notice = RoomName::stored(&name).map(|room| webhook::unseen(room, record, false));
+    notice.map_or(Ok(()), |notice| outbox::put_notice(db, &notice))
 }

@@ -1,7 +1,7 @@
 //! The data directory: the names in it, its lock, and what the disk has to know of it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,10 +40,36 @@ pub(in crate::store) fn lock(data: &Path) -> Result<File, OpenError> {
     let file = open.map_err(broken)?;
     give_to_owner(&data.join(LOCK)).map_err(broken)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            // Whoever is named there has ended.
+            file.set_len(0).map_err(broken)?;
+            Ok(file)
+        }
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(data.to_owned())),
         Err(TryLockError::Error(error)) => Err(OpenError::NoLocks(data.to_owned(), error)),
     }
+}
+
+/// Names this process, a server, in the file whose lock it holds. Best effort: without it only
+/// `chinwag upgrade` does not find the server.
+pub(super) fn write_owner(mut lock: &File) {
+    _ = lock.write_all(std::process::id().to_string().as_bytes());
+}
+
+/// The server that serves the directory; `None` if none does.
+pub(in crate::store) fn owner(data: &Path) -> io::Result<Option<i32>> {
+    let file = match File::open(data.join(LOCK)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // Shared: two that ask are not in each other's way, nor is a server that starts, for long.
+    match file.try_lock_shared() {
+        Ok(()) => return Ok(None),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    Ok(io::read_to_string(file)?.trim().parse().ok())
 }
 
 /// Waits until the disk has the names in the directory of `path`.

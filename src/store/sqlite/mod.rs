@@ -11,6 +11,7 @@
 
 mod accounts;
 mod append;
+mod audit;
 mod blocks;
 mod checksum;
 pub(in crate::store) mod cids;
@@ -34,18 +35,21 @@ pub(in crate::store) mod mark;
 pub(in crate::store) mod meta_table;
 mod open;
 mod open_error;
+pub(in crate::store) mod outbox;
 pub(in crate::store) mod people;
 mod programs;
 mod queries;
-mod read_transaction;
+pub(in crate::store) mod read_transaction;
 mod reader_thread;
 pub(in crate::store) mod record_row;
 pub(in crate::store) mod renewals;
 mod reply_channel;
+pub(in crate::store) mod reports;
 mod room_meta;
 pub(in crate::store) mod room_row;
 pub(in crate::store) mod schema;
 pub(in crate::store) mod search;
+pub(in crate::store) mod shared_outbox;
 mod shared_reader;
 mod store;
 pub(in crate::store) mod suspensions;
@@ -58,6 +62,7 @@ mod unwritten_meta;
 mod write_op;
 mod write_queue;
 mod writer_thread;
+pub(in crate::store) mod written;
 
 pub use open_error::OpenError;
 pub use reply_channel::Wake;

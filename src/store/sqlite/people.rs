@@ -6,7 +6,8 @@ use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
-use super::{accounts, blocks, programs};
+use super::outbox::{self, StoredWebhook};
+use super::{accounts, blocks, programs, reports, suspensions};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
 use crate::chat::model::name::{RoomName, UserName};
@@ -31,6 +32,7 @@ pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<People> {
     let mut people = People { bound, proved, blocks, ..People::default() };
     accounts::load(db, &mut people)?;
     people.keys = programs::load(db)?;
+    people.reports = reports::load(db)?;
     Ok(people)
 }
 
@@ -39,6 +41,14 @@ fn read_bound(row: &Row<'_>) -> rusqlite::Result<Option<Bound>> {
     let Some((name, source)) = name.zip(Source::from_code(row.get(1)?)) else { return Ok(None) };
     let (issuer, subject, display) = (row.get(2)?, row.get(3)?, row.get(4)?);
     Ok(Some(Bound { name, source, issuer, subject, display, at: unsigned(row.get(5)?) }))
+}
+
+/// What another process may have changed.
+#[derive(Debug)]
+pub(super) struct Changed {
+    /// What is kept of people, unless that is nobody still.
+    pub(super) people: Option<People>,
+    pub(super) webhooks: Vec<StoredWebhook>,
 }
 
 /// Notices when another process has changed the file.
@@ -53,7 +63,7 @@ pub(super) struct PeopleWatch {
 
 impl PeopleWatch {
     /// What is kept, if another connection has changed anything since the last call.
-    pub(super) fn poll(&mut self, db: &Connection) -> rusqlite::Result<Option<People>> {
+    pub(super) fn poll(&mut self, db: &Connection) -> rusqlite::Result<Option<Changed>> {
         if !self.is_on {
             return Ok(None);
         }
@@ -61,11 +71,11 @@ impl PeopleWatch {
         if self.version == Some(version) {
             return Ok(None);
         }
-        let people = load(db)?;
+        let (people, webhooks) = (load(db)?, outbox::load(db)?);
         let is_first = self.version.replace(version).is_none();
         // Nobody is known at the start either, where nobody is kept.
         let is_nothing_new = is_first && people.bound.is_empty() && people.accounts.is_empty();
-        Ok((!is_nothing_new).then_some(people))
+        Ok(Some(Changed { people: (!is_nothing_new).then_some(people), webhooks }))
     }
 }
 
@@ -105,10 +115,15 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::EndLogin(id) => accounts::end_login(db, *id),
         PeopleChange::Invite(invite) => accounts::put_invite(db, invite),
         PeopleChange::Key(key) => programs::put(db, key),
+        PeopleChange::EndKey(name) => programs::end(db, name),
+        PeopleChange::Suspend(whom, expiry) => suspensions::put(db, whom, expiry).map(|()| true),
+        PeopleChange::Unsuspend(whom) => suspensions::end(db, whom),
         PeopleChange::UseInvite(hash) => accounts::use_invite(db, hash),
         PeopleChange::EndAdminInvites => accounts::end_admin_invites(db),
         PeopleChange::Block(block) => blocks::put(db, block),
         PeopleChange::Unblock(user, blocked) => blocks::end(db, user, blocked),
+        PeopleChange::Report(report) => reports::put(db, report),
+        PeopleChange::Settle(id) => reports::end(db, *id),
         PeopleChange::Audit(act) => note(db, act),
         PeopleChange::Proved(proved) => {
             meta_table::put(db, PROVED, i64::from(*proved))?;
@@ -124,7 +139,7 @@ fn note(db: &Connection, done: &AuditedAct) -> rusqlite::Result<bool> {
     let AuditedAct { by, act, whom, room, at } = done;
     let (by, room) = (by.as_ref().map(UserName::as_str), room.as_ref().map(RoomName::as_str));
     let sql = "INSERT INTO audit (at, \"by\", act, whom, room) VALUES (?1, ?2, ?3, ?4, ?5)";
-    db.prepare_cached(sql)?.execute(params![signed(*at), by, act, &**whom, room])?;
+    db.prepare_cached(sql)?.execute(params![signed(*at), by, &**act, &**whom, room])?;
     let surplus = db.last_insert_rowid().saturating_sub(AUDIT_ROWS_MAX);
     db.prepare_cached("DELETE FROM audit WHERE id <= ?1")?.execute([surplus])?;
     Ok(true)

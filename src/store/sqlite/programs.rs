@@ -43,6 +43,11 @@ pub(super) fn put(db: &Connection, key: &Key) -> rusqlite::Result<bool> {
     Ok(db.prepare_cached(sql)?.execute(row)? == 1)
 }
 
+/// A key is over; `false` if there is none of this name.
+pub(in crate::store) fn end(db: &Connection, name: &UserName) -> rusqlite::Result<bool> {
+    Ok(db.execute("DELETE FROM program WHERE name = ?1", [name.as_str()])? > 0)
+}
+
 fn grant(rights: Rights) -> impl Fn(&str) -> Grant {
     move |rooms| Grant { rooms: rooms.into(), rights }
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use rusqlite::OptionalExtension as _;
 
+use super::audit::{self, AuditQuery};
 use super::integers::{signed, unsigned};
 use super::load_rooms;
 use super::read_transaction::{DamagedRecord, QueryFault, ReadTransaction};
 use super::record_row::{self, COLUMNS, kind};
 use super::search::{self, StoredSearch};
+use super::written::{self, WrittenQuery};
 use crate::chat::model::limits::{PAGE_BYTES_MAX, UNREAD_MAX};
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Answer, InboxQuery, LogId, Query};
@@ -36,6 +38,8 @@ pub(super) enum StoredQuery {
     Inbox { user: UserName, rows: Vec<(Option<i64>, InboxQuery)> },
     Search(StoredSearch),
     Load(Box<Wanted>),
+    Written(WrittenQuery),
+    Audit(AuditQuery),
 }
 
 impl StoredQuery {
@@ -55,6 +59,13 @@ impl StoredQuery {
                 Self::Search(StoredSearch { user, rooms, text, before, limit })
             }
             Query::Load(wanted) => Self::Load(wanted),
+            Query::Audit { user, room, before, limit } => {
+                Self::Audit(AuditQuery { user, room, before, limit })
+            }
+            Query::Written { user, logs, above, limit } => {
+                let rooms = logs.into_iter().filter_map(rooms).collect();
+                Self::Written(WrittenQuery { user, rooms, above, limit })
+            }
         }
     }
 
@@ -62,7 +73,10 @@ impl StoredQuery {
     pub(super) const fn user(&self) -> Option<&UserName> {
         match self {
             Self::Page { .. } | Self::Below { .. } | Self::Load(_) => None,
-            Self::Inbox { user, .. } | Self::Search(StoredSearch { user, .. }) => Some(user),
+            Self::Inbox { user, .. }
+            | Self::Search(StoredSearch { user, .. })
+            | Self::Audit(AuditQuery { user, .. })
+            | Self::Written(WrittenQuery { user, .. }) => Some(user),
         }
     }
 
@@ -79,6 +93,14 @@ impl StoredQuery {
             Self::Inbox { user, rows } => inbox(reading, user, rows).map(Answer::Inbox),
             Self::Search(search) => search::find(reading, search),
             Self::Load(wanted) => Ok(load_rooms::load(reading.db, wanted).map(Answer::Loaded)?),
+            Self::Audit(query) => {
+                let (acts, more) = audit::find(reading.db, query)?;
+                Ok(Answer::Acts { acts, more })
+            }
+            Self::Written(query) => {
+                let (items, next) = written::find(reading, query)?;
+                Ok(Answer::Written { items, next })
+            }
         }
     }
 }

@@ -31,30 +31,34 @@ impl From<rusqlite::Error> for QueryFault {
 
 /// A record that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct DamagedRecord {
+pub(in crate::store) struct DamagedRecord {
     /// The row id of its room.
-    pub(super) room: i64,
+    pub(in crate::store) room: i64,
     /// Its seq.
-    pub(super) seq: u64,
+    pub(in crate::store) seq: u64,
     /// What is wrong with it, `None` if it is missing.
-    pub(super) fault: Option<RowFault>,
+    pub(in crate::store) fault: Option<RowFault>,
 }
 
 /// The transaction of one query, and what could not be read in it.
 #[derive(Debug)]
-pub(super) struct ReadTransaction<'a> {
-    pub(super) db: &'a Connection,
-    pub(super) damaged: Vec<DamagedRecord>,
+pub(in crate::store) struct ReadTransaction<'a> {
+    pub(in crate::store) db: &'a Connection,
+    pub(in crate::store) damaged: Vec<DamagedRecord>,
 }
 
 impl<'a> ReadTransaction<'a> {
     /// A transaction should be open on `db`, so that everything is read as of one moment.
-    pub(super) const fn new(db: &'a Connection) -> Self {
+    pub(in crate::store) const fn new(db: &'a Connection) -> Self {
         Self { db, damaged: Vec::new() }
     }
 
     /// The record of a row; `None`, and noted as damaged, if it cannot be read.
-    pub(super) fn decode(&mut self, row: &rusqlite::Row<'_>, room: i64) -> Option<SharedRecord> {
+    pub(in crate::store) fn decode(
+        &mut self,
+        row: &rusqlite::Row<'_>,
+        room: i64,
+    ) -> Option<SharedRecord> {
         match record_row::decode(row) {
             Ok(record) => Some(Arc::new(record)),
             Err(fault) => {

@@ -12,6 +12,9 @@ const MIGRATIONS: &[&str] =
 /// The version with the table `lookalike`, whose forms SQL cannot make.
 const LOOKALIKES_SINCE: i32 = 3;
 
+/// The last version.
+pub(in crate::store) const VERSION: usize = MIGRATIONS.len();
+
 /// `application_id` of our files: "chwg".
 const APPLICATION_ID: i32 = 0x6368_7767;
 

@@ -107,6 +107,17 @@ CREATE TABLE block (
   at INTEGER NOT NULL,
   PRIMARY KEY (user, blocked)
 ) STRICT, WITHOUT ROWID;
+-- What was reported and is not settled.
+CREATE TABLE report (
+  id INTEGER PRIMARY KEY,
+  "by" TEXT NOT NULL,
+  whom TEXT NOT NULL,
+  room TEXT,                    -- NULL: in none
+  seq INTEGER,                  -- of the message, if it is about one
+  text TEXT NOT NULL,           -- what that said, perhaps cut
+  reason TEXT NOT NULL,
+  at INTEGER NOT NULL
+) STRICT;
 -- What owners and administrators have done; it is only added to.
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY,
@@ -115,4 +126,48 @@ CREATE TABLE audit (
   act TEXT NOT NULL,
   whom TEXT NOT NULL,
   room TEXT                     -- NULL: in none
+) STRICT;
+-- Outgoing webhooks. Each is a position in all records, by their ids, and in all notices: what is up to
+-- it was delivered, or given up.
+CREATE TABLE webhook (
+  name TEXT PRIMARY KEY,
+  url TEXT NOT NULL,
+  rooms TEXT NOT NULL,          -- names in which * stands for any text, separated by spaces
+  events INTEGER NOT NULL,      -- a bit for each kind, see webhook.rs of the domain's model
+  "except" TEXT,                -- the user of whose doings nothing is told
+  signs TEXT NOT NULL,          -- what it signs with, readable
+  former TEXT,                  -- likewise, of before ...
+  former_until INTEGER,         -- ... until then
+  at INTEGER NOT NULL,
+  record INTEGER NOT NULL,
+  notice INTEGER NOT NULL,
+  to_record INTEGER,            -- where the batch ends that is tried again, so that it stays the same
+  to_notice INTEGER,
+  attempts INTEGER NOT NULL,    -- that failed in a row
+  next_at INTEGER NOT NULL,     -- when the next may be made
+  ended TEXT,                   -- why nothing more is sent, if so
+  revived INTEGER NOT NULL      -- how often a command has asked for another try
+) STRICT, WITHOUT ROWID;
+-- What webhooks are told and is in no log. Rows go when all of them are past it.
+CREATE TABLE notice (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  record INTEGER NOT NULL,      -- it happened after the record of this id and before the next
+  at INTEGER NOT NULL,
+  kind INTEGER NOT NULL,        -- 0 join, 1 leave, 2 room made, 3 direct message unseen, 4 connection
+  room TEXT,
+  user TEXT,
+  number INTEGER NOT NULL       -- 0: the role; 1: the reason; 3: the seq; 4: twice the connections left, and 1 if it began
+) STRICT;
+-- What could not be delivered: the part of all records and notices between two positions.
+CREATE TABLE dead_letter (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  webhook TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  record INTEGER NOT NULL,
+  notice INTEGER NOT NULL,
+  to_record INTEGER NOT NULL,
+  to_notice INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  why TEXT NOT NULL,
+  again INTEGER NOT NULL        -- 1: a command has asked for another try
 ) STRICT;

@@ -24,12 +24,21 @@ pub(super) struct Connections {
 /// The reader's connections, if it has any. Whoever holds them keeps the other waiting: the reader
 /// for one query, the writer for one checkpoint.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SharedReader(Arc<Mutex<Option<Connections>>>);
+pub(super) struct SharedReader {
+    reader: Arc<Mutex<Option<Connections>>>,
+    /// Of the worker that serves the webhooks, which waits for no query.
+    outbox: Arc<Mutex<Option<Connection>>>,
+}
 
 impl SharedReader {
     /// Waits for the connections.
     pub(super) fn hold(&self) -> MutexGuard<'_, Option<Connections>> {
         // A reader that panicked within a query has left a transaction: the next one opens others.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the connection by which the outbox is read.
+    pub(super) fn hold_outbox(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

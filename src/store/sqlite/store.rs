@@ -1,29 +1,39 @@
 //! The store as the loop sees it: it passes each request to the memory store, the writer or the
 //! reader.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::connection::{CACHE_BYTES, Level};
+use super::data_dir;
 use super::dropped::Dropped;
 use super::engine::Engine;
 use super::load_rooms::Loaded;
 use super::open::{Opened, open};
 use super::open_error::OpenError;
+use super::outbox;
 use super::reader_thread::ReaderHandle;
 use super::reply_channel::{ReplySender, Wake};
 use super::room_row::{RoomCounters, RoomRow};
+use super::shared_outbox::{self, Outbox};
 use super::shared_reader::SharedReader;
 use super::suspensions;
 use super::write_op::{Append, Op, Opening};
 use super::write_queue::{QUEUE_BYTES, WriteQueue};
 use super::writer_thread::WriterHandle;
-use crate::chat::model::log::{LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket};
+use crate::chat::model::load::{Found, Wanted};
+use crate::chat::model::log::{
+    Answer, CidSecret, LogId, LogReply, LogRequest, Logs, Query, RememberedCid, Snapshot, Ticket,
+};
+use crate::chat::model::name::RoomName;
 use crate::chat::model::policy::{Policies, Policy};
+use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
+use crate::chat::model::webhook::{self, Notice, WebhookEvent};
 use crate::collections::Slots;
 use crate::metrics::StoreMetrics;
 use crate::store::memory::{CIDS_MAX, MemoryStore};
@@ -63,10 +73,14 @@ impl Options {
     }
 }
 
+/// No ticket of the domain's.
+const LOAD_TICKET: Ticket = Ticket(u64::MAX - 1);
+/// How long it is waited for rooms, where that is waited for.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The logs of all rooms: those of memory rooms, and those in the file.
 ///
 /// Dropping it closes the file: it waits at most five seconds for what is queued to be written.
-#[derive(Debug)]
 pub struct SqliteStore {
     memory: MemoryStore,
     /// By slot.
@@ -83,10 +97,15 @@ pub struct SqliteStore {
     reader: ReaderHandle,
     writer: WriterHandle,
     metrics: Arc<StoreMetrics>,
+    /// How it was opened.
+    opened_by: (Options, Clock, Wake),
     /// When the last request came.
     now: Tick,
     /// It was logged that the disk does not answer.
     is_hang_said: bool,
+    outbox: Arc<Outbox>,
+    /// The rooms in memory, as webhooks are told of them.
+    memory_rooms: BTreeMap<LogId, (RoomName, Epoch)>,
 }
 
 /// An open log.
@@ -116,6 +135,15 @@ impl SqliteStore {
         clock: Clock,
         wake: Wake,
     ) -> Result<(Self, Snapshot), OpenError> {
+        Self::open_with(options, (clock, wake), None)
+    }
+
+    /// The same, with the outbox of the store that was open before.
+    fn open_with(
+        options: &Options,
+        (clock, wake): (Clock, Wake),
+        outbox: Option<Arc<Outbox>>,
+    ) -> Result<(Self, Snapshot), OpenError> {
         let Opened { mut db, lock, loaded, is_clean, reserve, write_error } =
             open(&options.data, &clock, options.proves_names)?;
         let path = db.path().to_owned();
@@ -123,14 +151,26 @@ impl SqliteStore {
         let suspended =
             suspensions::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let suspended = Arc::new(suspended);
+        data_dir::write_owner(&lock);
         let Loaded { elsewhere, next_id: next_row, people } = loaded;
-        let (sender, replies) = ReplySender::new(wake);
+        let (sender, replies) = ReplySender::new(Arc::clone(&wake));
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics), options.queue_bytes));
         let connection = SharedReader::default();
+        let known = outbox::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
+        let ways = (connection.clone(), Arc::clone(&queue));
+        let outbox = match outbox {
+            Some(outbox) => {
+                outbox.reconnect(ways.0, ways.1);
+                outbox
+            }
+            None => Arc::new(Outbox::new(path.clone(), ways.0, ways.1)),
+        };
+        let webhooks = outbox.set_webhooks(known);
         let mut engine = Engine::new(db, reserve, clock.now());
         engine.share_reader(connection.clone());
         engine.retain(options.policies.clone());
+        engine.share_outbox(Arc::clone(&outbox));
         // Also where names are all that there is a command may add a key.
         engine.watch_people();
         if !is_clean {
@@ -154,10 +194,13 @@ impl SqliteStore {
             reader: ReaderHandle::start(path, connection, Arc::clone(&suspended), sender),
             writer,
             metrics,
+            opened_by: (options.clone(), clock, wake),
             now: Tick::ZERO,
             is_hang_said: false,
+            outbox,
+            memory_rooms: BTreeMap::new(),
         };
-        Ok((store, Snapshot { rooms: Vec::new(), elsewhere, suspended, people }))
+        Ok((store, Snapshot { rooms: Vec::new(), elsewhere, suspended, people, webhooks }))
     }
 
     fn location(&self, id: LogId) -> Option<Location> {
@@ -172,6 +215,7 @@ impl SqliteStore {
         // A row that the file has of it stays: the configuration may make it durable again.
         if durability == Durability::Memory {
             self.logs.insert(id.slot(), OpenLog { id, location: Location::Memory });
+            self.memory_rooms.insert(id, (room.clone(), epoch));
             return self.memory.request(now, request);
         }
         let counters = RoomCounters::default();
@@ -202,11 +246,51 @@ impl SqliteStore {
         }
     }
 
+    /// Tells the webhooks of something that is in no log, if one wants to know.
+    fn notice(&mut self, notice: Notice) {
+        let (kind, room, user) = (notice.what.kind(), notice.room.as_ref(), notice.user.as_ref());
+        if !self.outbox.wants(kind, room, user) {
+            return;
+        }
+        if notice.is_in_memory {
+            self.outbox.offer(shared_outbox::event_of(notice));
+        } else {
+            self.batch.push(Op::Notice(Box::new(notice)));
+        }
+    }
+
+    /// Tells the webhooks of the record that a memory room has just got, if it has.
+    fn offer(&self, log: LogId, is_unseen: bool) {
+        if !self.outbox.is_used() {
+            return;
+        }
+        let Some(record) = self.memory.last_stored() else { return };
+        let Some((room, epoch)) = self.memory_rooms.get(&log) else { return };
+        let (room, epoch, record) = (room.clone(), *epoch, (**record).clone());
+        let kind = webhook::kind_of(&record.body);
+        if self.outbox.wants(kind, Some(&room), Some(&record.from)) {
+            return self.outbox.offer(WebhookEvent::Record { id: 0, room, epoch, record });
+        }
+        if is_unseen {
+            let notice = webhook::unseen(room, &record, true);
+            let message = Some((epoch, record));
+            self.outbox.offer(WebhookEvent::Notice { id: 0, notice, message });
+        }
+    }
+
+    /// What the webhooks are told of.
+    #[must_use]
+    pub fn outbox(&self) -> Arc<Outbox> {
+        Arc::clone(&self.outbox)
+    }
+
     /// Passes a request about an open log to where the log is.
     fn route(&mut self, now: Now, id: LogId, request: LogRequest) {
         // The memory store also refuses what is asked of a log that is not open.
         let Some(Location::File(row, level)) = self.location(id) else {
-            return self.memory.request(now, request);
+            let is_unseen = matches!(&request, LogRequest::Append { draft, .. } if draft.is_unseen);
+            self.memory.request(now, request);
+            return self.offer(id, is_unseen);
         };
         let op = match request {
             LogRequest::Append { log, ticket, draft } => {
@@ -220,7 +304,11 @@ impl SqliteStore {
                 self.dropped.add(row);
                 Op::Drop(log)
             }
-            LogRequest::Open { .. } | LogRequest::Read { .. } | LogRequest::People { .. } => return,
+            LogRequest::Open { .. }
+            | LogRequest::Adopt { .. }
+            | LogRequest::Read { .. }
+            | LogRequest::People { .. }
+            | LogRequest::Notice(_) => return,
         };
         self.batch.push(op);
     }
@@ -233,7 +321,9 @@ impl Logs for SqliteStore {
             LogRequest::Open { .. } => self.open_log(now, request),
             LogRequest::Read { ticket, query } => self.read(ticket, query),
             LogRequest::People { ticket, changes } => self.batch.push(Op::People(ticket, changes)),
-            LogRequest::Append { log, .. }
+            LogRequest::Notice(notice) => self.notice(notice),
+            LogRequest::Adopt { log, .. }
+            | LogRequest::Append { log, .. }
             | LogRequest::PutMeta { log, .. }
             | LogRequest::Settle { log, .. }
             | LogRequest::Sync { log, .. } => self.route(now, log, request),
@@ -241,6 +331,7 @@ impl Logs for SqliteStore {
                 self.route(now, log, request);
                 if self.location(log).is_some() {
                     self.logs.remove(log.slot());
+                    self.memory_rooms.remove(&log);
                 }
             }
         }
@@ -274,6 +365,69 @@ impl Logs for SqliteStore {
                 return Some(reply);
             }
         }
+    }
+
+    fn load(&mut self, wanted: &Wanted) -> Result<Found, String> {
+        let query = Query::Load(Box::new(wanted.clone()));
+        let queued = self.reader.query(LOAD_TICKET, query, |_| None);
+        queued.map_err(|fault| format!("rooms cannot be read: {fault:?}"))?;
+        loop {
+            let reply = self.replies.recv_timeout(LOAD_TIMEOUT);
+            match reply.map_err(|_| "the disk does not answer".to_owned())? {
+                LogReply::Answer { ticket: LOAD_TICKET, outcome } => match outcome {
+                    Ok(Answer::Loaded(found)) => return Ok(found),
+                    Ok(_) => return Err("something else was read".to_owned()),
+                    Err(fault) => return Err(format!("rooms cannot be read: {fault:?}")),
+                },
+                reply => self.own_replies.push_back(reply),
+            }
+        }
+    }
+
+    fn cid_secret(&self) -> CidSecret {
+        self.memory.cid_secret()
+    }
+
+    fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
+        self.memory.remembered(log)
+    }
+
+    fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
+        self.memory.adopt_cid_secret(secret)
+    }
+
+    fn suspend(&mut self) {
+        self.flush();
+        self.queue.close();
+    }
+
+    fn await_suspended(&self, patience: Duration) -> bool {
+        self.writer.wait(patience)
+    }
+
+    fn resume(&mut self) -> Result<(), String> {
+        if !self.writer.wait(CLOSE_TIMEOUT) {
+            return Err("the disk does not answer: restart the server".to_owned());
+        }
+        let (options, clock, wake) = &self.opened_by;
+        let outbox = Some(Arc::clone(&self.outbox));
+        let (mut fresh, _) = Self::open_with(options, (*clock, Arc::clone(wake)), outbox)
+            .map_err(|error| error.to_string())?;
+        // Whatever is in memory stays; the threads that have ended go with the other one.
+        // All that was dropped is gone from the file.
+        self.dropped = Dropped::default();
+        std::mem::swap(&mut self.queue, &mut fresh.queue);
+        std::mem::swap(&mut self.replies, &mut fresh.replies);
+        std::mem::swap(&mut self.reader, &mut fresh.reader);
+        std::mem::swap(&mut self.writer, &mut fresh.writer);
+        self.next_row = fresh.next_row;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("logs", &self.logs).finish_non_exhaustive()
     }
 }
 

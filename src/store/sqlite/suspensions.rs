@@ -6,19 +6,11 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::integers::{signed, unsigned};
-use crate::chat::model::log::{Expiry, Network, Suspensions};
+use crate::chat::model::log::{Expiry, Suspensions};
 use crate::chat::model::name::UserName;
 use crate::chat::model::suspensions::Revocation;
+pub use crate::chat::model::suspensions::Suspended;
 use crate::time::wall_watch::shifted;
-
-/// Whom a suspension is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Suspended {
-    /// A user.
-    User(UserName),
-    /// An IP address, or a network.
-    Address(Network),
-}
 
 impl Suspended {
     /// The key in the table.
@@ -72,6 +64,29 @@ fn revoked(db: &Connection) -> rusqlite::Result<Vec<Revocation>> {
         Ok(Revocation { what: row.get(0)?, at, until })
     })?;
     rows.collect()
+}
+
+/// Somebody may not use the server, in place of what was said of the same before.
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn put(
+    db: &Connection,
+    who: &Suspended,
+    expiry: &Expiry,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO suspension (who, until, reason) VALUES (?1, ?2, ?3)";
+    db.execute(sql, (who.key(), expiry.until.map(signed), &*expiry.reason)).map(drop)
+}
+
+/// Somebody may use the server again: whether there was a row.
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn end(db: &Connection, who: &Suspended) -> rusqlite::Result<bool> {
+    Ok(db.execute("DELETE FROM suspension WHERE who = ?1", [who.key()])? > 0)
 }
 
 /// Moves the ends of all suspensions by as much as the wall clock was set, so that each lasts as

@@ -18,6 +18,7 @@ use rusqlite::Connection;
 
 use super::cids::{self, CidKey, CidSecret, KnownCid};
 use super::meta_table::{self, BOOKED, FORGOTTEN, INDEXED};
+use super::outbox;
 use super::record_row::{self, COLUMNS, kind};
 use crate::chat::model::log::{Appended, LogId};
 use crate::chat::model::record::Record;
@@ -79,6 +80,7 @@ impl Tail {
         for key in [INDEXED, FORGOTTEN] {
             last = last.max(meta_table::get(db, key)?.unwrap_or(0));
         }
+        last = last.max(outbox::highest_record(db)?);
         let mut tail = Self {
             secret: CidSecret::load(db)?,
             booked,

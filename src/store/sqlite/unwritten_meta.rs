@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::connection::Level;
+use super::outbox::UnwrittenOutbox;
 use super::room_meta::{self, MetaKey};
 use super::room_row::RoomRow;
 use crate::chat::model::log::{LogId, RoomMeta};
@@ -28,6 +29,7 @@ pub(super) struct UnwrittenMeta {
     removed: Vec<i64>,
     rooms: BTreeMap<LogId, UnwrittenRow>,
     meta: BTreeMap<LogId, MetaOfRoom>,
+    pub(super) outbox: UnwrittenOutbox,
 }
 
 #[derive(Debug)]
@@ -41,7 +43,10 @@ struct MetaOfRoom {
 impl UnwrittenMeta {
     /// Whether there is nothing to be written.
     pub(super) fn is_empty(&self) -> bool {
-        self.removed.is_empty() && self.rooms.is_empty() && self.meta.is_empty()
+        self.removed.is_empty()
+            && self.rooms.is_empty()
+            && self.meta.is_empty()
+            && self.outbox.is_empty()
     }
 
     /// Whether the row of this room is to be written.
@@ -100,13 +105,14 @@ impl UnwrittenMeta {
                 room_meta::write(db, of_room.room, meta)?;
             }
         }
-        Ok(())
+        self.outbox.write(db)
     }
 
     /// Adds what was to be written earlier, except where something later replaces it or the log is
     /// closed.
     pub(super) fn add_earlier(&mut self, earlier: Self, is_open: impl Fn(LogId) -> bool) {
-        let Self { removed, rooms, meta } = earlier;
+        let Self { removed, rooms, meta, outbox } = earlier;
+        self.outbox.add_earlier(outbox);
         self.removed.splice(0..0, removed);
         for (log, earlier) in rooms.into_iter().filter(|(log, _)| is_open(*log)) {
             let UnwrittenRow { name, row } = earlier;

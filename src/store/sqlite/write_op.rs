@@ -6,8 +6,10 @@ use crate::chat::model::people::PeopleChange;
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
+use crate::chat::model::webhook::Notice;
 
 use super::connection::Level;
+use super::outbox::Update;
 use super::room_row::RoomRow;
 
 /// One request; they are done in the order in which they were made.
@@ -23,6 +25,10 @@ pub(super) enum Op {
     Sync(Ticket, Level),
     /// Change what is kept of people.
     People(Ticket, Vec<PeopleChange>),
+    /// Tell the webhooks of something that is in no log.
+    Notice(Box<Notice>),
+    /// Keep what has become of something that was sent to a webhook.
+    Outbox(Update),
     /// Forget the log.
     Drop(LogId),
     /// Forget the log, which stays in the file.
@@ -61,7 +67,12 @@ impl Op {
             Self::Sync(_, level) => Some(*level),
             // Who is told that a name is its own must find it so after a loss of power.
             Self::People(..) => Some(Level::Disk),
-            Self::Open(..) | Self::PutMeta(..) | Self::Drop(_) | Self::Close(_) => None,
+            Self::Open(..)
+            | Self::PutMeta(..)
+            | Self::Notice(_)
+            | Self::Outbox(_)
+            | Self::Drop(_)
+            | Self::Close(_) => None,
         }
     }
 }
@@ -89,7 +100,12 @@ impl Unanswered {
             Op::Append(append) => Some(Self::Append(append.ticket, append.weight())),
             Op::Sync(ticket, _) => Some(Self::Sync(*ticket)),
             Op::People(ticket, _) => Some(Self::People(*ticket)),
-            Op::Open(..) | Op::PutMeta(..) | Op::Drop(_) | Op::Close(_) => None,
+            Op::Open(..)
+            | Op::PutMeta(..)
+            | Op::Notice(_)
+            | Op::Outbox(_)
+            | Op::Drop(_)
+            | Op::Close(_) => None,
         }
     }
 

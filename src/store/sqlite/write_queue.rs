@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::outbox::NOTICES_WAITING_MAX;
 use super::room_meta::MetaKey;
 use super::write_op::{Op, Unanswered};
 use crate::chat::model::log::{LogFault, LogId, LogReply};
@@ -55,6 +56,9 @@ struct State {
     /// Appends that are queued or under way, and their weight.
     appends: usize,
     weight: usize,
+    /// Notices for webhooks that are queued, and those that were not since so many are.
+    notices: usize,
+    lost_notices: u64,
     bytes_max: BytesMax,
     end: Option<End>,
 }
@@ -143,6 +147,10 @@ impl WriteQueue {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let ops = state.take();
+        let lost = std::mem::take(&mut state.lost_notices);
+        if lost > 0 {
+            log::error!(lost; "webhooks are not told of joins, leaves and connections: the disk is too slow");
+        }
         Batch { ops, is_last: state.queued.is_empty() && state.end.is_some() }
     }
 
@@ -216,8 +224,19 @@ impl State {
                     return None;
                 }
             }
+            // Those who come and go while the disk hangs are more than can be told of.
+            Op::Notice(_) if self.notices >= NOTICES_WAITING_MAX => {
+                self.lost_notices += 1;
+                return None;
+            }
+            Op::Notice(_) => self.notices += 1,
             // Each connection waits for one change of people at most.
-            Op::Open(..) | Op::Sync(..) | Op::Drop(_) | Op::Close(_) | Op::People(..) => {}
+            Op::Open(..)
+            | Op::Sync(..)
+            | Op::Drop(_)
+            | Op::Close(_)
+            | Op::People(..)
+            | Op::Outbox(_) => {}
         }
         self.queued.push_back(op);
         None
@@ -253,6 +272,9 @@ impl State {
                 self.meta.remove(&key);
             }
         }
+        if matches!(op, Op::Notice(_)) {
+            self.notices -= 1;
+        }
         self.first += 1;
         self.under_way.extend(Unanswered::of(&op));
         Some(op)
@@ -278,6 +300,7 @@ mod tests {
             since: None,
             meta,
             is_question: false,
+            is_unseen: false,
         };
         let (log, ticket) = (LogId::new(1, LOG), Ticket(u64::try_from(ticket).unwrap()));
         Op::Append(Append { log, ticket, level, wall_ms: 0, draft })

@@ -1,14 +1,22 @@
-//! Export: all records of a room, in order, in bounded memory.
+//! Export: all records of a room, in order, or all that is kept of a user; in bounded memory.
 
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{ToolError, open};
-use crate::chat::model::name::RoomName;
+use crate::chat::model::export::{ExportPart, KeptMembership, Profile};
+use crate::chat::model::identity::Source;
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::People;
 use crate::chat::model::record::{Epoch, Record};
+use crate::chat::model::reply::Role;
+use crate::store::sqlite::column_code::ColumnCode as _;
 use crate::store::sqlite::integers::{signed, unsigned};
+use crate::store::sqlite::people;
+use crate::store::sqlite::read_transaction::ReadTransaction;
 use crate::store::sqlite::record_row::{self, COLUMNS, RowFault};
+use crate::store::sqlite::written::{self, WrittenQuery};
 
 /// Records that are read at once. No transaction is open between two pages, which would keep the
 /// WAL from being truncated while a slow consumer takes its time.
@@ -88,6 +96,77 @@ impl Export {
         })?;
         rows.collect()
     }
+}
+
+/// Calls `each` with each part of what is kept of a user, until it fails. The number of records
+/// that could not be read.
+///
+/// # Errors
+///
+/// [`ToolError`], or what `each` does.
+pub fn user<E: From<ToolError>>(
+    data: &Path,
+    user: &UserName,
+    mut each: impl FnMut(&ExportPart) -> Result<(), E>,
+) -> Result<usize, E> {
+    let path = open::path(data);
+    let db = open::read(&path)?;
+    let failed = || ToolError::database(&path);
+    let people = people::load(&db).map_err(failed())?;
+    let (rooms, memberships) = memberships(&db, user).map_err(failed())?;
+    each(&ExportPart::Profile(Box::new(profile(user, &people))))?;
+    each(&ExportPart::Memberships(memberships))?;
+    let made = people.reports.iter().filter(|report| report.by == *user);
+    each(&ExportPart::Reports(made.cloned().collect()))?;
+    let (mut above, mut bad) = (0, 0);
+    loop {
+        let query = WrittenQuery { user: user.clone(), rooms: rooms.clone(), above, limit: PAGE };
+        let mut reading = ReadTransaction::new(&db);
+        let (items, next) = written::find(&mut reading, &query).map_err(failed())?;
+        bad += reading.damaged.len();
+        if !items.is_empty() {
+            each(&ExportPart::Records(items))?;
+        }
+        let Some(next) = next else { return Ok(bad) };
+        above = next;
+    }
+}
+
+fn profile(user: &UserName, people: &People) -> Profile {
+    let bound = people.bound.iter().find(|bound| bound.name == *user);
+    let account = people.accounts.iter().find(|account| account.name == *user);
+    let logins = people.logins.iter().filter(|login| login.name == *user);
+    let blocked = people.blocks.iter().filter(|block| block.user == *user);
+    Profile {
+        source: bound.map_or(Source::None, |bound| bound.source),
+        display: bound.and_then(|bound| bound.display.clone()),
+        since: bound.map(|bound| bound.at),
+        is_admin: account.is_some_and(|account| account.is_admin),
+        logins: logins.cloned().collect(),
+        blocked: blocked.map(|block| (block.blocked.clone(), block.at)).collect(),
+    }
+}
+
+/// The row ids of the user's direct conversations, and all memberships, by room.
+fn memberships(
+    db: &Connection,
+    user: &UserName,
+) -> rusqlite::Result<(Vec<i64>, Vec<KeptMembership>)> {
+    let sql = "SELECT room.id, room.name, role, recv, read FROM member \
+               JOIN room ON room.id = member.room WHERE user = ?1 ORDER BY room.name";
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([user.as_str()])?;
+    let (mut direct, mut all) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let room = RoomName::stored(row.get_ref(1)?.as_str()?);
+        let Some((room, role)) = room.zip(Role::from_code(row.get(2)?)) else { continue };
+        if room.is_direct() {
+            direct.push(row.get(0)?);
+        }
+        let (recv, read) = (unsigned(row.get(3)?), unsigned(row.get(4)?));
+        all.push(KeptMembership { room, role, recv, read });
+    }
+    Ok((direct, all))
 }
 
 #[cfg(test)]

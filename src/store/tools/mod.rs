@@ -7,6 +7,7 @@
 //! | [`verify`] | yes | reads everything, names each fault, changes nothing |
 //! | [`revoke`] | yes | has tokens not taken any more |
 //! | [`suspend`] | yes | bans users and addresses from the server |
+//! | [`webhooks`] | yes | adds webhooks, ends them, has them tried again |
 //! | [`measure`] | yes | measures how long the disk takes to sync |
 //! | [`restore`] | no | puts a backup in the place of the database |
 //! | [`erase`] | no | removes what a user has written, and the name |
@@ -28,5 +29,6 @@ pub mod revoke;
 mod rewrite;
 pub mod suspend;
 pub mod verify;
+pub mod webhooks;
 
 pub use error::{Mebibytes, ToolError};

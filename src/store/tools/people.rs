@@ -8,9 +8,9 @@ use super::{ToolError, open};
 use crate::chat::model::account::{Account, Hidden, Invite, KEYS_MAX, Key, SecretHash};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::people::{AuditedAct, People, PeopleChange};
+use crate::chat::model::people::{AuditedAct, People, PeopleChange, Report};
 use crate::store::sqlite::column_code::ColumnCode as _;
-use crate::store::sqlite::people;
+use crate::store::sqlite::{people, reports};
 
 /// What was not done, as a sentence.
 pub type Refused = &'static str;
@@ -207,6 +207,35 @@ pub fn end_key(
     })
 }
 
+/// What was reported and is not settled, oldest first.
+///
+/// # Errors
+///
+/// [`ToolError`].
+pub fn reports(data: &Path) -> Result<Vec<Report>, ToolError> {
+    let path = open::path(data);
+    let db = open::read(&path)?;
+    reports::load(&db).map_err(ToolError::database(&path))
+}
+
+/// Ends a report.
+///
+/// # Errors
+///
+/// [`ToolError`]; nothing has changed then. The inner error says that there is no such report.
+pub fn settle(data: &Path, id: u64, wall_ms: u64) -> Result<Result<(), Refused>, ToolError> {
+    change(data, |db| {
+        let report = reports::load(db)?.into_iter().find(|report| report.id == id);
+        let Some(Report { whom, room, .. }) = report else {
+            return Ok(Err("there is no report of this number; chinwag reports lists them"));
+        };
+        let whom = whom.as_str().into();
+        let act = AuditedAct { by: None, act: "settle report".into(), whom, room, at: wall_ms };
+        let changes = [PeopleChange::Settle(id), PeopleChange::Audit(act)];
+        Ok(people::write(db, &changes)?.map_err(|_taken| "it could not be noted"))
+    })
+}
+
 /// One line of what owners, moderators and administrators have done: when, who, what, to whom, in
 /// which room.
 pub type Act = (u64, Option<String>, String, String, Option<String>);
@@ -242,12 +271,12 @@ fn audit(
 }
 
 /// What a command has done.
-fn audited(act: &'static str, whom: Box<str>, at: u64) -> PeopleChange {
-    PeopleChange::Audit(AuditedAct { by: None, act, whom, room: None, at })
+pub(super) fn audited(act: &'static str, whom: Box<str>, at: u64) -> PeopleChange {
+    PeopleChange::Audit(AuditedAct { by: None, act: act.into(), whom, room: None, at })
 }
 
 /// Does all of it in one transaction, or nothing.
-fn change<T, E>(
+pub(super) fn change<T, E>(
     data: &Path,
     change: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, E>>,
 ) -> Result<Result<T, E>, ToolError> {

@@ -20,8 +20,7 @@ pub fn ban(data: &Path, who: &Target, expiry: &Expiry, wall_ms: u64) -> Result<(
     change(data, |db| {
         // Nothing else removes them: the server only ignores what has expired.
         db.execute("DELETE FROM suspension WHERE until <= ?1", [signed(wall_ms)])?;
-        let sql = "INSERT OR REPLACE INTO suspension (who, until, reason) VALUES (?1, ?2, ?3)";
-        db.execute(sql, (who.key(), expiry.until.map(signed), &*expiry.reason)).map(drop)
+        suspensions::put(db, who, expiry)
     })
 }
 
@@ -31,7 +30,7 @@ pub fn ban(data: &Path, who: &Target, expiry: &Expiry, wall_ms: u64) -> Result<(
 ///
 /// [`ToolError`]; nothing has changed then.
 pub fn unban(data: &Path, who: &Target) -> Result<bool, ToolError> {
-    change(data, |db| Ok(db.execute("DELETE FROM suspension WHERE who = ?1", [who.key()])? > 0))
+    change(data, |db| suspensions::end(db, who))
 }
 
 /// All bans that have not expired by `wall_ms`.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::fields::{Fields, refuse, refuse_blank, refuse_unknown, too_large};
 use super::{
-    AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, accounts, data, edits, moderation, resume,
+    AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, accounts, data, edits, moderation, people, resume,
 };
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Page, Send, Target};
@@ -70,9 +70,14 @@ pub(super) fn parse<'a>(
         Op::InviteLink => accounts::invite_link(fields)?,
         Op::Accept => accounts::accept(fields)?,
         Op::Refresh => accounts::refresh(fields)?,
-        Op::Block => Command::Block { user: fields.required(Key::User)?, on: true },
-        Op::Unblock => Command::Block { user: fields.required(Key::User)?, on: false },
+        Op::Block => people::block(fields, true)?,
+        Op::Unblock => people::block(fields, false)?,
         Op::Blocked => Command::Blocked,
+        Op::Report => people::report(fields)?,
+        Op::Reports => people::reports(fields)?,
+        Op::Settle => people::settle(fields)?,
+        Op::Audit => people::audit(fields)?,
+        Op::Export => Command::Export { after: fields.seq(Key::After)? },
     };
     Ok(Parsed::Command(command))
 }

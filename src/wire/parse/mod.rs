@@ -8,6 +8,7 @@ mod data;
 mod edits;
 mod fields;
 mod moderation;
+mod people;
 mod quick;
 mod read;
 mod resume;

@@ -68,7 +68,7 @@ fn moderate<'a>(fields: &mut Fields<'a>, command: ModerationCommand) -> Result<C
     Ok(Command::Moderate { room, user, command, reason, weight })
 }
 
-fn reason<'a>(fields: &mut Fields<'a>) -> Result<Cow<'a, str>, Fault> {
+pub(super) fn reason<'a>(fields: &mut Fields<'a>) -> Result<Cow<'a, str>, Fault> {
     let reason = fields.prose(Key::Reason)?.unwrap_or_default();
     if reason.len() > REASON_LEN_MAX {
         let message = format!("reason takes {} bytes", reason.len());

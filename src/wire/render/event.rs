@@ -4,6 +4,7 @@ use super::field::{epoch_field, field, name_field};
 use super::record::item;
 use crate::chat::model::event::{Event, PresenceChange};
 use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Presence;
 use crate::wire::json::{array, name, put, string};
 
@@ -62,19 +63,29 @@ pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
             read_marks(out, r#","read":{"#, std::slice::from_ref(&(user.clone(), *read)));
             put(out, r#","own":true"#);
         }
+        Event::Reported { room } => {
+            put(out, r#"{"ev":"reported""#);
+            if let Some(room) = room {
+                open(out, r#","room":"#, room);
+            }
+        }
         Event::Expires { in_ms } => {
             put(out, r#"{"ev":"expires""#);
             field(out, r#","in_ms":"#, *in_ms);
         }
         Event::Drain { reconnect_after_ms, window_ms, reason } => {
-            put(out, r#"{"ev":"drain""#);
-            field(out, r#","reconnect_after_ms":"#, *reconnect_after_ms);
-            field(out, r#","window_ms":"#, *window_ms);
-            put(out, r#","reason":"#);
-            string(out, reason);
+            drain(out, (*reconnect_after_ms, *window_ms), reason);
         }
     }
     put(out, "}");
+}
+
+fn drain(out: &mut Vec<u8>, (reconnect_after_ms, window_ms): (u64, u64), reason: &str) {
+    put(out, r#"{"ev":"drain""#);
+    field(out, r#","reconnect_after_ms":"#, reconnect_after_ms);
+    field(out, r#","window_ms":"#, window_ms);
+    put(out, r#","reason":"#);
+    string(out, reason);
 }
 
 /// Appends the last line of a plain connection: the close code that a WebSocket would be closed
@@ -84,6 +95,14 @@ pub fn bye(out: &mut Vec<u8>, close: u16, reason: &str) {
     field(out, r#","close":"#, close.into());
     put(out, r#","reason":"#);
     string(out, reason);
+    put(out, "}");
+}
+
+/// Appends that a room's log began anew: it goes on behind `seq` of another epoch.
+pub fn reset(out: &mut Vec<u8>, room: &RoomName, epoch: Epoch, seq: u64) {
+    open(out, r#"{"ev":"reset","room":"#, room);
+    epoch_field(out, r#","epoch":"#, epoch);
+    field(out, r#","seq":"#, seq);
     put(out, "}");
 }
 

@@ -5,17 +5,22 @@
 
 mod auth;
 mod event;
+mod export;
 mod field;
 mod record;
 mod refusal;
 mod reply;
+mod report;
 mod restrictions;
+mod webhook;
 mod welcome;
 
-pub use event::{bye, event, ping};
-pub use record::{item, record_event};
-pub use refusal::{refusal, refusal_alone, refused};
+pub use event::{bye, event, ping, reset};
+pub use export::export_part;
+pub use record::{item, record_event, record_name};
+pub use refusal::{refusal, refusal_alone, refused, refused_event};
 pub use reply::{data_alone, help, reply};
+pub use webhook::webhook_event;
 
 use crate::chat::model::limits::Limits;
 use crate::chat::model::name::UserName;

@@ -27,6 +27,19 @@ pub fn item(out: &mut Vec<u8>, record: &Record, viewer: Option<&UserName>) {
     put(out, "}");
 }
 
+/// The `ev` of a record.
+#[must_use]
+pub const fn record_name(record: &Record) -> &'static str {
+    match record.body {
+        Body::Message { .. } | Body::Deleted => "message",
+        Body::Edit { .. } => "edit",
+        Body::Deletion { .. } => "deletion",
+        Body::Reaction { .. } => "reaction",
+        Body::Topic { .. } => "topic",
+        Body::Moderation { .. } => "moderation",
+    }
+}
+
 const fn kind(record: &Record) -> &'static str {
     match record.body {
         Body::Message { .. } | Body::Deleted => r#"{"ev":"message""#,

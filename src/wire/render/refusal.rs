@@ -25,6 +25,18 @@ pub fn refusal_alone(out: &mut Vec<u8>, refusal: &Refusal) {
     put(out, "}");
 }
 
+/// Appends a refusal as an event: of a room, or of all that is asked for.
+pub fn refused_event(out: &mut Vec<u8>, room: Option<&str>, refusal: &Refusal) {
+    put(out, r#"{"ev":"refused","#);
+    if let Some(room) = room {
+        put(out, r#""room":"#);
+        string(out, room);
+        put(out, ",");
+    }
+    refusal_fields(out, refusal);
+    put(out, "}");
+}
+
 fn refuse(out: &mut Vec<u8>, id: Option<&RequestId>, op: Option<&str>, refusal: &Refusal) {
     put(out, r#"{"id":"#);
     match (id, op) {

@@ -2,8 +2,10 @@
 
 use super::Context;
 use super::event::{read_marks, states};
+use super::export::export_part;
 use super::field::{epoch_field, field, name_field};
 use super::record::item;
+use super::report::{act, report};
 use super::restrictions::{invitations, restriction};
 use super::welcome::welcome;
 use crate::chat::model::command::{Op, RequestId};
@@ -87,6 +89,9 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         | Reply::Logins { .. }
         | Reply::InviteLink { .. }
         | Reply::Accepted { .. }
+        | Reply::Reports { .. }
+        | Reply::Export { .. }
+        | Reply::Audit { .. }
         | Reply::Blocked { .. } => people(out, reply),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
@@ -217,6 +222,26 @@ fn people(out: &mut Vec<u8>, reply: &Reply) {
         Reply::Accepted { rooms } => {
             put(out, r#""rooms":"#);
             array(out, rooms, |out, room| name(out, room.as_str()));
+        }
+        Reply::Audit { items, more } => {
+            put(out, r#""items":"#);
+            array(out, items, act);
+            put(out, r#","more":"#);
+            boolean(out, *more);
+        }
+        Reply::Export { user, part, next } => {
+            export_part(out, user, part);
+            if let Some(next) = next {
+                field(out, r#","after":"#, *next);
+            }
+            put(out, r#","more":"#);
+            boolean(out, next.is_some());
+        }
+        Reply::Reports { items, more } => {
+            put(out, r#""items":"#);
+            array(out, items, report);
+            put(out, r#","more":"#);
+            boolean(out, *more);
         }
         Reply::Blocked { users } => {
             put(out, r#""users":"#);

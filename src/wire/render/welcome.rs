@@ -18,7 +18,8 @@ use crate::wire::parse::{AGENT_LEN_MAX, DATA_DEPTH_MAX, request_len_max};
 
 /// Appends the data of a [`Reply::Welcome`], without the braces.
 pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
-    let Reply::Welcome { user, session, time, resumed, rooms, may_invite, invitations } = reply
+    let Reply::Welcome { user, session, time, resumed, rooms, may_invite, is_admin, invitations } =
+        reply
     else {
         return;
     };
@@ -52,6 +53,7 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         put(out, ",");
         super::auth::auth(out, auth);
         put(out, if *may_invite { r#","may_invite":true"# } else { "" });
+        put(out, if *is_admin { r#","admin":true"# } else { "" });
     }
     put(out, r#","limits":{"#);
     limits(out, context.limits);

@@ -155,7 +155,8 @@ pub(super) fn parse(verb: Verb, rest: &str) -> Option<AccountLine<'_>> {
 
 /// Whether a line that begins with blanks and a slash is a command all the same, so that a slip
 /// does not tell a room a password.
-pub(super) fn is_secret(line: &str) -> bool {
+#[must_use]
+pub fn is_secret(line: &str) -> bool {
     let command = line.trim_start().strip_prefix(['/', '\u{ff0f}']);
     let word = command.map(|command| split_word(command).0);
     let verb = word.map(meaning);
@@ -211,13 +212,6 @@ fn word_or_quoted(text: &str) -> Option<(&str, &str)> {
             Some((some(word)?, behind))
         }
     }
-}
-
-/// Whom to hear nothing of any more, or again.
-pub(super) fn block(user: &str, on: bool) -> Option<super::Line<'_>> {
-    let user = Some(person(user)).filter(|user| !user.is_empty())?;
-    let op = if on { Op::Block } else { Op::Unblock };
-    Some(super::Line::Command(op, Command::Block { user: user.into(), on }))
 }
 
 fn some(text: &str) -> Option<&str> {

@@ -37,6 +37,9 @@ pub(super) enum Verb {
     Block,
     Unblock,
     Blocked,
+    Report,
+    Reports,
+    Settle,
     Away,
     Back,
     Help,
@@ -65,7 +68,7 @@ const fn entry(
 
 /// All of them, in the order of `/help`.
 pub(super) const COMMANDS: &[Entry] = &[
-    entry(Verb::Nick, &["nick", "name"], "/nick ann", "takes a name"),
+    entry(Verb::Nick, &["nick", "name"], "/nick ann", "takes a name; /me waves says what you do"),
     entry(
         Verb::Join,
         &["join", "j"],
@@ -84,7 +87,6 @@ pub(super) const COMMANDS: &[Entry] = &[
         "/msg bob hi",
         "writes to bob alone; without a text, all that follows",
     ),
-    entry(Verb::Me, &["me"], "/me waves", "says what you do"),
     entry(
         Verb::Who,
         &["who", "names", "users", "here"],
@@ -137,6 +139,12 @@ pub(super) const COMMANDS: &[Entry] = &[
         "/block bob",
         "hides bob from you; /unblock ends it, /blocked lists",
     ),
+    entry(
+        Verb::Report,
+        &["report"],
+        "/report bob spam",
+        "tells moderators; /reports lists, /settle 3 ends one",
+    ),
     entry(Verb::Role, &["role", "mode"], "/role bob moderator", "or owner, member, reader"),
     entry(
         Verb::Login,
@@ -160,8 +168,11 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry(Verb::Bans, &["bans", "restrictions", "mutes", "banlist"], "/bans", ""),
     entry(Verb::Unblock, &["unblock", "unignore"], "/unblock bob", ""),
     entry(Verb::Blocked, &["blocked", "ignored"], "/blocked", ""),
+    entry(Verb::Reports, &["reports"], "/reports", ""),
+    entry(Verb::Settle, &["settle"], "/settle 3", ""),
     entry(Verb::Close, &["close"], "/close", ""),
     entry(Verb::Say, &["say"], "/say hi", ""),
+    entry(Verb::Me, &["me"], "/me waves", ""),
     // Those of accounts have a help of their own.
     entry(Verb::Register, &["register", "signup"], "/register ann PASSWORD CODE", ""),
     entry(Verb::Password, &["password", "passwd"], "/password OLD NEW", ""),
@@ -192,6 +203,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         &["server", "connect", "reconnect"],
         "to change the name or the server, /quit and connect again",
     ),
+    (&["export"], "the page gives you what is kept of you, under Account and devices"),
     (&["clear"], "what the terminal shows is the terminal's; most clear it with Ctrl-L"),
     (
         &["edit", "delete", "react"],
@@ -238,6 +250,11 @@ pub(super) fn meaning(word: &str) -> Meaning {
     }
     let hint = ELSEWHERE.iter().find(|(names, _)| names.iter().any(is));
     hint.map_or(Meaning::Unknown, |(_, hint)| Meaning::Hint(hint))
+}
+
+/// The first name of each command, for who completes what is typed.
+pub fn command_names() -> impl Iterator<Item = &'static str> {
+    COMMANDS.iter().filter_map(|entry| entry.names.first().copied())
 }
 
 /// The command whose name is most like `word`, if one is.

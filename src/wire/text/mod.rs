@@ -29,17 +29,20 @@ mod greeting;
 mod hints;
 pub mod note;
 mod parse;
+mod people;
 mod render;
 mod safe;
 mod words;
 
-pub use self::account::AccountLine;
+pub use self::account::{AccountLine, is_secret};
+pub use self::commands::command_names;
 pub use self::greeting::{bye, welcome, who_are_you};
 pub use self::hints::answer;
 pub use self::parse::parse_line;
 pub use self::render::{
     Shown, event, focus, no_focus, record_event, refusal, refused, reply, sent,
 };
+pub use self::safe::{safe_line, safe_name, safe_text};
 use crate::chat::model::command::{Command, Op};
 use crate::chat::model::reply::Refusal;
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::commands::{Meaning, Verb, meaning};
 use super::words::{named, person, split_word};
-use super::{Line, account};
+use super::{Line, account, people};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, ModerationCommand, Op, Page, Send, Target};
 use crate::chat::model::limits::{Limits, REASON_LEN_MAX, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
@@ -126,9 +126,12 @@ impl<'a> Commands<'a, '_> {
             | Verb::EndLogin
             | Verb::InviteLink
             | Verb::Accept => Line::Account(account::parse(verb, rest)?),
-            Verb::Block => account::block(rest, true)?,
-            Verb::Unblock => account::block(rest, false)?,
-            Verb::Blocked => Line::Command(Op::Blocked, Command::Blocked),
+            Verb::Block
+            | Verb::Unblock
+            | Verb::Blocked
+            | Verb::Report
+            | Verb::Reports
+            | Verb::Settle => people::parse(verb, (rest, self.current))?,
             Verb::Away => Line::Command(Op::Status, Command::Status { away: true }),
             Verb::Back => Line::Command(Op::Status, Command::Status { away: false }),
             Verb::Help => Line::Help(rest),

@@ -22,6 +22,30 @@ pub(super) fn put_room(out: &mut Vec<u8>, room: &str) {
     put(out, &["[", if room.is_ascii() { "" } else { "\u{200e}" }, &name(room), "] "]);
 }
 
+/// A text of one or more lines that a terminal may receive as it is: see [`text`].
+#[must_use]
+pub fn safe_text(shown: &str) -> String {
+    to_string(shown, text)
+}
+
+/// The same on one line.
+#[must_use]
+pub fn safe_line(shown: &str) -> String {
+    to_string(shown, line)
+}
+
+/// A name, behind which its direction of writing ends.
+#[must_use]
+pub fn safe_name(shown: &str) -> String {
+    name(shown).into_owned()
+}
+
+fn to_string(shown: &str, append: fn(&mut Vec<u8>, &str)) -> String {
+    let mut out = Vec::new();
+    append(&mut out, shown);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Appends a text of one or more lines. Control characters and those that override the direction of
 /// writing are shown as `?`, and every line but the first begins with `| `, so that it cannot be
 /// taken for a line of the server's.

@@ -91,3 +91,14 @@ fn parse_window_bits(value: &str) -> Option<u8> {
     };
     Some(bits)
 }
+
+crate::pack::pack_struct!(Deflate { window_bits: WindowBits });
+crate::pack::pack_enum!(WindowBits {
+    9: Nine,
+    10: Ten,
+    11: Eleven,
+    12: Twelve,
+    13: Thirteen,
+    14: Fourteen,
+    15: Fifteen,
+});

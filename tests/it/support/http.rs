@@ -53,6 +53,19 @@ pub(crate) fn request(address: SocketAddr, head: &[u8]) -> Response {
 /// Reads one response; `has_body` is false for the answer to a `HEAD`.
 #[track_caller]
 pub(crate) fn read(raw: &mut Raw, has_body: bool) -> Response {
+    let mut response = read_head(raw);
+    let status = response.status;
+    let length = response.header("Content-Length").map(|text| text.parse().expect("a length"));
+    // RFC 9110, section 8.6: these have no body, whatever the length says.
+    if has_body && status != 101 && status != 204 && status != 304 {
+        response.body = raw.take(length.expect("a Content-Length"));
+    }
+    response
+}
+
+/// Reads the head of a response.
+#[track_caller]
+pub(crate) fn read_head(raw: &mut Raw) -> Response {
     let head = String::from_utf8(raw.take_until("\r\n\r\n")).expect("a head in UTF-8");
     let mut lines = head.trim_end_matches("\r\n").split("\r\n");
     let start = lines.next().unwrap_or_default();
@@ -62,11 +75,5 @@ pub(crate) fn read(raw: &mut Raw, has_body: bool) -> Response {
         let (name, value) = line.split_once(": ").unwrap_or_else(|| panic!("no header: {line:?}"));
         (name.to_owned(), value.to_owned())
     };
-    let mut response = Response { status, headers: lines.map(header).collect(), body: Vec::new() };
-    let length = response.header("Content-Length").map(|text| text.parse().expect("a length"));
-    // RFC 9110, section 8.6: these have no body, whatever the length says.
-    if has_body && status != 101 && status != 204 && status != 304 {
-        response.body = raw.take(length.expect("a Content-Length"));
-    }
-    response
+    Response { status, headers: lines.map(header).collect(), body: Vec::new() }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::http;
@@ -25,6 +25,7 @@ pub(crate) struct Setup {
     environment: Vec<(String, String)>,
     descriptors: Option<u32>,
     is_tls: bool,
+    is_upgradable: bool,
 }
 
 /// Bytes that wait for a connection of a [`Setup::bounded`] server before its cursors fall behind.
@@ -86,6 +87,12 @@ impl Setup {
             .set("tls.key", &key)
     }
 
+    /// Runs it by a path of its own, so that another program can be put there.
+    pub(crate) const fn upgradable(mut self) -> Self {
+        self.is_upgradable = true;
+        self
+    }
+
     /// Lets it have so many file descriptors and no more.
     pub(crate) fn descriptors(mut self, most: u32) -> Self {
         self.descriptors = Some(most);
@@ -108,6 +115,7 @@ impl Setup {
             tls,
             announced,
             process,
+            successor: None,
             ended: false,
             folder,
             setup: self,
@@ -116,7 +124,7 @@ impl Setup {
 
     /// Starts it in `folder` and reads where it listens.
     #[track_caller]
-    fn run(&self, folder: &Path) -> (Process, Listening) {
+    pub(super) fn run(&self, folder: &Path) -> (Process, Listening) {
         let process = Process::start(&mut self.command(folder));
         let mut listening = Listening::default();
         while !listening.is_complete(self.is_tls) {
@@ -141,19 +149,15 @@ impl Setup {
     }
 
     fn command(&self, folder: &Path) -> Command {
-        let binary = env!("CARGO_BIN_EXE_chinwag");
+        let binary = self.program(folder);
         let mut command = if let Some(most) = self.descriptors {
             let mut shell = Command::new("/bin/sh");
-            shell.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\""), binary]);
+            shell.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")]).arg(binary);
             shell
         } else {
             Command::new(binary)
         };
-        command.env_clear().env("RUST_BACKTRACE", "1");
-        if !self.says_durability() {
-            command.env("CHINWAG_DURABILITY", DURABILITY);
-        }
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        self.set_environment(&mut command);
         for listener in ["--listen", "--tcp", "--admin"] {
             if !self.args.iter().any(|arg| arg == listener) {
                 command.args([listener, "127.0.0.1:0"]);
@@ -172,6 +176,27 @@ impl Setup {
         command
     }
 
+    /// The program, at the place by which it is started.
+    fn program(&self, folder: &Path) -> PathBuf {
+        let built = PathBuf::from(env!("CARGO_BIN_EXE_chinwag"));
+        if !self.is_upgradable {
+            return built;
+        }
+        let link = folder.join("chinwag");
+        if !link.exists() {
+            std::os::unix::fs::symlink(built, &link).expect("a link to the program");
+        }
+        link
+    }
+
+    pub(super) fn set_environment(&self, command: &mut Command) {
+        command.env_clear().env("RUST_BACKTRACE", "1");
+        if !self.says_durability() {
+            command.env("CHINWAG_DURABILITY", DURABILITY);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+    }
+
     fn says_durability(&self) -> bool {
         self.args.iter().any(|arg| arg == "--durability")
             || self.config.as_ref().is_some_and(|config| config.contains("durability"))
@@ -184,7 +209,7 @@ fn log_path(folder: &Path) -> PathBuf {
 
 /// The addresses that were announced so far.
 #[derive(Default)]
-struct Listening {
+pub(super) struct Listening {
     http: Option<SocketAddr>,
     tcp: Option<SocketAddr>,
     admin: Option<SocketAddr>,
@@ -217,7 +242,7 @@ impl Listening {
         (has_tls || !is_tls) && self.http.is_some() && self.tcp.is_some() && self.admin.is_some()
     }
 
-    fn addresses(&self) -> [SocketAddr; 3] {
+    pub(super) fn addresses(&self) -> [SocketAddr; 3] {
         [self.http, self.tcp, self.admin].map(|address| address.expect("an announced address"))
     }
 }
@@ -241,10 +266,12 @@ pub(crate) struct Server {
     pub(crate) tls: SocketAddr,
     /// The lines that say where it listens.
     pub(crate) announced: Vec<String>,
-    process: Process,
+    pub(super) process: Process,
+    /// The process that has taken its place.
+    pub(super) successor: Option<Pid>,
     ended: bool,
-    folder: TempDir,
-    setup: Setup,
+    pub(super) folder: TempDir,
+    pub(super) setup: Setup,
 }
 
 impl Server {
@@ -318,12 +345,16 @@ impl Server {
 
     /// The number of the process, for `/proc`.
     pub(crate) fn pid(&self) -> i32 {
-        self.process.id()
+        self.successor.map_or_else(|| self.process.id(), |pid| pid.as_raw_nonzero().get())
     }
 
     /// Sends the process a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        self.process.signal(signal);
+        match self.successor {
+            // One that has ended by itself is what `assert_left_in_order` reports.
+            Some(pid) => drop(kill_process(pid, signal)),
+            None => self.process.signal(signal),
+        }
     }
 
     /// The present value of a series, named with its labels as on the metrics page:
@@ -367,6 +398,16 @@ impl Server {
     #[track_caller]
     pub(crate) fn assert_left_in_order(&mut self) {
         self.ended = true;
+        if let Some(pid) = self.successor {
+            let patience = Patience::begin();
+            while Self::runs(pid) {
+                assert!(patience.is_left(), "it does not end; its log:\n{}", self.log());
+                thread::yield_now();
+            }
+            let log = self.log();
+            assert!(log.trim_end().ends_with("stopped"), "not in order; its log:\n{log}");
+            return assert!(!log.contains("panicked"), "a panic in the log:\n{log}");
+        }
         let status = self.process.end();
         let log = self.log();
         assert!(status.success(), "left with {status}; its log:\n{log}");
@@ -380,6 +421,9 @@ const CONNECTIONS: &str = "chinwag_connections";
 impl Drop for Server {
     fn drop(&mut self) {
         if thread::panicking() {
+            if self.successor.is_some() {
+                self.signal(Signal::KILL);
+            }
             let mut report = String::from("the server's log:\n");
             report.extend(fs::read_to_string(log_path(self.folder.path())));
             report.write_str("(end of the log)").expect("a string takes all");

@@ -14,6 +14,9 @@ const ASKED_MAX: usize = 6;
 
 impl Client {
     pub(super) fn act(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
+        if self.kind == Kind::Events {
+            return;
+        }
         if self.kind == Kind::Text && conn.next_id == 0 {
             return self.type_something(conn, context);
         }

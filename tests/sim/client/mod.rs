@@ -8,6 +8,7 @@ mod network;
 mod quiesce;
 mod replies;
 mod requests;
+mod stream;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -113,6 +114,8 @@ pub(crate) struct Connection {
     /// Errors without an `id` that must still come.
     errors_due: u64,
     pub(crate) views: BTreeMap<String, View>,
+    /// The rooms of its stream, in the order in which they were asked for.
+    pub(crate) streamed: Vec<String>,
     /// The last `rev` of the inbox.
     rev: u64,
     /// The rooms of the inbox when it was last asked for.

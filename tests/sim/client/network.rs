@@ -42,7 +42,7 @@ impl Client {
 
     fn connect(&mut self, context: &mut Context<'_>) -> ClientState {
         let listener = match self.kind {
-            Kind::Ws | Kind::Deflate => ListenerId(0),
+            Kind::Ws | Kind::Deflate | Kind::Events => ListenerId(0),
             Kind::Lines | Kind::Lengths | Kind::Text => ListenerId(1),
         };
         let link = context.links.len();
@@ -68,6 +68,7 @@ impl Client {
             pending: BTreeMap::new(),
             errors_due: 0,
             views: BTreeMap::new(),
+            streamed: Vec::new(),
             rev: 0,
             inbox: Vec::new(),
             away: false,
@@ -83,10 +84,12 @@ impl Client {
         self.update_network(conn, context);
         self.listen(conn, context)?;
         if conn.codec.is_open() && !conn.said_hello && !conn.closing {
-            if self.kind == Kind::Text {
-                conn.said_hello = true;
-            } else {
-                self.hello(conn, context);
+            match self.kind {
+                Kind::Text => conn.said_hello = true,
+                Kind::Events => self.ask_for_stream(conn, context),
+                Kind::Ws | Kind::Deflate | Kind::Lines | Kind::Lengths => {
+                    self.hello(conn, context);
+                }
             }
         }
         if !conn.closing && !conn.hostile {
@@ -143,6 +146,13 @@ impl Client {
                     context.tamper.pass(self.id, text, &mut texts);
                     for text in texts.drain(..) {
                         self.on_text(conn, context, &text)?;
+                    }
+                }
+                Received::Head(status) => self.on_stream_head(conn, context, status)?,
+                Received::Event(id, data) => {
+                    context.tamper.pass(self.id, data, &mut texts);
+                    for text in texts.drain(..) {
+                        self.on_stream_event(conn, context, (&id, &text))?;
                     }
                 }
                 Received::Ping(payload) => {

@@ -4,6 +4,7 @@ use chinwag::chat::Op;
 use chinwag::wire::client::Field;
 
 use super::{Client, ClientState, Connection, Context, Pending};
+use crate::codec::Kind;
 use crate::plan::MODERATED_ROOM;
 
 impl Client {
@@ -27,6 +28,9 @@ impl Client {
 
     /// Acknowledges everything that it has.
     pub(crate) fn read_all(&mut self, context: &mut Context<'_>) {
+        if self.kind == Kind::Events {
+            return;
+        }
         self.with_connection(context, |client, conn, context| {
             let rooms: Vec<String> = conn.views.keys().cloned().collect();
             for room in rooms {
@@ -37,7 +41,7 @@ impl Client {
 
     /// Asks which rooms the user is in.
     pub(crate) fn ask_rooms(&mut self, context: &mut Context<'_>) {
-        if self.kind == crate::codec::Kind::Text {
+        if matches!(self.kind, Kind::Text | Kind::Events) {
             return;
         }
         self.with_connection(context, Self::ask_inbox);

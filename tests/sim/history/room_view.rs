@@ -75,10 +75,21 @@ impl View {
         viewer: &str,
         now: Tick,
     ) -> Check {
-        self.goes_on()?;
         if self.behind {
             return Err("a live record while a replay is under way".to_owned());
         }
+        self.streamed_record(history, event, viewer, now)
+    }
+
+    /// A record of a stream of events, where none says whether it is live.
+    pub(crate) fn streamed_record(
+        &mut self,
+        history: &mut History,
+        event: &Value,
+        viewer: &str,
+        now: Tick,
+    ) -> Check {
+        self.goes_on()?;
         if event.get("cid").is_some() {
             return Err("a live record with a cid".to_owned());
         }

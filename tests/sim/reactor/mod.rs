@@ -66,6 +66,8 @@ pub(crate) struct Reactor {
     alarm: Tick,
     exit_at: Option<Tick>,
     accepting: bool,
+    /// Nothing is accepted or read, and no connection's deadline is told.
+    pub(crate) frozen: bool,
     /// Those that ended in this turn.
     pub(crate) gone: Vec<Gone>,
     /// The most bytes that ever waited for one connection.
@@ -98,6 +100,7 @@ impl Reactor {
             alarm: Tick::MAX,
             exit_at: None,
             accepting: true,
+            frozen: false,
             gone: Vec::new(),
             queued_peak: 0,
             blocks: 0,
@@ -127,6 +130,30 @@ impl Reactor {
     pub(crate) fn next_deadline(&self) -> Tick {
         let due = self.slots.iter().flatten().map(|conn| conn.deadline.min(conn.stall_at));
         due.min().unwrap_or(Tick::MAX).min(self.alarm).min(self.exit_at.unwrap_or(Tick::MAX))
+    }
+
+    /// The connections that another process goes on with, and how much waits for each.
+    pub(crate) fn carried(&self) -> Vec<(ConnId, usize)> {
+        let there = self.slots.iter().flatten();
+        let there = there.filter(|conn| !matches!(conn.phase, Phase::Ended(_)));
+        there.map(|conn| (conn.id, conn.queued)).collect()
+    }
+
+    /// Another process goes on with the connections, and has asked for this.
+    pub(crate) fn go_on(&mut self, now: Now, effects: Effects) {
+        // What was to be told was for the other one; who has drained is told again.
+        for report in std::mem::take(&mut self.reports) {
+            if let Report::Drained(conn) = report {
+                self.apply(now.tick, Effect::Wake { conn });
+            }
+        }
+        self.alarm = now.tick;
+        for conn in self.slots.iter_mut().flatten().filter(|conn| conn.queued > 0) {
+            (conn.wake, conn.urgent) = (true, true);
+        }
+        for effect in effects {
+            self.apply(now.tick, effect);
+        }
     }
 
     fn open(&mut self, id: ConnId) -> Option<&mut Conn> {
@@ -199,7 +226,10 @@ impl Reactor {
             Effect::FindByAddress { .. }
             | Effect::Client { .. }
             | Effect::Settled { .. }
-            | Effect::Bar { .. } => {}
+            | Effect::Bar { .. }
+            | Effect::Freeze
+            | Effect::Thaw
+            | Effect::Yield => {}
             Effect::StopAccepting => {
                 self.accepting = false;
                 // When a listener is closed, the kernel resets the connections that wait in its

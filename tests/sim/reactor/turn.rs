@@ -15,8 +15,10 @@ const READ_MAX: usize = 64 * 1024;
 impl Reactor {
     pub(crate) fn turn(&mut self, now: Now, handler: &mut impl Handler, links: &mut [Link]) {
         self.gone.clear();
-        self.accept(now, handler, links);
-        self.read(now, handler, links);
+        if !self.frozen {
+            self.accept(now, handler, links);
+            self.read(now, handler, links);
+        }
         self.expire(now, handler, links);
         self.report(now, handler);
         if let Some(signal) = self.stop.take() {
@@ -84,7 +86,8 @@ impl Reactor {
 
     fn expire(&mut self, now: Now, handler: &mut impl Handler, links: &mut [Link]) {
         let mut due: Vec<(Tick, usize)> = Vec::new();
-        for (slot, conn) in self.slots.iter().enumerate() {
+        let slots = if self.frozen { &[][..] } else { &self.slots };
+        for (slot, conn) in slots.iter().enumerate() {
             let deadline = conn.as_ref().map_or(Tick::MAX, |conn| conn.deadline.min(conn.stall_at));
             if deadline <= now.tick {
                 due.push((deadline, slot));

@@ -23,8 +23,10 @@ use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+use chinwag::chat::model::load::{Found, Wanted};
 use chinwag::chat::model::log::{
-    Answer, LogFault, LogId, LogReply, LogRequest, Logs, Query, Snapshot, Ticket,
+    Answer, CidSecret, LogFault, LogId, LogReply, LogRequest, Logs, Query, RememberedCid, Snapshot,
+    Ticket,
 };
 use chinwag::chat::model::name::RoomName;
 use chinwag::chat::model::reply::Durability;
@@ -274,6 +276,22 @@ impl Logs for SimStore {
         }
         store.memory.poll().or_else(|| store.replies.pop_front())
     }
+
+    fn load(&mut self, wanted: &Wanted) -> Result<Found, String> {
+        Ok(self.0.borrow().durable.load(wanted))
+    }
+
+    fn cid_secret(&self) -> CidSecret {
+        self.0.borrow().memory.cid_secret()
+    }
+
+    fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
+        self.0.borrow().memory.remembered(log)
+    }
+
+    fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
+        self.0.borrow_mut().memory.adopt_cid_secret(secret)
+    }
 }
 
 impl Store {
@@ -282,7 +300,7 @@ impl Store {
             return self.ask(ticket, query);
         }
         // Names are not proved in the simulation: there is nothing to keep.
-        if matches!(request, LogRequest::People { .. }) {
+        if matches!(request, LogRequest::People { .. } | LogRequest::Notice(_)) {
             return self.memory.request(self.now, request);
         }
         if let LogRequest::Open { log, room, durability, .. } = &request {
@@ -455,12 +473,15 @@ impl Store {
 const fn log_of(request: &LogRequest) -> LogId {
     match request {
         LogRequest::Open { log, .. }
+        | LogRequest::Adopt { log, .. }
         | LogRequest::Append { log, .. }
         | LogRequest::PutMeta { log, .. }
         | LogRequest::Sync { log, .. }
         | LogRequest::Settle { log, .. }
         | LogRequest::Close { log }
         | LogRequest::Drop { log } => *log,
-        LogRequest::Read { .. } | LogRequest::People { .. } => unreachable!(),
+        LogRequest::Read { .. } | LogRequest::People { .. } | LogRequest::Notice(_) => {
+            unreachable!()
+        }
     }
 }

@@ -127,7 +127,11 @@ impl Store {
                 self.asked.remove(&log);
                 None
             }
-            LogRequest::Read { .. } | LogRequest::Close { .. } | LogRequest::People { .. } => None,
+            LogRequest::Adopt { .. }
+            | LogRequest::Read { .. }
+            | LogRequest::Close { .. }
+            | LogRequest::People { .. }
+            | LogRequest::Notice(_) => None,
         }
     }
 

@@ -20,7 +20,15 @@ impl World {
             let lost = self.clients[story.client].kind == crate::codec::Kind::Text
                 && gone.reason == CloseReason::Flooding
                 && self.store.is_some();
-            if !lost && !self.is_explained(story, gone.reason, link.up_reset) {
+            // The last of its rooms could not be read any more, or none could.
+            let has_ended = self.clients[story.client].kind == crate::codec::Kind::Events
+                && matches!(
+                    gone.reason,
+                    CloseReason::HttpDone
+                        | CloseReason::HttpRefused
+                        | CloseReason::KeepAliveTimeout
+                );
+            if !lost && !has_ended && !self.is_explained(story, gone.reason, link.up_reset) {
                 let client = &self.clients[story.client];
                 return Err(format!(
                     "client {} ({}) was closed, {:?}: {story:?}",

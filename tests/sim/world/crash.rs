@@ -50,6 +50,11 @@ impl World {
         {
             return self.restart();
         }
+        if self.plan.upgrade.is_some_and(|many| self.rng.once_in(many))
+            && !self.crash_plan.is_scheduled()
+        {
+            return self.upgrade();
+        }
         Ok(())
     }
 

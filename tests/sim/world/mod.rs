@@ -5,6 +5,7 @@ mod crash;
 mod outcome;
 mod quiesce;
 mod shutdown;
+mod upgrade;
 
 use chinwag::rng::Rng;
 use chinwag::server::Server;
@@ -26,6 +27,8 @@ use crate::trace::Trace;
 const BEGINNING_MS: u64 = 1_763_700_000_000;
 
 /// How the clients speak, one after the other.
+/// Who reads streams of events, is a member of nothing, and is told of to nobody.
+const SCREEN: &str = "screen";
 const KINDS: &[Kind] = &[Kind::Ws, Kind::Lines, Kind::Deflate, Kind::Ws, Kind::Lengths, Kind::Ws];
 
 /// The world of one seed.
@@ -53,6 +56,8 @@ pub(crate) struct World {
     /// How many times the process has died, and was stopped.
     crashes: u64,
     restarts: u64,
+    /// How many times another process has taken its place.
+    upgrades: u64,
     /// Cursors that fell behind in processes that are gone.
     lagged: u64,
 }
@@ -82,9 +87,12 @@ pub(crate) fn run(seed: u64, steps: u64, planted: Planted) -> Outcome {
         dups: world.trace.dups,
         put_out: world.trace.put_out,
         closed: world.trace.closed,
+        streamed: world.trace.streamed,
+        returned: world.trace.returned,
         lagged: world.lagged + stats.lagged,
         crashes: world.crashes,
         restarts: world.restarts,
+        upgrades: world.upgrades,
         store: world.store.as_ref().map(SimStore::counts).unwrap_or_default(),
         blocks: world.reactor.blocks,
         queued_peak: world.reactor.queued_peak,
@@ -108,7 +116,8 @@ impl World {
             let kind = if id == 5 { Kind::Text } else { KINDS[id % KINDS.len()] };
             Client::new(id, Plan::user(id), kind, rng.bits())
         });
-        let clients = clients.collect();
+        let mut clients: Vec<Client> = clients.collect();
+        clients.push(Client::new(count, SCREEN.to_owned(), Kind::Events, rng.bits()));
         Self {
             tick: now.tick,
             wall_off: 0,
@@ -134,6 +143,7 @@ impl World {
             rng,
             crashes: 0,
             restarts: 0,
+            upgrades: 0,
             lagged: 0,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chinwag::time::Tick;
 
 use super::World;
-use crate::client::{Behaviour, Client, Target};
+use crate::client::{Behaviour, Client, Connection, Target};
 use crate::codec::Kind;
 use crate::history::{Check, View};
 use crate::plan::MODERATED_ROOM;
@@ -27,6 +27,9 @@ impl World {
         self.rest_long(Duration::from_secs(200))?;
         self.settle()?;
         self.each_client(|client, context| {
+            if client.kind == Kind::Events {
+                return Ok(());
+            }
             let rooms: Vec<String> =
                 client.greeted().into_iter().flat_map(|conn| conn.views.keys().cloned()).collect();
             for room in rooms {
@@ -65,7 +68,7 @@ impl World {
     fn keep_alive(&mut self) {
         for link in &mut self.links {
             let kind = self.clients[link.story.client].kind;
-            if kind == Kind::Text && link.story.dull_until == Tick::MAX {
+            if matches!(kind, Kind::Text | Kind::Events) && link.story.dull_until == Tick::MAX {
                 link.reset();
             }
         }
@@ -92,7 +95,12 @@ impl World {
     }
 
     pub(super) fn settle(&mut self) -> Check {
-        let is_settled = |client: &Client| client.kind == Kind::Text || client.is_settled();
+        // There may be no room yet that could be read.
+        let is_settled = |client: &Client| match client.kind {
+            Kind::Text => true,
+            Kind::Events => client.greeted().is_none() || client.is_settled(),
+            Kind::Ws | Kind::Deflate | Kind::Lines | Kind::Lengths => client.is_settled(),
+        };
         for _ in 0..STEPS_MAX {
             self.tick = self.tick.after(Duration::from_millis(20));
             self.turn()?;
@@ -126,12 +134,17 @@ impl World {
 
     /// What one connection knows of the people in a room.
     fn compare_people(&self, client: &Client, room: &str, view: &View) -> Check {
+        if client.kind == Kind::Events {
+            return Ok(());
+        }
         let people = &view.people;
         if !people.typing.is_empty() {
             return Err(format!("{:?} still type", people.typing));
         }
-        let here =
-            |other: &&Client| other.greeted().is_some_and(|conn| conn.views.contains_key(room));
+        let here = |other: &&Client| {
+            let is_in = |conn: &Connection| conn.views.contains_key(room);
+            other.kind != Kind::Events && other.greeted().is_some_and(is_in)
+        };
         let away = self.away();
         // A client whose `presence` was refused by the rate limit never learnt who is there.
         let is_told = people.users.is_some();
@@ -159,7 +172,9 @@ impl World {
     fn away(&self) -> BTreeMap<&str, bool> {
         let mut away = BTreeMap::new();
         for client in &self.clients {
-            if let Some(conn) = client.greeted().filter(|_| client.kind != Kind::Text) {
+            if let Some(conn) =
+                client.greeted().filter(|_| !matches!(client.kind, Kind::Text | Kind::Events))
+            {
                 let all = away.entry(client.name.as_str()).or_insert(true);
                 *all &= conn.away;
             }

@@ -1,6 +1,6 @@
 //! What torments the real server from outside and checks what it has promised: the work of
-//! `scripts/crash`, `powerloss`, `fulldisk`, `slow`, `durable` and `soak`, and one participant of
-//! `scripts/clients`.
+//! `scripts/crash`, `powerloss`, `fulldisk`, `slow`, `durable`, `soak` and `upgrade`, and one
+//! participant of `scripts/clients`.
 //!
 //! usage: `chinwag-torture PART ARGUMENT…`
 //!
@@ -13,7 +13,7 @@
 //! | `client`, `clients` | clients that remember their positions and repeat what was not answered |
 //! | `observed`, `checker`, `final_checks` | what was seen, and what is wrong with it |
 //! | `latencies` | how long something took, many times |
-//! | `kills`, `powerloss`, `fulldisk`, `slow_reader`, `durable`, `soak` | the parts |
+//! | `kills`, `powerloss`, `fulldisk`, `slow_reader`, `durable`, `soak`, `upgrade` | the parts |
 //! | `tungstenite` | a client that nobody here wrote |
 
 #![expect(clippy::print_stdout, reason = "it reports on its standard output")]
@@ -37,6 +37,7 @@ mod server;
 mod slow_reader;
 mod soak;
 mod tungstenite;
+mod upgrade;
 
 use std::error::Error;
 use std::path::Path;
@@ -86,6 +87,16 @@ fn main() -> Outcome<()> {
         }
         ["soak", server, folder, cycles, slope_max] => {
             soak::run(server, Path::new(folder), cycles.parse()?, slope_max.parse()?)
+        }
+        ["upgrade", server, folder, connections, upgrades, rate, silence_ms_max] => {
+            upgrade::run(&upgrade::Plan {
+                binary: server,
+                folder: Path::new(folder),
+                connections: connections.parse()?,
+                upgrades: upgrades.parse()?,
+                rate: rate.parse()?,
+                silence_ms_max: silence_ms_max.parse()?,
+            })
         }
         ["tungstenite", url, room, name, count, peers] => {
             tungstenite::run(url, room, name, count.parse()?, peers)

@@ -53,7 +53,7 @@ impl Core {
         match ev {
             Some("message") => self.take_message(index, &incoming, bytes, now_us),
             Some("replay") => self.take_replay(index, &incoming, now_us),
-            Some("live") => self.take_live(index, &incoming),
+            Some("live") => self.take_live(index, &incoming, effects),
             Some("gap") => self.take_gap(index, &incoming),
             Some("joined") => self.take_joined(index, &incoming),
             Some("left") if self.plan.is_open_house() => self.tally.others += 1,
@@ -181,7 +181,9 @@ impl Core {
             let mut bytes = Vec::new();
             match self.plan.framing {
                 Framing::WebSocket => encode(Opcode::Text, text.as_bytes(), None, &mut bytes),
-                Framing::Lines => self.plan.framing.put_message(text.as_bytes(), &mut bytes),
+                Framing::Lines | Framing::Events => {
+                    self.plan.framing.put_message(text.as_bytes(), &mut bytes);
+                }
             }
             match Incoming::parse(&text) {
                 Ok(message) => self.take_message(index, &message, &bytes, now_us),
@@ -195,7 +197,17 @@ impl Core {
         }
     }
 
-    fn take_live(&mut self, index: u32, event: &Incoming<'_>) {
+    fn take_live(&mut self, index: u32, event: &Incoming<'_>, effects: &mut Effects) {
+        if let Some(seq) = event.seq
+            && self.peers[index as usize].stage == Stage::Entering
+            && self.plan.framing_of(index) == Framing::Events
+        {
+            // Its sender has been told the epoch.
+            let room = &self.rooms[self.peers[index as usize].room as usize];
+            let epoch = room.epoch.clone().unwrap_or_default();
+            self.set_cursor(index, &epoch, seq);
+            return self.on_joined(index, effects);
+        }
         let next = self.peers[index as usize].next;
         if event.seq.is_none_or(|seq| seq + 1 != next) {
             self.report_unexpected(index, &format!("live at {:?} where {next} is due", event.seq));

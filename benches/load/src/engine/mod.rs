@@ -301,6 +301,7 @@ impl<S: Scenario> Handler for Engine<S> {
             | Input::Expired { .. }
             | Input::StoreReady
             | Input::Reload
+            | Input::Upgrade
             | Input::Alarm => {}
         }
     }

@@ -42,7 +42,12 @@ impl Core {
 
     fn open_more(&mut self, effects: &mut Effects) {
         while self.under_way < self.plan.at_a_time {
-            let Some(index) = self.queue.pop_front() else { return };
+            let Some(&index) = self.queue.front() else { return };
+            // There is a room to listen to when its sender has made it.
+            if self.plan.framing_of(index) == Framing::Events && self.ready < self.plan.rooms {
+                return;
+            }
+            self.queue.pop_front();
             self.under_way += 1;
             let peer = &mut self.peers[index as usize];
             peer.stage = Stage::Connecting;
@@ -81,7 +86,15 @@ impl Core {
         self.by_slot[slot] = index;
         let peer = &mut self.peers[index as usize];
         peer.conn = conn;
-        match self.plan.framing {
+        match self.plan.framing_of(index) {
+            Framing::Events => {
+                peer.stage = Stage::Upgrading;
+                let room = &self.rooms[peer.room as usize].name;
+                let (name, host) = (name_of(&self.plan, index), &self.plan.host);
+                let head =
+                    format!("GET /rooms/{room}/events?as={name} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+                self.write(index, head.into_bytes(), effects);
+            }
             Framing::WebSocket => {
                 peer.stage = Stage::Upgrading;
                 let room = room_number(&self.plan, peer.room).to_string();
@@ -113,6 +126,10 @@ impl Core {
 
     /// Says hello and joins its room; where there is no such thing, it is in at once.
     pub(crate) fn enter(&mut self, index: u32, effects: &mut Effects) {
+        if self.plan.framing_of(index) == Framing::Events {
+            // It is in with the first event.
+            return;
+        }
         if !self.plan.is_chinwag() {
             if let Some(greeting) = &self.plan.greeting {
                 let room = room_number(&self.plan, self.peers[index as usize].room).to_string();
@@ -161,7 +178,7 @@ impl Core {
 
     /// Ends a connection in good order, or without a word.
     pub(crate) fn leave(&mut self, index: u32, in_order: bool, effects: &mut Effects) {
-        let framing = self.plan.framing;
+        let framing = self.plan.framing_of(index);
         let peer = &mut self.peers[index as usize];
         let conn = peer.conn;
         match peer.stage {
@@ -186,7 +203,7 @@ impl Core {
         let conn = self.peers[index as usize].conn;
         self.last_words.insert(index, words);
         let mut out = Vec::new();
-        self.plan.framing.put_close(None, &mut out);
+        self.plan.framing_of(index).put_close(None, &mut out);
         if !out.is_empty() {
             self.write(index, out, effects);
         }

@@ -10,7 +10,7 @@
 use super::core::Core;
 use super::peer::{OFF, Peer, Stage};
 use crate::stream::Stream;
-use chinwag::client::Unit;
+use chinwag::client::{Framing, Unit};
 use chinwag::net::Effects;
 
 impl Core {
@@ -41,6 +41,9 @@ impl Core {
     }
 
     fn take_answer(&mut self, index: u32, input: &[u8], now_us: u64, effects: &mut Effects) {
+        if self.plan.framing_of(index) == Framing::Events {
+            return self.take_head(index, input, now_us, effects);
+        }
         let peer = &mut self.peers[index as usize];
         let mut answer = peer.extra.as_mut().and_then(|extra| extra.answer.take());
         match self.opening.check(&mut answer, input) {
@@ -54,6 +57,26 @@ impl Core {
             }
             Ok(None) => peer.extra().answer = answer,
             Err(mismatch) => self.give_up(index, &mismatch.to_string(), effects),
+        }
+    }
+
+    /// The head of a stream of events, which must be one.
+    fn take_head(&mut self, index: u32, input: &[u8], now_us: u64, effects: &mut Effects) {
+        let peer = &mut self.peers[index as usize];
+        let mut head = std::mem::take(&mut peer.extra().partial);
+        head.extend_from_slice(input);
+        let Some(end) = head.windows(4).position(|four| four == b"\r\n\r\n") else {
+            peer.extra().partial = head;
+            return;
+        };
+        peer.tidy();
+        if !head.starts_with(b"HTTP/1.1 200 ") {
+            let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
+            return self.give_up(index, &String::from_utf8_lossy(line), effects);
+        }
+        self.on_upgraded(index);
+        if let Some(rest) = head.get(end + 4..).filter(|rest| !rest.is_empty()) {
+            self.take(index, rest, now_us, effects);
         }
     }
 
@@ -95,7 +118,7 @@ impl Core {
                 at -= begun;
             }
             let rest = &input[at..];
-            match self.plan.framing.split(rest, self.plan.message_len_max) {
+            match self.plan.framing_of(index).split(rest, self.plan.message_len_max) {
                 Ok(Some((unit, len))) => {
                     self.take_unit(index, (unit, &rest[..len]), now_us, effects);
                     at += len;
@@ -169,8 +192,10 @@ impl Core {
             Unit::Ping(payload) => {
                 self.tally.pings += 1;
                 let mut out = Vec::new();
-                self.plan.framing.put_pong(payload, &mut out);
-                self.write(index, out, effects);
+                self.plan.framing_of(index).put_pong(payload, &mut out);
+                if !out.is_empty() {
+                    self.write(index, out, effects);
+                }
             }
             Unit::Pong => self.tally.others += 1,
             Unit::Close { code, reason } => {

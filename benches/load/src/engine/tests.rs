@@ -37,6 +37,7 @@ fn plan(dialect: Dialect, members: u32, (senders, echo): (Senders, bool)) -> Pla
         layout: Layout::Even,
         senders,
         load: Load::Window(1),
+        events: false,
         echo,
         warm_up_us: 0,
         measured_us: 0,

@@ -71,6 +71,9 @@ pub(crate) fn from_args(args: &Args, target: &Target) -> Result<Plan, String> {
     let usual = Usual::of(kind);
     let is_plain = args.plain || args.lines || kind == Kind::Echo;
     check_speech(args, target, is_plain)?;
+    if args.events && (kind != Kind::Fanout || target.framing != Framing::WebSocket) {
+        return Err("--events is for fanout, over HTTP".to_owned());
+    }
     let crowd = Crowd::of(args, &usual)?;
     let senders = args.senders.unwrap_or(usual.senders);
     Ok(Plan {
@@ -85,7 +88,9 @@ pub(crate) fn from_args(args: &Args, target: &Target) -> Result<Plan, String> {
         senders,
         load: load(args, &usual)?,
         // Where members come and go, the answer tells that a message has been taken.
-        echo: !args.no_echo && !matches!(kind, Kind::Churn | Kind::Mixed),
+        // The bytes of an event of WebSocket would not be those that all others get.
+        echo: !args.no_echo && !args.events && !matches!(kind, Kind::Churn | Kind::Mixed),
+        events: args.events,
         warm_up_us: micros(args.warm_up.unwrap_or(1.0)),
         measured_us: micros(args.seconds.unwrap_or(usual.seconds)),
         at_a_time: args.at_a_time.unwrap_or(AT_A_TIME),
@@ -246,6 +251,7 @@ pub(crate) fn settings(plan: &Plan) -> BTreeMap<String, Value> {
         ("rate", rate),
         ("text_len", json!(plan.pattern.text_len())),
         ("echo", json!(plan.echo)),
+        ("events", json!(plan.events)),
         ("protocol", json!(if plan.is_chinwag() { "chinwag.v1" } else { "plain" })),
         ("at_a_time", json!(plan.at_a_time)),
         ("sources", json!(plan.sources)),

@@ -79,6 +79,8 @@ pub(crate) struct Plan {
     pub(crate) layout: Layout,
     pub(crate) senders: Senders,
     pub(crate) load: Load,
+    /// Whether all but the senders listen to Server-Sent Events.
+    pub(crate) events: bool,
     /// Whether senders are sent their own messages.
     pub(crate) echo: bool,
     pub(crate) warm_up_us: u64,
@@ -140,6 +142,11 @@ impl Plan {
             Layout::Pairs(pairs) if room < pairs => Some((2 * room, 2 * room + 1)),
             _ => None,
         }
+    }
+
+    /// How messages to and from a connection are told apart.
+    pub(crate) fn framing_of(&self, peer: u32) -> Framing {
+        if self.events && !self.sends(peer) { Framing::Events } else { self.framing }
     }
 
     /// Whether a connection is one that sends.

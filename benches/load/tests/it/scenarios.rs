@@ -88,6 +88,15 @@ fn everybody_may_send_and_be_answered_instead_of_echoed_to() {
 }
 
 #[test]
+fn all_but_the_senders_may_listen_to_server_sent_events() {
+    let results = run("fanout --connections 20 --rooms 2 --events");
+    let settings = json!({"events": true, "echo": false, "senders": "one"});
+    assert_has(&results, &json!({"connections": 20, "handshakes": 20, "settings": settings}));
+    let (deliveries, sends) = (number(&results, "/deliveries"), number(&results, "/sends"));
+    assert!((deliveries - 9.0 * sends).abs() <= 2.0 * 160.0, "{deliveries} of {sends}");
+}
+
+#[test]
 fn a_schedule_is_kept_and_every_message_of_it_is_timed() {
     let results = run("fanout --connections 10 --rooms 1 --rate 500");
     let (sends, timed) = (number(&results, "/sends"), number(&results, "/latency_us/count"));

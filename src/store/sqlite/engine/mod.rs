@@ -20,6 +20,7 @@ mod walk;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::maintenance::Maintenance;
@@ -34,6 +35,7 @@ use super::load_rooms::has_many;
 use super::meta_table::{self, CLEAN, PROBE};
 use super::people::{self, PeopleWatch};
 use super::room_row::{RoomCounters, RoomRow};
+use super::shared_outbox::Outbox;
 use super::shared_reader::SharedReader;
 use super::tail::Tail;
 use super::unwritten_meta::{UnwrittenMeta, UnwrittenRow};
@@ -93,6 +95,8 @@ pub(super) struct Engine {
     policies: Option<Policies>,
     /// Changes of people by other processes, once somebody is kept at all.
     people: PeopleWatch,
+    /// What the webhooks are told of, if there may be any.
+    outbox: Option<Arc<Outbox>>,
 }
 
 /// An open log.
@@ -140,6 +144,7 @@ impl Engine {
             begins_wal: true,
             policies: None,
             people: PeopleWatch::default(),
+            outbox: None,
             unmeasured: 0,
         }
     }
@@ -154,12 +159,23 @@ impl Engine {
         self.people.is_on = true;
     }
 
-    /// What is kept of people, if another process has changed it. It comes between the answers to
-    /// what this one has changed before and after.
-    pub(super) fn poll_people(&mut self) -> Option<LogReply> {
+    /// What is kept of people, and what webhooks are told, if another process has changed it. It
+    /// comes between the answers to what this one has changed before and after.
+    pub(super) fn poll_people(&mut self) -> Vec<LogReply> {
         // What cannot be read now is tried again.
-        let people = self.people.poll(&self.db).ok().flatten()?;
-        Some(LogReply::People(Box::new(people)))
+        let Ok(Some(changed)) = self.people.poll(&self.db) else { return Vec::new() };
+        let people = changed.people.map(|people| LogReply::People(Box::new(people)));
+        let outbox = self.outbox.as_ref().filter(|outbox| {
+            // Nobody has to be told that there is still none.
+            !changed.webhooks.is_empty() || outbox.is_used()
+        });
+        let webhooks = outbox.map(|outbox| outbox.set_webhooks(changed.webhooks));
+        people.into_iter().chain(webhooks.map(LogReply::Webhooks)).collect()
+    }
+
+    /// Has the webhooks told of commits.
+    pub(super) fn share_outbox(&mut self, outbox: Arc<Outbox>) {
+        self.outbox = Some(outbox);
     }
 
     /// For how long the records of rooms are kept, also of those that are not open.
@@ -249,6 +265,9 @@ impl Engine {
                     }
                 }
                 transaction.replies.extend(unanswered.into_iter().filter_map(Unanswered::synced));
+                if let Some(outbox) = &self.outbox {
+                    outbox.note_news();
+                }
                 transaction.replies
             }
             Err(error) => {
@@ -323,7 +342,12 @@ impl Engine {
                 self.room(*log).map_or(Level::Disk, |room| Level::of(room.durability))
             }
             Op::Drop(_) => Level::Disk,
-            Op::Append(_) | Op::Sync(..) | Op::People(..) | Op::Close(_) => Level::Os,
+            Op::Append(_)
+            | Op::Sync(..)
+            | Op::People(..)
+            | Op::Close(_)
+            | Op::Notice(_)
+            | Op::Outbox(_) => Level::Os,
         });
         levels.max().unwrap_or(Level::Os).max(self.unwritten.level())
     }
@@ -431,6 +455,8 @@ impl Engine {
                         self.rooms.remove(log.slot());
                     }
                 }
+                Op::Notice(notice) => self.unwritten.outbox.put_notice(*notice),
+                Op::Outbox(update) => self.unwritten.outbox.put(update),
                 Op::Append(_) | Op::Sync(..) | Op::People(..) => {}
             }
         }

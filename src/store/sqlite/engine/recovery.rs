@@ -89,7 +89,12 @@ impl Engine {
                 is_suspended || !matches!(append.draft.body, Body::Deletion { .. })
             }
             Op::Sync(..) | Op::People(..) => is_suspended,
-            Op::Open(..) | Op::PutMeta(..) | Op::Drop(_) | Op::Close(_) => false,
+            Op::Open(..)
+            | Op::PutMeta(..)
+            | Op::Notice(_)
+            | Op::Outbox(_)
+            | Op::Drop(_)
+            | Op::Close(_) => false,
         };
         let (refused, ops): (Vec<_>, Vec<_>) = ops.into_iter().partition(is_refused);
         let refused = refused.iter().filter_map(Unanswered::of);
@@ -232,6 +237,7 @@ impl Engine {
         if self.db.has_lost_index() {
             // The reader's connection keeps the lost one open as well.
             *self.reader.hold() = None;
+            *self.reader.hold_outbox() = None;
             self.db.reopen_with_new_index()?;
         }
         self.db.check_place()?;

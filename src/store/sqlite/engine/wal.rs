@@ -70,7 +70,7 @@ impl Engine {
     /// everything is moved and nobody reads, which may never come under searches: the reader is
     /// kept from its next query for as long as this takes.
     fn restart_wal(&mut self, now: Now) -> rusqlite::Result<()> {
-        let held = self.reader.hold();
+        let held = (self.reader.hold(), self.reader.hold_outbox());
         // Another process that reads is not waited for.
         self.db.busy_timeout(Duration::ZERO)?;
         let restarted = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::RESTART);

@@ -57,6 +57,7 @@ pub(super) fn message(text: &str, cid: Option<&str>) -> Draft {
         since: None,
         meta: Vec::new(),
         is_question: false,
+        is_unseen: false,
     }
 }
 

@@ -55,7 +55,7 @@ pub struct Traces {
     pub records: u64,
     /// Memberships.
     pub memberships: u64,
-    /// Bans, mutes and invitations in rooms, and blocks.
+    /// Bans, mutes and invitations in rooms, blocks and reports.
     pub restrictions: u64,
     /// Direct conversations.
     pub conversations: u64,
@@ -67,7 +67,8 @@ pub struct Traces {
 
 /// Counts what is kept against a user, or by one against others.
 const RESTRICTIONS: &str = "SELECT (SELECT count(*) FROM restriction WHERE user = ?1) \
-                            + (SELECT count(*) FROM block WHERE user = ?1 OR blocked = ?1)";
+                            + (SELECT count(*) FROM block WHERE user = ?1 OR blocked = ?1) \
+                            + (SELECT count(*) FROM report WHERE \"by\" = ?1 OR whom = ?1)";
 
 /// Counts what binds a name to somebody: who registered and never said anything is somebody, too.
 /// An erased name, which stays taken, is nobody's.
@@ -381,7 +382,12 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
         "UPDATE audit SET \"by\" = 'erased' WHERE \"by\" = ?1",
         "UPDATE audit SET whom = 'erased' WHERE whom = ?1",
         "DELETE FROM block WHERE user = ?1 OR blocked = ?1",
+        // With what the message said, if the user has written it, and the reason otherwise.
+        "DELETE FROM report WHERE \"by\" = ?1 OR whom = ?1",
         "UPDATE invite SET \"by\" = NULL WHERE \"by\" = ?1",
+        "UPDATE webhook SET \"except\" = NULL WHERE \"except\" = ?1",
+        // Those of direct conversations have the name in that of their room.
+        "DELETE FROM notice WHERE user = ?1 OR room GLOB '@' || ?1 || ':*' OR room GLOB '@*:' || ?1",
         // The name stays taken: whoever got it would be taken for the one who is gone.
         "UPDATE identity SET source = 6, issuer = '', subject = '', display = NULL WHERE name = ?1",
         "UPDATE restriction SET reason = '', \"by\" = NULL WHERE \"by\" = ?1",

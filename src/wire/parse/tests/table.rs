@@ -8,9 +8,17 @@ use crate::wire::key::Key;
 fn required(op: Op) -> Vec<(&'static str, &'static str)> {
     let (room, user, target) = (("room", "\"a\""), ("user", "\"bob\""), ("target", "1"));
     match op {
-        Op::Hello | Op::Ping | Op::Rooms | Op::Help | Op::Logins | Op::InviteLink | Op::Blocked => {
-            vec![]
-        }
+        Op::Hello
+        | Op::Ping
+        | Op::Rooms
+        | Op::Help
+        | Op::Logins
+        | Op::InviteLink
+        | Op::Blocked
+        | Op::Reports
+        | Op::Audit
+        | Op::Export => vec![],
+        Op::Settle => vec![("report", "1")],
         Op::Block | Op::Unblock => vec![user],
         Op::Refresh => vec![("token", "\"x\"")],
         Op::Register | Op::Login => vec![("name", "\"ann\""), ("password", "\"12345678\"")],
@@ -31,7 +39,7 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         Op::Status => vec![("status", "\"away\"")],
         Op::Search => vec![("text", "\"tea\"")],
         Op::Edit => vec![room, target, ("text", "\"hi\"")],
-        Op::Delete => vec![room, target],
+        Op::Delete | Op::Report => vec![room, target],
         Op::React => vec![room, target, ("emoji", "\"+1\"")],
         Op::Invite | Op::Uninvite | Op::Kick | Op::Mute | Op::Ban | Op::Unban => vec![room, user],
         Op::Role => vec![room, user, ("role", "\"owner\"")],

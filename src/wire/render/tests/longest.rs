@@ -219,9 +219,17 @@ fn no_welcome_is_longer_than_it_says() {
                     2 * (RESTRICTION_OVERHEAD + 2 * NAME_LEN_MAX) <= WELCOME_INVITATIONS_BYTES_MAX
                 );
             }
-            let (time, resumed, may_invite) = (SEQ, true, true);
-            let welcome =
-                Reply::Welcome { user, session, time, resumed, rooms, may_invite, invitations };
+            let (time, resumed, may_invite, is_admin) = (SEQ, true, true, true);
+            let welcome = Reply::Welcome {
+                user,
+                session,
+                time,
+                resumed,
+                rooms,
+                may_invite,
+                is_admin,
+                invitations,
+            };
             check_reply(&limits, &welcome);
         }
     }
@@ -236,9 +244,17 @@ fn marks_take_no_more_than_they_are_counted_for() {
         let rooms = (0..rooms).map(|_| (room(), how.clone(), marks.clone())).collect();
         let (session, user) = ("s".into(), longest_user());
         let invitations = Vec::new();
-        let (time, resumed, may_invite) = (SEQ, true, true);
-        let welcome =
-            Reply::Welcome { user, session, time, resumed, rooms, may_invite, invitations };
+        let (time, resumed, may_invite, is_admin) = (SEQ, true, true, true);
+        let welcome = Reply::Welcome {
+            user,
+            session,
+            time,
+            resumed,
+            rooms,
+            may_invite,
+            is_admin,
+            invitations,
+        };
         check_reply(&Limits::default(), &welcome)
     };
     assert!(with(10, 1) - with(0, 1) <= 10 * READ_MARK_BYTES);

@@ -104,6 +104,7 @@ fn the_welcome_states_every_limit() {
         resumed: false,
         rooms,
         may_invite: false,
+        is_admin: false,
         invitations: Vec::new(),
     };
     check_reply(
@@ -139,6 +140,7 @@ fn each_room_of_a_resume_says_how_it_goes_on() {
         time: 1,
         resumed: true,
         may_invite: false,
+        is_admin: false,
         rooms: vec![
             ("lobby".into(), Resumption::From { from: 124, to: 140 }, vec![(user("bob"), 122)]),
             ("old".into(), gap, Vec::new()),

@@ -2,6 +2,7 @@
 
 use crate::chat::model::account::Login;
 use crate::chat::model::name::RoomName;
+use crate::chat::model::people::Report;
 use crate::chat::model::reply::Reply;
 use crate::time::date::{DAY_MS, civil};
 use crate::wire::text::safe::{self, put};
@@ -18,6 +19,7 @@ pub(super) fn reply(out: &mut Vec<u8>, reply: &Reply) {
         }
         // To who has logged in the welcome follows.
         Reply::Accepted { rooms } | Reply::LoggedIn { rooms, .. } => invited(out, rooms),
+        Reply::Reports { items, more } => reports(out, items, *more),
         Reply::Blocked { users } => {
             put(out, &["-- blocked"]);
             super::list(out, ": ", users.iter().map(|(user, _)| (user, None)));
@@ -25,6 +27,26 @@ pub(super) fn reply(out: &mut Vec<u8>, reply: &Reply) {
         }
         _ => {}
     }
+}
+
+/// Appends what was reported, and how it is settled.
+fn reports(out: &mut Vec<u8>, items: &[Report], more: bool) {
+    if items.is_empty() {
+        return put(out, &["-- nothing is reported --\n"]);
+    }
+    for Report { id, by, whom, room, text, reason, .. } in items {
+        put(out, &["  ", &id.to_string(), "  ", by.as_str(), " reports ", whom.as_str()]);
+        if let Some(room) = room {
+            put(out, &[" in ", room.as_str()]);
+        }
+        for part in [text, reason].into_iter().filter(|part| !part.is_empty()) {
+            put(out, &[": "]);
+            safe::line(out, part);
+        }
+        put(out, &["\n"]);
+    }
+    let more = if more { "there are more; " } else { "" };
+    put(out, &["-- ", more, "/settle and the number ends one --\n"]);
 }
 
 /// Appends where somebody is logged in.

@@ -61,10 +61,8 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             unread_above(out, items, shown.request);
             history(out, room, items, note::is_aside(shown.request));
         }
+        Reply::Found { items, .. } if items.is_empty() => put(out, &["-- nothing was found --\n"]),
         Reply::Found { items, .. } => {
-            if items.is_empty() {
-                return put(out, &["-- nothing was found --\n"]);
-            }
             past(out, items.iter().map(|(room, record)| (room, record)), false);
         }
         Reply::Presence { count: here, users, .. } => {
@@ -85,17 +83,20 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             list(out, ": ", shown);
             put(out, &[if *more { ", and more --\n" } else { " --\n" }]);
         }
-        Reply::Topic { room, text } if text.is_empty() => {
-            put(out, &["-- ", room.as_str(), " has no topic --\n"]);
-        }
         Reply::Topic { room, text } => topic_line(out, room, text),
         Reply::LoggedIn { .. }
         | Reply::Logins { .. }
         | Reply::InviteLink { .. }
         | Reply::Accepted { .. }
+        | Reply::Reports { .. }
         | Reply::Blocked { .. } => account::reply(out, reply),
         // That one has left is said by the event, to all of one's sessions.
-        Reply::Left { .. } | Reply::Sent { .. } | Reply::Pong { .. } | Reply::Acked { .. } => {}
+        Reply::Export { .. }
+        | Reply::Audit { .. }
+        | Reply::Left { .. }
+        | Reply::Sent { .. }
+        | Reply::Pong { .. }
+        | Reply::Acked { .. } => {}
         Reply::Done => {
             put(out, &["-- "]);
             safe::line(out, note::of(shown.request));
@@ -160,6 +161,11 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
         | Event::Typing { .. }
         | Event::Receipts { .. }
         | Event::ReadElsewhere { .. } => {}
+        Event::Reported { room } => {
+            let place = room.as_ref().map_or("", RoomName::as_str);
+            let before = if room.is_some() { " in " } else { "" };
+            put(out, &["-- something was reported", before, place, ": /reports --\n"]);
+        }
         Event::Expires { in_ms } => {
             put(out, &["-- your token expires in ", &in_words(*in_ms), " --\n"]);
         }
@@ -179,6 +185,9 @@ fn history(out: &mut Vec<u8>, room: &RoomName, items: &[SharedRecord], is_aside:
 }
 
 fn topic_line(out: &mut Vec<u8>, room: &RoomName, topic: &str) {
+    if topic.is_empty() {
+        return put(out, &["-- ", room.as_str(), " has no topic --\n"]);
+    }
     put(out, &["-- topic of ", room.as_str(), ": "]);
     safe::line(out, topic);
     put(out, &[" --\n"]);

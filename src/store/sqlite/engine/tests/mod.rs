@@ -53,6 +53,7 @@ fn said(text: &str, cid: Option<&str>) -> Draft {
         since: None,
         meta: Vec::new(),
         is_question: false,
+        is_unseen: false,
     }
 }
 
@@ -66,6 +67,7 @@ fn touching(target: u64, body: Body) -> Draft {
         since: None,
         meta: Vec::new(),
         is_question: false,
+        is_unseen: false,
     }
 }
 

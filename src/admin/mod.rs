@@ -1,4 +1,24 @@
-//! Metrics and health for operators and load balancers: the answer to each path.
+//! For operators and what they run: metrics and health for monitors and load balancers, and the
+//! table of the admin API.
+//!
+//! ```text
+//!  routes ──▶ dispatch (session)
+//!    │  └───▶ openapi     the document that describes the API
+//!  help   ──▶ asyncapi    the one that describes the chat's protocol
+//!  docs   ──▶ book        the documentation as pages
+//!  asked, told            what is read and what is answered, each with its shape
+//! ```
+
+pub mod asked;
+mod asyncapi;
+mod book;
+mod openapi;
+pub mod routes;
+pub mod shape;
+pub mod told;
+
+pub use self::asyncapi::asyncapi;
+pub use self::openapi::openapi;
 
 use crate::metrics::Metrics;
 use crate::net::CloseReason;
@@ -39,7 +59,10 @@ pub fn respond(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> 
             200,
             "/healthz  whether the process lives\n\
              /readyz   whether new clients should connect, and why not\n\
-             /metrics  metrics in the format of Prometheus\n",
+             /metrics  metrics in the format of Prometheus\n\
+             /admin    the dashboard\n\
+             /api/v1   the admin API: /api/v1/openapi.json describes it\n\
+             /docs     the documentation\n",
         ),
         HEALTHZ | READYZ => healthy(path, metrics, (health, now)),
         "/metrics" => Answer {
@@ -48,7 +71,10 @@ pub fn respond(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> 
             body: metrics
                 .render(CloseReason::ALL.iter().map(|reason| reason.label()), now.as_millis()),
         },
-        _ => plain(404, "not found: the paths are /healthz, /readyz and /metrics\n"),
+        _ => match book::page(path) {
+            Some((content_type, body)) => Answer { status: 200, content_type, body },
+            None => plain(404, "not found: see /\n"),
+        },
     }
 }
 
@@ -57,8 +83,17 @@ pub fn respond(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> 
 /// nothing can be stored.
 #[must_use]
 pub fn healthy(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> Answer {
+    let reason = self::health(path, metrics, (health, now));
+    let status = if reason.is_some() && path == READYZ { 503 } else { 200 };
+    let body = format!("{{\"status\":\"{}\"}}\n", reason.as_deref().unwrap_or("ok"));
+    Answer { status, content_type: "application/json", body }
+}
+
+/// Why not all is well by [`HEALTHZ`] or [`READYZ`]; `None` if it is.
+#[must_use]
+pub fn health(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> Option<String> {
     let store = &metrics.store;
-    let reason = if health == Health::Draining {
+    if health == Health::Draining {
         Some("draining".to_owned())
     } else if path == HEALTHZ {
         None
@@ -69,10 +104,7 @@ pub fn healthy(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> 
         Some(format!("the disk has not answered for {seconds} s"))
     } else {
         None
-    };
-    let status = if reason.is_some() && path == READYZ { 503 } else { 200 };
-    let body = format!("{{\"status\":\"{}\"}}\n", reason.as_deref().unwrap_or("ok"));
-    Answer { status, content_type: "application/json", body }
+    }
 }
 
 fn plain(status: u16, body: &str) -> Answer {

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertAccessible, enter, holds, lines, opened, picture, say, shows } from "./page.mjs";
+import { Member, until } from "./surroundings.mjs";
+import { server } from "./page.mjs";
+
+/** Notices that were shown, instead of those of a desktop. */
+const listen = (page) => page.evaluate(() => {
+	window.shown = [];
+	window.Notification = class {
+		static permission = "granted";
+		constructor(title, { body, tag }) {
+			window.shown.push({ title, body, tag });
+		}
+		close() {}
+	};
+});
+const shown = (page) => page.evaluate(() => window.shown);
+const choose = async (page, choices) => {
+	await page.click("#open-settings");
+	await page.locator("#settings[open]").waitFor();
+	for (const [name, value] of Object.entries(choices)) await page.selectOption(`#settings-${name}`, value);
+	await page.click("#settings-close");
+};
+
+test("who looks elsewhere is told as wished: of everything, of what names them, of nothing", async () => {
+	const ann = await enter("ann", "here");
+	await say(ann, "/join away");
+	await opened(ann, "away");
+	await say(ann, "/join here");
+	await opened(ann, "here");
+	await listen(ann);
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("away");
+	const says = async (text, ...told) => {
+		await ann.evaluate(() => window.shown.splice(0));
+		await eve.say("away", text);
+		// What follows the message has come with it, or not at all.
+		await eve.join("here");
+		await eve.say("here", `after ${text}`);
+		await shows(ann, `after ${text}`);
+		assert.deepEqual((await shown(ann)).map(({ title, body }) => `${title}: ${body}`), told);
+	};
+	await says("one");
+	await choose(ann, { notices: "mentions" });
+	await says("two");
+	await says("three @ann", "eve in away: three @ann");
+	await choose(ann, { notices: "all" });
+	await says("four", "eve in away: four");
+	await until("the count in the title", async () => /^\(4\)/.test(await ann.title()));
+	await say(ann, "/join away");
+	await opened(ann, "away");
+	await choose(ann, { of: "none" });
+	await say(ann, "/join here");
+	await opened(ann, "here");
+	await says("five @ann");
+	assert.doesNotMatch(await ann.title(), /^\(/);
+	await ann.click("#open-settings");
+	await assertAccessible(ann, "settings");
+	await picture(ann, "settings");
+});
+
+test("what is preferred holds at once, and on the next visit", async () => {
+	const ann = await enter("ann", "tastes");
+	await choose(ann, { theme: "dark", density: "dense", hours: "24", enter: "breaks" });
+	const scheme = () => ann.evaluate(() => getComputedStyle(document.documentElement).colorScheme);
+	assert.equal(await scheme(), "dark");
+	await ann.fill("#text", "one");
+	await ann.press("#text", "Enter");
+	await ann.locator("#text").pressSequentially("two");
+	await ann.press("#text", "Control+Enter");
+	await until("both lines in one message", async () => (await lines(ann)).join() === "1 one\ntwo");
+	await holds(ann, () => /^\d\d:\d\d$/.test(document.querySelector("#messages time").textContent));
+	await ann.reload();
+	await opened(ann, "tastes");
+	assert.equal(await scheme(), "dark");
+	assert.equal(await ann.evaluate(() => document.documentElement.dataset.density), "dense");
+});

@@ -1,0 +1,98 @@
+//! What was reported and is not settled.
+
+use std::collections::BTreeMap;
+
+use crate::chat::model::limits::{
+    GUEST_PREFIX, REPORT_LASTS, REPORTS_MAX, REPORTS_OF_GUESTS_MAX, REPORTS_OF_USER_MAX,
+};
+use crate::chat::model::name::UserName;
+use crate::chat::model::people::Report;
+
+/// All open reports, by id: a later one has a higher id.
+///
+/// Bound: [`REPORTS_MAX`], [`REPORTS_OF_USER_MAX`] of one user and [`REPORTS_OF_GUESTS_MAX`] of all
+/// guests. They are so few that they are counted by a walk.
+#[derive(Debug, Default)]
+pub(in crate::chat) struct Reports {
+    rows: BTreeMap<u64, Report>,
+    last_id: u64,
+}
+
+/// Which bound another report would exceed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::chat) enum Full {
+    /// That of the user.
+    OfUser,
+    /// Another.
+    OfAll,
+}
+
+impl Reports {
+    /// Takes up those that are kept, instead of those that were known.
+    pub(in crate::chat) fn restore(&mut self, reports: Vec<Report>) {
+        self.rows = reports.into_iter().map(|report| (report.id, report)).collect();
+        let last = self.rows.last_key_value().map_or(0, |(&id, _)| id);
+        self.last_id = self.last_id.max(last);
+    }
+
+    /// The id of a new one.
+    pub(in crate::chat) const fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Adds one.
+    pub(in crate::chat) fn insert(&mut self, report: Report) {
+        self.rows.insert(report.id, report);
+    }
+
+    /// Ends one.
+    pub(in crate::chat) fn remove(&mut self, id: u64) {
+        self.rows.remove(&id);
+    }
+
+    /// The report of this id.
+    pub(in crate::chat) fn get(&self, id: u64) -> Option<&Report> {
+        self.rows.get(&id)
+    }
+
+    /// Those behind an id, oldest first.
+    pub(in crate::chat) fn above(&self, id: u64) -> impl Iterator<Item = &Report> {
+        self.rows.range(id.saturating_add(1)..).map(|(_, report)| report)
+    }
+
+    /// Whether the same user has reported the same before.
+    pub(in crate::chat) fn has(&self, report: &Report) -> bool {
+        let same = |other: &Report| {
+            (&other.by, &other.whom, &other.room, other.seq)
+                == (&report.by, &report.whom, &report.room, report.seq)
+        };
+        self.rows.values().any(same)
+    }
+
+    /// The bound that another report by this user would exceed.
+    pub(in crate::chat) fn full_for(&self, user: &UserName) -> Option<Full> {
+        let is_guest = |name: &UserName| name.as_str().starts_with(GUEST_PREFIX);
+        let count = |picks: &dyn Fn(&UserName) -> bool| {
+            self.rows.values().filter(|report| picks(&report.by)).count()
+        };
+        if count(&|name| name == user) >= REPORTS_OF_USER_MAX {
+            return Some(Full::OfUser);
+        }
+        let is_over = self.rows.len() >= REPORTS_MAX
+            || (is_guest(user) && count(&is_guest) >= REPORTS_OF_GUESTS_MAX);
+        is_over.then_some(Full::OfAll)
+    }
+
+    /// Those that nobody has settled in time.
+    pub(in crate::chat) fn expired(&self, wall_ms: u64) -> Vec<u64> {
+        let lasts = u64::try_from(REPORT_LASTS.as_millis()).unwrap_or(u64::MAX);
+        let is_over = |report: &&Report| report.at.saturating_add(lasts) <= wall_ms;
+        self.rows.values().filter(is_over).map(|report| report.id).collect()
+    }
+
+    /// Whether there is none.
+    pub(in crate::chat) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}

@@ -1,0 +1,28 @@
+//! What a log in memory remembers of messages, so that one that is repeated is there once.
+
+use crate::time::Tick;
+
+/// A message with a `cid` that is in a log, as it is remembered: by keyed hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RememberedCid {
+    /// The hash of user and `cid`.
+    pub key: (u64, u64),
+    /// The hash of what was said.
+    pub said: u64,
+    /// The record's seq.
+    pub seq: u64,
+    /// When the log took it.
+    pub at: u64,
+    /// Since when it is remembered.
+    pub since: Tick,
+}
+
+/// The key of the hashes of [`RememberedCid`], and a hash that shows whether another process makes
+/// the same ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CidSecret {
+    /// The key.
+    pub key: u128,
+    /// The hash of nothing.
+    pub check: u64,
+}

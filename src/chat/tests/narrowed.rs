@@ -1,0 +1,71 @@
+//! Connections whose token is good for some rooms only, beside others of the same user: what those
+//! do elsewhere, these do not learn.
+
+use super::super::model::identity::{Grant, Identity, Rights};
+use super::*;
+
+const WHOLE: usize = 0;
+const NARROW: usize = 1;
+const OTHER: usize = 2;
+
+/// `ann` by two connections, of which one may only read in `lobby`, and `bob`, in `tea`.
+fn harness() -> Harness {
+    let mut harness = Harness::new(Limits::default());
+    for (number, name) in [(WHOLE, "ann"), (NARROW, "ann"), (OTHER, "bob")] {
+        harness.hello(number, name);
+    }
+    let rights = Rights { read: true, send: false };
+    let grants = vec![Grant { rooms: "lobby".into(), rights }];
+    let identity = Identity { grants, ..Identity::default() };
+    harness.chat.directory.credentials.insert(conn(NARROW), identity);
+    for number in [WHOLE, OTHER] {
+        harness.join(number, "tea");
+    }
+    harness.wait(10_000);
+    harness
+}
+
+/// What the narrow connection gets while the other one does this, and for ten seconds after.
+fn narrow_hears(harness: &mut Harness, by: usize, command: Command<'_>) -> Vec<String> {
+    let mut said = harness.run(by, command);
+    said.extend(harness.wait(10_000));
+    heard(&said, NARROW).into_iter().filter(|line| line != "wake").collect()
+}
+
+#[test]
+fn nothing_of_a_hidden_room_is_told_by_the_users_own_doings() {
+    let mut harness = harness();
+    let room = || "tea".into();
+    let say = || message(Target::Room("tea".into()), "psst", None);
+    let ack = Command::Ack { room: room(), recv: None, read: Some(1), epoch: None };
+    let to_bob = message(Target::User("bob".into()), "psst", None);
+    let block = Command::Block { user: "bob".into(), on: true };
+    for (by, command) in [
+        (OTHER, say()),
+        (WHOLE, ack),
+        (WHOLE, to_bob),
+        (WHOLE, block),
+        (WHOLE, Command::Leave { room: room() }),
+        (WHOLE, Command::Join { room: room(), after: None, epoch: None }),
+        (WHOLE, Command::Typing { room: room() }),
+    ] {
+        let what = format!("{command:?}");
+        assert_eq!(narrow_hears(&mut harness, by, command), Vec::<String>::new(), "{what}");
+    }
+}
+
+#[test]
+fn what_it_may_know_of_is_told_as_ever() {
+    let mut harness = harness();
+    let room = || "lobby".into();
+    for number in [WHOLE, NARROW] {
+        harness.join(number, "lobby");
+    }
+    harness.join(OTHER, "lobby");
+    harness.run(OTHER, message(Target::Room("lobby".into()), "hi", None));
+    let ack = Command::Ack { room: room(), recv: None, read: Some(1), epoch: None };
+    let lines = narrow_hears(&mut harness, WHOLE, ack);
+    assert!(lines.contains(&"own receipt 1".to_owned()), "{lines:?}");
+    let left = narrow_hears(&mut harness, WHOLE, Command::Leave { room: room() });
+    assert!(left.contains(&"left left".to_owned()), "{left:?}");
+}

@@ -1,0 +1,176 @@
+//! The commands about the shared log of a cluster.
+
+mod connect;
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use self::connect::{Session, Trouble};
+use crate::cluster::check::{Engine, Fault, LOOK, Level};
+use crate::cluster::{PROBE, READ_VERSION, SCHEMA, SCHEMA_LOCK, SCHEMA_VERSION};
+use crate::pg::{Address, AddressFault, Host};
+use crate::time::clock::Clock;
+
+/// Writes that are measured: enough for a mean, which is of use.
+const PROBES: u32 = 20;
+
+/// Where an engine is, in one line.
+const ADDRESS_HELP: &str = "Where the database is: postgres://USER:PASSWORD@HOST,HOST/DATABASE";
+
+/// The commands about the shared log.
+#[derive(Debug, Subcommand)]
+pub(super) enum ClusterCommand {
+    /// Make what a cluster needs in a PostgreSQL database, once
+    ///
+    /// Does nothing if it is there already. The database must exist, and the user must be allowed
+    /// to make a schema in it.
+    Init {
+        #[arg(value_name = "ADDRESS", value_parser = parse_address, help = ADDRESS_HELP)]
+        engine: Address,
+    },
+    /// Say of each host of the engine what it is and what it keeps, and what to change
+    ///
+    /// Fails if none of them can be written to, or something would lose messages. A write is
+    /// measured, too.
+    Check {
+        #[arg(value_name = "ADDRESS", value_parser = parse_address, help = ADDRESS_HELP)]
+        engine: Address,
+    },
+}
+
+fn parse_address(text: &str) -> Result<Address, String> {
+    text.parse().map_err(|fault: AddressFault| format!("the address {fault}"))
+}
+
+/// Does what is asked.
+pub(super) fn run(command: &ClusterCommand) -> ExitCode {
+    match command {
+        ClusterCommand::Init { engine } => init(engine),
+        ClusterCommand::Check { engine } => check(engine),
+    }
+}
+
+/// What was found at one host.
+struct Found {
+    session: Session,
+    engine: Engine,
+    faults: Vec<Fault>,
+}
+
+fn look(address: &Address, host: &Host) -> Result<Found, Trouble> {
+    let mut session = Session::open(address, host)?;
+    let rows = session.ask(LOOK)?;
+    let engine = Engine::read(rows.first().ok_or(Trouble::Answer)?)?;
+    let schema = if engine.has_meta { session.ask(READ_VERSION)? } else { Vec::new() };
+    let schema = schema.first().map(|row| row.text(0)).transpose()?;
+    let faults = engine.faults(session.process(), schema);
+    Ok(Found { session, engine, faults })
+}
+
+fn check(address: &Address) -> ExitCode {
+    let (mut text, mut primaries, mut is_bad) = (String::new(), 0, false);
+    for host in &address.hosts {
+        match look(address, host) {
+            Ok(mut found) => {
+                describe(&mut text, host, &found);
+                let is_usable = found.faults.iter().all(Fault::is_warning);
+                if is_usable {
+                    primaries += 1;
+                    is_bad |= !measure(&mut text, &mut found.session);
+                }
+                is_bad |= !is_usable && found.faults != [Fault::Standby];
+            }
+            Err(trouble) => {
+                _ = writeln!(text, "{host}: {trouble}");
+                is_bad = true;
+            }
+        }
+    }
+    if primaries == 0 && !is_bad {
+        text.push_str("none of these is a primary: nothing can be written\n");
+    }
+    if primaries > 1 {
+        text.push_str("more than one of these takes writes: each would have messages of its own\n");
+    }
+    let printed = super::print(&text);
+    if is_bad || primaries != 1 { ExitCode::FAILURE } else { printed }
+}
+
+fn describe(text: &mut String, host: &Host, found: &Found) {
+    let Found { session, engine, faults } = found;
+    let kind = if engine.is_standby { "a standby" } else { "a primary" };
+    _ = write!(text, "{host}: PostgreSQL {}, {kind}", session.version());
+    if let Some(timeline) = &engine.timeline {
+        let timeline = timeline.trim_start_matches('0');
+        _ = write!(text, ", timeline {timeline}");
+    }
+    if !session.is_encrypted() && !host.is_local() {
+        text.push_str(", not encrypted");
+    }
+    text.push('\n');
+    if !engine.is_standby {
+        let means = match engine.level() {
+            Level::Nothing => "what it confirms may be gone after a crash",
+            Level::Disk => "what it confirms survives a crash, not the loss of its disk",
+            Level::Replicated => "what it confirms survives the loss of the primary",
+        };
+        _ = writeln!(text, "  level {}: {means}", engine.level().name());
+    }
+    for fault in faults {
+        let word = if fault.is_warning() || *fault == Fault::Standby { "note" } else { "bad" };
+        _ = writeln!(text, "  {word}: {fault}");
+    }
+}
+
+/// Measures writes; whether they succeed.
+fn measure(text: &mut String, session: &mut Session) -> bool {
+    let clock = Clock::start();
+    let begin = clock.micros();
+    for _ in 0..PROBES {
+        if let Err(trouble) = session.ask(PROBE) {
+            _ = writeln!(text, "  bad: nothing can be written: {trouble}");
+            return false;
+        }
+    }
+    let mean = Duration::from_micros(clock.micros().saturating_sub(begin)) / PROBES;
+    _ = writeln!(text, "  a write is confirmed after {:.1} ms", mean.as_secs_f64() * 1_000.0);
+    true
+}
+
+fn init(address: &Address) -> ExitCode {
+    let mut reasons = String::new();
+    for host in &address.hosts {
+        match init_at(address, host) {
+            Ok(text) => return super::print(&format!("{host}: {text}\n")),
+            Err(reason) => _ = writeln!(reasons, "error: {host}: {reason}"),
+        }
+    }
+    _ = write!(io::stderr(), "{reasons}");
+    ExitCode::FAILURE
+}
+
+fn init_at(address: &Address, host: &Host) -> Result<String, Box<dyn std::error::Error>> {
+    let mut found = look(address, host)?;
+    let is_missing = |fault: &Fault| *fault == Fault::NoSchema;
+    if let Some(fault) = found.faults.iter().find(|fault| !fault.is_warning() && !is_missing(fault))
+    {
+        return Err(fault.to_string().into());
+    }
+    // Whoever is second waits for the first, and finds the schema.
+    let session = &mut found.session;
+    session.run(&format!("BEGIN; SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))?;
+    let rows = session.ask(LOOK)?;
+    if Engine::read(rows.first().ok_or(Trouble::Answer)?)?.has_schema {
+        session.run("ROLLBACK")?;
+        return Ok(format!("the schema is there already, in version {SCHEMA_VERSION}"));
+    }
+    session.run(&format!("{SCHEMA}; COMMIT"))?;
+    let level = found.engine.level().name();
+    Ok(format!(
+        "the schema was made, in version {SCHEMA_VERSION}; what is written has level {level}"
+    ))
+}

@@ -1,0 +1,207 @@
+-- Appends a batch of records to the logs of rooms, in one transaction, and says what became of each.
+--
+-- VOLATILE and READ COMMITTED, several statements: each sees what was committed before it began, so that what is read
+-- after the rows of the rooms are locked is current. They are locked in the order of their ids: batches never wait for
+-- each other in a circle.
+--
+-- `room_ids` rise; `epochs` and `versions` are what the node knows of these rooms, `counts` and `sizes` the drafts of
+-- each and the bytes of their texts and data. Each draft has the place of its room in `room_ids` and its own place among
+-- the room's drafts, both from 1. No two of a batch have the same room, sender and `cid`.
+--
+-- A batch of new messages that refer to nothing is stored at once: `outcomes` is NULL, `seqs` are the heads that the rooms
+-- had before, and `ats` the times of their new records. Otherwise one draft follows the other, as the one before has left
+-- the room, and each has its outcome, seq and time:
+-- 0 stored, 1 duplicate (seq and time of the first), 2 conflict (its seq), 3 unknown (it was asked only),
+-- 4 no such message, 5 not yours, 6 too old, 7 too large (seq: the bytes that are kept beside), 8 no such `reply_to`,
+-- 9 no such `thread`, 10 rights have changed, 11 the epoch has ended
+--
+-- What an edit or a deletion does to other records, and what makes a record one without effect, is what
+-- `chat::model::edits` says; the contract suite compares them.
+CREATE FUNCTION chinwag.append_1(
+  room_ids bigint[], epochs bigint[], versions bigint[], counts bigint[], sizes bigint[],
+  slots bigint[], nths bigint[], senders text[], texts text[], datas text[], cids text[], weights bigint[],
+  -- NULL if all drafts are messages that refer to nothing.
+  kinds bigint[], targets bigint[], whos text[], numbers bigint[], reply_tos bigint[], threads bigint[],
+  others bigint[], not_befores bigint[], data_maxes bigint[], questions bigint[],
+  -- What changes with a record: the place of its draft, from 1, and what chinwag.fact_1 takes.
+  fact_places bigint[], fact_kinds bigint[], fact_names text[], fact_numbers bigint[], fact_texts text[],
+  -- The weight of a record without any text, but for its sender's name.
+  bare bigint,
+  OUT outcomes smallint[], OUT seqs bigint[], OUT ats bigint[]
+)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  -- Five seconds: how far a room's time may be ahead of the clock (model::record::stamp).
+  ahead_max CONSTANT bigint := 5000;
+  wall bigint;
+  known_epochs bigint[];
+  known_versions bigint[];
+  pruned boolean;
+  d record;
+  r chinwag.room;
+  t chinwag.record;
+  k record;
+  result smallint;
+  result_seq bigint;
+  result_at bigint;
+  freed bigint;
+BEGIN
+  -- A lone message, without what only more of them need.
+  IF kinds IS NULL AND array_length(slots, 1) = 1 THEN
+    SELECT * INTO r FROM chinwag.room WHERE id = room_ids[1] FOR NO KEY UPDATE;
+    IF r.epoch = epochs[1] AND r.version = versions[1] AND r.oldest = 1 THEN
+      wall := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+      IF r.at > wall AND r.at - wall <= ahead_max THEN wall := r.at; END IF;
+      INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text, data, cid)
+      VALUES (r.id, r.head + 1, wall, weights[1], 0, senders[1], texts[1], datas[1], cids[1])
+      ON CONFLICT DO NOTHING;
+      IF FOUND THEN
+        UPDATE chinwag.room SET head = r.head + 1, at = wall, bytes = r.bytes + sizes[1] WHERE id = r.id;
+        seqs := ARRAY[r.head]; ats := ARRAY[wall];
+        RETURN;
+      END IF;
+    END IF;
+  END IF;
+
+  -- Behind the lock, a batch that waited is not older than the one that it waited for: the clock is read after it.
+  SELECT array_agg(epoch), array_agg(version), array_agg(head), array_agg(at), bool_or(oldest > 1)
+  INTO known_epochs, known_versions, seqs, ats, pruned
+  FROM (SELECT * FROM chinwag.room WHERE id = ANY (room_ids) ORDER BY id FOR NO KEY UPDATE) AS locked;
+  wall := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+
+  IF kinds IS NULL AND known_epochs = epochs AND known_versions = versions
+    -- A message that was pruned answers by its `cid` still.
+    AND (NOT pruned OR NOT EXISTS (
+      SELECT 1 FROM unnest(slots, senders, cids) AS u(slot, sender, cid)
+      JOIN chinwag.sent s ON s.room = room_ids[u.slot] AND s.sender = u.sender AND s.cid = u.cid))
+  THEN
+    SELECT array_agg(CASE WHEN last > wall AND last - wall <= ahead_max THEN last ELSE wall END) INTO ats
+    FROM unnest(ats) AS last;
+    BEGIN
+      INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text, data, cid)
+      SELECT room_ids[u.slot], seqs[u.slot] + u.nth, ats[u.slot], u.weight, 0, u.sender, u.text, u.data, u.cid
+      FROM unnest(slots, nths, weights, senders, texts, datas, cids)
+        AS u(slot, nth, weight, sender, text, data, cid);
+      UPDATE chinwag.room r SET head = r.head + u.count, at = u.at, bytes = r.bytes + u.size
+      FROM unnest(room_ids, counts, ats, sizes) AS u(id, count, at, size) WHERE r.id = u.id;
+      RETURN;
+    EXCEPTION WHEN unique_violation THEN
+      -- A `cid` is known: it is looked up below, and nothing of this has happened.
+      NULL;
+    END;
+  END IF;
+
+  outcomes := '{}'; seqs := '{}'; ats := '{}';
+  FOR d IN
+    SELECT u.*, room_ids[u.slot] AS room, epochs[u.slot] AS epoch, versions[u.slot] AS version,
+      coalesce(kinds[u.place], 0) AS kind, coalesce(questions[u.place], 0) AS question
+    FROM unnest(slots, senders, texts, datas, cids, weights, targets, whos, numbers, reply_tos, threads, others,
+      not_befores, data_maxes) WITH ORDINALITY
+      AS u(slot, sender, text, data, cid, weight, target, who, number, reply_to, thread, others, not_before, data_max,
+        place)
+    WHERE u.place <= array_length(slots, 1)
+  LOOP
+    SELECT * INTO r FROM chinwag.room WHERE id = d.room;
+    result := NULL; result_seq := NULL; result_at := NULL; t := NULL; freed := 0;
+    IF d.cid IS NOT NULL THEN
+      SELECT * INTO k FROM (
+        SELECT f.seq, f.at, chinwag.said_1(f.text, f.data, f.reply_to, f.thread) AS said FROM chinwag.record f
+        WHERE f.room = d.room AND f.sender = d.sender AND f.cid = d.cid AND f.cid IS NOT NULL
+          AND f.kind = 0 AND f.edited IS NULL
+        UNION ALL
+        SELECT s.seq, s.at, s.said FROM chinwag.sent s
+        WHERE s.room = d.room AND s.sender = d.sender AND s.cid = d.cid
+      ) AS known LIMIT 1;
+      IF FOUND THEN
+        result := CASE WHEN k.said = chinwag.said_1(d.text, d.data, d.reply_to, d.thread) THEN 1 ELSE 2 END;
+        result_seq := k.seq; result_at := k.at;
+      END IF;
+    END IF;
+    IF result IS NULL THEN
+      result := CASE
+        WHEN r.id IS NULL OR r.epoch <> d.epoch THEN 11
+        WHEN d.question <> 0 THEN 3
+        WHEN r.version <> d.version THEN 10
+        WHEN d.reply_to IS NOT NULL AND NOT EXISTS (
+          SELECT 1 FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.reply_to AND m.kind = 0) THEN 8
+        WHEN d.thread IS NOT NULL AND NOT EXISTS (
+          SELECT 1 FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.thread AND m.kind = 0) THEN 9
+      END;
+    END IF;
+    -- The target of an edit, a deletion or a reaction: as model::edits::refusal says.
+    IF result IS NULL AND d.target IS NOT NULL THEN
+      SELECT * INTO t FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.target;
+      result := CASE
+        WHEN t.seq IS NULL OR t.kind <> 0 THEN 4
+        WHEN d.others = 0 AND t.sender <> d.sender THEN 5
+        WHEN t.at < d.not_before THEN 6
+        WHEN octet_length(t.data) > d.data_max THEN 7
+      END;
+      IF result = 7 THEN result_seq := octet_length(t.data); END IF;
+    END IF;
+    -- What is so already has no effect: as model::edits::repeats says.
+    IF result IS NULL THEN
+      k := NULL;
+      IF d.kind = 4 THEN
+        SELECT m.seq, m.at, m.number = d.number AS same INTO k FROM chinwag.record m
+        WHERE m.room = d.room AND m.target = d.target AND m.sender = d.sender AND m.text = d.text AND m.kind = 4
+        ORDER BY m.seq DESC LIMIT 1;
+        IF NOT FOUND THEN SELECT t.seq, t.at, d.number = 1 AS same INTO k; END IF;
+      ELSIF d.kind = 2 THEN
+        SELECT m.seq, m.at, m.text = d.text AS same INTO k FROM chinwag.record m
+        WHERE m.room = d.room AND m.target = d.target AND m.kind = 2 AND m.text IS NOT NULL
+        ORDER BY m.seq DESC LIMIT 1;
+        IF NOT FOUND THEN SELECT t.seq, t.at, t.text = d.text AS same INTO k; END IF;
+      ELSIF d.kind = 5 AND r.topic = d.text THEN
+        SELECT m.seq, m.at, true AS same INTO k FROM chinwag.record m
+        WHERE m.room = d.room AND m.kind = 5 ORDER BY m.seq DESC LIMIT 1;
+        IF NOT FOUND THEN SELECT r.head AS seq, r.at AS at, true AS same INTO k; END IF;
+      ELSE
+        SELECT NULL::bigint AS seq, NULL::bigint AS at, false AS same INTO k;
+      END IF;
+      IF k.same THEN
+        result := 1; result_seq := k.seq; result_at := k.at;
+      END IF;
+    END IF;
+    IF result IS NULL THEN
+      result := 0;
+      result_seq := r.head + 1;
+      result_at := CASE WHEN r.at > wall AND r.at - wall <= ahead_max THEN r.at ELSE wall END;
+      IF d.kind IN (2, 3) THEN
+        IF t.cid IS NOT NULL AND t.edited IS NULL THEN
+          INSERT INTO chinwag.sent VALUES (t.room, t.sender, t.cid, t.seq, t.at,
+            chinwag.said_1(t.text, t.data, t.reply_to, t.thread)) ON CONFLICT DO NOTHING;
+        END IF;
+        WITH changed AS (
+          UPDATE chinwag.record m SET text = NULL, weight = least(m.weight, bare + octet_length(m.sender))
+          WHERE m.room = d.room AND m.target = d.target AND m.kind = 2 AND m.text IS NOT NULL
+          RETURNING (SELECT octet_length(o.text) FROM chinwag.record o WHERE o.room = m.room AND o.seq = m.seq) AS bytes
+        )
+        SELECT coalesce(sum(bytes), 0) INTO freed FROM changed;
+        IF d.kind = 2 THEN
+          UPDATE chinwag.record m SET text = d.text, edited = result_at, weight = least(2147483647,
+            d.weight + coalesce(octet_length(m.data), 0) + 6 * coalesce(octet_length(m.cid), 0))
+          WHERE m.room = t.room AND m.seq = t.seq;
+          freed := freed + octet_length(t.text) - octet_length(d.text);
+        ELSE
+          UPDATE chinwag.record m SET kind = 1, text = NULL, data = NULL, reply_to = NULL, thread = NULL,
+            edited = NULL, weight = least(m.weight, bare + octet_length(m.sender))
+          WHERE m.room = t.room AND m.seq = t.seq;
+          freed := freed + octet_length(t.text) + coalesce(octet_length(t.data), 0);
+        END IF;
+      END IF;
+      INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, target, who, number, text, data, cid, reply_to, thread)
+      VALUES (d.room, result_seq, result_at, d.weight, d.kind, d.sender, d.target, d.who, d.number, d.text, d.data,
+        d.cid, d.reply_to, d.thread);
+      UPDATE chinwag.room m SET head = result_seq, at = result_at,
+        bytes = m.bytes - freed + coalesce(octet_length(d.text), 0) + coalesce(octet_length(d.data), 0)
+      WHERE m.id = d.room;
+      PERFORM chinwag.fact_1(d.room, f.kind, f.name, fact_numbers[f.at * 4 - 3 : f.at * 4], fact_texts[f.at * 2 - 1 : f.at * 2])
+      FROM unnest(fact_places, fact_kinds, fact_names) WITH ORDINALITY AS f(place, kind, name, at)
+      WHERE f.place = d.place;
+    END IF;
+    outcomes := outcomes || result; seqs := seqs || result_seq; ats := ats || result_at;
+  END LOOP;
+END
+$$;

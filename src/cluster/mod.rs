@@ -1,0 +1,47 @@
+//! The shared log: what several machines write to and read from, in PostgreSQL.
+//!
+//! Here is what there is in the engine ([`SCHEMA`], [`SCHEMA_VERSION`]), and whether it keeps what
+//! it is given ([`check`]). Nothing here knows sockets: [`crate::pg`] speaks, whoever has the
+//! sockets carries the bytes.
+//!
+//! ```text
+//!  chinwag cluster init   makes the schema, once
+//!  chinwag cluster check  says of each host what it is, what it keeps, and what to change
+//! ```
+
+pub mod check;
+
+use crate::pg::Statement;
+
+/// The version of the schema that this program knows.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// What makes the schema, in one transaction.
+pub const SCHEMA: &str = concat!(include_str!("schema.sql"), include_str!("append.sql"));
+
+/// The lock under which the schema is made and changed: a number that nobody else would choose.
+pub const SCHEMA_LOCK: i64 = 0x6368_696e_7761_6701;
+
+/// The settings of each session. Plans are made once, and by indexes only: what is known of a table
+/// that was just made, or that grew a thousandfold, would lead elsewhere.
+pub const SETTINGS: &[(&str, &str)] = &[
+    ("plan_cache_mode", "force_generic_plan"),
+    ("synchronous_commit", "on"),
+    ("jit", "off"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("search_path", "pg_catalog"),
+    ("TimeZone", "UTC"),
+];
+
+/// The version of the schema in the engine, as text; fails if there is none.
+pub const READ_VERSION: Statement =
+    Statement { name: "version", sql: "SELECT value FROM chinwag.meta WHERE key = 'schema'" };
+
+/// A write that is waited for as each message is: it takes as long.
+pub const PROBE: Statement = Statement {
+    name: "probe",
+    sql: "INSERT INTO chinwag.meta AS m VALUES ('probe', '0') ON CONFLICT (key) \
+          DO UPDATE SET value = (m.value::bigint + 1)::text",
+};

@@ -1,0 +1,139 @@
+-- The schema of the shared log, version 1, in PostgreSQL 15 or later. Times are milliseconds since 1970; names are as in
+-- the protocol; the numbers of kinds are those of the embedded store (src/store/sqlite/schema.sql).
+--
+-- Functions carry their version in their names, so that nodes of two versions run side by side.
+
+CREATE SCHEMA chinwag;
+
+CREATE TABLE chinwag.meta (
+  key text COLLATE "C" PRIMARY KEY,
+  value text NOT NULL
+);
+INSERT INTO chinwag.meta VALUES ('schema', '1');
+
+-- A room, and the head of its log. Its row is changed with each batch: room is left on its page, and no index has what
+-- changes, so that the row stays there.
+CREATE TABLE chinwag.room (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name text COLLATE "C" NOT NULL UNIQUE,
+  epoch bigint NOT NULL,                 -- the bits of a u64
+  version bigint NOT NULL DEFAULT 0,     -- rises whenever somebody's rights change
+  head bigint NOT NULL DEFAULT 0,        -- the last seq
+  oldest bigint NOT NULL DEFAULT 1,      -- the first seq that is still there, head + 1 if none is
+  at bigint NOT NULL DEFAULT 0,          -- of the last record: time never goes back in a room
+  bytes bigint NOT NULL DEFAULT 0,       -- of text and data, of all records that are there
+  private boolean NOT NULL DEFAULT false,
+  owned boolean NOT NULL DEFAULT false,
+  policy text,                           -- chosen by name, if one was
+  topic text NOT NULL DEFAULT '',
+  topic_by text
+) WITH (fillfactor = 50);
+
+CREATE TABLE chinwag.record (
+  room bigint NOT NULL,
+  seq bigint NOT NULL,
+  at bigint NOT NULL,
+  weight integer NOT NULL,
+  kind smallint NOT NULL,
+  sender text COLLATE "C" NOT NULL,
+  target bigint,
+  who text,
+  number bigint,
+  text text,
+  data text,
+  cid text COLLATE "C",
+  reply_to bigint,
+  thread bigint,
+  edited bigint,
+  PRIMARY KEY (room, seq)
+);
+-- Messages are stored once. What was edited or deleted keeps its `cid` here, and what it was in `sent`.
+CREATE UNIQUE INDEX record_cid ON chinwag.record (room, sender, cid) WHERE cid IS NOT NULL;
+-- Find the edit of a message that still has its text, whether a reaction is there already, and the last topic.
+CREATE INDEX record_edit ON chinwag.record (room, target) WHERE kind = 2 AND text IS NOT NULL;
+CREATE INDEX record_reaction ON chinwag.record (room, target, sender, text) WHERE kind = 4;
+CREATE INDEX record_topic ON chinwag.record (room, seq) WHERE kind = 5;
+
+-- What was sent by the `cid`s of messages that were changed or are gone.
+CREATE TABLE chinwag.sent (
+  room bigint NOT NULL,
+  sender text COLLATE "C" NOT NULL,
+  cid text COLLATE "C" NOT NULL,
+  seq bigint NOT NULL,
+  at bigint NOT NULL,
+  said bytea NOT NULL,                   -- a hash of what was said
+  PRIMARY KEY (room, sender, cid)
+);
+CREATE INDEX sent_at ON chinwag.sent (at);
+
+CREATE TABLE chinwag.member (
+  room bigint NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  role smallint NOT NULL,                -- 0 reader to 3 owner
+  recv bigint NOT NULL,
+  read bigint NOT NULL,
+  joined bigint NOT NULL,                -- rises with each membership
+  PRIMARY KEY (room, name)
+) WITH (fillfactor = 70);
+CREATE INDEX member_name ON chinwag.member (name);
+
+CREATE TABLE chinwag.restriction (
+  room bigint NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  kind smallint NOT NULL,                -- 0 banned, 1 muted, 2 invited, 3 reader, 4 may return
+  until bigint,
+  reason text NOT NULL,
+  "by" text,
+  at bigint,
+  PRIMARY KEY (room, name, kind)
+);
+CREATE INDEX restriction_name ON chinwag.restriction (name) WHERE kind = 2;
+
+-- What was said, as a hash: what a `cid` stands for.
+CREATE FUNCTION chinwag.said_1(text text, data text, reply_to bigint, thread bigint) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT sha256(convert_to(
+    jsonb_build_array(text, data, reply_to, thread)::text, 'UTF8'))
+$$;
+
+-- A room that is there, made if it was not.
+CREATE FUNCTION chinwag.open_1(room_name text, first_epoch bigint)
+RETURNS TABLE (id bigint, epoch bigint, version bigint, head bigint, oldest bigint)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  INSERT INTO chinwag.room (name, epoch) VALUES (room_name, first_epoch) ON CONFLICT (name) DO NOTHING;
+  RETURN QUERY SELECT r.id, r.epoch, r.version, r.head, r.oldest FROM chinwag.room r WHERE r.name = room_name;
+END
+$$;
+
+-- One fact about a room, instead of the last one of its kind (and name). `numbers` has four, `texts` two:
+-- kind 0 access: private, owned; policy · 1 topic: its text, by whom · 2 member: role, recv, read, joined ·
+-- 3 no member · 4 restriction: kind, until, at; reason, by · 5 no restriction: kind
+CREATE FUNCTION chinwag.fact_1(room bigint, kind bigint, name text, numbers bigint[], texts text[]) RETURNS void
+LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+BEGIN
+  IF kind = 0 THEN
+    UPDATE chinwag.room r SET private = numbers[1] = 1, owned = numbers[2] = 1, policy = texts[1], version = r.version + 1
+    WHERE r.id = room;
+  ELSIF kind = 1 THEN
+    UPDATE chinwag.room r SET topic = texts[1], topic_by = texts[2] WHERE r.id = room;
+  ELSIF kind = 2 THEN
+    INSERT INTO chinwag.member AS m VALUES (room, name, numbers[1], numbers[2], numbers[3], numbers[4])
+    ON CONFLICT ON CONSTRAINT member_pkey DO UPDATE SET role = excluded.role, recv = greatest(m.recv, excluded.recv),
+      read = greatest(m.read, excluded.read), joined = excluded.joined;
+  ELSIF kind = 3 THEN
+    DELETE FROM chinwag.member m WHERE m.room = room AND m.name = name;
+  ELSIF kind = 4 THEN
+    INSERT INTO chinwag.restriction AS x (room, name, kind, until, at, reason, "by")
+    VALUES (room, name, numbers[1], numbers[2], numbers[3], texts[1], texts[2])
+    ON CONFLICT ON CONSTRAINT restriction_pkey DO UPDATE
+      SET until = excluded.until, at = excluded.at, reason = excluded.reason, "by" = excluded."by";
+  ELSIF kind = 5 THEN
+    DELETE FROM chinwag.restriction x WHERE x.room = room AND x.name = name AND x.kind = numbers[1];
+  ELSE
+    RAISE EXCEPTION 'there is no fact of kind %', kind;
+  END IF;
+END
+$$;

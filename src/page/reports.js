@@ -1,0 +1,55 @@
+/** The dialog with what was reported, for those who may settle it. */
+import { $, bdi, el, setText } from "/dom.js";
+
+/**
+ * Connects the dialog. `chat()` is the client; `label(room)` names a room; `sentence(error)` puts a refusal into words. Returns `{look}`,
+ * which asks the server whether anything is reported, and shows the button if something is.
+ */
+export function reportsDialog({ chat, label, sentence }) {
+	let last = 0;
+
+	function node({ id, by, user, room, text, reason, at }) {
+		const when = new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+		const place = room ? [" in ", bdi(label(room))] : [];
+		const about = el("span", null, bdi(user), ...place, el("small", null, "Reported by ", bdi(by), `, ${when}`));
+		for (const words of [text, reason && `Reason: ${reason}`]) if (words) about.append(el("small", { dir: "auto" }, words));
+		const onclick = () => settle(id);
+		return el("li", null, about, el("button", { type: "button", ariaLabel: `Settle the report about ${user}`, onclick }, "Settle"));
+	}
+
+	/** Draws the next page behind the report `after`. */
+	async function page(after) {
+		try {
+			const { items, more } = await chat().reports({ after });
+			const nodes = items.map(node);
+			if (after) $("reports-list").append(...nodes);
+			else $("reports-list").replaceChildren(...nodes);
+			last = items.at(-1)?.id ?? last;
+			$("reports-more").hidden = !more;
+			setText($("reports-status"), $("reports-list").childElementCount ? "" : "Nothing is reported.");
+			$("reports-open").hidden = !$("reports-list").childElementCount;
+		} catch (error) {
+			setText($("reports-status"), sentence(error));
+		}
+	}
+
+	async function settle(id) {
+		try {
+			await chat().settle(id);
+		} catch (error) {
+			return setText($("reports-status"), sentence(error));
+		}
+		await page(0);
+		// The button that was pressed is gone.
+		$("reports-title").focus();
+	}
+
+	$("reports-more").addEventListener("click", () => page(last));
+	$("reports-close").addEventListener("click", () => $("reports").close());
+	$("reports-open").addEventListener("click", async () => {
+		await page(0);
+		$("reports").showModal();
+	});
+
+	return { look: () => page(0) };
+}

@@ -1,0 +1,41 @@
+//! What owners, moderators and administrators have done: the table `audit`.
+
+use rusqlite::Connection;
+
+use super::integers::{signed, unsigned};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::AuditedAct;
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct AuditQuery {
+    pub(super) user: UserName,
+    pub(super) room: Option<RoomName>,
+    pub(super) before: Option<u64>,
+    pub(super) limit: u32,
+}
+
+/// The next acts with their ids, latest first, and whether there are more.
+pub(super) fn find(
+    db: &Connection,
+    query: &AuditQuery,
+) -> rusqlite::Result<(Vec<(u64, AuditedAct)>, bool)> {
+    let sql = "SELECT id, at, \"by\", act, whom, room FROM audit \
+               WHERE id < ?1 AND (?2 IS NULL OR room = ?2) ORDER BY id DESC LIMIT ?3";
+    let mut statement = db.prepare_cached(sql)?;
+    let before = query.before.map_or(i64::MAX, signed);
+    let room = query.room.as_ref().map(RoomName::as_str);
+    // One more, which says whether there are more.
+    let mut rows = statement.query((before, room, i64::from(query.limit) + 1))?;
+    let mut acts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let by = row.get_ref(2)?.as_str_or_null()?.and_then(UserName::stored);
+        let room = row.get_ref(5)?.as_str_or_null()?.and_then(RoomName::stored);
+        let (at, act, whom) = (unsigned(row.get(1)?), row.get::<_, String>(3)?, row.get(4)?);
+        acts.push((unsigned(row.get(0)?), AuditedAct { by, act: act.into(), whom, room, at }));
+    }
+    let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    let more = acts.len() > limit;
+    acts.truncate(limit);
+    Ok((acts, more))
+}

@@ -1,0 +1,192 @@
+//! What is on the screen, and what the two threads have to know of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+#[expect(
+    clippy::disallowed_types,
+    reason = "one thread reads lines, and another prints events"
+)]
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chinwag_client::{Client, Item, other_in};
+use rustyline::ExternalPrinter;
+
+use super::show::{self, Quotable};
+use crate::terminal::Style;
+
+/// Messages of a room that are kept so that reactions and edits can quote them.
+const QUOTABLE_MAX: usize = 200;
+
+/// What both threads look at.
+#[derive(Clone, Debug)]
+#[expect(clippy::disallowed_types, reason = "as above")]
+pub(super) struct Shared(Arc<Mutex<View>>);
+
+#[expect(clippy::disallowed_types, reason = "as above")]
+impl Shared {
+    pub(super) fn new(view: View) -> Self {
+        Self(Arc::new(Mutex::new(view)))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, View> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The screen.
+pub(super) struct View {
+    pub style: Style,
+    printer: Option<Box<dyn ExternalPrinter + Send>>,
+    /// The room that is looked at.
+    pub current: Option<String>,
+    /// Messages that were typed here, and so are on the screen already.
+    pub typed: BTreeSet<String>,
+    /// Whether one leaves, so that the end of the connection is no news.
+    pub is_leaving: bool,
+    /// Users of whom one wants to see nothing.
+    pub blocked: BTreeSet<String>,
+    /// The last record of each room that was shown.
+    shown: BTreeMap<String, u64>,
+    /// Rooms of which it was said that something is unread there.
+    unread: BTreeSet<String>,
+    quotable: BTreeMap<String, BTreeMap<u64, Quotable>>,
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("current", &self.current).finish_non_exhaustive()
+    }
+}
+
+impl View {
+    pub(super) fn new(style: Style) -> Self {
+        Self {
+            style,
+            printer: None,
+            current: None,
+            typed: BTreeSet::new(),
+            is_leaving: false,
+            blocked: BTreeSet::new(),
+            shown: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            quotable: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn set_printer(&mut self, printer: Box<dyn ExternalPrinter + Send>) {
+        self.printer = Some(printer);
+    }
+
+    /// Prints lines above the one that is being typed.
+    pub(super) fn print(&mut self, lines: &str) {
+        let lines = lines.trim_end_matches('\n');
+        let printed = self.printer.as_mut().map(|printer| printer.print(format!("{lines}\n")));
+        if !matches!(printed, Some(Ok(()))) {
+            super::print(lines);
+        }
+    }
+
+    /// Prints a remark.
+    pub(super) fn say(&mut self, remark: &str) {
+        let lines: Vec<_> = remark.lines().map(|line| self.style.faint(line)).collect();
+        self.print(&lines.join("\n"));
+    }
+
+    /// Prints what went wrong.
+    pub(super) fn complain(&mut self, what: &str) {
+        let line = self.style.alarming(&format!("! {}", show::line(what)));
+        self.print(&line);
+    }
+
+    /// What stands before the line that is typed: the room, and how much is unread in others.
+    pub(super) fn prompt(&self, client: &Client) -> String {
+        let current = self.current.as_deref();
+        let elsewhere = client.rooms().into_iter().filter(|room| Some(&*room.name) != current);
+        let unread: u64 = elsewhere.map(|room| room.unread).sum();
+        let unread = if unread == 0 { String::new() } else { format!("(+{unread}) ") };
+        let me = client.user().unwrap_or_default();
+        match current {
+            None => format!("{unread}> "),
+            Some(room) => match other_in(room, &me) {
+                Some(other) => format!("{unread}to {}> ", show::name(other)),
+                None => format!("{unread}{}> ", show::name(room)),
+            },
+        }
+    }
+
+    /// Looks at another room.
+    pub(super) fn focus(&mut self, room: &str) {
+        self.current = Some(room.to_owned());
+        self.unread.remove(room);
+    }
+
+    pub(super) fn shown(&self, room: &str) -> u64 {
+        self.shown.get(room).copied().unwrap_or_default()
+    }
+
+    /// The room's log is another one.
+    pub(super) fn forget(&mut self, room: &str) {
+        self.shown.remove(room);
+        self.quotable.remove(room);
+        self.unread.remove(room);
+    }
+
+    /// Whether it has to be said now that something is unread in a room.
+    pub(super) fn is_first_unread(&mut self, room: &str) -> bool {
+        self.unread.insert(room.to_owned())
+    }
+
+    /// Nothing is unread there any more, be it that it was read elsewhere.
+    pub(super) fn note_read(&mut self, room: &str) {
+        self.unread.remove(room);
+    }
+
+    /// A record as it is shown, if it is to be shown and was not.
+    pub(super) fn render(&mut self, room: &str, item: &Item, me: &str) -> Option<String> {
+        let seq = chinwag_client::model::number(item, "seq")?;
+        let from = chinwag_client::model::text(item, "from")?;
+        if seq <= self.shown(room) {
+            return None;
+        }
+        self.shown.insert(room.to_owned(), seq);
+        let quotable = self.quotable.entry(room.to_owned()).or_default();
+        let shown = show::record(item, quotable, (self.style, me));
+        if let Some(quote) = Quotable::of(item) {
+            quotable.insert(seq, quote);
+            while quotable.len() > QUOTABLE_MAX {
+                quotable.pop_first();
+            }
+        }
+        let cid = chinwag_client::model::text(item, "cid");
+        let is_typed = from == me && cid.is_some_and(|cid| self.typed.remove(cid));
+        (!is_typed && !self.blocked.contains(from)).then_some(shown)
+    }
+
+    /// A page of a room's log, with a line for each day; only what was not shown before, if `news`.
+    pub(super) fn render_page(
+        &mut self,
+        room: &str,
+        items: &[serde_json::Value],
+        (me, only_news): (&str, bool),
+    ) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut day = None;
+        let before = self.shown(room);
+        if !only_news {
+            self.shown.remove(room);
+        }
+        for item in items.iter().filter_map(serde_json::Value::as_object) {
+            let Some(shown) = self.render(room, item, me) else { continue };
+            let at = chinwag_client::model::number(item, "at").unwrap_or_default();
+            let (of_item, time) = show::time(at);
+            if day.as_ref() != Some(&of_item) {
+                lines.push(self.style.faint(&format!("-- {of_item}, times in UTC --")));
+                day = Some(of_item);
+            }
+            lines.push(format!("{} {shown}", self.style.faint(&time)));
+        }
+        let last = self.shown(room).max(before);
+        self.shown.insert(room.to_owned(), last);
+        lines
+    }
+}

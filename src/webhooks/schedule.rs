@@ -1,0 +1,85 @@
+//! When a failed request is made again, and how long it may be.
+
+use std::time::Duration;
+
+use crate::time::date::days;
+
+/// The wait after the first failure; it doubles with each further one ...
+const FIRST: Duration = Duration::from_secs(1);
+/// ... up to this.
+const LONGEST: Duration = Duration::from_mins(5);
+/// The longest wait that a receiver can ask for.
+const ASKED_MAX: Duration = Duration::from_hours(24);
+/// A wait is up to one part of so many longer, by a number of the webhook: those that failed
+/// together do not come back together.
+const SPREAD: u32 = 5;
+
+/// How long to wait after so many failures in a row, at least as long as the receiver has `asked`.
+#[must_use]
+pub fn wait(failures: u32, asked: Option<Duration>, spread: u32) -> Duration {
+    let doubled = FIRST.saturating_mul(1_u32.checked_shl(failures.max(1) - 1).unwrap_or(u32::MAX));
+    let wait = doubled.min(LONGEST);
+    let spread = wait / SPREAD * (spread % 100) / 100;
+    (wait + spread).max(asked.unwrap_or_default().min(ASKED_MAX))
+}
+
+/// What `Retry-After` asks for: seconds, or a date (RFC 9110 section 10.2.3).
+#[must_use]
+pub fn retry_after(value: &str, wall_ms: u64) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    Some(Duration::from_millis(date(value.trim())?.saturating_sub(wall_ms)))
+}
+
+/// A date as in `Sun, 06 Nov 1994 08:49:37 GMT`: milliseconds since 1970.
+fn date(text: &str) -> Option<u64> {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let rest = text.split_once(", ")?.1.strip_suffix(" GMT")?;
+    let mut parts = rest.split([' ', ':']);
+    let day: u64 = parts.next()?.parse().ok()?;
+    let month = MONTHS.find(parts.next().filter(|month| month.len() == 3)?)? / 3 + 1;
+    let mut number = || parts.next()?.parse::<u64>().ok();
+    let (year, hour, minute, second) = (number()?, number()?, number()?, number()?);
+    if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) || hour > 23 || minute > 59 {
+        return None;
+    }
+    let days = days(year, u64::try_from(month).ok()?, day);
+    Some((((days * 24 + hour) * 60 + minute) * 60 + second.min(60)) * 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_doubles_the_wait_up_to_five_minutes() {
+        let waits: Vec<u64> = (0..12).map(|failures| wait(failures, None, 0).as_secs()).collect();
+        assert_eq!(waits, [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        assert_eq!(wait(u32::MAX, None, 0), LONGEST);
+        assert_eq!(wait(1, None, 99), Duration::from_millis(1_198));
+        assert_eq!(wait(1, Some(Duration::from_secs(90)), 0).as_secs(), 90);
+        assert_eq!(wait(9, Some(Duration::from_secs(1)), 0).as_secs(), 256);
+        assert_eq!(wait(1, Some(Duration::MAX), 0), ASKED_MAX);
+    }
+
+    #[test]
+    fn a_receiver_asks_for_time_in_seconds_or_by_a_date() {
+        let now = 784_111_777_000;
+        for (value, expect) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", None),
+            ("Sun, 06 xxx 1994 08:50:37 GMT", None),
+            ("Sun, 99 Nov 1994 08:50:37 GMT", None),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let asked = retry_after(value, now).map(|asked| asked.as_secs());
+            assert_eq!(asked, expect, "{value}");
+        }
+    }
+}

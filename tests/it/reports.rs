@@ -1,0 +1,117 @@
+//! Reports: over restarts and erasures, by the operator, and at a terminal.
+
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::database_commands::done;
+use crate::support::terminal::converse;
+use crate::support::{Client, Raw, Server};
+
+/// A room of `own`, in which `bob` has said something that `ann` has reported.
+fn reported(server: &Server) -> Client {
+    let mut own = Client::ws(server).named("own", None);
+    own.ask(&json!({"op": "create", "room": "den"}));
+    let mut ann = Client::ws(server).named("ann", None);
+    let mut bob = Client::ws(server).named("bob", None);
+    for client in [&mut ann, &mut bob] {
+        client.ask(&json!({"op": "join", "room": "den"}));
+    }
+    let said = bob.ask(&json!({"op": "send", "room": "den", "text": "marker-of-bob"}));
+    ann.ask(
+        &json!({"op": "report", "room": "den", "target": said["seq"], "reason": "marker-of-ann"}),
+    );
+    own.expect(&json!({"ev": "reported", "room": "den"}));
+    bob.assert_not_told(&json!({"ev": "reported"}));
+    own
+}
+
+fn reports(client: &mut Client) -> Value {
+    client.ask(&json!({"op": "reports"}))["items"].clone()
+}
+
+#[test]
+fn a_report_outlives_a_kill_and_is_settled_once() {
+    let mut server = Server::start();
+    reported(&server);
+    server.restart(Signal::KILL);
+    let mut own = Client::ws(&server).named("own", None);
+    let items = reports(&mut own);
+    let report = &items[0];
+    assert_eq!(items.as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&report["by"], &report["user"], &report["room"], &report["text"], &report["reason"]),
+        (
+            &json!("ann"),
+            &json!("bob"),
+            &json!("den"),
+            &json!("marker-of-bob"),
+            &json!("marker-of-ann")
+        )
+    );
+    own.ask(&json!({"op": "settle", "report": report["id"]}));
+    own.refused(&json!({"op": "settle", "report": report["id"]}), 1003);
+    assert_eq!(reports(&mut own), json!([]));
+    let audit = done(Path::new(&server.data()), &["audit"]);
+    assert!(audit.contains("own settle report bob in den"), "{audit}");
+    server.restart(Signal::KILL);
+    assert_eq!(reports(&mut Client::ws(&server).named("own", None)), json!([]));
+}
+
+#[test]
+fn the_operator_lists_and_settles_beside_a_running_server() {
+    let server = Server::start();
+    let mut own = reported(&server);
+    let listed = done(Path::new(&server.data()), &["reports"]);
+    assert!(listed.contains("ann reports bob in den message"), "{listed}");
+    assert!(listed.contains("marker-of-bob") && listed.contains("marker-of-ann"), "{listed}");
+    assert_eq!(
+        done(Path::new(&server.data()), &["reports", "--room", "other"]),
+        "nothing is reported\n"
+    );
+    let number = listed.split(' ').next().unwrap();
+    done(Path::new(&server.data()), &["reports", "--settle", number]);
+    // The server notices within two seconds: asked until it has.
+    while reports(&mut own) != json!([]) {}
+    assert_eq!(done(Path::new(&server.data()), &["reports"]), "nothing is reported\n");
+}
+
+#[test]
+fn an_erasure_takes_the_words_that_a_report_has_kept() {
+    for name in ["ann", "bob"] {
+        let mut server = Server::start();
+        reported(&server);
+        server.restart_after(Signal::TERM, |data| {
+            done(data, &["erase-user", name, "--yes"]);
+            done(data, &["verify"]);
+            let file = std::fs::read(data.join("chinwag.db")).unwrap();
+            let marker = format!("marker-of-{name}");
+            let is_there = file.windows(marker.len()).any(|part| part == marker.as_bytes());
+            assert!(!is_there, "{marker} is in the file");
+        });
+        assert_eq!(reports(&mut Client::ws(&server).named("own", None)), json!([]));
+    }
+}
+
+#[test]
+fn a_person_at_a_terminal_reports_and_an_owner_settles() {
+    let server = Server::start();
+    let mut own = reported(&server);
+    let mut raw = Raw::connect(server.tcp);
+    converse(
+        &mut raw,
+        "> /nick cat
+         < Welcome to chinwag …
+         < Type /join lobby …
+         > /reports
+         < -- nothing is reported --
+         > /report bob he shouts
+         < -- it is reported to those who keep order here --
+         > /report
+         < ! this command needs more, for example: /report bob spam
+         > /settle 1
+         < ! there is no report of this id that you may settle; expected: the id of one of reports",
+    );
+    assert_eq!(reports(&mut own).as_array().map(Vec::len), Some(1), "not in this room");
+}

@@ -1,0 +1,127 @@
+//! A server whose process is replaced by another one, without an end.
+
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+use rustix::process::{Pid, Signal};
+
+use super::Server;
+use super::raw::Patience;
+
+impl Server {
+    /// Asks for an upgrade as a person would: what that says, and whether it succeeds.
+    pub(crate) fn try_upgrade(&self) -> (bool, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+        self.setup.set_environment(&mut command);
+        let output = command.arg("upgrade").arg("--data").arg(self.data()).output();
+        let output = output.expect("a command that can be run");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// Has another process take its place; what was said about that.
+    #[track_caller]
+    pub(crate) fn upgrade(&mut self) -> String {
+        if !self.data().exists() {
+            // Where everything is in memory, nobody finds it by its data.
+            let count = |log: &str| log.matches("upgraded to").count();
+            let before = count(&self.log());
+            self.signal(Signal::USR2);
+            let log = self.log_when(|log| count(log) > before);
+            self.follow();
+            return log;
+        }
+        let (is_done, said) = self.try_upgrade();
+        assert!(is_done, "{said}; the log:\n{}", self.log());
+        let pid = said.split("process ").nth(1).and_then(|rest| rest.split(' ').next());
+        let pid = pid.and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+        if self.successor.is_none() {
+            let status = self.process.end();
+            assert!(status.success(), "it left with {status}; the log:\n{}", self.log());
+        }
+        self.successor = Some(pid.expect("the number of a process"));
+        said
+    }
+
+    /// Puts a shell script in the place of its program, or the program itself again.
+    pub(crate) fn set_program(&self, script: Option<&str>) {
+        let (place, new) = (self.folder.path().join("chinwag"), self.folder.path().join("new"));
+        if let Some(script) = script {
+            fs::write(&new, format!("#!/bin/sh\n{script}\n")).expect("a script");
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            fs::set_permissions(&new, mode).expect("a script that can be run");
+        } else {
+            let built = env!("CARGO_BIN_EXE_chinwag");
+            std::os::unix::fs::symlink(built, &new).expect("a link to the program");
+        }
+        fs::rename(new, place).expect("another program in its place");
+    }
+
+    /// Another process serves its data from now on.
+    pub(crate) fn set_successor(&mut self, pid: Pid) {
+        if pid.as_raw_nonzero().get() != self.process.id() {
+            self.successor = Some(pid);
+        }
+    }
+
+    /// Notes which process has taken its place, by what it has logged.
+    #[track_caller]
+    pub(crate) fn follow(&mut self) {
+        let log = self.log();
+        let pid = log.rsplit("upgraded to").next().and_then(|text| text.split("process ").nth(1));
+        let pid = pid.and_then(|rest| rest.split(' ').next()).and_then(|pid| pid.parse().ok());
+        let is_first = self.successor.is_none();
+        assert!(!is_first || self.process.end().success(), "the end of the old one; log:\n{log}");
+        self.successor = Some(pid.and_then(Pid::from_raw).expect("the number of a process"));
+    }
+
+    /// The one process that serves its data, once nothing is under way any more; `None` if none
+    /// does.
+    #[track_caller]
+    pub(crate) fn who_serves(&self) -> Option<Pid> {
+        let place = self.folder.path().to_str().expect("a path").to_owned();
+        let patience = Patience::begin();
+        loop {
+            let (mut servers, mut others) = (Vec::new(), 0);
+            for entry in fs::read_dir("/proc").expect("processes").flatten() {
+                let Ok(pid) = entry.file_name().to_string_lossy().parse() else { continue };
+                let command = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
+                let Some(pid) = Pid::from_raw(pid).filter(|&pid| Self::runs(pid)) else { continue };
+                if !command.contains(&place) {
+                    continue;
+                }
+                if command.starts_with("/bin/sh") { others += 1 } else { servers.push(pid) }
+            }
+            let log = self.log();
+            let serves = |pid: &Pid| log.contains(&format!("pid={}\n", pid.as_raw_nonzero()));
+            match servers.as_slice() {
+                [] if others == 0 => return None,
+                [pid] if others == 0 && serves(pid) => return Some(*pid),
+                _ => assert!(patience.is_left(), "{servers:?} and {others} others; log:\n{log}"),
+            }
+            thread::yield_now();
+        }
+    }
+
+    /// Starts it again after all its processes were killed. It listens elsewhere then.
+    #[track_caller]
+    pub(crate) fn start_again(&mut self) {
+        self.set_program(None);
+        let (process, listening) = self.setup.run(self.folder.path());
+        (self.process, self.successor) = (process, None);
+        [self.http, self.tcp, self.admin] = listening.addresses();
+    }
+
+    /// Writes its configuration file anew.
+    pub(crate) fn write_config(&self, toml: &str) {
+        fs::write(self.folder.path().join("chinwag.toml"), toml).expect("a configuration file");
+    }
+
+    /// Whether a process of that number runs.
+    pub(super) fn runs(pid: Pid) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        // One that nobody has waited for is there, and does nothing.
+        stat.is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
+    }
+}
