@@ -24,9 +24,15 @@ impl Chat {
         Stats {
             behind: lagging,
             waiting: count(self.pending.loads.len()),
-            rooms_elsewhere: count(self.rooms.elsewhere),
+            rooms_elsewhere: self.rooms_elsewhere(),
             ..self.context.stats
         }
+    }
+
+    /// How many rooms are in the store only.
+    #[must_use]
+    pub fn rooms_elsewhere(&self) -> u64 {
+        u64::try_from(self.rooms.elsewhere).unwrap_or(u64::MAX)
     }
 
     /// How many users, rooms and memberships there are, and the bytes of all recent rings and pages

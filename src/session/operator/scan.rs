@@ -107,7 +107,7 @@ impl Scan {
                     rooms: rows.collect(),
                     next: top.next(),
                     total: count(total),
-                    elsewhere: view.chat.stats().rooms_elsewhere,
+                    elsewhere: view.chat.rooms_elsewhere(),
                 })
             }
             Self::Users { top, .. } => {
