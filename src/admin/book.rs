@@ -29,6 +29,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("http", include_str!("../docs/http.md")),
     ("identity", include_str!("../docs/identity.md")),
     ("invariants", include_str!("../docs/invariants.md")),
+    ("known_failures", include_str!("../docs/known_failures.md")),
     ("lessons", include_str!("../docs/lessons.md")),
     ("life_of_a_message", include_str!("../docs/life_of_a_message.md")),
     ("measurements", include_str!("../docs/measurements.md")),

@@ -3,7 +3,6 @@ import { messageToolbar } from "/actions.js";
 import { ask, leaving } from "/asking.js";
 import { Client, otherIn, present } from "/client.js";
 import { commandList, fold } from "/commands.js";
-import { completion } from "/complete.js";
 import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
 import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
@@ -13,7 +12,6 @@ import { View, logWindows } from "/log-window.js";
 import { notices } from "/notices.js";
 import { loadPreferences, preferences } from "/preferences.js";
 import { quoteFinder } from "/quotes.js";
-import { reportsDialog } from "/reports.js";
 import { canModerate } from "/roles.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
@@ -313,8 +311,8 @@ function prepare(options) {
 	on("state", onState);
 	on("welcome", onWelcome);
 	on("welcome", () => client.listBlocked().catch(() => {}));
-	on("welcome", () => reports.look());
-	on("reported", () => reports.look());
+	on("welcome", () => reports("look"));
+	on("reported", () => reports("look"));
 	on("blocked", draw);
 	on("record", (detail) => {
 		windows.record(detail);
@@ -720,10 +718,13 @@ const field = composer({
 	touched: () => (doings += 1),
 	fail: refuse,
 });
-completion($("text"), {
-	names: () => [...(open?.presence?.users?.keys() ?? []), ...authors()].filter((name) => name !== chat.user).sort(),
-	commands: commandList(),
-});
+$("text").addEventListener("focus", async () => {
+	const { completion } = await import("/complete.js");
+	completion($("text"), {
+		names: () => [...(open?.presence?.users?.keys() ?? []), ...authors()].filter((name) => name !== chat.user).sort(),
+		commands: commandList(),
+	});
+}, { once: true });
 const pickEmoji = later(async () => (await import("/emoji.js")).emojiDialog());
 const openSwitcher = later(async () => (await import("/switcher.js")).switcherDialog({ choices: conversations, go: join, fold }));
 const updateActions = messageToolbar($("log"), {
@@ -760,7 +761,7 @@ const invitations = invitationList({
 });
 const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
 const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
-const reports = reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence });
+const reports = later(async () => byName((await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence })));
 const leave = leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
 	leave: async ({ name }, more) => {
@@ -793,9 +794,8 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	rename,
 	account: () => (login ? account("account") : toast("You are in without an account.")),
 	block,
-const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
-const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
-const reports = reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence });
+	inviteLink: (room) => (login ? account("inviteLink", room) : toast("Only who has an account can make invite links.")),
+	report,
 	signOut: wishToSignOut,
 	setAway,
 }));

@@ -202,11 +202,13 @@ mod tests {
     const PAGE_LEN_MAX: usize = 60_000;
 
     /// Those that are loaded when they are used first.
-    const LATER: [&str; 8] = [
+    const LATER: [&str; 10] = [
         "/account.js",
+        "/complete.js",
         "/emoji.js",
         "/moderation.js",
         "/personal.js",
+        "/reports.js",
         "/run-command.js",
         "/search.js",
         "/settings.js",

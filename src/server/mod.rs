@@ -48,6 +48,7 @@
 //! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
 mod admin_token;
+mod bounds;
 mod carry;
 mod certificates;
 mod config_watch;
@@ -68,6 +69,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::admin_token::AdminTokenError;
+use self::bounds::{drain_window_ms, limits};
 use self::certificates::CertificateWatch;
 pub use self::certificates::{CertificateError, inspect as inspect_certificates};
 use self::config_watch::ConfigWatch;
@@ -79,9 +81,8 @@ use self::upgrading::Upgrading;
 use self::webhook_start::WebhookStart;
 
 use crate::chat::model::account::{Hashed, NewSecret};
-use crate::chat::model::limits::UserRates;
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
-use crate::chat::{Chat, Limits, UserName};
+use crate::chat::{Chat, UserName};
 use crate::config::Config;
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
@@ -89,7 +90,6 @@ use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, Network, 
 use crate::session::{Entropy, ListenerKind, OperatorWish, Sessions, Turn};
 use crate::time::Tick;
 use crate::time::clock::Now;
-use crate::time::rate::Rate;
 
 /// Answers of the logs that one turn takes up, by weight: with what they make, 2 ms.
 const REPLIES_MAX: usize = 1024;
@@ -493,55 +493,5 @@ impl Handler for Server {
             Input::Upgrade => self.begin_upgrade(),
             Input::TurnEnd => self.turn_end(now, effects),
         }
-    }
-}
-
-/// Whoever turns the rate of a connection off wants none for users either.
-fn user_rates(limits: &crate::config::Limits) -> UserRates {
-    let rate = |per_s: Option<u32>, burst| Rate::new(limits.rate_per_s.and(per_s), burst);
-    UserRates {
-        messages: rate(limits.user_per_s, limits.user_burst),
-        joins: rate(limits.joins_per_s, limits.joins_burst),
-        readings: rate(limits.pages_per_s, limits.pages_burst),
-    }
-}
-
-fn drain_window_ms(config: &Config) -> u64 {
-    u64::try_from(config.timeouts.drain_window.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The domain's bounds as they are configured.
-fn limits(config: &Config) -> Limits {
-    let limits = &config.limits;
-    let timeouts = &config.timeouts;
-    Limits {
-        message_bytes: limits.message_bytes,
-        rooms_per_user: limits.rooms,
-        sessions_per_user: limits.sessions_per_user,
-        members_per_room: limits.room_members,
-        users: limits.users,
-        rooms: limits.rooms_total,
-        idle_rooms: limits.idle_rooms,
-        memberships: limits.memberships,
-        history_page: limits.history_page,
-        replay: u64::try_from(limits.replay).unwrap_or(u64::MAX),
-        ring_records: limits.ring_records,
-        ring_bytes: limits.ring_bytes,
-        ring_total_bytes: limits.ring_total_bytes,
-        outbound_soft: limits.outbound_soft_bytes,
-        outbound_total: limits.outbound_total_bytes,
-        user_rates: user_rates(limits),
-        rate_per_s: limits.rate_per_s,
-        burst: limits.burst,
-        read_ahead: limits.read_ahead,
-        ping_after: timeouts.ping_after,
-        leave_grace: timeouts.leave_grace,
-        guest_membership: timeouts.guest_membership,
-        presence_interval: timeouts.presence_interval,
-        receipts_interval: timeouts.receipts_interval,
-        open_join_creates: config.rooms.open_join_creates,
-        edit_window: config.rooms.edit_window,
-        policies: config.policies.clone(),
-        auth: config.auth_policy(),
     }
 }

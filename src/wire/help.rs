@@ -265,6 +265,7 @@ pub const EVENTS: &[(&str, &str)] = &[
     ("replay", "Records that were missed, in order"),
     ("live", "The client has all records of a room; from here on it gets each as it is written"),
     ("gap", "Records that are not there any more, or too many to be told"),
+    ("reset", "In a stream: the room has begun anew, and earlier positions mean nothing"),
     (
         "joined",
         "The user became a member of a room by another of its connections, or was written to",
@@ -274,6 +275,7 @@ pub const EVENTS: &[(&str, &str)] = &[
     ("presence", "Who has come and who has gone in a room"),
     ("typing", "Who types in a room"),
     ("receipts", "How far others have read in a room"),
+    ("reported", "Something was reported that the user may settle"),
     ("expires", "The token ends soon"),
     ("drain", "The server sends this client away, and says when to come back"),
     ("bye", "Why a plain connection ends, before it does"),

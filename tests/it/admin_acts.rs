@@ -76,8 +76,11 @@ fn a_member_is_kicked_and_banned_whoever_owns_the_room() {
     bob.refused(&json!({"op": "join", "room": "team"}), 3005);
     act(&server, "rooms/unban", &json!({"room": "team", "user": "bob"}));
     bob.ask(&json!({"op": "join", "room": "team"}));
-    // The owner, too, and in a room that has none.
-    act(&server, "rooms/kick", &json!({"room": "team", "user": "ann"}));
+    // An owner, too, but not the only one; and in a room that has none.
+    let only = json!({"room": "team", "user": "ann"});
+    assert_eq!(post(&server, "rooms/kick", &only).1["code"], 3004);
+    ann.ask(&json!({"op": "role", "room": "team", "user": "bob", "role": "owner"}));
+    act(&server, "rooms/kick", &only);
     ann.ask(&json!({"op": "join", "room": "lobby"}));
     act(&server, "rooms/ban", &json!({"room": "lobby", "user": "ann"}));
     ann.refused(&json!({"op": "join", "room": "lobby"}), 3005);

@@ -42,6 +42,8 @@ fn what_is_said_comes_as_events_and_nobody_is_told_that_somebody_reads() {
     let server = Setup::default().set("timeouts.presence_interval", "50ms").start();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     say(&mut ann, "lobby", "before");
+    // Otherwise both may be told of at once.
+    ann.expect(&json!({"ev": "presence", "on": ["ann"]}));
     let mut stream = Stream::open(server.http, "/rooms/lobby/events?as=eve", "");
     for (name, value) in [
         ("Content-Type", Some("text/event-stream; charset=utf-8")),

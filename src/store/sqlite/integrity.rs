@@ -29,10 +29,36 @@ pub(super) fn check_rooms(db: &Connection) -> rusqlite::Result<Option<String>> {
             return Ok(Some(fault));
         }
     }
-    match broken_checksum(db)? {
-        None => unknown_room(db),
-        broken => Ok(broken),
+    if let Some(fault) = broken_checksum(db)?.or(unfound(db)?) {
+        return Ok(Some(fault));
     }
+    unknown_room(db)
+}
+
+/// Whether all that is looked for by user would be found: somebody whose row is missing in an index
+/// would not be in its room.
+fn unfound(db: &Connection) -> rusqlite::Result<Option<String>> {
+    for (table, index, sql) in [
+        (
+            "member",
+            "member_user",
+            "SELECT 1 FROM member NOT INDEXED WHERE NOT EXISTS (SELECT 1 FROM \
+          member AS found INDEXED BY member_user WHERE found.user = member.user AND found.room = \
+          member.room)",
+        ),
+        (
+            "restriction",
+            "invitation",
+            "SELECT 1 FROM restriction NOT INDEXED WHERE kind = 2 AND NOT \
+          EXISTS (SELECT 1 FROM restriction AS found INDEXED BY invitation WHERE found.kind = 2 AND \
+          found.user = restriction.user AND found.room = restriction.room)",
+        ),
+    ] {
+        if db.query_row(sql, [], |_| Ok(())).optional()?.is_some() {
+            return Ok(Some(format!("a row of table {table} is not in its index {index}")));
+        }
+    }
+    Ok(None)
 }
 
 /// The same for one room: what is wrong with it, if anything.
@@ -47,7 +73,8 @@ const ROOMS: &str = "SELECT name, head, oldest, room.at, \
     (SELECT min(seq) FROM record WHERE room = room.id), \
     (SELECT max(seq) FROM record WHERE room = room.id), \
     (SELECT at FROM record WHERE room = room.id AND seq = head), \
-    EXISTS (SELECT 1 FROM meta WHERE key = 'mended'), id FROM room";
+    EXISTS (SELECT 1 FROM meta WHERE key = 'mended'), id, \
+    (SELECT id FROM room AS named WHERE named.name = room.name) IS id FROM room";
 
 fn fault_of(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Option<String>> {
     let [head, oldest, at] = [1, 2, 3].map(|column| row.get::<_, i64>(column));
@@ -67,6 +94,11 @@ fn fault_of(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Option<String>> 
     };
     // What a failure has cost is counted as removed before it is removed.
     let is_left = is_empty && last.is_some_and(|last| last <= head) && row.get(7)?;
+    // It would be taken for one that is not there.
+    if !row.get::<_, bool>(9)? {
+        let name: String = row.get(0)?;
+        return Ok(Some(format!("room {name} is not found by its name")));
+    }
     if head < 0 || oldest < 1 || !(fits || is_left) {
         let name: String = row.get(0)?;
         return Ok(Some(format!("the records of room {name} do not match its row")));
