@@ -4,11 +4,12 @@ use super::backlog::{Backlog, PeerEnd, Unread};
 use super::encode::Format;
 use super::errors_in_a_row::ErrorsInARow;
 use super::exchange::refused;
+use super::peers::Peer;
 use super::state::{PlainTcp, Protocol, SessionState};
 use super::text_client::{Progress, TextClient};
 use super::{ListenerKind, Sessions, Turn};
 use crate::chat::model::identity::Identity;
-use crate::chat::{Code, Refusal};
+use crate::chat::{Code, Refusal, UserName};
 use crate::http::{Method, PartialHead};
 use crate::line::{self, Framing};
 use crate::net::{CloseReason, ConnId, Ending, IpAddr};
@@ -35,7 +36,11 @@ pub struct Carried {
     address: Option<IpAddr>,
     /// Who it is by its upgrade, until its hello.
     proven: Option<Box<Identity>>,
+    /// What the operator is told of it: from where, since when, by which listener, whose.
+    peer: Option<Box<CarriedPeer>>,
 }
+
+type CarriedPeer = ((IpAddr, u64), (ListenerKind, Option<UserName>));
 
 /// What it speaks.
 #[derive(Debug)]
@@ -76,6 +81,8 @@ impl Sessions {
         if matches!(state.protocol, Protocol::Echo { .. } | Protocol::Events(_)) {
             return None;
         }
+        let peer = self.context.peers.as_ref().and_then(|peers| peers.get(conn));
+        let peer = peer.map(|peer| ((peer.address, peer.since), (peer.kind, peer.user.clone())));
         Some(Carried {
             protocol: carry_protocol(&state.protocol)?,
             since: state.since,
@@ -86,6 +93,7 @@ impl Sessions {
             backlog: state.backlog.as_deref().map(|backlog| Box::new(backlog.copy())),
             address,
             proven,
+            peer: peer.map(Box::new),
         })
     }
 
@@ -123,7 +131,11 @@ impl Sessions {
         let held = state.held();
         self.context.inbound.change(0, held);
         self.states.insert(conn.slot(), state);
-        self.context.sessions_bytes += size_of::<SessionState>();
+        self.context.sessions_bytes += self.row_bytes();
+        if let (Some(peers), Some(peer)) = (&mut self.context.peers, carried.peer) {
+            let ((address, since), (kind, user)) = *peer;
+            peers.opened(Peer { conn, address, since, kind, user });
+        }
         if let Some(address) = carried.address {
             self.context.addresses.insert(conn, address);
         }
@@ -145,7 +157,7 @@ impl Sessions {
         self.context.tokens.forget(conn);
         let held = self.states.remove(conn.slot()).map_or(0, |state| state.held());
         self.context.inbound.change(held, 0);
-        self.context.sessions_bytes -= size_of::<SessionState>();
+        self.context.sessions_bytes -= self.row_bytes();
     }
 }
 
@@ -208,6 +220,7 @@ pack_struct!(Carried {
     backlog: Option<Box<Backlog>>,
     address: Option<IpAddr>,
     proven: Option<Box<Identity>>,
+    peer: Option<Box<CarriedPeer>>,
 });
 pack_enum!(CarriedProtocol {
     0: Http { head: Vec<u8>, kind: ListenerKind, is_proxy: bool, is_idle: bool },
