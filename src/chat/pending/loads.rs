@@ -85,10 +85,10 @@ impl Waiter {
     /// The connection that is answered, if it has said hello.
     pub(super) const fn conn(&self) -> Option<ConnId> {
         match self {
-            Self::Command { conn, .. } => Some(*conn),
+            // Counted as any other, so that it is not let go before it is answered.
+            Self::Command { conn, .. } | Self::Rooms { conn, .. } => Some(*conn),
             Self::Hello { .. }
             | Self::Account { .. }
-            | Self::Rooms { .. }
             | Self::Operator { .. }
             | Self::Grant { .. } => None,
         }
