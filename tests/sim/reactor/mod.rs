@@ -156,6 +156,12 @@ impl Reactor {
         }
     }
 
+    /// The process that had this connection takes it along when it ends: its link.
+    pub(crate) fn forget(&mut self, id: ConnId) -> Option<usize> {
+        let slot = self.slots.get_mut(id.slot())?;
+        slot.take_if(|conn| conn.id == id).map(|conn| conn.link)
+    }
+
     fn open(&mut self, id: ConnId) -> Option<&mut Conn> {
         let conn = self.slots.get_mut(id.slot())?.as_mut()?;
         (conn.id == id && conn.phase == Phase::Open).then_some(conn)

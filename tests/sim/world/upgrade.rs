@@ -41,7 +41,10 @@ impl World {
     fn hand_over(&mut self) {
         self.upgrades += 1;
         self.lagged += self.server.chat().stats().lagged;
-        let bytes = self.server.carry_all(&self.reactor.carried());
+        let all = self.reactor.carried();
+        let (carried, left): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|&(conn, _)| self.server.carry(conn).is_some());
+        let bytes = self.server.carry_all(&carried);
         if let Some(store) = &self.store {
             store.stop(true);
         }
@@ -60,5 +63,12 @@ impl World {
         let mut effects = Effects::new();
         assert!(self.server.adopt_all(now, &bytes, &mut effects), "the state can be read");
         self.reactor.go_on(now, effects);
+        // The process that ends sends these away, and they come back to the other one.
+        for (conn, _) in left {
+            if let Some(link) = self.reactor.forget(conn) {
+                self.links[link].up.clear();
+                self.links[link].down_fin = true;
+            }
+        }
     }
 }
