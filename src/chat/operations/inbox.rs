@@ -215,6 +215,11 @@ pub(super) fn on_read(
         apply_changes(&mut row.last, &[&change.record]);
         row.last = row.last.take().filter(is_message).as_ref().map(glance);
     }
+    // Of a room that has ended meanwhile nothing was found: it is told as gone the next time.
+    rows.retain(|row| {
+        let room = chat.rooms.named(row.room.as_str());
+        room.is_some_and(|room| chat.rooms[room].epoch == row.epoch)
+    });
     Reply::Inbox { rev, rooms: rows, more, gone, full, invitations }
 }
 

@@ -122,7 +122,7 @@ fn room(db: &Connection, renewals: &Renewals, name: &RoomName) -> rusqlite::Resu
     // The row may lag.
     let counters = heads::with_tail(db, stored.id, stored.counters)?;
     (room.head, room.oldest) = (counters.head, counters.oldest);
-    room.epoch = renewals.epoch(db, (stored.epoch, renewed), stored.durability)?;
+    room.epoch = renewals.epoch((stored.epoch, renewed), stored.durability);
     let mut put = |meta: Option<RoomMeta>, table| {
         room.meta.push(meta.ok_or_else(|| invalid(table))?);
         Ok(())

@@ -40,6 +40,8 @@ pub(super) const RENEWALS: &str = "renewals";
 pub(super) const RENEWED_ALL: &str = "renewed all";
 pub(super) const RENEWED_OS: &str = "renewed os";
 pub(super) const RENEWED_AT: &str = "renewed at";
+/// By what these epochs differ from those of another copy of the file.
+pub(super) const RENEWED_BY: &str = "renewed by";
 /// How texts were put into the index.
 pub(super) const INDEX_VERSION: &str = "words";
 

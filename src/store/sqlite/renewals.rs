@@ -8,7 +8,7 @@
 use rusqlite::Connection;
 
 use super::integers::{signed, unsigned};
-use super::meta_table::{self, RENEWALS, RENEWED_ALL, RENEWED_AT, RENEWED_OS};
+use super::meta_table::{self, RENEWALS, RENEWED_ALL, RENEWED_AT, RENEWED_BY, RENEWED_OS};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
 
@@ -30,6 +30,9 @@ pub(super) fn renew_epochs(db: &Connection, which: Renewed, wall_ms: u64) -> rus
     if which == Renewed::All {
         meta_table::put(db, RENEWED_ALL, number)?;
     }
+    // SQLite's random numbers will do: they only have to differ.
+    let random: i64 = db.query_one("SELECT random()", [], |row| row.get(0))?;
+    meta_table::put(db, RENEWED_BY, random)?;
     meta_table::put(db, RENEWED_AT, signed(wall_ms))
 }
 
@@ -46,7 +49,7 @@ pub(in crate::store) fn renew_all_now(db: &Connection, wall_ms: u64) -> rusqlite
     // Collected before the first is changed: it would come again, since epochs have an index.
     for (room, epoch) in found.collect::<rusqlite::Result<Vec<_>>>()? {
         let epoch = Epoch(epoch.cast_unsigned());
-        let epoch = renewals.epoch(db, (epoch, 0), Durability::Disk)?;
+        let epoch = renewals.epoch((epoch, 0), Durability::Disk);
         let sql = "UPDATE room SET epoch = ?2, renewed = ?3 WHERE id = ?1";
         db.prepare_cached(sql)?.execute([room, epoch.0.cast_signed(), renewals.all])?;
     }
@@ -59,6 +62,7 @@ pub(super) struct Renewals {
     all: i64,
     os: i64,
     at: u64,
+    by: u128,
 }
 
 impl Renewals {
@@ -66,26 +70,17 @@ impl Renewals {
     pub(super) fn load(db: &Connection) -> rusqlite::Result<Self> {
         let number = |key| meta_table::get::<i64>(db, key).map(|number| number.unwrap_or(0));
         let (all, os, at) = (number(RENEWED_ALL)?, number(RENEWED_OS)?, number(RENEWED_AT)?);
-        Ok(Self { all, os, at: unsigned(at) })
+        let by = u128::from(number(RENEWED_BY)?.cast_unsigned());
+        Ok(Self { all, os, at: unsigned(at), by })
     }
 
     /// The epoch of a room whose row has this one, which is its own up to the renewal `renewed`.
-    ///
-    /// # Errors
-    ///
-    /// What the database says.
-    pub(super) fn epoch(
-        &self,
-        db: &Connection,
-        (epoch, renewed): (Epoch, i64),
-        durability: Durability,
-    ) -> rusqlite::Result<Epoch> {
+    pub(super) fn epoch(&self, (epoch, renewed): (Epoch, i64), durability: Durability) -> Epoch {
         let last = if durability == Durability::Os { self.os.max(self.all) } else { self.all };
         if renewed >= last {
-            return Ok(epoch);
+            return epoch;
         }
-        // SQLite's random numbers will do: they only have to differ.
-        let random: i64 = db.prepare_cached("SELECT random()")?.query_one([], |row| row.get(0))?;
-        Ok(epoch.next(self.at, u128::from(random.cast_unsigned())))
+        // The same whenever it is asked for: a kill may come before the room's row has it.
+        epoch.next(self.at, self.by)
     }
 }
