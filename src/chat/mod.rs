@@ -204,23 +204,6 @@ impl Chat {
         credentials::refresh(self, conn, identity)
     }
 
-    /// Whether the rooms of a stream are in memory; if not, the request is answered when they are.
-    pub fn is_ready_to_watch(
-        &mut self,
-        now: Now,
-        asked: (ConnId, Request),
-        rooms: &[Watch<'_>],
-    ) -> bool {
-        self.arrive_at(now);
-        watch::is_ready(self, asked, rooms)
-    }
-
-    /// The same for a list of the members of a room.
-    pub fn is_ready_to_list(&mut self, now: Now, asked: (ConnId, Request), room: &str) -> bool {
-        self.arrive_at(now);
-        forget::is_ready_to_list(self, asked, room)
-    }
-
     /// A visit begins to read these rooms. How each begins; what follows is told behind that.
     ///
     /// # Errors

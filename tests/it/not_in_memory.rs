@@ -88,12 +88,12 @@ fn a_report_an_export_and_the_audit_find_what_nobody_uses() {
     ann.ask(&json!({"op": "report", "room": "den", "target": 1, "reason": "rude"}));
     ann.ask(&json!({"op": "kick", "room": "den", "user": "bob"}));
     drop(ann);
-    await_nothing_left(&server);
+    server.await_metric("chinwag_rooms", 0.0);
     let mut eve = Client::ws(&server).named("eve", None);
     eve.ask(&json!({"op": "join", "room": "lobby"}));
     eve.ask(&json!({"op": "report", "room": "lobby", "target": 1}));
     drop(eve);
-    await_nothing_left(&server);
+    server.await_metric("chinwag_rooms", 0.0);
     server.restart(Signal::KILL);
     let mut ann = Client::ws(&server).named("ann", None);
     let items = ann.ask(&json!({"op": "reports", "room": "den"}))["items"].take();

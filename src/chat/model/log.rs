@@ -441,8 +441,8 @@ pub trait Logs: std::fmt::Debug {
     /// The next reply.
     fn poll(&mut self) -> Option<LogReply>;
 
-    /// Reads rooms and users at once, where nobody is kept waiting by that: before anybody comes, or
-    /// behind [`Logs::resume`].
+    /// Reads rooms and users at once, where nobody is kept waiting by that: before anybody comes,
+    /// or behind [`Logs::resume`].
     ///
     /// # Errors
     ///

@@ -18,13 +18,9 @@ use crate::net::ConnId;
 /// and looking would hold up everybody.
 const MEMBERS_MAX: usize = 10_000;
 
-/// Whether a room is in memory whose members are to be listed, a part a turn; if not, the request is
-/// answered when it is.
-pub(in crate::chat) fn is_ready_to_list(
-    chat: &mut Chat,
-    asked: (ConnId, Request),
-    room: &str,
-) -> bool {
+/// Whether a room is in memory whose members are to be listed, a part a turn; if not, the request
+/// is answered when it is.
+pub(super) fn is_ready_to_list(chat: &mut Chat, asked: (ConnId, Request), room: &str) -> bool {
     let wanted = needs::of_room(chat, room);
     if !wanted.is_empty() {
         load::wait_rooms(chat, asked, wanted);

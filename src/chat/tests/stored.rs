@@ -1,5 +1,4 @@
-//! Rooms whose records are in a store: what is written before it is answered, and what is read
-//! back.
+//! Rooms whose records are in a store: what is written before it is answered, and what is read.
 
 #![expect(
     clippy::disallowed_types,
