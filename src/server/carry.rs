@@ -97,7 +97,9 @@ impl Server {
         match part {
             Part::InUse(rooms) => {
                 let mut wanted = Wanted::default();
-                rooms.into_iter().for_each(|room| wanted.add_room(room, false));
+                for room in rooms {
+                    wanted.add_room(room, false);
+                }
                 self.load(now, &wanted)?;
             }
             Part::Head(head) => self.chat.adopt_head(now, *head),

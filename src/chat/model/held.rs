@@ -61,6 +61,7 @@ impl Command<'_> {
     }
 
     /// The same with its texts copied, but for the data of a message.
+    #[expect(clippy::too_many_lines, reason = "one line or two for each command")]
     fn into_owned(self) -> Command<'static> {
         match self {
             Self::Hello { name, resume, ping, token } => Command::Hello {

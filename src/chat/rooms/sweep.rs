@@ -19,6 +19,7 @@ const PLACES_MIN: usize = 64;
 const PLACES_MAX: usize = 2_048;
 
 /// The hand, and what it has counted.
+#[expect(clippy::struct_excessive_bools, reason = "each says something of its own")]
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Sweep {
     place: usize,

@@ -373,7 +373,7 @@ impl Logs for SqliteStore {
         queued.map_err(|fault| format!("rooms cannot be read: {fault:?}"))?;
         loop {
             let reply = self.replies.recv_timeout(LOAD_TIMEOUT);
-            match reply.map_err(|_| "the disk does not answer".to_owned())? {
+            match reply.map_err(|_late| "the disk does not answer".to_owned())? {
                 LogReply::Answer { ticket: LOAD_TICKET, outcome } => match outcome {
                     Ok(Answer::Loaded(found)) => return Ok(found),
                     Ok(_) => return Err("something else was read".to_owned()),

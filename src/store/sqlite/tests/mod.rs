@@ -88,7 +88,8 @@ impl Harness {
             names.collect::<rusqlite::Result<Vec<_>>>()
         });
         let names = names.map_err(|error| error.to_string())?;
-        let names = names.iter().map(|name| RoomName::stored(name).ok_or("no name".to_owned()));
+        let names =
+            names.iter().map(|name| RoomName::stored(name).ok_or_else(|| "no name".to_owned()));
         let names = names.collect::<Result<Vec<_>, _>>()?;
         let mut rooms = self.load(&names)?.rooms;
         rooms.sort_by_key(|room| names.iter().position(|name| *name == room.name));
@@ -97,7 +98,9 @@ impl Harness {
 
     fn load(&mut self, names: &[RoomName]) -> Result<Found, String> {
         let mut wanted = Wanted::default();
-        names.iter().for_each(|name| wanted.add_room(name.clone(), false));
+        for name in names {
+            wanted.add_room(name.clone(), false);
+        }
         self.load_wanted(wanted)
     }
 
