@@ -146,7 +146,7 @@ fn an_upgrade_carries_the_rooms_that_are_used_and_finds_the_others_later() {
         let listed = get(&server, "connections?user=ann");
         assert_eq!(listed["connections"][0]["user"], "ann", "{listed}");
         // Hers are there at once, and nobody else's.
-        assert_eq!(server.metric("chinwag_rooms"), 3.0, "round {round}");
+        server.await_metric("chinwag_rooms", 3.0);
         let rooms = ann.ask(&json!({"op": "rooms"}));
         assert_eq!(rooms["rooms"].as_array().map(Vec::len), Some(2), "{rooms}");
         let sent = ann.ask(&json!({"op": "send", "room": "lobby", "text": "still"}));
@@ -156,7 +156,7 @@ fn an_upgrade_carries_the_rooms_that_are_used_and_finds_the_others_later() {
     drop((ann, eve));
     await_nothing_left(&server);
     server.upgrade();
-    assert_eq!(server.metric("chinwag_rooms_elsewhere"), 3.0);
+    server.await_metric("chinwag_rooms_elsewhere", 3.0);
     let mut bob = Client::ws(&server).named("bob", None);
     let history = bob.ask(&json!({"op": "history", "room": "den", "after": 0}));
     assert!(history.to_string().contains("\"one\""), "{history}");
