@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 CHINWAG = sys.argv[1]
 BIN = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
@@ -75,6 +76,17 @@ def check(sentence, address, code, *expected, command="check"):
     if not right:
         failed += 1
         print(f"        exit {done.returncode}, not {code}; missing {missing} in:\n{said}", flush=True)
+
+
+def await_listener(port):
+    """Waits until somebody listens: a daemon may be let go before."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def answer_once(listener, answer):
@@ -172,6 +184,7 @@ def main(folder):
         f"logfile = {folder}/pgbouncer.log", "ignore_startup_parameters = plan_cache_mode,synchronous_commit,jit,"
         "enable_seqscan,enable_hashjoin,enable_mergejoin,search_path", ""]))
     run("pgbouncer", "-d", folder / "pgbouncer.ini")
+    await_listener(port)
     check("a pooler is said to be one", f"postgres://chat:right@127.0.0.1:{port}/chat", 1, "pooler")
     os.kill(int((folder / "pgbouncer.pid").read_text()), 15)
     primary.stop()

@@ -134,8 +134,8 @@ enum Command {
     /// The program is the one at the path by which the server was started, as it is there now: put
     /// another version there first. It reads the configuration and gets ready while the server goes
     /// on; then it takes over listeners, connections and everything that is not stored, and the
-    /// server before it ends. Clients notice nothing, but for those with TLS: they are told when to
-    /// come back, within seconds, and go on where they were.
+    /// server before it ends. Clients notice nothing, but for those with TLS and readers of event
+    /// streams: they are told when to come back, within seconds, and go on where they were.
     ///
     /// If the new version does not come up, the server goes on as it was. This waits for the
     /// outcome and says what it was; the exit code is 0 only if the server was upgraded. The same

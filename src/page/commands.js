@@ -54,6 +54,7 @@ const ELSEWHERE = [
 	["notice ctcp", "Use /msg bob hi."],
 	["edit delete react", "Point at a message, or tap it, to change it or react to it."],
 	["register signup identify signin login pass", "You are in already. To come in by another name, /quit first; names and passwords are asked for at the door."],
+	["export", "“Account and devices” downloads what is kept of you."],
 	["accept", "Open the address of the invitation in this browser: it asks whether to join its rooms."],
 	["server connect reconnect user clear", "This page has no such command. /help lists those that it has."],
 ];

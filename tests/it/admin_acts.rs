@@ -148,6 +148,8 @@ fn connections_are_closed_by_name_and_by_user_and_may_come_back() {
     let closed = get(&server, "connections/closed?user=ann&reason=rebalance");
     assert_eq!(closed["connections"].as_array().map(Vec::len), Some(2), "{closed}");
     Client::lines(&server).named("ann", Some("lobby"));
+    // What was noted is written before anything that is stored later.
+    act(&server, "publish", &json!({"room": "lobby", "text": "after all that"}));
     assert_eq!(audit(&server).len(), 2, "{:?}", audit(&server));
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::admin::{TOKEN, get};
 use crate::support::client::{Framed, Lines, TRANSPORTS};
 use crate::support::tls::Certificates;
 use crate::support::{
@@ -53,6 +54,19 @@ fn clients_of_every_kind_go_on_talking_over_two_upgrades() {
             assert_eq!(page["items"].as_array().map(Vec::len), Some(12), "{page}");
         }
     }
+}
+
+#[test]
+fn the_operator_goes_on_seeing_who_is_there() {
+    let mut server = start(Setup::default().set("admin_token", TOKEN));
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    server.upgrade();
+    let listed = get(&server, "sessions?user=ann");
+    assert_eq!(listed["connections"].as_array().map(Vec::len), Some(1), "{listed}");
+    ann.ask(&json!({"op": "ping"}));
+    drop(ann);
+    server.await_metric("chinwag_connections", 1.0);
+    assert_eq!(get(&server, "connections?limit=10")["total"], 1, "the one that asks");
 }
 
 #[test]

@@ -135,7 +135,7 @@ Examples:
   chinwag-bench                             10 rooms of 100, every delivery verified
   chinwag-bench fanout -c 10000 --rooms 1   one room of 10,000
   chinwag-bench fanout -c 10000 --rooms 1 --events
-                                            the same over Server-Sent Events, to compare with --no-echo
+                                            the same over SSE, to compare with --no-echo
   chinwag-bench fanout --rate 800           so many messages a second; how late are they?
   chinwag-bench idle -c 19000               what a connection costs that says nothing
   chinwag-bench --plain --path '/room/{room}' --target ws://127.0.0.1:9999
