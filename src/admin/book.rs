@@ -35,6 +35,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("measurements", include_str!("../docs/measurements.md")),
     ("memory", include_str!("../docs/memory.md")),
     ("new_operation", include_str!("../docs/new_operation.md")),
+    ("on_demand", include_str!("../docs/on_demand.md")),
     ("packages", include_str!("../docs/packages.md")),
     ("promises", include_str!("../docs/promises.md")),
     ("protocol", include_str!("../docs/protocol.md")),

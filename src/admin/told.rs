@@ -221,14 +221,16 @@ shapes! {
         ring_bytes: u64,
     }
 
-    /// A page of the rooms.
+    /// A page of the rooms in memory.
     told Rooms<'a> {
         /// As many as were asked for.
         rooms: Vec<Room<'a>>,
         /// The `after` of the next page; null if this is the last one.
         next: Option<String>,
-        /// How many there are in all.
+        /// How many are in memory.
         total: u64,
+        /// How many are in the store only, since nobody uses them.
+        elsewhere: u64,
     }
 
     /// One member of a room.

@@ -1,12 +1,12 @@
 //! What every room of the domain is given: the bounds, the time, the timers, and where outputs and
 //! requests go.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::keys::{RoomKey, UserKey};
 use super::model::event::Event;
 use super::model::limits::Limits;
-use super::model::log::LogRequest;
+use super::model::log::{LogId, LogRequest};
 use super::model::name::{RoomName, UserName};
 use super::model::output::{Output, Request};
 use super::model::pressure::Pressure;
@@ -35,6 +35,8 @@ pub(super) enum Timer {
     ReportsDue,
     /// Pages that could not be read are tried again.
     RetryPages,
+    /// Some of the rooms are looked at, for whether they can be forgotten.
+    SweepRooms,
 }
 
 /// The domain's surroundings, the same for all of its rooms.
@@ -53,6 +55,8 @@ pub(super) struct Context {
     pub outputs: VecDeque<Output>,
     /// Requests to the logs, in order.
     pub requests: VecDeque<LogRequest>,
+    /// The logs of rooms that are about to be forgotten, of which nothing was asked since.
+    pub leaving: BTreeSet<LogId>,
     pub stats: Stats,
     /// What webhooks are told.
     pub webhooks: EventSet,
@@ -79,6 +83,7 @@ impl Context {
             wheel: TimerWheel::new(),
             outputs: VecDeque::new(),
             requests: VecDeque::new(),
+            leaving: BTreeSet::new(),
             stats: Stats::default(),
             webhooks: EventSet::NONE,
             // Above those of earlier starts, which clients may still have.
@@ -113,6 +118,31 @@ impl Context {
     /// Has the domain told by `handle_drained` when the connection can take more.
     pub(super) fn wake(&mut self, conn: ConnId) {
         self.outputs.push_back(Output::Wake { conn });
+    }
+
+    /// The next request to the logs. What is asked of a log keeps its room in memory.
+    pub(super) fn next_request(&mut self) -> Option<LogRequest> {
+        let request = self.requests.pop_front()?;
+        if !self.leaving.is_empty()
+            && let LogRequest::Append { log, .. }
+            | LogRequest::PutMeta { log, .. }
+            | LogRequest::Sync { log, .. }
+            | LogRequest::Drop { log } = &request
+        {
+            self.leaving.remove(log);
+        }
+        Some(request)
+    }
+
+    /// Whether nothing was asked of this log since its room was to be forgotten.
+    pub(super) fn is_leaving(&self, log: LogId) -> bool {
+        let is_about = |request: &LogRequest| match request {
+            LogRequest::Append { log: of, .. }
+            | LogRequest::PutMeta { log: of, .. }
+            | LogRequest::Sync { log: of, .. } => *of == log,
+            _ => false,
+        };
+        self.leaving.contains(&log) && !self.requests.iter().any(is_about)
     }
 
     /// Tells the webhooks of something that is in no log, if one wants to know: in which room,

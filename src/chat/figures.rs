@@ -20,7 +20,19 @@ impl Chat {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let lagging = self.delivery.readers().map(|reader| u64::from(reader.lagging)).sum();
-        Stats { behind: lagging, ..self.context.stats }
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        Stats {
+            behind: lagging,
+            waiting: count(self.pending.loads.len()),
+            rooms_elsewhere: self.rooms_elsewhere(),
+            ..self.context.stats
+        }
+    }
+
+    /// How many rooms are in the store only.
+    #[must_use]
+    pub fn rooms_elsewhere(&self) -> u64 {
+        u64::try_from(self.rooms.elsewhere).unwrap_or(u64::MAX)
     }
 
     /// How many users, rooms and memberships there are, and the bytes of all recent rings and pages

@@ -73,7 +73,7 @@ use self::model::output::{Fanout, Output, Request};
 use self::model::people::PeopleChange;
 use self::model::watch::{Watch, Watched};
 use self::operations::{
-    Answer, absence, ack, credentials, log_replies, outsiders, reports, restore, room_end,
+    Answer, absence, ack, credentials, forget, log_replies, outsiders, reports, restore, room_end,
     session_lifecycle, watch,
 };
 use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
@@ -322,6 +322,7 @@ impl Chat {
                 Timer::TokenDue(conn) => credentials::on_due(self, conn),
                 Timer::ReportsDue => reports::on_due(self),
                 Timer::RetryPages => work += self.retry_pages(),
+                Timer::SweepRooms => forget::sweep(self),
             }
         }
     }
@@ -400,7 +401,7 @@ impl Chat {
 
     /// The next request to the logs, in order.
     pub fn poll_request(&mut self) -> Option<LogRequest> {
-        self.context.requests.pop_front()
+        self.context.next_request()
     }
 }
 

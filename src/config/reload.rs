@@ -35,6 +35,7 @@ pub(super) const LIVE: &[&str] = &[
     "limits.sessions_per_user",
     "limits.users",
     "limits.rooms_total",
+    "limits.idle_rooms",
     "limits.memberships",
     "limits.room_members",
     "limits.history_page",

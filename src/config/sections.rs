@@ -178,6 +178,8 @@ sections! {
         users: usize = COUNT,
         /// Rooms at a time, direct conversations included (5004 above).
         rooms_total: usize = COUNT,
+        /// Rooms in memory that nobody uses; those beyond are forgotten until somebody does.
+        idle_rooms: usize = Count(0, 16_777_216),
         /// Memberships of all users in all rooms together (5004 above).
         memberships: usize = COUNT,
         /// Members of one room (3009 above).

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | What happens to a message between two sockets? | [`life_of_a_message`] |
 //! | What happens to a client that does not keep up? | [`slow_reader`] |
+//! | Which rooms are in memory, and how are the others found? | [`on_demand`] |
 //! | How does a client come back without losing anything? | [`resume`] |
 //! | When is a `send` safe? | [`durable_send`] |
 //! | What is on the disk, and what if the disk fails? | [`store`] |
@@ -80,6 +81,9 @@ pub mod memory {}
 
 #[doc = include_str!("new_operation.md")]
 pub mod new_operation {}
+
+#[doc = include_str!("on_demand.md")]
+pub mod on_demand {}
 
 #[doc = include_str!("packages.md")]
 pub mod packages {}

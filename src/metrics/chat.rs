@@ -13,6 +13,16 @@ pub struct ChatMetrics {
     pub streams: Gauge,
     /// Rooms, direct conversations included.
     pub rooms: Gauge,
+    /// Rooms that are in the store only.
+    pub rooms_elsewhere: Gauge,
+    /// Rooms that were loaded.
+    pub rooms_loaded: Counter,
+    /// Rooms that were forgotten.
+    pub rooms_forgotten: Counter,
+    /// Requests that had to wait for what was not in memory.
+    pub load_waits: Counter,
+    /// Those that wait now.
+    pub load_waiting: Gauge,
     /// Memberships of users in rooms.
     pub memberships: Gauge,
     /// Subscriptions of connections to rooms.

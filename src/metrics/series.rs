@@ -180,7 +180,32 @@ fn population(chat: &ChatMetrics, page: &mut Exposition) {
         "Open streams of Server-Sent Events.",
         chat.streams.value(),
     );
-    page.gauge("chinwag_rooms", "Rooms, direct conversations included.", chat.rooms.value());
+    page.gauge(
+        "chinwag_rooms",
+        "Rooms in memory, direct conversations included.",
+        chat.rooms.value(),
+    );
+    page.gauge(
+        "chinwag_rooms_elsewhere",
+        "Rooms that are in the store only, until somebody needs them.",
+        chat.rooms_elsewhere.value(),
+    );
+    page.counter(
+        "chinwag_rooms_loaded_total",
+        "Rooms that were read from the store because somebody needed them.",
+        chat.rooms_loaded.value(),
+    );
+    page.counter(
+        "chinwag_rooms_forgotten_total",
+        "Rooms that were forgotten in memory because nobody used them.",
+        chat.rooms_forgotten.value(),
+    );
+    page.counter(
+        "chinwag_load_waits_total",
+        "Requests that had to wait for rooms or users that were not in memory.",
+        chat.load_waits.value(),
+    );
+    page.gauge("chinwag_load_waiting", "Such requests that wait now.", chat.load_waiting.value());
     page.gauge("chinwag_memberships", "Memberships of users in rooms.", chat.memberships.value());
     page.gauge(
         "chinwag_subscriptions",

@@ -30,6 +30,7 @@ pub(super) fn limits(config: &Config) -> Limits {
         members_per_room: limits.room_members,
         users: limits.users,
         rooms: limits.rooms_total,
+        idle_rooms: limits.idle_rooms,
         memberships: limits.memberships,
         history_page: limits.history_page,
         replay: u64::try_from(limits.replay).unwrap_or(u64::MAX),

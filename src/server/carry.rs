@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::upgrade::{ConnectionState, Part};
 use super::{Server, Turn};
 use crate::chat::model::handover::{ReaderState, RoomState};
+use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Logs, Snapshot};
 use crate::net::{ConnId, Effects, Handler as _, Input};
 use crate::session;
@@ -41,6 +42,9 @@ impl Server {
         carried: &BTreeSet<ConnId>,
         mut each: impl FnMut(Part) -> std::io::Result<()>,
     ) -> std::io::Result<()> {
+        for piece in self.chat.rooms_in_use().chunks(ITEMS_MAX) {
+            each(Part::InUse(piece.to_vec()))?;
+        }
         each(Part::Head(Box::new(self.chat.head_state())))?;
         each(Part::CidSecret(self.logs.cid_secret()))?;
         let remember = |mut room: RoomState| {
@@ -74,9 +78,30 @@ impl Server {
         self.chat.restore(now, kept);
     }
 
+    /// Has rooms and users be in memory, before anybody comes.
+    pub(super) fn load(&mut self, now: Now, wanted: &Wanted) -> Result<(), String> {
+        if !wanted.is_empty() {
+            let found = self.logs.load(wanted)?;
+            self.chat.adopt_found(now, found);
+            self.pass_requests(now);
+        }
+        Ok(())
+    }
+
     /// Goes on with a piece of another process's state, apart from connections.
-    pub(super) fn adopt_domain(&mut self, now: Now, part: Part) {
+    ///
+    /// # Errors
+    ///
+    /// If rooms cannot be read.
+    pub(super) fn adopt_domain(&mut self, now: Now, part: Part) -> Result<(), String> {
         match part {
+            Part::InUse(rooms) => {
+                let mut wanted = Wanted::default();
+                for room in rooms {
+                    wanted.add_room(room, false);
+                }
+                self.load(now, &wanted)?;
+            }
             Part::Head(head) => self.chat.adopt_head(now, *head),
             Part::CidSecret(secret) => {
                 self.remembers = self.logs.adopt_cid_secret(secret);
@@ -99,6 +124,7 @@ impl Server {
             Part::End => self.chat.resume(),
         }
         self.pass_requests(now);
+        Ok(())
     }
 
     /// Goes on with a connection of another process, for which `queued` bytes wait.
@@ -152,7 +178,9 @@ impl Server {
         }
         let Some(Part::End) = parts.pop() else { return false };
         for part in parts {
-            self.adopt_domain(now, part);
+            if self.adopt_domain(now, part).is_err() {
+                return false;
+            }
         }
         while !bytes.is_empty() {
             let Some((conn, queued, states)) = Connection::unpack(&mut bytes) else { return false };
@@ -160,8 +188,7 @@ impl Server {
                 self.adopt(now, (conn, queued), states, effects);
             }
         }
-        self.adopt_domain(now, Part::End);
-        true
+        self.adopt_domain(now, Part::End).is_ok()
     }
 
     /// Whether a connection that is being carried has a session here.

@@ -40,9 +40,10 @@
 //! eighth of it for pages of stored logs that cursors read; for all `cid`s of memory rooms that are
 //! remembered, 20 MB; for what waits for the disk, 16 MiB of records.
 //!
-//! Rooms and memberships that are stored are in memory, too, whether anybody is there or not: by
-//! the table above, 656 bytes a room, 240 a user and 64 for each further membership. SQLite's
-//! caches take up to `store.cache_bytes` for the writer and 2 MiB for the reader.
+//! Rooms and memberships that are stored are in memory while somebody uses them, and as many rooms
+//! beyond those as `limits.idle_rooms`: by the table above, 656 bytes a room, 240 a user and 64 for
+//! each further membership. SQLite's caches take up to `store.cache_bytes` for the writer and 2 MiB
+//! for the reader.
 //!
 //! With a budget (`memory`) all of these follow from it: see [`docs::memory`](crate::docs::memory).
 
@@ -226,6 +227,10 @@ impl Server {
     fn reserve_operator(&mut self, now: Now, name: &UserName) {
         if !self.sessions.has_admin_token() {
             return;
+        }
+        let wanted = self.chat.needs_of_name(name);
+        if let Err(error) = self.load(now, &wanted) {
+            log::error!(error; "it cannot be read whether admin_name is somebody's");
         }
         if !self.chat.reserve_operator(now, name) {
             log::warn!(

@@ -226,14 +226,14 @@ fn take_up(
     set_store(&mut server, kept, config, clock);
     let now = clock.now();
     for part in parts {
-        server.adopt_domain(now, part);
+        server.adopt_domain(now, part).map_err(io::Error::other)?;
     }
     let mut effects = Effects::new();
     for (conn, stack) in connections {
         server.adopt(now, conn, stack, &mut effects);
         reactor.apply_all(now.tick, &mut effects);
     }
-    server.adopt_domain(now, Part::End);
+    server.adopt_domain(now, Part::End).map_err(io::Error::other)?;
     server.reserve_operator(now, &config.admin_name);
     if let Some(other) = predecessor.take() {
         other.take_over()?;
@@ -329,6 +329,8 @@ fn open_store(
         cache_bytes: config.store.cache_bytes,
         queue_bytes: config.store.queue_bytes,
         cids: config.store.cids,
+        proves_names: keeps_names,
+        policies: config.policies.clone(),
         metrics: Arc::clone(&metrics.store),
     };
     // It fails only if the poller is gone, and the loop with it.

@@ -229,12 +229,16 @@ impl Server {
     /// Goes on as if nothing had been.
     fn go_on(&mut self, reactor: &mut Reactor, clock: &Clock) {
         self.webhooks.iter_mut().for_each(WebhookStart::end);
-        if let Err(error) = self.logs.resume() {
-            log::error!(error:%; "the store cannot be opened again: nothing is stored");
-        }
+        let wanted = self.chat.stored_rooms();
+        let found = self.logs.resume().and_then(|()| self.logs.load(&wanted));
         self.webhooks.iter_mut().for_each(WebhookStart::look);
         let now = clock.now();
-        self.chat.reopen_logs(now);
+        match found {
+            Ok(found) => self.chat.reopen_logs(now, found),
+            Err(error) => {
+                log::error!(error:%; "the store cannot be opened again: nothing is stored");
+            }
+        }
         self.pass_requests(now);
         // It was not heard while nothing was read.
         self.alarm = now.tick;

@@ -169,7 +169,8 @@ impl Session<'_, '_> {
         // Who has said hello, or logs in, and is kept waiting has nothing to hurry with; nor is who
         // waits to be verified late.
         let is_hello = due == Due::Hello;
-        let is_held = is_hello && self.turn.chat.pending_of(self.state.conn) > 0;
+        let waits_for_who = matches!(due, Due::Hello | Due::Login);
+        let is_held = waits_for_who && self.turn.chat.pending_of(self.state.conn) > 0;
         let is_verified_late = is_hello && self.context.tokens.is_used_up();
         let is_waiting = self.state.is_waiting();
         // The time in which the server keeps it waiting is not the peer's.

@@ -100,7 +100,7 @@ impl Delivery<'_, '_> {
             let Some(state) = state_of(&mut self.active, self.states, conn) else { continue };
             let held = state.held();
             if let Some(plan) = visits::take_stream(state) {
-                visits::begin_stream(state, self.context, self.turn, &plan);
+                visits::begin_stream(state, self.context, self.turn, plan);
                 // What the active one holds is booked when its input is handled.
                 if !is_active {
                     self.context.inbound.change(held, state.held());

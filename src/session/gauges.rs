@@ -17,6 +17,11 @@ fn update(metrics: &Metrics, chat: &Chat, [sessions_bytes, inbound]: [usize; 2])
     let cells = &metrics.chat;
     cells.users.set(users);
     cells.rooms.set(rooms);
+    cells.rooms_elsewhere.set(stats.rooms_elsewhere);
+    cells.load_waiting.set(stats.waiting);
+    raise(&cells.rooms_loaded, stats.rooms_loaded);
+    raise(&cells.rooms_forgotten, stats.rooms_forgotten);
+    raise(&cells.load_waits, stats.waits);
     cells.memberships.set(memberships);
     cells.sessions.set(stats.sessions);
     cells.streams.set(stats.streams);

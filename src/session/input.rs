@@ -124,7 +124,14 @@ impl<'t> Session<'_, 't> {
         if self.must_wait() {
             return self.pause();
         }
-        let Some(backlog) = self.state.backlog.as_deref_mut() else { return };
+        self.say_held();
+        let Some(backlog) = self.state.backlog.as_deref_mut() else {
+            if self.state.has_finished {
+                return self.leave();
+            }
+            // It was paused with nothing but a line that was held.
+            return self.turn.effects.push(Effect::Resume { conn: self.state.conn });
+        };
         // Taken out, since what is done with it may itself put something into the backlog.
         let mut unread = std::mem::take(&mut backlog.unread);
         let lines = unread.lines();

@@ -154,7 +154,10 @@ impl SessionState {
 
     /// Whether input waits, so that no more is read.
     pub(super) fn is_waiting(&self) -> bool {
+        let is_held =
+            |plain: &PlainTcp| plain.text.as_ref().is_some_and(|text| text.held.is_some());
         self.backlog.as_ref().is_some_and(|backlog| backlog.is_waiting())
+            || matches!(&self.protocol, Protocol::Tcp(plain) if is_held(plain))
     }
 
     /// Whether the peer has said its last word, and only answers are still due.

@@ -23,6 +23,8 @@ pub(super) struct TextClient {
     pub is_account: bool,
     /// The person has asked to leave the room in which lines were said.
     is_leaving: bool,
+    /// A line that was typed before it is known who the person is: done behind the welcome.
+    pub held: Option<Vec<u8>>,
 }
 
 /// How far a person has come. It only grows.
@@ -164,4 +166,5 @@ crate::pack::pack_struct!(TextClient {
     joined: Vec<RoomName>,
     is_account: bool,
     is_leaving: bool,
+    held: Option<Vec<u8>>,
 });

@@ -12,8 +12,22 @@ use crate::wire::text::{self, AccountLine, Line, note};
 use crate::wire::{Parsed, Refused};
 
 impl Session<'_, '_> {
-    /// Does what a person has typed.
+    /// Does what a person has typed, behind what has waited.
     pub(super) fn text_line(&mut self, line: &[u8]) {
+        self.say_held();
+        self.say_line(line);
+    }
+
+    /// Does what has waited for the person's hello to be answered; if that was refused, it is
+    /// nobody's.
+    pub(super) fn say_held(&mut self) {
+        let held = self.state.text_client().and_then(|client| client.held.take());
+        if let Some(line) = held.filter(|_| self.turn.chat.user(self.state.conn).is_some()) {
+            self.say_line(&line);
+        }
+    }
+
+    fn say_line(&mut self, typed: &[u8]) {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
         let is_first = plain.text.is_none();
         let client = plain.text.get_or_insert_with(Box::<TextClient>::default);
@@ -21,7 +35,7 @@ impl Session<'_, '_> {
         let is_account = client.is_account;
         let (room, has_spoken) = (client.room.clone(), client.progress == Progress::Spoken);
         let room = room.as_ref().map(RoomName::as_str);
-        let line = text::parse_line(line, room, &self.context.limits);
+        let line = text::parse_line(typed, room, &self.context.limits);
         let nick = match &line {
             Line::Nick(name) => Some(*name),
             _ => None,
@@ -32,6 +46,14 @@ impl Session<'_, '_> {
         }
         if self.turn.chat.user(conn).is_none() {
             self.introduce(nick);
+            let is_held =
+                self.turn.chat.user(conn).is_none() && self.turn.chat.pending_of(conn) > 0;
+            if is_held && !matches!(line, Line::Nothing | Line::Nick(_) | Line::Quit) {
+                if let Some(client) = self.state.text_client() {
+                    client.held = Some(typed.to_vec());
+                }
+                return;
+            }
         } else if let Some(name) = nick {
             if is_account {
                 let message = "your name is that of your account; to come by another, /quit";

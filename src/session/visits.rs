@@ -38,9 +38,19 @@ pub(super) fn begin_stream(
     state: &mut SessionState,
     context: &mut SessionContext,
     turn: &mut Turn<'_>,
-    plan: &StreamPlan,
+    mut plan: Box<StreamPlan>,
 ) {
     let (conn, now) = (state.conn, turn.now);
+    if !std::mem::replace(&mut plan.has_asked, true)
+        && !turn.chat.is_ready_to_watch(now, (conn, unnamed()), &plan.watches())
+    {
+        if let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol {
+            // As if the visit were to begin: what follows its answer is the stream.
+            (exchange.plan, exchange.stage) = (Plan::Stream(plan), Stage::Visiting);
+        }
+        return;
+    }
+    let plan = &*plan;
     let begun = turn.chat.handle_watch(now, conn, &plan.watches());
     let refusal = match &begun {
         // One that may be read is worth a stream: the others are told of in it.
@@ -132,6 +142,9 @@ pub(super) fn on_reply(
         }
         return;
     }
+    if matches!(exchange.stage, Stage::Loading(_)) {
+        return on_loaded(state, context, turn, result.as_ref().err());
+    }
     if let Stage::Acting(done) = &exchange.stage {
         let response = match result {
             Ok(_) => (**done).clone(),
@@ -162,6 +175,29 @@ pub(super) fn on_reply(
         let response = of_answers(exchange);
         finish(state, context, turn, &response);
     }
+}
+
+/// The room is in memory of which the operator wants a list, or is not there.
+fn on_loaded(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    turn: &mut Turn<'_>,
+    refusal: Option<&Refusal>,
+) {
+    let conn = state.conn;
+    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
+    let Stage::Loading(scan) = std::mem::replace(&mut exchange.stage, Stage::Asked) else { return };
+    let refusal = refusal.cloned().or_else(|| scan.refusal(turn.chat));
+    if let Some(refusal) = refusal {
+        return finish(state, context, turn, &refused(refusal.into()));
+    }
+    exchange.stage = Stage::Scanning(scan);
+    turn.effects.push(Effect::Wake { conn });
+}
+
+/// A request to the domain that names none of the protocol: only so that it is answered.
+pub(super) fn unnamed() -> Request {
+    Request { id: Some(RequestId("0".into())), op: Op::Help }
 }
 
 /// Answers the request: the visit is over, and the connection goes on or ends.

@@ -46,6 +46,8 @@
 //! rooms of level `os` begin a new epoch, since their last second may be lost. A file of a newer
 //! version is refused, an older one is migrated in one transaction.
 
+#[cfg(test)]
+mod contract;
 mod keyed_hash;
 pub mod memory;
 pub mod sqlite;

@@ -171,8 +171,11 @@ fn a_message_to_somebody_who_never_came_waits_and_crowds_out_nobody() {
         let full = ann.refused(&to("late32", "for you"), 3010);
         assert_subset(&full["data"], &json!({"error": "no_such_user", "limit": 32}));
         // Leaving does not make place, and what was begun goes on.
-        ann.ask(&json!({"op": "leave", "room": "@ann:late31"}));
-        ann.refused(&to("late32", "for you"), 3010);
+        // In a store it does once nobody has the conversation in memory.
+        if !is_stored {
+            ann.ask(&json!({"op": "leave", "room": "@ann:late31"}));
+            ann.refused(&to("late32", "for you"), 3010);
+        }
         ann.ask(&to("late0", "more"));
         // Others come and go: more than there may be at a time.
         for number in 0..12 {

@@ -84,6 +84,8 @@ impl Plan {
             bulk_per_turn: 2 + rng.index(6),
         };
         let store = (!rng.once_in(4)).then(|| Self::some_store(rng));
+        // Rooms that nobody uses are forgotten at once, or nearly never.
+        config.limits.idle_rooms = *rng.pick(&[0, 0, 1, 1_000]);
         let crash = *rng.pick(&[None, Some(150), Some(400), Some(400)]);
         let restart = *rng.pick(&[None, None, Some(700)]);
         let upgrade = *rng.pick(&[None, Some(40), Some(300)]);

@@ -24,6 +24,8 @@ pub(in crate::chat) struct User {
     pub source: Source,
     /// Nobody has come by the name yet: it is remembered for the messages that wait.
     pub is_awaited: bool,
+    /// All rooms of which it is a member, or into which it is invited, are in memory.
+    pub is_whole: bool,
     /// How many connections are there for one request each, without a session.
     pub visits: u32,
     /// There only for users that have been away.
@@ -52,6 +54,7 @@ impl User {
             presence: Presence::Off,
             source,
             is_awaited: false,
+            is_whole: true,
             visits: 0,
             absence: None,
         }

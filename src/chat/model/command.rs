@@ -388,37 +388,4 @@ impl Command<'_> {
                 | Self::Moderate { .. }
         )
     }
-
-    /// A reading or a leave, with its texts copied so that it can outlive the input that it was
-    /// parsed from. It is done after the records that its connection has asked for before, so that
-    /// a client that sends and then reads finds its message, and one that leaves is answered first.
-    ///
-    /// # Errors
-    ///
-    /// Any other command, as it was.
-    pub fn into_reading(self) -> Result<Command<'static>, Self> {
-        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
-        Ok(match self {
-            Self::History { room, page, limit, epoch } => {
-                Command::History { room: own(room), page, limit, epoch: epoch.map(own) }
-            }
-            Self::Search { room, text, before, limit } => {
-                Command::Search { room: room.map(own), text: own(text), before, limit }
-            }
-            Self::Rooms { since } => Command::Rooms { since },
-            Self::Audit { room, before, limit } => {
-                Command::Audit { room: room.map(own), before, limit }
-            }
-            Self::Export { after } => Command::Export { after },
-            Self::Restrictions { room, limit, after } => {
-                Command::Restrictions { room: own(room), limit, after: after.map(own) }
-            }
-            Self::Leave { room } => Command::Leave { room: own(room) },
-            Self::Close { room } => Command::Close { room: own(room) },
-            Self::Topic { room, text: None, weight } => {
-                Command::Topic { room: own(room), text: None, weight }
-            }
-            other => return Err(other),
-        })
-    }
 }

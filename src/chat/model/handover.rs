@@ -109,6 +109,8 @@ pub struct UserState {
     pub absent_since: Option<Tick>,
     /// The secrets of sessions that may be resumed, and whether they had reported themselves idle.
     pub resumable: Vec<(Box<str>, bool)>,
+    /// All of its rooms are in memory.
+    pub is_whole: bool,
 }
 
 /// A connection that has said hello.

@@ -25,6 +25,9 @@ pub struct Limits {
     pub users: usize,
     /// Rooms and direct conversations in all.
     pub rooms: usize,
+    /// Rooms in memory that nobody uses; those beyond are forgotten until somebody does, the ones
+    /// that were used last stay.
+    pub idle_rooms: usize,
     /// Memberships in all.
     pub memberships: usize,
     /// Records that a history page holds at most.
@@ -104,6 +107,11 @@ pub const SEARCH_LEN_MAX: usize = 256;
 pub const AWAITED_BY_ONE_MAX: usize = 32;
 /// Such conversations of all users together, about 1 KB each; they count against no other bound.
 pub const AWAITED_MAX: usize = 1 << 16;
+/// Requests that wait for rooms and users which are not in memory; another one is refused
+/// ([`Code::Busy`](super::code::Code::Busy)). A connection waits for one at a time.
+pub const LOADS_MAX: usize = 1 << 17;
+/// Rooms that are loaded because their records are too old; others have their turn later.
+pub const OVERDUE_MAX: usize = 64;
 /// Bans, mutes and readers of one room; those that are over do not count.
 pub const RESTRICTIONS_MAX: usize = 4_096;
 /// Entries of one page of a room's restrictions.
@@ -183,6 +191,7 @@ impl Default for Limits {
             members_per_room: 100_000,
             users: 100_000,
             rooms: 100_000,
+            idle_rooms: 1_000,
             memberships: 1 << 24,
             history_page: 200,
             replay: 10_000,

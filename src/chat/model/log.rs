@@ -6,6 +6,7 @@
 //! ```text
 //!  Open ─ Append ─ PutMeta ─ Sync ─ Drop ─▶ the writer, in this order ─▶ Appended, Synced, Pruned
 //!  Read ──────────────────────────────▶ the reader ────────────────▶ Answer
+//!  Load ▶ the reader ▶ Begun ▶ Open … Settle ▶ Synced ▶ Close          (see [`load`](super::load))
 //! ```
 //!
 //! Requests to one log are done in order. A [`RoomMeta`] is safe before any record that was
@@ -16,6 +17,7 @@
 use std::sync::Arc;
 
 pub use super::cids::{CidSecret, RememberedCid};
+use super::load::{Begun, Found, Kept, Wanted};
 pub use super::meta::{MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use super::name::{RoomName, UserName};
 use super::notice::{EventSet, Notice};
@@ -105,6 +107,8 @@ pub enum LogRequest {
         durability: Durability,
         /// For how long they are kept.
         retention: Retention,
+        /// What was loaded with the room, as it came; `None` of one that is not kept.
+        kept: Option<Kept>,
     },
     /// The log, which has begun empty and is in memory, goes on where another process has left it.
     Adopt {
@@ -142,6 +146,20 @@ pub enum LogRequest {
         log: LogId,
         /// To be named in the answer.
         ticket: Ticket,
+    },
+    /// As [`Self::Sync`], but on the disk whatever the level of the room is: it is going to be
+    /// forgotten.
+    Settle {
+        /// Which log.
+        log: LogId,
+        /// To be named in the answer.
+        ticket: Ticket,
+    },
+    /// Nothing more is asked of this log: the room is forgotten, and stays in the store. All that
+    /// was asked before is on the disk.
+    Close {
+        /// Which log.
+        log: LogId,
     },
     /// Read from logs that are stored: answered by [`LogReply::Answer`], in any order.
     Read {
@@ -213,6 +231,8 @@ pub enum Query {
         /// How many.
         limit: u32,
     },
+    /// Rooms and users that are not in memory. Nobody asks for more before this is answered.
+    Load(Box<Wanted>),
     /// What was noted of owners and administrators, latest first.
     Audit {
         /// Who asks.
@@ -270,6 +290,8 @@ pub enum Answer {
         /// The place behind which to look for more, `None` if that was all.
         next: Option<u64>,
     },
+    /// To [`Query::Load`]. Rooms that were dropped since it was asked are not in it.
+    Loaded(Found),
     /// To [`Query::Audit`].
     Acts {
         /// The acts with their ids.
@@ -347,7 +369,7 @@ pub enum LogReply {
         /// What became of it.
         outcome: Appended,
     },
-    /// To [`LogRequest::Sync`] and [`LogRequest::People`].
+    /// To [`LogRequest::Sync`], [`LogRequest::Settle`] and [`LogRequest::People`].
     Synced {
         /// Which.
         ticket: Ticket,
@@ -374,6 +396,8 @@ pub enum LogReply {
     People(Box<People>),
     /// Who may not use the server at all, from now on: all of them.
     Suspended(Arc<Suspensions>),
+    /// Rooms that are not open have records that are not to be kept: they are to be loaded.
+    Overdue(Vec<RoomName>),
     /// What webhooks are told from now on, all of them together.
     Webhooks(EventSet),
 }
@@ -381,8 +405,10 @@ pub enum LogReply {
 /// What the store has of the rooms when the server starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The rooms.
-    pub rooms: Vec<RoomSnapshot>,
+    /// The rooms that are in memory from the start.
+    pub rooms: Vec<Begun>,
+    /// The rooms, and with them the users, that are in the store only, until they are loaded.
+    pub elsewhere: Elsewhere,
     /// Who may not use the server.
     pub suspended: Arc<Suspensions>,
     /// Who there is.
@@ -391,21 +417,17 @@ pub struct Snapshot {
     pub webhooks: EventSet,
 }
 
-/// What the store has of one room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoomSnapshot {
-    /// The room.
-    pub name: RoomName,
-    /// Its log's epoch.
-    pub epoch: Epoch,
-    /// Its level when it was written last.
-    pub durability: Durability,
-    /// The last seq, 0 if none.
-    pub head: u64,
-    /// The first seq that is still there, head + 1 if none is.
-    pub oldest: u64,
-    /// The facts, one of each kind (and user).
-    pub meta: Vec<RoomMeta>,
+/// What the store has besides, to be asked for by [`Query::Load`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Whether there may be anything that is not in memory, now or later.
+    pub on_demand: bool,
+    /// How many rooms.
+    pub rooms: usize,
+    /// The highest epoch of these.
+    pub newest: Option<Epoch>,
+    /// Where names are proved for the first time: those of members and of who is restricted.
+    pub names: Vec<UserName>,
 }
 
 /// The store of the logs as the server sees it: requests in, replies out, and nothing blocks.
@@ -418,6 +440,17 @@ pub trait Logs: std::fmt::Debug {
 
     /// The next reply.
     fn poll(&mut self) -> Option<LogReply>;
+
+    /// Reads rooms and users at once, where nobody is kept waiting by that: before anybody comes,
+    /// or behind [`Logs::resume`].
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be read.
+    fn load(&mut self, wanted: &Wanted) -> Result<Found, String> {
+        _ = wanted;
+        Ok(Found::default())
+    }
 
     /// The key of what is remembered of logs in memory.
     fn cid_secret(&self) -> CidSecret {

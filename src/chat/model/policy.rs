@@ -120,6 +120,14 @@ impl Policies {
         named.or_else(matching).map_or(&self.otherwise, |rule| &rule.policy)
     }
 
+    /// Whether any room's records are not kept for ever.
+    #[must_use]
+    pub fn forget(&self) -> bool {
+        let rules = self.rules.iter().map(|rule| &rule.policy);
+        let mut all = rules.chain([&self.otherwise, &self.direct]);
+        all.any(|policy| policy.retention != Retention::default())
+    }
+
     /// The rule that may be chosen by this name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Rule> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::account::{Hidden, Login};
 use super::code::Code;
 use super::export::ExportPart;
-use super::log::{Restriction, RestrictionMeta};
+use super::meta::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
 use super::people::{AuditedAct, Report};
 use super::record::{Epoch, SharedRecord};

@@ -25,6 +25,16 @@ pub struct Stats {
     pub subs: u64,
     /// Sessions that there are now.
     pub sessions: u64,
+    /// Rooms that were loaded.
+    pub rooms_loaded: u64,
+    /// Rooms that were forgotten because nobody used them.
+    pub rooms_forgotten: u64,
+    /// Requests that had to wait for rooms or users.
+    pub waits: u64,
+    /// Those that wait now.
+    pub waiting: u64,
+    /// Rooms that are in the store only.
+    pub rooms_elsewhere: u64,
     /// Streams of events that there are now.
     pub streams: u64,
 }

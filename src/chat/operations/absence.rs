@@ -106,6 +106,28 @@ pub(super) fn senders_to(chat: &Chat, user: UserKey) -> Vec<Box<str>> {
     rooms.filter_map(|room| room.other_than(&user.name)).map(Into::into).collect()
 }
 
+/// Members of this conversation have not come yet: it waits for them.
+pub(super) fn count_awaited(chat: &mut Chat, room: RoomKey) {
+    for sender in awaiting(chat, room) {
+        chat.directory.awaited.begin(&sender);
+    }
+}
+
+/// The conversation is forgotten, and waits in the store.
+pub(super) fn uncount_awaited(chat: &mut Chat, room: RoomKey) {
+    for sender in awaiting(chat, room) {
+        chat.directory.awaited.end(&sender);
+    }
+}
+
+/// Who waits in this conversation for the other one, who never came.
+fn awaiting(chat: &Chat, room: RoomKey) -> Vec<Box<str>> {
+    let name = &chat.rooms[room].name;
+    let users = chat.rooms.users(room).map(|user| &chat.directory[user]);
+    let awaited = users.filter(|user| user.is_awaited);
+    awaited.filter_map(|user| name.other_than(&user.name)).map(Into::into).collect()
+}
+
 /// Forgets the user that was absent for longest, if the leave grace of anybody is over: users that
 /// come now are worth more than the places of those that may come back.
 pub(super) fn forget_absent(chat: &mut Chat) -> bool {
@@ -133,7 +155,8 @@ fn may_be_forgotten(chat: &Chat, key: UserKey) -> bool {
             role > Role::Member || room.name.is_direct() || chat.lookup().is_closed(room);
         room.is_stored() && room.head > 0 && is_special
     };
-    user.is_guest() || !user.memberships.iter().any(is_kept)
+    // What it has in rooms that are not in memory is not known here.
+    user.is_whole && (user.is_guest() || !user.memberships.iter().any(is_kept))
 }
 
 /// Ends all memberships of a user without sessions, and forgets it.
@@ -180,6 +203,8 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
         row.presence = Presence::Off;
         chat.ephemeral_mut().user_changed(user);
     }
+    // Its rooms may be in use no more.
+    chat.rooms.arm_sweep(&mut chat.context);
     if chat.directory[user].is_awaited {
         return keep_awaited(chat, user);
     }

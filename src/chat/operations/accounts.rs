@@ -10,7 +10,7 @@
 
 use super::identify::check_free;
 use super::passwords::{account_of, cannot_hash, check_accounts, hash, release, throttle};
-use super::{Answer, Chat, invite_links, suspensions};
+use super::{Answer, Chat, invite_links, load, needs, suspensions};
 use crate::chat::model::account::{
     Account, Extra, HashOf, Hashed, Hidden, Invite, Login, SecretHash,
 };
@@ -27,6 +27,23 @@ use crate::net::{CloseReason, ConnId};
 
 /// A request about accounts that brings secrets, or comes before `hello`.
 pub(in crate::chat) fn handle(
+    chat: &mut Chat,
+    (conn, request): (ConnId, Request),
+    command: Command<'_>,
+    extra: Extra,
+) {
+    let is_stranger = chat.delivery.reader(conn).is_none() && !chat.pending.held.contains(&conn);
+    if is_stranger && let Command::Register { name, .. } = &command {
+        let wanted = needs::of_registration(chat, name);
+        if !wanted.is_empty() {
+            return load::wait_account(chat, (conn, request), (command, extra), wanted);
+        }
+    }
+    begin(chat, (conn, request), command, extra);
+}
+
+/// The same, where everything is in memory that it needs.
+pub(super) fn begin(
     chat: &mut Chat,
     (conn, request): (ConnId, Request),
     command: Command<'_>,

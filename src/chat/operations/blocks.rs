@@ -109,6 +109,15 @@ pub(super) fn end_conversations(chat: &mut Chat) {
     }
 }
 
+/// Ends what is left of the conversation of two, if one has blocked the other.
+pub(super) fn end_blocked_conversation(chat: &mut Chat, one: &UserName, other: &UserName) {
+    for (user, other) in [(one, other), (other, one)] {
+        if chat.directory.blocks.has(user, other) {
+            end_conversation(chat, user, other, None);
+        }
+    }
+}
+
 fn end_conversation(
     chat: &mut Chat,
     user: &UserName,

@@ -7,12 +7,17 @@
 //!  adopt_head ─ adopt_room ─── adopt_user ─ adopt_reader ─ resume
 //! ```
 //!
-//! What the store has is read there, as at any start.
+//! What the store has is read there: the rooms that somebody uses at once, and the others when they
+//! are needed, as ever.
+
+use std::collections::BTreeMap;
 
 use super::Chat;
 use super::absence::{arm_absence, senders_to};
 use super::ack;
 use super::credentials;
+use super::forget;
+use super::loaded::take_up;
 use super::moderation::restrict;
 use super::room_begin::open_log;
 use super::room_end::retire_room;
@@ -24,6 +29,7 @@ use crate::chat::model::handover::{
     GatheredState, HeadState, MemberState, MemoryRoomState, ReaderState, RoomState, UserState,
 };
 use crate::chat::model::identity::Source;
+use crate::chat::model::load::{Found, Kept, Wanted};
 use crate::chat::model::log::{LogId, LogRequest};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::reply::{Durability, Presence};
@@ -49,6 +55,18 @@ impl Chat {
             is_departed_full: self.rooms.departed.is_full(),
             blocks: blocks.map(|(user, other, at)| (user.clone(), other.clone(), at)).collect(),
         }
+    }
+
+    /// The stored rooms that somebody uses: these are to be in memory first.
+    #[must_use]
+    pub fn rooms_in_use(&self) -> Vec<RoomName> {
+        let is_needed = |key: RoomKey| {
+            let parts = (&self.directory, &self.rooms);
+            !forget::is_unused(self, key) || self.ephemeral.state(parts, key).is_some()
+        };
+        let stored = self.rooms.table.iter().filter(|(_, room)| room.is_stored());
+        let needed = stored.filter(|&(key, _)| is_needed(key));
+        needed.map(|(_, room)| room.name.clone()).collect()
     }
 
     /// All rooms of which something is not stored.
@@ -126,7 +144,10 @@ impl Chat {
             _ => Some(self.context.now.tick),
         };
         let named = (user.name.clone(), user.source);
-        Some(UserState { user: named, presence: user.presence, absent_since: since, resumable })
+        // Rooms of those who are off may have been left out.
+        let is_whole = user.is_whole && !user.is_off();
+        let presence = user.presence;
+        Some(UserState { user: named, presence, absent_since: since, resumable, is_whole })
     }
 
     /// A connection that has said hello; `None` for any other.
@@ -147,21 +168,42 @@ impl Chat {
         })
     }
 
-    /// The logs of stored rooms were closed, and are to be open again.
-    pub fn reopen_logs(&mut self, now: Now) {
+    /// What the store is to be asked for before [`Chat::reopen_logs`].
+    #[must_use]
+    pub fn stored_rooms(&self) -> Wanted {
+        let mut wanted = Wanted::default();
+        for (_, room) in self.rooms.table.iter().filter(|(_, room)| room.is_stored()) {
+            wanted.add_room(room.name.clone(), false);
+        }
+        wanted
+    }
+
+    /// The logs of stored rooms were closed, and are to be open again, with what the store has of
+    /// them.
+    pub fn reopen_logs(&mut self, now: Now, found: Found) {
         self.arrive_at(now);
+        let kept = found.rooms.into_iter().map(|room| (room.name, room.kept));
+        let mut kept: BTreeMap<RoomName, Option<Kept>> = kept.collect();
         let stored = self.rooms.table.iter().filter(|(_, room)| room.is_stored());
         let stored: Vec<RoomKey> = stored.map(|(key, _)| key).collect();
         for key in stored {
             let policy = self.rooms[key].moderation.policy().map(Box::<str>::from);
-            open_log(self, key, policy.as_deref());
+            let kept = kept.remove(&self.rooms[key].name).flatten();
+            open_log(self, key, policy.as_deref(), kept);
         }
     }
 }
 
 /// Taking up, in this order.
 impl Chat {
-    /// What holds for all rooms: first, behind [`Chat::restore`].
+    /// What the store has of rooms and users that are to be in memory before anybody asks for them:
+    /// first, behind [`Chat::restore`].
+    pub fn adopt_found(&mut self, now: Now, found: Found) {
+        self.arrive_at(now);
+        take_up(self, found);
+    }
+
+    /// What holds for all rooms: behind that.
     pub fn adopt_head(&mut self, now: Now, state: HeadState) {
         self.arrive_at(now);
         self.context.rev = self.context.rev.max(state.rev.0);
@@ -193,10 +235,11 @@ impl Chat {
 
     /// A user that is there, or was lately.
     pub fn adopt_user(&mut self, state: UserState) {
-        let UserState { user: (name, source), presence, absent_since, resumable } = state;
+        let UserState { user: (name, source), presence, absent_since, resumable, is_whole } = state;
         let key = user_of(self, &name, source);
         let row = &mut self.directory[key];
         (row.source, row.presence) = (source, presence);
+        row.is_whole |= is_whole;
         if row.is_awaited {
             for sender in senders_to(self, key) {
                 self.directory.awaited.end(&sender);
@@ -255,6 +298,8 @@ fn user_of(chat: &mut Chat, name: &UserName, source: Source) -> UserKey {
     let known = chat.directory.user_named(name.as_str());
     known.unwrap_or_else(|| {
         let key = chat.directory.add_user(name, source);
+        // It may be in rooms that are not in memory.
+        chat.directory[key].is_whole = !chat.pending.loads.on_demand;
         arm_absence(chat, key);
         key
     })
@@ -273,7 +318,7 @@ fn adopt_memory_room(chat: &mut Chat, name: &RoomName, state: MemoryRoomState) -
     // Whatever the policy says by now: its records were never stored.
     (room.epoch, room.durability, room.rev) = (epoch, Durability::Memory, rev);
     (room.private, room.owned) = state.access;
-    open_log(chat, key, chosen);
+    open_log(chat, key, chosen, None);
     let bounds = (chat.context.limits.ring_records, chat.context.limits.ring_bytes);
     let log = chat.rooms[key].log;
     let last_at = state.records.last().map_or(0, |last| last.at);

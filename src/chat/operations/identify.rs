@@ -63,6 +63,39 @@ pub(super) fn who(chat: &Chat, hello: &Hello<'_>) -> Result<Who, Refusal> {
     }
 }
 
+/// The names of which one is that of who says hello, as far as can be told before its user is in
+/// memory.
+pub(super) fn names(chat: &Chat, hello: &Hello<'_>) -> Vec<UserName> {
+    let auth = &chat.context.limits.auth;
+    let mut names = Vec::new();
+    if !chat.pending.loads.on_demand {
+        return names;
+    }
+    if let Some((_, user)) = former(chat, hello) {
+        names.push(chat.directory[user].name.clone());
+    }
+    match (&hello.identity, hello.name) {
+        (Some(identity), _) => {
+            let bound = chat.directory.identities.of(identity).map(|bound| bound.name.clone());
+            let made = || made_name(chat, MADE_PREFIX, hello.secret);
+            names.push(bound.or_else(|| identity.name.clone()).unwrap_or_else(made));
+        }
+        (None, Some(name)) if auth.none => names.extend(UserName::stored(name)),
+        (None, Some(name)) => {
+            let name = name.strip_prefix(GUEST_PREFIX).unwrap_or(name);
+            names.extend(UserName::stored(&format!("{GUEST_PREFIX}{name}")));
+        }
+        // Who comes back to a session needs no other name.
+        (None, None) if names.is_empty() => {
+            names.push(made_name(chat, GUEST_PREFIX, hello.secret));
+        }
+        (None, None) => {}
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Who has proved who it is.
 fn of_identity(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Who, Refusal> {
     let identities = &chat.directory.identities;

@@ -11,7 +11,7 @@
 //! user, and take no place of a ban.
 
 use super::moderation::restrict;
-use super::{Answer, Chat, outsiders};
+use super::{Answer, Chat, load, outsiders};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
@@ -310,6 +310,14 @@ pub(super) fn len_max(invitation: &Invitation) -> usize {
 /// Lets somebody into a closed room, by a link that was made by somebody who could invite there.
 /// Nothing happens if there is no such room any more, or the user is banned there.
 pub(super) fn grant(chat: &mut Chat, room: &RoomName, user: &UserName, by: Option<&UserName>) {
+    if chat.pending.loads.on_demand && chat.rooms.named(room.as_str()).is_none() {
+        return load::wait_grant(chat, room, (user, by));
+    }
+    grant_now(chat, room, user, by);
+}
+
+/// The same for a room that is in memory, if there is one.
+pub(super) fn grant_now(chat: &mut Chat, room: &RoomName, user: &UserName, by: Option<&UserName>) {
     let Some(key) = chat.rooms.named(room.as_str()) else { return };
     let is_open = !chat.lookup().is_closed(&chat.rooms[key]);
     if is_open || chat.lookup().is_banned(key, user) || check_bounds(chat, key, (user, by)).is_err()

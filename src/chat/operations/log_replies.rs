@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, audit, direct, edits, export, inbox, invitations, join, leave, moderation,
-    people, reports, resume_deferred, room_end, search, suspensions,
+    Answer, Chat, ack, audit, direct, edits, export, forget, inbox, invitations, join, leave, load,
+    loaded, moderation, people, reports, resume_deferred, room_end, search, suspensions,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
@@ -35,6 +35,7 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::Health(_) => {}
         LogReply::Suspended(suspended) => suspensions::set(chat, &suspended),
         LogReply::People(people) => people::replace(chat, *people),
+        LogReply::Overdue(rooms) => load::on_overdue(chat, rooms),
         LogReply::Webhooks(events) => chat.context.webhooks = events,
     }
     if let Some(conn) = conn {
@@ -53,6 +54,7 @@ fn deferring_connection(chat: &Chat, reply: &LogReply) -> Option<ConnId> {
         LogReply::Pruned { .. }
         | LogReply::Health(_)
         | LogReply::People(_)
+        | LogReply::Overdue(_)
         | LogReply::Webhooks(_)
         | LogReply::Suspended(_) => None,
     }
@@ -162,6 +164,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         }
         PendingOp::Marks { written, .. } => return ack::on_synced(chat, written, fault),
         PendingOp::People(op) => return people::on_written(chat, *op, outcome),
+        PendingOp::Forget { room } => return forget::on_settled(chat, room, fault.is_ok()),
         PendingOp::Append { .. }
         | PendingOp::Question { .. }
         | PendingOp::Ack { .. }
@@ -174,6 +177,8 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Inbox { .. }
         | PendingOp::LeaveAsLast { .. }
         | PendingOp::Hash(_)
+        | PendingOp::Waiting(_)
+        | PendingOp::Load(_)
         | PendingOp::Search { .. } => return debug_assert!(false, "only changes are synced"),
     };
     chat.answer(by, result);
@@ -189,6 +194,9 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
     let outcome = outcome.and_then(|answer| Ok((answer, changes.ok_or(LogFault::Busy)?)));
     let (by, result) = match op {
         PendingOp::Page(id) => return on_page(chat, id, outcome),
+        PendingOp::Load(tickets) => {
+            return loaded::on_loaded(chat, tickets, outcome.map(|(answer, _)| answer));
+        }
         PendingOp::History { mut by, room, part, .. } => {
             let result = excerpt(outcome)
                 .and_then(|excerpt| history::on_read(chat, &mut by, (room, part), excerpt));
@@ -246,6 +254,8 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         | PendingOp::Leave { .. }
         | PendingOp::Hash(_)
         | PendingOp::People(_)
+        | PendingOp::Waiting(_)
+        | PendingOp::Forget { .. }
         | PendingOp::Invite { .. } => return debug_assert!(false, "a change is not read"),
     };
     chat.answer(by, result);

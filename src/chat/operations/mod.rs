@@ -18,6 +18,7 @@ mod direct;
 mod edits;
 mod export;
 mod faults;
+pub(super) mod forget;
 mod handover;
 mod history;
 mod identify;
@@ -26,10 +27,13 @@ mod invitations;
 pub(super) mod invite_links;
 mod join;
 mod leave;
+mod load;
+mod loaded;
 pub(super) mod log_replies;
 mod members;
 mod membership;
 mod moderation;
+mod needs;
 pub(super) mod operator;
 pub(super) mod outsiders;
 mod owners;
@@ -99,6 +103,19 @@ pub(super) fn run(
         let refusal = Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello");
         return chat.context.reply(conn, request, Err(refusal));
     };
+    if let Some(wanted) = needs::of_command(chat, (conn, user), &command) {
+        return load::wait_command(chat, (conn, request), command, wanted);
+    }
+    run_now(chat, (conn, user), request, command);
+}
+
+/// The same, for what has all in memory that it needs.
+fn run_now(
+    chat: &mut Chat,
+    (conn, user): (ConnId, UserKey),
+    request: Request,
+    command: Command<'_>,
+) {
     let allowed = credentials::check(chat, (conn, &chat.directory[user].name), &command);
     let mut by = Requester { conn, user, request };
     let result = allowed.and_then(|()| execute(chat, &mut by, command));

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use super::{Chat, accounts, identify, suspensions};
+use super::{Chat, accounts, identify, load, needs, suspensions};
 use crate::chat::model::account::{KEYS_MAX, Key};
 use crate::chat::model::code::Code;
 use crate::chat::model::identity::{Bound, Source};
+use crate::chat::model::load::Wanted;
 use crate::chat::model::log::Suspensions;
 use crate::chat::model::name::UserName;
 use crate::chat::model::operator::OperatorAct;
@@ -21,6 +22,12 @@ use crate::time::clock::Now;
 
 /// The door of the operator.
 impl Chat {
+    /// What is to be in memory before a name is kept for the operator.
+    #[must_use]
+    pub fn needs_of_name(&self, name: &UserName) -> Wanted {
+        needs::of_registration(self, name.as_str())
+    }
+
     /// Keeps the operator's name from everybody else; `false` if it is somebody's already.
     pub fn reserve_operator(&mut self, now: Now, name: &UserName) -> bool {
         self.arrive_at(now);
@@ -35,6 +42,12 @@ impl Chat {
         (by, act): (&UserName, OperatorAct),
     ) {
         self.arrive_at(now);
+        if let OperatorAct::AddKey(key) = &act {
+            let wanted = needs::of_registration(self, key.name.as_str());
+            if !wanted.is_empty() {
+                return load::wait_operator(self, asked, (by, act), wanted);
+            }
+        }
         self::act(self, asked, (by, act));
     }
 
@@ -66,7 +79,11 @@ fn reserve(chat: &mut Chat, name: &UserName) -> bool {
 }
 
 /// The operator acts over people; answered when it is written.
-fn act(chat: &mut Chat, (conn, request): (ConnId, Request), (by, act): (&UserName, OperatorAct)) {
+pub(super) fn act(
+    chat: &mut Chat,
+    (conn, request): (ConnId, Request),
+    (by, act): (&UserName, OperatorAct),
+) {
     match changes(chat, by, &act) {
         Ok(changes) => {
             let act = Box::new(act);

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::{Chat, accounts, blocks, invite_links, operator, reports, session_lifecycle};
 use crate::chat::model::identity::{Bound, Identity};
 use crate::chat::model::limits::GUEST_PREFIX;
-use crate::chat::model::log::{RoomMeta, RoomSnapshot};
+use crate::chat::model::load::Begun;
+use crate::chat::model::log::RoomMeta;
 use crate::chat::model::name::UserName;
 use crate::chat::model::people::{People, PeopleChange};
 use crate::chat::model::reply::Refusal;
@@ -88,7 +89,11 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
 
 /// Takes up whose the names are. Where names were all that there was until now, the names of the
 /// `rooms` are kept as those of users that nobody has proved to be: no other source takes them.
-pub(super) fn restore(chat: &mut Chat, people: People, rooms: &[RoomSnapshot]) {
+pub(super) fn restore(
+    chat: &mut Chat,
+    people: People,
+    (rooms, elsewhere): (&[Begun], Vec<UserName>),
+) {
     chat.accounts.restore(&people);
     let People { bound, proved, blocks: kept, reports: open, .. } = people;
     blocks::restore(chat, kept);
@@ -100,7 +105,10 @@ pub(super) fn restore(chat: &mut Chat, people: People, rooms: &[RoomSnapshot]) {
     let is_only_names = chat.context.limits.auth.is_only_names();
     let mut changes = Vec::new();
     if !proved && !is_only_names {
-        for name in names_in(rooms) {
+        let elsewhere = elsewhere.iter().filter(|name| !name.as_str().starts_with(GUEST_PREFIX));
+        let mut names = names_in(rooms);
+        names.extend(elsewhere);
+        for name in names {
             if identities.of_name(name.as_str()).is_some() {
                 continue;
             }
@@ -120,7 +128,7 @@ pub(super) fn restore(chat: &mut Chat, people: People, rooms: &[RoomSnapshot]) {
 }
 
 /// The names of the rooms' members, and of those on whom a restriction is; without guests.
-fn names_in(rooms: &[RoomSnapshot]) -> BTreeSet<&UserName> {
+fn names_in(rooms: &[Begun]) -> BTreeSet<&UserName> {
     let meta = rooms.iter().flat_map(|room| &room.meta);
     let names = meta.filter_map(|meta| match meta {
         RoomMeta::Member(name, _) | RoomMeta::Restriction(name, ..) => Some(name),

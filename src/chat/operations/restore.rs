@@ -8,8 +8,9 @@ use super::{Chat, blocks, people as kept_people, suspensions};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::identity::Source;
 use crate::chat::model::limits::{GUEST_PREFIX, INVITATION_LASTS};
+use crate::chat::model::load::Begun;
 use crate::chat::model::log::{
-    MemberMeta, Restriction, RestrictionMeta, RoomMeta, RoomSnapshot, Snapshot,
+    Elsewhere, MemberMeta, Restriction, RestrictionMeta, RoomMeta, Snapshot,
 };
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::Durability;
@@ -18,13 +19,14 @@ use crate::chat::rooms::{Marks, Membership};
 /// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
 pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
-    let Snapshot { rooms, suspended, people, webhooks } = snapshot;
+    let Snapshot { rooms, elsewhere, suspended, people, webhooks } = snapshot;
     chat.context.webhooks = webhooks;
+    let Elsewhere { on_demand, rooms: count, newest, names } = elsewhere;
     // First, and before the users: they come up suspended and not for a moment free.
     suspensions::set(chat, &suspended);
-    kept_people::restore(chat, people, &rooms);
+    kept_people::restore(chat, people, (&rooms, names));
     // Epochs of this start are above all others, also if the wall clock has gone back.
-    if let Some(newest) = rooms.iter().map(|room| room.epoch).max() {
+    if let Some(newest) = rooms.iter().map(|room| room.epoch).chain(newest).max() {
         chat.rooms.begin_epochs_above(newest);
     }
     for room in rooms {
@@ -32,6 +34,9 @@ pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
     }
     blocks::end_conversations(chat);
     find_awaited(chat);
+    chat.rooms.elsewhere = count;
+    chat.pending.loads.on_demand = on_demand;
+    chat.rooms.sweep.is_on = on_demand;
 }
 
 /// Whoever is in nothing but conversations, and has received nothing there, counts as never come:
@@ -52,8 +57,9 @@ fn find_awaited(chat: &mut Chat) {
     }
 }
 
-fn restore_room(chat: &mut Chat, snapshot: RoomSnapshot) {
-    let RoomSnapshot { name, epoch, durability, head, oldest, meta } = snapshot;
+/// Takes up a room that is not in memory.
+pub(super) fn restore_room(chat: &mut Chat, begun: Begun) {
+    let Begun { name, epoch, durability, head, oldest, meta, kept } = begun;
     let chosen = meta.iter().find_map(|meta| match meta {
         RoomMeta::Access { policy, .. } => policy.clone(),
         _ => None,
@@ -71,7 +77,7 @@ fn restore_room(chat: &mut Chat, snapshot: RoomSnapshot) {
     let room = &mut chat.rooms[key];
     (room.epoch, room.durability, room.head, room.oldest) = (epoch, durability, head, oldest);
     room.rev = rev;
-    open_log(chat, key, chosen.as_deref());
+    open_log(chat, key, chosen.as_deref(), kept);
     for meta in meta {
         restore_meta(chat, key, meta);
     }
@@ -111,7 +117,8 @@ fn restore_restriction(
     restrict(chat, (key, user), kind, meta);
 }
 
-fn restore_user(chat: &mut Chat, name: &UserName) -> UserKey {
+/// Takes up a user that is not in memory.
+pub(super) fn restore_user(chat: &mut Chat, name: &UserName) -> UserKey {
     let is_guest = name.as_str().starts_with(GUEST_PREFIX);
     let otherwise = if is_guest { Source::Guest } else { Source::None };
     let source = chat.directory.identities.source_of(name.as_str(), otherwise);
@@ -123,6 +130,10 @@ fn restore_user(chat: &mut Chat, name: &UserName) -> UserKey {
 fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, member: MemberMeta) {
     let known = chat.directory.user_named(name.as_str());
     let user = known.unwrap_or_else(|| restore_user(chat, name));
+    if known.is_none() {
+        // It may be in other rooms, too.
+        chat.directory[user].is_whole = !chat.pending.loads.on_demand;
+    }
     let row = &chat.rooms[room];
     // Who has begun a conversation is not kept; counting none is the side on which nobody is locked
     // out.

@@ -6,6 +6,7 @@ use super::membership::end_membership;
 use super::room_end::drop_room;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
+use crate::chat::model::load::Kept;
 use crate::chat::model::log::LogRequest;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::{Access, Creators, Policy};
@@ -28,12 +29,12 @@ pub(super) fn open_room(
     let rooms_max = chat.context.limits.rooms;
     // Conversations that wait for somebody to come crowd out nobody.
     let awaited = chat.directory.awaited.conversations;
-    if chat.rooms.table.len() - awaited >= rooms_max && !make_room(chat) {
+    if chat.rooms.len() - awaited >= rooms_max && !make_room(chat) {
         return Err(busy("the server has as many rooms as it can", rooms_max));
     }
     let policy = chat.context.limits.policies.of(name, chosen);
     let key = chat.rooms.add(name.clone(), policy, chosen);
-    open_log(chat, key, chosen);
+    open_log(chat, key, chosen, None);
     if !name.is_direct() {
         let is_in_memory = !chat.rooms[key].is_stored();
         chat.context.notice(Some((name, is_in_memory)), None, NoticeKind::Made);
@@ -43,12 +44,13 @@ pub(super) fn open_room(
 
 /// Has the log of a room begin, or go on, under the policy that its name matches or that was
 /// chosen.
-pub(super) fn open_log(chat: &mut Chat, key: RoomKey, chosen: Option<&str>) {
+pub(super) fn open_log(chat: &mut Chat, key: RoomKey, chosen: Option<&str>, kept: Option<Kept>) {
     let Room { log, epoch, durability, .. } = chat.rooms[key];
     let room = chat.rooms[key].name.clone();
     // Told at each opening and not kept with the log: the configuration may have changed since.
     let retention = chat.context.limits.policies.of(&room, chosen).retention;
-    chat.context.requests.push_back(LogRequest::Open { log, room, epoch, durability, retention });
+    let request = LogRequest::Open { log, room, epoch, durability, retention, kept };
+    chat.context.requests.push_back(request);
 }
 
 /// Drops a room that nobody misses.
@@ -70,7 +72,7 @@ fn drop_a_silent_room(chat: &mut Chat) -> bool {
         end_membership(chat, member, None);
     }
     // The room goes with its last member.
-    chat.rooms.table.len() - chat.directory.awaited.conversations < chat.context.limits.rooms
+    chat.rooms.len() - chat.directory.awaited.conversations < chat.context.limits.rooms
 }
 
 /// Whether joining a room of this name, which does not exist, makes it. Where an invitation is

@@ -4,7 +4,7 @@ use super::absence::{arm_absence, open_user, update_presence};
 use super::identify::{self, Who};
 use super::resume::resume_room;
 use super::room_end::let_go;
-use super::{Chat, admins, credentials, invitations, invite_links};
+use super::{Chat, admins, credentials, invitations, invite_links, load, needs};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
@@ -29,6 +29,17 @@ const fn resume_marks_max(rooms: usize) -> usize {
 
 /// A connection says who it is, and where it was.
 pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, hello: Hello<'_>) {
+    if chat.delivery.reader(conn).is_none() && !chat.pending.held.contains(&conn) {
+        let needs = needs::of_hello(chat, &hello, identify::names(chat, &hello));
+        if !needs.0.is_empty() {
+            return load::wait_hello(chat, (conn, request), hello, needs);
+        }
+    }
+    begin(chat, conn, request, hello);
+}
+
+/// The same, where everything is in memory that it needs.
+pub(super) fn begin(chat: &mut Chat, conn: ConnId, request: Request, hello: Hello<'_>) {
     match begin_session(chat, conn, &hello) {
         Ok(Begun::Held(name, changes)) => {
             // Nothing more is read from it meanwhile: what follows a `hello` relies on its answer.

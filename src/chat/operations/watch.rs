@@ -4,17 +4,50 @@
 //! that is asked when it begins, when it is taken away, and now and then.
 
 use super::join::place;
-use super::{Chat, credentials, outsiders, room_begin};
+use super::{Chat, credentials, load, needs, outsiders, room_begin};
 use crate::chat::directory::Quota;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Command;
 use crate::chat::model::event::Event;
+use crate::chat::model::output::Request;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{Durability, Refusal, Resumption};
 use crate::chat::model::watch::{Watch, Watched};
 use crate::chat::rooms::parse_room;
 use crate::net::ConnId;
+use crate::time::clock::Now;
+
+/// What is asked before something begins that reads rooms for longer than a turn.
+impl Chat {
+    /// Whether the rooms of a stream are in memory; if not, the request is answered when they are.
+    pub fn is_ready_to_watch(
+        &mut self,
+        now: Now,
+        asked: (ConnId, Request),
+        rooms: &[Watch<'_>],
+    ) -> bool {
+        self.arrive_at(now);
+        is_ready(self, asked, rooms)
+    }
+
+    /// The same for a list of the members of a room.
+    pub fn is_ready_to_list(&mut self, now: Now, asked: (ConnId, Request), room: &str) -> bool {
+        self.arrive_at(now);
+        super::forget::is_ready_to_list(self, asked, room)
+    }
+}
+
+/// Whether these rooms are in memory, so that a visit can begin to read them; if not, it is told
+/// when they are.
+fn is_ready(chat: &mut Chat, asked: (ConnId, Request), rooms: &[Watch<'_>]) -> bool {
+    let wanted = needs::of_watch(chat, rooms);
+    let is_ready = wanted.is_empty();
+    if !is_ready {
+        load::wait_rooms(chat, asked, wanted);
+    }
+    is_ready
+}
 
 /// A visit begins to read these rooms, each from its position on. What follows is told behind the
 /// answer.

@@ -8,10 +8,12 @@
 //! [`Changes`].
 
 mod changes;
+mod loads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use changes::{Change, Changes, Mark};
+pub(super) use loads::{Loads, Waiter, WaitingLoad};
 
 use super::delivery::{DeliveryMut, PageId, Sender};
 use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};
@@ -157,6 +159,12 @@ pub(super) enum PendingOp {
     People(Box<PeopleOp>),
     /// A password that is being hashed or compared.
     Hash(HashOp),
+    /// Something that needs rooms or users that are not in memory.
+    Waiting(Box<WaitingLoad>),
+    /// What is being loaded, and who waits for it.
+    Load(Vec<Ticket>),
+    /// A room that is forgotten when everything of it is on the disk.
+    Forget { room: RoomKey },
 }
 
 /// A change of what is kept of people, and who waits for it.
@@ -242,6 +250,8 @@ impl PendingOp {
             | Self::Question { .. }
             | Self::Ack { .. }
             | Self::Marks { .. }
+            | Self::Load(_)
+            | Self::Forget { .. }
             | Self::Page(_) => 1,
             Self::Deferred(_)
             | Self::Join { .. }
@@ -252,6 +262,7 @@ impl PendingOp {
             | Self::Inbox { .. }
             | Self::People(_)
             | Self::Hash(_)
+            | Self::Waiting(_)
             | Self::Report { .. }
             | Self::Export { .. }
             | Self::Audit { .. }
@@ -269,6 +280,7 @@ impl PendingOp {
             | Self::LeaveAsLast { room, .. }
             | Self::Invite { room, .. }
             | Self::Marks { room, .. }
+            | Self::Forget { room }
             | Self::Report { room, .. }
             | Self::History { room, .. } => Some(*room),
             Self::Ack { .. }
@@ -277,6 +289,8 @@ impl PendingOp {
             | Self::Inbox { .. }
             | Self::People(_)
             | Self::Hash(_)
+            | Self::Waiting(_)
+            | Self::Load(_)
             | Self::Export { .. }
             | Self::Audit { .. }
             | Self::Search { .. } => None,
@@ -304,6 +318,9 @@ impl PendingOp {
             | Self::Invite { .. }
             | Self::Audit { .. }
             | Self::Hash(_)
+            | Self::Waiting(_)
+            | Self::Load(_)
+            | Self::Forget { .. }
             | Self::People(_) => None,
         }
     }
@@ -326,9 +343,12 @@ impl PendingOp {
             | Self::Audit { by }
             | Self::Search { by, .. } => Some(by.conn),
             Self::People(op) => op.conn(),
+            Self::Waiting(waiting) => waiting.waiter.conn(),
             // Who has not said hello has no reader yet: see `held`.
             Self::Hash(HashOp::Register(..) | HashOp::Login(..))
             | Self::Marks { .. }
+            | Self::Load(_)
+            | Self::Forget { .. }
             | Self::Page(_) => None,
         }
     }
@@ -343,6 +363,8 @@ pub(super) struct Pending {
     /// The readings that wait for what their connections have sent before.
     deferred: BTreeMap<ConnId, Ticket>,
     pub changes: Changes,
+    /// Rooms and users that are being loaded.
+    pub loads: Loads,
     /// Connections without a user that wait for an answer, and are not read from meanwhile: one
     /// each.
     pub held: BTreeSet<ConnId>,
@@ -359,6 +381,14 @@ impl Pending {
     /// Whether a reading of this connection is deferred.
     pub(super) fn is_deferred(&self, conn: ConnId) -> bool {
         self.deferred.contains_key(&conn)
+    }
+
+    /// What waits for this ticket to be loaded.
+    pub(super) fn waiting(&self, ticket: Ticket) -> Option<&WaitingLoad> {
+        match self.ops.get(key_of(ticket))? {
+            PendingOp::Waiting(waiting) => Some(waiting),
+            _ => None,
+        }
     }
 
     /// The connection for which this ticket is, if any reading is deferred at all.

@@ -85,6 +85,16 @@ impl UnkeptMarks {
         self.gathered.contains_key(&key) || self.writing.contains_key(&key)
     }
 
+    /// Whether all marks are kept.
+    pub(super) fn is_empty(&self) -> bool {
+        self.gathered.is_empty() && self.writing.is_empty() && self.failed.is_empty()
+    }
+
+    /// Whether marks of any of these are not kept.
+    pub(super) fn has_any(&self, keys: &[MembershipKey]) -> bool {
+        keys.iter().any(|key| self.is_under_way(*key) || self.failed.contains_key(key))
+    }
+
     /// These are handed to the logs.
     pub(in crate::chat) fn begin(&mut self, key: MembershipKey, marks: Marks) {
         let writing = self.writing.entry(key).or_default();

@@ -19,6 +19,7 @@ mod removals;
 mod restrictions;
 mod ring;
 mod room;
+mod sweep;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;
@@ -30,12 +31,13 @@ pub(super) use marks::{AckKind, Marks, WaitingAck};
 pub(super) use membership::Membership;
 pub(super) use restrictions::{PendingAct, refusal_until};
 pub(super) use ring::RingBudget;
-pub(super) use room::Room;
+pub(super) use room::{Idle, Room};
 
 use self::departed::Departed;
 use self::invited::Invited;
 use self::marks::UnkeptMarks;
 use self::removals::Removals;
+pub(super) use self::sweep::Sweep;
 use super::context::Context;
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
@@ -78,6 +80,10 @@ pub(super) struct Rooms {
     empty: VecDeque<RoomKey>,
     /// The place of the room that is tried next for whether it can be dropped.
     silent_from: usize,
+    /// How many rooms there are that are not in memory.
+    pub elsewhere: usize,
+    /// Where the next look is for rooms that are not in use.
+    pub sweep: Sweep,
     /// Which memberships have ended.
     pub removals: Removals,
     /// Who has left memory rooms, or was removed.
@@ -134,6 +140,8 @@ impl Rooms {
             invited: Invited::default(),
             empty: VecDeque::new(),
             silent_from: 0,
+            elsewhere: 0,
+            sweep: Sweep::default(),
             removals: Removals::new(rev),
             departed: Departed::default(),
             logs: 0,
@@ -230,6 +238,11 @@ impl Rooms {
             self.skeletons.insert(room.name.as_str(), key);
         }
         key
+    }
+
+    /// How many rooms there are, in memory or not.
+    pub(super) fn len(&self) -> usize {
+        self.table.len() + self.elsewhere
     }
 
     /// Removes a room without members.
@@ -435,6 +448,7 @@ impl Rooms {
     }
 
     /// Checks the invariants. Returns how many members have published a presence, by room.
+    #[expect(clippy::cognitive_complexity, reason = "one check behind the other")]
     pub(super) fn debug_check(&self, directory: &Directory) {
         let bytes: usize = self.table.iter().map(|(_, room)| room.ring.bytes()).sum();
         debug_assert_eq!(self.rings.bytes(), bytes, "the budget counts every ring");
@@ -451,6 +465,7 @@ impl Rooms {
         debug_assert_eq!(self.memberships.len(), members, "every membership has a room");
         self.debug_check_invitations();
         for (key, user) in directory.users() {
+            debug_assert!(user.sessions.is_empty() || user.is_whole, "who is here has its rooms");
             for &(room, member) in &user.memberships {
                 let row = &self.memberships[member];
                 debug_assert_eq!((row.user, row.room), (key, room), "a membership is the user's");

@@ -42,6 +42,19 @@ pub(in crate::chat) struct Room {
     /// When presence, typing or receipts are due, or, without members, when the room is to be
     /// dropped.
     pub timer: Option<TimerId>,
+    /// Whether it is in use, as it was seen last.
+    pub idle: Idle,
+}
+
+/// Whether a room is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::chat) enum Idle {
+    /// It is, or was when it was looked at last.
+    No,
+    /// It was not when it was looked at last.
+    Yes,
+    /// It is about to be forgotten, if nobody uses it meanwhile.
+    Leaving,
 }
 
 impl Room {
@@ -64,6 +77,7 @@ impl Room {
             pending_ops: 0,
             rev: 0,
             timer: None,
+            idle: Idle::No,
         }
     }
 

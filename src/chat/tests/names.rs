@@ -1,9 +1,8 @@
 //! Names that look like others, and stored names that would be refused now.
 
 use super::super::model::command::ModerationCommand;
-use super::super::model::log::{
-    MemberMeta, Restriction, RestrictionMeta, RoomMeta, RoomSnapshot, Snapshot,
-};
+use super::super::model::load::Begun;
+use super::super::model::log::{MemberMeta, Restriction, RestrictionMeta, RoomMeta, Snapshot};
 use super::super::model::reply::{Durability, Role};
 use super::moderation::{act, refusal, told};
 use super::stored;
@@ -98,7 +97,7 @@ fn a_stored_name_stays_usable_though_it_would_be_refused_now() {
         RoomMeta::Restriction(user(&banned), Restriction::Banned, ban),
     ];
     let (epoch, durability) = (Epoch(7), Durability::Disk);
-    let room = RoomSnapshot { name: room, epoch, durability, head: 0, oldest: 1, meta };
+    let room = Begun { name: room, epoch, durability, head: 0, oldest: 1, meta, kept: None };
     let mut harness = stored::harness(4).0;
     let snapshot = Snapshot { rooms: vec![room], ..Snapshot::default() };
     harness.chat.restore(harness.now, snapshot);

@@ -1,7 +1,8 @@
 //! Owned rooms have an owner, on every path, and nobody closes a room by accident.
 
 use super::super::model::command::ModerationCommand;
-use super::super::model::log::{LogFault, RoomMeta, RoomSnapshot};
+use super::super::model::load::Begun;
+use super::super::model::log::{LogFault, RoomMeta};
 use super::super::model::reply::{Durability, Role};
 use super::moderation::{act, den, refusal, stored_den, told};
 use super::stored::{self, Shelf};
@@ -199,13 +200,14 @@ fn a_room_that_was_closed_before_a_crash_does_not_come_back() {
         [(true, false, &[][..]), (true, true, &["den"]), (false, true, &["den"])]
     {
         let mut harness = stored::harness(4).0;
-        let room = RoomSnapshot {
+        let room = Begun {
             name: RoomName::parse("den").unwrap(),
             epoch: Epoch(7),
             durability: Durability::Disk,
             head: 3,
             oldest: 1,
             meta: vec![RoomMeta::Access { private, owned, policy: None }],
+            kept: None,
         };
         let snapshot = Snapshot { rooms: vec![room], ..Snapshot::default() };
         harness.chat.restore(harness.now, snapshot);

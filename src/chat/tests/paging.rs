@@ -2,7 +2,8 @@
 //! is met once, wherever it is.
 
 use super::super::model::command::Page;
-use super::super::model::log::{RoomSnapshot, Snapshot};
+use super::super::model::load::Begun;
+use super::super::model::log::Snapshot;
 use super::super::model::name::RoomName;
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::reply::Durability;
@@ -63,7 +64,7 @@ impl History {
             harness.store = Box::new(shelf.clone());
             let name = RoomName::parse("lobby").unwrap();
             let meta = Vec::new();
-            let kept = RoomSnapshot { name, epoch, durability, head: HEAD, oldest, meta };
+            let kept = Begun { name, epoch, durability, head: HEAD, oldest, meta, kept: None };
             let snapshot = Snapshot { rooms: vec![kept], ..Snapshot::default() };
             harness.chat.restore(harness.now, snapshot);
             harness.settle();

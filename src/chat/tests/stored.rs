@@ -1,5 +1,4 @@
-//! Rooms whose records are in a store: what is written before it is answered, and what is read
-//! back.
+//! Rooms whose records are in a store: what is written before it is answered, and what is read.
 
 #![expect(
     clippy::disallowed_types,
@@ -11,9 +10,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::super::model::command::Page;
+use super::super::model::load::{Begun, Found};
 use super::super::model::log::{
     Answer, Appended, Draft, LogFault, LogId, LogReply, LogRequest, MemberMeta, Query, RoomMeta,
-    RoomSnapshot,
 };
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::record::Record;
@@ -72,12 +71,17 @@ impl Contents {
                 return;
             }
             LogRequest::PutMeta { meta, .. } => return self.meta.push(without_joined(&meta)),
-            LogRequest::Adopt { .. } | LogRequest::Drop { .. } | LogRequest::Notice(_) => return,
+            LogRequest::Adopt { .. }
+            | LogRequest::Drop { .. }
+            | LogRequest::Close { .. }
+            | LogRequest::Notice(_) => return,
             LogRequest::Append { log, ticket, draft } => {
                 let outcome = self.append(now, log, draft);
                 LogReply::Appended { ticket, outcome }
             }
-            LogRequest::Sync { ticket, .. } | LogRequest::People { ticket, .. } => {
+            LogRequest::Sync { ticket, .. }
+            | LogRequest::Settle { ticket, .. }
+            | LogRequest::People { ticket, .. } => {
                 let outcome = self.fault.map_or(Ok(()), Err);
                 LogReply::Synced { ticket, outcome }
             }
@@ -168,6 +172,7 @@ impl Contents {
                 let items = found.map(|(log, record)| (log, SharedRecord::clone(record)));
                 Answer::Found { items: items.collect(), next: None }
             }
+            Query::Load(_) => Answer::Loaded(Found::default()),
         }
     }
 }
@@ -382,7 +387,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     let (mut second, shelf) = harness(4);
     let member = MemberMeta { role: Role::Member, recv: 7, read: 6, joined: 0 };
     let user = |name: &str| UserName::parse(name).unwrap();
-    let kept = RoomSnapshot {
+    let kept = Begun {
         name: RoomName::parse("lobby").unwrap(),
         epoch,
         durability: Durability::Disk,
@@ -393,6 +398,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
             RoomMeta::Member(user("ann"), Some(member)),
             RoomMeta::Member(user("guest-1"), Some(member)),
         ],
+        kept: None,
     };
     second.chat.restore(second.now, Snapshot { rooms: vec![kept], ..Snapshot::default() });
     second.settle();

@@ -40,7 +40,9 @@ pub(super) struct Hello {
 /// A piece of the state.
 #[derive(Debug)]
 pub(crate) enum Part {
-    /// What holds for all rooms. It comes first.
+    /// Stored rooms that are to be in memory. They come first.
+    InUse(Vec<RoomName>),
+    /// What holds for all rooms.
     Head(Box<HeadState>),
     /// The key of the hashes by which messages are remembered.
     CidSecret(CidSecret),
@@ -75,6 +77,7 @@ pack_enum!(Part {
     3: Connections(connections: Vec<ConnectionState>),
     4: End,
     5: CidSecret(secret: CidSecret),
+    6: InUse(rooms: Vec<RoomName>),
 });
 pack_struct!(CidSecret { key: u128, check: u64 });
 pack_struct!(RememberedCid { key: (u64, u64), said: u64, seq: u64, at: u64, since: Tick });
@@ -128,6 +131,7 @@ pack_struct!(UserState {
     presence: Presence,
     absent_since: Option<Tick>,
     resumable: Vec<(Box<str>, bool)>,
+    is_whole: bool,
 });
 pack_struct!(ReaderState {
     user: UserName,

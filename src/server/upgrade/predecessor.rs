@@ -118,9 +118,11 @@ impl Predecessor {
             }
             Part::Connections(_) => Err(unknown()),
             Part::End => Ok(Next::End),
-            part @ (Part::Head(_) | Part::CidSecret(_) | Part::Rooms(_) | Part::Users(_)) => {
-                Ok(Next::Domain(part))
-            }
+            part @ (Part::InUse(_)
+            | Part::Head(_)
+            | Part::CidSecret(_)
+            | Part::Rooms(_)
+            | Part::Users(_)) => Ok(Next::Domain(part)),
         }
     }
 

@@ -48,6 +48,8 @@ pub(super) enum Stage {
     Visiting,
     /// The domain was asked.
     Asked,
+    /// A list is to be made of a room that is not in memory.
+    Loading(Box<Scan>),
     /// A list is being made, a step a turn.
     Scanning(Box<Scan>),
     /// An act is being written; this is the answer then.
@@ -63,6 +65,7 @@ impl Exchange {
             Stage::Body | Stage::Refused(_) => false,
             Stage::Visiting
             | Stage::Asked
+            | Stage::Loading(_)
             | Stage::Scanning(_)
             | Stage::Acting(_)
             | Stage::Reloading => true,

@@ -21,6 +21,8 @@ pub(in crate::session) struct StreamPlan {
     pub origin: Option<Box<str>>,
     /// For whom a proxy asks.
     pub client: Option<IpAddr>,
+    /// The domain was asked for the rooms that are not in memory.
+    pub has_asked: bool,
 }
 
 /// A position in a room's log: the seq of an epoch, or of whichever it is.
@@ -56,7 +58,7 @@ impl StreamPlan {
         }
         let positions = positions(head, rooms.len())?;
         let rooms = rooms.into_iter().map(String::into_boxed_str).zip(positions);
-        Ok(Self { rooms: rooms.collect(), origin: None, client: None })
+        Ok(Self { rooms: rooms.collect(), origin: None, client: None, has_asked: false })
     }
 
     /// How many rooms it is of.

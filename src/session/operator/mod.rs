@@ -19,14 +19,14 @@ use super::context::SessionContext;
 use super::exchange::{AdminAsked, JSON, Plan, Problem, Scan, Stage, cid_of, is_json, refused};
 use super::input::Session;
 use super::state::Protocol;
+use super::visits::unnamed;
 use crate::admin::routes::{self, Route, Verb};
 use crate::admin::told;
 use crate::auth::secret;
 use crate::chat::model::identity::Identity;
 use crate::chat::model::limits::CID_LEN_MAX;
 use crate::chat::model::operator::OperatorAct;
-use crate::chat::model::output::Request;
-use crate::chat::{Code, Op, Refusal, RequestId};
+use crate::chat::{Code, Refusal};
 use crate::config::Difference;
 use crate::http::{self, Head, Method, Methods, Response, Status};
 use crate::net::Effect;
@@ -121,8 +121,7 @@ impl Session<'_, '_> {
         match self.admin_answer(asked, body) {
             Ok(Answer::Now(response)) => self.finish_exchange(&response),
             Ok(Answer::Scan(scan)) => {
-                self.set_stage(Stage::Scanning(Box::new(scan)));
-                self.scan_on();
+                self.begin_scan(scan);
             }
             Ok(Answer::Ask(requests, is_batch)) => {
                 let identity = Identity::operator(self.context.operator.clone());
@@ -134,15 +133,29 @@ impl Session<'_, '_> {
             Ok(Answer::Act(act, done)) => {
                 self.set_stage(Stage::Acting(Box::new(done)));
                 let (now, conn) = (self.turn.now, self.state.conn);
-                // Only so that it is answered: it names no request of the protocol.
-                let request = Request { id: Some(RequestId("0".into())), op: Op::Help };
                 let by = &self.context.operator;
-                self.turn.chat.handle_operator(now, (conn, request), (by, act));
+                self.turn.chat.handle_operator(now, (conn, unnamed()), (by, act));
                 self.flush_outputs();
             }
             Ok(Answer::Reload) => self.set_stage(Stage::Reloading),
             Err(refusal) => self.finish_exchange(&refused(refusal.into())),
         }
+    }
+
+    /// Begins a list, once what it is of is in memory.
+    fn begin_scan(&mut self, scan: Scan) {
+        let (now, conn) = (self.turn.now, self.state.conn);
+        if let Scan::Members { room, .. } = &scan
+            && !self.turn.chat.is_ready_to_list(now, (conn, unnamed()), room)
+        {
+            self.set_stage(Stage::Loading(Box::new(scan)));
+            return self.flush_outputs();
+        }
+        if let Some(refusal) = scan.refusal(self.turn.chat) {
+            return self.finish_exchange(&refused(refusal.into()));
+        }
+        self.set_stage(Stage::Scanning(Box::new(scan)));
+        self.scan_on();
     }
 
     fn set_stage(&mut self, stage: Stage) {

@@ -2,7 +2,7 @@
 
 use crate::admin::asked::{ConnectionSort, RoomSort};
 use crate::admin::told;
-use crate::chat::{Chat, UserName};
+use crate::chat::{Chat, Code, Refusal, UserName};
 use crate::collections::Slots;
 use crate::net::ConnId;
 use crate::session::ListenerKind;
@@ -25,6 +25,13 @@ pub(in crate::session) struct View<'a> {
 }
 
 impl Scan {
+    /// Why there is no such list.
+    pub(in crate::session) fn refusal(&self, chat: &Chat) -> Option<Refusal> {
+        let Self::Members { room, .. } = self else { return None };
+        let is_there = chat.member_count(room).is_some();
+        (!is_there).then(|| Refusal::new(Code::NoSuchRoom, "there is no such room"))
+    }
+
     /// Looks at some more; `true` once all was looked at.
     pub(in crate::session) fn step(&mut self, view: &View<'_>) -> bool {
         match self {
@@ -100,6 +107,7 @@ impl Scan {
                     rooms: rows.collect(),
                     next: top.next(),
                     total: count(total),
+                    elsewhere: view.chat.rooms_elsewhere(),
                 })
             }
             Self::Users { top, .. } => {

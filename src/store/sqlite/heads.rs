@@ -4,7 +4,7 @@
 //! A row's counters are those of the records up to its head. Above it there are only records of the
 //! tail.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::cids::{self, CidSecret};
 use super::integers::{signed, unsigned};
@@ -42,6 +42,21 @@ pub(in crate::store) fn with_tail(
         let bytes = counters.bytes.saturating_add(unsigned(row.get(2)?));
         Ok(RoomCounters { head, at: unsigned(row.get(1)?), bytes, ..counters })
     })
+}
+
+/// Writes the counters of a room whose row may lag, if there is such a room.
+///
+/// # Errors
+///
+/// What the database says.
+pub(super) fn book_room(db: &Connection, room: i64) -> rusqlite::Result<()> {
+    let sql = "SELECT head, oldest, at, bytes FROM room WHERE id = ?1";
+    let row = db.prepare_cached(sql)?.query_row([room], |row| {
+        let [head, oldest, at, bytes] = [0, 1, 2, 3].map(|column| row.get(column).map(unsigned));
+        Ok(RoomCounters { head: head?, oldest: oldest?, at: at?, bytes: bytes? })
+    });
+    let Some(counters) = row.optional()? else { return Ok(()) };
+    with_tail(db, room, counters)?.write(db, room)
 }
 
 /// Writes the counters of all rooms whose rows lag.

@@ -1,7 +1,7 @@
 //! Whether the content of the file fits together: quick checks at each start and after each
 //! failure. SQLite's own check of all pages is in [`full_check`](super::full_check).
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::checksum::Checksum;
 use super::heads;
@@ -22,40 +22,88 @@ const _: () = assert!(LATEST >= 2 * BATCH_RECORDS_MAX);
 /// done by these rows at once, such as removing records that are too old, must not be done by a
 /// damaged one.
 pub(super) fn check_rooms(db: &Connection) -> rusqlite::Result<Option<String>> {
-    let sql = "SELECT name, head, oldest, room.at, \
-               (SELECT min(seq) FROM record WHERE room = room.id), \
-               (SELECT max(seq) FROM record WHERE room = room.id), \
-               (SELECT at FROM record WHERE room = room.id AND seq = head), \
-               EXISTS (SELECT 1 FROM meta WHERE key = 'mended'), id FROM room";
-    let mut statement = db.prepare(sql)?;
+    let mut statement = db.prepare(ROOMS)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let [head, oldest, at] = [1, 2, 3].map(|column| row.get::<_, i64>(column));
-        let (head, oldest, at) = (head?, oldest?, at?);
-        let [first, last, last_at] = [4, 5, 6].map(|column| row.get::<_, Option<i64>>(column));
-        let (first, last, last_at) = (first?, last?, last_at?);
-        let is_empty = oldest == head.saturating_add(1);
-        let [below, at] = [head, at].map(unsigned);
-        let counters = RoomCounters { head: below, at, oldest: unsigned(oldest), bytes: 0 };
-        let fits = match (first, last) {
-            (Some(first), Some(last)) => {
-                let is_last = heads::with_tail(db, row.get(8)?, counters)?.head == unsigned(last);
-                let has_head = last_at.map(unsigned) == Some(at) || is_empty;
-                first == oldest && is_last && has_head
-            }
-            _ => is_empty,
-        };
-        // What a failure has cost is counted as removed before it is removed.
-        let is_left = is_empty && last.is_some_and(|last| last <= head) && row.get(7)?;
-        if head < 0 || oldest < 1 || !(fits || is_left) {
-            let name: String = row.get(0)?;
-            return Ok(Some(format!("the records of room {name} do not match its row")));
+        if let Some(fault) = fault_of(db, row)? {
+            return Ok(Some(fault));
         }
     }
-    match broken_checksum(db)? {
-        None => unknown_room(db),
-        broken => Ok(broken),
+    if let Some(fault) = broken_checksum(db)?.or(unfound(db)?) {
+        return Ok(Some(fault));
     }
+    unknown_room(db)
+}
+
+/// Whether all that is looked for by user would be found: somebody whose row is missing in an index
+/// would not be in its room.
+fn unfound(db: &Connection) -> rusqlite::Result<Option<String>> {
+    for (table, index, sql) in [
+        (
+            "member",
+            "member_user",
+            "SELECT 1 FROM member NOT INDEXED WHERE NOT EXISTS (SELECT 1 FROM \
+          member AS found INDEXED BY member_user WHERE found.user = member.user AND found.room = \
+          member.room)",
+        ),
+        (
+            "restriction",
+            "invitation",
+            "SELECT 1 FROM restriction NOT INDEXED WHERE kind = 2 AND NOT \
+          EXISTS (SELECT 1 FROM restriction AS found INDEXED BY invitation WHERE found.kind = 2 AND \
+          found.user = restriction.user AND found.room = restriction.room)",
+        ),
+    ] {
+        if db.query_row(sql, [], |_| Ok(())).optional()?.is_some() {
+            return Ok(Some(format!("a row of table {table} is not in its index {index}")));
+        }
+    }
+    Ok(None)
+}
+
+/// The same for one room: what is wrong with it, if anything.
+pub(super) fn check_room(db: &Connection, room: i64) -> rusqlite::Result<Option<String>> {
+    let mut statement = db.prepare_cached(&format!("{ROOMS} WHERE id = ?1"))?;
+    let mut rows = statement.query([room])?;
+    rows.next()?.map_or(Ok(None), |row| fault_of(db, row))
+}
+
+/// Rooms, and what their records say of them.
+const ROOMS: &str = "SELECT name, head, oldest, room.at, \
+    (SELECT min(seq) FROM record WHERE room = room.id), \
+    (SELECT max(seq) FROM record WHERE room = room.id), \
+    (SELECT at FROM record WHERE room = room.id AND seq = head), \
+    EXISTS (SELECT 1 FROM meta WHERE key = 'mended'), id, \
+    (SELECT id FROM room AS named WHERE named.name = room.name) IS id FROM room";
+
+fn fault_of(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Option<String>> {
+    let [head, oldest, at] = [1, 2, 3].map(|column| row.get::<_, i64>(column));
+    let (head, oldest, at) = (head?, oldest?, at?);
+    let [first, last, last_at] = [4, 5, 6].map(|column| row.get::<_, Option<i64>>(column));
+    let (first, last, last_at) = (first?, last?, last_at?);
+    let is_empty = oldest == head.saturating_add(1);
+    let [below, at] = [head, at].map(unsigned);
+    let counters = RoomCounters { head: below, at, oldest: unsigned(oldest), bytes: 0 };
+    let fits = match (first, last) {
+        (Some(first), Some(last)) => {
+            let is_last = heads::with_tail(db, row.get(8)?, counters)?.head == unsigned(last);
+            let has_head = last_at.map(unsigned) == Some(at) || is_empty;
+            first == oldest && is_last && has_head
+        }
+        _ => is_empty,
+    };
+    // What a failure has cost is counted as removed before it is removed.
+    let is_left = is_empty && last.is_some_and(|last| last <= head) && row.get(7)?;
+    // It would be taken for one that is not there.
+    if !row.get::<_, bool>(9)? {
+        let name: String = row.get(0)?;
+        return Ok(Some(format!("room {name} is not found by its name")));
+    }
+    if head < 0 || oldest < 1 || !(fits || is_left) {
+        let name: String = row.get(0)?;
+        return Ok(Some(format!("the records of room {name} do not match its row")));
+    }
+    Ok(None)
 }
 
 /// What is wrong if there is a checksum over the rooms and their metadata, and it is not theirs.

@@ -34,6 +34,14 @@ pub(super) const FORGOTTEN: &str = "forgotten";
 pub(super) const INDEXED: &str = "searched";
 /// 1 if the names of rooms' members are proved, unless table `identity` says otherwise.
 pub(super) const PROVED: &str = "proved";
+/// How often many rooms were given new epochs, see `renewals.rs`; the last time that all were, and
+/// those of level `os`, and when.
+pub(super) const RENEWALS: &str = "renewals";
+pub(super) const RENEWED_ALL: &str = "renewed all";
+pub(super) const RENEWED_OS: &str = "renewed os";
+pub(super) const RENEWED_AT: &str = "renewed at";
+/// By what these epochs differ from those of another copy of the file.
+pub(super) const RENEWED_BY: &str = "renewed by";
 /// How texts were put into the index.
 pub(super) const INDEX_VERSION: &str = "words";
 

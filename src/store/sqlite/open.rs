@@ -13,12 +13,12 @@ use super::disk_reserve::{DiskReserve, is_no_space};
 use super::file_id;
 use super::heads;
 use super::integrity::{check_rooms, remove_checksum};
-use super::load_rooms::{Loaded, load};
+use super::load_rooms::{Loaded, begin, has_many};
 use super::log_fault::{classify, damaged};
 use super::mark::{self, Marks};
 use super::meta_table::{self, BOOT, CLEAN};
 use super::open_error::OpenError;
-use super::room_row::{Renewed, renew_epochs};
+use super::renewals::{Renewed, renew_epochs};
 use super::schema::{self, Unfit};
 use crate::chat::model::log::LogFault;
 use crate::time::clock::{Clock, Now};
@@ -43,8 +43,9 @@ pub(super) struct Opened {
     pub(super) write_error: Option<rusqlite::Error>,
 }
 
-/// Opens the file in `data`, makes both if they are not there, and reads the rooms.
-pub(super) fn open(data: &Path, clock: &Clock) -> Result<Opened, OpenError> {
+/// Opens the file in `data`, makes both if they are not there, and reads what is needed at once.
+/// With `proves_names` the names of members are read, if none was proved so far.
+pub(super) fn open(data: &Path, clock: &Clock, proves_names: bool) -> Result<Opened, OpenError> {
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(OpenError::Library(rusqlite::version()));
     }
@@ -57,11 +58,11 @@ pub(super) fn open(data: &Path, clock: &Clock) -> Result<Opened, OpenError> {
     let path = data.join(DATABASE);
     let wal_bytes = file_len(&with_suffix(&path, "-wal"));
     let mut reserve = DiskReserve::of(data);
-    let mut read = read(&path, began).map_err(|error| or_no_space(error, &reserve));
+    let mut read = read(&path, began, proves_names).map_err(|error| or_no_space(error, &reserve));
     if matches!(read, Err(OpenError::NoRoom(..))) && reserve.is_held() {
         // SQLite needs some space to open a file that was not closed.
         reserve.release();
-        read = self::read(&path, began).map_err(|error| or_no_space(error, &reserve));
+        read = self::read(&path, began, proves_names).map_err(|error| or_no_space(error, &reserve));
     }
     let FileRead { db, left, loaded, damage } = read?;
     if left == FileLeft::New {
@@ -69,10 +70,10 @@ pub(super) fn open(data: &Path, clock: &Clock) -> Result<Opened, OpenError> {
     }
     warn_of_library(&db).map_err(OpenError::of_sqlite(&path))?;
     let millis = u64::try_from(clock.now().tick.since(began.tick).as_millis()).unwrap_or(u64::MAX);
-    let (rooms, records) = (loaded.rooms.len(), loaded.records);
+    let rooms = loaded.elsewhere.rooms;
     let file = path.display().to_string();
     log::info!(
-        file, found = left.describe(), log_bytes = wal_bytes, rooms, records, millis;
+        file, found = left.describe(), log_bytes = wal_bytes, rooms, millis;
         "the store is open"
     );
     let is_clean = matches!(left, FileLeft::New | FileLeft::Clean);
@@ -94,8 +95,8 @@ struct FileRead {
     damage: Option<String>,
 }
 
-/// Opens the file, marks it as in use if it is whole, and reads the rooms.
-fn read(path: &Path, now: Now) -> Result<FileRead, OpenError> {
+/// Opens the file, marks it as in use if it is whole, and reads what is needed at once.
+fn read(path: &Path, now: Now, proves_names: bool) -> Result<FileRead, OpenError> {
     let mut is_new = false;
     if !path.exists() {
         if let Some(found) = data_dir::remains(path) {
@@ -107,13 +108,15 @@ fn read(path: &Path, now: Now) -> Result<FileRead, OpenError> {
     let failed = OpenError::of_sqlite(path);
     let wal_bytes = if is_new { None } else { Some(file_len(&with_suffix(path, "-wal"))) };
     let mut db = prepare(path).map_err(|unfit| OpenError::of_unfit(path, unfit))?;
-    let damage = check_rooms(&db).map_err(&failed)?;
+    // A file with many rooms is not read whole before it serves: each is checked when it is loaded.
+    let damage =
+        if has_many(&db).map_err(&failed)? { None } else { check_rooms(&db).map_err(&failed)? };
     let left = match damage {
         None => mark_in_use(&mut db, (data_dir::parent(path), wal_bytes), now).map_err(&failed)?,
         Some(_) => FileLeft::Damaged,
     };
     // Read also where damage was found: what can be read is still served, and nothing is written.
-    let loaded = load(&db).map_err(&failed)?;
+    let loaded = begin(&db, proves_names).map_err(&failed)?;
     // What was to take the place of this file, of a command that was cut off.
     remove_part(path);
     warn_of_erasures(&db).map_err(&failed)?;

@@ -7,11 +7,13 @@ use rusqlite::OptionalExtension as _;
 
 use super::audit::{self, AuditQuery};
 use super::integers::{signed, unsigned};
+use super::load_rooms;
 use super::read_transaction::{DamagedRecord, QueryFault, ReadTransaction};
 use super::record_row::{self, COLUMNS, kind};
 use super::search::{self, StoredSearch};
 use super::written::{self, WrittenQuery};
 use crate::chat::model::limits::{PAGE_BYTES_MAX, UNREAD_MAX};
+use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Answer, InboxQuery, LogId, Query};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::SharedRecord;
@@ -35,6 +37,7 @@ pub(super) enum StoredQuery {
     Below { room: Option<i64>, seq: u64, limit: u32 },
     Inbox { user: UserName, rows: Vec<(Option<i64>, InboxQuery)> },
     Search(StoredSearch),
+    Load(Box<Wanted>),
     Written(WrittenQuery),
     Audit(AuditQuery),
 }
@@ -55,6 +58,7 @@ impl StoredQuery {
                 let rooms = logs.into_iter().filter_map(|log| Some((rooms(log)?, log))).collect();
                 Self::Search(StoredSearch { user, rooms, text, before, limit })
             }
+            Query::Load(wanted) => Self::Load(wanted),
             Query::Audit { user, room, before, limit } => {
                 Self::Audit(AuditQuery { user, room, before, limit })
             }
@@ -68,12 +72,17 @@ impl StoredQuery {
     /// Who asks for what may take long: a page takes a millisecond.
     pub(super) const fn user(&self) -> Option<&UserName> {
         match self {
-            Self::Page { .. } | Self::Below { .. } => None,
+            Self::Page { .. } | Self::Below { .. } | Self::Load(_) => None,
             Self::Inbox { user, .. }
             | Self::Search(StoredSearch { user, .. })
             | Self::Audit(AuditQuery { user, .. })
             | Self::Written(WrittenQuery { user, .. }) => Some(user),
         }
+    }
+
+    /// Whether somebody comes, or nothing can go on: it is answered before all others.
+    pub(super) const fn is_urgent(&self) -> bool {
+        matches!(self, Self::Load(_))
     }
 
     /// The answer.
@@ -83,6 +92,7 @@ impl StoredQuery {
             Self::Below { room, seq, limit } => below(reading, *room, *seq, *limit),
             Self::Inbox { user, rows } => inbox(reading, user, rows).map(Answer::Inbox),
             Self::Search(search) => search::find(reading, search),
+            Self::Load(wanted) => Ok(load_rooms::load(reading.db, wanted).map(Answer::Loaded)?),
             Self::Audit(query) => {
                 let (acts, more) = audit::find(reading.db, query)?;
                 Ok(Answer::Acts { acts, more })

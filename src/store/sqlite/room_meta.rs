@@ -5,10 +5,12 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
+use super::lookalikes;
 use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Record;
 use crate::chat::model::reply::Role;
+use crate::time::wall_watch::shifted;
 
 /// What a piece of metadata is about: a later one with the same key replaces it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +50,7 @@ pub(super) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Re
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
             let (recv, read, joined) = (signed(*recv), signed(*read), signed(*joined));
             let row = params![room, user.as_str(), role.code(), recv, read, joined];
+            lookalikes::put_user(db, user.as_str())?;
             db.prepare_cached(sql)?.execute(row)
         }
         RoomMeta::Member(user, None) => {
@@ -84,13 +87,37 @@ pub(super) fn sign(
     db.prepare_cached(sql)?.execute(row).map(drop)
 }
 
-/// Reads all memberships, each with the row id of its room; `None` is one that was not written so.
+/// Moves the ends of the terms of restrictions in these rooms by as much as the wall clock was set.
+pub(super) fn shift_terms(
+    db: &Connection,
+    step_ms: i64,
+    is_meant: impl Fn(i64) -> bool,
+) -> rusqlite::Result<()> {
+    let sql = "SELECT room, user, kind, until FROM restriction WHERE until IS NOT NULL";
+    let mut find = db.prepare(sql)?;
+    let found = find.query_map([], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get(3)?))
+    })?;
+    // Collected before the first is changed, as for suspensions.
+    for (room, user, kind, until) in found.collect::<rusqlite::Result<Vec<_>>>()? {
+        if is_meant(room) {
+            let until = signed(shifted(unsigned(until), step_ms));
+            let sql =
+                "UPDATE restriction SET until = ?4 WHERE room = ?1 AND user = ?2 AND kind = ?3";
+            db.prepare_cached(sql)?.execute(params![room, user, kind, until])?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the memberships of a room; `None` is one that was not written so.
 pub(super) fn read_members(
     db: &Connection,
-    each: impl FnMut(i64, Option<RoomMeta>) -> rusqlite::Result<()>,
+    room: i64,
+    each: impl FnMut(Option<RoomMeta>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    let sql = "SELECT room, user, role, recv, read, joined FROM member";
-    read_all(db, sql, each, |user, row| {
+    let sql = "SELECT room, user, role, recv, read, joined FROM member WHERE room = ?1";
+    read_all(db, (sql, room), each, |user, row| {
         let role = Role::from_code(row.get(2)?);
         let [recv, read, joined] = [3, 4, 5].map(|column| row.get(column).map(unsigned));
         let (recv, read, joined) = (recv?, read?, joined?);
@@ -98,13 +125,14 @@ pub(super) fn read_members(
     })
 }
 
-/// Reads all restrictions, likewise.
+/// Reads its restrictions, likewise.
 pub(super) fn read_restrictions(
     db: &Connection,
-    each: impl FnMut(i64, Option<RoomMeta>) -> rusqlite::Result<()>,
+    room: i64,
+    each: impl FnMut(Option<RoomMeta>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    let sql = "SELECT room, user, kind, until, reason, \"by\", at FROM restriction";
-    read_all(db, sql, each, |user, row| {
+    let sql = "SELECT room, user, kind, until, reason, \"by\", at FROM restriction WHERE room = ?1";
+    read_all(db, (sql, room), each, |user, row| {
         let kind = Restriction::from_code(row.get(2)?);
         let number =
             |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(unsigned));
@@ -117,18 +145,18 @@ pub(super) fn read_restrictions(
 
 fn read_all(
     db: &Connection,
-    sql: &str,
-    mut each: impl FnMut(i64, Option<RoomMeta>) -> rusqlite::Result<()>,
+    (sql, room): (&str, i64),
+    mut each: impl FnMut(Option<RoomMeta>) -> rusqlite::Result<()>,
     read: impl Fn(UserName, &Row<'_>) -> rusqlite::Result<Option<RoomMeta>>,
 ) -> rusqlite::Result<()> {
-    let mut statement = db.prepare(sql)?;
-    let mut rows = statement.query([])?;
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([room])?;
     while let Some(row) = rows.next()? {
         let meta = match UserName::stored(row.get_ref(1)?.as_str()?) {
             Some(user) => read(user, row)?,
             None => None,
         };
-        each(row.get(0)?, meta)?;
+        each(meta)?;
     }
     Ok(())
 }
@@ -136,6 +164,11 @@ fn read_all(
 /// Removes a room with its metadata, and notes that its records and `cid`s are to go: those of an
 /// unknown room that is not noted are never removed, since the room's row may have been damaged.
 pub(super) fn remove_room(db: &Connection, room: i64) -> rusqlite::Result<()> {
+    let sql = "SELECT name FROM room WHERE id = ?1";
+    let name = db.prepare_cached(sql)?.query_one([room], |row| row.get::<_, String>(0));
+    if let Some(name) = name.optional()? {
+        lookalikes::remove_room(db, &name)?;
+    }
     for sql in [
         "DELETE FROM room WHERE id = ?1",
         "DELETE FROM member WHERE room = ?1",

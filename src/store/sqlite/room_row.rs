@@ -4,7 +4,9 @@ use rusqlite::{Connection, Row, params};
 
 use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
-use crate::chat::model::log::{RoomMeta, RoomSnapshot};
+use super::lookalikes;
+use crate::chat::model::load::{Begun, Kept};
+use crate::chat::model::log::RoomMeta;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
@@ -38,61 +40,41 @@ impl Default for RoomCounters {
     }
 }
 
-/// Which rooms get a new epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Renewed {
-    /// All: their logs go on from an earlier state, or from another one.
-    All,
-    /// Those of level `os`, which a power loss may have cost records.
-    Os,
-}
-
-/// Gives rooms epochs that they never had: clients may know seqs that will be given again.
-pub(in crate::store) fn renew_epochs(
-    db: &Connection,
-    which: Renewed,
-    wall_ms: u64,
-) -> rusqlite::Result<()> {
-    let mut find = db.prepare("SELECT id, epoch FROM room WHERE ?1 OR durability = 1")?;
-    let mut rooms = find.query([which == Renewed::All])?;
-    while let Some(room) = rooms.next()? {
-        let epoch = Epoch(room.get::<_, i64>(1)?.cast_unsigned());
-        // SQLite's random numbers will do: they only have to differ.
-        let random: i64 = db.query_one("SELECT random()", [], |row| row.get(0))?;
-        let epoch = epoch.next(wall_ms, u128::from(random.cast_unsigned()));
-        let sql = "UPDATE room SET epoch = ?2 WHERE id = ?1";
-        let row = [room.get::<_, i64>(0)?, epoch.0.cast_signed()];
-        db.prepare_cached(sql)?.execute(row)?;
-    }
-    Ok(())
-}
-
 /// The columns that [`RoomRow::read`] takes.
 pub(super) const COLUMNS: &str = "id, name, epoch, durability, head, oldest, at, bytes, private, owned, policy, topic, \
      topic_by";
 
 impl RoomRow {
+    /// The row as it was when it was loaded.
+    pub(super) const fn of(kept: &Kept) -> Self {
+        let Kept { row: id, epoch, durability, seqs: (oldest, head), at, bytes } = *kept;
+        Self { id, epoch, durability, counters: RoomCounters { head, oldest, at, bytes } }
+    }
+
     /// Stores the row of a new room.
     pub(super) fn insert(&self, db: &Connection, name: &RoomName) -> rusqlite::Result<()> {
         let Self { id, epoch, durability, counters } = *self;
         let RoomCounters { head, oldest, at, bytes } = counters;
         let sql = "INSERT INTO room (id, name, epoch, durability, head, oldest, at, bytes, private, \
-                   owned, policy, topic) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, NULL, '')";
+                   owned, policy, topic, renewed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, NULL, '', \
+                   ifnull((SELECT value FROM meta WHERE key = 'renewals'), 0))";
         let (epoch, durability) = (epoch.0.cast_signed(), durability.code());
         let (head, oldest, at, bytes) = (signed(head), signed(oldest), signed(at), signed(bytes));
         let row = params![id, name.as_str(), epoch, durability, head, oldest, at, bytes];
-        db.prepare_cached(sql)?.execute(row).map(drop)
+        db.prepare_cached(sql)?.execute(row)?;
+        lookalikes::put_room(db, name)
     }
 
-    /// Changes what a configuration may change of a room that is stored.
+    /// Changes what a configuration, or a renewal of epochs, may change of a room that is stored.
     pub(super) fn update(&self, db: &Connection) -> rusqlite::Result<()> {
-        let sql = "UPDATE room SET epoch = ?2, durability = ?3 WHERE id = ?1";
+        let sql = "UPDATE room SET epoch = ?2, durability = ?3, \
+                   renewed = ifnull((SELECT value FROM meta WHERE key = 'renewals'), 0) WHERE id = ?1";
         let row = [self.id, self.epoch.0.cast_signed(), self.durability.code()];
         db.prepare_cached(sql)?.execute(row).map(drop)
     }
 
     /// The room of a row of [`COLUMNS`]; `None` if it is not what was written.
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Option<(RoomSnapshot, Self)>> {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Option<(Begun, Self)>> {
         let Some(name) = RoomName::stored(row.get_ref(1)?.as_str()?) else { return Ok(None) };
         let Some(durability) = Durability::from_code(row.get(3)?) else { return Ok(None) };
         let epoch = Epoch(row.get::<_, i64>(2)?.cast_unsigned());
@@ -106,7 +88,7 @@ impl RoomRow {
             let by = row.get::<_, Option<String>>(12)?;
             meta.push(RoomMeta::Topic(topic, by.and_then(|by| UserName::parse(&by).ok())));
         }
-        let room = RoomSnapshot { name, epoch, durability, head, oldest, meta };
+        let room = Begun { name, epoch, durability, head, oldest, meta, kept: None };
         let counters = RoomCounters { head, oldest, at, bytes };
         Ok(Some((room, Self { id: row.get(0)?, epoch, durability, counters })))
     }

@@ -2,9 +2,15 @@
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
+use super::lookalikes;
+
 /// The statements that bring a file from each version to the next; the first makes it. One that was
 /// released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+
+/// The version with the table `lookalike`, whose forms SQL cannot make.
+const LOOKALIKES_SINCE: i32 = 3;
 
 /// The last version.
 pub(in crate::store) const VERSION: usize = MIGRATIONS.len();
@@ -70,8 +76,13 @@ fn migrate_by(db: &mut Connection, migrations: &[&str]) -> Result<i32, Unfit> {
         // Nothing is written, which a slow disk would have to sync.
         return Ok(from);
     }
-    for migration in migrations.iter().skip(usize::try_from(from).unwrap_or(0)) {
-        transaction.execute_batch(migration)?;
+    for (version, migration) in (1..).zip(migrations) {
+        if version > from {
+            transaction.execute_batch(migration)?;
+            if version == LOOKALIKES_SINCE && migrations.len() == MIGRATIONS.len() {
+                lookalikes::fill(&transaction)?;
+            }
+        }
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", last(migrations.len()))?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::connection::{CACHE_BYTES, Level};
 use super::data_dir;
+use super::dropped::Dropped;
 use super::engine::Engine;
 use super::load_rooms::Loaded;
 use super::open::{Opened, open};
@@ -24,14 +25,16 @@ use super::suspensions;
 use super::write_op::{Append, Op, Opening};
 use super::write_queue::{QUEUE_BYTES, WriteQueue};
 use super::writer_thread::WriterHandle;
+use crate::chat::model::load::{Found, Wanted};
 use crate::chat::model::log::{
-    CidSecret, LogId, LogReply, LogRequest, Logs, Query, RememberedCid, Snapshot, Ticket,
+    Answer, CidSecret, LogId, LogReply, LogRequest, Logs, Query, RememberedCid, Snapshot, Ticket,
 };
 use crate::chat::model::name::RoomName;
+use crate::chat::model::policy::{Policies, Policy};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
 use crate::chat::model::webhook::{self, Notice, WebhookEvent};
-use crate::collections::{KeyedMap, Slots};
+use crate::collections::Slots;
 use crate::metrics::StoreMetrics;
 use crate::store::memory::{CIDS_MAX, MemoryStore};
 use crate::time::Tick;
@@ -52,6 +55,10 @@ pub struct Options {
     pub queue_bytes: usize,
     /// `cid`s of memory rooms that are remembered.
     pub cids: usize,
+    /// Whether users prove their names: the first time they do, those of all members are read.
+    pub proves_names: bool,
+    /// For how long rooms are kept, also those that nobody uses.
+    pub policies: Policies,
     /// Its counters.
     pub metrics: Arc<StoreMetrics>,
 }
@@ -59,10 +66,17 @@ pub struct Options {
 impl Options {
     /// The files in `data`, with as much memory as is taken where nothing is said about it.
     #[must_use]
-    pub const fn new(data: PathBuf, metrics: Arc<StoreMetrics>) -> Self {
-        Self { data, cache_bytes: CACHE_BYTES, queue_bytes: QUEUE_BYTES, cids: CIDS_MAX, metrics }
+    pub fn new(data: PathBuf, metrics: Arc<StoreMetrics>) -> Self {
+        let (proves_names, policies) = (false, Policies::uniform(Policy::default()));
+        let (cache_bytes, queue_bytes, cids) = (CACHE_BYTES, QUEUE_BYTES, CIDS_MAX);
+        Self { data, cache_bytes, queue_bytes, cids, proves_names, policies, metrics }
     }
 }
+
+/// No ticket of the domain's.
+const LOAD_TICKET: Ticket = Ticket(u64::MAX - 1);
+/// How long it is waited for rooms, where that is waited for.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The logs of all rooms: those of memory rooms, and those in the file.
 ///
@@ -71,8 +85,8 @@ pub struct SqliteStore {
     memory: MemoryStore,
     /// By slot.
     logs: Slots<OpenLog>,
-    /// The rows of rooms that are stored and not open.
-    rows: KeyedMap<RoomName, RoomRow>,
+    /// Rooms that were dropped, which the reader may still find.
+    dropped: Dropped,
     next_row: i64,
     /// What is passed to the writer at the next flush.
     batch: Vec<Op>,
@@ -131,14 +145,14 @@ impl SqliteStore {
         outbox: Option<Arc<Outbox>>,
     ) -> Result<(Self, Snapshot), OpenError> {
         let Opened { mut db, lock, loaded, is_clean, reserve, write_error } =
-            open(&options.data, &clock)?;
+            open(&options.data, &clock, options.proves_names)?;
         let path = db.path().to_owned();
         db.keep(options.cache_bytes).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let suspended =
             suspensions::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let suspended = Arc::new(suspended);
         data_dir::write_owner(&lock);
-        let Loaded { rooms, rows, next_id: next_row, people, .. } = loaded;
+        let Loaded { elsewhere, next_id: next_row, people } = loaded;
         let (sender, replies) = ReplySender::new(Arc::clone(&wake));
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics), options.queue_bytes));
@@ -155,6 +169,7 @@ impl SqliteStore {
         let webhooks = outbox.set_webhooks(known);
         let mut engine = Engine::new(db, reserve, clock.now());
         engine.share_reader(connection.clone());
+        engine.retain(options.policies.clone());
         engine.share_outbox(Arc::clone(&outbox));
         // Also where names are all that there is a command may add a key.
         engine.watch_people();
@@ -170,7 +185,7 @@ impl SqliteStore {
         let store = Self {
             memory: MemoryStore::with_cids_max(options.cids),
             logs: Slots::new(),
-            rows,
+            dropped: Dropped::default(),
             next_row,
             batch: Vec::new(),
             own_replies: VecDeque::new(),
@@ -185,7 +200,7 @@ impl SqliteStore {
             outbox,
             memory_rooms: BTreeMap::new(),
         };
-        Ok((store, Snapshot { rooms, suspended, people, webhooks }))
+        Ok((store, Snapshot { rooms: Vec::new(), elsewhere, suspended, people, webhooks }))
     }
 
     fn location(&self, id: LogId) -> Option<Location> {
@@ -193,7 +208,8 @@ impl SqliteStore {
     }
 
     fn open_log(&mut self, now: Now, request: LogRequest) {
-        let LogRequest::Open { log: id, ref room, epoch, durability, retention } = request else {
+        let LogRequest::Open { log: id, ref room, epoch, durability, retention, kept } = request
+        else {
             return;
         };
         // A row that the file has of it stays: the configuration may make it durable again.
@@ -202,21 +218,24 @@ impl SqliteStore {
             self.memory_rooms.insert(id, (room.clone(), epoch));
             return self.memory.request(now, request);
         }
-        let stored = self.rows.remove(room);
-        let is_stored = stored.is_some();
         let counters = RoomCounters::default();
-        let row = stored.unwrap_or(RoomRow { id: self.next_row, epoch, durability, counters });
+        let new = RoomRow { id: self.next_row, epoch, durability, counters };
+        let row = kept.as_ref().map_or(new, RoomRow::of);
+        let is_stored = kept.is_some();
         // Row ids are given here, so that the writer need not be asked for one.
         self.next_row = self.next_row.max(row.id + 1);
         let location = Location::File(row.id, Level::of(durability));
         self.logs.insert(id.slot(), OpenLog { id, location });
         let name = room.clone();
-        let opening = Opening { name, durability, retention, row, is_stored };
+        let opening = Opening { name, epoch, durability, retention, row, is_stored };
         self.batch.push(Op::Open(id, Box::new(opening)));
     }
 
     fn read(&mut self, ticket: Ticket, query: Query) {
         self.metrics.reads.add(1);
+        if matches!(query, Query::Load(_)) {
+            self.dropped.begin_load();
+        }
         let Self { reader, logs, .. } = self;
         let rooms = |id: LogId| match logs.get(id.slot()).filter(|log| log.id == id)?.location {
             Location::File(row, _) => Some(row),
@@ -268,7 +287,7 @@ impl SqliteStore {
     /// Passes a request about an open log to where the log is.
     fn route(&mut self, now: Now, id: LogId, request: LogRequest) {
         // The memory store also refuses what is asked of a log that is not open.
-        let Some(Location::File(_, level)) = self.location(id) else {
+        let Some(Location::File(row, level)) = self.location(id) else {
             let is_unseen = matches!(&request, LogRequest::Append { draft, .. } if draft.is_unseen);
             self.memory.request(now, request);
             return self.offer(id, is_unseen);
@@ -279,7 +298,12 @@ impl SqliteStore {
             }
             LogRequest::PutMeta { log, meta } => Op::PutMeta(log, meta),
             LogRequest::Sync { ticket, .. } => Op::Sync(ticket, level),
-            LogRequest::Drop { log } => Op::Drop(log),
+            LogRequest::Settle { ticket, .. } => Op::Sync(ticket, Level::Disk),
+            LogRequest::Close { log } => Op::Close(log),
+            LogRequest::Drop { log } => {
+                self.dropped.add(row);
+                Op::Drop(log)
+            }
             LogRequest::Open { .. }
             | LogRequest::Adopt { .. }
             | LogRequest::Read { .. }
@@ -301,8 +325,9 @@ impl Logs for SqliteStore {
             LogRequest::Adopt { log, .. }
             | LogRequest::Append { log, .. }
             | LogRequest::PutMeta { log, .. }
+            | LogRequest::Settle { log, .. }
             | LogRequest::Sync { log, .. } => self.route(now, log, request),
-            LogRequest::Drop { log } => {
+            LogRequest::Close { log } | LogRequest::Drop { log } => {
                 self.route(now, log, request);
                 if self.location(log).is_some() {
                     self.logs.remove(log.slot());
@@ -315,6 +340,10 @@ impl Logs for SqliteStore {
     fn flush(&mut self) {
         if self.batch.is_empty() {
             return;
+        }
+        // So that it is known when the reader does not find these any more.
+        if let Some(ticket) = self.dropped.next_sync() {
+            self.batch.push(Op::Sync(ticket, Level::Os));
         }
         let hangs = self.metrics.hangs(self.now.as_millis());
         if hangs && !self.is_hang_said {
@@ -329,8 +358,30 @@ impl Logs for SqliteStore {
     }
 
     fn poll(&mut self) -> Option<LogReply> {
-        let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
-        reply.or_else(|| self.memory.poll())
+        loop {
+            let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
+            let Some(reply) = reply else { return self.memory.poll() };
+            if let Some(reply) = self.dropped.take_out(reply) {
+                return Some(reply);
+            }
+        }
+    }
+
+    fn load(&mut self, wanted: &Wanted) -> Result<Found, String> {
+        let query = Query::Load(Box::new(wanted.clone()));
+        let queued = self.reader.query(LOAD_TICKET, query, |_| None);
+        queued.map_err(|fault| format!("rooms cannot be read: {fault:?}"))?;
+        loop {
+            let reply = self.replies.recv_timeout(LOAD_TIMEOUT);
+            match reply.map_err(|_late| "the disk does not answer".to_owned())? {
+                LogReply::Answer { ticket: LOAD_TICKET, outcome } => match outcome {
+                    Ok(Answer::Loaded(found)) => return Ok(found),
+                    Ok(_) => return Err("something else was read".to_owned()),
+                    Err(fault) => return Err(format!("rooms cannot be read: {fault:?}")),
+                },
+                reply => self.own_replies.push_back(reply),
+            }
+        }
     }
 
     fn cid_secret(&self) -> CidSecret {
@@ -363,7 +414,8 @@ impl Logs for SqliteStore {
         let (mut fresh, _) = Self::open_with(options, (*clock, Arc::clone(wake)), outbox)
             .map_err(|error| error.to_string())?;
         // Whatever is in memory stays; the threads that have ended go with the other one.
-        std::mem::swap(&mut self.rows, &mut fresh.rows);
+        // All that was dropped is gone from the file.
+        self.dropped = Dropped::default();
         std::mem::swap(&mut self.queue, &mut fresh.queue);
         std::mem::swap(&mut self.replies, &mut fresh.replies);
         std::mem::swap(&mut self.reader, &mut fresh.reader);

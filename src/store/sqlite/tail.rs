@@ -11,7 +11,7 @@
 //!            room, cid have them   │ the tail: here
 //! ```
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -45,8 +45,8 @@ pub(super) struct Tail {
     known: KeyedMap<u128, KnownCid>,
     /// The same by the records' ids, which rise.
     by_id: VecDeque<(i64, CidKey)>,
-    /// The rooms whose counters the file does not have.
-    rooms: BTreeSet<LogId>,
+    /// The rooms whose counters the file does not have, and their row ids.
+    rooms: BTreeMap<LogId, i64>,
     lot: Option<Lot>,
 }
 
@@ -65,8 +65,8 @@ struct Lot {
 pub(super) enum Booking {
     /// Hashes and ids that are to be put into the table.
     Cids(Vec<(i64, i64)>),
-    /// The counters of these rooms, and that everything up to this id is booked.
-    Rooms(Vec<LogId>, i64),
+    /// The counters of these rooms, by log and row id, and that everything up to this id is booked.
+    Rooms(Vec<(LogId, i64)>, i64),
 }
 
 impl Tail {
@@ -88,7 +88,7 @@ impl Tail {
             since: None,
             known: KeyedMap::new(),
             by_id: VecDeque::new(),
-            rooms: BTreeSet::new(),
+            rooms: BTreeMap::new(),
             lot: None,
         };
         tail.read(db)?;
@@ -156,8 +156,8 @@ impl Tail {
     }
 
     /// Records of this room were stored.
-    pub(super) fn note_stored(&mut self, room: LogId, now: Tick) {
-        self.rooms.insert(room);
+    pub(super) fn note_stored(&mut self, (log, room): (LogId, i64), now: Tick) {
+        self.rooms.insert(log, room);
         self.since.get_or_insert(now);
     }
 
@@ -181,7 +181,7 @@ impl Tail {
         let Lot { last, cids } = self.lot.as_ref()?;
         let slice = cids.iter().rev().take(SLICE_CIDS).copied().collect::<Vec<_>>();
         Some(if slice.is_empty() {
-            Booking::Rooms(self.rooms.iter().copied().collect(), *last)
+            Booking::Rooms(self.rooms.iter().map(|(log, room)| (*log, *room)).collect(), *last)
         } else {
             Booking::Cids(slice)
         })

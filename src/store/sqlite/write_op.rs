@@ -4,6 +4,7 @@ use crate::chat::model::log::{Appended, Draft, LogFault, LogId, LogReply, RoomMe
 use crate::chat::model::name::RoomName;
 use crate::chat::model::people::PeopleChange;
 use crate::chat::model::policy::Retention;
+use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Durability;
 use crate::chat::model::webhook::Notice;
 
@@ -30,6 +31,8 @@ pub(super) enum Op {
     Outbox(Update),
     /// Forget the log.
     Drop(LogId),
+    /// Forget the log, which stays in the file.
+    Close(LogId),
 }
 
 /// A record to be appended.
@@ -47,6 +50,7 @@ pub(super) struct Append {
 #[derive(Debug)]
 pub(super) struct Opening {
     pub(super) name: RoomName,
+    pub(super) epoch: Epoch,
     pub(super) durability: Durability,
     pub(super) retention: Retention,
     /// Its row as it is stored, or as it is to be stored.
@@ -67,7 +71,8 @@ impl Op {
             | Self::PutMeta(..)
             | Self::Notice(_)
             | Self::Outbox(_)
-            | Self::Drop(_) => None,
+            | Self::Drop(_)
+            | Self::Close(_) => None,
         }
     }
 }
@@ -95,7 +100,12 @@ impl Unanswered {
             Op::Append(append) => Some(Self::Append(append.ticket, append.weight())),
             Op::Sync(ticket, _) => Some(Self::Sync(*ticket)),
             Op::People(ticket, _) => Some(Self::People(*ticket)),
-            Op::Open(..) | Op::PutMeta(..) | Op::Notice(_) | Op::Outbox(_) | Op::Drop(_) => None,
+            Op::Open(..)
+            | Op::PutMeta(..)
+            | Op::Notice(_)
+            | Op::Outbox(_)
+            | Op::Drop(_)
+            | Op::Close(_) => None,
         }
     }
 

@@ -231,7 +231,12 @@ impl State {
             }
             Op::Notice(_) => self.notices += 1,
             // Each connection waits for one change of people at most.
-            Op::Open(..) | Op::Sync(..) | Op::Drop(_) | Op::People(..) | Op::Outbox(_) => {}
+            Op::Open(..)
+            | Op::Sync(..)
+            | Op::Drop(_)
+            | Op::Close(_)
+            | Op::People(..)
+            | Op::Outbox(_) => {}
         }
         self.queued.push_back(op);
         None

@@ -15,7 +15,7 @@ use crate::store::sqlite::file_id;
 use crate::store::sqlite::integrity::remove_checksum;
 use crate::store::sqlite::mark;
 use crate::store::sqlite::meta_table::{self, CLEAN, MARKS};
-use crate::store::sqlite::room_row::{Renewed, renew_epochs};
+use crate::store::sqlite::renewals::renew_all_now;
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
         let mut db = Connection::open(part)?;
         db.pragma_update(None, "synchronous", "FULL")?;
         let transaction = db.transaction()?;
-        renew_epochs(&transaction, Renewed::All, wall_ms)?;
+        renew_all_now(&transaction, wall_ms)?;
         meta_table::put(&transaction, CLEAN, 1)?;
         meta_table::put(&transaction, MARKS, mark::ANYWHERE)?;
         file_id::renew(&transaction)?;

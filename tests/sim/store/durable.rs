@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use chinwag::chat::model::load::{Begun, Depth, Found, KnownUser, Wanted};
 use chinwag::chat::model::log::{
-    Appended, Draft, LogFault, Restriction, RoomMeta, RoomSnapshot, Snapshot, TargetCheck,
+    Appended, Draft, Elsewhere, LogFault, Restriction, RoomMeta, Snapshot, TargetCheck,
 };
-use chinwag::chat::model::name::RoomName;
+use chinwag::chat::model::name::{RoomName, UserName, skeleton};
 use chinwag::chat::model::policy::Retention;
 use chinwag::chat::model::record::{Body, Epoch, Record, SharedRecord};
 use chinwag::chat::model::reply::Durability;
@@ -77,15 +78,81 @@ impl FactKey {
 impl Durable {
     /// What a server that starts is told of.
     pub(crate) fn kept(&self) -> Snapshot {
-        let room = |(name, room): (&RoomName, &Room)| RoomSnapshot {
-            name: name.clone(),
-            epoch: room.epoch,
-            durability: room.durability,
-            head: room.head,
-            oldest: room.oldest,
-            meta: room.meta.values().cloned().collect(),
+        let elsewhere = Elsewhere {
+            on_demand: true,
+            rooms: self.rooms.len(),
+            newest: self.rooms.values().map(|room| room.epoch).max(),
+            names: Vec::new(),
         };
-        Snapshot { rooms: self.rooms.iter().map(room).collect(), ..Snapshot::default() }
+        Snapshot { elsewhere, ..Snapshot::default() }
+    }
+
+    /// What is there of what is wanted.
+    pub(super) fn load(&self, wanted: &Wanted) -> Found {
+        let mut found = Found::default();
+        for (name, with_lookalikes) in &wanted.rooms {
+            let is_meant = |other: &RoomName| {
+                other == name
+                    || *with_lookalikes
+                        && !name.is_direct()
+                        && skeleton(other.as_str()) == skeleton(name.as_str())
+            };
+            for (name, room) in self.rooms.iter().filter(|(name, _)| is_meant(name)) {
+                found.rooms.push(Begun {
+                    name: name.clone(),
+                    epoch: room.epoch,
+                    durability: room.durability,
+                    head: room.head,
+                    oldest: room.oldest,
+                    meta: room.meta.values().cloned().collect(),
+                    kept: None,
+                });
+                if let Some((a, b)) = name.pair() {
+                    let ends = [a, b].into_iter().filter_map(UserName::stored);
+                    found.users.extend(ends.map(|end| self.user(&end, Depth::Known)));
+                }
+            }
+        }
+        for (name, depth) in &wanted.users {
+            let user = self.user(name, *depth);
+            if !user.is_member {
+                found.users.extend(self.lookalikes(name));
+            }
+            found.users.push(user);
+        }
+        found
+    }
+
+    fn lookalikes(&self, name: &UserName) -> Vec<KnownUser> {
+        let keys = self.rooms.values().flat_map(|room| room.meta.keys());
+        let names = keys.filter_map(|key| match key {
+            FactKey::Member(other) if skeleton(other) == skeleton(name.as_str()) => Some(other),
+            _ => None,
+        });
+        let others = names.filter(|other| **other != name.as_str());
+        others
+            .filter_map(|other| Some(self.user(&UserName::stored(other)?, Depth::Known)))
+            .collect()
+    }
+
+    fn user(&self, name: &UserName, depth: Depth) -> KnownUser {
+        let mut user =
+            KnownUser { name: name.clone(), is_member: false, has_come: false, rooms: Vec::new() };
+        let member = FactKey::Member(name.as_str().to_owned());
+        let invited = FactKey::Restriction(name.as_str().to_owned(), Restriction::Invited);
+        for (room_name, room) in &self.rooms {
+            if let Some(RoomMeta::Member(_, Some(member))) = room.meta.get(&member) {
+                user.is_member = true;
+                user.has_come |= !room_name.is_direct() || member.recv > 0 || member.read > 0;
+                if depth == Depth::Rooms {
+                    user.rooms.push(room_name.clone());
+                }
+            }
+            if depth >= Depth::Invited && room.meta.contains_key(&invited) {
+                user.rooms.push(room_name.clone());
+            }
+        }
+        user
     }
 
     /// A log begins, or goes on.

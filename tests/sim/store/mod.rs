@@ -23,6 +23,7 @@ use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+use chinwag::chat::model::load::{Found, Wanted};
 use chinwag::chat::model::log::{
     Answer, CidSecret, LogFault, LogId, LogReply, LogRequest, Logs, Query, RememberedCid, Snapshot,
     Ticket,
@@ -74,6 +75,8 @@ struct Reading {
     looks_at: u64,
     says_at: u64,
     found: Option<Answer>,
+    /// Rooms that were dropped since it was asked.
+    dropped: Vec<RoomName>,
 }
 
 #[derive(Debug)]
@@ -117,6 +120,9 @@ pub(crate) struct Counts {
     /// Machines that were lost, and logs of level `os` that began new epochs then.
     pub(crate) machines: u64,
     pub(crate) cut: u64,
+    /// Loads of rooms and users, and rooms that were forgotten.
+    pub(crate) loads: u64,
+    pub(crate) forgotten: u64,
 }
 
 impl Counts {
@@ -131,6 +137,8 @@ impl Counts {
         self.unanswered += other.unanswered;
         self.machines += other.machines;
         self.cut += other.cut;
+        self.loads += other.loads;
+        self.forgotten += other.forgotten;
     }
 }
 
@@ -269,6 +277,10 @@ impl Logs for SimStore {
         store.memory.poll().or_else(|| store.replies.pop_front())
     }
 
+    fn load(&mut self, wanted: &Wanted) -> Result<Found, String> {
+        Ok(self.0.borrow().durable.load(wanted))
+    }
+
     fn cid_secret(&self) -> CidSecret {
         self.0.borrow().memory.cid_secret()
     }
@@ -300,12 +312,20 @@ impl Store {
             self.asked.insert(*log, kept);
         }
         let log = log_of(&request);
+        if matches!(request, LogRequest::Close { .. }) {
+            return self.close(log);
+        }
         let Some(Some((room, durability))) = self.asked.get(&log).cloned() else {
             if matches!(request, LogRequest::Drop { .. }) {
                 self.asked.remove(&log);
             }
             return self.memory.request(self.now, request);
         };
+        if matches!(request, LogRequest::Drop { .. }) {
+            for reading in &mut self.reads {
+                reading.dropped.push(room.clone());
+            }
+        }
         if let LogRequest::Append { ticket, .. } = request
             && self.is_full()
         {
@@ -314,6 +334,16 @@ impl Store {
             return;
         }
         self.admit(Job { log, room, durability, request });
+    }
+
+    /// A room is forgotten: everything of it must be written.
+    fn close(&mut self, log: LogId) {
+        let batch = self.batch.iter().flat_map(|batch| &batch.jobs);
+        let waiting = self.intake.iter().chain(batch).any(|job| job.log == log);
+        assert!(!waiting, "a room is forgotten of which something is not written");
+        assert!(self.open.remove(&log).is_some(), "a room that is forgotten is there");
+        self.asked.remove(&log);
+        self.counts.forgotten += 1;
     }
 
     /// Whether a room's log is there, and not about to be dropped.
@@ -358,7 +388,16 @@ impl Store {
     fn ask(&mut self, ticket: Ticket, query: Query) {
         let looks_at = self.turn + self.rng.below(self.config.read_delay + 1);
         let says_at = looks_at + self.rng.below(self.config.read_delay + 1);
-        self.reads.push(Reading { ticket, query, looks_at, says_at, found: None });
+        if matches!(query, Query::Load(_)) {
+            let is_load = |reading: &Reading| matches!(reading.query, Query::Load(_));
+            assert!(!self.reads.iter().any(is_load), "one load at a time");
+            self.counts.loads += 1;
+        }
+        // What waits to be dropped is still there for the reader.
+        let waiting = self.batch.iter().flat_map(|batch| &batch.jobs).chain(&self.intake);
+        let dropped = waiting.filter(|job| matches!(job.request, LogRequest::Drop { .. }));
+        let dropped = dropped.map(|job| job.room.clone()).collect();
+        self.reads.push(Reading { ticket, query, looks_at, says_at, found: None, dropped });
     }
 
     /// The reader looks and answers, in any order.
@@ -376,7 +415,10 @@ impl Store {
         let mut waiting = Vec::new();
         for reading in std::mem::take(&mut self.reads) {
             match reading.found {
-                Some(answer) if reading.says_at <= self.turn => {
+                Some(mut answer) if reading.says_at <= self.turn => {
+                    if let Answer::Loaded(found) = &mut answer {
+                        found.rooms.retain(|room| !reading.dropped.contains(&room.name));
+                    }
                     let (ticket, outcome) = (reading.ticket, Ok(answer));
                     self.replies.push_back(LogReply::Answer { ticket, outcome });
                 }
@@ -435,6 +477,8 @@ const fn log_of(request: &LogRequest) -> LogId {
         | LogRequest::Append { log, .. }
         | LogRequest::PutMeta { log, .. }
         | LogRequest::Sync { log, .. }
+        | LogRequest::Settle { log, .. }
+        | LogRequest::Close { log }
         | LogRequest::Drop { log } => *log,
         LogRequest::Read { .. } | LogRequest::People { .. } | LogRequest::Notice(_) => {
             unreachable!()

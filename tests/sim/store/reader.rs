@@ -29,6 +29,7 @@ pub(super) fn answer(durable: &Durable, open: &OpenLogs, query: &Query) -> Answe
         Query::Search { logs, text, before, limit, .. } => {
             search(durable, open, logs, (text, *before, *limit))
         }
+        Query::Load(wanted) => Answer::Loaded(durable.load(wanted)),
     }
 }
 

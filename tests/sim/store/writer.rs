@@ -118,7 +118,9 @@ impl Store {
                 self.durable.keep(&room, meta);
                 None
             }
-            LogRequest::Sync { ticket, .. } => Some(LogReply::Synced { ticket, outcome: Ok(()) }),
+            LogRequest::Sync { ticket, .. } | LogRequest::Settle { ticket, .. } => {
+                Some(LogReply::Synced { ticket, outcome: Ok(()) })
+            }
             LogRequest::Drop { .. } => {
                 self.durable.remove(&room);
                 self.open.remove(&log);
@@ -127,6 +129,7 @@ impl Store {
             }
             LogRequest::Adopt { .. }
             | LogRequest::Read { .. }
+            | LogRequest::Close { .. }
             | LogRequest::People { .. }
             | LogRequest::Notice(_) => None,
         }
@@ -150,7 +153,7 @@ impl Store {
                     self.counts.refused += 1;
                     answers.push(refused(ticket, fault));
                 }
-                LogRequest::Sync { ticket, .. } => {
+                LogRequest::Sync { ticket, .. } | LogRequest::Settle { ticket, .. } => {
                     answers.push(LogReply::Synced { ticket, outcome: Err(fault) });
                 }
                 _ => meta.push(job),
@@ -192,8 +195,9 @@ impl Store {
         self.durable.faults_done = faults_done;
         // Long enough for a crash to come before it.
         let next_at = self.turn + 20;
-        let silent =
-            batch.jobs.into_iter().filter(|job| !matches!(job.request, LogRequest::Sync { .. }));
+        let silent = batch.jobs.into_iter().filter(|job| {
+            !matches!(job.request, LogRequest::Sync { .. } | LogRequest::Settle { .. })
+        });
         self.batch = Some(Batch { jobs: silent.collect(), answers: None, next_at });
     }
 

@@ -79,6 +79,7 @@ impl Outcome {
         let ends = ends.iter().chain([&store.machines, &store.cut]);
         let has_ended = ends.min().is_some_and(|&least| least > 10);
         let has_ended = has_ended && store.pages.min(store.pruned) > 10;
+        let has_ended = has_ended && store.loads.min(store.forgotten) > 10;
         has_ended && rare.min() > Some(&10) && self.lagged.min(self.blocks) > 10
     }
 }

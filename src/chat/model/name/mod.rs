@@ -13,7 +13,7 @@ use compact_str::CompactString;
 
 use self::rules::Kind;
 pub(in crate::chat) use self::skeleton::Skeletons;
-pub use self::skeleton::skeleton;
+pub use self::skeleton::{other_form, skeleton};
 
 /// Bytes of the longest name.
 pub const NAME_LEN_MAX: usize = 32;

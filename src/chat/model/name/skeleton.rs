@@ -15,7 +15,8 @@ pub fn skeleton(name: &str) -> Cow<'_, str> {
 
 /// The skeleton of a name that may be another text than the name; `None` for most names, which look
 /// like nothing but themselves.
-fn other_form(name: &str) -> Option<CompactString> {
+#[must_use]
+pub fn other_form(name: &str) -> Option<CompactString> {
     if !name.is_ascii() || name.len() > NAME_LEN_MAX {
         return Some(unicode_security::skeleton(name).collect());
     }

@@ -1,12 +1,13 @@
 //! Booking the tail: what the file is to have of records beside the records themselves.
 
 use super::super::cids::{self, CID_LASTS};
+use super::super::heads;
 use super::super::integers::{signed, unsigned};
 use super::super::meta_table::{self, BOOKED, FORGOTTEN};
 use super::super::record_row::{self, COLUMNS};
 use super::super::tail::{Booking, SLICE_CIDS, Tail};
+use super::Engine;
 use super::maintenance::{Step, millis};
-use super::{Engine, find};
 use crate::chat::model::log::LogId;
 use crate::time::clock::Now;
 
@@ -26,9 +27,9 @@ impl Engine {
     }
 
     /// Records were stored in the room of this log.
-    pub(super) fn note_in_tail(&mut self, log: LogId, now: Now) {
+    pub(super) fn note_in_tail(&mut self, room: (LogId, i64), now: Now) {
         if let Some(tail) = &mut self.tail {
-            tail.note_stored(log, now.tick);
+            tail.note_stored(room, now.tick);
         }
     }
 
@@ -41,16 +42,22 @@ impl Engine {
         let Some(booking) = self.tail()?.next(now.tick) else { return Ok(false) };
         let rooms = match &booking {
             Booking::Cids(_) => Vec::new(),
-            Booking::Rooms(logs, _) => {
-                let room = |log| find(&mut self.rooms, log).map(|room| (room.id, room.counters));
-                logs.iter().copied().filter_map(room).collect()
+            Booking::Rooms(rooms, _) => {
+                let counters = |log| self.room(log).map(|room| room.counters);
+                rooms.iter().map(|&(log, id)| (id, counters(log))).collect()
             }
         };
         let clock = self.wall.kept(now);
         self.unsynced(|db| match &booking {
             Booking::Cids(slice) => cids::put(db, slice),
             Booking::Rooms(_, last) => {
-                rooms.iter().try_for_each(|(room, counters)| counters.write(db, *room))?;
+                for &(room, counters) in &rooms {
+                    // Of a room that was closed since, the records say it.
+                    match counters {
+                        Some(counters) => counters.write(db, room)?,
+                        None => heads::book_room(db, room)?,
+                    }
+                }
                 meta_table::put_clock(db, clock)?;
                 meta_table::put(db, BOOKED, *last)
             }

@@ -19,6 +19,7 @@ use super::super::room_meta;
 use super::super::room_row::RoomCounters;
 use super::super::search::index;
 use super::super::suspensions;
+use super::walk::Walk;
 use super::{Engine, Room, find};
 use crate::chat::model::log::{LogId, LogReply};
 use crate::chat::model::policy::Retention;
@@ -30,7 +31,7 @@ use crate::time::clock::Now;
 const STEP_RECORDS: usize = 64;
 /// Likewise records whose words are put into the index.
 const STEP_WORDS: usize = 256;
-const STEP_ROOMS: usize = 64;
+pub(super) const STEP_ROOMS: usize = 64;
 /// A room is far over its limit when it has a quarter more, and so much besides: maintenance, which
 /// yields to senders, is then not enough.
 const FAR_OVER_PART: u64 = 4;
@@ -61,6 +62,7 @@ pub(super) struct Maintenance {
     unindexed: u64,
     unindexed_since: Option<Tick>,
     round_at: Tick,
+    pub(super) walk: Walk,
     /// When the WAL may be moved into the file again, after a reader kept it from being moved.
     pub(super) checkpoint_at: Tick,
     /// Which task is next, so that each gets its turn.
@@ -81,6 +83,7 @@ impl Default for Maintenance {
             unindexed: WORDS_LOT,
             unindexed_since: None,
             round_at: Tick::ZERO,
+            walk: Walk::default(),
             checkpoint_at: Tick::ZERO,
             turn: 0,
             clock_set: None,
@@ -102,13 +105,14 @@ pub(in crate::store::sqlite) struct Step {
 type Task = fn(&mut Engine, Now, &mut Step) -> rusqlite::Result<bool>;
 
 /// Each says whether there was something to do.
-const TASKS: [Task; 7] = [
+const TASKS: [Task; 8] = [
     Engine::keep_clock,
     Engine::book,
     Engine::prune,
     Engine::fill_index,
     Engine::remove_orphans,
     Engine::find_aged,
+    Engine::find_overdue,
     Engine::forget_cids,
 ];
 
@@ -169,7 +173,8 @@ impl Maintenance {
 impl Engine {
     /// When [`Engine::step`] has something to do again after it had not.
     pub(in crate::store::sqlite) fn round_at(&self) -> Tick {
-        let Maintenance { round_at, checkpoint_at, .. } = self.maintenance;
+        let Maintenance { round_at, checkpoint_at, ref walk, .. } = self.maintenance;
+        let round_at = walk.at().map_or(round_at, |at| round_at.min(at));
         // Zero is: nothing keeps it.
         if checkpoint_at == Tick::ZERO { round_at } else { round_at.min(checkpoint_at) }
     }
@@ -210,8 +215,14 @@ impl Engine {
             step_s = step_ms / 1_000;
             "the wall clock was set: nothing is deleted for its age until it has held for a day"
         );
+        // Those of rooms that are open are moved by the domain.
+        let open: BTreeSet<i64> = self.rooms.iter().map(|room| room.id).collect();
+        let shift = |db: &Connection| {
+            suspensions::shift(db, step_ms)?;
+            room_meta::shift_terms(db, step_ms, |room| !open.contains(&room))
+        };
         if self.fault().is_none()
-            && let Err(error) = self.unsynced(|db| suspensions::shift(db, step_ms))
+            && let Err(error) = self.unsynced(shift)
             && !is_busy(&error)
         {
             self.enter_degraded(now, &error);
@@ -222,6 +233,9 @@ impl Engine {
         let maintenance = &mut self.maintenance;
         maintenance.round_at = now.tick.after(ROUND_EVERY);
         maintenance.has_old_cids = true;
+        if self.policies.is_some() {
+            maintenance.walk.begin(now.tick);
+        }
         // Their ages are read from the file room by room, in later steps.
         let may_age = |room: &&Room| {
             room.retention.age.is_some() && room.counters.oldest <= room.counters.head
@@ -473,7 +487,7 @@ struct OldRecord {
     bytes: u64,
 }
 
-fn is_old(retention: Retention, at: u64, now: Now) -> bool {
+pub(super) fn is_old(retention: Retention, at: u64, now: Now) -> bool {
     retention.age.is_some_and(|age| at.saturating_add(millis(age)) < now.wall_ms)
 }
 

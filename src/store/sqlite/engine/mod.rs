@@ -11,10 +11,12 @@
 mod booking;
 mod check_schedule;
 mod maintenance;
+mod overdue;
 mod recovery;
 #[cfg(test)]
 mod tests;
 mod wal;
+mod walk;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -29,6 +31,7 @@ use super::disk_reserve::DiskReserve;
 use super::heads;
 use super::integers::unsigned;
 use super::integrity::store_checksum;
+use super::load_rooms::has_many;
 use super::meta_table::{self, CLEAN, PROBE};
 use super::people::{self, PeopleWatch};
 use super::room_row::{RoomCounters, RoomRow};
@@ -38,7 +41,7 @@ use super::tail::Tail;
 use super::unwritten_meta::{UnwrittenMeta, UnwrittenRow};
 use super::write_op::{Append, Op, Opening, Unanswered};
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
-use crate::chat::model::policy::Retention;
+use crate::chat::model::policy::{Policies, Retention};
 use crate::chat::model::reply::Durability;
 use crate::collections::Slots;
 use crate::log::Throttle;
@@ -88,6 +91,8 @@ pub(super) struct Engine {
     unmeasured: u64,
     /// Whether the wall clock can be believed.
     wall: WallWatch,
+    /// For how long rooms are kept that are not open.
+    policies: Option<Policies>,
     /// Changes of people by other processes, once somebody is kept at all.
     people: PeopleWatch,
     /// What the webhooks are told of, if there may be any.
@@ -119,9 +124,8 @@ struct Transaction {
 impl Engine {
     /// An engine on a file that is open and has the last version of the schema.
     pub(super) fn new(db: WriteConnection, reserve: DiskReserve, now: Now) -> Self {
-        // The rows of rooms have their heads at a start.
-        let latest = db.query_one("SELECT max(at) FROM room", [], |row| row.get(0));
-        let latest = latest.unwrap_or(None::<i64>).map(unsigned);
+        let sql = "SELECT at FROM record ORDER BY id DESC LIMIT 1";
+        let latest = db.query_row(sql, [], |row| row.get::<_, i64>(0)).ok().map(unsigned);
         Self {
             wall: WallWatch::new(now, meta_table::clock(&db).unwrap_or_default(), latest),
             db,
@@ -138,6 +142,7 @@ impl Engine {
             reader: SharedReader::default(),
             lock_waits: 0,
             begins_wal: true,
+            policies: None,
             people: PeopleWatch::default(),
             outbox: None,
             unmeasured: 0,
@@ -171,6 +176,11 @@ impl Engine {
     /// Has the webhooks told of commits.
     pub(super) fn share_outbox(&mut self, outbox: Arc<Outbox>) {
         self.outbox = Some(outbox);
+    }
+
+    /// For how long the records of rooms are kept, also of those that are not open.
+    pub(super) fn retain(&mut self, policies: Policies) {
+        self.policies = Some(policies).filter(Policies::forget);
     }
 
     /// The connection that reads beside this one.
@@ -249,8 +259,9 @@ impl Engine {
                 self.maintenance.note_stored(stored, now);
                 for log in transaction.before.keys() {
                     if let Some(room) = find(&mut self.rooms, *log) {
+                        let id = room.id;
                         self.maintenance.note_records(room);
-                        self.note_in_tail(*log, now);
+                        self.note_in_tail((*log, id), now);
                     }
                 }
                 transaction.replies.extend(unanswered.into_iter().filter_map(Unanswered::synced));
@@ -298,7 +309,10 @@ impl Engine {
             // The checkpoint syncs what this writes.
             self.db.pragma_update(None, "synchronous", "off")?;
             heads::book_all(&self.db)?;
-            store_checksum(&self.db)?;
+            // Summing up many rooms would hold up the stop.
+            if !has_many(&self.db)? {
+                store_checksum(&self.db)?;
+            }
             meta_table::put(&self.db, CLEAN, 1)?;
             meta_table::put_clock(&self.db, self.wall.kept(now))?;
             self.db.pragma_update(None, "synchronous", "full")?;
@@ -328,9 +342,12 @@ impl Engine {
                 self.room(*log).map_or(Level::Disk, |room| Level::of(room.durability))
             }
             Op::Drop(_) => Level::Disk,
-            Op::Append(_) | Op::Sync(..) | Op::People(..) | Op::Notice(_) | Op::Outbox(_) => {
-                Level::Os
-            }
+            Op::Append(_)
+            | Op::Sync(..)
+            | Op::People(..)
+            | Op::Close(_)
+            | Op::Notice(_)
+            | Op::Outbox(_) => Level::Os,
         });
         levels.max().unwrap_or(Level::Os).max(self.unwritten.level())
     }
@@ -432,6 +449,12 @@ impl Engine {
                         self.rooms.remove(log.slot());
                     }
                 }
+                // The file has all of it.
+                Op::Close(log) => {
+                    if self.room(log).is_some() {
+                        self.rooms.remove(log.slot());
+                    }
+                }
                 Op::Notice(notice) => self.unwritten.outbox.put_notice(*notice),
                 Op::Outbox(update) => self.unwritten.outbox.put(update),
                 Op::Append(_) | Op::Sync(..) | Op::People(..) => {}
@@ -440,14 +463,14 @@ impl Engine {
     }
 
     fn open(&mut self, log: LogId, opening: Opening) {
-        let Opening { name, durability, retention, row, is_stored } = opening;
+        let Opening { name, epoch, durability, retention, row, is_stored } = opening;
         let RoomRow { id, counters, .. } = row;
         let room = Room { log, id, durability, retention, counters };
         self.maintenance.note_opened(&room);
         self.rooms.insert(log.slot(), room);
-        if !is_stored || row.durability != durability {
+        if !is_stored || row.durability != durability || row.epoch != epoch {
             let name = (!is_stored).then_some(name);
-            let row = RoomRow { durability, ..row };
+            let row = RoomRow { epoch, durability, ..row };
             self.unwritten.put_room(log, UnwrittenRow { name, row });
         }
     }

@@ -89,7 +89,12 @@ impl Engine {
                 is_suspended || !matches!(append.draft.body, Body::Deletion { .. })
             }
             Op::Sync(..) | Op::People(..) => is_suspended,
-            Op::Open(..) | Op::PutMeta(..) | Op::Notice(_) | Op::Outbox(_) | Op::Drop(_) => false,
+            Op::Open(..)
+            | Op::PutMeta(..)
+            | Op::Notice(_)
+            | Op::Outbox(_)
+            | Op::Drop(_)
+            | Op::Close(_) => false,
         };
         let (refused, ops): (Vec<_>, Vec<_>) = ops.into_iter().partition(is_refused);
         let refused = refused.iter().filter_map(Unanswered::of);

@@ -74,6 +74,11 @@ impl<T> Lanes<T> {
         Ok(())
     }
 
+    /// Adds a page before all others, beyond their bound: there is one of these at a time.
+    pub(super) fn push_first(&mut self, page: T) {
+        self.pages.push_front(page);
+    }
+
     /// The next query.
     pub(super) fn pop(&mut self) -> Option<T> {
         if self.in_a_row >= PAGES_IN_A_ROW_MAX

@@ -85,7 +85,9 @@ impl ReadQueue {
             return Err(LogFault::Broken);
         }
         let user = pending.query.user().cloned();
-        if let Err(pending) = state.lanes.push(user.as_ref(), pending) {
+        if pending.query.is_urgent() {
+            state.lanes.push_first(pending);
+        } else if let Err(pending) = state.lanes.push(user.as_ref(), pending) {
             pending.forget();
             return Err(LogFault::Busy);
         }

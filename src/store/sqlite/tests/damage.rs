@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 use super::*;
-use crate::chat::model::log::RoomSnapshot;
+use crate::chat::model::load::Begun;
 use crate::chat::model::record::SharedRecord;
 use crate::store::sqlite::disk_reserve::RESERVE_BYTES;
 use crate::store::sqlite::mark;
@@ -22,7 +22,7 @@ const FLIPS_VARIABLE: &str = "STORE_FLIPS";
 
 /// What a store tells: its rooms and their records, by name. `Err` is what it has reported.
 type Told = Result<Rooms, String>;
-type Rooms = BTreeMap<String, (RoomSnapshot, Vec<SharedRecord>)>;
+type Rooms = BTreeMap<String, (Begun, Vec<SharedRecord>)>;
 
 /// A folder where files are made by the thousand.
 fn folder() -> TempDir {
@@ -69,7 +69,7 @@ fn image() -> Vec<u8> {
 fn told(data: &Path) -> Told {
     let mut harness = Harness::try_open(data).map_err(|error| error.to_string())?;
     let mut rooms = BTreeMap::new();
-    let rooms_told = std::mem::take(&mut harness.snapshot.rooms);
+    let rooms_told = harness.rooms.clone()?;
     for (life, room) in (1..).zip(rooms_told) {
         let log = harness.open_room(life, room.name.as_str(), Durability::Disk);
         let records = harness.history(log, room.oldest, room.head)?;
@@ -327,7 +327,7 @@ fn what_a_removed_log_holds_is_there_after_a_kill() {
     let copy = tempfile::tempdir().unwrap();
     fs::copy(folder.path().join("chinwag.db"), copy.path().join("chinwag.db")).unwrap();
     let harness = Harness::open(copy.path());
-    let heads: Vec<_> = harness.snapshot.rooms.iter().map(|room| room.head).collect();
+    let heads: Vec<_> = harness.rooms.as_ref().unwrap().iter().map(|room| room.head).collect();
     assert_eq!(heads, [1]);
 }
 

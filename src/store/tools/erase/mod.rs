@@ -375,6 +375,7 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
     for sql in [
         "DELETE FROM member WHERE user = ?1",
         "DELETE FROM restriction WHERE user = ?1",
+        "DELETE FROM lookalike WHERE kind = 0 AND name = ?1",
         "DELETE FROM account WHERE name = ?1",
         "DELETE FROM login WHERE name = ?1",
         "DELETE FROM program WHERE name = ?1",

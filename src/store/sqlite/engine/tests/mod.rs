@@ -12,10 +12,12 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::chat::model::log::{Draft, MemberMeta, RoomMeta, RoomSnapshot, TargetCheck, Ticket};
+use crate::chat::model::load::{Begun, Wanted};
+use crate::chat::model::log::{Draft, MemberMeta, RoomMeta, TargetCheck, Ticket};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::Role;
+use crate::store::sqlite::load_rooms::load;
 use crate::store::sqlite::open::{Opened, open};
 use crate::store::sqlite::testing::{message, user};
 use crate::time::Tick;
@@ -25,7 +27,7 @@ use crate::time::clock::Clock;
 struct Harness {
     engine: Engine,
     folder: TempDir,
-    rooms: Vec<RoomSnapshot>,
+    rooms: Vec<Begun>,
     now: Now,
     tickets: u64,
     _lock: fs::File,
@@ -77,6 +79,19 @@ fn deletion(target: u64) -> Draft {
     touching(target, Body::Deletion { target })
 }
 
+/// All rooms, as they are loaded, by row id.
+fn load_all(db: &Connection) -> Vec<Begun> {
+    let mut wanted = Wanted::default();
+    let mut find = db.prepare("SELECT name FROM room").unwrap();
+    let names = find.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    for name in names {
+        wanted.add_room(RoomName::stored(&name.unwrap()).unwrap(), false);
+    }
+    let mut rooms = load(db, &wanted).unwrap().rooms;
+    rooms.sort_by_key(|room| room.kept.map(|kept| kept.row));
+    rooms
+}
+
 impl Harness {
     fn new() -> Self {
         Self::at(tempfile::tempdir().unwrap())
@@ -87,10 +102,9 @@ impl Harness {
     }
 
     fn at_time(folder: TempDir, wall_ms: u64) -> Self {
-        let Opened { db, lock, loaded, reserve, .. } =
-            open(folder.path(), &Clock::start()).unwrap();
+        let Opened { db, lock, reserve, .. } = open(folder.path(), &Clock::start(), false).unwrap();
         let now = Now { tick: Tick::from_millis(1_000_000), wall_ms };
-        let rooms = loaded.rooms;
+        let rooms = load_all(&db);
         Self { engine: Engine::new(db, reserve, now), folder, rooms, now, tickets: 0, _lock: lock }
     }
 
@@ -119,20 +133,15 @@ impl Harness {
         retention: Retention,
     ) -> LogId {
         let stored = self.rooms.iter().find(|room| room.name.as_str() == name);
-        let sql = "SELECT at, bytes FROM room WHERE id = ?1";
-        let counters = stored.map(|room| {
-            let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
-            let (at, bytes) = self.engine.db.query_one(sql, [id], read).unwrap();
-            let (at, bytes) = (u64::try_from(at).unwrap(), u64::try_from(bytes).unwrap());
-            RoomCounters { head: room.head, oldest: room.oldest, at, bytes }
-        });
-        let is_stored = counters.is_some();
-        let counters = counters.unwrap_or_default();
+        let kept = stored.and_then(|room| room.kept);
+        let is_stored = kept.is_some();
+        let epoch = stored.map_or(Epoch(5), |room| room.epoch);
+        let new = RoomRow { id, epoch, durability, counters: RoomCounters::default() };
         let slot = usize::try_from(id).unwrap();
         let log = LogId::new(slot, u64::try_from(id).unwrap());
-        let row = RoomRow { id, epoch: Epoch(5), durability, counters };
+        let row = kept.as_ref().map_or(new, RoomRow::of);
         let name = RoomName::parse(name).unwrap();
-        let opening = Opening { name, durability, retention, row, is_stored };
+        let opening = Opening { name, epoch, durability, retention, row, is_stored };
         self.engine.queue_meta([Op::Open(log, Box::new(opening))]);
         log
     }

@@ -1,0 +1,176 @@
+//! Rooms and users that were loaded: what has waited for them goes on as if it had just come.
+
+use std::collections::BTreeMap;
+
+use super::absence::count_awaited;
+use super::faults::refusal_of;
+use super::forget::finish_forgetting;
+use super::load::{give_up, is_waited_for, request_load, unpin, wait_on};
+use super::restore::{restore_room, restore_user};
+use super::{
+    Chat, accounts, blocks, identify, invitations, needs, operator, run_now, session_lifecycle,
+};
+use crate::chat::model::load::{Begun, Found, KnownUser, Wanted};
+use crate::chat::model::log::{self, LogFault, Ticket};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::reply::Reply;
+use crate::chat::pending::{PendingOp, Waiter, WaitingLoad};
+
+/// How often one operation waits: for the names of a user's rooms, for the rooms, and once more for
+/// another name that the server gives.
+const ROUNDS_MAX: u8 = 5;
+
+/// What was wanted is here, or could not be read.
+pub(super) fn on_loaded(
+    chat: &mut Chat,
+    tickets: Vec<Ticket>,
+    outcome: Result<log::Answer, LogFault>,
+) {
+    let outcome = match outcome {
+        Ok(log::Answer::Loaded(found)) => Ok(take_up(chat, found)),
+        Ok(_) => Err(LogFault::Broken),
+        Err(fault) => Err(fault),
+    };
+    for ticket in tickets {
+        let Some(PendingOp::Waiting(waiting)) = chat.finish(ticket) else { continue };
+        match &outcome {
+            Ok(rooms_of) => go_on(chat, *waiting, rooms_of),
+            Err(fault) => give_up(chat, *waiting, refusal_of(*fault)),
+        }
+    }
+    // Only now, when nothing that was read is still to be taken up: a room as it was before it is
+    // forgotten must not come back.
+    chat.pending.loads.is_busy = false;
+    for room in std::mem::take(&mut chat.pending.loads.leaving) {
+        finish_forgetting(chat, room);
+    }
+    request_load(chat);
+}
+
+/// Has what was found be in memory: the rooms that were asked for, by user.
+pub(super) fn take_up(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Vec<RoomName>> {
+    let mut rooms_of = BTreeMap::new();
+    // First, so that the rooms find their members as they are.
+    for KnownUser { name, is_member, has_come, rooms } in found.users {
+        if is_member && chat.directory.user_named(name.as_str()).is_none() {
+            let user = restore_user(chat, &name);
+            chat.directory[user].is_whole = false;
+            chat.directory.set_awaited(user, !has_come);
+        }
+        rooms_of.entry(name).or_insert_with(Vec::new).extend(rooms);
+    }
+    for begun in found.rooms {
+        // It may have come with a user, and by its name.
+        if chat.rooms.named(begun.name.as_str()).is_none() {
+            take_up_room(chat, begun);
+        }
+    }
+    rooms_of
+}
+
+fn take_up_room(chat: &mut Chat, begun: Begun) {
+    let name = begun.name.clone();
+    chat.context.stats.rooms_loaded += 1;
+    chat.rooms.arm_sweep(&mut chat.context);
+    chat.rooms.elsewhere = chat.rooms.elsewhere.saturating_sub(1);
+    // The room with the highest one of this start may have been forgotten and come back.
+    if !chat.rooms.is_of_this_start(begun.epoch) {
+        chat.rooms.begin_epochs_above(begun.epoch);
+    }
+    restore_room(chat, begun);
+    if let Some(key) = chat.rooms.named(name.as_str())
+        && let Some((a, b)) = name.pair()
+    {
+        count_awaited(chat, key);
+        // A kill may have come between a block and the end of the conversation.
+        let ends = UserName::stored(a).zip(UserName::stored(b));
+        if let Some((a, b)) = ends {
+            blocks::end_blocked_conversation(chat, &a, &b);
+        }
+    }
+}
+
+/// Goes on with what has waited, or has it wait for what it needs besides.
+fn go_on(chat: &mut Chat, mut waiting: WaitingLoad, rooms_of: &BTreeMap<UserName, Vec<RoomName>>) {
+    if !is_waited_for(chat, &waiting.waiter) {
+        return unpin(chat, &waiting.whole);
+    }
+    let names = waiting.wanted.users.keys();
+    waiting.listed.extend(names.filter_map(|name| rooms_of.get(name)).flatten().cloned());
+    waiting.asked.add(&std::mem::take(&mut waiting.wanted));
+    let mut wanted = Wanted::default();
+    for room in &waiting.listed {
+        if chat.rooms.named(room.as_str()).is_none() {
+            wanted.add_room(room.clone(), false);
+        }
+    }
+    match &waiting.waiter {
+        Waiter::Hello { hello, .. } => {
+            let hello = hello.lend();
+            let names = identify::names(chat, &hello);
+            let (more, names) = needs::of_hello(chat, &hello, names);
+            for name in names {
+                if waiting.whole.contains(&name) {
+                    continue;
+                }
+                chat.pending.loads.pin(&name);
+                waiting.whole.push(name);
+            }
+            wanted.add(&more);
+        }
+        Waiter::Command { conn, command, .. } => {
+            let user = chat.delivery.reader(*conn).map(|reader| reader.user);
+            let more =
+                user.and_then(|user| needs::of_command(chat, (*conn, user), &command.lend()));
+            wanted.add(&more.unwrap_or_default());
+        }
+        Waiter::Account { .. }
+        | Waiter::Rooms { .. }
+        | Waiter::Operator { .. }
+        | Waiter::Grant { .. } => {}
+    }
+    wanted.take_out(&waiting.asked);
+    if wanted.is_empty() {
+        return resume(chat, waiting);
+    }
+    if waiting.rounds >= ROUNDS_MAX {
+        return give_up(chat, waiting, refusal_of(LogFault::Busy));
+    }
+    let rounds = waiting.rounds + 1;
+    wait_on(chat, WaitingLoad { wanted, rounds, ..waiting });
+}
+
+fn resume(chat: &mut Chat, waiting: WaitingLoad) {
+    for name in &waiting.whole {
+        // Who is not there has no rooms; it is made by what follows.
+        if let Some(user) = chat.directory.user_named(name.as_str()) {
+            chat.directory[user].is_whole = true;
+        }
+    }
+    unpin(chat, &waiting.whole);
+    match waiting.waiter {
+        Waiter::Hello { conn, request, hello } => {
+            chat.pending.held.remove(&conn);
+            session_lifecycle::begin(chat, conn, request, hello.lend());
+            chat.context.wake(conn);
+        }
+        Waiter::Command { conn, request, command } => {
+            let user = chat.delivery.reader(conn).map(|reader| reader.user);
+            if let Some(user) = user {
+                run_now(chat, (conn, user), request, command.lend());
+            }
+        }
+        Waiter::Account { conn, request, command, extra } => {
+            chat.pending.held.remove(&conn);
+            accounts::begin(chat, (conn, request), command.lend(), *extra);
+            chat.context.wake(conn);
+        }
+        Waiter::Rooms { conn, request } => chat.context.reply(conn, request, Ok(Reply::Done)),
+        Waiter::Operator { conn, request, by, act } => {
+            operator::act(chat, (conn, request), (&by, *act));
+        }
+        Waiter::Grant { room, user, by } => {
+            invitations::grant_now(chat, &room, &user, by.as_ref());
+        }
+    }
+}
