@@ -270,6 +270,19 @@ pub struct InboxQuery {
     pub last: bool,
 }
 
+/// What there is of one room of [`Query::Inbox`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InboxFound {
+    /// Messages of others above what was read, counted up to
+    /// [`UNREAD_MAX`](super::limits::UNREAD_MAX).
+    pub unread: u64,
+    /// Those of them that [name](super::mentions::names) the user, among the latest
+    /// [`MENTIONING_MAX`](super::limits::MENTIONING_MAX) with an `@`.
+    pub mentions: u64,
+    /// The last message, if it is wanted.
+    pub last: Option<SharedRecord>,
+}
+
 /// What was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -280,9 +293,8 @@ pub enum Answer {
         /// The log's head when they were read: changes of a higher seq are not in them.
         as_of: u64,
     },
-    /// To [`Query::Inbox`], row by row: how many messages are unread (counted up to
-    /// [`UNREAD_MAX`](super::limits::UNREAD_MAX)), and the last message.
-    Inbox(Vec<(u64, Option<SharedRecord>)>),
+    /// To [`Query::Inbox`], row by row.
+    Inbox(Vec<InboxFound>),
     /// To [`Query::Search`].
     Found {
         /// The messages, latest first.

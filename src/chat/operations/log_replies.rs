@@ -214,7 +214,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         PendingOp::LeaveAsLast { mut by, room, .. } => {
             let result = match outcome {
                 Ok((log::Answer::Inbox(found), _)) => {
-                    let messages = found.first().map_or(0, |&(messages, _)| messages);
+                    let messages = found.first().map_or(0, |found| found.unread);
                     leave::on_counted(chat, &mut by, room, messages)
                 }
                 outcome => Err(refusal_of(fault_of(outcome))),

@@ -25,6 +25,7 @@ mod effects;
 mod engine;
 pub(in crate::store) mod file_id;
 mod full_check;
+mod inbox;
 pub(in crate::store) mod heads;
 pub(in crate::store) mod integers;
 pub(in crate::store) mod integrity;

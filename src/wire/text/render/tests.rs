@@ -282,6 +282,7 @@ fn the_inbox_counts_what_is_unread() {
         recv: 0,
         read: 0,
         unread,
+        mentions: 0,
         last: None,
     };
     let rooms = vec![row(lobby(), 3), row(direct(), 0)];
@@ -318,6 +319,7 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
         recv: 0,
         read: 0,
         unread,
+        mentions: 0,
         last: None,
     };
     let inbox = |rooms| Reply::Inbox {
