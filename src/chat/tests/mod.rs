@@ -9,6 +9,7 @@ mod effects;
 mod invitations;
 mod marks;
 mod matrix;
+mod mentions;
 mod moderation;
 mod names;
 mod narrowed;
