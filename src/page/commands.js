@@ -16,6 +16,7 @@ const COMMANDS = {
 	whois: ["user", "/whois bob", "says whether bob is online here"],
 	search: ["text?", "/search tea", "finds messages"],
 	history: ["", "/history", "shows older messages"],
+	read: ["", "/read", "marks all rooms as read"],
 	topic: ["text?", "/topic tea", "sets the topic; alone shows it, with - removes it"],
 	invite: ["user", "/invite bob", "invites bob into the room"],
 	uninvite: ["user", "/uninvite bob", "takes that back"],

@@ -112,7 +112,8 @@ fn is_fence(line: &str) -> bool {
 /// Goes behind the line that ends the block; stays, and says so, if there is none.
 fn skip_block(lines: &mut Peekable<Lines<'_>>) -> bool {
     let mut ahead = lines.clone();
-    let is_closed = ahead.any(|line| line.strip_prefix("```").is_some_and(|rest| rest.trim().is_empty()));
+    let is_closed =
+        ahead.any(|line| line.strip_prefix("```").is_some_and(|rest| rest.trim().is_empty()));
     if is_closed {
         *lines = ahead;
     }

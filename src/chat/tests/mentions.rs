@@ -28,7 +28,9 @@ fn not_members(said: &[Output]) -> Vec<String> {
         _ => None,
     });
     match replies.next() {
-        Some(Reply::Sent { not_members, .. }) => not_members.iter().map(ToString::to_string).collect(),
+        Some(Reply::Sent { not_members, .. }) => {
+            not_members.iter().map(ToString::to_string).collect()
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -73,8 +75,7 @@ fn a_room_is_called_by_whom_its_policy_lets() {
         let mut harness = Harness::new(with(callers));
         harness.hello(0, "u0");
         let room = || "lobby".into();
-        harness
-            .run(0, Command::Create { room: room(), topic: None, private: false, policy: None });
+        harness.run(0, Command::Create { room: room(), topic: None, private: false, policy: None });
         for number in 1..members {
             harness.hello(number, &format!("u{number}"));
             harness.join(number, "lobby");
@@ -128,12 +129,8 @@ fn the_inbox_counts_mentions_as_they_are_now() {
         }
         harness.run(0, to_lobby("@u0 is me"));
         assert_eq!(counted(&mut harness), (5, 2), "{ring_records}");
-        let read = |read| Command::Ack {
-            room: "lobby".into(),
-            recv: None,
-            read: Some(read),
-            epoch: None,
-        };
+        let read =
+            |read| Command::Ack { room: "lobby".into(), recv: None, read: Some(read), epoch: None };
         harness.run(0, read(1));
         assert_eq!(counted(&mut harness), (4, 1), "{ring_records}");
         if ring_records == 100 {

@@ -12,7 +12,8 @@ use std::rc::Rc;
 use super::super::model::command::Page;
 use super::super::model::load::{Begun, Found};
 use super::super::model::log::{
-    Answer, Appended, Draft, InboxFound, LogFault, LogId, LogReply, LogRequest, MemberMeta, Query, RoomMeta,
+    Answer, Appended, Draft, InboxFound, LogFault, LogId, LogReply, LogRequest, MemberMeta, Query,
+    RoomMeta,
 };
 use super::super::model::mentions::names as is_named_in;
 use super::super::model::policy::{Policies, Policy};
@@ -153,8 +154,10 @@ impl Contents {
                             .find(|record| matches!(record.body, Body::Message { .. }))
                             .filter(|_| row.last)
                             .cloned();
-                        let unread: Vec<_> = unread.filter_map(|record| record.body.text()).collect();
-                        let mentions = unread.iter().filter(|text| is_named_in(text, &user)).count();
+                        let unread: Vec<_> =
+                            unread.filter_map(|record| record.body.text()).collect();
+                        let mentions =
+                            unread.iter().filter(|text| is_named_in(text, &user)).count();
                         let count = |count| u64::try_from(count).unwrap();
                         let (unread, mentions) = (count(unread.len()), count(mentions));
                         InboxFound { unread, mentions, last }

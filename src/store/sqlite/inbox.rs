@@ -40,7 +40,8 @@ pub(super) fn inbox(
         };
         let unread = unread(reading, user, room, row, &mut budget)?;
         let last = if row.last { last_message(reading, room, row.head)? } else { None };
-        let mentions = if unread == 0 { 0 } else { mentions(reading, user, room, row, &mut texts)? };
+        let mentions =
+            if unread == 0 { 0 } else { mentions(reading, user, room, row, &mut texts)? };
         answers.push(InboxFound { unread, mentions, last });
     }
     Ok(answers)
@@ -152,7 +153,11 @@ mod tests {
         let query = StoredQuery::Inbox { user: user("ann"), rows };
         match query.answer(&mut ReadTransaction::new(db)) {
             Ok(Answer::Inbox(rows)) => {
-                assert_eq!(rows.get(1), Some(&InboxFound::default()), "a room of which nothing is stored");
+                assert_eq!(
+                    rows.get(1),
+                    Some(&InboxFound::default()),
+                    "a room of which nothing is stored"
+                );
                 let found = rows.into_iter().next().unwrap();
                 (found.unread, found.last.map(|record| record.seq))
             }
@@ -229,7 +234,8 @@ mod tests {
         let db = database(&folder);
         room(&db, 1, "lobby");
         room(&db, 2, "other");
-        for text in ["hi @ann", "hi @bob", "`@ann`", "lunch, @room?", "nothing", "ann@example.org"] {
+        for text in ["hi @ann", "hi @bob", "`@ann`", "lunch, @room?", "nothing", "ann@example.org"]
+        {
             say(&db, 1, "bob", message(text));
         }
         say(&db, 1, "ann", message("I am @ann"));
@@ -243,7 +249,8 @@ mod tests {
         mentioned(&db, (0, 7), 1);
         db.execute("UPDATE record SET text = 'for @ann' WHERE room = 1 AND seq = 5", []).unwrap();
         mentioned(&db, (0, 7), 2);
-        db.execute("UPDATE record SET kind = 1, text = NULL WHERE room = 1 AND seq = 4", []).unwrap();
+        db.execute("UPDATE record SET kind = 1, text = NULL WHERE room = 1 AND seq = 4", [])
+            .unwrap();
         mentioned(&db, (0, 7), 1);
         db.execute("UPDATE room SET oldest = 6", []).unwrap();
         mentioned(&db, (0, 7), 0);

@@ -70,11 +70,7 @@ fn page<'a>(from: impl Iterator<Item = &'a SharedRecord>, limit: usize) -> Vec<S
     records
 }
 
-fn inbox_row(
-    room: Option<&Room>,
-    user: &UserName,
-    row: &InboxQuery,
-) -> InboxFound {
+fn inbox_row(room: Option<&Room>, user: &UserName, row: &InboxQuery) -> InboxFound {
     let Some(room) = room else { return InboxFound::default() };
     let is_message = |record: &&SharedRecord| matches!(record.body, Body::Message { .. });
     let unread = (row.read < row.head).then(|| room.records.range(row.read + 1..=row.head));
