@@ -4,7 +4,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::client::TRANSPORTS;
-use crate::support::{Client, Server, Setup, assert_subset};
+use crate::support::terminal::converse;
+use crate::support::{Client, Raw, Server, Setup, assert_subset};
 
 fn say(client: &mut Client, text: &str) -> Value {
     client.ask(&json!({"op": "send", "room": "lobby", "text": text}))
@@ -114,4 +115,36 @@ fn a_room_of_moderators_is_called_by_them_alone() {
     say(&mut bob, "`@room`!");
     say(&mut ann, "@room!");
     assert_eq!(counts(&mut bob), (1, 1));
+}
+
+#[test]
+fn a_person_at_a_terminal_answers_by_a_name_or_by_words_and_sees_what_is_answered() {
+    let server = Server::start();
+    let mut bob = Client::ws(&server).named("bob", Some("lobby"));
+    say(&mut bob, "who brings the cake?");
+    say(&mut bob, "and the \"tea\"?");
+    let mut ann = Raw::connect(server.tcp);
+    converse(
+        &mut ann,
+        "> /nick ann
+         < Welcome to chinwag …. You are ann.
+         < Type /join lobby to join a room, /help for all commands.
+         > /reply bob I do
+         < ! you are not in a room; join one with /join lobby
+         > /join lobby
+         < -- you are in lobby, 2 members --
+         < -- …, times in UTC --
+         < [lobby] … bob: who brings the cake?
+         < [lobby] … bob: and the \"tea\"?
+         > /reply bob I do
+         > /reply \"brings the CAKE\" me, too
+         > /reply \"nothing like it\" no
+         < ! no message of lately is meant by this; /history shows them
+         > /reply bob
+         < ! this command needs more, for example: /reply bob yes",
+    );
+    bob.expect(&json!({"ev": "message", "from": "ann", "text": "I do", "reply_to": 2}));
+    bob.expect(&json!({"ev": "message", "from": "ann", "text": "me, too", "reply_to": 1}));
+    bob.ask(&json!({"op": "send", "room": "lobby", "text": "good", "reply_to": 3}));
+    converse(&mut ann, "< [lobby] bob to ann's \"I do\": good");
 }

@@ -16,6 +16,7 @@ pub mod identity;
 pub mod limits;
 pub mod load;
 pub mod log;
+pub mod meant;
 pub mod mentions;
 pub mod meta;
 pub mod name;

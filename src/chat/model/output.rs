@@ -156,7 +156,7 @@ pub struct Fanout {
     pub durable: Durability,
     /// The records, ascending, dense.
     pub records: Vec<SharedRecord>,
-    /// The messages that records are about, as they were before, where they are recent: a person is
+    /// The messages that records are about or answer, as they were before, where they are recent: a person is
     /// told which by their words. In the order of the records.
     pub targets: Vec<SharedRecord>,
     /// Those who get all of them.
@@ -170,7 +170,7 @@ impl Fanout {
     pub fn with_targets(&self) -> impl Iterator<Item = (&Record, Option<&Record>)> {
         let mut targets = self.targets.iter().peekable();
         self.records.iter().map(move |record| {
-            let seq = record.body.target();
+            let seq = record.body.refers_to();
             let target = seq.and_then(|seq| targets.next_if(|target| target.seq == seq));
             (&**record, target.map(|target| &**target))
         })

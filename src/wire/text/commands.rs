@@ -9,6 +9,7 @@ pub(super) enum Verb {
     Leave,
     Close,
     Msg,
+    Reply,
     Me,
     Say,
     Who,
@@ -86,6 +87,12 @@ pub(super) const COMMANDS: &[Entry] = &[
         &["msg", "query", "m", "w", "whisper", "tell", "dm", "pm", "privmsg"],
         "/msg bob hi",
         "writes to bob alone; without a text, all that follows",
+    ),
+    entry(
+        Verb::Reply,
+        &["reply", "re", "answer"],
+        "/reply bob yes",
+        "answers bob's last message; /reply \"see you\" yes, the last with these words",
     ),
     entry(
         Verb::Who,
