@@ -34,6 +34,11 @@ test("who is named is told so in the log, the list of rooms and the title, apart
 	await bob.ask("edit", { room: "callers", target: 2, text: "look at this, somebody" });
 	await until("one mention less", async () => (await named(ann).count()) === 1);
 
+	await say(ann, "/reply \"LUNCH\" at one");
+	await holds(ann, () => [...document.querySelectorAll(".quoted")].at(-1)?.textContent === "\u2068bob\u2069lunch, @room?");
+	await say(ann, "/reply cyd hm");
+	await holds(ann, () => /No message that is shown here/.test(document.querySelector("#hint").textContent));
+	await ann.fill("#text", "");
 	await say(ann, "is @zoe here, @bob?");
 	await holds(ann, () => [...document.querySelectorAll("#messages > .note")].some((node) => /zoe.* is not in .*callers.*, and does not see this/.test(node.textContent)));
 	assert.equal((await notes(ann)).filter((text) => /bob/.test(text)).length, 0);

@@ -532,6 +532,13 @@ function say(text, more) {
 	toLatest();
 }
 
+/** Answers the last message of somebody, or with some words, of those that are shown here. */
+function answerMeant({ user, words = "" }, text) {
+	const isMeant = ({ item, deleted, text: said }) => item.ev === "message" && !deleted && (user ? item.from === user : said.toLowerCase().includes(words.toLowerCase()));
+	const found = present(view(open).entries).findLast(isMeant);
+	field.hint(found ? say(text, { reply_to: found.item.seq }) ?? "" : "No message that is shown here is meant by this. Use “Answer” at the message.");
+}
+
 /** Everything is read, in all rooms. */
 function readAll() {
 	for (const room of chat.rooms.values()) {
@@ -836,6 +843,7 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	signOut: wishToSignOut,
 	setAway,
 	readAll,
+	answer: answerMeant,
 }));
 on("log", "scroll", onScroll);
 new ResizeObserver(draw).observe($("log"));

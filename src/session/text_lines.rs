@@ -147,13 +147,11 @@ impl Session<'_, '_> {
     /// Says a person's answer to a message of lately.
     fn answer_to(&mut self, of: Meant<'_>, send: Send<'_>) {
         let Target::Room(room) = &send.target else { return };
-        match self.turn.chat.recent_message(self.state.conn, room, of) {
-            Some(seq) => self.typed(Op::Send, Command::Send(Send { reply_to: Some(seq), ..send })),
-            None => {
-                let message = "no message of lately is meant by this; /history shows them";
-                self.refuse_text(Refusal::new(Code::NoSuchMessage, message));
-            }
-        }
+        let Some(seq) = self.turn.chat.recent_message(self.state.conn, room, of) else {
+            let message = "no message of lately is meant by this; /history shows them";
+            return self.refuse_text(Refusal::new(Code::NoSuchMessage, message));
+        };
+        self.typed(Op::Send, Command::Send(Send { reply_to: Some(seq), ..send }));
     }
 
     /// Lets the lines that follow go to `other`.

@@ -345,7 +345,8 @@ mod tests {
 
     #[test]
     fn a_message_names_no_more_than_its_bound() {
-        let text: String = (0..100).map(|number| format!("@u{number} ")).collect();
+        let names: Vec<_> = (0..100).map(|number| format!("@u{number}")).collect();
+        let text = names.join(" ");
         let found = mentions(&text);
         assert_eq!(found.len(), MENTIONS_MAX);
         assert_eq!(found.last().map(Mention::as_str), Some("u15"), "the first ones");

@@ -118,7 +118,7 @@ fn the_inbox_counts_mentions_as_they_are_now() {
         let shelf = Shelf::default();
         let policy = Policy { durability: Durability::Disk, ..Policy::default() };
         let policies = Policies::uniform(policy);
-        let mut harness = Harness::new(Limits { policies, ring_records, ..Limits::default() });
+        let mut harness = Harness::new(Limits { ring_records, policies, ..Limits::default() });
         harness.store = Box::new(Shelf(Rc::clone(&shelf.0)));
         for number in [0, 1] {
             harness.hello(number, &format!("u{number}"));

@@ -77,17 +77,7 @@ fn open(out: &mut Vec<u8>, id: &RequestId) {
 /// Appends the fields of `data`, without the braces.
 fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
     match reply {
-        Reply::Sent { room, seq, at, durable, dup, not_members } => {
-            room_field(out, room.as_str());
-            field(out, r#","seq":"#, *seq);
-            field(out, r#","at":"#, *at);
-            name_field(out, r#","durable":"#, durable.name());
-            put(out, if *dup { r#","dup":true"# } else { "" });
-            if !not_members.is_empty() {
-                put(out, r#","not_members":"#);
-                array(out, not_members.iter(), |out, user| name(out, user.as_str()));
-            }
-        }
+        Reply::Sent { .. } => sent(out, reply),
         Reply::Welcome { .. } => welcome(out, reply, context),
         Reply::LoggedIn { .. }
         | Reply::Logins { .. }
@@ -148,6 +138,20 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
             put(out, r#","text":"#);
             prose(out, text);
         }
+    }
+}
+
+/// What became of a record. Of nearly all requests this is the answer.
+fn sent(out: &mut Vec<u8>, reply: &Reply) {
+    let Reply::Sent { room, seq, at, durable, dup, not_members } = reply else { return };
+    room_field(out, room.as_str());
+    field(out, r#","seq":"#, *seq);
+    field(out, r#","at":"#, *at);
+    name_field(out, r#","durable":"#, durable.name());
+    put(out, if *dup { r#","dup":true"# } else { "" });
+    if !not_members.is_empty() {
+        put(out, r#","not_members":"#);
+        array(out, not_members.iter(), |out, user| name(out, user.as_str()));
     }
 }
 

@@ -21,15 +21,12 @@ fn parts(rest: &str) -> Option<(Meant<'_>, &str)> {
     let rest = rest.trim();
     // Keyboards and what people copy from have other quotation marks.
     let quoted = rest.strip_prefix(['"', '\u{201c}', '\u{201d}', '\u{201e}']);
-    let (of, text) = match quoted {
-        Some(quoted) => {
-            let (words, text) = quoted.split_once(['"', '\u{201c}', '\u{201d}'])?;
-            (Meant::Words(words.trim()), text.trim())
-        }
-        None => {
-            let (user, text) = split_word(rest);
-            (Meant::From(person(user).trim_end_matches([':', ','])), text)
-        }
+    let (of, text) = if let Some(quoted) = quoted {
+        let (words, text) = quoted.split_once(['"', '\u{201c}', '\u{201d}'])?;
+        (Meant::Words(words.trim()), text.trim())
+    } else {
+        let (user, text) = split_word(rest);
+        (Meant::From(person(user).trim_end_matches([':', ','])), text)
     };
     let is_named = !matches!(of, Meant::From("") | Meant::Words(""));
     (is_named && !text.is_empty()).then_some((of, text))

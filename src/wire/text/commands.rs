@@ -86,13 +86,7 @@ pub(super) const COMMANDS: &[Entry] = &[
         Verb::Msg,
         &["msg", "query", "m", "w", "whisper", "tell", "dm", "pm", "privmsg"],
         "/msg bob hi",
-        "writes to bob alone; without a text, all that follows",
-    ),
-    entry(
-        Verb::Reply,
-        &["reply", "re", "answer"],
-        "/reply bob yes",
-        "answers bob's last message; /reply \"see you\" yes, the last with these words",
+        "writes to bob alone; /reply bob yes answers what bob said",
     ),
     entry(
         Verb::Who,
@@ -168,6 +162,7 @@ pub(super) const COMMANDS: &[Entry] = &[
     ),
     // Those below are named in the line of another one.
     entry(Verb::Members, &["members"], "/members", ""),
+    entry(Verb::Reply, &["reply", "re", "answer"], "/reply bob yes", ""),
     entry(Verb::Back, &["back", "unaway"], "/back", ""),
     entry(Verb::Unmute, &["unmute", "voice", "unsilence"], "/unmute bob", ""),
     entry(Verb::Unban, &["unban"], "/unban bob", ""),
