@@ -17,6 +17,7 @@
 use std::sync::Arc;
 
 pub use super::cids::{CidSecret, RememberedCid};
+pub use super::inbox::{InboxFound, InboxQuery};
 use super::load::{Begun, Found, Kept, Wanted};
 pub use super::meta::{MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use super::name::{RoomName, UserName};
@@ -255,32 +256,6 @@ pub enum Query {
         /// How many.
         limit: u32,
     },
-}
-
-/// One room of [`Query::Inbox`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InboxQuery {
-    /// Which log.
-    pub log: LogId,
-    /// Up to which seq the user has read.
-    pub read: u64,
-    /// The last seq that counts.
-    pub head: u64,
-    /// Whether the last message is wanted.
-    pub last: bool,
-}
-
-/// What there is of one room of [`Query::Inbox`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct InboxFound {
-    /// Messages of others above what was read, counted up to
-    /// [`UNREAD_MAX`](super::limits::UNREAD_MAX).
-    pub unread: u64,
-    /// Those of them that [name](super::mentions::names) the user, among the latest
-    /// [`MENTIONING_MAX`](super::limits::MENTIONING_MAX) with an `@`.
-    pub mentions: u64,
-    /// The last message, if it is wanted.
-    pub last: Option<SharedRecord>,
 }
 
 /// What was read.

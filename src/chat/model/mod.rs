@@ -13,6 +13,7 @@ pub mod handover;
 pub(in crate::chat) mod held;
 pub mod hello;
 pub mod identity;
+pub mod inbox;
 pub mod limits;
 pub mod load;
 pub mod log;

@@ -3,6 +3,8 @@
 use std::rc::Rc;
 
 use super::super::model::limits::CALLED_BY_ALL_MAX;
+use super::super::model::log::{InboxFound, InboxQuery};
+use super::super::model::mentions::names;
 use super::super::model::policy::{Policies, Policy, RoomCallers};
 use super::super::model::reply::{Durability, InboxRow};
 use super::stored::Shelf;
@@ -93,6 +95,24 @@ fn a_room_is_called_by_whom_its_policy_lets() {
         let line = heard(&harness.run(1, edit(last, "lunch, @room?")), 1).concat();
         assert_eq!(line.contains("no 3004"), !member, "{callers:?}: {line}");
     }
+}
+
+/// What a store finds of a room for the inbox of a user.
+pub(super) fn inbox_found(
+    records: &[SharedRecord],
+    user: &UserName,
+    row: &InboxQuery,
+) -> InboxFound {
+    let is_unread = |record: &&SharedRecord| {
+        record.seq > row.read && record.seq <= row.head && record.from != *user
+    };
+    let unread: Vec<_> = records.iter().filter(is_unread).collect();
+    let texts = unread.iter().filter_map(|record| record.body.text());
+    let mentions = texts.filter(|text| names(text, user)).count();
+    let messages = |record: &&SharedRecord| matches!(record.body, Body::Message { .. });
+    let last = records.iter().rev().find(messages).filter(|_| row.last).cloned();
+    let count = |count| u64::try_from(count).unwrap();
+    InboxFound { unread: count(unread.len()), mentions: count(mentions), last }
 }
 
 /// What the inbox of u0 counts in `lobby`: unread, and mentions.

@@ -12,13 +12,12 @@ use std::rc::Rc;
 use super::super::model::command::Page;
 use super::super::model::load::{Begun, Found};
 use super::super::model::log::{
-    Answer, Appended, Draft, InboxFound, LogFault, LogId, LogReply, LogRequest, MemberMeta, Query,
-    RoomMeta,
+    Answer, Appended, Draft, LogFault, LogId, LogReply, LogRequest, MemberMeta, Query, RoomMeta,
 };
-use super::super::model::mentions::names as is_named_in;
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::record::Record;
 use super::super::model::reply::{Durability, Role};
+use super::mentions::inbox_found;
 use super::moderation::without_joined;
 use super::*;
 
@@ -142,28 +141,10 @@ impl Contents {
                 records.reverse();
                 Answer::Records { records, as_of: 0 }
             }
-            Query::Inbox { user, rows } => Answer::Inbox(
-                rows.iter()
-                    .map(|row| {
-                        let records = &self.logs[&row.log];
-                        let unread = records.iter().filter(|record| {
-                            record.seq > row.read && record.seq <= row.head && record.from != user
-                        });
-                        let mut messages = records.iter().rev();
-                        let last = messages
-                            .find(|record| matches!(record.body, Body::Message { .. }))
-                            .filter(|_| row.last)
-                            .cloned();
-                        let unread: Vec<_> =
-                            unread.filter_map(|record| record.body.text()).collect();
-                        let mentions =
-                            unread.iter().filter(|text| is_named_in(text, &user)).count();
-                        let count = |count| u64::try_from(count).unwrap();
-                        let (unread, mentions) = (count(unread.len()), count(mentions));
-                        InboxFound { unread, mentions, last }
-                    })
-                    .collect(),
-            ),
+            Query::Inbox { user, rows } => {
+                let found = rows.iter().map(|row| inbox_found(&self.logs[&row.log], &user, row));
+                Answer::Inbox(found.collect())
+            }
             Query::Audit { .. } => Answer::Acts { acts: Vec::new(), more: false },
             Query::Written { user, .. } => {
                 let mine = self.logs.values().flatten().filter(|record| record.from == user);
