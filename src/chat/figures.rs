@@ -31,8 +31,8 @@ impl Chat {
         }
     }
 
-    /// The seq of the last message that is meant, of those in memory, in a room that the connection's
-    /// user is a member of.
+    /// The seq of the last message that is meant, of those in memory, in a room of which the
+    /// connection's user is a member.
     #[must_use]
     pub fn recent_message(&self, conn: ConnId, room: &str, of: Meant<'_>) -> Option<u64> {
         let user = self.delivery.reader(conn)?.user;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use super::json::{escaped_len, escaped_len_and_lines};
 use crate::chat::model::mentions;
 
-/// The bytes that the text, its mentions, the data and the `cid` of a message take at most when they
-/// are rendered, for [`Send::weight`](crate::chat::model::command::Send::weight). Quotes and the rest
-/// of a record are [`RECORD_OVERHEAD`](crate::chat::model::limits::RECORD_OVERHEAD).
+/// The bytes that the text, its mentions, the data and the `cid` of a message take at most when
+/// they are rendered, for [`Send::weight`](crate::chat::model::command::Send::weight). Quotes and
+/// the rest of a record are [`RECORD_OVERHEAD`](crate::chat::model::limits::RECORD_OVERHEAD).
 #[must_use]
 pub fn encoded_len_max(text: &str, data: Option<&str>, cid: Option<&str>) -> u32 {
     // A text client gets a line end and the start of the next line in three bytes, where JSON has

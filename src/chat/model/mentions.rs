@@ -1,8 +1,8 @@
 //! Whom a message names: `@name` and `@room`, as they stand in its text.
 //!
 //! They follow from the text alone and are kept nowhere beside it: what an edit, a deletion, an
-//! erasure or retention does to the text is done to them, and every client is told the same. Whether
-//! somebody of that name exists is asked where it matters, since it may change after the message.
+//! erasure or retention does to the text is done to them, and every client is told the same.
+//! Whether somebody of that name exists is asked where it matters, since it may change later.
 //!
 //! | written | names | why |
 //! |---|---|---|

@@ -156,8 +156,8 @@ pub struct Fanout {
     pub durable: Durability,
     /// The records, ascending, dense.
     pub records: Vec<SharedRecord>,
-    /// The messages that records are about or answer, as they were before, where they are recent: a person is
-    /// told which by their words. In the order of the records.
+    /// The messages that records are about or answer, as they were before, where they are recent: a
+    /// person is told which by their words. In the order of the records.
     pub targets: Vec<SharedRecord>,
     /// Those who get all of them.
     pub whole: Audience,

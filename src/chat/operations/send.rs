@@ -59,8 +59,8 @@ impl NewRecord {
 /// # Errors
 ///
 /// Those of finding the room and of having no voice there, those of making a direct conversation,
-/// [`Code::TooLarge`] for what is more than this room takes, [`Code::NoSuchMessage`] for an answer to
-/// what was never said, and [`Code::Forbidden`] for `@room` by who may not call all of it.
+/// [`Code::TooLarge`] for what is more than this room takes, [`Code::NoSuchMessage`] for an answer
+/// to what was never said, and [`Code::Forbidden`] for `@room` by who may not call all of it.
 pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Result<Answer, Refusal> {
     let (room, refusal) = match find_room(chat, by, &send) {
         Ok(room) => (room, None),

@@ -1,4 +1,4 @@
-//! `@name` and `@room`: who is told to be no member, who may call a room, and what the inbox counts.
+//! `@name` and `@room`: who is told to be no member, who may call a room, what the inbox counts.
 
 use std::rc::Rc;
 

@@ -1,7 +1,6 @@
 //! What the inbox shows of rooms that are not in memory as far as it needs.
 
 use super::integers::{signed, unsigned};
-use super::queries::extent;
 use super::read_transaction::{QueryFault, ReadTransaction};
 use super::record_row::{COLUMNS, kind};
 use crate::chat::model::limits::{MENTIONING_MAX, UNREAD_MAX};
@@ -56,7 +55,7 @@ fn unread(
     row: &InboxQuery,
     budget: &mut u64,
 ) -> rusqlite::Result<u64> {
-    let stored = extent(reading, Some(room))?;
+    let stored = reading.extent(Some(room))?;
     let above = row.read.max(stored.start().saturating_sub(1));
     let last = row.head.min(*stored.end());
     let all = last.saturating_sub(above);
@@ -91,7 +90,7 @@ fn mentions(
     let mut statement = reading.db.prepare_cached(sql)?;
     let limit = (*budget).min(MENTIONING_MAX);
     // What retention has dropped may still be in the file.
-    let oldest = *extent(reading, Some(room))?.start();
+    let oldest = *reading.extent(Some(room))?.start();
     let mut rows = statement.query((
         room,
         signed(row.read.max(oldest.saturating_sub(1))),
@@ -129,9 +128,8 @@ mod tests {
     use rusqlite::Connection;
     use tempfile::TempDir;
 
-    use super::super::queries::StoredQuery;
     use super::*;
-    use crate::chat::model::log::{Answer, LogId};
+    use crate::chat::model::log::LogId;
     use crate::chat::model::record::Body;
     use crate::store::sqlite::testing::{database, message, room, say, user};
 
@@ -147,22 +145,14 @@ mod tests {
     }
 
     #[track_caller]
-    fn inbox(db: &Connection, read: u64, head: u64) -> (u64, Option<u64>) {
-        let query = InboxQuery { log: LogId::new(1, 1), read, head, last: true };
-        let rows = vec![(Some(1), query), (None, query)];
-        let query = StoredQuery::Inbox { user: user("ann"), rows };
-        match query.answer(&mut ReadTransaction::new(db)) {
-            Ok(Answer::Inbox(rows)) => {
-                assert_eq!(
-                    rows.get(1),
-                    Some(&InboxFound::default()),
-                    "a room of which nothing is stored"
-                );
-                let found = rows.into_iter().next().unwrap();
-                (found.unread, found.last.map(|record| record.seq))
-            }
-            other => panic!("{other:?}"),
-        }
+    fn counted(db: &Connection, read: u64, head: u64) -> (u64, Option<u64>) {
+        let row = InboxQuery { log: LogId::new(1, 1), read, head, last: true };
+        let rows = [(Some(1), row), (None, row)];
+        let mut found = inbox(&mut ReadTransaction::new(db), &user("ann"), &rows).unwrap();
+        let nothing = found.pop().unwrap();
+        assert_eq!(nothing, InboxFound::default(), "a room of which nothing is stored");
+        let found = found.pop().unwrap();
+        (found.unread, found.last.map(|record| record.seq))
     }
 
     #[test]
@@ -175,15 +165,15 @@ mod tests {
         say(&db, 1, "bob", Body::Deleted);
         say(&db, 1, "bob", message("two"));
         say(&db, 1, "bob", Body::Topic { text: "topic".into() });
-        assert_eq!(inbox(&db, 0, 5), (2, Some(4)));
-        assert_eq!(inbox(&db, 1, 5), (1, Some(4)));
-        assert_eq!(inbox(&db, 4, 5), (0, Some(4)));
-        assert_eq!(inbox(&db, 9, 5), (0, Some(4)));
-        assert_eq!(inbox(&db, 0, 3), (1, Some(2)));
-        assert_eq!(inbox(&db, 0, 0), (0, None));
+        assert_eq!(counted(&db, 0, 5), (2, Some(4)));
+        assert_eq!(counted(&db, 1, 5), (1, Some(4)));
+        assert_eq!(counted(&db, 4, 5), (0, Some(4)));
+        assert_eq!(counted(&db, 9, 5), (0, Some(4)));
+        assert_eq!(counted(&db, 0, 3), (1, Some(2)));
+        assert_eq!(counted(&db, 0, 0), (0, None));
         db.execute("UPDATE room SET oldest = 2", []).unwrap();
         db.execute("DELETE FROM record WHERE seq < 2", []).unwrap();
-        assert_eq!(inbox(&db, 0, 5), (1, Some(4)));
+        assert_eq!(counted(&db, 0, 5), (1, Some(4)));
     }
 
     #[test]
@@ -195,16 +185,16 @@ mod tests {
         for _ in 1..LAST_RECORDS_MAX {
             say(&db, 1, "bob", Body::Deleted);
         }
-        assert_eq!(inbox(&db, 0, LAST_RECORDS_MAX), (1, Some(1)));
+        assert_eq!(counted(&db, 0, LAST_RECORDS_MAX), (1, Some(1)));
         say(&db, 1, "bob", Body::Deleted);
-        assert_eq!(inbox(&db, 0, LAST_RECORDS_MAX + 1), (1, None));
+        assert_eq!(counted(&db, 0, LAST_RECORDS_MAX + 1), (1, None));
     }
 
     #[test]
     fn a_damaged_last_message_is_not_shown_and_the_inbox_is() {
         let (_folder, db) = stored(3);
         db.execute("UPDATE record SET text = 'forged' WHERE seq = 3", []).unwrap();
-        assert_eq!(inbox(&db, 0, 3), (0, None));
+        assert_eq!(counted(&db, 0, 3), (0, None));
     }
 
     #[test]

@@ -3,11 +3,9 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use rusqlite::OptionalExtension as _;
-
 use super::audit::{self, AuditQuery};
 use super::inbox::inbox;
-use super::integers::{signed, unsigned};
+use super::integers::signed;
 use super::load_rooms;
 use super::read_transaction::{DamagedRecord, QueryFault, ReadTransaction};
 use super::record_row::{self, COLUMNS};
@@ -94,27 +92,13 @@ impl StoredQuery {
     }
 }
 
-/// The first seq that is there, and the last.
-pub(super) fn extent(
-    reading: &ReadTransaction<'_>,
-    room: Option<i64>,
-) -> rusqlite::Result<RangeInclusive<u64>> {
-    // The room's row may lag.
-    let sql = "SELECT oldest, ifnull((SELECT max(seq) FROM record WHERE room = ?1 AND seq > head \
-               AND id > (SELECT value FROM meta WHERE key = 'booked')), head) FROM room WHERE id = ?1";
-    let mut statement = reading.db.prepare_cached(sql)?;
-    let row = statement.query_row([room], |row| Ok((row.get(0)?, row.get(1)?)));
-    let (oldest, head): (i64, i64) = row.optional()?.unwrap_or((1, 0));
-    Ok(unsigned(oldest)..=unsigned(head))
-}
-
 fn page(
     reading: &mut ReadTransaction<'_>,
     room: Option<i64>,
     wanted: RangeInclusive<u64>,
     limit: u32,
 ) -> Result<Answer, QueryFault> {
-    let stored = extent(reading, room)?;
+    let stored = reading.extent(room)?;
     let from = *wanted.start().max(stored.start());
     let to = *wanted.end().min(stored.end());
     // Counted from the first that is there, so that what was pruned does not make the page short.
@@ -129,7 +113,7 @@ fn below(
     seq: u64,
     limit: u32,
 ) -> Result<Answer, QueryFault> {
-    let stored = extent(reading, room)?;
+    let stored = reading.extent(room)?;
     let last = seq.saturating_sub(1).min(*stored.end());
     let first = (last + 1).saturating_sub(u64::from(limit)).max(*stored.start());
     let seqs = first..=last;

@@ -1,5 +1,5 @@
-//! `/reply bob yes`, `/reply "see you tom" yes`: an answer to a message that is named by its author,
-//! or by some of its words.
+//! `/reply bob yes`, `/reply "see you" yes`: an answer to a message that is named by its author, or
+//! by some of its words.
 
 use super::Line;
 use super::words::{person, split_word};
