@@ -9,7 +9,6 @@ import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
 import { addressOf, count, invitationList, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
-import { notices } from "/notices.js";
 import { isMarked, loadPreferences, markUnread, preferences, takeMark } from "/preferences.js";
 import { quoteFinder } from "/quotes.js";
 import { canModerate } from "/roles.js";
@@ -78,7 +77,7 @@ const findQuote = quoteFinder({ history: (name, where) => chat.history(name, whe
 const knownAs = (name) => (name === chat.user ? "me" : chat.rooms.has(directName(name)) || Boolean(open?.presence?.users?.has(name)) || authors().has(name));
 /** Whether the user is to be told of a message: it is of somebody else, new, and not before the user's eyes. */
 const isToldOf = ({ room, item }) => item.from !== chat.user && !isBlocked(item.from) && item.seq > room.read && !(watched() && room === open);
-const tell = notices({ isNamed: (item) => chat.namesUs(item), label: (room) => label(room), go: (room) => show(room) });
+const tell = later(async () => (await import("/notices.js")).notices({ isNamed: (item) => chat.namesUs(item), label: (room) => label(room), go: (room) => show(room) }));
 const directName = (name) => `@${[name, chat.user].sort().join(":")}`;
 /** Who has said something in the window. */
 const authors = () => new Set((open ? view(open).entries : []).map(({ from }) => from).filter(Boolean));
