@@ -58,6 +58,7 @@ fn render_all(c: &mut Criterion) {
         at: 1_763_700_002_001,
         durable: Durability::Memory,
         dup: false,
+        not_members: Box::default(),
     };
     let refusal = Refusal::new(Code::RateLimited, "too many commands").retry_after_ms(250);
     let (plain, escaped) = (message(&"plain text ".repeat(9)), message(&"\"quoted\"\n".repeat(11)));

@@ -82,7 +82,7 @@ fn json(counter: &Counter) {
     let request = Request { id: Some(RequestId("3".into())), op: Op::Send };
     let (seq, at) = (123_456, 1_763_700_002_001);
     let durable = Durability::Memory;
-    let sent = Reply::Sent { room, seq, at, durable, dup: false };
+    let sent = Reply::Sent { room, seq, at, durable, dup: false, not_members: Box::default() };
     counter.count("wire: render its reply", TIMES, || {
         for _ in 0..TIMES {
             out.clear();

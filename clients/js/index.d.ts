@@ -5,6 +5,8 @@ export interface Item {
 	at: number;
 	from: string;
 	text?: string;
+	/** The users whom the text names, and `@room`. */
+	mentions?: string[];
 	cid?: string;
 	data?: unknown;
 	reply_to?: number;
@@ -51,6 +53,8 @@ export class Room {
 	topic: string;
 	read: number;
 	unread: number;
+	/** How many of the unread messages name us, or the room. */
+	mentions: number;
 	presence: Presence | null;
 	typing: string[];
 	receipts: Map<string, number>;
@@ -164,7 +168,7 @@ export interface ClientEvents {
 	reported: { room?: string };
 	/** Our token ends soon. */
 	expires: { in_ms: number };
-	outbox: { entry: Entry; status: "pending" | "sent" | "failed"; error?: ChinwagError };
+	outbox: { entry: Entry; status: "pending" | "sent" | "failed"; error?: ChinwagError; /** Whom the message names who is no member. */ notMembers?: string[] };
 	problem: ChinwagError;
 }
 
@@ -228,6 +232,8 @@ export interface Changed {
 	seq: number;
 	at: number;
 	dup?: boolean;
+	/** Whom the message names who is no member of the room. */
+	not_members?: string[];
 }
 
 export interface SendMore {
@@ -256,6 +262,8 @@ export class Client extends EventTarget {
 	stop(): void;
 	/** For when the network or the machine is back. */
 	wake(): void;
+	/** Whether a record names us, or the room in which we are. */
+	namesUs(item: Item): boolean;
 
 	offers(): Promise<{ auth: string[]; registration: string }>;
 	login(name: string, password: string): Promise<{ user: string; token: string }>;

@@ -170,15 +170,19 @@ fn refusal() -> Value {
 }
 
 fn event(name: &str, about: &str) -> Value {
+    let mut properties = json!({"ev": {"const": name}, "room": {"type": "string"}});
+    if matches!(name, "message" | "edit") {
+        properties["mentions"] = json!({
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The users whom the text names, and \"@room\" for all of the room.",
+        });
+    }
     json!({
         "name": name,
         "title": name,
         "summary": about,
-        "payload": {
-            "type": "object",
-            "properties": {"ev": {"const": name}, "room": {"type": "string"}},
-            "required": ["ev"],
-        },
+        "payload": {"type": "object", "properties": properties, "required": ["ev"]},
     })
 }
 
@@ -201,6 +205,9 @@ mod tests {
         {
             assert!(document.pointer(reference).is_some(), "{reference}");
         }
+        let named =
+            &document["components"]["messages"]["ev_message"]["payload"]["properties"]["mentions"];
+        assert_eq!(named["items"]["type"], "string", "{named}");
         let requests = document["operations"].as_object().unwrap().len();
         assert_eq!(requests, Op::ALL.len() + 1);
     }

@@ -4,7 +4,9 @@ use super::model::account::{Key, Login};
 use super::model::figures::{MemberFigures, ReaderFigures, RoomFigures, UserFigures};
 use super::model::limits::Limits;
 use super::model::log::Suspensions;
+use super::model::meant::Meant;
 use super::model::name::UserName;
+use super::model::record::SharedRecord;
 use super::model::stats::Stats;
 use super::{Chat, HELD_OWES};
 use crate::net::ConnId;
@@ -27,6 +29,19 @@ impl Chat {
             rooms_elsewhere: self.rooms_elsewhere(),
             ..self.context.stats
         }
+    }
+
+    /// The seq of the last message that is meant, of those in memory, in a room of which the
+    /// connection's user is a member.
+    #[must_use]
+    pub fn recent_message(&self, conn: ConnId, room: &str, of: Meant<'_>) -> Option<u64> {
+        let user = self.delivery.reader(conn)?.user;
+        let (room, _) = self.lookup().find_membership(user, room).ok()?;
+        let mut latest = self.rooms[room].ring.from(0).rev();
+        let is_meant = |record: &&SharedRecord| {
+            record.body.text().is_some_and(|text| of.is(record.from.as_str(), text))
+        };
+        latest.find(is_meant).map(|record| record.seq)
     }
 
     /// How many rooms are in the store only.

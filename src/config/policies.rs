@@ -10,7 +10,7 @@ use super::value::Value;
 use super::values::{Assigned, Values, assign};
 use crate::chat::model::name::UserName;
 use crate::chat::model::policy::{
-    Access, Creators, Policies, Policy, PresenceMode, Retention, Rule,
+    Access, Creators, Policies, Policy, PresenceMode, Retention, RoomCallers, Rule,
 };
 use crate::chat::model::reply::Durability;
 
@@ -20,12 +20,13 @@ const TABLES_MAX: usize = 1_000;
 const SHOWN_CHARS: usize = 40;
 
 /// The keys that a policy has from elsewhere if it does not set them.
-const INHERITED: [(&str, &str); 6] = [
+const INHERITED: [(&str, &str); 7] = [
     ("durability", "durability"),
     ("keep_for", "rooms.keep_for"),
     ("keep_records", "rooms.keep_records"),
     ("keep_bytes", "rooms.keep_bytes"),
     ("create", "rooms.create"),
+    ("mention_room", "rooms.mention_room"),
     ("message_bytes", "limits.message_bytes"),
 ];
 
@@ -146,6 +147,12 @@ fn policy(values: &Values) -> Policy {
             Some("count") => PresenceMode::Count,
             Some("off") => PresenceMode::Off,
             _ => PresenceMode::Names,
+        },
+        mention_room: match word("mention_room") {
+            Some("anyone") => RoomCallers::Anyone,
+            Some("moderators") => RoomCallers::Moderators,
+            Some("nobody") => RoomCallers::Nobody,
+            _ => RoomCallers::BySize,
         },
     }
 }

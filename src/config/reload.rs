@@ -55,6 +55,7 @@ pub(super) const LIVE: &[&str] = &[
     "rooms.open_join_creates",
     "rooms.edit_window",
     "rooms.create",
+    "rooms.mention_room",
 ];
 
 /// A setting that is another than the server runs on.

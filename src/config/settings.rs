@@ -22,6 +22,7 @@ pub(super) const MEMORY_MIN: u64 = 24 << 20;
 /// Up to a tebibyte.
 const MEMORY: ValueType = OptionalOr("off", &OptionalOr("auto", &Bytes(MEMORY_MIN, 1 << 40)));
 const DURABILITY: ValueType = Word(&["disk", "os", "memory"]);
+const MENTION_ROOM: ValueType = Word(&["by_size", "anyone", "moderators", "nobody"]);
 /// 2^53: the highest `seq`.
 const KEEP_RECORDS: ValueType = OptionalOr("off", &Count(1, 1 << 53));
 const KEEP_BYTES: ValueType = OptionalOr("off", &Bytes(1, 1 << 50));
@@ -50,6 +51,7 @@ const TOP: &[Setting] = &[
 /// Those of `[rooms]` that are part of the policy of all rooms.
 const ROOM_DEFAULTS: &[Setting] = &[
     ("rooms.create", Creators),
+    ("rooms.mention_room", MENTION_ROOM),
     ("rooms.keep_for", AGE),
     ("rooms.keep_records", KEEP_RECORDS),
     ("rooms.keep_bytes", KEEP_BYTES),
@@ -67,6 +69,7 @@ pub(super) const POLICY_SETTINGS: &[Setting] = &[
     ("access", Word(&["open", "invite", "private"])),
     ("message_bytes", MESSAGE_BYTES),
     ("presence", Word(&["names", "count", "off"])),
+    ("mention_room", MENTION_ROOM),
 ];
 
 /// The keys of a `[[jwt.key]]`, in the order of the default file's example.

@@ -7,21 +7,22 @@ const MESSAGE = ".msg:not(.waiting)";
 
 /**
  * Adds the toolbar to the messages in `log`. `rights(state)` gives the allowed actions, `{edit, remove, moderate, about}`;
- * `react(state, emoji)`, `pick(state)` (another emoji), `answer(state)`, `edit(state)`, `remove(state)`, and `moderate(state)` and `about(state)`, about the author, carry one out; `leave()` moves
+ * `react(state, emoji)`, `pick(state)` (another emoji), `answer(state)`, `unread(state)`, `edit(state)`, `remove(state)`, and `moderate(state)` and `about(state)`, about the author, carry one out; `leave()` moves
  * the focus out of the log. Returns the function to call when messages have changed.
  */
-export function messageToolbar(log, { rights, react, pick, answer, edit, remove, moderate, about, leave }) {
+export function messageToolbar(log, { rights, react, pick, answer, unread, edit, remove, moderate, about, leave }) {
 	const run = (act, ...more) => () => at && act(stateOf(at), ...more);
 	const emoji = QUICK.map(([text, label]) => el("button", { ariaLabel: label, title: label, onclick: run(react, text) }, text));
 	const other = el("button", { ariaLabel: "Another reaction", title: "Another reaction", onclick: run(pick) }, "☺");
 	const reply = el("button", { title: "Answer (R)", onclick: run(answer) }, "Answer");
+	const again = el("button", { title: "Mark as unread from here (U)", onclick: run(unread) }, "Unread");
 	const change = el("button", { onclick: run(edit) }, "Edit");
 	// The first press asks, so that a slip deletes nothing; the second deletes, unless both are one double click.
 	const confirm = ({ detail }) => (!erase.dataset.armed ? arm(true) : detail < 2 && at && remove(stateOf(at)));
 	const erase = el("button", { onclick: confirm });
 	const more = el("button", { ariaLabel: "Moderate", title: "Moderate", onclick: run(moderate) }, "⋯");
 	const flag = el("button", { ariaLabel: "Block or report", title: "Block or report", onclick: run(about) }, "⚑");
-	const bar = el("div", { className: "actions", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, other, reply, change, erase, flag, more);
+	const bar = el("div", { className: "actions", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, other, reply, again, change, erase, flag, more);
 	let at = null;
 
 	function arm(wanted) {
@@ -72,6 +73,7 @@ export function messageToolbar(log, { rights, react, pick, answer, edit, remove,
 		else if (event.key === "Enter") bar.querySelector("button")?.focus();
 		else if (event.key === "Escape") leave();
 		else if (event.key.toLowerCase() === "r" && node && !stateOf(node).deleted) answer(stateOf(node));
+		else if (event.key.toLowerCase() === "u" && node && !stateOf(node).deleted) unread(stateOf(node));
 		else return;
 		event.preventDefault();
 		event.stopPropagation();

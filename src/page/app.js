@@ -9,13 +9,11 @@ import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
 import { addressOf, count, invitationList, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
-import { notices } from "/notices.js";
-import { loadPreferences, preferences } from "/preferences.js";
+import { isMarked, loadPreferences, markUnread, preferences, takeMark } from "/preferences.js";
 import { quoteFinder } from "/quotes.js";
 import { canModerate } from "/roles.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
-import { mentions } from "/text.js";
 import { secretInAddress, signInView } from "/welcome.js";
 
 const AWAY_MS = 60_000;
@@ -79,7 +77,7 @@ const findQuote = quoteFinder({ history: (name, where) => chat.history(name, whe
 const knownAs = (name) => (name === chat.user ? "me" : chat.rooms.has(directName(name)) || Boolean(open?.presence?.users?.has(name)) || authors().has(name));
 /** Whether the user is to be told of a message: it is of somebody else, new, and not before the user's eyes. */
 const isToldOf = ({ room, item }) => item.from !== chat.user && !isBlocked(item.from) && item.seq > room.read && !(watched() && room === open);
-const tell = notices({ isNamed: (text) => mentions(text, (name) => name === chat.user && "me"), label: (room) => label(room), go: (room) => show(room) });
+const tell = later(async () => (await import("/notices.js")).notices({ isNamed: (item) => chat.namesUs(item), label: (room) => label(room), go: (room) => show(room) }));
 const directName = (name) => `@${[name, chat.user].sort().join(":")}`;
 /** Who has said something in the window. */
 const authors = () => new Set((open ? view(open).entries : []).map(({ from }) => from).filter(Boolean));
@@ -136,9 +134,12 @@ function drawRooms() {
 	drawRoomList(rooms, open);
 	for (const { room } of invitations.list()) if (chat.rooms.has(room)) invitations.forget(room);
 	invitations.draw();
-	const unread = rooms.filter((room) => preferences.rooms[room.name] !== "none").reduce((sum, room) => sum + room.unread, 0);
-	setText($("nav-badge"), count(unread + invitations.list().length));
-	document.title = `${unread ? `(${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
+	const counted = rooms.filter((room) => preferences.rooms[room.name] !== "none");
+	const [unread, mentions] = ["unread", "mentions"].map((what) => counted.reduce((sum, room) => sum + room[what], 0));
+	setText($("nav-badge"), mentions ? `@${count(mentions)}` : count(unread + invitations.list().length));
+	$("nav-badge").classList.toggle("at", mentions > 0);
+	$("read-all").hidden = !rooms.some((room) => room.unread > 0 || isMarked(room));
+	document.title = `${unread ? `(${mentions ? `@${count(mentions)}, ` : ""}${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
 }
 
 function drawFrame() {
@@ -251,14 +252,23 @@ function onWelcome({ may_invite, admin = false }) {
 	else if (!open) route();
 }
 
-function onOutbox({ entry, status, error }) {
+function onOutbox({ entry, status, error, notMembers }) {
 	stored("outbox", chat.outbox);
+	if (notMembers) sayWhoIsNoMember(entry.room, notMembers);
 	if (status === "failed") {
 		toast(`Not sent: ${sentence(error)}`);
 		const room = chat.rooms.get(entry.room) ?? (open?.name === entry.room ? open : null);
 		if (room) note(room, `Not sent: ${entry.text}`, "unsent");
 	}
 	draw();
+}
+
+/** Who is named and no member does not see it. */
+function sayWhoIsNoMember(name, users) {
+	const room = chat.rooms.get(name);
+	if (!room) return;
+	const who = users.map((user) => isolated(user)).join(", ");
+	note(room, `${who} ${users.length > 1 ? "are" : "is"} not in ${isolated(label(room))}, and ${users.length > 1 ? "do" : "does"} not see this.`);
 }
 
 /** The view of a room that ends stays, with what was being typed: the next key must not go to another room. */
@@ -493,6 +503,8 @@ function show(room) {
 	if (room) {
 		if (location.hash !== addressOf(room.name)) history.pushState(null, "", addressOf(room.name));
 		if (room.unread) view(room).newFrom = room.read + 1;
+		const marked = takeMark(room);
+		if (marked) view(room).newFrom = marked;
 		chat.watch(room.name);
 	}
 	drawNow();
@@ -517,6 +529,31 @@ function say(text, more) {
 	}
 	view(open).newFrom = 0;
 	toLatest();
+}
+
+/** Answers the last message of somebody, or with some words, of those that are shown here. */
+function answerMeant({ user, words = "" }, text) {
+	const isMeant = ({ item, deleted, text: said }) => item.ev === "message" && !deleted && (user ? item.from === user : said.toLowerCase().includes(words.toLowerCase()));
+	const found = present(view(open).entries).findLast(isMeant);
+	field.hint(found ? say(text, { reply_to: found.item.seq }) ?? "" : "No message that is shown here is meant by this. Use “Answer” at the message.");
+}
+
+/** Everything is read, in all rooms. */
+function readAll() {
+	for (const room of chat.rooms.values()) {
+		takeMark(room);
+		if (room.unread) chat.read(room.name, room.seq);
+	}
+	draw();
+	toast("All is marked as read.");
+}
+
+/** A message and what follows are to be looked at again, on this device: what others are told of one's reading stays. */
+function markAsUnread({ item }) {
+	markUnread(open, item.seq);
+	view(open).newFrom = item.seq;
+	toast(`${isolated(label(open))} is marked as unread, until you open it again.`);
+	draw();
 }
 
 /** Where one can go: what is unread first, then the others by name, then people who are here. */
@@ -681,6 +718,11 @@ on("add", "click", () => {
 	$("join-form").reset();
 	$("join").showModal();
 });
+on("read-all", "click", () => {
+	closeDrawers();
+	readAll();
+	field.focus();
+});
 on("join-cancel", "click", () => $("join").close());
 on("sign-out", "click", wishToSignOut);
 on("account-open", "click", () => {
@@ -732,6 +774,7 @@ const updateActions = messageToolbar($("log"), {
 	react,
 	pick: (state) => pickEmoji((emoji) => react(state, emoji)),
 	answer: field.answer,
+	unread: markAsUnread,
 	edit: field.edit,
 	remove: ({ item }) => chat.delete(open.name, item.seq).catch(refuse),
 	moderate: ({ item }) => moderatePerson(item.from),
@@ -798,6 +841,8 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	report,
 	signOut: wishToSignOut,
 	setAway,
+	readAll,
+	answer: answerMeant,
 }));
 on("log", "scroll", onScroll);
 new ResizeObserver(draw).observe($("log"));

@@ -90,6 +90,8 @@ export class Room {
 	topic = "";
 	read = 0;
 	unread = 0;
+	/** How many of the unread messages name us, or the room. */
+	mentions = 0;
 	/** `{v, count, users}`; `users`, a map from name to status, is null in a room too large for names. */
 	presence = null;
 	typing = [];
@@ -103,6 +105,9 @@ export class Room {
 	/** Unread up to `counted`, as the server has counted them, and the seqs of those behind it. */
 	unreadBefore = 0;
 	unreadSince = [];
+	/** Those that name us: as the server has counted them, and by seq since. */
+	mentionsBefore = 0;
+	mentionsSince = [];
 	acked = 0;
 	acking = 0;
 	recounting = false;
@@ -145,7 +150,10 @@ export function present(items) {
 		const target = messages.get(item.target);
 		if (item.ev === "edit") {
 			// A page of history has the present text, which an earlier edit must not undo.
-			if (target && !target.deleted && !(item.at < target.edited) && item.text !== undefined) Object.assign(target, { text: item.text, edited: item.at });
+			if (target && !target.deleted && !(item.at < target.edited) && item.text !== undefined) {
+				Object.assign(target, { text: item.text, edited: item.at });
+				if (item.mentions || target.mentions) target.mentions = item.mentions ?? [];
+			}
 		} else if (item.ev === "deletion") {
 			if (target) Object.assign(target, { text: "", deleted: true, edited: undefined, reactions: new Map() });
 		} else if (item.ev === "reaction") {
@@ -153,6 +161,7 @@ export function present(items) {
 		} else {
 			const { ev, text = "", edited, deleted = false } = item;
 			shown.push(ev === "message" ? { item, text, edited, deleted, reactions: new Map() } : { item });
+			if (item.mentions) shown.at(-1).mentions = item.mentions;
 			if (ev === "message" && item.seq) messages.set(item.seq, shown.at(-1));
 			if (ev === "reset") messages.clear();
 		}
@@ -711,7 +720,7 @@ export class Client extends EventTarget {
 				room.recounting = true;
 				this.#armAck(room);
 			} else if (entry.seq >= room.counted) {
-				Object.assign(room, { read: entry.read, counted: entry.seq, unreadBefore: entry.unread, recounting: false });
+				Object.assign(room, { read: entry.read, counted: entry.seq, unreadBefore: entry.unread, mentionsBefore: entry.mentions ?? 0, recounting: false });
 				this.#count(room);
 			}
 			if (room.state === "wanted") this.#joinRoom(room).catch(() => {});
@@ -725,6 +734,22 @@ export class Client extends EventTarget {
 		room.unreadSince = room.unreadSince.filter((seq) => seq > Math.max(room.read, room.counted));
 		room.unreadBefore = Math.min(room.unreadBefore, Math.max(0, room.counted - room.read));
 		room.unread = room.unreadBefore + room.unreadSince.length;
+		room.mentionsSince = room.mentionsSince.filter((seq) => room.unreadSince.includes(seq));
+		room.mentionsBefore = Math.min(room.mentionsBefore, room.unreadBefore);
+		room.mentions = room.mentionsBefore + room.mentionsSince.length;
+	}
+
+	/** Whether a record names us, or the room in which we are. */
+	namesUs({ mentions = [] }) {
+		return mentions.includes(this.user) || mentions.includes("@room");
+	}
+
+	/** A message names us now, or does no more. */
+	#countMention(room, seq, isNamed) {
+		if (seq <= room.read) return;
+		room.mentionsSince = room.mentionsSince.filter((each) => each !== seq);
+		if (isNamed) room.mentionsSince.push(seq);
+		this.#count(room);
 	}
 
 	/** Only the server can tell how much is unread: it is asked, once it knows what we have read. */
@@ -839,8 +864,13 @@ export class Client extends EventTarget {
 			room.typing = room.typing.filter((user) => user !== item.from);
 			if (!ours && !item.deleted && item.seq > Math.max(room.read, room.counted)) {
 				room.unreadSince.push(item.seq);
-				this.#count(room);
+				this.#countMention(room, item.seq, this.namesUs(item));
 			}
+		}
+		if (item.ev === "edit" && !ours && item.target > room.read) {
+			// What it said before is not known.
+			if (item.target <= room.counted) this.#recount(room);
+			else this.#countMention(room, item.target, this.namesUs(item));
 		}
 		if (item.ev === "deletion" && item.target > room.read) {
 			room.unreadSince = room.unreadSince.filter((seq) => seq !== item.target);
@@ -879,7 +909,7 @@ export class Client extends EventTarget {
 	}
 
 	#reset(room, { epoch, seq }) {
-		Object.assign(room, { epoch, seq, oldest: 1, read: 0, acked: 0, counted: 0, unread: 0, unreadBefore: 0, unreadSince: [], heldBack: null, presence: null });
+		Object.assign(room, { epoch, seq, oldest: 1, read: 0, acked: 0, counted: 0, unread: 0, unreadBefore: 0, unreadSince: [], mentions: 0, mentionsBefore: 0, mentionsSince: [], heldBack: null, presence: null });
 		room.receipts.clear();
 		this.#emit("reset", { room, seq });
 		if (room.watching) this.#askPresence(room);
@@ -992,7 +1022,7 @@ export class Client extends EventTarget {
 	}
 
 	#sent(entry, data) {
-		this.#resolve(entry, "sent");
+		this.#resolve(entry, "sent", undefined, data.not_members);
 		const room = this.#room(data.room);
 		const { text, cid, more } = entry;
 		// The record of a repetition comes, or came, with the replay.
@@ -1009,12 +1039,12 @@ export class Client extends EventTarget {
 		this.#sendNext(entry.room);
 	}
 
-	#resolve(entry, status, error) {
+	#resolve(entry, status, error, notMembers) {
 		const queue = this.#queueOf(entry.room);
 		const at = queue.indexOf(entry);
 		if (at < 0) return;
 		queue.splice(at, 1);
-		this.#emit("outbox", { entry, status, error });
+		this.#emit("outbox", { entry, status, error, ...(notMembers && { notMembers }) });
 	}
 
 	// --- State without records: read, typing, presence

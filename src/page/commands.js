@@ -6,6 +6,7 @@
 /** By name: what it takes (`?`: may be missing), an example, and what it does. */
 const COMMANDS = {
 	msg: ["user text?", "/msg bob hi", "writes to bob alone"],
+	reply: ["meant text", "/reply bob yes", "answers bob's last message; /reply \"see you\" yes, the last with these words"],
 	me: ["text", "/me waves", "says what you do"],
 	join: ["room", "/join tea", "enters a room, and makes it if there is none"],
 	create: ["word text?", "/create den", "makes a room that is yours; /create den private, one by invitation only"],
@@ -16,6 +17,7 @@ const COMMANDS = {
 	whois: ["user", "/whois bob", "says whether bob is online here"],
 	search: ["text?", "/search tea", "finds messages"],
 	history: ["", "/history", "shows older messages"],
+	read: ["", "/read", "marks all rooms as read"],
 	topic: ["text?", "/topic tea", "sets the topic; alone shows it, with - removes it"],
 	invite: ["user", "/invite bob", "invites bob into the room"],
 	uninvite: ["user", "/uninvite bob", "takes that back"],
@@ -43,7 +45,7 @@ const COMMANDS = {
 };
 /** Names that they have elsewhere, the same as at the terminal. */
 const OTHER_NAMES = {
-	msg: "query m w whisper tell dm pm privmsg", join: "j", create: "new", leave: "part close", who: "names users here", rooms: "list channels unread inbox",
+	msg: "query m w whisper tell dm pm privmsg", reply: "re answer", join: "j", create: "new", leave: "part close", who: "names users here", rooms: "list channels unread inbox",
 	whois: "whowas finger", search: "find grep", history: "log last", topic: "t", kick: "remove", mute: "silence quiet", unmute: "voice unsilence",
 	role: "mode", account: "password passwd logins devices sessions endlogin end-login end_login", "invite-link": "invitelink invite_link", bans: "restrictions mutes banlist", nick: "name", away: "afk", back: "unaway", block: "ignore", unblock: "unignore", blocked: "ignored", help: "h ? commands", quit: "exit bye q logout disconnect",
 };
@@ -115,6 +117,13 @@ const first = (mark) => (text) => {
 const READERS = {
 	user: first(/^@/),
 	word: first(/^#/),
+	// Keyboards, and what is copied, have other quotation marks.
+	meant: (text) => {
+		const [whole, words] = text.match(/^["“”„]\s*([^"“”]*?)\s*["“”]\s*/) ?? [];
+		if (whole) return [words ? { words } : undefined, text.slice(whole.length)];
+		const [user, rest] = first(/^@/)(text);
+		return [user && !/^["“”„]/.test(user) ? { user: user.replace(/[:,]+$/, "") } : undefined, rest];
+	},
 	room: (text) => [named(text, /^#/), ""],
 	name: (text) => [named(text, /^@/), ""],
 	text: (text) => [text || undefined, ""],

@@ -1,5 +1,6 @@
 /** The lists beside the log: conversations, invitations, people. */
 import { $, avatar, bdi, cached, el, place, setText } from "/dom.js";
+import { isMarked, preferences } from "/preferences.js";
 
 export const count = (n) => (n > 99 ? "99+" : String(n || ""));
 export const addressOf = (name) => `#room=${encodeURIComponent(name)}`;
@@ -9,15 +10,21 @@ export function roomList(label) {
 	const nodes = new WeakMap();
 
 	function node(room, isOpen) {
-		const { name, direct, unread } = room;
+		const { name, direct, unread, mentions } = room;
+		const isMuted = preferences.rooms[name] === "none";
 		const made = cached(nodes, room, () => {
 			const mark = direct ? avatar(label(room)) : el("span", { className: "hash", ariaHidden: "true" }, "#");
 			return el("li", null, el("a", { href: addressOf(name) }, mark, bdi(label(room)), el("span", { className: "badge" })));
 		});
 		const link = made.firstChild;
 		link.ariaCurrent = isOpen ? "page" : null;
-		link.classList.toggle("unread", unread > 0);
-		setText(link.lastChild, unread ? `${count(unread)} new` : "");
+		link.classList.toggle("unread", (unread > 0 && !isMuted) || isMarked(room));
+		link.classList.toggle("muted", isMuted);
+		const badge = link.lastChild;
+		badge.classList.toggle("at", mentions > 0);
+		const words = mentions ? `@${count(mentions)}, ${count(unread)} new` : unread ? `${count(unread)} new` : isMarked(room) ? "unread" : "";
+		setText(badge, words);
+		badge.title = mentions ? `You are named ${mentions === 1 ? "once" : `${count(mentions)} times`}` : isMuted ? "Muted" : "";
 		return made;
 	}
 

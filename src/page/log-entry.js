@@ -1,6 +1,6 @@
 /** One entry of the log as a node: a message with its edits and reactions applied, or a notice. */
 import { avatar, bdi, dayName, dayOf, el, endOf, hourOf, isolated, place, setText } from "/dom.js";
-import { formatted, mentions } from "/text.js";
+import { formatted } from "/text.js";
 
 /** Messages of one author within this time stand under one name. */
 const TOGETHER_MS = 300_000;
@@ -36,11 +36,14 @@ export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, 
 	const isHidden = !state.deleted && isBlocked(item.from);
 	const text = state.deleted ? "Message deleted" : isHidden ? "Hidden: you have blocked this person" : state.text;
 	const isPlain = state.deleted || isHidden;
+	const named = mentionsOf(state, me);
+	// What we have just said ourselves has not come back from the server, which finds the names.
+	const peopleIn = state.mentions || item.from !== me ? (name) => named.get(name) : people;
 	const shown = `${isPlain} ${text}`;
 	if (shownTexts.get(words) !== shown) {
 		shownTexts.set(words, shown);
-		words.replaceChildren(...(isPlain ? [text] : formatted(text, { people, copy })));
-		node.classList.toggle("named", !isPlain && item.from !== me && mentions(text, people));
+		words.replaceChildren(...(isPlain ? [text] : formatted(text, { people: peopleIn, copy })));
+		node.classList.toggle("named", !isPlain && item.from !== me && [...named.values()].includes("me"));
 	}
 	words.classList.toggle("gone", isPlain);
 	if (item.reply_to) drawQuote(node, item.reply_to, quoted(item.reply_to), { isBlocked, goTo });
@@ -50,6 +53,9 @@ export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, 
 	place(reactions, kinds.map(([emoji, users]) => reaction(reactions, node, emoji, users, { me, react })));
 	return node;
 }
+
+/** Whom the server has found to be named: the names as they stand in the text, and "me" for those that mean us. */
+const mentionsOf = ({ mentions = [] }, me) => new Map(mentions.map((name) => (name === "@room" ? ["room", "me"] : [name, name === me ? "me" : "other"])));
 
 function keep(item, node) {
 	nodes.set(item, node);

@@ -202,11 +202,12 @@ mod tests {
     const PAGE_LEN_MAX: usize = 60_000;
 
     /// Those that are loaded when they are used first.
-    const LATER: [&str; 10] = [
+    const LATER: [&str; 11] = [
         "/account.js",
         "/complete.js",
         "/emoji.js",
         "/moderation.js",
+        "/notices.js",
         "/personal.js",
         "/reports.js",
         "/run-command.js",

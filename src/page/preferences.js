@@ -5,8 +5,8 @@ const DEFAULTS = { theme: "system", density: "roomy", hours: "system", enter: "s
 /** Rooms with a preference of their own that are kept. */
 const ROOMS_MAX = 200;
 
-/** The preferences; `rooms` has what of a room is told: `all`, `mentions` or `none`. */
-export const preferences = { ...DEFAULTS, rooms: {} };
+/** The preferences; `rooms` has what of a room is told: `all`, `mentions` or `none`; `marked` the messages from which on rooms are marked as unread. */
+export const preferences = { ...DEFAULTS, rooms: {}, marked: {} };
 
 /** Takes what is kept. What another version of the page has kept and is no value any more is harmless: it means the default. */
 export function loadPreferences() {
@@ -26,6 +26,26 @@ export function preferOf(room, value) {
 	const names = Object.keys(preferences.rooms);
 	if (names.length > ROOMS_MAX) delete preferences.rooms[names[0]];
 	keep();
+}
+
+/** Whether a room is marked as unread. */
+export const isMarked = ({ name }) => name in preferences.marked;
+
+/** Marks a room as unread from a message on: on this device, since what others are told of one's reading cannot be taken back. */
+export function markUnread({ name }, seq) {
+	preferences.marked[name] = seq;
+	const names = Object.keys(preferences.marked);
+	if (names.length > ROOMS_MAX) delete preferences.marked[names[0]];
+	keep();
+}
+
+/** Takes the mark off: the seq of the message, or 0. */
+export function takeMark({ name }) {
+	const seq = preferences.marked[name] ?? 0;
+	if (!seq) return 0;
+	delete preferences.marked[name];
+	keep();
+	return seq;
 }
 
 function keep() {

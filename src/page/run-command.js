@@ -8,7 +8,7 @@ import { crowd } from "/lists.js";
  * Returns the function that carries out a command as `readTyped` reads it, and says whether it could. `chat()` is the client, `here()` the open room;
  * `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
  */
-export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, invite, search, rename, account, inviteLink, signOut, setAway, block, report }) {
+export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, invite, search, rename, account, inviteLink, signOut, setAway, readAll, answer, block, report }) {
 	const tell = (text) => note(here(), text);
 	const moderate = (act) => ({ user, time, text }) => chat().moderate(act, here().name, user, { for_ms: time, reason: text });
 	const titleOf = (room) => isolated(room.direct ? otherIn(room.name, chat().user) : room.name);
@@ -36,6 +36,7 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 			chat().send(room.name, text);
 			tell(`To ${isolated(user)}: ${text}`);
 		},
+		reply: ({ meant, text }) => answer(meant, text),
 		join: ({ room }) => join(room),
 		leave: ({ room: name = here().name }) => {
 			const room = chat().rooms.get(name);
@@ -74,6 +75,7 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 		away: () => setAway(true),
 		back: () => setAway(false),
 		help: () => tell(helpText()),
+		read: readAll,
 		quit: () => signOut(),
 	};
 

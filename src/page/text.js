@@ -34,10 +34,3 @@ export function formatted(text, { people, copy }) {
 
 	return blocks(text).map(block);
 }
-
-/** Whether a text names this person. */
-export const mentions = (text, people) =>
-	blocks(text).some(({ kind, lines }) => kind !== "code" && lines.some((line) => hasMention(inline(line, people), people)));
-
-const hasMention = (parts, people) =>
-	parts.some(({ mention, of }) => (mention ? people(mention.toLowerCase()) === "me" : of && hasMention(of, people)));

@@ -297,8 +297,8 @@ impl Delivery<'_, '_> {
         let Some(&(conn, _)) = parts.first() else { return };
         if self.is_visit(conn) {
             for (_, part) in parts {
-                if let Part::Sent(request, index) = part
-                    && let Some(reply) = fanout.sent(*index)
+                if let Part::Sent(request, index, not_members) = part
+                    && let Some(reply) = fanout.sent(*index, not_members)
                 {
                     self.reply(conn, request, &Ok(reply));
                 }
@@ -328,8 +328,8 @@ impl Delivery<'_, '_> {
                         start = context.outgoing.bytes.len();
                     }
                 }
-                Part::Sent(request, index) => {
-                    if let Some(reply) = fanout.sent(*index) {
+                Part::Sent(request, index, not_members) => {
+                    if let Some(reply) = fanout.sent(*index, not_members) {
                         put_answer(state, context, None, (request, &Ok(reply)), Answered::Later);
                     }
                     if encoding == Encoding::Text

@@ -6,6 +6,8 @@ use super::errors_in_a_row::Answered;
 use super::input::Session;
 use super::state::Protocol;
 use super::text_client::{Progress, TextClient};
+use crate::chat::model::command::{Send, Target};
+use crate::chat::model::meant::Meant;
 use crate::chat::model::name::NameError;
 use crate::chat::{Code, Command, Op, Refusal, RoomName, UserName};
 use crate::wire::text::{self, AccountLine, Line, note};
@@ -76,6 +78,7 @@ impl Session<'_, '_> {
             Line::Quit => self.on_leave_taken(PeerEnd::Quit),
             Line::Command(op, command) => self.typed(op, command),
             Line::Talk(user) => self.talk(user),
+            Line::Answer(of, send) => self.answer_to(of, send),
             Line::Account(account) if self.context.limits.auth.accounts => {
                 self.account_of_guest(account, has_spoken || is_account);
             }
@@ -139,6 +142,16 @@ impl Session<'_, '_> {
             client.progress = Progress::Spoken;
         }
         self.request(Ok((note::typed(op, &command), Parsed::Command(command))));
+    }
+
+    /// Says a person's answer to a message of lately.
+    fn answer_to(&mut self, of: Meant<'_>, send: Send<'_>) {
+        let Target::Room(room) = &send.target else { return };
+        let Some(seq) = self.turn.chat.recent_message(self.state.conn, room, of) else {
+            let message = "no message of lately is meant by this; /history shows them";
+            return self.refuse_text(Refusal::new(Code::NoSuchMessage, message));
+        };
+        self.typed(Op::Send, Command::Send(Send { reply_to: Some(seq), ..send }));
     }
 
     /// Lets the lines that follow go to `other`.

@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 
 use super::json::{escaped_len, escaped_len_and_lines};
+use crate::chat::model::mentions;
 
-/// The bytes that the text, the data and the `cid` of a message take at most when they are
-/// rendered, for [`Send::weight`](crate::chat::model::command::Send::weight). Quotes and the rest
-/// of a record are [`RECORD_OVERHEAD`](crate::chat::model::limits::RECORD_OVERHEAD).
+/// The bytes that the text, its mentions, the data and the `cid` of a message take at most when
+/// they are rendered, for [`Send::weight`](crate::chat::model::command::Send::weight). Quotes and
+/// the rest of a record are [`RECORD_OVERHEAD`](crate::chat::model::limits::RECORD_OVERHEAD).
 #[must_use]
 pub fn encoded_len_max(text: &str, data: Option<&str>, cid: Option<&str>) -> u32 {
     // A text client gets a line end and the start of the next line in three bytes, where JSON has
     // two.
     let (len, lines) = escaped_len_and_lines(text);
-    let bytes = len + lines + data.map_or(0, str::len) + cid.map_or(0, escaped_len);
+    let mentions = mentions::encoded_len_max(text);
+    let bytes = len + lines + mentions + data.map_or(0, str::len) + cid.map_or(0, escaped_len);
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
@@ -29,8 +31,9 @@ pub(super) fn parsed_len_max(
         Cow::Owned(_) => None,
     };
     match (text.map_or(Some(0), bare_len), cid.map_or(Some(0), bare_len)) {
-        (Some(text), Some(cid)) => {
-            u32::try_from(text + data.map_or(0, str::len) + cid).unwrap_or(u32::MAX)
+        (Some(len), Some(cid)) => {
+            let mentions = text.map_or(0, |text| mentions::encoded_len_max(text));
+            u32::try_from(len + mentions + data.map_or(0, str::len) + cid).unwrap_or(u32::MAX)
         }
         _ => encoded_len_max(text.map_or("", |text| text), data, cid.map(|cid| &**cid)),
     }
@@ -51,6 +54,8 @@ mod tests {
             ("a\\nb\\\"c", "c-1"),
             ("hello", "c\\u0001"),
             ("\\u0041", "\\u0042"),
+            ("@ann and @bob", "c-1"),
+            ("\\u0040ann", "c-1"),
         ] {
             let request =
                 format!(r#"{{"op":"send","room":"a","text":"{text}","cid":"{cid}","data":[1]}}"#);

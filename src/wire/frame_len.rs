@@ -5,6 +5,7 @@ use crate::chat::model::limits::{
     CID_LEN_MAX, INBOX_BYTES_MAX, Limits, PAGE_BYTES_MAX, RECORD_OVERHEAD, SEARCH_BYTES_MAX,
     TOPIC_LEN_MAX, WELCOME_INVITATIONS_BYTES_MAX,
 };
+use crate::chat::model::mentions::MENTIONS_BYTES_MAX;
 use crate::chat::model::name::{DIRECT_LEN_MAX, NAME_LEN_MAX};
 
 /// Bytes of a message besides its records, rooms or users: the request's id, names, numbers.
@@ -26,7 +27,7 @@ pub fn frame_len_max(limits: &Limits) -> usize {
     // Each byte of a text is escaped as two at most.
     let text = limits.message_bytes.max(TOPIC_LEN_MAX).saturating_mul(2);
     let names = DIRECT_LEN_MAX + 2 * NAME_LEN_MAX + 6 * CID_LEN_MAX;
-    let record = text.saturating_add(RECORD_OVERHEAD + names);
+    let record = text.saturating_add(RECORD_OVERHEAD + names + MENTIONS_BYTES_MAX);
     let found = SEARCH_BYTES_MAX + SEARCH_BYTES_MAX.max(record);
     let welcome = limits.rooms_per_user.saturating_mul(RESUMPTION_LEN_MAX);
     let welcome = welcome.saturating_add(WELCOME);

@@ -53,7 +53,7 @@ pub(super) const fn entry(op: Op) -> Entry {
         | Op::Export => about_people(op),
         Op::Ping => ("Asks for the server's time", &[]),
         Op::Rooms => (
-            "Lists your rooms with their unread messages",
+            "Lists your rooms with their unread messages, and how many of these name you",
             &[(Key::Since, "the rev of the last reply, for changes since then only, optional")],
         ),
         Op::Create => ("Creates a room with you as its owner", CREATE),
@@ -200,7 +200,7 @@ const CREATE: &[Field] = &[
 const SEND: &[Field] = &[
     (Key::Room, "the room's name, or instead"),
     (Key::To, "the user's name"),
-    (Key::Text, "the message"),
+    (Key::Text, "the message; @name and @room in it name a user, or all of the room"),
     (Key::Cid, "your own id of the message: sent twice, it is stored once; optional"),
     (Key::ReplyTo, "the seq of the message you reply to, optional"),
     (Key::Thread, "the seq of the message that began the thread, optional"),

@@ -34,6 +34,7 @@ mod keys;
 mod limits;
 mod live_upgrade;
 mod memory;
+mod mentions;
 mod not_in_memory;
 mod offline;
 mod on_demand;

@@ -66,8 +66,8 @@ fn what_is_said_changed_and_deleted_is_sent_in_order_and_signed() {
     let all = "message,edit,deletion,reaction,topic";
     let secret = add(&server, &receiver, &["ci", "--rooms", "alerts/*", "--events", all]);
     say(&mut bob, "lobby", "elsewhere");
-    say(&mut ann, "alerts/disk", "disk \"full\"");
-    ann.ask(&json!({"op": "edit", "room": "alerts/disk", "target": 2, "text": "disk full"}));
+    say(&mut ann, "alerts/disk", "disk \"full\", @bob");
+    ann.ask(&json!({"op": "edit", "room": "alerts/disk", "target": 2, "text": "disk full, @bob"}));
     ann.ask(&json!({"op": "react", "room": "alerts/disk", "target": 2, "emoji": "👍"}));
     ann.ask(&json!({"op": "topic", "room": "alerts/disk", "text": "disks"}));
     ann.ask(&json!({"op": "delete", "room": "alerts/disk", "target": 1}));
@@ -84,7 +84,8 @@ fn what_is_said_changed_and_deleted_is_sent_in_order_and_signed() {
     assert_eq!(seqs, (2..=6).map(Some).collect::<Vec<_>>(), "{events:?}");
     let names: Vec<_> = events.iter().filter_map(|event| event["ev"].as_str()).collect();
     assert_eq!(names, ["message", "edit", "reaction", "topic", "deletion"]);
-    let first = json!({"room": "alerts/disk", "from": "ann", "seq": 2, "ev": "message"});
+    let first = json!({"room": "alerts/disk", "from": "ann", "seq": 2, "ev": "message",
+                       "mentions": ["bob"]});
     assert_subset(&events[0], &first);
     assert!(events[0]["epoch"].is_string() && events[0]["id"].is_string(), "{events:?}");
     let log = server.log();

@@ -224,8 +224,17 @@ impl Client {
     ///
     /// 4001 if it is too long.
     pub fn post(&self, room: &str, text: &str) -> Result<Entry, Error> {
+        self.post_with(room, text, Item::new())
+    }
+
+    /// The same with further fields, such as `reply_to`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::post`].
+    pub fn post_with(&self, room: &str, text: &str, more: Item) -> Result<Entry, Error> {
         let mut inner = self.shared.lock();
-        let (entry, ticket) = inner.engine.send(self.shared.now(), room, text, Item::new())?;
+        let (entry, ticket) = inner.engine.send(self.shared.now(), room, text, more)?;
         inner.abandoned.insert(ticket);
         self.shared.notify(&mut inner);
         self.wake_thread();

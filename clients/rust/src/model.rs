@@ -110,6 +110,8 @@ pub struct Room {
     pub read: u64,
     /// How many messages of others are unread.
     pub unread: u64,
+    /// How many of these name us, or the room.
+    pub mentions: u64,
     /// Who is there, once [`watch`](crate::Client::watch) has asked.
     pub presence: Option<Presence>,
     /// Who is typing.

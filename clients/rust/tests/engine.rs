@@ -164,6 +164,31 @@ fn what_is_unread_is_counted_and_what_was_read_is_told_once_for_many() {
 }
 
 #[test]
+fn messages_that_name_us_are_counted_apart_as_they_are_now() {
+    let mut talk = Talk::in_lobby();
+    let counts = |talk: &Talk| {
+        let room = talk.engine.room("lobby").unwrap();
+        (room.unread, room.mentions)
+    };
+    let naming = |seq: u64, ev: &str, target: u64, names: Value| {
+        json!({"ev": ev, "room": "lobby", "seq": seq, "from": "bob", "at": seq, "text": "m",
+               "target": target, "mentions": names})
+    };
+    talk.say(&naming(1, "message", 0, json!(["ann", "eve"])));
+    talk.say(&naming(2, "message", 0, json!(["eve"])));
+    talk.say(&naming(3, "message", 0, json!(["@room"])));
+    assert_eq!(counts(&talk), (3, 2));
+    talk.say(&naming(4, "edit", 1, json!([])));
+    assert_eq!(counts(&talk), (3, 1));
+    talk.say(&naming(5, "edit", 2, json!(["ann"])));
+    assert_eq!(counts(&talk), (3, 2));
+    talk.engine.read(talk.now, "lobby", 2);
+    assert_eq!(counts(&talk), (1, 1));
+    talk.engine.read(talk.now, "lobby", 5);
+    assert_eq!(counts(&talk), (0, 0));
+}
+
+#[test]
 fn who_is_there_is_known_where_it_was_asked_for_and_a_change_that_was_missed_is_asked_for() {
     let mut talk = Talk::in_lobby();
     talk.engine.watch(talk.now, "lobby");

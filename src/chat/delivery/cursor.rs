@@ -8,10 +8,14 @@
 //!      └────────────────────────────────┴── join or resume with a position ────┘
 //! ```
 
+use std::mem;
+
 use crate::chat::model::command::RequestId;
+use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Encoding, Request};
-use crate::chat::model::record::SharedRecord;
+use crate::chat::model::record::{Record, SharedRecord};
 use crate::chat::model::reply::Reply;
+use crate::chat::rooms::Room;
 use crate::net::ConnId;
 
 /// The readers of one room, and the records that wait for the turn's end.
@@ -99,6 +103,8 @@ pub(in crate::chat) struct Sender {
     pub request: Request,
     /// Whether the sender gets the event too.
     pub echo: bool,
+    /// Whom the message names who is no member: for the answer.
+    pub not_members: Box<[UserName]>,
 }
 
 impl Sender {
@@ -110,6 +116,15 @@ impl Sender {
     /// The request, to be answered now.
     pub(super) fn take_request(&mut self) -> Request {
         Request { id: self.request.id.take(), op: self.request.op }
+    }
+
+    /// The answer to the `send`, whose record is in the log: taken, since there is one.
+    pub(super) fn take_reply(&mut self, room: &Room, record: &Record) -> Reply {
+        let mut reply = room.sent(record.seq, record.at, false);
+        if let Reply::Sent { not_members, .. } = &mut reply {
+            *not_members = mem::take(&mut self.not_members);
+        }
+        reply
     }
 
     /// Whether it gets what everybody gets: its own event, and no answer.

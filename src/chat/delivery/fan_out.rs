@@ -29,11 +29,11 @@ impl DeliveryMut<'_> {
         &mut self,
         key: RoomKey,
         (record, target): (SharedRecord, Option<SharedRecord>),
-        sender: Sender,
+        mut sender: Sender,
     ) -> bool {
         let Some(feed) = self.delivery.feeds.get_mut(key.index()) else {
             // Nobody reads this room: the sender is answered, and that is all.
-            let reply = self.rooms[key].sent(record.seq, record.at, false);
+            let reply = sender.take_reply(&self.rooms[key], &record);
             self.context.reply(sender.conn, sender.request, Ok(reply));
             return false;
         };
@@ -132,7 +132,7 @@ impl DeliveryMut<'_> {
             if sender.id().is_some()
                 && let Some(record) = records.get(index)
             {
-                let reply = room.sent(record.seq, record.at, false);
+                let reply = sender.take_reply(room, record);
                 context.reply(sender.conn, sender.take_request(), Ok(reply));
             }
         }
@@ -222,7 +222,8 @@ impl Batch {
                 partial.push((conn, Part::Records(start..end)));
             }
             if sender.id().is_some() {
-                partial.push((conn, Part::Sent(sender.take_request(), *index)));
+                let (request, named) = (sender.take_request(), mem::take(&mut sender.not_members));
+                partial.push((conn, Part::Sent(request, *index, named)));
             }
             start = *index + 1;
             false
@@ -251,7 +252,7 @@ impl Batch {
             }
             if let Some(record) = records.get(*index).filter(|_| sender.id().is_some()) {
                 let position = ReplyPosition::new(record.seq, sender.echo);
-                let reply = room.sent(record.seq, record.at, false);
+                let reply = sender.take_reply(room, record);
                 replies.push(DeferredReply { position, request: sender.take_request(), reply });
                 reader.deferred_replies = reader.deferred_replies.saturating_add(1);
             }

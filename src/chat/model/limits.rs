@@ -85,6 +85,8 @@ pub struct UserRates {
 
 /// Members above which presence is told as a count only.
 pub const PRESENCE_NAMES_MAX: usize = 200;
+/// Members up to which everybody may call a room by `@room`, unless its policy says otherwise.
+pub const CALLED_BY_ALL_MAX: usize = 50;
 /// Members above which receipts are not told.
 pub const RECEIPTS_MEMBERS_MAX: usize = 50;
 /// How long somebody counts as typing after saying so.
@@ -149,6 +151,9 @@ pub const REPORT_LASTS: Duration = Duration::from_hours(90 * 24);
 pub const INVITATION_LASTS: Duration = Duration::from_hours(30 * 24);
 /// Unread messages of a room above which they are not counted.
 pub const UNREAD_MAX: u64 = 9_999;
+/// Unread messages of a room with an `@` that are looked at for mentions, the latest ones: more are
+/// not counted. A message from memory is always looked at.
+pub const MENTIONING_MAX: u64 = 1_000;
 /// Bytes of rooms and of others' marks that one welcome tells, at most, unless the rooms alone are
 /// more. The marks that do not fit are told afterwards.
 pub const RESUME_BYTES_MAX: usize = 32 * 1024;
@@ -180,7 +185,7 @@ pub const INBOX_BYTES_MAX: usize = 60 * 1024;
 pub const LAST_LEN_MAX: usize = 64;
 /// Bytes that a row of an inbox takes at most when it is rendered, without the room's name and the
 /// last message.
-pub const INBOX_ROW_OVERHEAD: usize = 152;
+pub const INBOX_ROW_OVERHEAD: usize = 168;
 
 impl Default for Limits {
     fn default() -> Self {

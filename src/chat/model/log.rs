@@ -17,6 +17,7 @@
 use std::sync::Arc;
 
 pub use super::cids::{CidSecret, RememberedCid};
+pub use super::inbox::{InboxFound, InboxQuery};
 use super::load::{Begun, Found, Kept, Wanted};
 pub use super::meta::{MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use super::name::{RoomName, UserName};
@@ -257,19 +258,6 @@ pub enum Query {
     },
 }
 
-/// One room of [`Query::Inbox`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InboxQuery {
-    /// Which log.
-    pub log: LogId,
-    /// Up to which seq the user has read.
-    pub read: u64,
-    /// The last seq that counts.
-    pub head: u64,
-    /// Whether the last message is wanted.
-    pub last: bool,
-}
-
 /// What was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -280,9 +268,8 @@ pub enum Answer {
         /// The log's head when they were read: changes of a higher seq are not in them.
         as_of: u64,
     },
-    /// To [`Query::Inbox`], row by row: how many messages are unread (counted up to
-    /// [`UNREAD_MAX`](super::limits::UNREAD_MAX)), and the last message.
-    Inbox(Vec<(u64, Option<SharedRecord>)>),
+    /// To [`Query::Inbox`], row by row.
+    Inbox(Vec<InboxFound>),
     /// To [`Query::Search`].
     Found {
         /// The messages, latest first.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::command::{Op, RequestId};
 use super::event::Event;
 use super::limits::{EVENT_FRAMING, POSITION_LEN_MAX, STREAM_ROOMS_MAX};
-use super::name::RoomName;
+use super::name::{RoomName, UserName};
 use super::record::{Epoch, Record, SharedRecord};
 use super::reply::{Durability, Refusal, Reply};
 use crate::net::{CloseReason, ConnId};
@@ -140,8 +140,9 @@ pub struct Request {
 pub enum Part {
     /// These of the fan-out's records, as events.
     Records(Range<usize>),
-    /// The answer to the `send` of the record of this index: [`Fanout::sent`].
-    Sent(Request, usize),
+    /// The answer to the `send` of the record of this index, which names these who are no members:
+    /// [`Fanout::sent`].
+    Sent(Request, usize, Box<[UserName]>),
 }
 
 /// The records that one turn has added to one room, and who gets what of them.
@@ -155,8 +156,8 @@ pub struct Fanout {
     pub durable: Durability,
     /// The records, ascending, dense.
     pub records: Vec<SharedRecord>,
-    /// The messages that records are about, as they were before, where they are recent: a person is
-    /// told which by their words. In the order of the records.
+    /// The messages that records are about or answer, as they were before, where they are recent: a
+    /// person is told which by their words. In the order of the records.
     pub targets: Vec<SharedRecord>,
     /// Those who get all of them.
     pub whole: Audience,
@@ -169,18 +170,19 @@ impl Fanout {
     pub fn with_targets(&self) -> impl Iterator<Item = (&Record, Option<&Record>)> {
         let mut targets = self.targets.iter().peekable();
         self.records.iter().map(move |record| {
-            let seq = record.body.target();
+            let seq = record.body.refers_to();
             let target = seq.and_then(|seq| targets.next_if(|target| target.seq == seq));
             (&**record, target.map(|target| &**target))
         })
     }
 
-    /// The answer to the `send` of the record of this index.
+    /// The answer to the `send` of the record of this index, which names these who are no members.
     #[must_use]
-    pub fn sent(&self, index: usize) -> Option<Reply> {
+    pub fn sent(&self, index: usize, not_members: &[UserName]) -> Option<Reply> {
         let record = self.records.get(index)?;
         let (seq, at, durable) = (record.seq, record.at, self.durable);
-        Some(Reply::Sent { room: self.room.clone(), seq, at, durable, dup: false })
+        let (room, not_members) = (self.room.clone(), not_members.into());
+        Some(Reply::Sent { room, seq, at, durable, dup: false, not_members })
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Policy {
     pub message_bytes: Option<usize>,
     /// How presence is told.
     pub presence: PresenceMode,
+    /// Who may name all of the room by `@room`.
+    pub mention_room: RoomCallers,
 }
 
 /// For how long records are kept; a log that exceeds any of these loses its oldest records.
@@ -51,6 +53,21 @@ pub enum Access {
     Invite,
     /// Only its members, and who is invited, know of it (3001 for others).
     Private,
+}
+
+/// Who may name all of a room by `@room`. In a conversation of two both may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoomCallers {
+    /// Everybody in rooms of at most
+    /// [`CALLED_BY_ALL_MAX`](super::limits::CALLED_BY_ALL_MAX) members; in larger ones the owner
+    /// and moderators.
+    BySize,
+    /// Everybody who may speak.
+    Anyone,
+    /// The owner and moderators.
+    Moderators,
+    /// Nobody.
+    Nobody,
 }
 
 /// How presence is told in a room.
@@ -97,6 +114,7 @@ impl Default for Policy {
             access: Access::Open,
             message_bytes: None,
             presence: PresenceMode::Names,
+            mention_room: RoomCallers::BySize,
         }
     }
 }

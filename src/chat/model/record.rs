@@ -148,6 +148,15 @@ impl Body {
         }
     }
 
+    /// The seq of the message that it is about, or answers.
+    #[must_use]
+    pub const fn refers_to(&self) -> Option<u64> {
+        match self {
+            Self::Message { reply_to, .. } => *reply_to,
+            _ => self.target(),
+        }
+    }
+
     /// The text of a message.
     #[must_use]
     pub fn text(&self) -> Option<&str> {

@@ -139,6 +139,8 @@ pub struct InboxRow {
     pub read: u64,
     /// Messages above `read` that are not the user's own.
     pub unread: u64,
+    /// Those of them that name the user, or the room.
+    pub mentions: u64,
     /// The last message, if the log still has it.
     pub last: Option<SharedRecord>,
 }
@@ -248,6 +250,8 @@ pub enum Reply {
         durable: Durability,
         /// The message had been sent before, with this `cid`.
         dup: bool,
+        /// Whom it names who is no member of the room, and so does not see it.
+        not_members: Box<[UserName]>,
     },
     /// To `ack`: the state after it.
     Acked {

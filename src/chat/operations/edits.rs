@@ -5,7 +5,7 @@
 //! the ring is all there is, it decides.
 
 use super::send::{NewRecord, append, check_size, no_such_reference, size_max};
-use super::{Answer, Chat, admins, outsiders};
+use super::{Answer, Chat, admins, mentions, outsiders};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::log::{Appended, TargetCheck};
 use crate::chat::model::record::Body;
@@ -28,6 +28,7 @@ pub(super) fn edit(
 ) -> Result<Answer, Refusal> {
     let (room, _) = outsiders::speaks(chat, (by.conn, by.user), name)?;
     check_size(chat, room, text.len())?;
+    mentions::check(chat, (by.user, room), text)?;
     let window = chat.context.limits.edit_window;
     let window = window.map(|window| u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
     let not_before = window.map_or(0, |window| chat.context.now.wall_ms.saturating_sub(window));

@@ -9,7 +9,8 @@ use crate::chat::model::limits::{
     INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, INVITATIONS_OF_USER_MAX, LAST_LEN_MAX, REASON_LEN_MAX,
     RECORD_OVERHEAD, RESTRICTION_OVERHEAD, UNREAD_MAX,
 };
-use crate::chat::model::log::{InboxQuery, Query};
+use crate::chat::model::log::{InboxFound, InboxQuery, Query};
+use crate::chat::model::mentions::names;
 use crate::chat::model::name::{NAME_LEN_MAX, RoomName, UserName};
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{InboxRow, Refusal, Reply};
@@ -187,23 +188,20 @@ fn is_in_ring(room: &Room, read: u64, last: bool) -> bool {
     is_whole || (first <= read + 1 && (!last || room.ring.from(0).any(is_message)))
 }
 
-/// The store's answer for some rows: the unread messages, and the last one.
-pub(super) type Counted = Vec<(u64, Option<SharedRecord>)>;
-
 /// The inbox with the rows that were read, and with the changes that were told since. A last
 /// message that was deleted is not shown: its room has changed, and is listed the next time with
 /// the one before it.
 pub(super) fn on_read(
     chat: &Chat,
     inbox: PartialInbox,
-    found: Counted,
+    found: Vec<InboxFound>,
     changes: &[Change],
 ) -> Reply {
     let PartialInbox { mut rows, open, rev, more, gone, full, invitations } = inbox;
-    for (&index, (unread, last)) in open.iter().zip(found) {
+    for (&index, found) in open.iter().zip(found) {
         if let Some(row) = rows.get_mut(index) {
-            row.unread = unread;
-            row.last = last.as_ref().map(glance);
+            (row.unread, row.mentions) = (found.unread, found.mentions);
+            row.last = found.last.as_ref().map(glance);
         }
     }
     for change in changes {
@@ -224,9 +222,12 @@ pub(super) fn on_read(
 }
 
 fn inbox_row(room: &Room, marks: Marks, me: &UserName, last: bool) -> InboxRow {
-    let unread = room.ring.from(marks.read + 1);
-    let unread = unread.filter(|record| is_message(record) && record.from != *me);
-    let unread = u64::try_from(unread.count()).unwrap_or(u64::MAX);
+    let (mut unread, mut mentions) = (0, 0);
+    for record in room.ring.from(marks.read + 1).filter(|record| record.from != *me) {
+        let Some(text) = record.body.text() else { continue };
+        unread += 1;
+        mentions += u64::from(names(text, me));
+    }
     let messages = || room.ring.from(0).rev().find(|record| is_message(record));
     InboxRow {
         room: room.name.clone(),
@@ -235,6 +236,7 @@ fn inbox_row(room: &Room, marks: Marks, me: &UserName, last: bool) -> InboxRow {
         recv: marks.recv,
         read: marks.read,
         unread: unread.min(UNREAD_MAX),
+        mentions,
         last: last.then(messages).flatten().map(glance),
     }
 }

@@ -110,7 +110,7 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     ::log::debug!(conn:% = sender.conn, req, room:% = room.name, seq = record.seq; "logged");
     let log = room.log;
     // As it is before the record changes it.
-    let target = record.body.target().and_then(|target| room.ring.get(target)).cloned();
+    let target = record.body.refers_to().and_then(|target| room.ring.get(target)).cloned();
     match &record.body {
         Body::Edit { target, text: Some(_) } | Body::Deletion { target } => {
             // From the target on and not only at it: earlier edits of the same message, further up,
@@ -214,7 +214,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         PendingOp::LeaveAsLast { mut by, room, .. } => {
             let result = match outcome {
                 Ok((log::Answer::Inbox(found), _)) => {
-                    let messages = found.first().map_or(0, |&(messages, _)| messages);
+                    let messages = found.first().map_or(0, |found| found.unread);
                     leave::on_counted(chat, &mut by, room, messages)
                 }
                 outcome => Err(refusal_of(fault_of(outcome))),

@@ -32,6 +32,7 @@ mod loaded;
 pub(super) mod log_replies;
 mod members;
 mod membership;
+mod mentions;
 mod moderation;
 mod needs;
 pub(super) mod operator;

@@ -266,7 +266,9 @@ fn answer_without_effect(chat: &mut Chat, by: &mut Requester, key: RoomKey) -> A
     let Requester { conn, request, .. } = by.take();
     let room = &chat.rooms[key];
     let at = room.ring.get(room.head).map_or(chat.context.now.wall_ms, |last| last.at);
-    let (sender, seq) = (Sender { conn, request, echo: false }, room.head);
+    let not_members = Box::default();
+    let sender = Sender { conn, request, echo: false, not_members };
+    let seq = room.head;
     chat.delivery_mut().answer_at(key, sender, seq, at);
     Answer::Later
 }

@@ -1,7 +1,7 @@
 //! `send` and `topic`, and how any record goes on its way into the log.
 
 use super::direct::{open_direct, retract};
-use super::{Answer, Chat, outsiders};
+use super::{Answer, Chat, mentions, outsiders};
 use crate::chat::delivery::Sender;
 use crate::chat::directory::Quota;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -59,8 +59,8 @@ impl NewRecord {
 /// # Errors
 ///
 /// Those of finding the room and of having no voice there, those of making a direct conversation,
-/// [`Code::TooLarge`] for what is more than this room takes, and [`Code::NoSuchMessage`] for an
-/// answer to what was never said.
+/// [`Code::TooLarge`] for what is more than this room takes, [`Code::NoSuchMessage`] for an answer
+/// to what was never said, and [`Code::Forbidden`] for `@room` by who may not call all of it.
 pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Result<Answer, Refusal> {
     let (room, refusal) = match find_room(chat, by, &send) {
         Ok(room) => (room, None),
@@ -96,7 +96,9 @@ fn find_room(chat: &mut Chat, by: &Requester, send: &Send<'_>) -> Result<RoomKey
         Target::User(name) => direct_to(chat, user, name)?,
     };
     // Cheap checks first: a message that is too long must not cost a token of the rate.
-    let checked = check_message(chat, room, send).and_then(|()| check_rate(chat, user));
+    let checked = check_message(chat, room, send)
+        .and_then(|()| mentions::check(chat, (user, room), &send.text))
+        .and_then(|()| check_rate(chat, user));
     checked.inspect_err(|_| retract(chat, room))?;
     Ok(room)
 }
@@ -217,7 +219,8 @@ pub(super) fn append(
         return Err(Refusal::new(Code::ShuttingDown, message).retry_after_ms(STOPPING_RETRY_MS));
     }
     let Requester { conn, user, request } = by.take();
-    let sender = Sender { conn, request, echo };
+    let not_members = mentions::not_members(chat, (user, key), &body);
+    let sender = Sender { conn, request, echo, not_members };
     let is_question = refusal.is_some();
     let ticket = chat.begin(match refusal {
         None => PendingOp::Append { room: key, sender },

@@ -147,7 +147,8 @@ impl Room {
 
     /// The reply to a `send` whose record is at `seq`.
     pub(in crate::chat) fn sent(&self, seq: u64, at: u64, dup: bool) -> Reply {
-        Reply::Sent { room: self.name.clone(), seq, at, durable: self.durability, dup }
+        let not_members = Box::default();
+        Reply::Sent { room: self.name.clone(), seq, at, durable: self.durability, dup, not_members }
     }
 
     /// # Errors

@@ -9,6 +9,7 @@ mod effects;
 mod invitations;
 mod marks;
 mod matrix;
+mod mentions;
 mod moderation;
 mod names;
 mod narrowed;
@@ -199,8 +200,9 @@ fn heard(said: &[Output], number: usize) -> Vec<String> {
                         Part::Records(range) => {
                             lines.extend(range.clone().map(|index| format!("#{}", seq(index))));
                         }
-                        Part::Sent(_, index) => {
-                            lines.push(reply_line(&Ok(fanout.sent(*index).unwrap())));
+                        Part::Sent(_, index, not_members) => {
+                            let reply = fanout.sent(*index, not_members).unwrap();
+                            lines.push(reply_line(&Ok(reply)));
                         }
                     }
                 }

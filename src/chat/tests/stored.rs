@@ -17,6 +17,7 @@ use super::super::model::log::{
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::record::Record;
 use super::super::model::reply::{Durability, Role};
+use super::mentions::inbox_found;
 use super::moderation::without_joined;
 use super::*;
 
@@ -140,22 +141,10 @@ impl Contents {
                 records.reverse();
                 Answer::Records { records, as_of: 0 }
             }
-            Query::Inbox { user, rows } => Answer::Inbox(
-                rows.iter()
-                    .map(|row| {
-                        let records = &self.logs[&row.log];
-                        let unread = records.iter().filter(|record| {
-                            record.seq > row.read && record.seq <= row.head && record.from != user
-                        });
-                        let mut messages = records.iter().rev();
-                        let last = messages
-                            .find(|record| matches!(record.body, Body::Message { .. }))
-                            .filter(|_| row.last)
-                            .cloned();
-                        (u64::try_from(unread.count()).unwrap(), last)
-                    })
-                    .collect(),
-            ),
+            Query::Inbox { user, rows } => {
+                let found = rows.iter().map(|row| inbox_found(&self.logs[&row.log], &user, row));
+                Answer::Inbox(found.collect())
+            }
             Query::Audit { .. } => Answer::Acts { acts: Vec::new(), more: false },
             Query::Written { user, .. } => {
                 let mine = self.logs.values().flatten().filter(|record| record.from == user);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::settings::POLICY_SETTINGS;
 use super::*;
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::policy::{Access, Creators, PresenceMode, Retention, Rule};
+use crate::chat::model::policy::{Access, Creators, PresenceMode, Retention, RoomCallers, Rule};
 use crate::chat::model::reply::Durability;
 
 /// The example of the default file.
@@ -28,6 +28,7 @@ fn the_example_of_the_default_file_says_all_that_can_be_said() {
         access: Access::Invite,
         message_bytes: Some(4 << 10),
         presence: PresenceMode::Count,
+        mention_room: RoomCallers::Moderators,
     };
     let (name, pattern) = (Some("fleeting".into()), Some("tmp/*".into()));
     assert_eq!(config.policies.rules, [Rule { name, pattern, policy }]);

@@ -26,6 +26,7 @@ mod engine;
 pub(in crate::store) mod file_id;
 mod full_check;
 pub(in crate::store) mod heads;
+mod inbox;
 pub(in crate::store) mod integers;
 pub(in crate::store) mod integrity;
 mod load_rooms;

@@ -3,32 +3,19 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use rusqlite::OptionalExtension as _;
-
 use super::audit::{self, AuditQuery};
-use super::integers::{signed, unsigned};
+use super::inbox::inbox;
+use super::integers::signed;
 use super::load_rooms;
 use super::read_transaction::{DamagedRecord, QueryFault, ReadTransaction};
-use super::record_row::{self, COLUMNS, kind};
+use super::record_row::{self, COLUMNS};
 use super::search::{self, StoredSearch};
 use super::written::{self, WrittenQuery};
-use crate::chat::model::limits::{PAGE_BYTES_MAX, UNREAD_MAX};
+use crate::chat::model::limits::PAGE_BYTES_MAX;
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Answer, InboxQuery, LogId, Query};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::SharedRecord;
-
-/// Records that one inbox reads to count unread messages, in all its rooms; those that it does not
-/// read count as unread.
-const INBOX_RECORDS_MAX: u64 = 100_000;
-/// Records that it reads in one room: twice what is counted, for a user who wrote half of them.
-const INBOX_ROOM_RECORDS_MAX: u64 = 2 * UNREAD_MAX;
-/// Records that it looks at in one room to find the last message: reactions and the like after it.
-/// SQLite passes over so many in about a millisecond.
-const LAST_RECORDS_MAX: u64 = 4_096;
-
-// One full room must not use up the budget of all others.
-const _: () = assert!(INBOX_RECORDS_MAX >= 4 * INBOX_ROOM_RECORDS_MAX);
 
 /// A [`Query`] about rooms by their row ids; `None` is a room that is not stored.
 #[derive(Debug)]
@@ -105,27 +92,13 @@ impl StoredQuery {
     }
 }
 
-/// The first seq that is there, and the last.
-fn extent(
-    reading: &ReadTransaction<'_>,
-    room: Option<i64>,
-) -> rusqlite::Result<RangeInclusive<u64>> {
-    // The room's row may lag.
-    let sql = "SELECT oldest, ifnull((SELECT max(seq) FROM record WHERE room = ?1 AND seq > head \
-               AND id > (SELECT value FROM meta WHERE key = 'booked')), head) FROM room WHERE id = ?1";
-    let mut statement = reading.db.prepare_cached(sql)?;
-    let row = statement.query_row([room], |row| Ok((row.get(0)?, row.get(1)?)));
-    let (oldest, head): (i64, i64) = row.optional()?.unwrap_or((1, 0));
-    Ok(unsigned(oldest)..=unsigned(head))
-}
-
 fn page(
     reading: &mut ReadTransaction<'_>,
     room: Option<i64>,
     wanted: RangeInclusive<u64>,
     limit: u32,
 ) -> Result<Answer, QueryFault> {
-    let stored = extent(reading, room)?;
+    let stored = reading.extent(room)?;
     let from = *wanted.start().max(stored.start());
     let to = *wanted.end().min(stored.end());
     // Counted from the first that is there, so that what was pruned does not make the page short.
@@ -140,7 +113,7 @@ fn below(
     seq: u64,
     limit: u32,
 ) -> Result<Answer, QueryFault> {
-    let stored = extent(reading, room)?;
+    let stored = reading.extent(room)?;
     let last = seq.saturating_sub(1).min(*stored.end());
     let first = (last + 1).saturating_sub(u64::from(limit)).max(*stored.start());
     let seqs = first..=last;
@@ -196,75 +169,14 @@ fn records(
     Ok(records)
 }
 
-fn inbox(
-    reading: &mut ReadTransaction<'_>,
-    user: &UserName,
-    rows: &[(Option<i64>, InboxQuery)],
-) -> Result<Vec<(u64, Option<SharedRecord>)>, QueryFault> {
-    let mut budget = INBOX_RECORDS_MAX;
-    let mut answers = Vec::with_capacity(rows.len());
-    for (room, row) in rows {
-        let Some(room) = *room else {
-            answers.push((0, None));
-            continue;
-        };
-        let unread = unread(reading, user, room, row, &mut budget)?;
-        let last = if row.last { last_message(reading, room, row.head)? } else { None };
-        answers.push((unread, last));
-    }
-    Ok(answers)
-}
-
-/// How many messages above `read` are not the user's; only the latest ones that `budget` allows are
-/// read.
-fn unread(
-    reading: &ReadTransaction<'_>,
-    user: &UserName,
-    room: i64,
-    row: &InboxQuery,
-    budget: &mut u64,
-) -> rusqlite::Result<u64> {
-    let stored = extent(reading, Some(room))?;
-    let above = row.read.max(stored.start().saturating_sub(1));
-    let last = row.head.min(*stored.end());
-    let all = last.saturating_sub(above);
-    if all == 0 {
-        return Ok(0);
-    }
-    let read = all.min(INBOX_ROOM_RECORDS_MAX).min(*budget);
-    *budget -= read;
-    let sql = "SELECT count(*) FROM record WHERE room = ?1 AND seq > ?2 AND seq <= ?3 \
-               AND kind = ?4 AND sender <> ?5";
-    let mut statement = reading.db.prepare_cached(sql)?;
-    let params = (room, signed(last - read), signed(last), kind::MESSAGE, user.as_str());
-    let unread: i64 = statement.query_row(params, |row| row.get(0))?;
-    Ok(unsigned(unread).saturating_add(all - read).min(UNREAD_MAX))
-}
-
-/// The last message, if it is among the latest records and can be read.
-fn last_message(
-    reading: &mut ReadTransaction<'_>,
-    room: i64,
-    head: u64,
-) -> rusqlite::Result<Option<SharedRecord>> {
-    let mut statement = reading.db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM record WHERE room = ?1 AND seq > ?2 AND seq <= ?3 AND kind = ?4 \
-         ORDER BY seq DESC LIMIT 1"
-    ))?;
-    let above = head.saturating_sub(LAST_RECORDS_MAX);
-    let mut rows = statement.query((room, signed(above), signed(head), kind::MESSAGE))?;
-    Ok(rows.next()?.and_then(|row| reading.decode(row, room)))
-}
-
 #[cfg(test)]
 mod tests {
     use rusqlite::Connection;
     use tempfile::TempDir;
 
     use super::*;
-    use crate::chat::model::record::Body;
     use crate::store::sqlite::record_row::RowFault;
-    use crate::store::sqlite::testing::{database, message, room, say, say_heavy, user};
+    use crate::store::sqlite::testing::{database, message, room, say_heavy};
 
     /// Room 1 with so many messages of this weight, those below `oldest` pruned.
     fn stored(messages: u64, weight: u32, oldest: u64) -> (TempDir, Connection) {
@@ -353,74 +265,5 @@ mod tests {
             assert!(matches!(outcome, Err(QueryFault::Corrupt)), "{damage}: {outcome:?}");
             assert_eq!(reading.damaged, [DamagedRecord { room: 1, seq: 4, fault }], "{damage}");
         }
-    }
-
-    #[track_caller]
-    fn inbox(db: &Connection, read: u64, head: u64) -> (u64, Option<u64>) {
-        let query = InboxQuery { log: LogId::new(1, 1), read, head, last: true };
-        let rows = vec![(Some(1), query), (None, query)];
-        let query = StoredQuery::Inbox { user: user("ann"), rows };
-        match query.answer(&mut ReadTransaction::new(db)) {
-            Ok(Answer::Inbox(rows)) => {
-                assert_eq!(rows.get(1), Some(&(0, None)), "a room of which nothing is stored");
-                let (unread, last) = rows.into_iter().next().unwrap();
-                (unread, last.map(|record| record.seq))
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_messages_of_others_are_unread() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = database(&folder);
-        room(&db, 1, "lobby");
-        say(&db, 1, "bob", message("one"));
-        say(&db, 1, "ann", message("mine"));
-        say(&db, 1, "bob", Body::Deleted);
-        say(&db, 1, "bob", message("two"));
-        say(&db, 1, "bob", Body::Topic { text: "topic".into() });
-        assert_eq!(inbox(&db, 0, 5), (2, Some(4)));
-        assert_eq!(inbox(&db, 1, 5), (1, Some(4)));
-        assert_eq!(inbox(&db, 4, 5), (0, Some(4)));
-        assert_eq!(inbox(&db, 9, 5), (0, Some(4)));
-        assert_eq!(inbox(&db, 0, 3), (1, Some(2)));
-        assert_eq!(inbox(&db, 0, 0), (0, None));
-        db.execute("UPDATE room SET oldest = 2", []).unwrap();
-        db.execute("DELETE FROM record WHERE seq < 2", []).unwrap();
-        assert_eq!(inbox(&db, 0, 5), (1, Some(4)));
-    }
-
-    #[test]
-    fn the_last_message_is_not_searched_without_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let db = database(&folder);
-        room(&db, 1, "lobby");
-        say(&db, 1, "bob", message("one"));
-        for _ in 1..LAST_RECORDS_MAX {
-            say(&db, 1, "bob", Body::Deleted);
-        }
-        assert_eq!(inbox(&db, 0, LAST_RECORDS_MAX), (1, Some(1)));
-        say(&db, 1, "bob", Body::Deleted);
-        assert_eq!(inbox(&db, 0, LAST_RECORDS_MAX + 1), (1, None));
-    }
-
-    #[test]
-    fn a_damaged_last_message_is_not_shown_and_the_inbox_is() {
-        let (_folder, db) = stored(3, 300, 1);
-        db.execute("UPDATE record SET text = 'forged' WHERE seq = 3", []).unwrap();
-        assert_eq!(inbox(&db, 0, 3), (0, None));
-    }
-
-    #[test]
-    fn what_is_not_read_counts_as_unread() {
-        let (_folder, db) = stored(20, 300, 1);
-        let row = InboxQuery { log: LogId::new(1, 1), read: 0, head: 20, last: false };
-        let reading = ReadTransaction::new(&db);
-        let mut budget = 30;
-        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok(0));
-        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok(10));
-        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok(20));
-        assert_eq!(budget, 0);
     }
 }

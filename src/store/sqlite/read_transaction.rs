@@ -1,8 +1,9 @@
 //! Reading records for one query, in one transaction.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
 
 use super::integers::unsigned;
 use super::record_row::{self, RowFault};
@@ -51,6 +52,20 @@ impl<'a> ReadTransaction<'a> {
     /// A transaction should be open on `db`, so that everything is read as of one moment.
     pub(in crate::store) const fn new(db: &'a Connection) -> Self {
         Self { db, damaged: Vec::new() }
+    }
+
+    /// The first seq of a room that is there, and the last.
+    pub(in crate::store) fn extent(
+        &self,
+        room: Option<i64>,
+    ) -> rusqlite::Result<RangeInclusive<u64>> {
+        // The room's row may lag.
+        let sql = "SELECT oldest, ifnull((SELECT max(seq) FROM record WHERE room = ?1 AND seq > head \
+                   AND id > (SELECT value FROM meta WHERE key = 'booked')), head) FROM room WHERE id = ?1";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let row = statement.query_row([room], |row| Ok((row.get(0)?, row.get(1)?)));
+        let (oldest, head): (i64, i64) = row.optional()?.unwrap_or((1, 0));
+        Ok(unsigned(oldest)..=unsigned(head))
     }
 
     /// The record of a row; `None`, and noted as damaged, if it cannot be read.

@@ -12,6 +12,7 @@ use super::view::Shared;
 use super::{show, sign_in};
 use crate::chat::model::command::{Command, ModerationCommand};
 use crate::chat::model::limits::Limits;
+use crate::chat::model::meant::Meant;
 use crate::wire::text::{self as door_text, AccountLine, Line, command_names, parse_line};
 
 /// Messages that are shown of a room that is entered.
@@ -88,6 +89,7 @@ impl<'a> Typed<'a> {
             Line::Nick(name) => self.rename(name),
             Line::Command(_, command) => self.command(command),
             Line::Account(line) => self.account(line),
+            Line::Answer(of, send) => self.answer(of, &send),
             Line::Talk(user) => {
                 self.enter(&format!("@{user}"));
                 Ok(())
@@ -313,6 +315,25 @@ impl<'a> Typed<'a> {
         if self.client.state() != chinwag_client::State::Ready {
             view.say("-- it is kept until the server is back --");
         }
+        Ok(())
+    }
+
+    /// Answers a message that is on the screen, or was lately.
+    fn answer(
+        &self,
+        of: Meant<'_>,
+        send: &crate::chat::model::command::Send<'_>,
+    ) -> Result<(), Error> {
+        use crate::chat::model::command::Target;
+        let Target::Room(room) = &send.target else { return Ok(()) };
+        let mut view = self.view.lock();
+        let Some((seq, quote)) = view.find_quotable(room, of) else {
+            let message = "no message of lately is meant by this; /history shows them";
+            return Err(Error::local(message));
+        };
+        let entry = self.client.post_with(room, &send.text, fields([("reply_to", seq.into())]))?;
+        view.typed.insert(entry.cid);
+        view.say(&format!("-- to {quote} --"));
         Ok(())
     }
 

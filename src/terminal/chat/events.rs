@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
-use chinwag_client::model::number;
+use chinwag_client::model::{number, text};
 use chinwag_client::{Client, Event, Item, State, TokenEnd, other_in};
 
 use super::show;
@@ -134,7 +134,12 @@ impl Told<'_> {
         let is_current = view.current.as_deref() == Some(room);
         if !is_current && !room.starts_with('@') {
             let is_news = self.client.room(room).is_some_and(|room| room.unread > 0);
-            if is_news && view.is_first_unread(room) {
+            if is_news && show::names(item, me) {
+                view.is_first_unread(room);
+                let room = show::name(room);
+                let who = show::name(text(item, "from").unwrap_or_default());
+                view.say(&format!("-- {who} names you in {room}: /join {room} --"));
+            } else if is_news && view.is_first_unread(room) {
                 let room = show::name(room);
                 view.say(&format!("-- something is unread in {room}: /join {room} --"));
             }

@@ -8,6 +8,7 @@ use chinwag_client::model::{array, flag, number, object, text};
 use chinwag_client::{Item, other_in};
 use serde_json::Value;
 
+use crate::chat::model::meant::Meant;
 use crate::terminal::Style;
 use crate::time::date::{DAY_MS, civil, weekday};
 use crate::time::span::in_words;
@@ -39,6 +40,10 @@ impl Quotable {
         let text = text(item, "text").filter(|_| text(item, "ev") == Some("message"))?.to_owned();
         Some(Self { from, text })
     }
+
+    pub(super) fn is(&self, of: Meant<'_>) -> bool {
+        of.is(&self.from, &self.text)
+    }
 }
 
 /// A record, without its room.
@@ -57,7 +62,10 @@ pub(super) fn record(
             let shown = if from == me { style.paint(&who, "1") } else { style.name(&who, from) };
             let edited = if item.contains_key("edited") { " (edited)" } else { "" };
             let words = if words.is_empty() { "(data)".to_owned() } else { safe_text(words) };
-            return format!("{shown}{edited}: {words}");
+            let to = number(item, "reply_to").map(|seq| self::quote(quotable.get(&seq), from));
+            let to = to.map(|to| style.faint(&format!(" to {to}"))).unwrap_or_default();
+            let mark = if names(item, me) { style.paint(NAMED, "1") } else { String::new() };
+            return format!("{mark}{shown}{edited}{to}: {words}");
         }
         "edit" => format!("* {who} changed {} to: {}", quote(), safe_line(words)),
         "deletion" => format!("* {who} deleted {}", quote()),
@@ -75,6 +83,15 @@ pub(super) fn record(
         other => format!("* {who}: {}", line(other)),
     };
     style.faint(&what)
+}
+
+/// Stands before a message that names whoever looks at it: no name begins so.
+const NAMED: &str = ">> ";
+
+/// Whether a record names us, or the room in which we are.
+pub(super) fn names(item: &Item, me: &str) -> bool {
+    let mut named = array(item, "mentions").iter().filter_map(Value::as_str);
+    text(item, "from") != Some(me) && named.any(|name| name == me || name == "@room")
 }
 
 fn moderation(item: &Item, who: &str) -> String {
@@ -96,7 +113,7 @@ fn moderation(item: &Item, who: &str) -> String {
     format!("* {target} {what} by {who}{why}")
 }
 
-fn quote(message: Option<&Quotable>, by: &str) -> String {
+pub(super) fn quote(message: Option<&Quotable>, by: &str) -> String {
     let Some(Quotable { from, text }) = message else { return "an earlier message".to_owned() };
     let mut shown: String = text.trim().chars().take(QUOTE_LEN_MAX).collect();
     if shown.len() < text.trim().len() {
@@ -138,7 +155,11 @@ pub(super) fn inbox(data: &Item, me: &str) -> String {
         let shown =
             other_in(room, me).map_or_else(|| name(room), |other| format!("@{}", name(other)));
         let unread = number(row, "unread").unwrap_or_default();
-        Some(if unread == 0 { shown } else { format!("{shown} ({unread} unread)") })
+        let named = match number(row, "mentions").unwrap_or_default() {
+            0 => String::new(),
+            more => format!(", {more} for you"),
+        };
+        Some(if unread == 0 { shown } else { format!("{shown} ({unread} unread{named})") })
     });
     let shown = shown.collect::<Vec<_>>().join(", ");
     let mut out = if shown.is_empty() {
@@ -271,6 +292,21 @@ mod tests {
             "* bob deleted an earlier message",
         );
         check(json!({"ev": "topic", "from": "bob", "text": ""}), "* bob removed the topic");
+        check(
+            json!({"ev": "message", "from": "ann", "text": "yes", "reply_to": 1}),
+            "ann to bob's \"say 'tea'\": yes",
+        );
+        check(
+            json!({"ev": "message", "from": "bob", "text": "yes", "reply_to": 9}),
+            "bob to an earlier message: yes",
+        );
+        for (named, expect) in [
+            (json!(["ann"]), ">> bob: hm"),
+            (json!(["@room"]), ">> bob: hm"),
+            (json!(["eve"]), "bob: hm"),
+        ] {
+            check(json!({"ev": "message", "from": "bob", "text": "hm", "mentions": named}), expect);
+        }
         let mute = json!({"ev": "moderation", "act": "mute", "from": "bob", "target": "eve",
             "at": 0, "until": 600_000, "reason": "spam"});
         check(mute, "* eve was muted for 10 minutes by bob: spam");
@@ -283,11 +319,12 @@ mod tests {
         assert_eq!(people("here", &item(there), "online"), "-- 2 here: ann, bob (away) --");
         let many = item(json!({"count": 700}));
         assert_eq!(people("here", &many, "online"), "-- 700 here --");
-        let rooms = json!({"rooms": [{"room": "lobby", "unread": 0}, {"room": "@ann:bob", "unread": 3}],
+        let rooms = json!({"rooms": [{"room": "lobby", "unread": 0}, {"room": "@ann:bob", "unread": 3},
+            {"room": "tea", "unread": 2, "mentions": 1}],
             "invitations": [{"room": "den", "by": "eve", "reason": "come"}]});
         assert_eq!(
             inbox(&item(rooms), "ann"),
-            "-- your rooms: lobby, @bob (3 unread) --\n-- eve invites you: /join den (come) --"
+            "-- your rooms: lobby, @bob (3 unread), tea (2 unread, 1 for you) --\n-- eve invites you: /join den (come) --"
         );
         assert_eq!(time(1_763_700_001_456), ("Friday 2025-11-21".to_owned(), "04:40".to_owned()));
     }

@@ -12,6 +12,7 @@ use chinwag_client::{Client, Item, other_in};
 use rustyline::ExternalPrinter;
 
 use super::show::{self, Quotable};
+use crate::chat::model::meant::Meant;
 use crate::terminal::Style;
 
 /// Messages of a room that are kept so that reactions and edits can quote them.
@@ -129,6 +130,13 @@ impl View {
         self.shown.remove(room);
         self.quotable.remove(room);
         self.unread.remove(room);
+    }
+
+    /// The last message that is meant: its seq, and how it is quoted.
+    pub(super) fn find_quotable(&self, room: &str, of: Meant<'_>) -> Option<(u64, String)> {
+        let quotable = self.quotable.get(room)?;
+        let (seq, found) = quotable.iter().rev().find(|(_, message)| message.is(of))?;
+        Some((*seq, show::quote(Some(found), "")))
     }
 
     /// Whether it has to be said now that something is unread in a room.

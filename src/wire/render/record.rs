@@ -1,8 +1,9 @@
 //! Records, as live events and as items of a replay or a page.
 
+use crate::chat::model::mentions::{self, Mention};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Act, Body, Record};
-use crate::wire::json::{name, number, prose, put, raw, string};
+use crate::wire::json::{array, name, number, prose, put, raw, string};
 
 /// Appends a record as the live event of its room. It has no `cid`, so that all members get the
 /// same bytes.
@@ -11,6 +12,7 @@ pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
     put(out, r#","room":"#);
     name(out, room.as_str());
     fields(out, record);
+    mentioned(out, record);
     put(out, "}");
 }
 
@@ -18,13 +20,38 @@ pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
 pub fn item(out: &mut Vec<u8>, record: &Record, viewer: Option<&UserName>) {
     put(out, kind(record));
     fields(out, record);
+    mentioned(out, record);
+    own_cid(out, record, viewer);
+    put(out, "}");
+}
+
+/// As [`item`], for a text that is cut: whom the whole one names does not follow from it.
+pub(super) fn glance(out: &mut Vec<u8>, record: &Record, viewer: Option<&UserName>) {
+    put(out, kind(record));
+    fields(out, record);
+    own_cid(out, record, viewer);
+    put(out, "}");
+}
+
+fn own_cid(out: &mut Vec<u8>, record: &Record, viewer: Option<&UserName>) {
     if let Body::Message { cid: Some(cid), .. } = &record.body
         && viewer == Some(&record.from)
     {
         put(out, r#","cid":"#);
         string(out, cid);
     }
-    put(out, "}");
+}
+
+/// Whom a text that was said names.
+fn mentioned(out: &mut Vec<u8>, record: &Record) {
+    let (Body::Message { text, .. } | Body::Edit { text: Some(text), .. }) = &record.body else {
+        return;
+    };
+    let found = mentions::mentions(text);
+    if !found.is_empty() {
+        put(out, r#","mentions":"#);
+        array(out, &found, |out, mention: &Mention| name(out, mention.as_str()));
+    }
 }
 
 /// The `ev` of a record.

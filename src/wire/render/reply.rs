@@ -4,7 +4,7 @@ use super::Context;
 use super::event::{read_marks, states};
 use super::export::export_part;
 use super::field::{epoch_field, field, name_field};
-use super::record::item;
+use super::record::{glance, item};
 use super::report::{act, report};
 use super::restrictions::{invitations, restriction};
 use super::welcome::welcome;
@@ -77,13 +77,7 @@ fn open(out: &mut Vec<u8>, id: &RequestId) {
 /// Appends the fields of `data`, without the braces.
 fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
     match reply {
-        Reply::Sent { room, seq, at, durable, dup } => {
-            room_field(out, room.as_str());
-            field(out, r#","seq":"#, *seq);
-            field(out, r#","at":"#, *at);
-            name_field(out, r#","durable":"#, durable.name());
-            put(out, if *dup { r#","dup":true"# } else { "" });
-        }
+        Reply::Sent { .. } => sent(out, reply),
         Reply::Welcome { .. } => welcome(out, reply, context),
         Reply::LoggedIn { .. }
         | Reply::Logins { .. }
@@ -144,6 +138,20 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
             put(out, r#","text":"#);
             prose(out, text);
         }
+    }
+}
+
+/// What became of a record. Of nearly all requests this is the answer.
+fn sent(out: &mut Vec<u8>, reply: &Reply) {
+    let Reply::Sent { room, seq, at, durable, dup, not_members } = reply else { return };
+    room_field(out, room.as_str());
+    field(out, r#","seq":"#, *seq);
+    field(out, r#","at":"#, *at);
+    name_field(out, r#","durable":"#, durable.name());
+    put(out, if *dup { r#","dup":true"# } else { "" });
+    if !not_members.is_empty() {
+        put(out, r#","not_members":"#);
+        array(out, not_members.iter(), |out, user| name(out, user.as_str()));
     }
 }
 
@@ -296,9 +304,10 @@ fn inbox_row(out: &mut Vec<u8>, row: &InboxRow, context: &Context<'_>) {
     field(out, r#","recv":"#, row.recv);
     field(out, r#","read":"#, row.read);
     field(out, r#","unread":"#, row.unread);
+    field(out, r#","mentions":"#, row.mentions);
     put(out, r#","last":"#);
     match &row.last {
-        Some(record) => item(out, record, context.viewer),
+        Some(record) => glance(out, record, context.viewer),
         None => put(out, "null"),
     }
     put(out, "}");

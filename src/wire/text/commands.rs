@@ -9,6 +9,7 @@ pub(super) enum Verb {
     Leave,
     Close,
     Msg,
+    Reply,
     Me,
     Say,
     Who,
@@ -85,7 +86,7 @@ pub(super) const COMMANDS: &[Entry] = &[
         Verb::Msg,
         &["msg", "query", "m", "w", "whisper", "tell", "dm", "pm", "privmsg"],
         "/msg bob hi",
-        "writes to bob alone; without a text, all that follows",
+        "writes to bob alone; /reply bob yes answers what bob said",
     ),
     entry(
         Verb::Who,
@@ -161,6 +162,7 @@ pub(super) const COMMANDS: &[Entry] = &[
     ),
     // Those below are named in the line of another one.
     entry(Verb::Members, &["members"], "/members", ""),
+    entry(Verb::Reply, &["reply", "re", "answer"], "/reply bob yes", ""),
     entry(Verb::Back, &["back", "unaway"], "/back", ""),
     entry(Verb::Unmute, &["unmute", "voice", "unsilence"], "/unmute bob", ""),
     entry(Verb::Unban, &["unban"], "/unban bob", ""),

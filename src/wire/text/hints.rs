@@ -16,7 +16,12 @@ const NO_ACCOUNTS: &str = "there are no passwords here; /nick ann takes a name";
 pub fn answer(out: &mut Vec<u8>, line: &Line<'_>, has_accounts: bool) {
     match line {
         Line::Account(_) if !has_accounts => put(out, &["! ", NO_ACCOUNTS, "\n"]),
-        Line::Nothing | Line::Nick(_) | Line::Command(..) | Line::Talk(_) | Line::Account(_) => {}
+        Line::Nothing
+        | Line::Nick(_)
+        | Line::Command(..)
+        | Line::Answer(..)
+        | Line::Talk(_)
+        | Line::Account(_) => {}
         Line::NoRoom(word) => no_room(out, word),
         Line::Help(word) => help(out, word, has_accounts),
         Line::Quit => bye(out, ""),

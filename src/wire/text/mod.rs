@@ -5,6 +5,7 @@
 //! | `/nick ann` | takes a name |
 //! | `/join lobby`, `/leave`, `/close` | enters a room, leaves it, ends a private one |
 //! | `/msg bob hi`, `/msg bob` | sends a message to one user; lets all that follows go there |
+//! | `/reply bob yes`, `/reply "see you" yes` | answers bob's last message, or the last with these words |
 //! | `/who`, `/members`, `/rooms` | lists who is online, who belongs to the room, the user's rooms |
 //! | `/history 20`, `/search tea` | shows the latest messages, or those with a word |
 //! | `/login ann secret`, `/register`, `/password`, `/logins`, `/invite-link` | accounts |
@@ -24,6 +25,7 @@
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 mod account;
+mod answer;
 mod commands;
 mod greeting;
 mod hints;
@@ -43,7 +45,8 @@ pub use self::render::{
     Shown, event, focus, no_focus, record_event, refusal, refused, reply, sent,
 };
 pub use self::safe::{safe_line, safe_name, safe_text};
-use crate::chat::model::command::{Command, Op};
+use crate::chat::model::command::{Command, Op, Send};
+use crate::chat::model::meant::Meant;
 use crate::chat::model::reply::Refusal;
 
 /// A line that was parsed.
@@ -57,6 +60,8 @@ pub enum Line<'a> {
     Command(Op, Command<'a>),
     /// Something about an account.
     Account(AccountLine<'a>),
+    /// Send this as the answer to a message.
+    Answer(Meant<'a>, Send<'a>),
     /// Let the lines that follow go to this user.
     Talk(&'a str),
     /// A line that needs a room, but none was joined; its only word, if it has only one.

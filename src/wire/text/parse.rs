@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::commands::{Meaning, Verb, meaning};
 use super::words::{named, person, split_word};
-use super::{Line, account, people};
+use super::{Line, account, answer, people};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, ModerationCommand, Op, Page, Send, Target};
 use crate::chat::model::limits::{Limits, REASON_LEN_MAX, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
@@ -30,7 +30,6 @@ pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits)
     let Ok(line) = simdutf8::basic::from_utf8(line) else {
         return refused(Code::BadField, "the line is not UTF-8");
     };
-    // Some terminals end a line with `\r\0`.
     let line = line.trim_end_matches(['\r', '\0']);
     if line.is_empty() {
         return Line::Nothing;
@@ -88,6 +87,7 @@ impl<'a> Commands<'a, '_> {
             Verb::Leave => self.in_room(rest, Op::Leave, |room| Command::Leave { room }),
             Verb::Close => self.in_room(rest, Op::Leave, |room| Command::Close { room }),
             Verb::Msg => self.message(rest)?,
+            Verb::Reply => answer::parse(rest, |text| self.say(text))?,
             Verb::Me => self.send(self.room(), format!("*{rest}*").into()),
             Verb::Say => self.say(rest),
             Verb::Who => self.in_room(rest, Op::Presence, |room| Command::Presence { room }),

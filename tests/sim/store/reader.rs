@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use chinwag::chat::model::limits::{PAGE_BYTES_MAX, UNREAD_MAX};
-use chinwag::chat::model::log::{Answer, InboxQuery, LogId, Query};
+use chinwag::chat::model::log::{Answer, InboxFound, InboxQuery, LogId, Query};
+use chinwag::chat::model::mentions::names;
 use chinwag::chat::model::name::{RoomName, UserName};
 use chinwag::chat::model::record::{Body, SharedRecord};
 
@@ -69,19 +70,19 @@ fn page<'a>(from: impl Iterator<Item = &'a SharedRecord>, limit: usize) -> Vec<S
     records
 }
 
-fn inbox_row(
-    room: Option<&Room>,
-    user: &UserName,
-    row: &InboxQuery,
-) -> (u64, Option<SharedRecord>) {
-    let Some(room) = room else { return (0, None) };
+fn inbox_row(room: Option<&Room>, user: &UserName, row: &InboxQuery) -> InboxFound {
+    let Some(room) = room else { return InboxFound::default() };
     let is_message = |record: &&SharedRecord| matches!(record.body, Body::Message { .. });
     let unread = (row.read < row.head).then(|| room.records.range(row.read + 1..=row.head));
     let unread = unread.into_iter().flatten().map(|(_, record)| record);
-    let unread = unread.filter(is_message).filter(|record| record.from != *user).count();
-    let unread = u64::try_from(unread).unwrap_or(u64::MAX).min(UNREAD_MAX);
+    let unread = unread.filter(|record| record.from != *user).filter_map(|it| it.body.text());
+    let unread: Vec<&str> = unread.collect();
+    let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
+    let mentions = count(unread.iter().filter(|text| names(text, user)).count());
+    let unread = count(unread.len()).min(UNREAD_MAX);
     let messages = || room.records.range(..=row.head).rev().map(|(_, record)| record);
-    (unread, row.last.then(|| messages().find(is_message).cloned()).flatten())
+    let last = row.last.then(|| messages().find(is_message).cloned()).flatten();
+    InboxFound { unread, mentions, last }
 }
 
 fn search(

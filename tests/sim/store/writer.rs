@@ -286,8 +286,8 @@ impl Store {
                 self.durable.faults_done += 1;
             }
             (Answer::Inbox(rows), _) if store_fault == StoreFault::OwnCounted => {
-                for (unread, _) in rows.iter_mut() {
-                    *unread += 1;
+                for row in rows.iter_mut() {
+                    row.unread += 1;
                 }
                 self.durable.faults_done += 1;
             }

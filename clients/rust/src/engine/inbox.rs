@@ -66,6 +66,7 @@ impl Engine {
             room.read = read;
             tracked.counted = seq;
             tracked.unread_before = number(row, "unread").unwrap_or_default();
+            tracked.mentions_before = number(row, "mentions").unwrap_or_default();
             tracked.is_recounting = false;
             tracked.count();
         }

@@ -24,6 +24,11 @@ impl Tracked {
         self.unread_before = self.unread_before.min(at_most);
         let since = u64::try_from(self.unread_since.len()).unwrap_or(u64::MAX);
         self.room.unread = self.unread_before.saturating_add(since);
+        let unread = &self.unread_since;
+        self.mentions_since.retain(|seq| unread.contains(seq));
+        self.mentions_before = self.mentions_before.min(self.unread_before);
+        let since = u64::try_from(self.mentions_since.len()).unwrap_or(u64::MAX);
+        self.room.mentions = self.mentions_before.saturating_add(since);
     }
 
     pub(super) fn count_message(&mut self, item: &Item, me: &str) {
@@ -33,8 +38,28 @@ impl Tracked {
         let is_news = from != me && !flag(item, "deleted");
         if is_news && seq > self.room.read.max(self.counted) {
             self.unread_since.push(seq);
-            self.count();
+            self.count_mention(seq, names_us(item, me));
         }
+    }
+
+    /// Whether only the server can tell how many name us now: what it said before is not known.
+    pub(super) fn count_edit(&mut self, item: &Item, me: &str) -> bool {
+        let target = number(item, "target").unwrap_or_default();
+        if target <= self.room.read || text(item, "from") == Some(me) {
+            return false;
+        }
+        if target > self.counted {
+            self.count_mention(target, names_us(item, me));
+        }
+        target <= self.counted
+    }
+
+    fn count_mention(&mut self, seq: u64, is_named: bool) {
+        self.mentions_since.retain(|each| *each != seq);
+        if is_named {
+            self.mentions_since.push(seq);
+        }
+        self.count();
     }
 
     /// Whether only the server can tell how much is unread now: whose it was is not known.
@@ -46,6 +71,12 @@ impl Tracked {
         self.count();
         target <= self.counted
     }
+}
+
+/// Whether a record names us, or the room in which we are.
+fn names_us(item: &Item, me: &str) -> bool {
+    let mut named = array(item, "mentions").iter().filter_map(Value::as_str);
+    named.any(|name| name == me || name == "@room")
 }
 
 impl Engine {

@@ -79,6 +79,12 @@ impl Engine {
         match text(&item, "ev").unwrap_or_default() {
             "topic" => text(&item, "text").unwrap_or_default().clone_into(&mut room.topic),
             "message" => tracked.count_message(&item, &me),
+            "edit" => {
+                let is_unknown = tracked.count_edit(&item, &me);
+                if is_unknown {
+                    self.recount(name);
+                }
+            }
             "deletion" => {
                 let target = number(&item, "target").unwrap_or_default();
                 if tracked.uncount_deleted(target) {
@@ -198,6 +204,8 @@ impl Engine {
         (tracked.behind, tracked.fetch) = (0, None);
         (tracked.acked, tracked.counted, tracked.unread_before) = (0, 0, 0);
         tracked.unread_since.clear();
+        (tracked.mentions_before, tracked.room.mentions) = (0, 0);
+        tracked.mentions_since.clear();
         self.emit(Event::Reset { room: name.to_owned(), seq });
         self.ask_who_is_there(name);
         if is_new {

@@ -25,6 +25,9 @@ pub(super) struct Tracked {
     /// Unread up to `counted`, and the seqs of those behind it.
     pub unread_before: u64,
     pub unread_since: Vec<u64>,
+    /// Those of them that name us.
+    pub mentions_before: u64,
+    pub mentions_since: Vec<u64>,
     /// What the server knows that we have read, and what it was told.
     pub acked: u64,
     pub acking: u64,

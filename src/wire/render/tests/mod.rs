@@ -206,6 +206,7 @@ fn a_sent_message_is_answered_with_its_seq() {
         at: 1_763_700_001_456,
         durable: Durability::Memory,
         dup,
+        not_members: Box::default(),
     };
     check_reply(
         "\"a\\n\"",
@@ -243,8 +244,16 @@ fn pages_and_inboxes_hold_items_and_ones_own_carry_their_cid() {
             r#""first":null,"last":null,"oldest":1,"more":true}}"#,
         ),
     );
-    let row =
-        |last| InboxRow { room: room(), epoch: epoch(), seq: 9, recv: 8, read: 7, unread: 2, last };
+    let row = |last| InboxRow {
+        room: room(),
+        epoch: epoch(),
+        seq: 9,
+        recv: 8,
+        read: 7,
+        unread: 2,
+        mentions: 1,
+        last,
+    };
     check_reply(
         "6",
         &Reply::Inbox {
@@ -262,8 +271,8 @@ fn pages_and_inboxes_hold_items_and_ones_own_carry_their_cid() {
         },
         concat!(
             r#"{"id":6,"code":0,"message":"ok","data":{"rev":3,"gone":["lobby"],"rooms":["#,
-            r#"{"room":"lobby","epoch":"k3f9","seq":9,"recv":8,"read":7,"unread":2,"last":null},"#,
-            r#"{"room":"lobby","epoch":"k3f9","seq":9,"recv":8,"read":7,"unread":2,"last":"#,
+            r#"{"room":"lobby","epoch":"k3f9","seq":9,"recv":8,"read":7,"unread":2,"mentions":1,"last":null},"#,
+            r#"{"room":"lobby","epoch":"k3f9","seq":9,"recv":8,"read":7,"unread":2,"mentions":1,"last":"#,
             r#"{"ev":"topic","seq":123,"from":"bob","at":1763700002001,"text":"tea"}}],"#,
             r#""invitations":[{"room":"den","by":"ann","at":5,"reason":"tea"}]}}"#,
         ),

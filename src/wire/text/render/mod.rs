@@ -201,7 +201,11 @@ fn inbox(out: &mut Vec<u8>, rooms: &[InboxRow]) {
     for (index, row) in rooms.iter().enumerate() {
         put(out, &[if index == 0 { "" } else { ", " }, row.room.as_str()]);
         if row.unread > 0 {
-            put(out, &[" (", &row.unread.to_string(), " unread)"]);
+            put(out, &[" (", &row.unread.to_string(), " unread"]);
+            if row.mentions > 0 {
+                put(out, &[", ", &row.mentions.to_string(), " for you"]);
+            }
+            put(out, &[")"]);
         }
     }
     put(out, &[" --\n"]);

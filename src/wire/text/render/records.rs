@@ -58,7 +58,7 @@ pub(super) fn past<'a>(
         let time = format!("{:02}:{:02} ", minute / 60, minute % 60);
         safe::put_room(out, room.as_str());
         put(out, &[&time]);
-        let target = record.body.target();
+        let target = record.body.refers_to();
         let target = target.and_then(|seq| {
             all.clone().find(|(other, record)| *other == room && record.seq == seq)
         });
@@ -80,7 +80,12 @@ fn body(out: &mut Vec<u8>, record: &Record, target: Option<&Record>) {
             put(out, &[from, " sent data"]);
         }
         Body::Message { text, edited, .. } => {
-            put(out, &[from, if edited.is_some() { " (edited): " } else { ": " }]);
+            put(out, &[from, if edited.is_some() { " (edited)" } else { "" }]);
+            if let Some(target) = target {
+                put(out, &[" to "]);
+                quote(out, &record.from, Some(target));
+            }
+            put(out, &[": "]);
             safe::text(out, text);
         }
         Body::Deleted => put(out, &["* a message of ", from, " was deleted"]),

@@ -116,6 +116,14 @@ fn the_longest_quote_fits_the_weight_of_the_least_record() {
         Body::Reaction { target: 1, emoji: "".into(), remove: true },
         Body::Deletion { target: 1 },
         Body::Edit { target: 1, text: Some("".into()) },
+        Body::Message {
+            text: "".into(),
+            data: None,
+            cid: None,
+            reply_to: Some(1),
+            thread: None,
+            edited: Some(1),
+        },
     ] {
         let mut out = Vec::new();
         let record = Record { from: user(&"\u{5d1}".repeat(16)), ..body(change) };
@@ -282,9 +290,10 @@ fn the_inbox_counts_what_is_unread() {
         recv: 0,
         read: 0,
         unread,
+        mentions: 0,
         last: None,
     };
-    let rooms = vec![row(lobby(), 3), row(direct(), 0)];
+    let rooms = vec![InboxRow { mentions: 2, ..row(lobby(), 3) }, row(direct(), 0)];
     check_reply(
         &Reply::Inbox {
             rev: 1,
@@ -294,7 +303,7 @@ fn the_inbox_counts_what_is_unread() {
             gone: Vec::new(),
             full: true,
         },
-        "-- your rooms: lobby (3 unread), @ann:bob --\n",
+        "-- your rooms: lobby (3 unread, 2 for you), @ann:bob --\n",
     );
     check_reply(
         &Reply::Inbox {
@@ -318,6 +327,7 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
         recv: 0,
         read: 0,
         unread,
+        mentions: 0,
         last: None,
     };
     let inbox = |rooms| Reply::Inbox {

@@ -1,0 +1,30 @@
+//! What an inbox is read from: rooms whose unread messages are not in memory.
+
+use super::log::LogId;
+use super::record::SharedRecord;
+
+/// One room of [`Query::Inbox`](super::log::Query::Inbox).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboxQuery {
+    /// Which log.
+    pub log: LogId,
+    /// Up to which seq the user has read.
+    pub read: u64,
+    /// The last seq that counts.
+    pub head: u64,
+    /// Whether the last message is wanted.
+    pub last: bool,
+}
+
+/// What there is of one room of [`Query::Inbox`](super::log::Query::Inbox).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InboxFound {
+    /// Messages of others above what was read, counted up to
+    /// [`UNREAD_MAX`](super::limits::UNREAD_MAX).
+    pub unread: u64,
+    /// Those of them that [name](super::mentions::names) the user, among the latest
+    /// [`MENTIONING_MAX`](super::limits::MENTIONING_MAX) with an `@`.
+    pub mentions: u64,
+    /// The last message, if it is wanted.
+    pub last: Option<SharedRecord>,
+}
