@@ -199,6 +199,7 @@ impl Server {
     /// answers, it says so by [`Input::StoreReady`].
     fn pass_requests(&mut self, now: Now) {
         self.pass_jobs(now);
+        self.pass_pushes();
         while let Some(first) = self.chat.poll_request() {
             self.logs.request(now, first);
             // Those of one input are written together.
@@ -207,6 +208,7 @@ impl Server {
             }
             self.logs.flush();
             self.take_replies(now);
+            self.pass_pushes();
         }
     }
 
@@ -254,6 +256,22 @@ impl Server {
             if let Some((ticket, outcome)) = answer {
                 self.chat.on_hashed(now, ticket, outcome);
             }
+        }
+    }
+
+    /// Hands what devices are to be told to the thread that sends it.
+    fn pass_pushes(&mut self) {
+        while let Some(order) = self.chat.poll_push() {
+            if let Some(webhooks) = &mut self.webhooks {
+                webhooks.push(order);
+            }
+        }
+    }
+
+    /// Tells the domain of devices that are over.
+    fn take_ended_pushes(&mut self, now: Now) {
+        while let Some(id) = self.webhooks.as_ref().and_then(WebhookStart::poll_ended) {
+            self.chat.on_push_ended(now, id);
         }
     }
 
@@ -473,6 +491,7 @@ impl Handler for Server {
                 self.take_config(now, effects);
                 self.take_keys();
                 self.take_hashes(now);
+                self.take_ended_pushes(now);
                 self.take_replies(now);
                 self.pass_requests(now);
                 self.take_candidate(now, effects);

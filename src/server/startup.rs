@@ -112,7 +112,7 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     if !sources.environment.takes_over() {
         let (mut reactor, mut server, clock) = prepare(loaded, sources, &mut None)?;
         let kept = open_store(&loaded.config, &clock, &server.metrics, reactor.waker())?;
-        set_store(&mut server, kept, &loaded.config, clock);
+        set_store(&mut server, kept, &loaded.config, (clock, reactor.waker()));
         server.reserve_operator(clock.now(), &loaded.config.admin_name);
         if loaded.config.auth_policy().accounts {
             invite_admin(&reactor, &mut server, &clock)?;
@@ -185,15 +185,28 @@ fn prepare(
 /// Lets the server keep what it is told, and webhooks be told of it.
 fn set_store(
     server: &mut Server,
-    (logs, outbox): (StoredLogs, Option<SharedOutbox>),
+    (mut logs, outbox): (StoredLogs, Option<SharedOutbox>),
     config: &Config,
-    clock: Clock,
+    (clock, waker): (Clock, Waker),
 ) {
+    let push_key = logs.1.people.push_key.take();
     server.set_logs(clock.now(), logs);
-    if let Some(outbox) = outbox {
-        let counted = Arc::clone(&server.metrics.webhooks);
-        server.set_webhooks(WebhookStart::new(outbox, &config.webhooks, clock, counted));
+    let Some(outbox) = outbox else { return };
+    let counted = Arc::clone(&server.metrics.webhooks);
+    let mut webhooks = WebhookStart::new(outbox, &config.webhooks, clock, counted);
+    if config.push.enabled {
+        // It fails only if the poller is gone, and the loop with it.
+        let wake = Arc::new(move || _ = waker.wake());
+        let counted = Arc::clone(&server.metrics.pushes);
+        match webhooks.begin_pushes(push_key, &config.push, (counted, wake)) {
+            Ok((terms, new_key)) => server.chat.begin_pushes(clock.now(), terms, new_key),
+            Err(_) => log::error!(
+                "nobody is told by Web Push: the key in the database is none, or the system has no random numbers"
+            ),
+        }
     }
+    server.set_webhooks(webhooks);
+    server.pass_requests(clock.now());
 }
 
 /// Goes on with what another process hands over, once it is to.
@@ -223,7 +236,7 @@ fn take_up(
         }
     }
     let kept = open_store(config, &clock, &server.metrics, reactor.waker())?;
-    set_store(&mut server, kept, config, clock);
+    set_store(&mut server, kept, config, (clock, reactor.waker()));
     let now = clock.now();
     for part in parts {
         server.adopt_domain(now, part).map_err(io::Error::other)?;

@@ -46,6 +46,9 @@ pub(super) const fn entry(op: Op) -> Entry {
         | Op::Block
         | Op::Unblock
         | Op::Blocked
+        | Op::PushSubscribe
+        | Op::PushUnsubscribe
+        | Op::PushSubscriptions
         | Op::Report
         | Op::Reports
         | Op::Settle
@@ -145,6 +148,14 @@ const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
         }
         Op::Unblock => ("Ends that", &[USER]),
         Op::Blocked => ("Lists whom you have blocked", &[]),
+        Op::PushSubscribe => ("Has a device told of direct messages while you are away", PUSHED),
+        Op::PushUnsubscribe => (
+            "Has a device told no more",
+            &[(Key::Subscription, "its id, or instead"), (Key::Endpoint, "its endpoint")],
+        ),
+        Op::PushSubscriptions => {
+            ("Lists your devices that are told, with the key that another one needs", &[])
+        }
         Op::Report => ("Reports a message or a user to those who keep order", REPORT),
         Op::Reports => (
             "Lists what was reported, for those who may settle it",
@@ -171,6 +182,12 @@ const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
     }
 }
 
+const PUSHED: &[Field] = &[
+    (Key::Endpoint, "of the browser's push subscription"),
+    (Key::P256dh, "likewise"),
+    (Key::Auth, "likewise"),
+    AGENT,
+];
 const REPORT: &[Field] = &[
     (Key::Room, "the room's name; needed for a message"),
     (Key::Target, "the seq of the message, or instead"),

@@ -181,7 +181,7 @@ fn fitting<'a>(names: impl Iterator<Item = &'a str>, mut bytes: usize) -> (usize
 }
 
 /// Whether the ring shows what is unread, and, if it is wanted, the last message.
-fn is_in_ring(room: &Room, read: u64, last: bool) -> bool {
+pub(super) fn is_in_ring(room: &Room, read: u64, last: bool) -> bool {
     let first = room.ring.first().unwrap_or(room.head + 1);
     let is_whole = !room.is_stored() || first <= room.oldest;
     is_whole || (first <= read + 1 && (!last || room.ring.from(0).any(is_message)))
@@ -225,7 +225,7 @@ pub(super) fn on_read(
 
 fn inbox_row(room: &Room, marks: Marks, me: &UserName, last: bool) -> InboxRow {
     let unread = room.ring.from(marks.read + 1);
-    let unread = unread.filter(|record| is_message(record) && record.from != *me);
+    let unread = unread.filter(|record| is_unread(record, me));
     let unread = u64::try_from(unread.count()).unwrap_or(u64::MAX);
     let messages = || room.ring.from(0).rev().find(|record| is_message(record));
     InboxRow {
@@ -259,6 +259,11 @@ fn glance(record: &SharedRecord) -> SharedRecord {
         edited: *edited,
     };
     SharedRecord::new(Record { body, from: record.from.clone(), ..**record })
+}
+
+/// Whether a record that the user has not read counts.
+pub(super) fn is_unread(record: &SharedRecord, me: &UserName) -> bool {
+    is_message(record) && record.from != *me
 }
 
 fn is_message(record: &SharedRecord) -> bool {

@@ -25,6 +25,7 @@ use super::model::name::{RoomName, UserName};
 use super::model::operator::OperatorAct;
 use super::model::output::Request;
 use super::model::people::{Block, Report};
+use super::model::push::PushSubscription;
 use super::model::record::SharedRecord;
 use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
@@ -151,6 +152,8 @@ pub(super) enum PendingOp {
     Search { by: Requester, here: Vec<Found>, since: Mark },
     /// The message that is reported.
     Report { by: Requester, room: RoomKey, report: Box<Report>, since: Mark },
+    /// How much a user has not read in a room, before its devices are told of this seq.
+    Unread { user: UserName, room: RoomKey, seq: u64 },
     /// What was noted.
     Audit { by: Requester },
     /// What a user has written.
@@ -189,6 +192,8 @@ pub(super) enum PeopleOp {
     Accept { by: Requester, invite: Invite },
     /// A block that begins, or ends.
     Block { by: Requester, block: Block, on: bool },
+    /// A device that is told by Web Push, and those that are not any more.
+    Push { by: Requester, new: Option<Box<PushSubscription>>, ended: Vec<u64> },
     /// An act of the operator over people.
     Operator { conn: ConnId, request: Request, act: Box<OperatorAct> },
     /// A report.
@@ -205,6 +210,7 @@ impl PeopleOp {
             | Self::Invite { by, .. }
             | Self::Accept { by, .. }
             | Self::Block { by, .. }
+            | Self::Push { by, .. }
             | Self::Report { by, .. }
             | Self::Settle { by, .. } => Some(by.conn),
             Self::Noted
@@ -251,6 +257,7 @@ impl PendingOp {
             | Self::Ack { .. }
             | Self::Marks { .. }
             | Self::Load(_)
+            | Self::Unread { .. }
             | Self::Forget { .. }
             | Self::Page(_) => 1,
             Self::Deferred(_)
@@ -281,6 +288,7 @@ impl PendingOp {
             | Self::Invite { room, .. }
             | Self::Marks { room, .. }
             | Self::Forget { room }
+            | Self::Unread { room, .. }
             | Self::Report { room, .. }
             | Self::History { room, .. } => Some(*room),
             Self::Ack { .. }
@@ -321,6 +329,7 @@ impl PendingOp {
             | Self::Waiting(_)
             | Self::Load(_)
             | Self::Forget { .. }
+            | Self::Unread { .. }
             | Self::People(_) => None,
         }
     }
@@ -348,6 +357,7 @@ impl PendingOp {
             Self::Hash(HashOp::Register(..) | HashOp::Login(..))
             | Self::Marks { .. }
             | Self::Load(_)
+            | Self::Unread { .. }
             | Self::Forget { .. }
             | Self::Page(_) => None,
         }

@@ -4,6 +4,7 @@ use super::Context;
 use super::event::{read_marks, states};
 use super::export::export_part;
 use super::field::{epoch_field, field, name_field};
+use super::push::push_subscription;
 use super::record::item;
 use super::report::{act, report};
 use super::restrictions::{invitations, restriction};
@@ -92,6 +93,8 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         | Reply::Reports { .. }
         | Reply::Export { .. }
         | Reply::Audit { .. }
+        | Reply::PushSubscribed { .. }
+        | Reply::PushSubscriptions { .. }
         | Reply::Blocked { .. } => people(out, reply),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
@@ -242,6 +245,13 @@ fn people(out: &mut Vec<u8>, reply: &Reply) {
             array(out, items, report);
             put(out, r#","more":"#);
             boolean(out, *more);
+        }
+        Reply::PushSubscribed { id } => field(out, r#""id":"#, *id),
+        Reply::PushSubscriptions { key, items, current } => {
+            put(out, r#""key":"#);
+            string(out, key);
+            put(out, r#","items":"#);
+            array(out, items, |out, device| push_subscription(out, device, *current));
         }
         Reply::Blocked { users } => {
             put(out, r#""users":"#);

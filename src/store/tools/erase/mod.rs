@@ -378,6 +378,7 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
         "DELETE FROM lookalike WHERE kind = 0 AND name = ?1",
         "DELETE FROM account WHERE name = ?1",
         "DELETE FROM login WHERE name = ?1",
+        "DELETE FROM push WHERE user = ?1",
         "DELETE FROM program WHERE name = ?1",
         "UPDATE audit SET \"by\" = 'erased' WHERE \"by\" = ?1",
         "UPDATE audit SET whom = 'erased' WHERE whom = ?1",
