@@ -30,7 +30,8 @@ export function thisDevice({ chat, sentence, go }) {
 				client.addEventListener("room", ({ detail }) => closeRead([detail.room]));
 			}
 			closeRead(client.rooms.values());
-			if (isOn()) await renew(client);
+			// The server may have forgotten this device, or the browser may have made another subscription.
+			if (isOn()) await subscribe(client);
 		} catch {
 			// The page works without: a browser may allow no worker, as in a private window.
 		}
@@ -44,11 +45,14 @@ export function thisDevice({ chat, sentence, go }) {
 		for (const notice of notices) if (notice.data?.seq <= (marks.get(notice.data.room) ?? 0)) notice.close();
 	}
 
-	/** The server may have forgotten this device, or the browser may have made another subscription. */
-	async function renew(client) {
-		const known = await subscription();
-		if (known) await client.pushSubscribe(known);
-		else remembered("push", null);
+	async function subscribe(client) {
+		const { key } = await client.pushSubscriptions();
+		const old = await subscription();
+		// With the key of another server, or of this one before its database was lost, nothing would arrive.
+		const isGood = old && keyOf(old) === key;
+		if (old && !isGood) await old.unsubscribe();
+		const made = isGood ? old : await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+		await client.pushSubscribe(made);
 	}
 
 	/** Has this device told, or not any more. Resolves to why it is not, in words; empty if it is as wished. */
@@ -58,15 +62,11 @@ export function thisDevice({ chat, sentence, go }) {
 			remembered("push", null);
 			return end(client);
 		}
+		if (!registration) await begin();
 		if (!registration?.pushManager) return `${UNABLE} ${/iPhone|iPad/.test(navigator.userAgent) ? APPLE : isSecureContext ? "" : "It takes a page that is served by https."}`.trim();
 		if ((await Notification.requestPermission()) !== "granted") return DENIED;
 		try {
-			const { key } = await client.pushSubscriptions();
-			const old = await subscription();
-			// With the key of another server, or of this one before its database was lost, nothing would arrive.
-			if (old && keyOf(old) !== key) await old.unsubscribe();
-			const made = await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-			await client.pushSubscribe(made);
+			await subscribe(client);
 			remembered("push", client.user);
 			return "";
 		} catch (error) {
