@@ -208,8 +208,8 @@ mod tests {
     /// 750 kbit/s.
     const PAGE_LEN_MAX: usize = 60_000;
 
-    /// Those that are loaded when they are used first, or, for the worker, when the page is there; and
-    /// the icon's second address, which no browser asks for that has read the page.
+    /// Those that are loaded when they are used first, or, for the worker, when the page is there;
+    /// and the icon's second address, which no browser asks for that has read the page.
     const LATER: [&str; 14] = [
         "/account.js",
         "/complete.js",

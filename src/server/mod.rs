@@ -259,22 +259,6 @@ impl Server {
         }
     }
 
-    /// Hands what devices are to be told to the thread that sends it.
-    fn pass_pushes(&mut self) {
-        while let Some(order) = self.chat.poll_push() {
-            if let Some(webhooks) = &mut self.webhooks {
-                webhooks.push(order);
-            }
-        }
-    }
-
-    /// Tells the domain of devices that are over.
-    fn take_ended_pushes(&mut self, now: Now) {
-        while let Some(id) = self.webhooks.as_ref().and_then(WebhookStart::poll_ended) {
-            self.chat.on_push_ended(now, id);
-        }
-    }
-
     /// Hands the hashing thread's answers to the domain.
     fn take_hashes(&mut self, now: Now) {
         while let Some((ticket, outcome)) = self.hashing.as_ref().and_then(Hashing::poll) {

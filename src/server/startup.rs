@@ -191,22 +191,12 @@ fn set_store(
 ) {
     let push_key = logs.1.people.push_key.take();
     server.set_logs(clock.now(), logs);
-    let Some(outbox) = outbox else { return };
-    let counted = Arc::clone(&server.metrics.webhooks);
-    let mut webhooks = WebhookStart::new(outbox, &config.webhooks, clock, counted);
-    if config.push.enabled {
-        // It fails only if the poller is gone, and the loop with it.
-        let wake = Arc::new(move || _ = waker.wake());
-        let counted = Arc::clone(&server.metrics.pushes);
-        match webhooks.begin_pushes(push_key, &config.push, (counted, wake)) {
-            Ok((terms, new_key)) => server.chat.begin_pushes(clock.now(), terms, new_key),
-            Err(_) => log::error!(
-                "nobody is told by Web Push: the key in the database is none, or the system has no random numbers"
-            ),
-        }
+    if let Some(outbox) = outbox {
+        let counted = Arc::clone(&server.metrics.webhooks);
+        let mut webhooks = WebhookStart::new(outbox, &config.webhooks, clock, counted);
+        server.begin_pushes(clock.now(), &mut webhooks, (push_key, &config.push), waker);
+        server.set_webhooks(webhooks);
     }
-    server.set_webhooks(webhooks);
-    server.pass_requests(clock.now());
 }
 
 /// Goes on with what another process hands over, once it is to.

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::Server;
 use crate::chat::model::account::Hidden;
 use crate::chat::model::push::{PushOrder, PushTerms};
 use crate::config;
 use crate::metrics::{PushMetrics, WebhookMetrics};
+use crate::reactor::Waker;
 use crate::store::{Outbox, Wake};
-use crate::time::clock::Clock;
+use crate::time::clock::{Clock, Now};
 use crate::webhooks::Webhooks;
 use crate::webhooks::push::vapid::{self, BadKey, Vapid};
 use crate::webhooks::push::{self, Orders, Setup};
@@ -125,6 +127,49 @@ impl WebhookStart {
             Err(error) => {
                 log::error!(cause:% = error; "webhooks are not served: the system has no thread to give");
             }
+        }
+    }
+}
+
+impl Server {
+    /// Lets devices be told by the key that is `kept` or a new one, if that is wanted.
+    pub(super) fn begin_pushes(
+        &mut self,
+        now: Now,
+        webhooks: &mut WebhookStart,
+        (kept, settings): (Option<Hidden>, &config::Push),
+        waker: Waker,
+    ) {
+        if !settings.enabled {
+            return;
+        }
+        // It fails only if the poller is gone, and the loop with it.
+        let wake = Arc::new(move || _ = waker.wake());
+        let counted = Arc::clone(&self.metrics.pushes);
+        match webhooks.begin_pushes(kept, settings, (counted, wake)) {
+            Ok((terms, new_key)) => {
+                self.chat.begin_pushes(now, terms, new_key);
+                self.pass_requests(now);
+            }
+            Err(BadKey) => log::error!(
+                "nobody is told by Web Push: the key in the database is none, or the system has no random numbers"
+            ),
+        }
+    }
+
+    /// Hands what devices are to be told to the thread that sends it.
+    pub(super) fn pass_pushes(&mut self) {
+        while let Some(order) = self.chat.poll_push() {
+            if let Some(webhooks) = &mut self.webhooks {
+                webhooks.push(order);
+            }
+        }
+    }
+
+    /// Tells the domain of devices that are over.
+    pub(super) fn take_ended_pushes(&mut self, now: Now) {
+        while let Some(id) = self.webhooks.as_ref().and_then(WebhookStart::poll_ended) {
+            self.chat.on_push_ended(now, id);
         }
     }
 }

@@ -64,13 +64,7 @@ pub(super) const fn entry(op: Op) -> Entry {
             "Joins a room",
             &[ROOM, (Key::After, "the last seq you have; 0 for all there are; optional"), EPOCH],
         ),
-        Op::Leave => (
-            "Leaves a room for good, or declines an invitation",
-            &[
-                ROOM,
-                (Key::Close, "whether a private room ends with you, its last member, optional"),
-            ],
-        ),
+        Op::Leave => ("Leaves a room for good, or declines an invitation", LEAVE),
         Op::Send => ("Sends a message", SEND),
         Op::Ack => ("Tells how far you have received and read", ACK),
         Op::Typing => ("Tells the room that you are typing", &[ROOM]),
@@ -208,6 +202,8 @@ const HELLO: &[Field] = &[
         "true to be sent {\"ev\":\"ping\"} when the line is silent (plain TCP only), optional",
     ),
 ];
+const LEAVE: &[Field] =
+    &[ROOM, (Key::Close, "whether a private room ends with you, its last member, optional")];
 const CREATE: &[Field] = &[
     ROOM,
     (Key::Topic, "its topic, optional"),

@@ -191,7 +191,7 @@ impl Pushes {
             return;
         }
         let Some(devices) = self.of_user.get_mut(user) else { return };
-        if !devices.news.get(room).is_some_and(|news| news.seq <= read) {
+        if devices.news.get(room).is_none_or(|news| news.seq > read) {
             return;
         }
         if devices.news.remove(room).is_some_and(|news| news.is_pushed) {

@@ -260,8 +260,8 @@ pub enum Reply {
         /// Up to which seq the user has read.
         read: u64,
     },
-    /// To `typing`, `status`, `invite`, `uninvite`, `block`, `unblock`, `push_unsubscribe`, `report`
-    /// and `settle`.
+    /// To `typing`, `status`, `invite`, `uninvite`, `block`, `unblock`, `push_unsubscribe`,
+    /// `report` and `settle`.
     Done,
     /// To `history`.
     History {

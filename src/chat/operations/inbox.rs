@@ -14,7 +14,7 @@ use crate::chat::model::name::{NAME_LEN_MAX, RoomName, UserName};
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{InboxRow, Refusal, Reply};
 use crate::chat::pending::{Change, PartialInbox, PendingOp, Requester};
-use crate::chat::rooms::{Marks, Room, apply_changes};
+use crate::chat::rooms::{Marks, Room, apply_changes, is_in_ring, is_message, is_unread};
 
 /// Rows of one inbox: the rooms that changed last.
 const ROWS_MAX: usize = 512;
@@ -180,13 +180,6 @@ fn fitting<'a>(names: impl Iterator<Item = &'a str>, mut bytes: usize) -> (usize
     (rows, LASTS_MAX.min((INBOX_BYTES_MAX - bytes) / LAST_BYTES_MAX))
 }
 
-/// Whether the ring shows what is unread, and, if it is wanted, the last message.
-pub(super) fn is_in_ring(room: &Room, read: u64, last: bool) -> bool {
-    let first = room.ring.first().unwrap_or(room.head + 1);
-    let is_whole = !room.is_stored() || first <= room.oldest;
-    is_whole || (first <= read + 1 && (!last || room.ring.from(0).any(is_message)))
-}
-
 /// The store's answer for some rows: the unread messages, and the last one.
 pub(super) type Counted = Vec<(u64, Option<SharedRecord>)>;
 
@@ -259,13 +252,4 @@ fn glance(record: &SharedRecord) -> SharedRecord {
         edited: *edited,
     };
     SharedRecord::new(Record { body, from: record.from.clone(), ..**record })
-}
-
-/// Whether a record that the user has not read counts.
-pub(super) fn is_unread(record: &SharedRecord, me: &UserName) -> bool {
-    is_message(record) && record.from != *me
-}
-
-fn is_message(record: &SharedRecord) -> bool {
-    matches!(record.body, Body::Message { .. })
 }

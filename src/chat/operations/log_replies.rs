@@ -15,7 +15,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::record::{Body, SharedRecord};
 use crate::chat::model::reply::{Refusal, Reply};
-use crate::chat::pending::{Change, PendingOp};
+use crate::chat::pending::{Change, PartialInbox, PendingOp};
 use crate::chat::rooms::apply_pruning;
 use crate::net::ConnId;
 
@@ -210,15 +210,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
                 .and_then(|excerpt| history::on_read(chat, &mut by, (room, part), excerpt));
             (by, result)
         }
-        PendingOp::Inbox { by, inbox, .. } => {
-            let result = match outcome {
-                Ok((log::Answer::Inbox(found), changes)) => {
-                    Ok(inbox::on_read(chat, *inbox, found, &changes))
-                }
-                outcome => Err(refusal_of(fault_of(outcome))),
-            };
-            (by, result.map(Answer::Now))
-        }
+        PendingOp::Inbox { by, inbox, .. } => (by, inbox_of(chat, *inbox, outcome)),
         PendingOp::LeaveAsLast { mut by, room, .. } => {
             let result = match outcome {
                 Ok((log::Answer::Inbox(found), _)) => {
@@ -271,6 +263,15 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
 
 /// What was read, with the changes that were told since it was asked for.
 type ReadOutcome = Result<(log::Answer, Vec<Change>), LogFault>;
+
+fn inbox_of(chat: &Chat, inbox: PartialInbox, outcome: ReadOutcome) -> Result<Answer, Refusal> {
+    match outcome {
+        Ok((log::Answer::Inbox(found), changes)) => {
+            Ok(Answer::Now(inbox::on_read(chat, inbox, found, &changes)))
+        }
+        outcome => Err(refusal_of(fault_of(outcome))),
+    }
+}
 
 fn acts(outcome: ReadOutcome) -> Result<Reply, Refusal> {
     match outcome {

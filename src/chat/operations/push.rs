@@ -15,7 +15,6 @@
 
 use std::sync::Arc;
 
-use super::inbox::{is_in_ring, is_unread};
 use super::{Answer, Chat};
 use crate::chat::directory::News;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -34,6 +33,7 @@ use crate::chat::model::push::{
 use crate::chat::model::record::SharedRecord;
 use crate::chat::model::reply::{Presence, Refusal, Reply};
 use crate::chat::pending::{PendingOp, PeopleOp, Requester};
+use crate::chat::rooms::{is_in_ring, is_unread};
 use crate::time::clock::Now;
 
 /// The door of the thread that sends pushes.
@@ -103,8 +103,8 @@ pub(super) fn subscribe(
     };
     let pushes = &mut chat.directory.pushes;
     let is_same = |known: &PushSubscription| {
-        let PushSubscription { id, at, agent, .. } = known.clone();
-        known == &PushSubscription { id, at, agent, ..new.clone() }
+        let PushSubscription { id, agent, at, .. } = known.clone();
+        known == &PushSubscription { id, agent, at, ..new.clone() }
     };
     if let Some(known) = pushes.of(&new.user).find(|known| is_same(known)) {
         return Ok(Answer::Now(Reply::PushSubscribed { id: known.id }));
@@ -283,11 +283,10 @@ fn tell(chat: &mut Chat, (user, key): (&UserName, RoomKey), seq: u64, unread: u6
     let shows_text = pushes.terms.as_ref().is_some_and(|terms| terms.texts);
     let text = room.ring.get(seq).filter(|_| shows_text).and_then(|record| record.body.text());
     let text: Option<Box<str>> = text.map(|text| beginning(text).into());
-    let devices: Vec<Arc<PushSubscription>> = pushes.of(user).cloned().collect();
     let unread = unread.clamp(1, UNREAD_MAX);
-    pushes.orders.extend(devices.into_iter().map(|to| {
+    let told = pushes.of(user).map(|to| {
         PushOrder::Send(Push {
-            to,
+            to: Arc::clone(to),
             room: name.clone(),
             seq,
             from: news.from.clone(),
@@ -296,7 +295,9 @@ fn tell(chat: &mut Chat, (user, key): (&UserName, RoomKey), seq: u64, unread: u6
             text: text.clone(),
             read: read.clone(),
         })
-    }));
+    });
+    let told: Vec<PushOrder> = told.collect();
+    pushes.orders.extend(told);
 }
 
 /// As much of a text as a push shows.

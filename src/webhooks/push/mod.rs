@@ -11,8 +11,8 @@
 //! is checked as those of webhooks are, after its name was resolved; hosts that the operator allows
 //! for webhooks are not allowed here, since users name these addresses.
 //!
-//! - What is sent says where, up to which seq and how many messages are unread; never a text, unless
-//!   the operator wants that. It is sealed for the device ([`seal`]), so that its service reads
+//! - What is sent says where, up to which seq and how many messages are unread; never a text,
+//!   unless the operator wants that. It is sealed for the device ([`seal`]), so that its service reads
 //!   nothing.
 //! - Nothing is kept over a restart: the messages are in their logs, and a push is only the news of
 //!   them.
@@ -227,7 +227,7 @@ fn payload(push: &Push) -> String {
         "from": push.from.as_str(),
         "why": push.why.name(),
         "user": push.to.user.as_str(),
-        "read": serde_json::Map::from_iter(read),
+        "read": read.collect::<serde_json::Map<_, _>>(),
     });
     if let (Some(text), Some(fields)) = (&push.text, told.as_object_mut()) {
         fields.insert("text".to_owned(), (&**text).into());
