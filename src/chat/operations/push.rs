@@ -33,7 +33,7 @@ use crate::chat::model::push::{
 use crate::chat::model::record::SharedRecord;
 use crate::chat::model::reply::{Presence, Refusal, Reply};
 use crate::chat::pending::{PendingOp, PeopleOp, Requester};
-use crate::chat::rooms::{is_in_ring, is_unread};
+use crate::chat::rooms::unread::{is_in_ring, is_unread};
 use crate::time::clock::Now;
 
 /// The door of the thread that sends pushes.

@@ -20,7 +20,7 @@ mod restrictions;
 mod ring;
 mod room;
 mod sweep;
-mod unread;
+pub(super) mod unread;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;
@@ -48,7 +48,6 @@ use super::model::policy::Policy;
 use super::model::record::{Body, Epoch, SharedRecord};
 use super::model::reply::Presence;
 use crate::collections::{Key as _, KeyIndex, Table, push_tightly};
-pub(super) use unread::{is_in_ring, is_message, is_unread};
 
 /// Rooms that are tried for one that can be dropped, when there are as many as there may be: one
 /// `join` must not walk all of them.

@@ -12,8 +12,8 @@
 //! for webhooks are not allowed here, since users name these addresses.
 //!
 //! - What is sent says where, up to which seq and how many messages are unread; never a text,
-//!   unless the operator wants that. It is sealed for the device ([`seal`]), so that its service reads
-//!   nothing.
+//!   unless the operator wants that. It is sealed for the device ([`seal`]), so that its service
+//!   reads nothing.
 //! - Nothing is kept over a restart: the messages are in their logs, and a push is only the news of
 //!   them.
 //! - A push cannot be taken back: browsers require that each one shows something, and punish a
