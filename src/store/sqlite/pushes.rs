@@ -21,7 +21,7 @@ const KEY: &str = "push key";
 /// What the database says; a row that was not written so is damage.
 pub(super) fn load(db: &Connection, people: &mut People) -> rusqlite::Result<()> {
     people.push_key = meta_table::get::<String>(db, KEY)?.map(Hidden::new);
-    let sql = "SELECT id, user, login, endpoint, key, secret, agent, at FROM push ORDER BY id";
+    let sql = "SELECT id, user, login, endpoint, p256dh, auth, agent, at FROM push ORDER BY id";
     people.pushes = read(db, "push", sql, |row| {
         let user = UserName::stored(row.get_ref(1)?.as_str()?);
         let key = row.get_ref(4)?.as_blob()?.try_into().ok();
@@ -39,7 +39,7 @@ pub(super) fn load(db: &Connection, people: &mut People) -> rusqlite::Result<()>
 pub(super) fn put(db: &Connection, device: &PushSubscription) -> rusqlite::Result<bool> {
     let PushSubscription { id, user, login, endpoint, key, secret, agent, at } = device;
     // A command may have ended the login meanwhile.
-    let sql = "INSERT INTO push (id, user, login, endpoint, key, secret, agent, at) \
+    let sql = "INSERT INTO push (id, user, login, endpoint, p256dh, auth, agent, at) \
                SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 \
                WHERE ?3 IS NULL OR EXISTS (SELECT 1 FROM login WHERE id = ?3)";
     let login = login.map(signed);

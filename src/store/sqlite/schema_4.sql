@@ -5,8 +5,8 @@ CREATE TABLE push (
   user TEXT NOT NULL,
   login INTEGER,                -- with which it ends, if its user has an account
   endpoint TEXT NOT NULL UNIQUE,
-  key BLOB NOT NULL,            -- the device's public key, 65 bytes
-  secret BLOB NOT NULL,         -- what it shares with this server, 16 bytes
+  p256dh BLOB NOT NULL,         -- the device's public key, 65 bytes
+  auth BLOB NOT NULL,           -- what it shares with this server, 16 bytes
   agent TEXT NOT NULL,
   at INTEGER NOT NULL
 ) STRICT;
