@@ -16,7 +16,7 @@
 //!   [invariants](docs::invariants), [promises and tests](docs::promises).
 //! - To write a client: [the protocol](docs::protocol), [resume](docs::resume).
 //! - To run it: [configuration](docs::configuration), [the store](docs::store),
-//!   [webhooks](docs::webhooks), [measurements](docs::measurements).
+//!   [webhooks](docs::webhooks), [pushes](docs::push), [measurements](docs::measurements).
 //!
 //! # The layers, and what each refuses to know
 //!
@@ -45,7 +45,7 @@
 //! | edge | [`session`] | one connection's protocol stack |
 //! | | [`page`], [`admin`] | the files of the chat page; health and metrics |
 //! | | [`store`] | the logs on the disk |
-//! | | [`webhooks`] | other servers that are told what happens |
+//! | | [`webhooks`] | other servers, and devices, that are told what happens |
 //! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, both roles |
 //! | | [`auth`] | secrets, tokens and keys in, identities out |
 //! | domain | [`chat`] | rooms, members, cursors, roles |

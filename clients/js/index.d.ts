@@ -113,6 +113,17 @@ export interface Act {
 	room?: string;
 }
 
+/** A device that is told of direct messages while its user is away. */
+export interface PushDevice {
+	id: number;
+	/** The host of its push service. */
+	service: string;
+	agent: string;
+	at: number;
+	/** It is of the login of this connection. */
+	current: boolean;
+}
+
 /** What somebody has reported. */
 export interface Report {
 	id: number;
@@ -281,6 +292,12 @@ export class Client extends EventTarget {
 	block(user: string): Promise<void>;
 	unblock(user: string): Promise<void>;
 	listBlocked(): Promise<void>;
+
+	/** Our devices that are told of direct messages while we are away, and the `applicationServerKey` that another one needs. */
+	pushSubscriptions(): Promise<{ key: string; items: PushDevice[] }>;
+	pushSubscribe(subscription: PushSubscriptionJSON | { toJSON(): PushSubscriptionJSON }): Promise<{ id: number }>;
+	/** By the endpoint, or by the id. */
+	pushUnsubscribe(which: string | number): Promise<void>;
 
 	/** Tells those who keep order of a message or a user. */
 	report(about: { room?: string; target?: number; user?: string; reason?: string }): Promise<void>;

@@ -39,6 +39,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("packages", include_str!("../docs/packages.md")),
     ("promises", include_str!("../docs/promises.md")),
     ("protocol", include_str!("../docs/protocol.md")),
+    ("push", include_str!("../docs/push.md")),
     ("resume", include_str!("../docs/resume.md")),
     ("rights", include_str!("../docs/rights.md")),
     ("security", include_str!("../docs/security.md")),

@@ -62,6 +62,7 @@ pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> 
     faults.extend(certificates(values));
     faults.extend(proxies(values));
     faults.extend(admin_token(values));
+    faults.extend(push_contact(values));
     for rule in AT_LEAST {
         let fault = at_least(values, rule);
         faults.extend(fault.map(|(what, origin)| ConfigFault::new(what, origin)));
@@ -123,6 +124,20 @@ fn admin_token(values: &Values) -> Option<ConfigFault> {
         return None;
     };
     let origin = origin.as_ref().map(Origin::without_text);
+    Some(ConfigFault::new(what, origin.as_ref()))
+}
+
+/// A push service takes addresses of these two kinds (RFC 8292 section 2.1).
+fn push_contact(values: &Values) -> Option<ConfigFault> {
+    let Assigned { value, origin } = values.get("push.contact")?;
+    let contact = value.text()?;
+    if ["mailto:", "https://"].iter().any(|start| contact.starts_with(start)) {
+        return None;
+    }
+    let what = format!(
+        "push.contact = \"{contact}\" must begin with mailto: or https://, such as \
+         \"mailto:admin@example.org\""
+    );
     Some(ConfigFault::new(what, origin.as_ref()))
 }
 

@@ -63,7 +63,7 @@ pub use memory::Part;
 pub use reload::{Difference, Reloaded};
 pub use secret::Secret;
 pub use sections::{
-    Accounts, Compression, Header, Http, Jwt, Limits, Rooms, Store, Timeouts, Tls, Webhooks,
+    Accounts, Compression, Header, Http, Jwt, Limits, Push, Rooms, Store, Timeouts, Tls, Webhooks,
 };
 pub use token_keys::{KeyMaterial, TokenKey};
 
@@ -151,6 +151,8 @@ pub struct Config {
     pub store: Store,
     /// Outgoing webhooks.
     pub webhooks: Webhooks,
+    /// Web Push.
+    pub push: Push,
     /// WebSocket compression.
     pub compression: Compression,
 }

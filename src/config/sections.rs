@@ -280,6 +280,19 @@ sections! {
         give_up: Duration = Time(1_000, 30 * 86_400_000),
     }
 
+    /// Web Push: devices of users are told of messages.
+    Push in "push" {
+        /// Whether they are.
+        enabled: bool = Switch,
+        /// Whom a push service can ask about what this server sends, as `mailto:` or `https:`.
+        contact: Option<String> = OptionalOr("off", &Text(256)),
+        /// Whether a push shows the beginning of the message.
+        texts: bool = Switch,
+        /// Hosts of push services that are reached by `http`, too, and at addresses that are not
+        /// public.
+        hosts: Vec<String> = Hosts,
+    }
+
     /// WebSocket compression: RFC 7692, always without context takeover.
     Compression in "compression" {
         /// Whether permessage-deflate is accepted when a client offers it.

@@ -19,6 +19,7 @@
 //! | How is it installed, watched and put in a container? | [`packages`] |
 //! | How do programs post and read without a socket? | [`http`] |
 //! | How are other servers told what happens? | [`webhooks`] |
+//! | How are people told whose browser is closed? | [`push`] |
 //! | What does an operator see and do while it runs? | [`admin`] |
 //! | What is defended, and what is left to who runs it? | [`security`] |
 //! | Which known failures of others are tried, and by which test? | [`known_failures`] |
@@ -93,6 +94,9 @@ pub mod promises {}
 
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
+
+#[doc = include_str!("push.md")]
+pub mod push {}
 
 #[doc = include_str!("resume.md")]
 pub mod resume {}

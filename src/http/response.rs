@@ -13,13 +13,15 @@ use super::{ETag, HttpDate, Method, Methods, Refusal, Status};
 ///   `'self'` covers the WebSocket of the same host and port (CSP 3, as in Chrome since 71, Firefox
 ///   since 2018, Safari since 16; an older Safari would need `wss:` and the host name here). Icons
 ///   may be inline.
-/// - Strings do not become markup or code (Trusted Types), and nobody may frame the page.
+/// - Strings do not become markup or code (Trusted Types): the one policy that a script may make is
+///   that of `device.js`, which gives out the address of the page's worker and no other. Nobody may
+///   frame the page.
 /// - Other sites may neither embed the files nor keep a handle on the page's window, and learn
 ///   nothing from links followed.
 const SECURITY_FIELDS: &str = "\
 Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-require-trusted-types-for 'script'; trusted-types 'none'\r\n\
+img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+require-trusted-types-for 'script'; trusted-types chinwag-worker\r\n\
 X-Content-Type-Options: nosniff\r\n\
 Referrer-Policy: no-referrer\r\n\
 Cross-Origin-Opener-Policy: same-origin\r\n\

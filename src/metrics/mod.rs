@@ -9,6 +9,7 @@ mod exposition;
 mod http;
 mod kernel;
 mod memory;
+mod pushes;
 mod reactor;
 mod series;
 mod store;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use chat::{ChatMetrics, Replies};
 pub use http::HttpMetrics;
 pub use memory::MemoryMetrics;
+pub use pushes::PushMetrics;
 pub use reactor::{CLOSE_REASONS_MAX, ReactorMetrics, TURN_MICROS_BOUNDS};
 pub use store::StoreMetrics;
 pub use webhooks::WebhookMetrics;
@@ -37,6 +39,8 @@ pub struct Metrics {
     pub memory: MemoryMetrics,
     /// Batches, and whether they can be written.
     pub store: Arc<StoreMetrics>,
+    /// What is sent to devices by Web Push.
+    pub pushes: Arc<PushMetrics>,
     /// What is sent to webhooks.
     pub webhooks: Arc<WebhookMetrics>,
 }

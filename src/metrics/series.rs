@@ -3,8 +3,8 @@
 use super::exposition::Exposition;
 use super::kernel;
 use super::{
-    ChatMetrics, Counter, HttpMetrics, MemoryMetrics, Metrics, ReactorMetrics, StoreMetrics,
-    TURN_MICROS_BOUNDS, WebhookMetrics,
+    ChatMetrics, Counter, HttpMetrics, MemoryMetrics, Metrics, PushMetrics, ReactorMetrics,
+    StoreMetrics, TURN_MICROS_BOUNDS, WebhookMetrics,
 };
 
 impl Metrics {
@@ -26,6 +26,7 @@ impl Metrics {
         memory(&self.memory, self.reactor.queued_bytes.value(), &mut page);
         store(&self.store, now_ms, &mut page);
         webhooks(&self.webhooks, now_ms, &mut page);
+        pushes(&self.pushes, &mut page);
         let dropped = crate::log::dropped();
         page.counter(
             "chinwag_log_lines_dropped_total",
@@ -285,6 +286,27 @@ fn webhooks(webhooks: &WebhookMetrics, now_ms: u64, page: &mut Exposition) {
         "Age of the oldest event that waits for a webhook.",
         webhooks.oldest_age_ms(now_ms),
     );
+}
+
+fn pushes(pushes: &PushMetrics, page: &mut Exposition) {
+    let outcomes = [
+        ("delivered", pushes.delivered.value()),
+        ("failed", pushes.failed.value()),
+        ("given_up", pushes.given_up.value()),
+        ("lost", pushes.lost.value()),
+    ];
+    page.counters(
+        "chinwag_pushes_total",
+        "Pushes to devices: taken by their services, failed at one attempt, and not sent.",
+        "outcome",
+        outcomes.into_iter(),
+    );
+    page.counter(
+        "chinwag_push_ended_total",
+        "Devices that their push services do not know any more, or fail for too long.",
+        pushes.ended.value(),
+    );
+    page.gauge("chinwag_pushes_waiting", "Pushes that wait.", pushes.waiting.value());
 }
 
 fn store(store: &StoreMetrics, now_ms: u64, page: &mut Exposition) {

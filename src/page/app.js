@@ -76,7 +76,7 @@ const findQuote = quoteFinder({ history: (name, where) => chat.history(name, whe
 /** Whether there is such a person, as far as is known here; "me" if it is the user. */
 const knownAs = (name) => (name === chat.user ? "me" : chat.rooms.has(directName(name)) || Boolean(open?.presence?.users?.has(name)) || authors().has(name));
 /** Whether the user is to be told of a message: it is of somebody else, new, and not before the user's eyes. */
-const isToldOf = ({ room, item }) => item.from !== chat.user && !isBlocked(item.from) && item.seq > room.read && !(watched() && room === open);
+const isToldOf = ({ room, item }) => item.from !== chat.user && !isBlocked(item.from) && item.seq > room.read && !(watched() && room === open) && !(isIdle && room.direct && remembered("push") === chat.user);
 const tell = later(async () => (await import("/notices.js")).notices({ isNamed: (item) => chat.namesUs(item), label: (room) => label(room), go: (room) => show(room) }));
 const directName = (name) => `@${[name, chat.user].sort().join(":")}`;
 /** Who has said something in the window. */
@@ -322,6 +322,7 @@ function prepare(options) {
 	on("welcome", onWelcome);
 	on("welcome", () => client.listBlocked().catch(() => {}));
 	on("welcome", () => reports("look"));
+	on("welcome", () => device("begin"));
 	on("reported", () => reports("look"));
 	on("blocked", draw);
 	on("record", (detail) => {
@@ -381,6 +382,7 @@ function signOut(why = "") {
 	login = null;
 	toAccept = null;
 	invitedTo = [];
+	device("leave");
 	chat.user = null;
 	chat.stop();
 	invitations.set([]);
@@ -666,11 +668,19 @@ function onScroll() {
 }
 
 let awayTimer;
+/** Nobody has looked at the page for a while: of direct messages the server tells this device, if that is wished. */
+let isIdle = false;
+
+function goIdle() {
+	isIdle = true;
+	chat.status("away");
+}
 
 function onVisibility() {
 	clearTimeout(awayTimer);
 	if (!chat?.user) return;
-	if (document.hidden) return (awayTimer = setTimeout(() => chat.status("away"), AWAY_MS));
+	isIdle = false;
+	if (document.hidden) return (awayTimer = setTimeout(goIdle, AWAY_MS));
 	chat.wake();
 	if (!isAway) chat.status("online");
 	chat.sync().catch(() => {});
@@ -814,7 +824,8 @@ const leave = leaving({
 	me: () => chat.user,
 	fail: refuse,
 });
-const openSettings = later(async () => (await import("/settings.js")).settingsDialog({ changed: draw }));
+const device = later(async () => byName((await import("/device.js")).thisDevice({ chat: () => chat, sentence, go: join })));
+const openSettings = later(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device }));
 const openSearch = later(async () => (await import("/search.js")).searchDialog({
 	search: (text, where) => chat.search(text, where),
 	label: (name) => (name.startsWith("@") ? otherIn(name, chat.user) : name),

@@ -481,6 +481,24 @@ export class Client extends EventTarget {
 		this.#emit("blocked", { users: this.blocked });
 	}
 
+	// --- Devices that are told while we are away
+
+	/** `{key, items}`: our devices that are told of direct messages; the key is the `applicationServerKey` of another one's subscription. */
+	pushSubscriptions() {
+		return this.request("push_subscriptions");
+	}
+
+	/** Has a device told: `subscription` is what `pushManager.subscribe` of its browser has made. Resolves to `{id}`. */
+	pushSubscribe(subscription) {
+		const { endpoint, keys } = subscription.toJSON?.() ?? subscription;
+		return this.request("push_subscribe", { endpoint, p256dh: keys.p256dh, auth: keys.auth, agent: this.#options.agent });
+	}
+
+	/** Ends that, by the endpoint of the subscription or by the id of one of the list. */
+	async pushUnsubscribe(which) {
+		await this.request("push_unsubscribe", { [typeof which === "number" ? "subscription" : "endpoint"]: which });
+	}
+
 	// --- Reports
 
 	/** Tells those who keep order of a message, `{room, target}`, or of a user, `{user, room}`; the reported learns nothing. */

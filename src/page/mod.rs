@@ -30,6 +30,9 @@
 //! | `preferences.js`, `settings.js` | what the user prefers in this browser, and the dialog |
 //! | `notices.js` | notices of the desktop, and a sound |
 //! | `toasts.js` | short messages over the page; catches files that are dropped |
+//! | `device.js` | this device: installs the worker, has notices pushed to it |
+//! | `worker.js` | the service worker: the page without a connection, and pushed notices |
+//! | `manifest.json`, `icon.svg` | what an installed page is called and looks like |
 //! | `storage.js` | what the browser keeps for a reload or the next visit |
 //! | `dom.js` | helpers for the document |
 //! | `admin/index.html`, `admin.css`, `admin.js`, `chart.js` | the operator's dashboard |
@@ -155,7 +158,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 34] = [
+const FILES: [File; 38] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -167,6 +170,7 @@ const FILES: [File; 34] = [
     ("/complete.js", "text/javascript; charset=utf-8", include_bytes!("complete.js")),
     ("/composer.js", "text/javascript; charset=utf-8", include_bytes!("composer.js")),
     ("/connection.js", "text/javascript; charset=utf-8", include_bytes!("connection.js")),
+    ("/device.js", "text/javascript; charset=utf-8", include_bytes!("device.js")),
     ("/dom.js", "text/javascript; charset=utf-8", include_bytes!("dom.js")),
     ("/emoji.js", "text/javascript; charset=utf-8", include_bytes!("emoji.js")),
     ("/lists.js", "text/javascript; charset=utf-8", include_bytes!("lists.js")),
@@ -188,6 +192,9 @@ const FILES: [File; 34] = [
     ("/text.js", "text/javascript; charset=utf-8", include_bytes!("text.js")),
     ("/toasts.js", "text/javascript; charset=utf-8", include_bytes!("toasts.js")),
     ("/welcome.js", "text/javascript; charset=utf-8", include_bytes!("welcome.js")),
+    ("/worker.js", "text/javascript; charset=utf-8", include_bytes!("worker.js")),
+    ("/icon.svg", "image/svg+xml", include_bytes!("icon.svg")),
+    ("/manifest.json", "application/manifest+json", include_bytes!("manifest.json")),
     ("/favicon.svg", "image/svg+xml", ICON),
     ("/favicon.ico", "image/svg+xml", ICON),
 ];
@@ -201,11 +208,15 @@ mod tests {
     /// 750 kbit/s.
     const PAGE_LEN_MAX: usize = 60_000;
 
-    /// Those that are loaded when they are used first.
-    const LATER: [&str; 11] = [
+    /// Those that are loaded when they are used first, or, for the worker, when the page is there;
+    /// and the icon's second address, which no browser asks for that has read the page.
+    const LATER: [&str; 15] = [
         "/account.js",
         "/complete.js",
+        "/device.js",
         "/emoji.js",
+        "/favicon.ico",
+        "/icon.svg",
         "/moderation.js",
         "/notices.js",
         "/personal.js",
@@ -214,6 +225,7 @@ mod tests {
         "/search.js",
         "/settings.js",
         "/switcher.js",
+        "/worker.js",
     ];
 
     #[test]
@@ -222,6 +234,23 @@ mod tests {
         let first = pages.assets.iter().filter(|asset| !LATER.contains(&asset.path));
         let len: usize = first.map(|asset| asset.compressed().0.len()).sum();
         assert!(len < PAGE_LEN_MAX, "{len} bytes");
+    }
+
+    #[test]
+    fn the_worker_keeps_all_files_for_when_there_is_no_connection() {
+        let worker = include_str!("worker.js");
+        let list = worker.split_once("FILES = [").and_then(|(_, rest)| rest.split_once("];"));
+        let list = list.map(|(list, _)| list).unwrap();
+        let kept: Vec<&str> = list.split('"').filter(|part| part.starts_with('/')).collect();
+        // The browser keeps the worker itself.
+        let others = ["/worker.js", "/favicon.ico"];
+        let mut all: Vec<&str> = FILES.iter().map(|(path, ..)| *path).collect();
+        all.retain(|path| !others.contains(path));
+        let sorted = |mut list: Vec<&'static str>| {
+            list.sort_unstable();
+            list
+        };
+        assert_eq!(sorted(kept), sorted(all));
     }
 
     #[test]

@@ -36,8 +36,9 @@ export function notices({ isNamed, label, go }) {
 		if (globalThis.Notification?.permission !== "granted") return;
 		const title = room.direct ? item.from : `${item.from} in ${label(room)}`;
 		// One a room: the last message takes the place of the one before.
+		const options = { body: (item.text ?? "").slice(0, SHOWN_MAX), tag: room.name, icon: "/favicon.svg" };
 		try {
-			const notice = new Notification(title, { body: (item.text ?? "").slice(0, SHOWN_MAX), tag: room.name, icon: "/favicon.svg" });
+			const notice = new Notification(title, options);
 			notice.onclick = () => {
 				focus();
 				notice.close();
@@ -45,6 +46,8 @@ export function notices({ isNamed, label, go }) {
 			};
 		} catch {
 			// Android has notices of service workers only.
+			const data = { room: room.name, seq: item.seq };
+			navigator.serviceWorker?.ready.then((worker) => worker.showNotification(title, { ...options, data }));
 		}
 	};
 }

@@ -1,12 +1,23 @@
 /** The dialog of what the user prefers in this browser. */
-import { $, setText } from "/dom.js";
+import { $, el, setText } from "/dom.js";
 import { mayNotify } from "/notices.js";
 import { prefer, preferOf, preferences } from "/preferences.js";
 
-/** `changed()` follows each change. Returns the function that opens the dialog; `room` is the one that is open, `name` what it is called. */
-export function settingsDialog({ changed }) {
+/** `changed()` follows each change; `device(what, …)` has this device told while the page is closed. Returns the function that opens the dialog; `room` is the one that is open, `name` what it is called. */
+export function settingsDialog({ changed, device }) {
 	let open = null;
 	const status = (text) => setText($("settings-status"), text);
+
+	const push = el("input", { type: "checkbox", id: "settings-push" });
+	$("settings-status").before(el("label", { className: "check" }, push, " Of direct messages on this device, also while the page is closed"));
+	push.addEventListener("change", async () => {
+		status(push.checked ? "Asking the browser…" : "");
+		push.disabled = true;
+		const why = await device("set", push.checked);
+		push.disabled = false;
+		push.checked = await device("isOn");
+		status(why || (push.checked ? "This device is told of direct messages." : ""));
+	});
 
 	for (const field of document.querySelectorAll("#settings [name]")) {
 		field.addEventListener("change", async () => {
@@ -35,6 +46,7 @@ export function settingsDialog({ changed }) {
 			if (field.type === "checkbox") field.checked = preferences[field.name];
 			else field.value = preferences[field.name];
 		}
+		device("isOn").then((isOn) => (push.checked = isOn));
 		$("settings-room").hidden = !room;
 		setText($("settings-room-name"), name ?? "");
 		$("settings-of").value = (room && preferences.rooms[room.name]) ?? "";

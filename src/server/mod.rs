@@ -199,6 +199,7 @@ impl Server {
     /// answers, it says so by [`Input::StoreReady`].
     fn pass_requests(&mut self, now: Now) {
         self.pass_jobs(now);
+        self.pass_pushes();
         while let Some(first) = self.chat.poll_request() {
             self.logs.request(now, first);
             // Those of one input are written together.
@@ -207,6 +208,7 @@ impl Server {
             }
             self.logs.flush();
             self.take_replies(now);
+            self.pass_pushes();
         }
     }
 
@@ -473,6 +475,7 @@ impl Handler for Server {
                 self.take_config(now, effects);
                 self.take_keys();
                 self.take_hashes(now);
+                self.take_ended_pushes(now);
                 self.take_replies(now);
                 self.pass_requests(now);
                 self.take_candidate(now, effects);

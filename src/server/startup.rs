@@ -112,7 +112,7 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     if !sources.environment.takes_over() {
         let (mut reactor, mut server, clock) = prepare(loaded, sources, &mut None)?;
         let kept = open_store(&loaded.config, &clock, &server.metrics, reactor.waker())?;
-        set_store(&mut server, kept, &loaded.config, clock);
+        set_store(&mut server, kept, &loaded.config, (clock, reactor.waker()));
         server.reserve_operator(clock.now(), &loaded.config.admin_name);
         if loaded.config.auth_policy().accounts {
             invite_admin(&reactor, &mut server, &clock)?;
@@ -185,14 +185,17 @@ fn prepare(
 /// Lets the server keep what it is told, and webhooks be told of it.
 fn set_store(
     server: &mut Server,
-    (logs, outbox): (StoredLogs, Option<SharedOutbox>),
+    (mut logs, outbox): (StoredLogs, Option<SharedOutbox>),
     config: &Config,
-    clock: Clock,
+    (clock, waker): (Clock, Waker),
 ) {
+    let push_key = logs.1.people.push_key.take();
     server.set_logs(clock.now(), logs);
     if let Some(outbox) = outbox {
         let counted = Arc::clone(&server.metrics.webhooks);
-        server.set_webhooks(WebhookStart::new(outbox, &config.webhooks, clock, counted));
+        let mut webhooks = WebhookStart::new(outbox, &config.webhooks, clock, counted);
+        server.begin_pushes(clock.now(), &mut webhooks, (push_key, &config.push), waker);
+        server.set_webhooks(webhooks);
     }
 }
 
@@ -223,7 +226,7 @@ fn take_up(
         }
     }
     let kept = open_store(config, &clock, &server.metrics, reactor.waker())?;
-    set_store(&mut server, kept, config, clock);
+    set_store(&mut server, kept, config, (clock, reactor.waker()));
     let now = clock.now();
     for part in parts {
         server.adopt_domain(now, part).map_err(io::Error::other)?;

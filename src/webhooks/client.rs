@@ -69,11 +69,56 @@ pub struct Signed<'a> {
     pub body: &'a [u8],
 }
 
+/// A push to a device.
+#[derive(Clone, Copy, Debug)]
+pub struct Sealed<'a> {
+    /// The field `Authorization`.
+    pub authorization: &'a str,
+    /// The field `Topic`.
+    pub topic: &'a str,
+    /// The field `TTL`: seconds.
+    pub ttl: &'a str,
+    /// The body, which only the device can read.
+    pub body: &'a [u8],
+}
+
+/// What became of a push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// The service has it.
+    Delivered,
+    /// The service does not know the device any more: the status, 404 or 410.
+    Gone(u16),
+    /// It was not taken.
+    Failed {
+        /// Why.
+        why: String,
+        /// How long the service asks to wait.
+        asked: Option<Duration>,
+        /// It is not to be sent again.
+        is_refused: bool,
+    },
+}
+
 /// Makes requests.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
+    allowed: Allowed,
+}
+
+/// The hosts that are reached by `http`, too, and at addresses that are not public; and the setting
+/// that names them.
+#[derive(Clone, Debug)]
+struct Allowed {
     hosts: Arc<[String]>,
+    setting: &'static str,
+}
+
+impl Allowed {
+    fn has(&self, host: &str) -> bool {
+        self.hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host))
+    }
 }
 
 impl Client {
@@ -83,9 +128,21 @@ impl Client {
         Self::with_resolver(settings, Box::new(DefaultResolver::default()))
     }
 
+    /// A client for push services: what is allowed for webhooks, which the operator names, is not
+    /// for these, which users name.
+    pub(super) fn for_pushes(settings: &config::Webhooks, pushes: &config::Push) -> Self {
+        let allowed = Allowed { hosts: pushes.hosts.as_slice().into(), setting: "[push] hosts" };
+        Self::with(settings, allowed, Box::new(DefaultResolver::default()))
+    }
+
     /// The same with another source of addresses.
     pub(super) fn with_resolver(settings: &config::Webhooks, names: Box<dyn Resolver>) -> Self {
-        let hosts: Arc<[String]> = settings.hosts.as_slice().into();
+        let allowed =
+            Allowed { hosts: settings.hosts.as_slice().into(), setting: "[webhooks] hosts" };
+        Self::with(settings, allowed, names)
+    }
+
+    fn with(settings: &config::Webhooks, allowed: Allowed, names: Box<dyn Resolver>) -> Self {
         let tls = TlsConfig::builder()
             .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
             .root_certs(RootCerts::Specific(Arc::new(authorities(&settings.authorities))))
@@ -105,13 +162,38 @@ impl Client {
             .tls_config(tls)
             .build();
         let connector = ().chain(TcpConnector::default()).chain(RustlsConnector::default());
-        let resolver = Checked { names, hosts: Arc::clone(&hosts) };
-        Self { agent: Agent::with_parts(config, connector, resolver), hosts }
+        let resolver = Checked { names, allowed: allowed.clone() };
+        Self { agent: Agent::with_parts(config, connector, resolver), allowed }
+    }
+
+    /// Sends a push to a device and waits for the answer of its service, likewise.
+    pub(super) fn push(&self, url: &str, sealed: Sealed<'_>, wall_ms: u64) -> Taken {
+        let failed = |why, is_refused| Taken::Failed { why, asked: None, is_refused };
+        if let Err(why) = check(url, &self.allowed) {
+            return failed(why, true);
+        }
+        let request = Request::post(url)
+            .header("content-type", "application/octet-stream")
+            .header("content-encoding", "aes128gcm")
+            .header("authorization", sealed.authorization)
+            .header("topic", sealed.topic)
+            .header("ttl", sealed.ttl)
+            .header("urgency", "high")
+            .body(sealed.body);
+        match request.map_err(Error::from).and_then(|request| self.agent.run(request)) {
+            Ok(answer) => taken(answer, wall_ms),
+            Err(error) => {
+                // At an address that nothing is sent to there will be no other service.
+                let is_refused = matches!(&error, Error::Io(io)
+                    if io.kind() == io::ErrorKind::PermissionDenied);
+                failed(error.to_string(), is_refused)
+            }
+        }
     }
 
     /// Makes a request and waits for the answer, for no longer than the deadline.
     pub fn post(&self, url: &str, signed: Signed<'_>, wall_ms: u64) -> Outcome {
-        if let Err(why) = check_url(url, &self.hosts) {
+        if let Err(why) = check(url, &self.allowed) {
             return Outcome::Failed { why, asked: None, is_refused: false };
         }
         let request = Request::post(url)
@@ -127,6 +209,21 @@ impl Client {
                 let why = error.to_string();
                 Outcome::Failed { why, asked: None, is_refused: false }
             }
+        }
+    }
+}
+
+fn taken(mut answer: Response<Body>, wall_ms: u64) -> Taken {
+    _ = answer.body_mut().with_config().limit(ANSWER_BODY_MAX).read_to_vec();
+    let status = answer.status().as_u16();
+    match status {
+        200..=299 => Taken::Delivered,
+        404 | 410 => Taken::Gone(status),
+        _ => {
+            let asked = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+            let asked = asked.and_then(|value| retry_after(value, wall_ms));
+            let is_refused = !matches!(status, 408 | 429 | 500..);
+            Taken::Failed { why: format!("HTTP {status}"), asked, is_refused }
         }
     }
 }
@@ -156,6 +253,10 @@ fn outcome(mut answer: Response<Body>, wall_ms: u64) -> Outcome {
 ///
 /// What is wrong with it, as a sentence.
 pub fn check_url(url: &str, hosts: &[String]) -> Result<(), String> {
+    check(url, &Allowed { hosts: hosts.into(), setting: "[webhooks] hosts" })
+}
+
+fn check(url: &str, allowed: &Allowed) -> Result<(), String> {
     if url.len() > WEBHOOK_URL_LEN_MAX {
         return Err(format!("the address has more than {WEBHOOK_URL_LEN_MAX} bytes"));
     }
@@ -172,16 +273,13 @@ pub fn check_url(url: &str, hosts: &[String]) -> Result<(), String> {
     }
     match parsed.scheme_str() {
         Some("https") => Ok(()),
-        Some("http") if is_listed(host, hosts) => Ok(()),
+        Some("http") if allowed.has(host) => Ok(()),
         Some("http") => Err(format!(
-            "the address must begin with https://, unless [webhooks] hosts names {host}"
+            "the address must begin with https://, unless {} names {host}",
+            allowed.setting
         )),
         _ => Err("the address must begin with https://".into()),
     }
-}
-
-fn is_listed(host: &str, hosts: &[String]) -> bool {
-    hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host))
 }
 
 /// Gives out addresses of the public internet only, but for hosts that are listed. What it gives
@@ -189,7 +287,7 @@ fn is_listed(host: &str, hosts: &[String]) -> bool {
 #[derive(Debug)]
 struct Checked {
     names: Box<dyn Resolver>,
-    hosts: Arc<[String]>,
+    allowed: Allowed,
 }
 
 impl Resolver for Checked {
@@ -201,7 +299,7 @@ impl Resolver for Checked {
     ) -> Result<ResolvedSocketAddrs, Error> {
         let found = self.names.resolve(uri, config, timeout)?;
         let host = uri.host().unwrap_or_default();
-        if is_listed(host, &self.hosts) {
+        if self.allowed.has(host) {
             return Ok(found);
         }
         let mut public = self.empty();
@@ -213,15 +311,17 @@ impl Resolver for Checked {
             }
         }
         match refused {
-            Some((address, what)) if public.is_empty() => Err(not_public(host, address, what)),
+            Some((address, what)) if public.is_empty() => {
+                Err(not_public(host, (address, what), self.allowed.setting))
+            }
             _ => Ok(public),
         }
     }
 }
 
-fn not_public(host: &str, address: SocketAddr, what: &str) -> Error {
+fn not_public(host: &str, (address, what): (SocketAddr, &str), setting: &str) -> Error {
     let ip = address.ip();
-    let why = format!("{host} is {ip}, which is {what}; [webhooks] hosts can allow it");
+    let why = format!("{host} is {ip}, which is {what}; {setting} can allow it");
     Error::Io(io::Error::new(io::ErrorKind::PermissionDenied, why))
 }
 
@@ -285,7 +385,8 @@ mod tests {
     fn resolve(hosts: &[&str], names: &[&str]) -> Result<Vec<String>, String> {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let found = names.iter().map(|address| address.parse().unwrap()).collect();
-        let checked = Checked { names: Box::new(Names(found)), hosts: hosts.into() };
+        let allowed = Allowed { hosts: hosts.into(), setting: "[webhooks] hosts" };
+        let checked = Checked { names: Box::new(Names(found)), allowed };
         let uri: Uri = "https://hooks.example.org/in".parse().unwrap();
         let found = checked.resolve(&uri, &Config::default(), NextTimeout::default());
         let found = found.map_err(|error| error.to_string())?;

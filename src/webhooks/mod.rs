@@ -16,6 +16,7 @@
 //!   or
 //!   given up as a dead letter.
 //! - Signed as Standard Webhooks has it ([`sign`]).
+//! - The same thread tells devices by Web Push ([`push`]).
 //! - Only to addresses of the public internet, checked after the name was resolved and connected to
 //!   as they were checked ([`client`], [`address`]); no redirects, no proxies.
 
@@ -23,6 +24,7 @@ pub mod address;
 pub mod client;
 mod endpoint;
 pub mod payload;
+pub mod push;
 pub mod schedule;
 pub mod sign;
 mod worker;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::client::{Client, Outcome, Signed};
 use super::endpoint::{Endpoint, Work};
+use super::push::{Inbox, Pushes, Setup};
 use super::{payload, sign};
 use crate::chat::model::account::Hidden;
 use crate::chat::model::webhook::{self, WebhookEvent};
@@ -48,14 +49,16 @@ impl Webhooks {
         outbox: Arc<Outbox>,
         settings: &config::Webhooks,
         clock: Clock,
-        metrics: Arc<WebhookMetrics>,
+        (metrics, pushes): (Arc<WebhookMetrics>, Option<(Setup, Inbox)>),
     ) -> io::Result<Self> {
         let (end, ended) = sync_channel(0);
         let (given, settings) = (Arc::clone(&outbox), settings.clone());
         let run = move || {
             // Made in the thread: it reads the certificates of a hundred authorities.
             let client = Client::new(&settings);
-            Worker::new(given, (client, settings.give_up), clock, (metrics, end)).run();
+            let pushes = pushes.map(|(setup, inbox)| Pushes::new(setup, inbox, &settings));
+            let limits = (client, settings.give_up);
+            Worker::new(given, limits, clock, (metrics, pushes, end)).run();
         };
         thread::Builder::new().name("webhooks".to_owned()).spawn(run)?;
         Ok(Self { outbox, ended })
@@ -78,6 +81,8 @@ pub(super) struct Worker {
     give_up: Duration,
     clock: Clock,
     metrics: Arc<WebhookMetrics>,
+    /// If devices are told, too.
+    pushes: Option<Pushes>,
     endpoints: BTreeMap<Box<str>, Endpoint>,
     /// The version of the webhooks that are known here.
     version: Option<u64>,
@@ -97,7 +102,7 @@ impl Worker {
         outbox: Arc<Outbox>,
         (client, give_up): (Client, Duration),
         clock: Clock,
-        (metrics, end): (Arc<WebhookMetrics>, SyncSender<()>),
+        (metrics, pushes, end): (Arc<WebhookMetrics>, Option<Pushes>, SyncSender<()>),
     ) -> Self {
         Self {
             outbox,
@@ -105,6 +110,7 @@ impl Worker {
             give_up,
             clock,
             metrics,
+            pushes,
             endpoints: BTreeMap::new(),
             version: None,
             turn: 0,
@@ -128,11 +134,20 @@ impl Worker {
             if let Some((name, work)) = &next {
                 self.serve(name, *work, signals.news);
             }
+            let is_pushed = self.serve_push();
             self.count();
-            if next.is_none() {
+            if next.is_none() && !is_pushed {
                 _ = self.outbox.wait(signals, self.until_due(signals.news, now));
             }
         }
+    }
+
+    /// Sends one push to a device, if one is due: they take turns with webhooks.
+    fn serve_push(&mut self) -> bool {
+        let (now, clock) = (self.clock.now(), self.clock);
+        let Some(pushes) = &mut self.pushes else { return false };
+        pushes.take_up(now);
+        pushes.serve(now, || clock.now())
     }
 
     /// Takes up what others have changed: the webhooks, and what has happened in memory rooms.
@@ -188,7 +203,9 @@ impl Worker {
     /// How long nothing is due, unless something comes.
     fn until_due(&self, news: u64, now: Now) -> Duration {
         let waiting = self.endpoints.values().filter(|endpoint| endpoint.work(news).is_some());
-        let next = waiting.map(|endpoint| endpoint.next_at).min().unwrap_or(Tick::MAX);
+        let push = self.pushes.as_ref().and_then(Pushes::due);
+        let next = waiting.map(|endpoint| endpoint.next_at).chain(push).min();
+        let next = next.unwrap_or(Tick::MAX);
         next.since(now.tick).min(IDLE)
     }
 

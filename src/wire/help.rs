@@ -46,6 +46,9 @@ pub(super) const fn entry(op: Op) -> Entry {
         | Op::Block
         | Op::Unblock
         | Op::Blocked
+        | Op::PushSubscribe
+        | Op::PushUnsubscribe
+        | Op::PushSubscriptions
         | Op::Report
         | Op::Reports
         | Op::Settle
@@ -61,13 +64,7 @@ pub(super) const fn entry(op: Op) -> Entry {
             "Joins a room",
             &[ROOM, (Key::After, "the last seq you have; 0 for all there are; optional"), EPOCH],
         ),
-        Op::Leave => (
-            "Leaves a room for good, or declines an invitation",
-            &[
-                ROOM,
-                (Key::Close, "whether a private room ends with you, its last member, optional"),
-            ],
-        ),
+        Op::Leave => ("Leaves a room for good, or declines an invitation", LEAVE),
         Op::Send => ("Sends a message", SEND),
         Op::Ack => ("Tells how far you have received and read", ACK),
         Op::Typing => ("Tells the room that you are typing", &[ROOM]),
@@ -145,6 +142,14 @@ const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
         }
         Op::Unblock => ("Ends that", &[USER]),
         Op::Blocked => ("Lists whom you have blocked", &[]),
+        Op::PushSubscribe => ("Has a device told of direct messages while you are away", PUSHED),
+        Op::PushUnsubscribe => (
+            "Has a device told no more",
+            &[(Key::Subscription, "its id, or instead"), (Key::Endpoint, "its endpoint")],
+        ),
+        Op::PushSubscriptions => {
+            ("Lists your devices that are told, with the key that another one needs", &[])
+        }
         Op::Report => ("Reports a message or a user to those who keep order", REPORT),
         Op::Reports => (
             "Lists what was reported, for those who may settle it",
@@ -171,6 +176,12 @@ const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
     }
 }
 
+const PUSHED: &[Field] = &[
+    (Key::Endpoint, "of the browser's push subscription"),
+    (Key::P256dh, "likewise"),
+    (Key::Auth, "likewise"),
+    AGENT,
+];
 const REPORT: &[Field] = &[
     (Key::Room, "the room's name; needed for a message"),
     (Key::Target, "the seq of the message, or instead"),
@@ -191,6 +202,8 @@ const HELLO: &[Field] = &[
         "true to be sent {\"ev\":\"ping\"} when the line is silent (plain TCP only), optional",
     ),
 ];
+const LEAVE: &[Field] =
+    &[ROOM, (Key::Close, "whether a private room ends with you, its last member, optional")];
 const CREATE: &[Field] = &[
     ROOM,
     (Key::Topic, "its topic, optional"),

@@ -4,6 +4,7 @@
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 use crate::chat::model::limits::{CID_LEN_MAX, EMOJI_LEN_MAX, REQUEST_ID_LEN_MAX, SEQ_END};
+use crate::chat::model::push::{DEVICE_KEY_LEN, DEVICE_SECRET_LEN, ENDPOINT_LEN_MAX};
 
 /// Calls a macro with every field: its [`Key`], its name, and the value that is expected unless the
 /// operation says otherwise.
@@ -55,11 +56,16 @@ macro_rules! for_each_key {
             Uses "uses" "an integer of 1 to 10000",
             Report "report" "the id of one of reports, an integer of 1 or more and below 2^53",
             Rooms "rooms" "a list of up to 16 names of rooms",
+            Endpoint "endpoint" "the endpoint of a push subscription, a string of at most 1024 bytes",
+            P256dh "p256dh" "the key of that name of a push subscription: 65 bytes in base64url",
+            Auth "auth" "the key of that name of a push subscription: 16 bytes in base64url",
+            Subscription "subscription" "the id of one of push_subscriptions, an integer of 1 or more and below 2^53",
         }
     };
 }
 
 // The texts above state these limits in digits.
+const _: () = assert!(ENDPOINT_LEN_MAX == 1024 && DEVICE_KEY_LEN == 65 && DEVICE_SECRET_LEN == 16);
 const _: () = assert!(REQUEST_ID_LEN_MAX == 64 && CID_LEN_MAX == 64 && EMOJI_LEN_MAX == 64);
 const _: () = assert!(SEQ_END == 1 << 53);
 

@@ -43,6 +43,7 @@ mod permissions;
 mod presence;
 mod protocol_example;
 mod proxies;
+mod push;
 mod refusals;
 mod reload;
 mod reply_codes;

@@ -13,6 +13,7 @@ mod awaited;
 mod blocks;
 mod credentials;
 mod identities;
+mod pushes;
 mod quotas;
 mod reports;
 mod session;
@@ -27,6 +28,8 @@ use self::blocks::Blocks;
 use self::credentials::Credentials;
 pub(super) use self::credentials::rights_of;
 use self::identities::Identities;
+pub(super) use self::pushes::News;
+use self::pushes::Pushes;
 use self::reports::Reports;
 use self::session::EndedSession;
 pub(super) use quotas::{Quota, Quotas};
@@ -68,6 +71,8 @@ pub(super) struct Directory {
     pub identities: Identities,
     /// Who wants to hear nothing of whom.
     pub blocks: Blocks,
+    /// Devices that are told by Web Push.
+    pub pushes: Pushes,
     /// What was reported and is not settled.
     pub reports: Reports,
     /// What connections have proved that ends or is restricted.
@@ -298,6 +303,7 @@ impl Directory {
     pub(super) fn debug_check(&self) {
         self.identities.debug_check();
         self.blocks.debug_check();
+        self.pushes.debug_check();
         let awaited = self.users.iter().filter(|(_, user)| user.is_awaited).count();
         debug_assert_eq!(self.awaited.users, awaited, "those who have not come are counted");
         for (key, user) in self.users.iter() {

@@ -6,6 +6,7 @@ use compact_str::CompactString;
 
 use super::account::Hidden;
 pub use super::op::Op;
+use super::push::{DEVICE_KEY_LEN, DEVICE_SECRET_LEN};
 use super::reply::Role;
 pub use super::resume::{Position, Resume};
 
@@ -20,6 +21,15 @@ pub enum Target<'a> {
     Room(Cow<'a, str>),
     /// A user, by name: the direct conversation with that user.
     User(Cow<'a, str>),
+}
+
+/// Which device is not to be told any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PushTarget<'a> {
+    /// That of this id.
+    Id(u64),
+    /// That of this address.
+    Endpoint(Cow<'a, str>),
 }
 
 /// What a report is about.
@@ -156,6 +166,24 @@ pub enum Command<'a> {
     },
     /// See [`Op::Blocked`].
     Blocked,
+    /// See [`Op::PushSubscribe`].
+    PushSubscribe {
+        /// The address of the device at its push service.
+        endpoint: Cow<'a, str>,
+        /// Its public key.
+        key: Box<[u8; DEVICE_KEY_LEN]>,
+        /// What it shares with this server.
+        secret: [u8; DEVICE_SECRET_LEN],
+        /// What the client calls itself.
+        agent: Option<Cow<'a, str>>,
+    },
+    /// See [`Op::PushUnsubscribe`].
+    PushUnsubscribe {
+        /// Which device.
+        which: PushTarget<'a>,
+    },
+    /// See [`Op::PushSubscriptions`].
+    PushSubscriptions,
     /// See [`Op::Report`].
     Report {
         /// What.

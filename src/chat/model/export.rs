@@ -1,9 +1,12 @@
 //! What is kept of a user, in parts, as the user is given it.
 
+use std::sync::Arc;
+
 use super::account::Login;
 use super::identity::Source;
 use super::name::{RoomName, UserName};
 use super::people::Report;
+use super::push::PushSubscription;
 use super::record::SharedRecord;
 use super::role::Role;
 
@@ -35,6 +38,8 @@ pub struct Profile {
     pub logins: Vec<Login>,
     /// Whom it has blocked, and since when.
     pub blocked: Vec<(UserName, u64)>,
+    /// The devices that are told by Web Push.
+    pub pushes: Vec<Arc<PushSubscription>>,
 }
 
 /// One part.

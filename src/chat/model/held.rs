@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::command::{Command, Reported, Send, Target};
+use super::command::{Command, PushTarget, Reported, Send, Target};
 
 /// A command that waits.
 #[derive(Debug)]
@@ -84,6 +84,17 @@ impl Command<'_> {
             Self::Accept { invite } => Command::Accept { invite },
             Self::Block { user, on } => Command::Block { user: own(user), on },
             Self::Blocked => Command::Blocked,
+            Self::PushSubscribe { endpoint, key, secret, agent } => {
+                let (endpoint, agent) = (own(endpoint), agent.map(own));
+                Command::PushSubscribe { endpoint, key, secret, agent }
+            }
+            Self::PushUnsubscribe { which } => Command::PushUnsubscribe {
+                which: match which {
+                    PushTarget::Id(id) => PushTarget::Id(id),
+                    PushTarget::Endpoint(endpoint) => PushTarget::Endpoint(own(endpoint)),
+                },
+            },
+            Self::PushSubscriptions => Command::PushSubscriptions,
             Self::Report { about, reason } => {
                 Command::Report { about: own_reported(about), reason: own(reason) }
             }

@@ -29,6 +29,7 @@ pub mod people;
 pub mod policy;
 pub mod pressure;
 pub mod prose;
+pub mod push;
 pub mod record;
 pub mod reply;
 pub mod resume;

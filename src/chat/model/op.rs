@@ -102,6 +102,12 @@ ops! {
     Unblock "unblock",
     /// Lists who is blocked.
     Blocked "blocked",
+    /// Has a device told by Web Push.
+    PushSubscribe "push_subscribe",
+    /// Ends that.
+    PushUnsubscribe "push_unsubscribe",
+    /// Lists the devices that are told, with the key that another one needs.
+    PushSubscriptions "push_subscriptions",
     /// Tells those who keep order of a message or a user.
     Report "report",
     /// Lists what was reported.

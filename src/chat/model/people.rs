@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::account::{Account, Invite, Key, Login, SecretHash};
+use super::account::{Account, Hidden, Invite, Key, Login, SecretHash};
 use super::identity::Bound;
 use super::name::{RoomName, UserName};
+use super::push::PushSubscription;
 use super::suspensions::{Expiry, Suspended};
 
 /// A change of what is kept of people.
@@ -41,6 +42,12 @@ pub enum PeopleChange {
     Block(Block),
     /// It is over: who, of whom.
     Unblock(UserName, UserName),
+    /// A device of a user is told by Web Push.
+    Push(PushSubscription),
+    /// It is not told any more.
+    EndPush(u64),
+    /// There is such a key by which this server is known to push services, unless there is one.
+    PushKey(Hidden),
     /// Somebody has reported something.
     Report(Report),
     /// A report is over.
@@ -115,6 +122,10 @@ pub struct People {
     pub keys: Vec<Key>,
     /// Who wants to hear nothing of whom.
     pub blocks: Vec<Block>,
+    /// The devices that are told by Web Push, oldest first.
+    pub pushes: Vec<PushSubscription>,
+    /// The key by which this server is known to push services.
+    pub push_key: Option<Hidden>,
     /// The reports that are open, oldest first.
     pub reports: Vec<Report>,
 }

@@ -1,6 +1,7 @@
 //! Replies and refusals: what a client is answered.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::account::{Hidden, Login};
 use super::code::Code;
@@ -8,6 +9,7 @@ use super::export::ExportPart;
 use super::meta::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
 use super::people::{AuditedAct, Report};
+use super::push::PushSubscription;
 use super::record::{Epoch, SharedRecord};
 pub use super::role::Role;
 
@@ -262,7 +264,8 @@ pub enum Reply {
         /// Up to which seq the user has read.
         read: u64,
     },
-    /// To `typing`, `status`, `invite`, `uninvite`, `block`, `unblock`, `report` and `settle`.
+    /// To `typing`, `status`, `invite`, `uninvite`, `block`, `unblock`, `push_unsubscribe`,
+    /// `report` and `settle`.
     Done,
     /// To `history`.
     History {
@@ -345,6 +348,20 @@ pub enum Reply {
     Blocked {
         /// Whom the user has blocked, by name, and since when: milliseconds since 1970.
         users: Vec<(UserName, u64)>,
+    },
+    /// To `push_subscribe`.
+    PushSubscribed {
+        /// Names the device to its user.
+        id: u64,
+    },
+    /// To `push_subscriptions`.
+    PushSubscriptions {
+        /// The key that a browser subscribes with.
+        key: Box<str>,
+        /// The user's devices, oldest first.
+        items: Vec<Arc<PushSubscription>>,
+        /// The login of this connection.
+        current: Option<u64>,
     },
     /// To `reports`.
     Reports {

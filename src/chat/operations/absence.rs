@@ -1,8 +1,8 @@
 //! Users that come, go, and are forgotten: the leave grace, guests, and who makes room for
 //! newcomers.
 
-use super::Chat;
 use super::membership::end_membership;
+use super::{Chat, push};
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
@@ -202,6 +202,7 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
     if row.presence != Presence::Off {
         row.presence = Presence::Off;
         chat.ephemeral_mut().user_changed(user);
+        push::on_inactive(chat, user);
     }
     // Its rooms may be in use no more.
     chat.rooms.arm_sweep(&mut chat.context);
@@ -265,5 +266,6 @@ pub(super) fn update_presence(chat: &mut Chat, user: UserKey) {
     if let Some(presence) = presence.filter(|&presence| presence != row.presence) {
         row.presence = presence;
         chat.ephemeral_mut().user_changed(user);
+        push::on_inactive(chat, user);
     }
 }

@@ -382,6 +382,7 @@ fn end_late_logins(
 /// Logins are over: so are the sessions of their connections.
 pub(super) fn end_logins(chat: &mut Chat, name: &UserName, ids: &[u64]) {
     for id in ids {
+        chat.directory.pushes.end_login(name, *id);
         for conn in chat.accounts.end_login(name, *id) {
             close(chat, conn);
         }

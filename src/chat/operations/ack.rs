@@ -228,6 +228,9 @@ fn apply(
     if marks.read != had.read {
         chat.ephemeral_mut().read_on(membership);
         chat.ephemeral_mut().tell_own(membership, |conn| has_read(conn, marks.read));
+        let row = &chat.rooms[membership];
+        let (user, room) = (&chat.directory[row.user].name, &chat.rooms[row.room].name);
+        chat.directory.pushes.read_on(&user.clone(), room, marks.read);
     }
 }
 

@@ -304,6 +304,9 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Accept { .. }
         | Command::Block { .. }
         | Command::Blocked
+        | Command::PushSubscribe { .. }
+        | Command::PushUnsubscribe { .. }
+        | Command::PushSubscriptions
         | Command::Report { about: Reported::User(_, None), .. }
         | Command::Reports { room: None, .. }
         | Command::Settle { .. }

@@ -3,7 +3,7 @@
 //!
 //! | place | part |
 //! |---|---|
-//! | 0 | who it is, its logins, whom it has blocked |
+//! | 0 | who it is, its logins and devices, whom it has blocked |
 //! | 1 | its memberships, with receipts |
 //! | 2 | what it has reported that is not settled |
 //! | 3 and on | what it has written, and its direct conversations, by the order of the store |
@@ -51,6 +51,7 @@ fn profile(chat: &Chat, user: UserKey) -> ExportPart {
         since: bound.map(|bound| bound.at),
         is_admin: account.is_some_and(|account| account.is_admin),
         logins: chat.accounts.logins_of(&row.name).cloned().collect(),
+        pushes: chat.directory.pushes.of(&row.name).cloned().collect(),
         blocked: chat.directory.blocks.of(&row.name).map(|(name, at)| (name.clone(), at)).collect(),
     }))
 }

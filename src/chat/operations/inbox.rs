@@ -15,6 +15,7 @@ use crate::chat::model::name::{NAME_LEN_MAX, RoomName, UserName};
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{InboxRow, Refusal, Reply};
 use crate::chat::pending::{Change, PartialInbox, PendingOp, Requester};
+use crate::chat::rooms::unread::{is_in_ring, is_message, is_unread};
 use crate::chat::rooms::{Marks, Room, apply_changes};
 
 /// Rows of one inbox: the rooms that changed last.
@@ -181,12 +182,6 @@ fn fitting<'a>(names: impl Iterator<Item = &'a str>, mut bytes: usize) -> (usize
     (rows, LASTS_MAX.min((INBOX_BYTES_MAX - bytes) / LAST_BYTES_MAX))
 }
 
-/// Whether the ring shows what is unread, and, if it is wanted, the last message.
-fn is_in_ring(room: &Room, read: u64, last: bool) -> bool {
-    let first = room.ring.first().unwrap_or(room.head + 1);
-    let is_whole = !room.is_stored() || first <= room.oldest;
-    is_whole || (first <= read + 1 && (!last || room.ring.from(0).any(is_message)))
-}
 
 /// The inbox with the rows that were read, and with the changes that were told since. A last
 /// message that was deleted is not shown: its room has changed, and is listed the next time with
@@ -261,8 +256,4 @@ fn glance(record: &SharedRecord) -> SharedRecord {
         edited: *edited,
     };
     SharedRecord::new(Record { body, from: record.from.clone(), ..**record })
-}
-
-fn is_message(record: &SharedRecord) -> bool {
-    matches!(record.body, Body::Message { .. })
 }

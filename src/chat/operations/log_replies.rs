@@ -6,7 +6,7 @@ use super::faults::refusal_of;
 use super::history::{self, Excerpt};
 use super::{
     Answer, Chat, ack, audit, direct, edits, export, forget, inbox, invitations, join, leave, load,
-    loaded, moderation, people, reports, resume_deferred, room_end, search, suspensions,
+    loaded, moderation, people, push, reports, resume_deferred, room_end, search, suspensions,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::{PageId, Sender};
@@ -15,7 +15,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::record::{Body, SharedRecord};
 use crate::chat::model::reply::{Refusal, Reply};
-use crate::chat::pending::{Change, PendingOp};
+use crate::chat::pending::{Change, PartialInbox, PendingOp};
 use crate::chat::rooms::apply_pruning;
 use crate::net::ConnId;
 
@@ -132,6 +132,9 @@ fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord
     chat.rooms.commit(key, &record, rev, bounds);
     chat.context.stats.records += 1;
     audit::note(chat, key, (&record, target.as_ref()));
+    if matches!(record.body, Body::Message { .. }) {
+        push::on_message(chat, key, &record);
+    }
     // A copy by reference: the record itself goes on to the fan-out, before what it does takes
     // effect.
     let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
@@ -179,6 +182,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Hash(_)
         | PendingOp::Waiting(_)
         | PendingOp::Load(_)
+        | PendingOp::Unread { .. }
         | PendingOp::Search { .. } => return debug_assert!(false, "only changes are synced"),
     };
     chat.answer(by, result);
@@ -194,6 +198,10 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
     let outcome = outcome.and_then(|answer| Ok((answer, changes.ok_or(LogFault::Busy)?)));
     let (by, result) = match op {
         PendingOp::Page(id) => return on_page(chat, id, outcome),
+        PendingOp::Unread { user, room, seq } => {
+            let outcome = outcome.map(|(answer, _)| answer);
+            return push::on_counted(chat, (&user, room, seq), outcome);
+        }
         PendingOp::Load(tickets) => {
             return loaded::on_loaded(chat, tickets, outcome.map(|(answer, _)| answer));
         }
@@ -202,15 +210,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
                 .and_then(|excerpt| history::on_read(chat, &mut by, (room, part), excerpt));
             (by, result)
         }
-        PendingOp::Inbox { by, inbox, .. } => {
-            let result = match outcome {
-                Ok((log::Answer::Inbox(found), changes)) => {
-                    Ok(inbox::on_read(chat, *inbox, found, &changes))
-                }
-                outcome => Err(refusal_of(fault_of(outcome))),
-            };
-            (by, result.map(Answer::Now))
-        }
+        PendingOp::Inbox { by, inbox, .. } => (by, inbox_of(chat, *inbox, outcome)),
         PendingOp::LeaveAsLast { mut by, room, .. } => {
             let result = match outcome {
                 Ok((log::Answer::Inbox(found), _)) => {
@@ -263,6 +263,15 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
 
 /// What was read, with the changes that were told since it was asked for.
 type ReadOutcome = Result<(log::Answer, Vec<Change>), LogFault>;
+
+fn inbox_of(chat: &Chat, inbox: PartialInbox, outcome: ReadOutcome) -> Result<Answer, Refusal> {
+    match outcome {
+        Ok((log::Answer::Inbox(found), changes)) => {
+            Ok(Answer::Now(inbox::on_read(chat, inbox, found, &changes)))
+        }
+        outcome => Err(refusal_of(fault_of(outcome))),
+    }
+}
 
 fn acts(outcome: ReadOutcome) -> Result<Reply, Refusal> {
     match outcome {

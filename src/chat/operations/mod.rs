@@ -40,6 +40,7 @@ pub(super) mod outsiders;
 mod owners;
 mod passwords;
 mod people;
+mod push;
 pub(super) mod reports;
 pub(super) mod restore;
 mod restrictions;
@@ -186,6 +187,12 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
         Command::Password { old, new } => accounts::change_password(chat, by, (old, new)),
         Command::EndLogin { which } => accounts::end_login(chat, by, &which),
         Command::Block { user, on } => blocks::block(chat, by, (&user, on)),
+        Command::PushSubscribe { endpoint, key, secret, agent } => {
+            let agent = agent.as_deref().unwrap_or_default();
+            let device = push::Device { endpoint: &endpoint, key: *key, secret, agent };
+            push::subscribe(chat, by, &device)
+        }
+        Command::PushUnsubscribe { which } => push::unsubscribe(chat, by, &which),
         Command::Report { about, reason } => reports::report(chat, by, (&about, &reason)),
         Command::Settle { report } => reports::settle(chat, by, report),
         other => execute_reading(chat, by, other),
@@ -232,6 +239,7 @@ fn execute_reading(
         }
         Command::Logins => accounts::logins(chat, by),
         Command::Blocked => Ok(blocks::blocked(chat, user)),
+        Command::PushSubscriptions => push::subscriptions(chat, by),
         Command::Reports { room, limit, after } => {
             reports::reports(chat, (by.conn, user), (room.as_deref(), limit, after))
         }
@@ -258,6 +266,7 @@ const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
         | Command::Create { .. }
         | Command::Invite { .. }
         | Command::Block { .. }
+        | Command::PushSubscribe { .. }
         | Command::Report { .. } => Some((Quota::Joins, 1)),
         Command::History { .. } => Some((Quota::Readings, 1)),
         Command::Search { .. } | Command::Export { .. } | Command::Audit { .. } => {

@@ -82,6 +82,9 @@ pub(super) fn of_command(
         | Command::Status { .. }
         | Command::Block { .. }
         | Command::Blocked
+        | Command::PushSubscribe { .. }
+        | Command::PushUnsubscribe { .. }
+        | Command::PushSubscriptions
         | Command::Password { .. }
         | Command::Logins
         | Command::EndLogin { .. }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chat, accounts, blocks, invite_links, operator, reports, session_lifecycle};
+use super::{Chat, accounts, blocks, invite_links, operator, push, reports, session_lifecycle};
 use crate::chat::model::identity::{Bound, Identity};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::load::Begun;
@@ -54,6 +54,7 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         PeopleOp::Block { by, block, on } => {
             blocks::on_written(chat, by, (block, on), outcome);
         }
+        PeopleOp::Push { by, new, ended } => push::on_written(chat, by, (new, &ended), outcome),
         PeopleOp::Operator { conn, request, act } => {
             operator::on_written(chat, (conn, request), *act, outcome);
         }
@@ -74,6 +75,7 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
     };
     chat.accounts.restore(&people);
     reports::restore(chat, people.reports);
+    chat.directory.pushes.restore(people.pushes);
     chat.directory.identities.clear();
     for bound in people.bound {
         chat.directory.identities.bind(bound);
@@ -95,9 +97,10 @@ pub(super) fn restore(
     (rooms, elsewhere): (&[Begun], Vec<UserName>),
 ) {
     chat.accounts.restore(&people);
-    let People { bound, proved, blocks: kept, reports: open, .. } = people;
+    let People { bound, proved, blocks: kept, reports: open, pushes, .. } = people;
     blocks::restore(chat, kept);
     reports::restore(chat, open);
+    chat.directory.pushes.restore(pushes);
     let identities = &mut chat.directory.identities;
     for bound in bound {
         identities.bind(bound);

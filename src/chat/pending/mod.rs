@@ -9,27 +9,26 @@
 
 mod changes;
 mod loads;
+mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use changes::{Change, Changes, Mark};
 pub(super) use loads::{Loads, Waiter, WaitingLoad};
+pub(super) use people::{HashOp, PeopleOp, Stranger};
 
 use super::delivery::{DeliveryMut, PageId, Sender};
 use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};
-use super::model::account::{Account, Hidden, Invite, Login, NewSecret, SecretHash};
 use super::model::command::{Command, Page};
-use super::model::hello::HeldHello;
 use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::{RoomName, UserName};
-use super::model::operator::OperatorAct;
 use super::model::output::Request;
-use super::model::people::{Block, Report};
+use super::model::people::Report;
 use super::model::record::SharedRecord;
 use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
 use crate::collections::Table;
-use crate::net::{ConnId, IpAddr};
+use crate::net::ConnId;
 
 /// The weight of an operation of which a connection has one under way at a time: more than all
 /// others together, so that everything that waits for one connection fits its hard limit.
@@ -151,6 +150,8 @@ pub(super) enum PendingOp {
     Search { by: Requester, here: Vec<Found>, since: Mark },
     /// The message that is reported.
     Report { by: Requester, room: RoomKey, report: Box<Report>, since: Mark },
+    /// How much a user has not read in a room, before its devices are told of this seq.
+    Unread { user: UserName, room: RoomKey, seq: u64 },
     /// What was noted.
     Audit { by: Requester },
     /// What a user has written.
@@ -167,80 +168,6 @@ pub(super) enum PendingOp {
     Forget { room: RoomKey },
 }
 
-/// A change of what is kept of people, and who waits for it.
-#[derive(Debug)]
-pub(super) enum PeopleOp {
-    /// Nobody does.
-    Noted,
-    /// The operator does, for the link of the first administrator.
-    AdminInvite(Invite),
-    /// A `hello` by which a name becomes somebody's.
-    Hello { conn: ConnId, request: Request, hello: Box<HeldHello>, name: UserName },
-    /// A registration.
-    Register { who: Box<Stranger>, account: Account, login: Login, invite: Option<Invite> },
-    /// A login, and with what its password was compared.
-    Login { who: Box<Stranger>, login: Login, hash_of: Hidden },
-    /// A change of an account by its user: of its password, if it is that, with the login that
-    /// stays; and the logins that it ends.
-    Account { by: Requester, account: Option<(Account, Option<u64>)>, ended: Vec<u64> },
-    /// A new invite link.
-    Invite { by: Requester, invite: Invite, secret: Hidden },
-    /// The use of one by somebody who is in already.
-    Accept { by: Requester, invite: Invite },
-    /// A block that begins, or ends.
-    Block { by: Requester, block: Block, on: bool },
-    /// An act of the operator over people.
-    Operator { conn: ConnId, request: Request, act: Box<OperatorAct> },
-    /// A report.
-    Report { by: Requester, report: Box<Report> },
-    /// The end of one.
-    Settle { by: Requester, report: u64 },
-}
-
-impl PeopleOp {
-    /// The connection that is answered, if it has said hello.
-    const fn conn(&self) -> Option<ConnId> {
-        match self {
-            Self::Account { by, .. }
-            | Self::Invite { by, .. }
-            | Self::Accept { by, .. }
-            | Self::Block { by, .. }
-            | Self::Report { by, .. }
-            | Self::Settle { by, .. } => Some(by.conn),
-            Self::Noted
-            | Self::AdminInvite(_)
-            | Self::Hello { .. }
-            | Self::Register { .. }
-            | Self::Operator { .. }
-            | Self::Login { .. } => None,
-        }
-    }
-}
-
-/// Somebody who has not said hello, and registers or logs in.
-#[derive(Debug)]
-pub(super) struct Stranger {
-    pub conn: ConnId,
-    pub request: Request,
-    pub name: UserName,
-    /// What its client calls itself.
-    pub agent: Box<str>,
-    /// The secret of its login, if it comes to one.
-    pub login: NewSecret,
-    pub address: Option<IpAddr>,
-}
-
-/// What waits for a password to be hashed.
-#[derive(Debug)]
-pub(super) enum HashOp {
-    /// A registration, and the link that it uses.
-    Register(Box<Stranger>, Option<SecretHash>),
-    /// A login, and with what its password is compared, if there is such an account.
-    Login(Box<Stranger>, Option<Hidden>),
-    /// A change of the password: the new one, if the old one is being compared.
-    Password(Requester, Option<Hidden>),
-}
-
 impl PendingOp {
     /// How much it counts against its connection. A reading is exclusive. So are `join` and
     /// `leave`, since what a connection asks for behind them is meant for the time after them.
@@ -251,6 +178,7 @@ impl PendingOp {
             | Self::Ack { .. }
             | Self::Marks { .. }
             | Self::Load(_)
+            | Self::Unread { .. }
             | Self::Forget { .. }
             | Self::Page(_) => 1,
             Self::Deferred(_)
@@ -281,6 +209,7 @@ impl PendingOp {
             | Self::Invite { room, .. }
             | Self::Marks { room, .. }
             | Self::Forget { room }
+            | Self::Unread { room, .. }
             | Self::Report { room, .. }
             | Self::History { room, .. } => Some(*room),
             Self::Ack { .. }
@@ -321,6 +250,7 @@ impl PendingOp {
             | Self::Waiting(_)
             | Self::Load(_)
             | Self::Forget { .. }
+            | Self::Unread { .. }
             | Self::People(_) => None,
         }
     }
@@ -348,6 +278,7 @@ impl PendingOp {
             Self::Hash(HashOp::Register(..) | HashOp::Login(..))
             | Self::Marks { .. }
             | Self::Load(_)
+            | Self::Unread { .. }
             | Self::Forget { .. }
             | Self::Page(_) => None,
         }

@@ -20,6 +20,7 @@ mod restrictions;
 mod ring;
 mod room;
 mod sweep;
+pub(super) mod unread;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;

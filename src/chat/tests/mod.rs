@@ -20,6 +20,7 @@ mod people;
 mod policies;
 mod pressure;
 mod programs;
+mod push;
 mod quotas;
 mod readings;
 mod reports;

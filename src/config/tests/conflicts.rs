@@ -114,3 +114,15 @@ fn tls_needs_a_certificate_and_each_certificate_its_key() {
         ],
     );
 }
+
+#[test]
+fn a_push_service_can_ask_at_an_address_of_mail_or_of_the_web() {
+    for contact in ["mailto:a@example.org", "https://example.org/about", "off"] {
+        check(file(&format!("[push]\ncontact = \"{contact}\"\n")), &[]);
+    }
+    check(
+        file("[push]\ncontact = \"a@example.org\"\n"),
+        &["push.contact = \"a@example.org\" must begin with mailto: or https://, such as \
+           \"mailto:admin@example.org\""],
+    );
+}

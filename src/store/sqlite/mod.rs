@@ -39,6 +39,7 @@ mod open_error;
 pub(in crate::store) mod outbox;
 pub(in crate::store) mod people;
 mod programs;
+mod pushes;
 mod queries;
 pub(in crate::store) mod read_transaction;
 mod reader_thread;

@@ -34,6 +34,8 @@ pub struct Signals {
     pub news: u64,
     /// Rises when a command has changed the webhooks.
     pub version: u64,
+    /// Rises when a push is to be sent.
+    pub pushes: u64,
     /// The server stops.
     pub is_closed: bool,
 }
@@ -62,7 +64,7 @@ struct State {
 
 impl Outbox {
     pub(super) fn new(path: PathBuf, reader: SharedReader, queue: Arc<WriteQueue>) -> Self {
-        let signals = Signals { news: 0, version: 0, is_closed: false };
+        let signals = Signals { news: 0, version: 0, pushes: 0, is_closed: false };
         let webhooks = Arc::from([]);
         let state = State { webhooks, signals, feed: VecDeque::new(), feed_bytes: 0, lost: 0 };
         let (state, condvar, is_used) = (Mutex::new(state), Condvar::new(), AtomicBool::new(false));
@@ -124,6 +126,12 @@ impl Outbox {
             self.lock().signals.news += 1;
             self.condvar.notify_all();
         }
+    }
+
+    /// There is something for a device.
+    pub fn note_push(&self) {
+        self.lock().signals.pushes += 1;
+        self.condvar.notify_all();
     }
 
     /// Something happened in a memory room. Of more than [`FEED_BYTES_MAX`] the

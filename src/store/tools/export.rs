@@ -1,6 +1,7 @@
 //! Export: all records of a room, in order, or all that is kept of a user; in bounded memory.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -136,6 +137,7 @@ fn profile(user: &UserName, people: &People) -> Profile {
     let bound = people.bound.iter().find(|bound| bound.name == *user);
     let account = people.accounts.iter().find(|account| account.name == *user);
     let logins = people.logins.iter().filter(|login| login.name == *user);
+    let pushes = people.pushes.iter().filter(|device| device.user == *user);
     let blocked = people.blocks.iter().filter(|block| block.user == *user);
     Profile {
         source: bound.map_or(Source::None, |bound| bound.source),
@@ -143,6 +145,7 @@ fn profile(user: &UserName, people: &People) -> Profile {
         since: bound.map(|bound| bound.at),
         is_admin: account.is_some_and(|account| account.is_admin),
         logins: logins.cloned().collect(),
+        pushes: pushes.cloned().map(Arc::new).collect(),
         blocked: blocked.map(|block| (block.blocked.clone(), block.at)).collect(),
     }
 }

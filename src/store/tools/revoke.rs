@@ -15,6 +15,10 @@ use crate::store::sqlite::integers::signed;
 pub fn revoke(data: &Path, revocation: &Revocation) -> Result<(), ToolError> {
     let Revocation { what, at, until } = revocation;
     change(data, |db| {
+        if let Some(user) = what.strip_prefix("user ") {
+            // What was subscribed by such a token: a login ends its devices itself.
+            db.execute("DELETE FROM push WHERE user = ?1 AND login IS NULL", [user])?;
+        }
         db.execute("DELETE FROM revocation WHERE until <= ?1", [signed(*at)])?;
         let sql = "INSERT OR REPLACE INTO revocation (what, at, until) VALUES (?1, ?2, ?3)";
         db.execute(sql, (what, signed(*at), signed(*until))).map(drop)

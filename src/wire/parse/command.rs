@@ -6,7 +6,8 @@ use std::borrow::Cow;
 
 use super::fields::{Fields, refuse, refuse_blank, refuse_unknown, too_large};
 use super::{
-    AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, accounts, data, edits, moderation, people, resume,
+    AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, accounts, data, edits, moderation, people, push,
+    resume,
 };
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Page, Send, Target};
@@ -73,6 +74,9 @@ pub(super) fn parse<'a>(
         Op::Block => people::block(fields, true)?,
         Op::Unblock => people::block(fields, false)?,
         Op::Blocked => Command::Blocked,
+        Op::PushSubscribe => push::subscribe(fields)?,
+        Op::PushUnsubscribe => push::unsubscribe(fields)?,
+        Op::PushSubscriptions => Command::PushSubscriptions,
         Op::Report => people::report(fields)?,
         Op::Reports => people::reports(fields)?,
         Op::Settle => people::settle(fields)?,

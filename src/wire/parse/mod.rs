@@ -9,6 +9,7 @@ mod edits;
 mod fields;
 mod moderation;
 mod people;
+mod push;
 mod quick;
 mod read;
 mod resume;

@@ -34,7 +34,7 @@ pub fn export_part(out: &mut Vec<u8>, user: &UserName, part: &ExportPart) {
 }
 
 fn profile(out: &mut Vec<u8>, profile: &Profile) {
-    let Profile { source, display, since, is_admin, logins, blocked } = profile;
+    let Profile { source, display, since, is_admin, logins, blocked, pushes } = profile;
     put(out, r#","part":"profile""#);
     name_field(out, r#","source":"#, source.name());
     if let Some(display) = display {
@@ -52,6 +52,16 @@ fn profile(out: &mut Vec<u8>, profile: &Profile) {
         string(out, &login.agent);
         field(out, r#","at":"#, login.at);
         field(out, r#","used":"#, login.used);
+        put(out, "}");
+    });
+    put(out, r#","pushes":"#);
+    array(out, pushes, |out, device| {
+        field(out, r#"{"id":"#, device.id);
+        put(out, r#","endpoint":"#);
+        string(out, &device.endpoint);
+        put(out, r#","agent":"#);
+        string(out, &device.agent);
+        field(out, r#","at":"#, device.at);
         put(out, "}");
     });
     put(out, r#","blocked":"#);

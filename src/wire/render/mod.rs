@@ -7,6 +7,7 @@ mod auth;
 mod event;
 mod export;
 mod field;
+mod push;
 mod record;
 mod refusal;
 mod reply;

@@ -4,13 +4,17 @@ use super::Context;
 use super::event::{read_marks, states};
 use super::export::export_part;
 use super::field::{epoch_field, field, name_field};
+use super::push::push_subscription;
 use super::record::{glance, item};
 use super::report::{act, report};
 use super::restrictions::{invitations, restriction};
 use super::welcome::welcome;
+use crate::chat::model::account::Login;
 use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::identity::AuthPolicy;
+use crate::chat::model::name::RoomName;
 use crate::chat::model::output::Request;
+use crate::chat::model::record::SharedRecord;
 use crate::chat::model::reply::{InboxRow, Reply};
 use crate::wire::help::{self, Entry};
 use crate::wire::json::{array, boolean, name, number_or_null, prose, put, string};
@@ -86,6 +90,8 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         | Reply::Reports { .. }
         | Reply::Export { .. }
         | Reply::Audit { .. }
+        | Reply::PushSubscribed { .. }
+        | Reply::PushSubscriptions { .. }
         | Reply::Blocked { .. } => people(out, reply),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
@@ -113,15 +119,7 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
                 states(out, users);
             }
         }
-        Reply::Found { items, next } => {
-            put(out, r#""items":"#);
-            array(out, items, |out, (room, record)| super::record::record_event(out, room, record));
-            if let Some(next) = next {
-                field(out, r#","before":"#, *next);
-            }
-            put(out, r#","more":"#);
-            boolean(out, next.is_some());
-        }
+        Reply::Found { items, next } => found(out, items, *next),
         Reply::Members { count, users, more } => {
             field(out, r#""count":"#, *count);
             put(out, r#","users":"#);
@@ -206,19 +204,7 @@ fn people(out: &mut Vec<u8>, reply: &Reply) {
                 array(out, rooms, |out, room| name(out, room.as_str()));
             }
         }
-        Reply::Logins { logins, current } => {
-            put(out, r#""logins":"#);
-            array(out, logins, |out, login| {
-                field(out, r#"{"id":"#, login.id);
-                put(out, r#","agent":"#);
-                string(out, &login.agent);
-                field(out, r#","at":"#, login.at);
-                field(out, r#","used":"#, login.used);
-                put(out, r#","current":"#);
-                boolean(out, *current == Some(login.id));
-                put(out, "}");
-            });
-        }
+        Reply::Logins { logins, current } => self::logins(out, logins, *current),
         Reply::InviteLink { invite, uses, until } => {
             put(out, r#""invite":"#);
             string(out, invite.reveal());
@@ -251,6 +237,13 @@ fn people(out: &mut Vec<u8>, reply: &Reply) {
             put(out, r#","more":"#);
             boolean(out, *more);
         }
+        Reply::PushSubscribed { id } => field(out, r#""id":"#, *id),
+        Reply::PushSubscriptions { key, items, current } => {
+            put(out, r#""key":"#);
+            string(out, key);
+            put(out, r#","items":"#);
+            array(out, items, |out, device| push_subscription(out, device, *current));
+        }
         Reply::Blocked { users } => {
             put(out, r#""users":"#);
             array(out, users, |out, (user, at)| {
@@ -261,6 +254,30 @@ fn people(out: &mut Vec<u8>, reply: &Reply) {
         }
         _ => {}
     }
+}
+
+fn logins(out: &mut Vec<u8>, logins: &[Login], current: Option<u64>) {
+    put(out, r#""logins":"#);
+    array(out, logins, |out, login| {
+        field(out, r#"{"id":"#, login.id);
+        put(out, r#","agent":"#);
+        string(out, &login.agent);
+        field(out, r#","at":"#, login.at);
+        field(out, r#","used":"#, login.used);
+        put(out, r#","current":"#);
+        boolean(out, current == Some(login.id));
+        put(out, "}");
+    });
+}
+
+fn found(out: &mut Vec<u8>, items: &[(RoomName, SharedRecord)], next: Option<u64>) {
+    put(out, r#""items":"#);
+    array(out, items, |out, (room, record)| super::record::record_event(out, room, record));
+    if let Some(next) = next {
+        field(out, r#","before":"#, next);
+    }
+    put(out, r#","more":"#);
+    boolean(out, next.is_some());
 }
 
 fn history(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {

@@ -55,7 +55,7 @@ pub struct Traces {
     pub records: u64,
     /// Memberships.
     pub memberships: u64,
-    /// Bans, mutes and invitations in rooms, blocks and reports.
+    /// Bans, mutes and invitations in rooms, blocks and reports, and devices that are told.
     pub restrictions: u64,
     /// Direct conversations.
     pub conversations: u64,
@@ -68,6 +68,7 @@ pub struct Traces {
 /// Counts what is kept against a user, or by one against others.
 const RESTRICTIONS: &str = "SELECT (SELECT count(*) FROM restriction WHERE user = ?1) \
                             + (SELECT count(*) FROM block WHERE user = ?1 OR blocked = ?1) \
+                            + (SELECT count(*) FROM push WHERE user = ?1) \
                             + (SELECT count(*) FROM report WHERE \"by\" = ?1 OR whom = ?1)";
 
 /// Counts what binds a name to somebody: who registered and never said anything is somebody, too.
@@ -378,6 +379,7 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
         "DELETE FROM lookalike WHERE kind = 0 AND name = ?1",
         "DELETE FROM account WHERE name = ?1",
         "DELETE FROM login WHERE name = ?1",
+        "DELETE FROM push WHERE user = ?1",
         "DELETE FROM program WHERE name = ?1",
         "UPDATE audit SET \"by\" = 'erased' WHERE \"by\" = ?1",
         "UPDATE audit SET whom = 'erased' WHERE whom = ?1",

@@ -4,6 +4,11 @@ use super::*;
 use crate::wire::help;
 use crate::wire::key::Key;
 
+/// A key and a secret of a device.
+const KEY: &str =
+    "\"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4\"";
+const SECRET: &str = "\"BTBZMqHH6r4Tts7J_aSIgg\"";
+
 /// The fields without which `op` is refused.
 fn required(op: Op) -> Vec<(&'static str, &'static str)> {
     let (room, user, target) = (("room", "\"a\""), ("user", "\"bob\""), ("target", "1"));
@@ -15,9 +20,14 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         | Op::Logins
         | Op::InviteLink
         | Op::Blocked
+        | Op::PushSubscriptions
         | Op::Reports
         | Op::Audit
         | Op::Export => vec![],
+        Op::PushSubscribe => {
+            vec![("endpoint", "\"https://a\""), ("p256dh", KEY), ("auth", SECRET)]
+        }
+        Op::PushUnsubscribe => vec![("subscription", "1")],
         Op::Settle => vec![("report", "1")],
         Op::Block | Op::Unblock => vec![user],
         Op::Refresh => vec![("token", "\"x\"")],

@@ -10,6 +10,7 @@ use super::note;
 use super::safe::{self, put};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason, PresenceChange};
+use crate::chat::model::meta::{Restriction, RestrictionMeta};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::output::Request;
 use crate::chat::model::record::SharedRecord;
@@ -77,12 +78,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             list(out, ": ", shown);
             put(out, &[if *more { ", and more --\n" } else { " --\n" }]);
         }
-        Reply::Restrictions { room, items, more } => {
-            put(out, &["-- restrictions in ", room.as_str()]);
-            let shown = items.iter().map(|(user, kind, _)| (user, Some(kind.name())));
-            list(out, ": ", shown);
-            put(out, &[if *more { ", and more --\n" } else { " --\n" }]);
-        }
+        Reply::Restrictions { room, items, more } => restrictions(out, room, items, *more),
         Reply::Topic { room, text } => topic_line(out, room, text),
         Reply::LoggedIn { .. }
         | Reply::Logins { .. }
@@ -92,6 +88,8 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         | Reply::Blocked { .. } => account::reply(out, reply),
         // That one has left is said by the event, to all of one's sessions.
         Reply::Export { .. }
+        | Reply::PushSubscribed { .. }
+        | Reply::PushSubscriptions { .. }
         | Reply::Audit { .. }
         | Reply::Left { .. }
         | Reply::Sent { .. }
@@ -103,6 +101,16 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             put(out, &[" --\n"]);
         }
     }
+}
+
+/// What holds of somebody in a room.
+type Held = (UserName, Restriction, RestrictionMeta);
+
+fn restrictions(out: &mut Vec<u8>, room: &RoomName, items: &[Held], more: bool) {
+    put(out, &["-- restrictions in ", room.as_str()]);
+    let shown = items.iter().map(|(user, kind, _)| (user, Some(kind.name())));
+    list(out, ": ", shown);
+    put(out, &[if more { ", and more --\n" } else { " --\n" }]);
 }
 
 /// Appends the answer to a request that was refused.

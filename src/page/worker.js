@@ -1,0 +1,83 @@
+/**
+ * The service worker: opens the page without a connection, and shows what the server pushes while no page is open. It keeps the
+ * page's own files and nothing that anybody has said: the device may be in other hands.
+ */
+const CACHE = "page";
+/** All files of the page; a test holds the list against those of the server. */
+const FILES = [
+	"/", "/style.css", "/account.js", "/actions.js", "/app.js", "/asking.js", "/client.js", "/commands.js", "/complete.js",
+	"/composer.js", "/connection.js", "/device.js", "/dom.js", "/emoji.js", "/lists.js", "/log-entry.js", "/log-window.js",
+	"/markdown.js", "/moderation.js", "/notices.js", "/personal.js", "/preferences.js", "/quotes.js", "/reports.js", "/roles.js",
+	"/run-command.js", "/search.js", "/settings.js", "/storage.js", "/switcher.js", "/text.js", "/toasts.js", "/welcome.js",
+	"/favicon.svg", "/icon.svg", "/manifest.json",
+];
+/** How long the server has to answer before the kept file is taken. */
+const PATIENCE_MS = 4_000;
+
+self.addEventListener("install", (event) => {
+	self.skipWaiting();
+	event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)));
+});
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("fetch", (event) => {
+	const { origin, pathname } = new URL(event.request.url);
+	if (event.request.method === "GET" && origin === location.origin && FILES.includes(pathname)) event.respondWith(file(event, pathname));
+});
+
+/** A file as the server has it, so that a new server never runs with an old page; as it was, where the server cannot be reached. */
+async function file(event, path) {
+	const asked = fetch(event.request).then(async (response) => {
+		if (response.ok) await (await caches.open(CACHE)).put(path, response.clone());
+		return response;
+	});
+	event.waitUntil(asked.catch(() => {}));
+	const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+	const kept = () => caches.match(path);
+	try {
+		return (await Promise.race([asked, late.then(kept)])) ?? (await asked);
+	} catch {
+		return (await kept()) ?? Response.error();
+	}
+}
+
+self.addEventListener("push", (event) => event.waitUntil(show(event.data)));
+
+/** Shows a push. A browser wants each one to be shown, so that one that is not understood is, too. */
+async function show(data) {
+	let told = {};
+	try {
+		told = data.json();
+	} catch {
+		// Of another version of the server.
+	}
+	const { room = "", seq = 0, unread = 1, from = "Chinwag", why = "direct", text, read = {} } = told;
+	await closeRead(read);
+	const body = text ?? (unread > 1 ? `${unread} new messages` : "A new message");
+	const title = why === "direct" ? from : `${from} in ${room}`;
+	// One a room: it takes the place of the one before.
+	await self.registration.showNotification(title, { body, tag: room, icon: "/favicon.svg", data: { room, seq } });
+}
+
+/** Closes notices of what the user has read: `read` has the last seq of each room. */
+async function closeRead(read) {
+	for (const notice of await self.registration.getNotifications()) {
+		const { room, seq } = notice.data ?? {};
+		if (seq <= (read[room] ?? 0)) notice.close();
+	}
+}
+
+self.addEventListener("message", (event) => event.waitUntil(closeRead(event.data.read)));
+
+self.addEventListener("notificationclick", (event) => {
+	event.notification.close();
+	event.waitUntil(open(event.notification.data?.room));
+});
+
+/** Shows a room: in the page that is open, or in a new one. */
+async function open(room) {
+	const [page] = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+	if (!page) return self.clients.openWindow(room ? `/#room=${encodeURIComponent(room)}` : "/");
+	await page.focus();
+	if (room) page.postMessage({ go: room });
+}
