@@ -54,6 +54,7 @@ pub mod sqlite;
 pub mod tools;
 
 pub use memory::MemoryStore;
+pub use sqlite::files::{FileOutcome, Quota};
 pub use sqlite::outbox::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Batch, DeadLetter, Position, StoredWebhook, Update,
 };
