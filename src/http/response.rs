@@ -5,26 +5,35 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use super::{ETag, HttpDate, Method, Methods, Refusal, Status};
+use super::{ETag, HttpDate, Method, Methods, Refusal, Status, percent};
 
 /// Sent with every response.
 ///
 /// - The page's own files are all that it may load, and its own server all that it may connect to;
 ///   `'self'` covers the WebSocket of the same host and port (CSP 3, as in Chrome since 71, Firefox
 ///   since 2018, Safari since 16; an older Safari would need `wss:` and the host name here). Icons
-///   may be inline.
+///   may be inline, and pictures of messages are what the page itself has fetched (`blob:`).
 /// - Strings do not become markup or code (Trusted Types), and nobody may frame the page.
 /// - Other sites may neither embed the files nor keep a handle on the page's window, and learn
 ///   nothing from links followed.
 const SECURITY_FIELDS: &str = "\
 Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
 require-trusted-types-for 'script'; trusted-types 'none'\r\n\
 X-Content-Type-Options: nosniff\r\n\
 Referrer-Policy: no-referrer\r\n\
 Cross-Origin-Opener-Policy: same-origin\r\n\
 Cross-Origin-Resource-Policy: same-origin\r\n\
 Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()\r\n";
+
+/// The same for what somebody else has sent: nothing in it runs, loads or connects, and it has no
+/// origin, whatever it is taken for (`sandbox`).
+const SANDBOX_FIELDS: &str = "\
+Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n\
+X-Content-Type-Options: nosniff\r\n\
+Referrer-Policy: no-referrer\r\n\
+Cross-Origin-Opener-Policy: same-origin\r\n\
+Cross-Origin-Resource-Policy: same-origin\r\n";
 
 /// The type of plain texts.
 pub const TEXT: &str = "text/plain; charset=utf-8";
@@ -38,6 +47,9 @@ enum Value {
     Number(u32),
     ETag(ETag),
     Date(HttpDate),
+    Disposition { is_inline: bool, name: Box<str> },
+    Part { from: u64, end: u64, len: u64 },
+    NoPart { len: u64 },
 }
 
 /// A response: status, fields, body.
@@ -49,6 +61,10 @@ pub struct Response {
     offers_websocket: bool,
     /// The body ends with the connection.
     is_endless: bool,
+    /// It is what somebody else has sent.
+    is_sandboxed: bool,
+    /// Bytes of a body that follows later.
+    following: Option<u64>,
 }
 
 impl Response {
@@ -61,6 +77,8 @@ impl Response {
             body: Cow::Borrowed(&[]),
             offers_websocket: false,
             is_endless: false,
+            is_sandboxed: false,
+            following: None,
         }
     }
 
@@ -109,6 +127,43 @@ impl Response {
         self.is_endless
     }
 
+    /// It is what somebody else has sent: with a policy of its own, by which nothing in it runs.
+    #[must_use]
+    pub const fn sandboxed(mut self) -> Self {
+        self.is_sandboxed = true;
+        self
+    }
+
+    /// So many bytes of the body follow later.
+    #[must_use]
+    pub const fn following(mut self, len: u64) -> Self {
+        self.following = Some(len);
+        self
+    }
+
+    /// Says whether it is shown or saved, and under which name (RFC 6266): any text, of which
+    /// nothing but letters, digits and a few signs is sent as it is.
+    #[must_use]
+    pub fn disposition(mut self, is_inline: bool, name: &str) -> Self {
+        let name = percent::encode(name).into();
+        self.fields.push(("Content-Disposition", Value::Disposition { is_inline, name }));
+        self
+    }
+
+    /// It is the part from this byte up to that one, of so many.
+    #[must_use]
+    pub fn part(mut self, (from, end): (u64, u64), len: u64) -> Self {
+        self.fields.push(("Content-Range", Value::Part { from, end, len }));
+        self
+    }
+
+    /// There are only so many bytes.
+    #[must_use]
+    pub fn no_part(mut self, len: u64) -> Self {
+        self.fields.push(("Content-Range", Value::NoPart { len }));
+        self
+    }
+
     /// Adds the entity tag.
     #[must_use]
     pub fn etag(mut self, tag: ETag) -> Self {
@@ -154,15 +209,27 @@ impl Response {
                 Value::Number(number) => push_number(out, u64::from(*number)),
                 Value::ETag(tag) => push(out, &[tag.as_str()]),
                 Value::Date(date) => push(out, &[date.as_str()]),
+                Value::Disposition { is_inline, name } => {
+                    let how = if *is_inline { "inline" } else { "attachment" };
+                    push(out, &[how, "; filename*=UTF-8''", name]);
+                }
+                Value::Part { from, end, len } => {
+                    let _infallible = write!(out, "bytes {from}-{}/{len}", end.saturating_sub(1));
+                }
+                Value::NoPart { len } => {
+                    let _infallible = write!(out, "bytes */{len}");
+                }
             }
             push(out, &["\r\n"]);
         }
         if !self.status.is_bodiless() && !self.is_endless {
             push(out, &["Content-Length: "]);
-            push_number(out, u64::try_from(self.body.len()).unwrap_or(u64::MAX));
+            let len = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
+            push_number(out, self.following.unwrap_or(len));
             push(out, &["\r\n"]);
         }
-        push(out, &[self.connection(keep_alive), SECURITY_FIELDS, "\r\n"]);
+        let security = if self.is_sandboxed { SANDBOX_FIELDS } else { SECURITY_FIELDS };
+        push(out, &[self.connection(keep_alive), security, "\r\n"]);
         if !self.status.is_bodiless() && method != Method::Head {
             out.extend_from_slice(&self.body);
         }
@@ -252,6 +319,23 @@ mod tests {
         assert_eq!(render(&response, Method::Head, true), (head.clone(), String::new()));
         let closing = format!("{head}Connection: close\r\n");
         assert_eq!(render(&response, Method::Get, false), (closing, "hello".to_owned()));
+    }
+
+    #[test]
+    fn what_somebody_has_sent_comes_with_a_policy_by_which_nothing_runs() {
+        let response = Response::new(Status::PartialContent)
+            .sandboxed()
+            .disposition(false, "a\r\nb\"é/<x>.html")
+            .part((2, 5), 9)
+            .following(3);
+        let mut out = Vec::new();
+        response.render(&mut out, Method::Get, true);
+        let text = String::from_utf8(out).unwrap();
+        let expect = "HTTP/1.1 206 Partial Content\r\n\
+            Content-Disposition: attachment; filename*=UTF-8''a%0D%0Ab%22%C3%A9%2F%3Cx%3E.html\r\n\
+            Content-Range: bytes 2-4/9\r\nContent-Length: 3\r\n";
+        assert_eq!(text, format!("{expect}{SANDBOX_FIELDS}\r\n"));
+        assert!(!text.contains("script-src"));
     }
 
     #[test]

@@ -52,6 +52,7 @@ mod bounds;
 mod carry;
 mod certificates;
 mod config_watch;
+mod files;
 mod hashing;
 mod inherited;
 mod rejection;
@@ -74,6 +75,7 @@ use self::certificates::CertificateWatch;
 pub use self::certificates::{CertificateError, inspect as inspect_certificates};
 use self::config_watch::ConfigWatch;
 pub use self::config_watch::Sources;
+use self::files::FileStart;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 use self::supervisor::Supervisor;
@@ -101,6 +103,8 @@ const OUTPUT_WEIGHT: usize = 4;
 pub struct Server {
     /// If there may be webhooks. Before the logs, which then close with what it has told them.
     webhooks: Option<WebhookStart>,
+    /// If files are taken. Likewise.
+    files: Option<FileStart>,
     chat: Chat,
     logs: Box<dyn Logs>,
     sessions: Sessions,
@@ -159,6 +163,7 @@ impl Server {
         chat.restore(now, kept);
         Ok(Self {
             webhooks: None,
+            files: None,
             chat,
             logs,
             sessions: Sessions::new(config, limits, Arc::clone(&metrics), entropy)?,
@@ -350,6 +355,7 @@ impl Server {
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);
+        self.pass_files(now, effects);
         let Some(deadline) = self.stopping else {
             if self.upgrading.is_frozen() {
                 return self.await_quiet(now, effects);
@@ -473,6 +479,7 @@ impl Handler for Server {
                 self.take_config(now, effects);
                 self.take_keys();
                 self.take_hashes(now);
+                self.take_files(now, effects);
                 self.take_replies(now);
                 self.pass_requests(now);
                 self.take_candidate(now, effects);

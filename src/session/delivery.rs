@@ -11,7 +11,7 @@ use super::outgoing::Outgoing;
 use super::proof;
 use super::state::{Protocol, SessionState, find};
 use super::text_client::Aside;
-use super::{Turn, visits};
+use super::{Turn, transfers, visits};
 use crate::chat::model::account::Hidden;
 use crate::chat::model::output::{Encoding, Fanout, Output, Part, Request};
 use crate::chat::model::reply::{Refusal, Reply};
@@ -105,6 +105,9 @@ impl Delivery<'_, '_> {
                 if !is_active {
                     self.context.inbound.change(held, state.held());
                 }
+                continue;
+            }
+            if transfers::begin(state, self.context, self.turn) {
                 continue;
             }
             for (index, text) in visits::take_requests(state).iter().enumerate() {

@@ -7,6 +7,7 @@ use super::context::SessionContext;
 use super::exchange::{Plan, Stage, StreamPlan, of_answers, refused, retry_after_s, status_of};
 use super::state::{Protocol, SessionState};
 use super::stream::Stream;
+use super::transfers;
 use crate::chat::model::output::Request;
 use crate::chat::{Code, Op, Refusal, Reply, RequestId};
 use crate::http::{Method, Response, Status};
@@ -154,6 +155,9 @@ pub(super) fn on_reply(
     }
     let index = request.id.as_ref().and_then(|id| id.0.as_str().parse::<usize>().ok());
     let Some(place) = index.and_then(|index| exchange.answers.get_mut(index)) else { return };
+    if matches!(exchange.plan, Plan::File(_)) {
+        return transfers::on_page(state, context, turn, result);
+    }
     let mut out = Vec::new();
     let status = match result {
         Ok(reply) => {
@@ -207,17 +211,34 @@ pub(super) fn finish(
     turn: &mut Turn<'_>,
     response: &Response,
 ) {
+    let is_leaving = state.is_leaving();
+    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
+    exchange.keep_alive &= !is_leaving && !response.is_endless();
+    let (method, keep_alive) = (exchange.method, exchange.keep_alive);
+    let response = response.clone().date(context.dates.at(turn.now.wall_ms));
+    let mut out = Vec::new();
+    response.render(&mut out, method, keep_alive);
+    let status = response.status().code();
+    context.metrics.http.count_response(status);
+    let reason = if status >= 400 { CloseReason::HttpRefused } else { CloseReason::HttpDone };
+    finish_with(state, context, turn, out, reason);
+}
+
+/// The same with the last bytes of the response, which may have begun before.
+pub(super) fn finish_with(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    turn: &mut Turn<'_>,
+    out: Vec<u8>,
+    reason: CloseReason,
+) {
     let conn = state.conn;
     let Protocol::Http { exchange, is_idle, .. } = &mut state.protocol else { return };
     let Some(exchange) = exchange.take() else { return };
     *is_idle = true;
-    let keep_alive = exchange.keep_alive && !state.is_leaving() && !response.is_endless();
+    let keep_alive = exchange.keep_alive && !state.is_leaving();
+    transfers::abandon(context, conn);
     turn.chat.handle_closed(turn.now, conn);
-    let response = response.clone().date(context.dates.at(turn.now.wall_ms));
-    let mut out = Vec::new();
-    response.render(&mut out, exchange.method, keep_alive);
-    let status = response.status().code();
-    context.metrics.http.count_response(status);
     if keep_alive {
         state.since = turn.now.tick;
         state.answers.give(context.turn, out.len());
@@ -228,7 +249,6 @@ pub(super) fn finish(
             turn.effects.push(Effect::Wake { conn });
         }
     } else {
-        let reason = if status >= 400 { CloseReason::HttpRefused } else { CloseReason::HttpDone };
         closing::close(state, out, (reason, Ending::Linger), turn);
     }
 }

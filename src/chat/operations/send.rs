@@ -144,9 +144,8 @@ fn check_message(chat: &Chat, room: RoomKey, send: &Send<'_>) -> Result<(), Refu
 /// [`Code::BadField`] for references to files where none can be kept, or to too many.
 fn check_files(room: &Room, data: &str) -> Result<(), Refusal> {
     let files = file::references(data).len();
-    let refused = |message, expected| {
-        Err(Refusal::new(Code::BadField, message).field("data", expected))
-    };
+    let refused =
+        |message, expected| Err(Refusal::new(Code::BadField, message).field("data", expected));
     if files > FILES_PER_MESSAGE_MAX {
         return refused("these are too many files for one message", "at most 20 files");
     }

@@ -7,11 +7,11 @@ use super::lookalikes;
 /// The statements that bring a file from each version to the next; the first makes it. One that was
 /// released is never changed.
 const MIGRATIONS: &[&str] = &[
-        include_str!("schema.sql"),
-        include_str!("schema_2.sql"),
-        include_str!("schema_3.sql"),
-        include_str!("schema_files.sql"),
-    ];
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_files.sql"),
+];
 
 /// The version with the table `lookalike`, whose forms SQL cannot make.
 const LOOKALIKES_SINCE: i32 = 3;

@@ -2,6 +2,7 @@
 //! as the loop must not.
 
 use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -12,13 +13,16 @@ use super::shared_outbox::Outbox;
 use super::write_op::Op;
 use crate::chat::model::file::{FileId, StoredFile};
 
+/// How long the writer is waited for: a disk that takes longer hangs.
+const WRITER_TIMEOUT: Duration = Duration::from_secs(30);
+
 impl Outbox {
     /// Has the writer keep a file that somebody has sent at this time, and waits until the disk has
-    /// it. Nothing has changed unless it is [`FileOutcome::Stored`].
+    /// it.
     ///
     /// # Errors
     ///
-    /// If the disk does not take it, or the writer is dead.
+    /// If the writer does not say so, within half a minute: it may have happened or not.
     pub fn put_file(
         &self,
         file: StoredFile,
@@ -78,7 +82,8 @@ impl Outbox {
         // One answer, or none: the end of a request that was not done ends the channel.
         let (answer, answers) = sync_channel(1);
         self.push_file(Op::File(Box::new(change), answer));
-        answers.recv().map_err(|_| "the disk does not take it".to_owned())
+        let answer = answers.recv_timeout(WRITER_TIMEOUT);
+        answer.map_err(|_| "the database does not take it".to_owned())
     }
 
     /// Opened each time: a connection that lasts would keep the WAL from being emptied.

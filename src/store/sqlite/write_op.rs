@@ -65,6 +65,11 @@ pub(super) struct Opening {
 }
 
 impl Op {
+    /// Whether somebody waits until it is done.
+    pub(super) const fn is_awaited(&self) -> bool {
+        matches!(self, Self::Append(_) | Self::Sync(..) | Self::People(..) | Self::File(..))
+    }
+
     /// The level that the request asks for, if it does.
     pub(super) const fn level(&self) -> Option<Level> {
         match self {

@@ -242,7 +242,8 @@ impl Engine {
         // fails.
         let unanswered: Vec<_> = ops.iter().filter_map(Unanswered::of).collect();
         let mut ops = VecDeque::from(ops);
-        let has_records = ops.iter().any(|op| matches!(op, Op::Append(_) | Op::People(..) | Op::File(..)));
+        let has_records =
+            ops.iter().any(|op| matches!(op, Op::Append(_) | Op::People(..) | Op::File(..)));
         let level = ops.iter().filter_map(Op::level).max().unwrap_or(Level::Os);
         if !has_records {
             // Metadata that cancels out, such as a room that was opened and dropped, needs no

@@ -1,0 +1,164 @@
+//! The folder of files: `files` beside the database.
+//!
+//! ```text
+//!  files/parts/N        what is being sent; removed at each start
+//!  files/ab/abcdef…     what is in a file, under its SHA-256; never changed
+//! ```
+//!
+//! A part is synced, renamed, and the folder synced, before the database is told of it. So a kill
+//! leaves a part, or a file that the database does not know: the next start removes both.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+/// The name of the folder in the data directory.
+pub const FOLDER: &str = "files";
+/// That of the folder for what is being sent.
+const PARTS: &str = "parts";
+/// Digits of a SHA-256.
+const HASH_LEN: usize = 64;
+/// Bytes that are read together.
+const PIECE_LEN: usize = 64 * 1024;
+
+/// The folder of files.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder in this data directory, which need not exist.
+    #[must_use]
+    pub fn of(data: &Path) -> Self {
+        Self { path: data.join(FOLDER) }
+    }
+
+    /// Makes it, and removes what was being sent when the last process ended.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made or written.
+    pub(super) fn prepare(&self) -> io::Result<()> {
+        let parts = self.path.join(PARTS);
+        DirBuilder::new().recursive(true).mode(0o700).create(&parts)?;
+        for part in fs::read_dir(&parts)? {
+            fs::remove_file(part?.path())?;
+        }
+        sync(&self.path)?;
+        self.path.parent().map_or(Ok(()), sync)
+    }
+
+    /// Begins a part.
+    pub(super) fn begin(&self, number: u64) -> io::Result<(File, PathBuf)> {
+        let path = self.path.join(PARTS).join(number.to_string());
+        let mut options = OpenOptions::new();
+        let file = options.create_new(true).read(true).write(true).mode(0o600).open(&path)?;
+        Ok((file, path))
+    }
+
+    /// Puts a whole part in its place: the disk has it when this returns.
+    pub(super) fn keep(&self, (file, part): (&File, &Path), hash: &str) -> io::Result<()> {
+        file.sync_all()?;
+        let path = self.place(hash);
+        let parent = path.parent().unwrap_or(&self.path);
+        if !parent.is_dir() {
+            DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+            sync(&self.path)?;
+        }
+        fs::rename(part, &path)?;
+        sync(parent)
+    }
+
+    /// Where what has this hash is.
+    #[must_use]
+    pub fn place(&self, hash: &str) -> PathBuf {
+        self.path.join(hash.get(..2).unwrap_or("__")).join(hash)
+    }
+
+    /// Reads a piece of what has this hash.
+    pub(super) fn read(&self, hash: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut file = File::open(self.place(hash))?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = vec![0; len];
+        file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Removes what has this hash, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be removed.
+    pub fn remove(&self, hash: &str) -> io::Result<()> {
+        match fs::remove_file(self.place(hash)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Calls `found` with the hash of each file that is there; nothing if there is no folder.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn walk(&self, found: &mut dyn FnMut(&str)) -> io::Result<()> {
+        let folders = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            folders => folders?,
+        };
+        for folder in folders {
+            let folder = folder?;
+            if folder.file_name().len() != 2 {
+                continue;
+            }
+            for file in fs::read_dir(folder.path())? {
+                let name = file?.file_name();
+                let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                if let Some(hash) = name.to_str()
+                    && hash.len() == HASH_LEN
+                    && hash.bytes().all(is_digit)
+                {
+                    found(hash);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what lies under this hash has it, and this size.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn is_sound(&self, hash: &str, bytes: u64) -> io::Result<bool> {
+        let mut file = File::open(self.place(hash))?;
+        let (mut sum, mut piece) = (Sha256::new(), vec![0; PIECE_LEN]);
+        let mut len = 0_u64;
+        loop {
+            let read = file.read(&mut piece)?;
+            if read == 0 {
+                return Ok(len == bytes && hex(sum) == hash);
+            }
+            len += u64::try_from(read).unwrap_or(u64::MAX);
+            sum.update(piece.get(..read).unwrap_or_default());
+        }
+    }
+}
+
+/// A SHA-256 as text.
+pub(super) fn hex(sum: Sha256) -> String {
+    use std::fmt::Write as _;
+    sum.finalize().iter().fold(String::with_capacity(HASH_LEN), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
