@@ -12,9 +12,25 @@ const BOX = { w: 320, h: 240 };
 const KEPT_MAX = 100;
 /** The kinds that are shown as pictures. Of any other only the bytes are kept: what is in them must not run as a part of this page. */
 const SHOWN = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
-const ID = /^cwf_[a-z2-7]{32}$/;
+const isId = (id) => typeof id === "string" && /^cwf_[a-z2-7]{32}$/.test(id);
 
 document.head.append(el("link", { rel: "stylesheet", href: "/files.css" }));
+const trayList = el("ul", { id: "tray", ariaLabel: "Files to be sent", hidden: true });
+const chooser = el("input", { type: "file", multiple: true, hidden: true, id: "attach-files" });
+$("composer").before(trayList, chooser);
+
+/** The dialog that shows a picture large. */
+const large = {
+	image: el("img", { id: "picture-image", alt: "" }),
+	name: el("p", { id: "picture-name" }),
+	save: el("button", { id: "picture-save" }, "Save"),
+	close: el("button", { id: "picture-close", autofocus: true }, "Close"),
+};
+large.dialog = el("dialog", { id: "picture" }, large.image, large.name, el("p", { className: "buttons" }, large.save, " ", large.close));
+large.dialog.setAttribute("aria-labelledby", "picture-name");
+document.body.append(large.dialog);
+large.close.addEventListener("click", () => large.dialog.close());
+large.dialog.addEventListener("click", ({ target }) => target === large.dialog && large.dialog.close());
 
 export const sizeOf = (bytes) => {
 	const step = bytes < 1024 ? 0 : bytes < 1024 ** 2 ? 1 : 2;
@@ -25,14 +41,14 @@ const whole = (value) => (Number.isSafeInteger(value) && value > 0 ? value : 0);
 /** The files that a message tells of; what it says of them is anybody's word. */
 function filesOf({ data }) {
 	const listed = Array.isArray(data?.files) ? data.files.slice(0, FILES_MAX) : [];
-	return listed.filter((file) => ID.test(file?.id)).map(({ id, name, type, size, w, h, thumb }) => ({
+	return listed.filter((file) => isId(file?.id)).map(({ id, name, type, size, w, h, thumb }) => ({
 		id,
 		name: typeof name === "string" && name.trim() ? name.slice(0, NAME_MAX) : "file",
 		isPicture: SHOWN.has(type) && whole(w) > 0 && whole(h) > 0,
 		size: whole(size),
 		w: whole(w),
 		h: whole(h),
-		thumb: ID.test(thumb?.id) ? thumb.id : id,
+		thumb: isId(thumb?.id) ? thumb.id : id,
 	}));
 }
 
@@ -85,12 +101,11 @@ export function filesView({ auth, limits, send, toast, sentence }) {
 	}
 
 	async function enlarge(place, { name, w, h }) {
-		const dialog = $("picture");
-		const image = $("picture-image");
+		const { dialog, image } = large;
 		image.removeAttribute("src");
 		Object.assign(image, { alt: name, width: w, height: h });
-		setText($("picture-name"), name);
-		$("picture-save").onclick = () => save(place, name);
+		setText(large.name, name);
+		large.save.onclick = () => save(place, name);
 		dialog.showModal();
 		try {
 			const url = await urlOf(place);
@@ -100,8 +115,6 @@ export function filesView({ auth, limits, send, toast, sentence }) {
 			toast(`${name} cannot be fetched: ${sentence(error)}`);
 		}
 	}
-	$("picture-close").addEventListener("click", () => $("picture").close());
-	$("picture").addEventListener("click", ({ target }) => target === $("picture") && $("picture").close());
 
 	function picture(file, place) {
 		const scale = Math.min(1, BOX.w / file.w, BOX.h / file.h);
@@ -134,8 +147,8 @@ export function filesView({ auth, limits, send, toast, sentence }) {
 	let trayRoom = null;
 
 	function drawTray(shownRoom) {
-		$("tray").hidden = !tray.length || (shownRoom !== undefined && shownRoom !== trayRoom);
-		$("tray").replaceChildren(...tray.map(({ node }) => node));
+		trayList.hidden = !tray.length || (shownRoom !== undefined && shownRoom !== trayRoom);
+		trayList.replaceChildren(...tray.map(({ node }) => node));
 	}
 
 	function drop(entry) {
@@ -186,6 +199,15 @@ export function filesView({ auth, limits, send, toast, sentence }) {
 		return { ...stored, name: name || entry.name, ...(small && { thumb: { id: small.id, w: small.w, h: small.h } }) };
 	}
 
+	/** Lets the user choose files, which `take` gets. */
+	function choose(take) {
+		chooser.onchange = () => {
+			take([...chooser.files]);
+			chooser.value = "";
+		};
+		chooser.click();
+	}
+
 	/** Whether something is about to be sent in this room. */
 	const holds = (room) => tray.length > 0 && trayRoom === room;
 
@@ -203,5 +225,5 @@ export function filesView({ auth, limits, send, toast, sentence }) {
 		send(room, words, files.length ? { ...more, data: { files } } : more);
 	}
 
-	return { show, add, holds, sendTray, drawTray, clear: () => tray.slice().forEach(drop) };
+	return { show, add, choose, holds, sendTray, drawTray, clear: () => tray.slice().forEach(drop) };
 }

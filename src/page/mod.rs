@@ -26,10 +26,13 @@
 //! | `personal.js`, `reports.js` | the dialogs to block or report a person, and to settle reports |
 //! | `roles.js` | what members of a room may do |
 //! | `moderation.js` | the dialogs that moderate a person and describe a room |
+//! | `files.js`, `files.css` | files of messages: those that are about to be sent, and those shown |
+//! | `transfer.js` | sends and fetches files, over lost connections; no DOM |
+//! | `pictures.js` | draws pictures anew before they are sent |
 //! | `search.js` | the search dialog |
 //! | `preferences.js`, `settings.js` | what the user prefers in this browser, and the dialog |
 //! | `notices.js` | notices of the desktop, and a sound |
-//! | `toasts.js` | short messages over the page; catches files that are dropped |
+//! | `toasts.js` | short messages over the page; catches files that are dropped or pasted |
 //! | `storage.js` | what the browser keeps for a reload or the next visit |
 //! | `dom.js` | helpers for the document |
 //! | `admin/index.html`, `admin.css`, `admin.js`, `chart.js` | the operator's dashboard |
@@ -155,7 +158,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 34] = [
+const FILES: [File; 38] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -169,6 +172,8 @@ const FILES: [File; 34] = [
     ("/connection.js", "text/javascript; charset=utf-8", include_bytes!("connection.js")),
     ("/dom.js", "text/javascript; charset=utf-8", include_bytes!("dom.js")),
     ("/emoji.js", "text/javascript; charset=utf-8", include_bytes!("emoji.js")),
+    ("/files.css", "text/css; charset=utf-8", include_bytes!("files.css")),
+    ("/files.js", "text/javascript; charset=utf-8", include_bytes!("files.js")),
     ("/lists.js", "text/javascript; charset=utf-8", include_bytes!("lists.js")),
     ("/log-entry.js", "text/javascript; charset=utf-8", include_bytes!("log-entry.js")),
     ("/log-window.js", "text/javascript; charset=utf-8", include_bytes!("log-window.js")),
@@ -176,6 +181,7 @@ const FILES: [File; 34] = [
     ("/moderation.js", "text/javascript; charset=utf-8", include_bytes!("moderation.js")),
     ("/notices.js", "text/javascript; charset=utf-8", include_bytes!("notices.js")),
     ("/personal.js", "text/javascript; charset=utf-8", include_bytes!("personal.js")),
+    ("/pictures.js", "text/javascript; charset=utf-8", include_bytes!("pictures.js")),
     ("/preferences.js", "text/javascript; charset=utf-8", include_bytes!("preferences.js")),
     ("/quotes.js", "text/javascript; charset=utf-8", include_bytes!("quotes.js")),
     ("/reports.js", "text/javascript; charset=utf-8", include_bytes!("reports.js")),
@@ -187,6 +193,7 @@ const FILES: [File; 34] = [
     ("/switcher.js", "text/javascript; charset=utf-8", include_bytes!("switcher.js")),
     ("/text.js", "text/javascript; charset=utf-8", include_bytes!("text.js")),
     ("/toasts.js", "text/javascript; charset=utf-8", include_bytes!("toasts.js")),
+    ("/transfer.js", "text/javascript; charset=utf-8", include_bytes!("transfer.js")),
     ("/welcome.js", "text/javascript; charset=utf-8", include_bytes!("welcome.js")),
     ("/favicon.svg", "image/svg+xml", ICON),
     ("/favicon.ico", "image/svg+xml", ICON),
@@ -202,17 +209,21 @@ mod tests {
     const PAGE_LEN_MAX: usize = 60_000;
 
     /// Those that are loaded when they are used first.
-    const LATER: [&str; 10] = [
+    const LATER: [&str; 14] = [
         "/account.js",
         "/complete.js",
         "/emoji.js",
+        "/files.css",
+        "/files.js",
         "/moderation.js",
         "/personal.js",
+        "/pictures.js",
         "/reports.js",
         "/run-command.js",
         "/search.js",
         "/settings.js",
         "/switcher.js",
+        "/transfer.js",
     ];
 
     #[test]

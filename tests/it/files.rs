@@ -161,7 +161,7 @@ fn who_may_not_read_the_message_may_not_read_its_file() {
     assert_eq!(fetch(server.http, &place("den", &seq, &id, "bob"), "").status, 404);
     let key = add(&server, &["reader", "--rooms", "lobby", "--can", "read"]);
     let bearer = format!("Authorization: Bearer {key}\r\n");
-    assert_eq!(fetch(server.http, &nobody, &bearer).status, 404);
+    assert_eq!(fetch(server.http, &nobody, &bearer).status, 403, "the key is not for this room");
     assert_eq!(post(server.http, "/files", &bearer, b"x").status, 403, "it may not send");
 }
 
