@@ -16,7 +16,6 @@
 //! Who may read a file is not decided here: whoever may read a message that refers to it
 //! ([`docs::files`](crate::docs::files)).
 
-mod folder;
 mod job;
 mod kind;
 mod picture;
@@ -30,7 +29,6 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-pub use folder::{FOLDER, Folder};
 pub use job::{
     FileAnswer, FileFault, FileJob, PIECE_LEN, UPLOAD_KEY_LEN, UPLOAD_WINDOW, UPLOADS_MAX,
     UPLOADS_OF_USER_MAX, UploadKey,
@@ -40,7 +38,7 @@ pub use picture::PictureFault;
 
 use self::worker::Worker;
 use crate::net::ConnId;
-use crate::store::{Quota, SharedOutbox, Wake};
+use crate::store::{Folder, Quota, SharedOutbox, Wake};
 use crate::time::clock::Clock;
 
 /// What is taken, and how much of it.

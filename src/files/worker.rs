@@ -8,7 +8,6 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::Settings;
-use super::folder::{Folder, hex};
 use super::job::{FileAnswer, FileFault, FileJob};
 use super::kind::Kind;
 use super::picture;
@@ -16,6 +15,7 @@ use super::uploads::{Upload, Uploads};
 use crate::chat::model::file::{FileId, StoredFile};
 use crate::log::Throttle;
 use crate::net::ConnId;
+use crate::store::folder::{Folder, hex};
 use crate::store::{FileOutcome, SharedOutbox, Wake};
 use crate::time::Tick;
 use crate::time::clock::Clock;

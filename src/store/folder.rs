@@ -15,8 +15,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::sqlite::data_dir::with_suffix;
+
 /// The name of the folder in the data directory.
-pub const FOLDER: &str = "files";
+const FOLDER: &str = "files";
 /// That of the folder for what is being sent.
 const PARTS: &str = "parts";
 /// Digits of a SHA-256.
@@ -37,12 +39,24 @@ impl Folder {
         Self { path: data.join(FOLDER) }
     }
 
+    /// The folder beside a database that lies alone, such as a backup: `FILE.files`.
+    #[must_use]
+    pub fn beside(file: &Path) -> Self {
+        Self { path: with_suffix(file, ".files") }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes it, and removes what was being sent when the last process ended.
     ///
     /// # Errors
     ///
     /// If it cannot be made or written.
-    pub(super) fn prepare(&self) -> io::Result<()> {
+    pub fn prepare(&self) -> io::Result<()> {
         let parts = self.path.join(PARTS);
         DirBuilder::new().recursive(true).mode(0o700).create(&parts)?;
         for part in fs::read_dir(&parts)? {
@@ -53,7 +67,11 @@ impl Folder {
     }
 
     /// Begins a part.
-    pub(super) fn begin(&self, number: u64) -> io::Result<(File, PathBuf)> {
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub fn begin(&self, number: u64) -> io::Result<(File, PathBuf)> {
         let path = self.path.join(PARTS).join(number.to_string());
         let mut options = OpenOptions::new();
         let file = options.create_new(true).read(true).write(true).mode(0o600).open(&path)?;
@@ -61,16 +79,46 @@ impl Folder {
     }
 
     /// Puts a whole part in its place: the disk has it when this returns.
-    pub(super) fn keep(&self, (file, part): (&File, &Path), hash: &str) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be synced or renamed.
+    pub fn keep(&self, (file, part): (&File, &Path), hash: &str) -> io::Result<()> {
         file.sync_all()?;
         let path = self.place(hash);
-        let parent = path.parent().unwrap_or(&self.path);
+        let parent = self.make_parent(&path)?;
+        fs::rename(part, &path)?;
+        sync(parent)
+    }
+
+    /// Takes what has this hash from another folder, unless it is there: as another name of the
+    /// same if that may be and can be, otherwise as a copy. The disk has it when this returns.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, or cannot be copied.
+    pub fn take(&self, from: &Self, hash: &str, may_link: bool) -> io::Result<()> {
+        let (source, path) = (from.place(hash), self.place(hash));
+        let bytes = fs::metadata(&source)?.len();
+        // One that was cut off is shorter.
+        if fs::metadata(&path).is_ok_and(|found| found.len() == bytes) {
+            return Ok(());
+        }
+        let parent = self.make_parent(&path)?;
+        if !may_link || fs::hard_link(&source, &path).is_err() {
+            fs::copy(&source, &path)?;
+            File::open(&path)?.sync_all()?;
+        }
+        sync(parent)
+    }
+
+    fn make_parent<'a>(&self, path: &'a Path) -> io::Result<&'a Path> {
+        let parent = path.parent().unwrap_or(path);
         if !parent.is_dir() {
             DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
             sync(&self.path)?;
         }
-        fs::rename(part, &path)?;
-        sync(parent)
+        Ok(parent)
     }
 
     /// Where what has this hash is.
@@ -80,7 +128,11 @@ impl Folder {
     }
 
     /// Reads a piece of what has this hash.
-    pub(super) fn read(&self, hash: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    ///
+    /// # Errors
+    ///
+    /// If it is not there, or not so long.
+    pub fn read(&self, hash: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
         let mut file = File::open(self.place(hash))?;
         file.seek(SeekFrom::Start(offset))?;
         let mut bytes = vec![0; len];
@@ -150,7 +202,8 @@ impl Folder {
 }
 
 /// A SHA-256 as text.
-pub(super) fn hex(sum: Sha256) -> String {
+#[must_use]
+pub fn hex(sum: Sha256) -> String {
     use std::fmt::Write as _;
     sum.finalize().iter().fold(String::with_capacity(HASH_LEN), |mut text, byte| {
         // Writing to a text cannot fail.
