@@ -20,6 +20,8 @@ use crate::store::{FileOutcome, SharedOutbox, Wake};
 use crate::time::Tick;
 use crate::time::clock::Clock;
 
+/// Bytes that stay free on the disk: what is said is worth more than what is sent with it.
+const FREE_MIN: u64 = 64 << 20;
 /// How often it is looked for files to which nothing refers any more.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How long a file may wait for the message that refers to it.
@@ -145,6 +147,10 @@ impl Worker {
         }
         if used.1.saturating_add(bytes) > quota.total {
             return Err(FileFault::Full);
+        }
+        let free = self.folder.free_bytes().map_err(|error| self.failed(&error))?;
+        if free < bytes.saturating_add(FREE_MIN) {
+            return Err(FileFault::NoSpace);
         }
         let waiting = key.clone().and_then(|key| self.uploads.take(&(owner.clone(), key)));
         let waiting = waiting.filter(|_| offset > 0);

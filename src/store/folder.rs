@@ -13,6 +13,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::statvfs;
 use sha2::{Digest as _, Sha256};
 
 use super::sqlite::data_dir::with_suffix;
@@ -64,6 +65,16 @@ impl Folder {
         }
         sync(&self.path)?;
         self.path.parent().map_or(Ok(()), sync)
+    }
+
+    /// Bytes that are free on its disk.
+    ///
+    /// # Errors
+    ///
+    /// If the disk cannot be asked.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        let disk = statvfs(&self.path)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// Begins a part.

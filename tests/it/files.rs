@@ -1,12 +1,16 @@
 //! Files over HTTP: sent, referred to by messages, read by who may read these, and gone with them.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
 
+use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::database_commands::{done, refused_output};
 use crate::keys::add;
 use crate::support::http::{Response, get, read, read_head, request};
 use crate::support::{Client, PATIENCE, Raw, Server, Setup, assert_subset};
@@ -348,6 +352,102 @@ fn a_restart_keeps_files_and_removes_what_a_kill_has_left() {
     assert_eq!(fs::read_dir(files.join("parts")).unwrap().count(), 0);
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     say(&mut ann, "lobby", &unreferenced, "later.txt");
+}
+
+/// A request on a connection of its own, to a server that may be killed meanwhile.
+fn attempt(address: SocketAddr, target: &str, kind: &str, body: &[u8]) -> Option<Value> {
+    let mut socket = TcpStream::connect(address).ok()?;
+    let fields = format!("Content-Type: {kind}\r\nConnection: close\r\n");
+    socket.write_all(&head(address, &format!("POST {target}"), &fields, body.len())).ok()?;
+    socket.write_all(body).ok()?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 201").then(|| serde_json::from_str(body).ok())?
+}
+
+/// Sends files and messages that refer to them until the server is gone, and tells what was
+/// acknowledged.
+fn send_until_it_is_gone(
+    address: SocketAddr,
+    round: usize,
+    told: &Sender<(Value, String, String)>,
+) {
+    for number in 0.. {
+        let contents = format!("file {number} of round {round}");
+        let stored = attempt(address, "/files?as=ann", "text/plain", contents.as_bytes());
+        let Some(stored) = stored else { return };
+        let id = stored["id"].as_str().expect("an id").to_owned();
+        let message = json!({"text": "x", "data": refer(&id, "x")}).to_string();
+        let target = "/rooms/lobby/messages?as=ann";
+        let sent = attempt(address, target, "application/json", message.as_bytes());
+        let Some(sent) = sent else { return };
+        _ = told.send((sent["seq"].clone(), id, contents));
+    }
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_no_reference_without_a_file_and_no_file_for_ever() {
+    let mut server =
+        Setup::default().set("durability", "disk").set("limits.rate_per_s", "off").start();
+    let mut acknowledged = Vec::new();
+    for round in 0..4 {
+        let (tell, told) = channel();
+        let address = server.http;
+        let sender = std::thread::spawn(move || send_until_it_is_gone(address, round, &tell));
+        // At another step each time.
+        for _ in 0..3 + 5 * round {
+            acknowledged.push(told.recv_timeout(PATIENCE).expect("what was acknowledged"));
+        }
+        server.restart(Signal::KILL);
+        sender.join().expect("what it sent");
+        acknowledged.extend(told.try_iter());
+    }
+    for (seq, id, contents) in &acknowledged {
+        let got = fetch(server.http, &place("lobby", seq, id, "ann"), "");
+        assert_eq!((got.status, got.text()), (200, contents.clone()));
+    }
+    assert!(done(&server.data(), &["verify"]).contains(", 0 faults"));
+    let db = Connection::open(server.data().join("chinwag.db")).expect("the database");
+    let sql = "SELECT count(DISTINCT hash) FROM file";
+    let known: usize = db.query_one(sql, [], |row| row.get(0)).expect("a number");
+    assert!(known >= acknowledged.len());
+    await_kept(&folder(&server), known);
+}
+
+#[test]
+fn a_backup_has_the_files_and_an_erased_user_has_none() {
+    let mut server = Setup::default().set("durability", "disk").start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let mut bob = Client::ws(&server).named("bob", Some("lobby"));
+    let (a, b) = (upload(server.http, "ann", b"of ann"), upload(server.http, "bob", b"of bob"));
+    let (one, two) = (say(&mut ann, "lobby", &a, "a"), say(&mut bob, "lobby", &b, "b"));
+    let folder_of_backup = tempfile::tempdir().expect("a folder");
+    let backup = folder_of_backup.path().join("backup.db");
+    let backup = backup.to_str().expect("UTF-8");
+    done(&server.data(), &["backup", backup]);
+    assert_eq!(kept(Path::new(&format!("{backup}.files"))).len(), 2);
+    assert!(done(&server.data(), &["verify", backup]).contains(", 0 faults"));
+    ann.ask(&json!({"op": "delete", "room": "lobby", "target": one}));
+    await_kept(&folder(&server), 1);
+    drop((ann, bob));
+    let data = server.data();
+    server.restart_after(Signal::TERM, |_| _ = done(&data, &["restore", backup]));
+    let got = fetch(server.http, &place("lobby", &one, &a, "ann"), "");
+    assert_eq!(got.body, b"of ann");
+    server.restart_after(Signal::TERM, |_| {
+        done(&data, &["erase-user", "ann", "--yes"]);
+        assert_eq!(kept(&data.join("files")).len(), 1);
+        // What is missing is found.
+        let bobs = kept(&data.join("files")).remove(0);
+        let contents = fs::read(&bobs).expect("the file");
+        fs::write(&bobs, "of eve").expect("another");
+        let said = refused_output(&data, &["verify"]);
+        assert!(said.contains("is not what was sent"), "{said}");
+        fs::write(&bobs, contents).expect("as before");
+    });
+    assert_eq!(fetch(server.http, &place("lobby", &one, &a, "bob"), "").status, 404);
+    assert_eq!(fetch(server.http, &place("lobby", &two, &b, "bob"), "").body, b"of bob");
 }
 
 #[test]

@@ -11,10 +11,14 @@ use serde_json::Value;
 use crate::terminal::Style;
 use crate::time::date::{DAY_MS, civil, weekday};
 use crate::time::span::in_words;
+use crate::wire::posted;
 use crate::wire::text::{safe_line, safe_name, safe_text};
 
 /// Letters of a message that are quoted, at most.
 const QUOTE_LEN_MAX: usize = 32;
+
+/// Files of a message that are shown.
+const FILES_MAX: usize = 10;
 
 /// A text of others on one line.
 pub(super) fn line(text: &str) -> String {
@@ -57,7 +61,7 @@ pub(super) fn record(
             let shown = if from == me { style.paint(&who, "1") } else { style.name(&who, from) };
             let edited = if item.contains_key("edited") { " (edited)" } else { "" };
             let words = if words.is_empty() { "(data)".to_owned() } else { safe_text(words) };
-            return format!("{shown}{edited}: {words}");
+            return format!("{shown}{edited}: {words}{}", files(item));
         }
         "edit" => format!("* {who} changed {} to: {}", quote(), safe_line(words)),
         "deletion" => format!("* {who} deleted {}", quote()),
@@ -75,6 +79,17 @@ pub(super) fn record(
         other => format!("* {who}: {}", line(other)),
     };
     style.faint(&what)
+}
+
+/// The files of a message, and where each is read by HTTP, below the path of the room.
+fn files(item: &Item) -> String {
+    let data = item.get("data").map(Value::to_string).unwrap_or_default();
+    let seq = number(item, "seq").unwrap_or_default();
+    let shown = posted::files(&data).into_iter().take(FILES_MAX).map(|file| {
+        let name: String = file.name.chars().take(QUOTE_LEN_MAX).collect();
+        format!(" [{} messages/{seq}/files/{}]", line(&name), file.id)
+    });
+    shown.collect()
 }
 
 fn moderation(item: &Item, who: &str) -> String {
