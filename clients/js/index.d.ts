@@ -131,6 +131,8 @@ export interface Limits {
 	history_page?: number;
 	ping_ms?: number;
 	replay?: number;
+	/** Bytes of one file; `null`: none are taken. */
+	file_bytes?: number | null;
 	[name: string]: unknown;
 }
 

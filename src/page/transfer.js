@@ -7,13 +7,15 @@
 /** What is sent at most without a word from the server, before a connection is held lost. */
 const SILENCE_MS = 60_000;
 const WAIT_MS_MAX = 20_000;
+/** How often a file is fetched again. */
+const FETCHES_MAX = 4;
 /** Refusals after which the same can succeed. */
 const PASSING = new Set([408, 429, 502, 503, 504]);
 
 /** A refusal by the server, with its words. */
 export class TransferError extends Error {
 	constructor(status, reply) {
-		super(reply?.message ?? `the server answers ${status}`);
+		super(reply?.message ?? (status ? `the server answers ${status}` : "the connection is lost"));
 		Object.assign(this, { name: "TransferError", status, code: reply?.code ?? 0, data: reply?.data ?? {} });
 	}
 }
@@ -116,10 +118,16 @@ async function askProgress(key, auth) {
 	return Number.isSafeInteger(offset) ? offset : 0;
 }
 
-/** Fetches a file of a message, as who may read that. */
+/** Fetches a file of a message, as who may read that. A lost connection or a busy server is waited for a few times. */
 export async function fetchFile({ room, seq, id }, auth) {
 	const path = `/rooms/${encodeURIComponent(room)}/messages/${Number(seq)}/files/${encodeURIComponent(id)}`;
-	const answer = await fetch(target(path, auth), { headers: fields(auth) });
-	if (!answer.ok) throw new TransferError(answer.status, read(await answer.text()));
-	return answer.blob();
+	for (let tries = 0; ; tries += 1) {
+		const answer = await fetch(target(path, auth), { headers: fields(auth) }).catch(() => null);
+		const blob = answer?.ok && (await answer.blob().catch(() => null));
+		if (blob) return blob;
+		const status = answer && !answer.ok ? answer.status : 0;
+		if (tries >= FETCHES_MAX || (status && !PASSING.has(status))) throw new TransferError(status, answer && read(await answer.text().catch(() => "")));
+		const seconds = Number(answer?.headers.get("Retry-After")) || 1;
+		await pause((1 + Math.random()) * 1000 * seconds, new AbortController().signal);
+	}
 }

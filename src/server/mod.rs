@@ -82,7 +82,7 @@ use self::supervisor::Supervisor;
 use self::upgrading::Upgrading;
 use self::webhook_start::WebhookStart;
 
-use crate::chat::model::account::{Hashed, NewSecret};
+use crate::chat::model::account::NewSecret;
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
 use crate::chat::{Chat, UserName};
 use crate::config::Config;
@@ -249,24 +249,6 @@ impl Server {
     /// Lets passwords be hashed.
     pub fn set_hashing(&mut self, hashing: Hashing) {
         self.hashing = Some(hashing);
-    }
-
-    /// Hands the domain's passwords to the thread that hashes them.
-    fn pass_jobs(&mut self, now: Now) {
-        while let Some(job) = self.chat.poll_job() {
-            let failed = (job.ticket, Hashed::Failed);
-            let answer = self.hashing.as_ref().map_or(Some(failed), |hashing| hashing.ask(job));
-            if let Some((ticket, outcome)) = answer {
-                self.chat.on_hashed(now, ticket, outcome);
-            }
-        }
-    }
-
-    /// Hands the hashing thread's answers to the domain.
-    fn take_hashes(&mut self, now: Now) {
-        while let Some((ticket, outcome)) = self.hashing.as_ref().and_then(Hashing::poll) {
-            self.chat.on_hashed(now, ticket, outcome);
-        }
     }
 
     /// Hands the logs' answers to the domain, as many as a turn takes up.

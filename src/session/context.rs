@@ -239,6 +239,14 @@ impl SessionContext {
         Ok(())
     }
 
+    /// The request of a connection is over, or the connection is: nothing more comes of what it was
+    /// sending.
+    pub(super) fn abandon_upload(&mut self, conn: ConnId) {
+        if self.uploading.remove(&conn) {
+            self.file_jobs.push(FileJob::Abandon(conn));
+        }
+    }
+
     /// Whether hellos from this address count for the rate of all.
     pub(super) fn is_counted(&self, address: IpAddr) -> bool {
         self.hellos.counts_loopback || !address.to_canonical().is_loopback()

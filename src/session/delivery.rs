@@ -11,7 +11,7 @@ use super::outgoing::Outgoing;
 use super::proof;
 use super::state::{Protocol, SessionState, find};
 use super::text_client::Aside;
-use super::{Turn, transfers, visits};
+use super::{Turn, visits};
 use crate::chat::model::account::Hidden;
 use crate::chat::model::output::{Encoding, Fanout, Output, Part, Request};
 use crate::chat::model::reply::{Refusal, Reply};
@@ -107,7 +107,7 @@ impl Delivery<'_, '_> {
                 }
                 continue;
             }
-            if transfers::begin(state, self.context, self.turn) {
+            if visits::begin_transfer(state, self.context, self.turn) {
                 continue;
             }
             for (index, text) in visits::take_requests(state).iter().enumerate() {

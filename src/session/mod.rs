@@ -273,7 +273,7 @@ impl Sessions {
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
         self.context.addresses.remove(&conn);
-        transfers::abandon(&mut self.context, conn);
+        self.context.abandon_upload(conn);
         let held = self.states.remove(conn.slot()).map_or(0, |state| state.held());
         self.context.inbound.change(held, 0);
         self.context.sessions_bytes -= self.row_bytes();

@@ -10,92 +10,20 @@
 
 use std::borrow::Cow;
 
-use super::Turn;
-use super::context::SessionContext;
 use super::exchange::{Exchange, FilePlan, JSON, Plan, Problem, Sending, Stage, refused};
 use super::input::Session;
-use super::state::{Protocol, SessionState};
+use super::state::Protocol;
 use super::visits;
-use crate::chat::model::file::{self, StoredFile};
-use crate::chat::model::record::Body;
-use crate::chat::{Code, Refusal, Reply};
+use crate::chat::model::file::StoredFile;
+use crate::chat::{Code, Refusal};
 use crate::files::{FileAnswer, FileFault, FileJob, Kind, PIECE_LEN, PictureFault};
 use crate::http::{Method, Response, Status};
-use crate::net::{CloseReason, ConnId, Effect, Ending};
-use crate::wire;
+use crate::net::{CloseReason, Effect, Ending};
 
 /// When a client should come back that has to wait for others, or for a disk.
 const RETRY_MS: u64 = 2_000;
 /// Bytes of a piece, however little may wait for a socket.
 const PIECE_LEN_MIN: usize = 1024;
-
-/// Begins what was asked for about files, now that it is known who asks. `false` if it is something
-/// else.
-pub(super) fn begin(
-    state: &mut SessionState,
-    context: &mut SessionContext,
-    turn: &Turn<'_>,
-) -> bool {
-    let conn = state.conn;
-    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return false };
-    let Some(user) = turn.chat.user(conn) else { return false };
-    let owner: Box<str> = user.as_str().into();
-    match &mut exchange.plan {
-        Plan::Upload(plan) => {
-            let (key, offset, size) = (plan.key.take(), plan.offset, plan.size);
-            exchange.stage = Stage::Beginning;
-            context.uploading.insert(conn);
-            context.file_jobs.push(FileJob::Begin { conn, owner, key, offset, size });
-            true
-        }
-        Plan::Progress(key) => {
-            let key = (owner, std::mem::take(key));
-            exchange.stage = Stage::Storing;
-            context.file_jobs.push(FileJob::Progress(conn, key));
-            true
-        }
-        _ => false,
-    }
-}
-
-/// The domain has shown the message that refers to the file, or not: whoever may read it may read
-/// the file.
-pub(super) fn on_page(
-    state: &mut SessionState,
-    context: &mut SessionContext,
-    turn: &mut Turn<'_>,
-    result: &Result<Reply, Refusal>,
-) {
-    let conn = state.conn;
-    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
-    let Plan::File(plan) = &mut exchange.plan else { return };
-    let found = match result {
-        Ok(Reply::History { items, .. }) => items
-            .iter()
-            .find(|record| record.seq == plan.seq)
-            .and_then(|record| match &record.body {
-                Body::Message { data: Some(data), .. } => Some(&**data),
-                _ => None,
-            })
-            .filter(|data| file::references(data).contains(&plan.id)),
-        Ok(_) => None,
-        Err(refusal) => {
-            let response = refused(refusal.clone().into());
-            return visits::finish(state, context, turn, &response);
-        }
-    };
-    let Some(data) = found else {
-        return visits::finish(state, context, turn, &refused(not_there()));
-    };
-    if plan.is_known {
-        let response = Response::new(Status::NotModified).etag(plan.tag()).sandboxed();
-        return visits::finish(state, context, turn, &response);
-    }
-    plan.name = wire::posted::file_name(data, plan.id.as_str()).unwrap_or_default().into();
-    let id = plan.id.clone();
-    exchange.stage = Stage::Opening;
-    context.file_jobs.push(FileJob::Open(conn, id));
-}
 
 impl Session<'_, '_> {
     /// The thread that keeps files has answered.
@@ -274,11 +202,6 @@ fn stored(file: &StoredFile, kind: Kind, size: Option<(u32, u32)>) -> Response {
     response.body(JSON, body.into_bytes())
 }
 
-fn not_there() -> Problem {
-    let refusal = Refusal::new(Code::NoSuchMessage, "no message that you may read has this file");
-    refusal.field("file", "a file to which the message refers").into()
-}
-
 fn bad(message: impl Into<Cow<'static, str>>, expected: &'static str) -> Refusal {
     Refusal::new(Code::BadField, message).field("body", expected)
 }
@@ -320,26 +243,11 @@ fn problem_of(fault: &FileFault) -> Problem {
             refusal.field("offset", len.to_string())
         }
         FileFault::Size => bad("it does not have the size that was said", "size bytes in all"),
-        FileFault::NotThere => return not_there(),
+        FileFault::NotThere => return FilePlan::not_there(),
         FileFault::Broken => {
             let refusal = Refusal::new(Code::Busy, "the server's disk fails");
             refusal.retry_after_ms(RETRY_MS)
         }
     };
     refusal.into()
-}
-
-/// The exchange of a connection is over, or the connection is: nothing more comes of what it was
-/// sending.
-pub(super) fn abandon(context: &mut SessionContext, conn: ConnId) {
-    if context.uploading.remove(&conn) {
-        context.file_jobs.push(FileJob::Abandon(conn));
-    }
-}
-
-impl FilePlan {
-    /// Its tag: a file never changes.
-    pub(super) fn tag(&self) -> crate::http::ETag {
-        crate::http::ETag::of(self.id.as_str().as_bytes())
-    }
 }

@@ -1,6 +1,5 @@
 //! What is asked for about files: to take one, how much of one has come, or to send one.
 
-use super::plan::{Plan, room_of};
 use super::problem::Problem;
 use crate::chat::model::file::FileId;
 use crate::chat::{Code, Op, Refusal};
@@ -71,10 +70,10 @@ impl UploadPlan {
     }
 }
 
-/// How much has come of what is sent under a name.
-pub(super) fn progress(head: &Head<'_>) -> Result<Plan, Problem> {
+/// The name of what is being sent, of which it is asked how much has come.
+pub(super) fn progress_of(head: &Head<'_>) -> Result<Box<str>, Problem> {
     let key = key_of(head.query().unwrap_or_default())?;
-    key.map(Plan::Progress).ok_or_else(|| refused("upload", "the name of what is being sent"))
+    key.ok_or_else(|| refused("upload", "the name of what is being sent"))
 }
 
 impl FilePlan {
@@ -82,7 +81,6 @@ impl FilePlan {
         head: &Head<'_>,
         (room, seq, id): (&str, &str, &str),
     ) -> Result<Self, Problem> {
-        let room = room_of(room)?;
         let is_number = (1..=NUMBER_LEN_MAX).contains(&seq.len())
             && seq.bytes().all(|byte| byte.is_ascii_digit())
             && !seq.starts_with('0');
@@ -91,7 +89,7 @@ impl FilePlan {
         let id = FileId::parse(id).ok_or_else(|| refused("file", "the id of a file"))?;
         let after = (seq - 1).to_string();
         let fields = [
-            ("room", Field::Text(&room)),
+            ("room", Field::Text(room)),
             ("after", Field::Json(&after)),
             ("limit", Field::Json("1")),
         ];
@@ -99,6 +97,20 @@ impl FilePlan {
         let tag = ETag::of(id.as_str().as_bytes());
         let (range, is_known) = (Range::of(head, tag), tag.is_known_to(head));
         Ok(Self { seq, id, range, is_known, name: "".into(), request })
+    }
+}
+
+impl FilePlan {
+    /// Its tag: a file never changes.
+    pub(in crate::session) fn tag(&self) -> ETag {
+        ETag::of(self.id.as_str().as_bytes())
+    }
+
+    /// The refusal of a file that its asker may not read, or that there is not.
+    pub(in crate::session) fn not_there() -> Problem {
+        let message = "no message that you may read has this file";
+        let refusal = Refusal::new(Code::NoSuchMessage, message);
+        refusal.field("file", "a file to which the message refers").into()
     }
 }
 

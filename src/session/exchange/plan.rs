@@ -110,9 +110,10 @@ impl<'a> Target<'a> {
             Self::Files if head.method() == Method::Post => {
                 Ok(Plan::Upload(Box::new(UploadPlan::of(head)?)))
             }
-            Self::Files => file_plan::progress(head),
+            Self::Files => Ok(Plan::Progress(file_plan::progress_of(head)?)),
             Self::File(room, seq, file) => {
-                Ok(Plan::File(Box::new(FilePlan::of(head, (room, seq, file))?)))
+                let room = room_of(room)?;
+                Ok(Plan::File(Box::new(FilePlan::of(head, (&room, seq, file))?)))
             }
         }
     }
@@ -204,7 +205,7 @@ fn fields_of(query: &str, names: &[&'static str]) -> Result<Vec<(&'static str, S
     Ok(fields)
 }
 
-pub(super) fn room_of(encoded: &str) -> Result<String, Problem> {
+fn room_of(encoded: &str) -> Result<String, Problem> {
     decode(encoded).ok_or_else(|| {
         let refusal = Refusal::new(Code::BadField, "the room in the path is not UTF-8");
         refusal.field("room", "percent-encoded UTF-8").into()

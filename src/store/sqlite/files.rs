@@ -4,6 +4,8 @@
 //! row has its hash: a kill between the two leaves a file without a row, which the next start
 //! removes, and never a row without a file.
 
+use std::sync::mpsc::SyncSender;
+
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::integers::{signed, unsigned};
@@ -42,6 +44,17 @@ pub enum FileOutcome {
     Full,
     /// These hashes are no file's any more; whether there may be more to be swept.
     Swept(Vec<Box<str>>, bool),
+}
+
+/// What has come of a change, and who is told.
+pub(super) type Answer = (SyncSender<FileOutcome>, FileOutcome);
+
+/// Says what has come of changes, once they are committed.
+pub(super) fn tell(answers: Vec<Answer>) {
+    for (asker, outcome) in answers {
+        // Whoever has asked may be gone with the server.
+        _ = asker.try_send(outcome);
+    }
 }
 
 /// Does what is asked, in the transaction of the batch.

@@ -21,7 +21,6 @@ mod walk;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use self::maintenance::Maintenance;
@@ -29,7 +28,7 @@ use self::recovery::Degraded;
 use super::append::{Statements, append};
 use super::connection::{Level, WriteConnection, is_busy};
 use super::disk_reserve::DiskReserve;
-use super::files::{self, FileOutcome};
+use super::files;
 use super::heads;
 use super::integers::unsigned;
 use super::integrity::store_checksum;
@@ -122,7 +121,7 @@ struct Transaction {
     /// The id of the last record before the transaction.
     last: i64,
     /// What is said of files once it is committed, and to whom.
-    files: Vec<(SyncSender<FileOutcome>, FileOutcome)>,
+    files: Vec<files::Answer>,
 }
 
 impl Engine {
@@ -269,10 +268,7 @@ impl Engine {
                         self.note_in_tail((*log, id), now);
                     }
                 }
-                for (answer, outcome) in transaction.files {
-                    // Its asker may be gone with the server.
-                    _ = answer.try_send(outcome);
-                }
+                files::tell(transaction.files);
                 transaction.replies.extend(unanswered.into_iter().filter_map(Unanswered::synced));
                 if let Some(outbox) = &self.outbox {
                     outbox.note_news();
