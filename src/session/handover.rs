@@ -70,8 +70,8 @@ enum CarriedProtocol {
 
 impl Sessions {
     /// A connection's stack, for another process. `None` for a connection that cannot go on
-    /// elsewhere: the echo's, whose messages are huge, one by which a file is sent, and a stream of events, whose reader comes
-    /// back by itself to where it was.
+    /// elsewhere: the echo's, whose messages are huge, one by which a file is sent, and a stream of
+    /// events, whose reader comes back by itself to where it was.
     pub fn carry(&self, conn: ConnId) -> Option<Carried> {
         let (address, proven) = (
             self.context.addresses.get(&conn).copied(),

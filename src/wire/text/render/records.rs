@@ -125,8 +125,8 @@ fn body(out: &mut Vec<u8>, room: &RoomName, record: &Record, target: Option<&Rec
     put(out, &["\n"]);
 }
 
-/// Appends the files of a message: where the first one is read by HTTP, and the names of the others,
-/// which are read in the same way.
+/// Appends the files of a message: where the first one is read by HTTP, and the names of the
+/// others, which are read in the same way.
 fn files(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
     let Body::Message { data: Some(data), .. } = &record.body else { return };
     if !data.contains(FILE_WORD) {
