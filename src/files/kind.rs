@@ -136,7 +136,7 @@ fn of_head(head: &[u8]) -> Option<Kind> {
     ];
     let found = known.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind);
     let is_webp = head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP");
-    found.or(is_webp.then_some(Kind::WebP))
+    if is_webp { Some(Kind::WebP) } else { found }
 }
 
 #[cfg(test)]

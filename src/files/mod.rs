@@ -25,7 +25,7 @@ mod uploads;
 mod worker;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -69,12 +69,12 @@ impl Files {
     ///
     /// If the folder cannot be made or written, or the system has no thread to give.
     pub fn start(
-        data: PathBuf,
+        data: &Path,
         settings: Settings,
         (store, clock): (SharedOutbox, Clock),
         wake: Wake,
     ) -> io::Result<Self> {
-        let folder = Folder::of(&data);
+        let folder = Folder::of(data);
         folder.prepare()?;
         let (jobs, incoming) = channel();
         let (sender, answers) = channel();

@@ -112,11 +112,13 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
+/// The parts of a PNG that are needed to show it, without the first and the last.
+const PNG_PARTS: [&[u8; 4]; 20] = [
+    b"PLTE", b"IDAT", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"bKGD", b"hIST",
+    b"pHYs", b"sPLT", b"acTL", b"fcTL", b"fdAT", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi",
+];
+
 fn png(reader: &mut Reader<impl BufRead>) -> Result<Size, Stop> {
-    const NEEDED: [&[u8; 4]; 20] = [
-        b"PLTE", b"IDAT", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"bKGD", b"hIST",
-        b"pHYs", b"sPLT", b"acTL", b"fcTL", b"fdAT", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi",
-    ];
     reader.skip(8)?;
     let (len, name) = (u32::from_be_bytes(reader.bytes()?), reader.bytes::<4>()?);
     if len != 13 || &name != b"IHDR" {
@@ -126,16 +128,16 @@ fn png(reader: &mut Reader<impl BufRead>) -> Result<Size, Stop> {
     reader.skip(5 + 4)?;
     loop {
         let (len, name) = (u32::from_be_bytes(reader.bytes()?), reader.bytes::<4>()?);
+        if &name == b"IEND" && len == 0 {
+            reader.skip(4)?;
+            reader.end()?;
+            return Ok(size);
+        }
         match &name {
-            b"IEND" if len == 0 => {
-                reader.skip(4)?;
-                reader.end()?;
-                return Ok(size);
-            }
             b"eXIf" => return Err(metadata("EXIF")),
             b"tEXt" | b"zTXt" | b"iTXt" => return Err(metadata("text beside the picture")),
             b"tIME" => return Err(metadata("the time of its last change")),
-            needed if NEEDED.contains(&needed) => reader.skip(u64::from(len) + 4)?,
+            needed if PNG_PARTS.contains(&needed) => reader.skip(u64::from(len) + 4)?,
             _ => return Err(metadata("a part that no picture needs")),
         }
     }
@@ -240,22 +242,27 @@ fn gif(reader: &mut Reader<impl BufRead>) -> Result<Size, Stop> {
                 reader.byte()?;
                 blocks(reader)?;
             }
-            0x21 => match reader.byte()? {
-                0xf9 => blocks(reader)?,
-                0xff => {
-                    let len = reader.byte()?;
-                    let name: [u8; 11] = reader.bytes()?;
-                    let known = [b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012"];
-                    if len != 11 || !known.contains(&&name) {
-                        return Err(metadata("a part that no picture needs"));
-                    }
-                    blocks(reader)?;
-                }
-                0xfe => return Err(metadata("a comment")),
-                _ => return Err(metadata("a part that no picture needs")),
-            },
+            0x21 => gif_extension(reader)?,
             _ => return Err(malformed("a part that there is not")),
         }
+    }
+}
+
+/// What stands between the pictures of a GIF.
+fn gif_extension(reader: &mut Reader<impl BufRead>) -> Result<(), Stop> {
+    match reader.byte()? {
+        0xf9 => blocks(reader),
+        0xff => {
+            let len = reader.byte()?;
+            let name: [u8; 11] = reader.bytes()?;
+            let known = [b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012"];
+            if len != 11 || !known.contains(&&name) {
+                return Err(metadata("a part that no picture needs"));
+            }
+            blocks(reader)
+        }
+        0xfe => Err(metadata("a comment")),
+        _ => Err(metadata("a part that no picture needs")),
     }
 }
 
@@ -287,15 +294,20 @@ fn webp(reader: &mut Reader<impl BufRead>) -> Result<Size, Stop> {
         left = left.checked_sub(8 + len).ok_or(malformed("its length is wrong"))?;
         let rest = match (&name, len) {
             (b"VP8X", 10) => {
-                let [_, _, _, _, a, b, c, d, e, f] = reader.bytes()?;
-                let of = |a, b, c| u32::from_le_bytes([a, b, c, 0]) + 1;
-                size.get_or_insert((of(a, b, c), of(d, e, f)));
+                reader.skip(4)?;
+                let sides = [reader.bytes::<3>()?, reader.bytes::<3>()?];
+                let of =
+                    |[low, middle, high]: [u8; 3]| u32::from_le_bytes([low, middle, high, 0]) + 1;
+                let [width, height] = sides.map(of);
+                size.get_or_insert((width, height));
                 0
             }
             (b"VP8 ", 10..) => {
-                let [_, _, _, _, _, _, a, b, c, d] = reader.bytes()?;
-                let of = |a, b| u32::from(u16::from_le_bytes([a, b]) & 0x3fff);
-                size.get_or_insert((of(a, b), of(c, d)));
+                reader.skip(6)?;
+                let sides = [reader.bytes()?, reader.bytes()?];
+                let [width, height] =
+                    sides.map(|side| u32::from(u16::from_le_bytes(side) & 0x3fff));
+                size.get_or_insert((width, height));
                 len - 10
             }
             (b"VP8L", 5..) => {

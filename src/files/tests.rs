@@ -1,7 +1,6 @@
 //! The thread with a database and a folder of its own.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -30,7 +29,7 @@ impl Harness {
         let (tell, told) = channel();
         let wake = Arc::new(move || _ = tell.send(()));
         let settings = Settings { bytes_max, quota: QUOTA, only_pictures: false };
-        let files = Files::start(data.to_owned(), settings, (outbox, clock), wake).unwrap();
+        let files = Files::start(data, settings, (outbox, clock), wake).unwrap();
         Self { files, told, logs: Some(logs) }
     }
 

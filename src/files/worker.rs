@@ -163,14 +163,13 @@ impl Worker {
             return Err(FileFault::Offset(len));
         }
         self.uploads.may_begin(&owner)?;
-        let upload = match waiting {
-            Some(upload) => upload,
-            None => {
-                self.next += 1;
-                let begun = self.folder.begin(self.next);
-                let (file, path) = begun.map_err(|error| self.fault_of(&error))?;
-                Upload { owner, key, file, path, len: 0, size, sum: Sha256::new() }
-            }
+        let upload = if let Some(upload) = waiting {
+            upload
+        } else {
+            self.next += 1;
+            let begun = self.folder.begin(self.next);
+            let (file, path) = begun.map_err(|error| self.fault_of(&error))?;
+            Upload { owner, key, file, path, len: 0, size, sum: Sha256::new() }
         };
         self.uploads.insert(conn, upload);
         Ok(())

@@ -59,12 +59,20 @@ pub struct Response {
     fields: Vec<(&'static str, Value)>,
     body: Cow<'static, [u8]>,
     offers_websocket: bool,
-    /// The body ends with the connection.
-    is_endless: bool,
+    length: Length,
     /// It is what somebody else has sent.
     is_sandboxed: bool,
-    /// Bytes of a body that follows later.
-    following: Option<u64>,
+}
+
+/// How long the body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    /// As long as the one that is here.
+    Whole,
+    /// So many bytes of it follow later.
+    Following(u64),
+    /// It ends with the connection.
+    Endless,
 }
 
 impl Response {
@@ -76,9 +84,8 @@ impl Response {
             fields: Vec::new(),
             body: Cow::Borrowed(&[]),
             offers_websocket: false,
-            is_endless: false,
+            length: Length::Whole,
             is_sandboxed: false,
-            following: None,
         }
     }
 
@@ -117,14 +124,14 @@ impl Response {
     /// The body follows later, and ends with the connection (RFC 9112 section 6.3).
     #[must_use]
     pub const fn endless(mut self) -> Self {
-        self.is_endless = true;
+        self.length = Length::Endless;
         self
     }
 
     /// Whether the body ends with the connection.
     #[must_use]
     pub const fn is_endless(&self) -> bool {
-        self.is_endless
+        matches!(self.length, Length::Endless)
     }
 
     /// It is what somebody else has sent: with a policy of its own, by which nothing in it runs.
@@ -137,7 +144,7 @@ impl Response {
     /// So many bytes of the body follow later.
     #[must_use]
     pub const fn following(mut self, len: u64) -> Self {
-        self.following = Some(len);
+        self.length = Length::Following(len);
         self
     }
 
@@ -222,10 +229,10 @@ impl Response {
             }
             push(out, &["\r\n"]);
         }
-        if !self.status.is_bodiless() && !self.is_endless {
+        if !self.status.is_bodiless() && !self.is_endless() {
             push(out, &["Content-Length: "]);
             let len = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
-            push_number(out, self.following.unwrap_or(len));
+            push_number(out, if let Length::Following(len) = self.length { len } else { len });
             push(out, &["\r\n"]);
         }
         let security = if self.is_sandboxed { SANDBOX_FIELDS } else { SECURITY_FIELDS };

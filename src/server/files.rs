@@ -50,7 +50,7 @@ impl FileStart {
     /// Starts the thread.
     pub(super) fn start(&mut self) {
         let store = (Arc::clone(&self.store), self.clock);
-        match Files::start(self.data.clone(), self.settings, store, Arc::clone(&self.wake)) {
+        match Files::start(&self.data, self.settings, store, Arc::clone(&self.wake)) {
             Ok(files) => self.running = Some(files),
             Err(error) => {
                 log::error!(cause:% = error; "files cannot be kept: they are refused until a restart");

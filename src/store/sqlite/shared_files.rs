@@ -83,7 +83,7 @@ impl Outbox {
         let (answer, answers) = sync_channel(1);
         self.push_file(Op::File(Box::new(change), answer));
         let answer = answers.recv_timeout(WRITER_TIMEOUT);
-        answer.map_err(|_| "the database does not take it".to_owned())
+        answer.map_err(|_unanswered| "the database does not take it".to_owned())
     }
 
     /// Opened each time: a connection that lasts would keep the WAL from being emptied.

@@ -76,9 +76,8 @@ impl Op {
             Self::Append(append) => Some(append.level),
             Self::Sync(_, level) => Some(*level),
             // Who is told that a name is its own must find it so after a loss of power.
-            Self::People(..) => Some(Level::Disk),
             // What is in a file is removed when it is known that its row is.
-            Self::File(..) => Some(Level::Disk),
+            Self::People(..) | Self::File(..) => Some(Level::Disk),
             Self::Open(..)
             | Self::PutMeta(..)
             | Self::Notice(_)
