@@ -45,6 +45,7 @@
 //! | edge | [`session`] | one connection's protocol stack |
 //! | | [`page`], [`admin`] | the files of the chat page; health and metrics |
 //! | | [`store`] | the logs on the disk |
+//! | | [`files`] | files that people send |
 //! | | [`webhooks`] | other servers, and devices, that are told what happens |
 //! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, both roles |
 //! | | [`auth`] | secrets, tokens and keys in, identities out |
@@ -79,6 +80,7 @@ pub mod cluster;
 pub mod collections;
 pub mod config;
 pub mod docs;
+pub mod files;
 pub mod http;
 pub mod line;
 pub mod log;

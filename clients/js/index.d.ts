@@ -146,6 +146,8 @@ export interface Limits {
 	history_page?: number;
 	ping_ms?: number;
 	replay?: number;
+	/** Bytes of one file; `null`: none are taken. */
+	file_bytes?: number | null;
 	[name: string]: unknown;
 }
 

@@ -25,6 +25,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("cluster", include_str!("../docs/cluster.md")),
     ("configuration", include_str!("../docs/configuration.md")),
     ("durable_send", include_str!("../docs/durable_send.md")),
+    ("files", include_str!("../docs/files.md")),
     ("glossary", include_str!("../docs/glossary.md")),
     ("http", include_str!("../docs/http.md")),
     ("identity", include_str!("../docs/identity.md")),

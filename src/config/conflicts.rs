@@ -26,7 +26,10 @@ const STALL: &str = "a slow reader must be found slow before it is found dead";
 const PONG: &str = "a ping must be answered, or the peer held dead, before the next ping is due";
 const GUEST: &str = "a guest must be shown as gone before the membership ends";
 
-const AT_LEAST: [AtLeast; 15] = [
+const FILES: &str = "one user's files are part of all files";
+const FILE: &str = "one file must fit";
+
+const AT_LEAST: [AtLeast; 17] = [
     ("limits.ring_bytes", 2, "limits.message_bytes", LAST_MESSAGE),
     ("limits.ring_total_bytes", 1, "limits.ring_bytes", "one room alone must fit"),
     ("limits.replay", 1, "limits.history_page", ONE_PAGE),
@@ -42,6 +45,8 @@ const AT_LEAST: [AtLeast; 15] = [
     ("timeouts.ping_after", 1, "timeouts.pong", PONG),
     ("timeouts.guest_membership", 1, "timeouts.leave_grace", GUEST),
     ("rooms.keep_bytes", 1, "limits.message_bytes", LAST_MESSAGE),
+    ("files.per_user", 1, "files.bytes", FILE),
+    ("files.total", 1, "files.per_user", FILES),
 ];
 
 /// What a token of the admin API must have.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::value_type::Setting;
 use super::value_type::ValueType::{
-    self, Bytes, Count, FieldName, Files, Hosts, OptionalOr, Origins, Switch, Text, Texts, Time,
+    self, Bytes, Count, FieldName, Hosts, OptionalOr, Origins, Paths, Switch, Text, Texts, Time,
     Word,
 };
 use crate::chat::model::identity::{Inviters, Registration};
@@ -75,9 +75,9 @@ sections! {
     Tls in "tls" {
         /// Files of certificates with their chains, in PEM; the first is for clients that ask for
         /// no name or for one that none of them has.
-        certificate: Vec<PathBuf> = Files,
+        certificate: Vec<PathBuf> = Paths,
         /// The file of each one's key, in PEM.
-        key: Vec<PathBuf> = Files,
+        key: Vec<PathBuf> = Paths,
         /// Handshakes at a time of which something has come; the next ones wait.
         handshakes: usize = COUNT,
     }
@@ -267,13 +267,27 @@ sections! {
         cids: usize = COUNT,
     }
 
+    /// Files and pictures that people send.
+    Files in "files" {
+        /// Whether any are taken.
+        enabled: bool = Switch,
+        /// Bytes of one file (413 above).
+        bytes: u64 = Bytes(1, 1 << 30),
+        /// Bytes of the files of one user (507 above).
+        per_user: u64 = Bytes(1, 1 << 44),
+        /// Bytes of all files (507 above).
+        total: u64 = Bytes(1, 1 << 44),
+        /// What is taken: "all" or "pictures".
+        kinds: String = Word(&["all", "pictures"]),
+    }
+
     /// Outgoing webhooks.
     Webhooks in "webhooks" {
         /// Hosts that are reached by `http`, too, and at addresses that are not public.
         hosts: Vec<String> = Hosts,
         /// Files with the certificates of the authorities that receivers have theirs from, in PEM;
         /// empty: those that the system trusts.
-        authorities: Vec<PathBuf> = Files,
+        authorities: Vec<PathBuf> = Paths,
         /// How long one request may take.
         timeout: Duration = Time(100, 60_000),
         /// How old an event becomes before it is given up.

@@ -1,7 +1,7 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
 use super::sections::{
-    AGE, Accounts, Compression, Header, Http, Jwt, Limits, MESSAGE_BYTES, Push, Rooms, Store,
+    AGE, Accounts, Compression, Files, Header, Http, Jwt, Limits, MESSAGE_BYTES, Push, Rooms, Store,
     Timeouts, Tls, Webhooks,
 };
 use super::value_type::Setting;
@@ -88,7 +88,8 @@ pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
     let before = [TOP, Accounts::SETTINGS, Jwt::SETTINGS, Header::SETTINGS, Tls::SETTINGS];
     let limits = [Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
     let rooms = [Rooms::SETTINGS, ROOM_DEFAULTS];
-    let last = [Store::SETTINGS, Webhooks::SETTINGS, Push::SETTINGS, Compression::SETTINGS];
+    let last = [Store::SETTINGS, Files::SETTINGS, Webhooks::SETTINGS];
+    let last = last.into_iter().chain([Push::SETTINGS, Compression::SETTINGS]);
     before.into_iter().chain(limits).chain(rooms).chain(last).flatten()
 }
 

@@ -46,7 +46,7 @@ pub(super) enum ValueType {
     /// Who may do what with a file, in octal digits.
     Mode,
     /// Paths of files: one, or a list of them.
-    Files,
+    Paths,
     /// One of a few words.
     Word(&'static [&'static str]),
     /// Which log lines are written.
@@ -106,7 +106,7 @@ impl ValueType {
                 Ok(network) => Ok(network.to_string()),
                 Err(expected) => Err(format!("is {expected}")),
             }),
-            Self::Files => parse_files(raw).ok_or_else(|| FILES.to_owned()),
+            Self::Paths => parse_files(raw).ok_or_else(|| FILES.to_owned()),
             Self::Word(words) => text(&format!("must be {}", alternatives(words)), &|text| {
                 words.contains(&text).then(|| Value::Text(text.to_owned()))
             }),

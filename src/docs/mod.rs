@@ -18,6 +18,7 @@
 //! | How is it upgraded while people talk? | [`upgrade`] |
 //! | How is it installed, watched and put in a container? | [`packages`] |
 //! | How do programs post and read without a socket? | [`http`] |
+//! | How are files and pictures sent, kept and removed? | [`files`] |
 //! | How are other servers told what happens? | [`webhooks`] |
 //! | How are people told whose browser is closed? | [`push`] |
 //! | What does an operator see and do while it runs? | [`admin`] |
@@ -52,6 +53,9 @@ pub mod configuration {}
 
 #[doc = include_str!("durable_send.md")]
 pub mod durable_send {}
+
+#[doc = include_str!("files.md")]
+pub mod files {}
 
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}

@@ -52,6 +52,10 @@ pub enum Name {
     IdempotencyKey,
     /// `Last-Event-ID`.
     LastEventId,
+    /// `Range`.
+    Range,
+    /// `If-Range`.
+    IfRange,
     /// Any other.
     Other,
 }
@@ -64,8 +68,10 @@ impl Name {
         let candidates: &[Self] = match text.len() {
             3 => &[Self::Via],
             4 => &[Self::Host],
+            5 => &[Self::Range],
             6 => &[Self::Origin, Self::Expect],
             7 => &[Self::Upgrade],
+            8 => &[Self::IfRange],
             9 => &[Self::Forwarded],
             10 => &[Self::Connection],
             12 => &[Self::ContentType],
@@ -95,6 +101,8 @@ impl Name {
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
+            Self::Range => "Range",
+            Self::IfRange => "If-Range",
             Self::Via => "Via",
             Self::Host => "Host",
             Self::Origin => "Origin",
@@ -146,6 +154,8 @@ impl Name {
             Self::ContentType => 1 << 20,
             Self::IdempotencyKey => 1 << 21,
             Self::LastEventId => 1 << 22,
+            Self::Range => 1 << 23,
+            Self::IfRange => 1 << 24,
         }
     }
 }
@@ -170,7 +180,9 @@ impl NameSet {
 mod tests {
     use super::*;
 
-    const ALL: [Name; 20] = [
+    const ALL: [Name; 22] = [
+        Name::Range,
+        Name::IfRange,
         Name::Via,
         Name::Forwarded,
         Name::XForwardedFor,

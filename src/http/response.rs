@@ -5,14 +5,14 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use super::{ETag, HttpDate, Method, Methods, Refusal, Status};
+use super::{ETag, HttpDate, Method, Methods, Refusal, Status, percent};
 
 /// Sent with every response.
 ///
 /// - The page's own files are all that it may load, and its own server all that it may connect to;
 ///   `'self'` covers the WebSocket of the same host and port (CSP 3, as in Chrome since 71, Firefox
 ///   since 2018, Safari since 16; an older Safari would need `wss:` and the host name here). Icons
-///   may be inline.
+///   may be inline, and pictures of messages are what the page itself has fetched (`blob:`).
 /// - Strings do not become markup or code (Trusted Types): the one policy that a script may make is
 ///   that of `device.js`, which gives out the address of the page's worker and no other. Nobody may
 ///   frame the page.
@@ -20,13 +20,22 @@ use super::{ETag, HttpDate, Method, Methods, Refusal, Status};
 ///   nothing from links followed.
 const SECURITY_FIELDS: &str = "\
 Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-img-src 'self' data:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+img-src 'self' data: blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
 require-trusted-types-for 'script'; trusted-types chinwag-worker\r\n\
 X-Content-Type-Options: nosniff\r\n\
 Referrer-Policy: no-referrer\r\n\
 Cross-Origin-Opener-Policy: same-origin\r\n\
 Cross-Origin-Resource-Policy: same-origin\r\n\
 Permissions-Policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()\r\n";
+
+/// The same for what somebody else has sent: nothing in it runs, loads or connects, and it has no
+/// origin, whatever it is taken for (`sandbox`).
+const SANDBOX_FIELDS: &str = "\
+Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n\
+X-Content-Type-Options: nosniff\r\n\
+Referrer-Policy: no-referrer\r\n\
+Cross-Origin-Opener-Policy: same-origin\r\n\
+Cross-Origin-Resource-Policy: same-origin\r\n";
 
 /// The type of plain texts.
 pub const TEXT: &str = "text/plain; charset=utf-8";
@@ -40,6 +49,9 @@ enum Value {
     Number(u32),
     ETag(ETag),
     Date(HttpDate),
+    Disposition { is_inline: bool, name: Box<str> },
+    Part { from: u64, end: u64, len: u64 },
+    NoPart { len: u64 },
 }
 
 /// A response: status, fields, body.
@@ -49,8 +61,20 @@ pub struct Response {
     fields: Vec<(&'static str, Value)>,
     body: Cow<'static, [u8]>,
     offers_websocket: bool,
-    /// The body ends with the connection.
-    is_endless: bool,
+    length: Length,
+    /// It is what somebody else has sent.
+    is_sandboxed: bool,
+}
+
+/// How long the body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    /// As long as the one that is here.
+    Whole,
+    /// So many bytes of it follow later.
+    Following(u64),
+    /// It ends with the connection.
+    Endless,
 }
 
 impl Response {
@@ -62,7 +86,8 @@ impl Response {
             fields: Vec::new(),
             body: Cow::Borrowed(&[]),
             offers_websocket: false,
-            is_endless: false,
+            length: Length::Whole,
+            is_sandboxed: false,
         }
     }
 
@@ -101,14 +126,51 @@ impl Response {
     /// The body follows later, and ends with the connection (RFC 9112 section 6.3).
     #[must_use]
     pub const fn endless(mut self) -> Self {
-        self.is_endless = true;
+        self.length = Length::Endless;
         self
     }
 
     /// Whether the body ends with the connection.
     #[must_use]
     pub const fn is_endless(&self) -> bool {
-        self.is_endless
+        matches!(self.length, Length::Endless)
+    }
+
+    /// It is what somebody else has sent: with a policy of its own, by which nothing in it runs.
+    #[must_use]
+    pub const fn sandboxed(mut self) -> Self {
+        self.is_sandboxed = true;
+        self
+    }
+
+    /// So many bytes of the body follow later.
+    #[must_use]
+    pub const fn following(mut self, len: u64) -> Self {
+        self.length = Length::Following(len);
+        self
+    }
+
+    /// Says whether it is shown or saved, and under which name (RFC 6266): any text, of which
+    /// nothing but letters, digits and a few signs is sent as it is.
+    #[must_use]
+    pub fn disposition(mut self, is_inline: bool, name: &str) -> Self {
+        let name = percent::encode(name).into();
+        self.fields.push(("Content-Disposition", Value::Disposition { is_inline, name }));
+        self
+    }
+
+    /// It is the part from this byte up to that one, of so many.
+    #[must_use]
+    pub fn part(mut self, (from, end): (u64, u64), len: u64) -> Self {
+        self.fields.push(("Content-Range", Value::Part { from, end, len }));
+        self
+    }
+
+    /// There are only so many bytes.
+    #[must_use]
+    pub fn no_part(mut self, len: u64) -> Self {
+        self.fields.push(("Content-Range", Value::NoPart { len }));
+        self
     }
 
     /// Adds the entity tag.
@@ -156,15 +218,27 @@ impl Response {
                 Value::Number(number) => push_number(out, u64::from(*number)),
                 Value::ETag(tag) => push(out, &[tag.as_str()]),
                 Value::Date(date) => push(out, &[date.as_str()]),
+                Value::Disposition { is_inline, name } => {
+                    let how = if *is_inline { "inline" } else { "attachment" };
+                    push(out, &[how, "; filename*=UTF-8''", name]);
+                }
+                Value::Part { from, end, len } => {
+                    let _infallible = write!(out, "bytes {from}-{}/{len}", end.saturating_sub(1));
+                }
+                Value::NoPart { len } => {
+                    let _infallible = write!(out, "bytes */{len}");
+                }
             }
             push(out, &["\r\n"]);
         }
-        if !self.status.is_bodiless() && !self.is_endless {
+        if !self.status.is_bodiless() && !self.is_endless() {
             push(out, &["Content-Length: "]);
-            push_number(out, u64::try_from(self.body.len()).unwrap_or(u64::MAX));
+            let len = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
+            push_number(out, if let Length::Following(len) = self.length { len } else { len });
             push(out, &["\r\n"]);
         }
-        push(out, &[self.connection(keep_alive), SECURITY_FIELDS, "\r\n"]);
+        let security = if self.is_sandboxed { SANDBOX_FIELDS } else { SECURITY_FIELDS };
+        push(out, &[self.connection(keep_alive), security, "\r\n"]);
         if !self.status.is_bodiless() && method != Method::Head {
             out.extend_from_slice(&self.body);
         }
@@ -254,6 +328,23 @@ mod tests {
         assert_eq!(render(&response, Method::Head, true), (head.clone(), String::new()));
         let closing = format!("{head}Connection: close\r\n");
         assert_eq!(render(&response, Method::Get, false), (closing, "hello".to_owned()));
+    }
+
+    #[test]
+    fn what_somebody_has_sent_comes_with_a_policy_by_which_nothing_runs() {
+        let response = Response::new(Status::PartialContent)
+            .sandboxed()
+            .disposition(false, "a\r\nb\"é/<x>.html")
+            .part((2, 5), 9)
+            .following(3);
+        let mut out = Vec::new();
+        response.render(&mut out, Method::Get, true);
+        let text = String::from_utf8(out).unwrap();
+        let expect = "HTTP/1.1 206 Partial Content\r\n\
+            Content-Disposition: attachment; filename*=UTF-8''a%0D%0Ab%22%C3%A9%2F%3Cx%3E.html\r\n\
+            Content-Range: bytes 2-4/9\r\nContent-Length: 3\r\n";
+        assert_eq!(text, format!("{expect}{SANDBOX_FIELDS}\r\n"));
+        assert!(!text.contains("script-src"));
     }
 
     #[test]

@@ -31,6 +31,8 @@ statuses! {
     Created = "201 Created",
     /// There is nothing to send.
     NoContent = "204 No Content",
+    /// Here is a part of it.
+    PartialContent = "206 Partial Content",
     /// The client's copy is good.
     NotModified = "304 Not Modified",
     /// The request is malformed.
@@ -55,6 +57,8 @@ statuses! {
     UriTooLong = "414 URI Too Long",
     /// No content coding is accepted.
     UnsupportedMediaType = "415 Unsupported Media Type",
+    /// There is no such part.
+    RangeNotSatisfiable = "416 Range Not Satisfiable",
     /// No expectation is met.
     ExpectationFailed = "417 Expectation Failed",
     /// The host that was asked for is not this one.

@@ -78,6 +78,9 @@ const knownAs = (name) => (name === chat.user ? "me" : chat.rooms.has(directName
 /** Whether the user is to be told of a message: it is of somebody else, new, and not before the user's eyes. */
 const isToldOf = ({ room, item }) => item.from !== chat.user && !isBlocked(item.from) && item.seq > room.read && !(watched() && room === open) && !(isIdle && room.direct && remembered("push") === chat.user);
 const tell = later(async () => (await import("/notices.js")).notices({ isNamed: (item) => chat.namesUs(item), label: (room) => label(room), go: (room) => show(room) }));
+/** The part of the page for files, once there are any. */
+let fileParts = null;
+const attached = () => Boolean(open && fileParts?.holds(open.name));
 const directName = (name) => `@${[name, chat.user].sort().join(":")}`;
 /** Who has said something in the window. */
 const authors = () => new Set((open ? view(open).entries : []).map(({ from }) => from).filter(Boolean));
@@ -175,6 +178,7 @@ function drawLog() {
 	const states = present([...shown.entries, ...shown.later]);
 	const bySeq = new Map(states.filter(({ item }) => item.ev === "message").map((state) => [state.item.seq, state]));
 	const named = authors();
+	const shownName = open?.name;
 	const context = {
 		me: chat.user,
 		writeTo: writeButton,
@@ -184,6 +188,7 @@ function drawLog() {
 		people: (name) => (named.has(name) && name !== chat.user) || knownAs(name),
 		quoted: (seq) => findQuote(open, seq, bySeq),
 		goTo: (seq) => goTo({ room: open.name, seq }),
+		files: (box, item) => !item.waiting && tray("show", box, item, shownName),
 	};
 	const nodes = [...states, ...waiting].map((state) => {
 		const node = entryNode(state, context);
@@ -240,6 +245,7 @@ function tokenEnded(token) {
 
 function onWelcome({ may_invite, admin = false }) {
 	isAdmin = admin;
+	$("attach").hidden = !chat.limits.file_bytes;
 	stored("me", { name: chat.user, session: chat.session, account: Boolean(login) });
 	if (chat.user === wished || login) remembered("name", chat.user);
 	$("account-open").hidden = !login;
@@ -387,6 +393,7 @@ function signOut(why = "") {
 	chat.stop();
 	invitations.set([]);
 	people.clear();
+	fileParts?.clear();
 	field.clear();
 	open = null;
 	isAway = false;
@@ -502,6 +509,7 @@ function show(room) {
 	following = true;
 	sought = 0;
 	field.take(room?.name);
+	fileParts?.drawTray(room?.name);
 	if (room) {
 		if (location.hash !== addressOf(room.name)) history.pushState(null, "", addressOf(room.name));
 		if (room.unread) view(room).newFrom = room.read + 1;
@@ -524,6 +532,10 @@ function step(by) {
 /** Sends a message to the open room. Returns why not, if it cannot be sent. */
 function say(text, more) {
 	if (view(open).ended) return `You are not in ${isolated(label(open))} any more, so this was not sent.`;
+	if (attached()) {
+		tray("sendTray", text, more);
+		return;
+	}
 	try {
 		chat.send(open.name, text, more);
 	} catch (error) {
@@ -763,6 +775,7 @@ on("connection-button", "click", () => {
 });
 const field = composer({
 	say,
+	attached,
 	save: (seq, text) => chat.edit(open.name, seq, text),
 	run: (command) => run(command),
 	lastOwn,
@@ -777,6 +790,24 @@ $("text").addEventListener("focus", async () => {
 		commands: commandList(),
 	});
 }, { once: true });
+const tray = later(async () => {
+	fileParts = (await import("/files.js")).filesView({
+		auth: () => (login ? { token: login.token } : { as: chat.user }),
+		limits: () => chat.limits,
+		send: (room, text, more) => {
+			chat.send(room, text, more);
+			if (open?.name === room) toLatest();
+		},
+		toast,
+		sentence: (error) => (error.data ? sentence(error) : error.message),
+	});
+	return (name, ...given) => fileParts[name](...given);
+});
+/** Begins to send files in the open room. */
+function attach(files) {
+	if (open && !view(open).ended && files.length) tray("add", files, open.name);
+}
+on("attach", "click", () => tray("choose", attach));
 const pickEmoji = later(async () => (await import("/emoji.js")).emojiDialog());
 const openSwitcher = later(async () => (await import("/switcher.js")).switcherDialog({ choices: conversations, go: join, fold }));
 const updateActions = messageToolbar($("log"), {
@@ -866,7 +897,7 @@ addEventListener("focus", draw);
 addEventListener("online", () => chat?.wake());
 
 addEventListener("pagehide", () => open && field.keep(open.name));
-catchFiles();
+catchFiles(attach);
 
 $("name").value = remembered("name") ?? "";
 const showDoor = signInView({ offers: () => new Client(`${location.origin.replace("http", "ws")}/ws`).offers(), enter, sentence });

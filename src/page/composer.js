@@ -8,11 +8,12 @@ import { stored } from "/storage.js";
 const DRAFTS_MAX = 50;
 
 /**
- * Connects the field. `say(text, more)` sends a message, with `reply_to` if it answers one, and returns why not, if it does not; `save(seq, text)` changes one;
+ * Connects the field. `say(text, more)` sends a message, with `reply_to` if it answers one, and returns why not, if it does not;
+ * `attached()` is whether files go with it, and then it may have no text; `save(seq, text)` changes one;
  * `run(command)` carries out what was typed, and resolves to whether it could; `lastOwn()` is the message that an arrow edits;
  * `typing()` is called while a message is typed, `touched()` at each change; `fail(error)` reports a refusal.
  */
-export function composer({ say, save, run, lastOwn, typing, touched, fail }) {
+export function composer({ say, attached, save, run, lastOwn, typing, touched, fail }) {
 	/** What stands in the field of other rooms, by their names. */
 	let drafts = new Map();
 	/** The message that is being edited: `{seq, draft}`. */
@@ -56,8 +57,8 @@ export function composer({ say, save, run, lastOwn, typing, touched, fail }) {
 		if (typed.command && editing) hint("Save or cancel the edit first.");
 		else if (typed.command) runTyped(typed, value);
 		else if (typed.say !== undefined && editing) saveEdit(typed.say, value);
-		else if (typed.say !== undefined) {
-			const refusal = say(typed.say, answering ? { reply_to: answering } : {});
+		else if (typed.say !== undefined || (attached() && !value.trim())) {
+			const refusal = say(typed.say ?? "", answering ? { reply_to: answering } : {});
 			if (refusal) return hint(refusal);
 			field.value = "";
 			endAnswer();

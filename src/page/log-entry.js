@@ -25,9 +25,10 @@ export const forget = (item) => nodes.delete(item);
 /**
  * The node of an entry of the client's `present`, created or updated. `me` is the user of this page; `writeTo(name, ...children)`
  * makes the button of an author, `react(state, emoji)` adds or removes a reaction, `isBlocked(name)` says whose words are
- * not shown; `quoted(seq)` is the message that is answered, `goTo(seq)` leads there; `people` and `copy` are for `formatted`.
+ * not shown; `quoted(seq)` is the message that is answered, `goTo(seq)` leads there; `people` and `copy` are for `formatted`;
+ * `files(box, item)` shows the files of a message.
  */
-export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, people, copy }) {
+export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, people, copy, files }) {
 	const { item } = state;
 	if (item.ev !== "message") return nodes.get(item) ?? keep(item, note(item));
 	const node = nodes.get(item) ?? keep(item, message(item, me, writeTo));
@@ -49,6 +50,7 @@ export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, 
 	if (item.reply_to) drawQuote(node, item.reply_to, quoted(item.reply_to), { isBlocked, goTo });
 	words.classList.toggle("edited", state.edited !== undefined);
 	words.title = state.edited === undefined ? "" : `Edited ${new Date(state.edited).toLocaleString()}`;
+	if (item.data?.files) drawFiles(node, item, !isPlain && files);
 	const kinds = [...state.reactions].slice(0, KINDS_MAX);
 	place(reactions, kinds.map(([emoji, users]) => reaction(reactions, node, emoji, users, { me, react })));
 	return node;
@@ -87,6 +89,16 @@ function drawQuote(node, seq, state, { isBlocked, goTo }) {
 	setText(words, text);
 	made.disabled = Boolean(state?.isGone);
 	if (!made.isConnected) body.querySelector(".text").before(made);
+}
+
+/** The files of a message, drawn once; those of one that is not shown go. */
+function drawFiles(node, item, files) {
+	const made = node.querySelector(".files");
+	if (!files) return made?.remove();
+	if (made) return;
+	const box = el("div", { className: "files" });
+	node.querySelector(".reactions").before(box);
+	files(box, item);
 }
 
 function reaction(list, node, emoji, users, { me, react }) {

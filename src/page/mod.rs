@@ -26,10 +26,13 @@
 //! | `personal.js`, `reports.js` | the dialogs to block or report a person, and to settle reports |
 //! | `roles.js` | what members of a room may do |
 //! | `moderation.js` | the dialogs that moderate a person and describe a room |
+//! | `files.js`, `files.css` | files of messages: those that are about to be sent, and those shown |
+//! | `transfer.js` | sends and fetches files, over lost connections; no DOM |
+//! | `pictures.js` | draws pictures anew before they are sent |
 //! | `search.js` | the search dialog |
 //! | `preferences.js`, `settings.js` | what the user prefers in this browser, and the dialog |
 //! | `notices.js` | notices of the desktop, and a sound |
-//! | `toasts.js` | short messages over the page; catches files that are dropped |
+//! | `toasts.js` | short messages over the page; catches files that are dropped or pasted |
 //! | `device.js` | this device: installs the worker, has notices pushed to it |
 //! | `worker.js` | the service worker: the page without a connection, and pushed notices |
 //! | `manifest.json`, `icon.svg` | what an installed page is called and looks like |
@@ -158,7 +161,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 38] = [
+const FILES: [File; 42] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -173,6 +176,8 @@ const FILES: [File; 38] = [
     ("/device.js", "text/javascript; charset=utf-8", include_bytes!("device.js")),
     ("/dom.js", "text/javascript; charset=utf-8", include_bytes!("dom.js")),
     ("/emoji.js", "text/javascript; charset=utf-8", include_bytes!("emoji.js")),
+    ("/files.css", "text/css; charset=utf-8", include_bytes!("files.css")),
+    ("/files.js", "text/javascript; charset=utf-8", include_bytes!("files.js")),
     ("/lists.js", "text/javascript; charset=utf-8", include_bytes!("lists.js")),
     ("/log-entry.js", "text/javascript; charset=utf-8", include_bytes!("log-entry.js")),
     ("/log-window.js", "text/javascript; charset=utf-8", include_bytes!("log-window.js")),
@@ -180,6 +185,7 @@ const FILES: [File; 38] = [
     ("/moderation.js", "text/javascript; charset=utf-8", include_bytes!("moderation.js")),
     ("/notices.js", "text/javascript; charset=utf-8", include_bytes!("notices.js")),
     ("/personal.js", "text/javascript; charset=utf-8", include_bytes!("personal.js")),
+    ("/pictures.js", "text/javascript; charset=utf-8", include_bytes!("pictures.js")),
     ("/preferences.js", "text/javascript; charset=utf-8", include_bytes!("preferences.js")),
     ("/quotes.js", "text/javascript; charset=utf-8", include_bytes!("quotes.js")),
     ("/reports.js", "text/javascript; charset=utf-8", include_bytes!("reports.js")),
@@ -191,6 +197,7 @@ const FILES: [File; 38] = [
     ("/switcher.js", "text/javascript; charset=utf-8", include_bytes!("switcher.js")),
     ("/text.js", "text/javascript; charset=utf-8", include_bytes!("text.js")),
     ("/toasts.js", "text/javascript; charset=utf-8", include_bytes!("toasts.js")),
+    ("/transfer.js", "text/javascript; charset=utf-8", include_bytes!("transfer.js")),
     ("/welcome.js", "text/javascript; charset=utf-8", include_bytes!("welcome.js")),
     ("/worker.js", "text/javascript; charset=utf-8", include_bytes!("worker.js")),
     ("/icon.svg", "image/svg+xml", include_bytes!("icon.svg")),
@@ -210,21 +217,25 @@ mod tests {
 
     /// Those that are loaded when they are used first, or, for the worker, when the page is there;
     /// and the icon's second address, which no browser asks for that has read the page.
-    const LATER: [&str; 15] = [
+    const LATER: [&str; 19] = [
         "/account.js",
         "/complete.js",
         "/device.js",
         "/emoji.js",
         "/favicon.ico",
+        "/files.css",
+        "/files.js",
         "/icon.svg",
         "/moderation.js",
         "/notices.js",
         "/personal.js",
+        "/pictures.js",
         "/reports.js",
         "/run-command.js",
         "/search.js",
         "/settings.js",
         "/switcher.js",
+        "/transfer.js",
         "/worker.js",
     ];
 

@@ -16,21 +16,21 @@ export function toast(text) {
 const holdsFiles = (transfer) => [...(transfer?.types ?? [])].includes("Files");
 const takesText = (node) => node.matches?.("textarea, input");
 
-/** Keeps the browser from leaving the page for what is dropped on it, and says that files are not taken. */
-export function catchFiles() {
-	const refuse = (event) => {
+/** Keeps the browser from leaving the page for what is dropped on it, and hands files that are dropped or pasted to `take`. */
+export function catchFiles(take) {
+	const caught = (event) => {
 		event.preventDefault();
-		if (event.type !== "dragover") toast("Files cannot be sent here, only text.");
+		if (event.type !== "dragover") take([...(event.dataTransfer ?? event.clipboardData).files]);
 	};
 	for (const type of ["dragover", "drop"]) {
 		addEventListener(type, (event) => {
-			if (holdsFiles(event.dataTransfer)) refuse(event);
+			if (holdsFiles(event.dataTransfer)) caught(event);
 			else if (!takesText(event.target)) event.preventDefault();
 		});
 	}
 	// A copied table comes as text and as a picture of it.
 	addEventListener("paste", (event) => {
 		const { clipboardData: copied } = event;
-		if (holdsFiles(copied) && !copied.types.includes("text/plain")) refuse(event);
+		if (holdsFiles(copied) && !copied.types.includes("text/plain")) caught(event);
 	});
 }

@@ -2,6 +2,8 @@
 
 use crate::chat::Limits;
 use crate::chat::model::limits::UserRates;
+use crate::chat::model::policy::Policies;
+use crate::chat::model::reply::Durability;
 use crate::config::Config;
 use crate::time::rate::Rate;
 
@@ -17,6 +19,13 @@ fn user_rates(limits: &crate::config::Limits) -> UserRates {
 
 pub(super) fn drain_window_ms(config: &Config) -> u64 {
     u64::try_from(config.timeouts.drain_window.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether there may be rooms whose records outlive the process.
+pub(super) fn has_stored_rooms(config: &Config) -> bool {
+    let Policies { rules, otherwise, direct } = &config.policies;
+    let rules = rules.iter().map(|rule| &rule.policy);
+    rules.chain([otherwise, direct]).any(|policy| policy.durability != Durability::Memory)
 }
 
 /// The domain's bounds as they are configured.
@@ -51,6 +60,9 @@ pub(super) fn limits(config: &Config) -> Limits {
         open_join_creates: config.rooms.open_join_creates,
         edit_window: config.rooms.edit_window,
         policies: config.policies.clone(),
+        // Where nothing is stored, nothing could refer to one for long.
+        file_bytes: (config.files.enabled && has_stored_rooms(config))
+            .then_some(config.files.bytes),
         auth: config.auth_policy(),
     }
 }

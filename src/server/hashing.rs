@@ -8,9 +8,11 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use super::Server;
 use crate::auth::password::{self, Cost};
 use crate::chat::model::account::{HashJob, HashOf, Hashed, Hidden};
 use crate::store::Wake;
+use crate::time::clock::Now;
 
 /// The thread, as its owner sees it. It ends when this is dropped, after what it is doing.
 #[derive(Debug)]
@@ -51,6 +53,26 @@ impl Hashing {
     /// The next answer.
     pub(super) fn poll(&self) -> Option<(u64, Hashed)> {
         self.answers.try_recv().ok()
+    }
+}
+
+impl Server {
+    /// Hands the domain's passwords to the thread that hashes them.
+    pub(super) fn pass_jobs(&mut self, now: Now) {
+        while let Some(job) = self.chat.poll_job() {
+            let failed = (job.ticket, Hashed::Failed);
+            let answer = self.hashing.as_ref().map_or(Some(failed), |hashing| hashing.ask(job));
+            if let Some((ticket, outcome)) = answer {
+                self.chat.on_hashed(now, ticket, outcome);
+            }
+        }
+    }
+
+    /// Hands the hashing thread's answers to the domain.
+    pub(super) fn take_hashes(&mut self, now: Now) {
+        while let Some((ticket, outcome)) = self.hashing.as_ref().and_then(Hashing::poll) {
+            self.chat.on_hashed(now, ticket, outcome);
+        }
     }
 }
 

@@ -52,6 +52,7 @@ mod bounds;
 mod carry;
 mod certificates;
 mod config_watch;
+mod files;
 mod hashing;
 mod inherited;
 mod rejection;
@@ -74,13 +75,14 @@ use self::certificates::CertificateWatch;
 pub use self::certificates::{CertificateError, inspect as inspect_certificates};
 use self::config_watch::ConfigWatch;
 pub use self::config_watch::Sources;
+use self::files::FileStart;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 use self::supervisor::Supervisor;
 use self::upgrading::Upgrading;
 use self::webhook_start::WebhookStart;
 
-use crate::chat::model::account::{Hashed, NewSecret};
+use crate::chat::model::account::NewSecret;
 use crate::chat::model::log::{LogReply, Logs, Snapshot};
 use crate::chat::{Chat, UserName};
 use crate::config::Config;
@@ -101,6 +103,8 @@ const OUTPUT_WEIGHT: usize = 4;
 pub struct Server {
     /// If there may be webhooks. Before the logs, which then close with what it has told them.
     webhooks: Option<WebhookStart>,
+    /// If files are taken. Likewise.
+    files: Option<FileStart>,
     chat: Chat,
     logs: Box<dyn Logs>,
     sessions: Sessions,
@@ -159,6 +163,7 @@ impl Server {
         chat.restore(now, kept);
         Ok(Self {
             webhooks: None,
+            files: None,
             chat,
             logs,
             sessions: Sessions::new(config, limits, Arc::clone(&metrics), entropy)?,
@@ -248,24 +253,6 @@ impl Server {
         self.hashing = Some(hashing);
     }
 
-    /// Hands the domain's passwords to the thread that hashes them.
-    fn pass_jobs(&mut self, now: Now) {
-        while let Some(job) = self.chat.poll_job() {
-            let failed = (job.ticket, Hashed::Failed);
-            let answer = self.hashing.as_ref().map_or(Some(failed), |hashing| hashing.ask(job));
-            if let Some((ticket, outcome)) = answer {
-                self.chat.on_hashed(now, ticket, outcome);
-            }
-        }
-    }
-
-    /// Hands the hashing thread's answers to the domain.
-    fn take_hashes(&mut self, now: Now) {
-        while let Some((ticket, outcome)) = self.hashing.as_ref().and_then(Hashing::poll) {
-            self.chat.on_hashed(now, ticket, outcome);
-        }
-    }
-
     /// Hands the logs' answers to the domain, as many as a turn takes up.
     fn take_replies(&mut self, now: Now) {
         while self.replies_left > 0
@@ -352,6 +339,7 @@ impl Server {
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         self.sessions.handle_turn_end(turn);
+        self.pass_files(now, effects);
         let Some(deadline) = self.stopping else {
             if self.upgrading.is_frozen() {
                 return self.await_quiet(now, effects);
@@ -476,6 +464,7 @@ impl Handler for Server {
                 self.take_keys();
                 self.take_hashes(now);
                 self.take_ended_pushes(now);
+                self.take_files(now, effects);
                 self.take_replies(now);
                 self.pass_requests(now);
                 self.take_candidate(now, effects);

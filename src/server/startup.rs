@@ -8,7 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::admin_token::AdminTokenError;
+use super::bounds::has_stored_rooms;
 use super::certificates::{CertificateWatch, InUse};
+use super::files::FileStart;
 use super::inherited::Inherited;
 use super::supervisor::Supervisor;
 use super::token_keys::{KeyWatch, TokenKeyError};
@@ -19,8 +21,6 @@ use super::{ConfigWatch, Hashing, Server, Sources, admin_token, rejection, token
 use crate::auth::password::Cost;
 use crate::auth::secret;
 use crate::chat::model::log::{Logs, Snapshot};
-use crate::chat::model::policy::Policies;
-use crate::chat::model::reply::Durability;
 use crate::config::{Config, ListenAddress, Loaded, Place};
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
@@ -112,7 +112,8 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     if !sources.environment.takes_over() {
         let (mut reactor, mut server, clock) = prepare(loaded, sources, &mut None)?;
         let kept = open_store(&loaded.config, &clock, &server.metrics, reactor.waker())?;
-        set_store(&mut server, kept, &loaded.config, (clock, reactor.waker()));
+        let waker = reactor.waker();
+        set_store(&mut server, kept, &loaded.config, (clock, waker));
         server.reserve_operator(clock.now(), &loaded.config.admin_name);
         if loaded.config.auth_policy().accounts {
             invite_admin(&reactor, &mut server, &clock)?;
@@ -192,6 +193,8 @@ fn set_store(
     let push_key = logs.1.people.push_key.take();
     server.set_logs(clock.now(), logs);
     if let Some(outbox) = outbox {
+        server.files = FileStart::new(config, (Arc::clone(&outbox), clock), waker.clone());
+        server.files.iter_mut().for_each(FileStart::start);
         let counted = Arc::clone(&server.metrics.webhooks);
         let mut webhooks = WebhookStart::new(outbox, &config.webhooks, clock, counted);
         server.begin_pushes(clock.now(), &mut webhooks, (push_key, &config.push), waker);
@@ -340,13 +343,6 @@ fn open_store(
     let wake = move || _ = waker.wake();
     let (logs, snapshot, outbox) = store::open_with_outbox(&options, *clock, Arc::new(wake))?;
     Ok(((logs, snapshot), Some(outbox)))
-}
-
-/// Whether there may be rooms whose records outlive the process.
-fn has_stored_rooms(config: &Config) -> bool {
-    let Policies { rules, otherwise, direct } = &config.policies;
-    let rules = rules.iter().map(|rule| &rule.policy);
-    rules.chain([otherwise, direct]).any(|policy| policy.durability != Durability::Memory)
 }
 
 /// How many connections there may be: as many as are configured, and no more than descriptors

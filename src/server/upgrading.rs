@@ -9,6 +9,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::files::FileStart;
 use super::upgrade::{Answer, Candidate, Successor};
 use super::{Server, Supervisor, WebhookStart};
 use crate::net::{Effect, Effects};
@@ -210,6 +211,7 @@ impl Server {
         let millis = |from: Tick| clock.now().tick.since(from).as_millis();
         // What it sends meanwhile is sent again by the other process.
         self.webhooks.iter().for_each(WebhookStart::pause);
+        self.files.iter_mut().for_each(FileStart::end);
         // The disk works while the state is put into words.
         self.logs.suspend();
         let carried = candidate.send_state((reactor, self), (clock, deadline))?;
@@ -232,6 +234,7 @@ impl Server {
         let wanted = self.chat.stored_rooms();
         let found = self.logs.resume().and_then(|()| self.logs.load(&wanted));
         self.webhooks.iter_mut().for_each(WebhookStart::look);
+        self.files.iter_mut().for_each(FileStart::start);
         let now = clock.now();
         match found {
             Ok(found) => self.chat.reopen_logs(now, found),

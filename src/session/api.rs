@@ -56,10 +56,14 @@ impl SessionContext {
             Method::Get | Method::Head | Method::Options | Method::Other => Ok(Body::of_length(0)),
         };
         let keep_alive = head.may_persist();
+        let files_max = self.limits.file_bytes.unwrap_or(0);
         let (stage, body, plan, identity) = match planned {
             Ok((plan, identity)) => {
-                let len_max =
-                    if matches!(plan, Plan::Hook { .. }) { HOOK_LEN_MAX } else { len_max };
+                let len_max = match plan {
+                    Plan::Hook { .. } => HOOK_LEN_MAX,
+                    Plan::Upload(_) => files_max,
+                    _ => len_max,
+                };
                 match body(len_max) {
                     Ok(body) => (Stage::Body, body, plan, identity),
                     Err(refusal) => {
@@ -129,8 +133,17 @@ impl SessionContext {
             let identity = identity.filter(good).ok_or(http::Refusal::NoHook)?;
             return Ok((Plan::hook(head, &identity)?, Some(identity)));
         }
+        let is_file = matches!(target, Target::Files | Target::File(..));
+        if is_file && self.limits.file_bytes.is_none() {
+            let refusal = Refusal::new(Code::NotSupported, "files are not taken here");
+            return Err(refusal.hint(Some("[files] enabled".to_owned())).into());
+        }
         let identity = self.api_identity(head, named, turn)?;
         let mut plan = target.plan(head)?;
+        if matches!(plan, Plan::Upload(_)) && identity.as_ref().is_some_and(may_not_send) {
+            let message = "the key may not send, so that it has no use for files either";
+            return Err(Refusal::new(Code::Forbidden, message).into());
+        }
         if let Plan::Stream(stream) = &mut plan {
             stream.origin = http::OriginPolicy::other(head).map(Into::into);
         }
@@ -171,12 +184,20 @@ impl SessionContext {
     }
 }
 
+/// Whether the identity is a key that may send nowhere.
+fn may_not_send(identity: &Identity) -> bool {
+    !identity.grants.is_empty() && !identity.grants.iter().any(|grant| grant.rights.send)
+}
+
 impl Session<'_, '_> {
     /// Takes some of a body off the front of `input`. `false` if the connection ends.
     pub(super) fn body_step(&mut self, input: &mut &mut [u8]) -> bool {
         let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
             return false;
         };
+        if exchange.is_upload() {
+            return self.on_upload_bytes(input).unwrap_or(false);
+        }
         let consumed = match exchange.body.advance(input) {
             Ok(progress) => {
                 if matches!(exchange.stage, Stage::Body) {

@@ -1,6 +1,6 @@
 //! What all sessions share: limits, parsers, scratch space, counters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::chat::model::account::SecretHash;
 use crate::chat::model::pressure::Pressure;
 use crate::chat::{Limits, UserName};
 use crate::config::Config;
+use crate::files::FileJob;
 use crate::http::{Admission, DateClock, HostPolicy, OriginPolicy, PolicyError};
 use crate::log::Throttle;
 use crate::metrics::Metrics;
@@ -111,6 +112,10 @@ pub(super) struct SessionContext {
     pub asides: Vec<(ConnId, Aside)>,
     /// Programs whose visits have begun: what they ask for is to be asked of the domain.
     pub visits: Vec<ConnId>,
+    /// Connections that send files.
+    pub uploading: BTreeSet<ConnId>,
+    /// What is to be asked of the thread that keeps files, in this order.
+    pub file_jobs: Vec<FileJob>,
     /// Their peers have said their last word: to be ended when all that they asked for is answered.
     pub finished: Vec<ConnId>,
     /// Who connections are by what a proxy says.
@@ -195,6 +200,8 @@ impl SessionContext {
             closing: Vec::new(),
             asides: Vec::new(),
             visits: Vec::new(),
+            uploading: BTreeSet::new(),
+            file_jobs: Vec::new(),
             finished: Vec::new(),
             proxy_header: ProxyHeader::new(config),
             tokens: Tokens::new(None),
@@ -230,6 +237,14 @@ impl SessionContext {
         self.log_level = config.log_level.to_string();
         self.limits = limits;
         Ok(())
+    }
+
+    /// The request of a connection is over, or the connection is: nothing more comes of what it was
+    /// sending.
+    pub(super) fn abandon_upload(&mut self, conn: ConnId) {
+        if self.uploading.remove(&conn) {
+            self.file_jobs.push(FileJob::Abandon(conn));
+        }
     }
 
     /// Whether hellos from this address count for the rate of all.

@@ -28,6 +28,8 @@ const LOGIN_WITHIN: Duration = Duration::from_mins(5);
 pub(super) enum Due {
     /// A request head is not complete.
     Head,
+    /// Nothing more of a file has come.
+    Upload,
     /// The connection has been idle between two requests.
     KeepAlive,
     /// Nothing has come that tells a person from a program.
@@ -49,10 +51,17 @@ impl SessionState {
     pub(super) fn due(&self) -> Option<Due> {
         // Before what the protocol says: a peer that has said its last word owes neither pong nor
         // hello.
+        // Of a file only a socket that takes nothing ends the sending.
+        if self.is_sending_file() {
+            return None;
+        }
         if self.is_leaving() && !self.is_closing() {
             return Some(Due::Answers);
         }
         match &self.protocol {
+            Protocol::Http { exchange: Some(exchange), .. } if exchange.is_upload() => {
+                (!exchange.is_answering()).then_some(Due::Upload)
+            }
             Protocol::Http { exchange: Some(exchange), .. } => {
                 (!exchange.is_answering()).then_some(Due::Head)
             }
@@ -75,6 +84,7 @@ impl SessionState {
         let due_at = match self.due() {
             None => Tick::MAX,
             Some(Due::Head) => self.since.after(timeouts.head),
+            Some(Due::Upload) => self.since.after(timeouts.stall),
             Some(Due::KeepAlive) => self.since.after(timeouts.keep_alive),
             Some(Due::Greeting) => self.since.after(GREETING_AFTER),
             Some(Due::Hello) => self.since.after(timeouts.hello),
@@ -141,7 +151,7 @@ impl Due {
     /// Why a connection ends whose deadline for this has passed.
     pub(super) const fn reason(self) -> CloseReason {
         match self {
-            Self::Head => CloseReason::HeadTimeout,
+            Self::Head | Self::Upload => CloseReason::HeadTimeout,
             Self::KeepAlive => CloseReason::KeepAliveTimeout,
             Self::Greeting | Self::Hello | Self::Login => CloseReason::HelloTimeout,
             Self::Silence | Self::Comment => CloseReason::NoPong,
@@ -152,7 +162,7 @@ impl Due {
     /// Whether it rests while the server itself does not read what the peer sends.
     const fn rests(self) -> bool {
         match self {
-            Self::Head | Self::KeepAlive | Self::Silence => true,
+            Self::Head | Self::Upload | Self::KeepAlive | Self::Silence => true,
             Self::Greeting | Self::Hello | Self::Login | Self::Comment | Self::Answers => false,
         }
     }
@@ -184,6 +194,7 @@ impl Session<'_, '_> {
         match due {
             Due::Silence => self.on_silence(),
             Due::Comment => self.on_comment(),
+            Due::Upload => self.body_timeout(),
             Due::Head if self.state.is_in_body() => self.body_timeout(),
             Due::Head => self.http_timeout(),
             Due::KeepAlive => self.close(Vec::new(), (due.reason(), Ending::Flush)),

@@ -107,6 +107,9 @@ impl Delivery<'_, '_> {
                 }
                 continue;
             }
+            if visits::begin_transfer(state, self.context, self.turn) {
+                continue;
+            }
             for (index, text) in visits::take_requests(state).iter().enumerate() {
                 let refused = visits::ask(self.context, self.turn, (conn, index), text);
                 if let Some((request, refusal)) = refused {

@@ -70,15 +70,18 @@ enum CarriedProtocol {
 
 impl Sessions {
     /// A connection's stack, for another process. `None` for a connection that cannot go on
-    /// elsewhere: the echo's, whose messages are huge, and a stream of events, whose reader comes
-    /// back by itself to where it was.
+    /// elsewhere: the echo's, whose messages are huge, one by which a file is sent, and a stream of
+    /// events, whose reader comes back by itself to where it was.
     pub fn carry(&self, conn: ConnId) -> Option<Carried> {
         let (address, proven) = (
             self.context.addresses.get(&conn).copied(),
             self.context.tokens.proven(conn).cloned().map(Box::new),
         );
         let state = self.states.get(conn.slot()).filter(|state| state.conn == conn)?;
-        if matches!(state.protocol, Protocol::Echo { .. } | Protocol::Events(_)) {
+        // What the other process would say stood in the middle of a file.
+        if state.is_sending_file()
+            || matches!(state.protocol, Protocol::Echo { .. } | Protocol::Events(_))
+        {
             return None;
         }
         let peer = self.context.peers.as_ref().and_then(|peers| peers.get(conn));

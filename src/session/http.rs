@@ -3,7 +3,7 @@
 use super::api::Begun;
 use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
 use super::encode::Format;
-use super::exchange::{Exchange, Plan, is_there};
+use super::exchange::{Exchange, Plan, Stage, is_there};
 use super::input::Session;
 use super::proof;
 use super::state::Protocol;
@@ -25,7 +25,7 @@ const WEBSOCKET: &str = "/ws";
 /// The path of the diagnostic WebSocket.
 const ECHO: &str = "/echo";
 /// What a client is told that waits before it sends a body.
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+pub(super) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What a request comes to.
 enum Outcome {
@@ -144,9 +144,21 @@ impl Session<'_, '_> {
                 self.close(Vec::new(), (reason, Ending::Linger));
                 false
             }
-            Outcome::Exchange { exchange, waits } => {
+            Outcome::Exchange { mut exchange, waits } => {
+                let is_upload = if let Plan::Upload(plan) = &mut exchange.plan {
+                    // Nobody sends a file for nothing: first it is asked whether it is taken.
+                    plan.waits = waits;
+                    matches!(exchange.stage, Stage::Body)
+                } else {
+                    false
+                };
                 if let Protocol::Http { exchange: place, .. } = &mut self.state.protocol {
                     *place = Some(exchange);
+                }
+                if is_upload {
+                    self.state.commands.take(now, self.context.command_rate);
+                    self.visit(Vec::new(), false);
+                    return !self.state.is_closing();
                 }
                 if waits {
                     self.send(CONTINUE.to_vec());

@@ -51,6 +51,7 @@ mod tests;
 mod text_client;
 mod text_lines;
 mod tokens;
+mod transfers;
 mod visits;
 mod waiting_answers;
 mod websocket;
@@ -72,6 +73,7 @@ use crate::chat::model::account::SecretHash;
 use crate::chat::{Chat, Limits};
 use crate::collections::Slots;
 use crate::config::{Config, Difference};
+use crate::files::{FileAnswer, FileJob};
 use crate::http::{HeadParser, PartialHead, PolicyError};
 use crate::metrics::Metrics;
 use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, IpAddr, is_in};
@@ -252,6 +254,7 @@ impl Sessions {
             session.state.answers.set_queued(0);
             session.turn.chat.handle_drained(session.turn.now, conn);
             session.scan_on();
+            session.ask_for_piece();
             session.resume();
         });
     }
@@ -270,6 +273,7 @@ impl Sessions {
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
         self.context.addresses.remove(&conn);
+        self.context.abandon_upload(conn);
         let held = self.states.remove(conn.slot()).map_or(0, |state| state.held());
         self.context.inbound.change(held, 0);
         self.context.sessions_bytes -= self.row_bytes();
@@ -385,6 +389,23 @@ impl Sessions {
     /// What the operator wants of the server.
     pub fn take_wishes(&mut self) -> Vec<OperatorWish> {
         std::mem::take(&mut self.context.wishes)
+    }
+
+    /// What is to be asked of the thread that keeps files.
+    pub fn take_file_jobs(&mut self) -> Vec<FileJob> {
+        std::mem::take(&mut self.context.file_jobs)
+    }
+
+    /// The connections that wait for that thread, or may.
+    #[must_use]
+    pub fn with_files(&self) -> Vec<ConnId> {
+        let waiting = self.states.iter().filter(|state| state.waits_for_file());
+        waiting.map(|state| state.conn).collect()
+    }
+
+    /// The thread that keeps files has answered this connection.
+    pub fn handle_file(&mut self, conn: ConnId, answer: FileAnswer, turn: &mut Turn<'_>) {
+        self.with(conn, turn, |session| session.on_file(answer));
     }
 
     /// The configuration was read again, as this connection has asked for.

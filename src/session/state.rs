@@ -147,6 +147,22 @@ impl SessionState {
         }
     }
 
+    /// Whether the thread that keeps files has something to do for it.
+    pub(super) fn waits_for_file(&self) -> bool {
+        match &self.protocol {
+            Protocol::Http { exchange: Some(exchange), .. } => exchange.is_about_file(),
+            _ => false,
+        }
+    }
+
+    /// Whether a part of a file is on its way to the peer.
+    pub(super) fn is_sending_file(&self) -> bool {
+        match &self.protocol {
+            Protocol::Http { exchange: Some(exchange), .. } => exchange.is_sending(),
+            _ => false,
+        }
+    }
+
     /// Whether the body of a request has come in part.
     pub(super) const fn is_in_body(&self) -> bool {
         matches!(&self.protocol, Protocol::Http { exchange: Some(_), .. })

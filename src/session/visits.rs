@@ -4,11 +4,16 @@
 use super::Turn;
 use super::closing;
 use super::context::SessionContext;
-use super::exchange::{Plan, Stage, StreamPlan, of_answers, refused, retry_after_s, status_of};
+use super::exchange::{
+    FilePlan, Plan, Stage, StreamPlan, of_answers, refused, retry_after_s, status_of,
+};
 use super::state::{Protocol, SessionState};
 use super::stream::Stream;
+use crate::chat::model::file;
 use crate::chat::model::output::Request;
+use crate::chat::model::record::Body;
 use crate::chat::{Code, Op, Refusal, Reply, RequestId};
+use crate::files::FileJob;
 use crate::http::{Method, Response, Status};
 use crate::net::{CloseReason, ConnId, Effect, Ending};
 use crate::wire::{self, Context, Parsed, render};
@@ -154,6 +159,9 @@ pub(super) fn on_reply(
     }
     let index = request.id.as_ref().and_then(|id| id.0.as_str().parse::<usize>().ok());
     let Some(place) = index.and_then(|index| exchange.answers.get_mut(index)) else { return };
+    if matches!(exchange.plan, Plan::File(_)) {
+        return on_page(state, context, turn, result);
+    }
     let mut out = Vec::new();
     let status = match result {
         Ok(reply) => {
@@ -195,6 +203,74 @@ fn on_loaded(
     turn.effects.push(Effect::Wake { conn });
 }
 
+/// Begins what was asked for about files, now that it is known who asks. `false` if it is something
+/// else.
+pub(super) fn begin_transfer(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    turn: &Turn<'_>,
+) -> bool {
+    let conn = state.conn;
+    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return false };
+    let Some(user) = turn.chat.user(conn) else { return false };
+    let owner: Box<str> = user.as_str().into();
+    match &mut exchange.plan {
+        Plan::Upload(plan) => {
+            let (key, offset, size) = (plan.key.take(), plan.offset, plan.size);
+            exchange.stage = Stage::Beginning;
+            context.uploading.insert(conn);
+            context.file_jobs.push(FileJob::Begin { conn, owner, key, offset, size });
+            true
+        }
+        Plan::Progress(key) => {
+            let key = (owner, std::mem::take(key));
+            exchange.stage = Stage::Storing;
+            context.file_jobs.push(FileJob::Progress(conn, key));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The domain has shown the message that refers to the file, or not: whoever may read it may read
+/// the file.
+fn on_page(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    turn: &mut Turn<'_>,
+    result: &Result<Reply, Refusal>,
+) {
+    let conn = state.conn;
+    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
+    let Plan::File(plan) = &mut exchange.plan else { return };
+    let found = match result {
+        Ok(Reply::History { items, .. }) => items
+            .iter()
+            .find(|record| record.seq == plan.seq)
+            .and_then(|record| match &record.body {
+                Body::Message { data: Some(data), .. } => Some(&**data),
+                _ => None,
+            })
+            .filter(|data| file::references(data).contains(&plan.id)),
+        Ok(_) => None,
+        Err(refusal) => {
+            let response = refused(refusal.clone().into());
+            return finish(state, context, turn, &response);
+        }
+    };
+    let Some(data) = found else {
+        return finish(state, context, turn, &refused(FilePlan::not_there()));
+    };
+    if plan.is_known {
+        let response = Response::new(Status::NotModified).etag(plan.tag()).sandboxed();
+        return finish(state, context, turn, &response);
+    }
+    plan.name = wire::posted::file_name(data, plan.id.as_str()).unwrap_or_default().into();
+    let id = plan.id.clone();
+    exchange.stage = Stage::Opening;
+    context.file_jobs.push(FileJob::Open(conn, id));
+}
+
 /// A request to the domain that names none of the protocol: only so that it is answered.
 pub(super) fn unnamed() -> Request {
     Request { id: Some(RequestId("0".into())), op: Op::Help }
@@ -207,17 +283,34 @@ pub(super) fn finish(
     turn: &mut Turn<'_>,
     response: &Response,
 ) {
+    let is_leaving = state.is_leaving();
+    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
+    exchange.keep_alive &= !is_leaving && !response.is_endless();
+    let (method, keep_alive) = (exchange.method, exchange.keep_alive);
+    let response = response.clone().date(context.dates.at(turn.now.wall_ms));
+    let mut out = Vec::new();
+    response.render(&mut out, method, keep_alive);
+    let status = response.status().code();
+    context.metrics.http.count_response(status);
+    let reason = if status >= 400 { CloseReason::HttpRefused } else { CloseReason::HttpDone };
+    finish_with(state, context, turn, out, reason);
+}
+
+/// The same with the last bytes of the response, which may have begun before.
+pub(super) fn finish_with(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    turn: &mut Turn<'_>,
+    out: Vec<u8>,
+    reason: CloseReason,
+) {
     let conn = state.conn;
     let Protocol::Http { exchange, is_idle, .. } = &mut state.protocol else { return };
     let Some(exchange) = exchange.take() else { return };
     *is_idle = true;
-    let keep_alive = exchange.keep_alive && !state.is_leaving() && !response.is_endless();
+    let keep_alive = exchange.keep_alive && !state.is_leaving();
+    context.abandon_upload(conn);
     turn.chat.handle_closed(turn.now, conn);
-    let response = response.clone().date(context.dates.at(turn.now.wall_ms));
-    let mut out = Vec::new();
-    response.render(&mut out, exchange.method, keep_alive);
-    let status = response.status().code();
-    context.metrics.http.count_response(status);
     if keep_alive {
         state.since = turn.now.tick;
         state.answers.give(context.turn, out.len());
@@ -228,7 +321,6 @@ pub(super) fn finish(
             turn.effects.push(Effect::Wake { conn });
         }
     } else {
-        let reason = if status >= 400 { CloseReason::HttpRefused } else { CloseReason::HttpDone };
         closing::close(state, out, (reason, Ending::Linger), turn);
     }
 }

@@ -45,6 +45,14 @@ pub(crate) fn done(data: &Path, args: &[&str]) -> String {
     out
 }
 
+/// Runs a command that must fail with 1 and says on standard output why.
+#[track_caller]
+pub(crate) fn refused_output(data: &Path, args: &[&str]) -> String {
+    let Outcome { code, out, error } = chinwag(data, args);
+    assert_eq!(code, Some(1), "{args:?} printed:\n{out}{error}");
+    out
+}
+
 /// Runs a command that must fail with 1, and returns its standard error.
 #[track_caller]
 fn refused(data: &Path, args: &[&str]) -> String {

@@ -37,6 +37,8 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("page", &["http"]),
     ("admin", &["http", "net", "metrics", "time", "chat", "wire", "docs"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
+    // Beside the loop, on a thread of its own: what people send.
+    ("files", &["chat", "log", "net", "store", "time"]),
     // Beside the loop, on a thread of its own: the only one that connects to others.
     ("webhooks", &["chat", "config", "log", "metrics", "store", "time", "wire"]),
     (
@@ -59,6 +61,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "config",
             "page",
             "admin",
+            "files",
         ],
     ),
     // The composition root and the entry.
@@ -85,6 +88,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "admin",
             "store",
             "webhooks",
+            "files",
             "session",
         ],
     ),

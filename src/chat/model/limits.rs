@@ -68,6 +68,8 @@ pub struct Limits {
     pub edit_window: Option<Duration>,
     /// What holds for rooms by their names.
     pub policies: Policies,
+    /// Bytes of one file; `None`: none are taken.
+    pub file_bytes: Option<u64>,
     /// Whom the server believes.
     pub auth: AuthPolicy,
 }
@@ -190,6 +192,7 @@ pub const INBOX_ROW_OVERHEAD: usize = 168;
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            file_bytes: None,
             message_bytes: 16 * 1024,
             rooms_per_user: 256,
             sessions_per_user: 16,

@@ -9,6 +9,7 @@ pub mod edits;
 pub mod event;
 pub mod export;
 pub mod figures;
+pub mod file;
 pub mod handover;
 pub(in crate::chat) mod held;
 pub mod hello;

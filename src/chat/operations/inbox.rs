@@ -15,7 +15,7 @@ use crate::chat::model::name::{NAME_LEN_MAX, RoomName, UserName};
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{InboxRow, Refusal, Reply};
 use crate::chat::pending::{Change, PartialInbox, PendingOp, Requester};
-use crate::chat::rooms::unread::{is_in_ring, is_message, is_unread};
+use crate::chat::rooms::unread::{is_in_ring, is_message};
 use crate::chat::rooms::{Marks, Room, apply_changes};
 
 /// Rows of one inbox: the rooms that changed last.

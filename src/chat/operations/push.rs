@@ -266,7 +266,7 @@ pub(super) fn on_counted(
     outcome: Result<log::Answer, LogFault>,
 ) {
     let unread = match outcome {
-        Ok(log::Answer::Inbox(found)) => found.first().map_or(1, |&(unread, _)| unread),
+        Ok(log::Answer::Inbox(found)) => found.first().map_or(1, |found| found.unread),
         Ok(_) | Err(_) => 1,
     };
     // It may have been read meanwhile.

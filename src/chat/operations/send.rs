@@ -7,6 +7,7 @@ use crate::chat::directory::Quota;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Send, Target};
+use crate::chat::model::file::{self, FILES_PER_MESSAGE_MAX};
 use crate::chat::model::limits::RECORD_OVERHEAD;
 use crate::chat::model::log::{Draft, LogRequest, RoomMeta, TargetCheck};
 use crate::chat::model::name::{RoomName, UserName};
@@ -131,10 +132,27 @@ fn named_room(chat: &Chat, user: UserKey, send: &Send<'_>) -> Option<RoomKey> {
 
 fn check_message(chat: &Chat, room: RoomKey, send: &Send<'_>) -> Result<(), Refusal> {
     check_size(chat, room, send.text.len() + send.data.map_or(0, str::len))?;
+    check_files(&chat.rooms[room], send.data.unwrap_or_default())?;
     for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {
         if seq.is_some_and(|seq| !may_be_message(&chat.rooms[room], seq)) {
             return Err(no_such_reference(field));
         }
+    }
+    Ok(())
+}
+
+/// # Errors
+///
+/// [`Code::BadField`] for references to files where none can be kept, or to too many.
+fn check_files(room: &Room, data: &str) -> Result<(), Refusal> {
+    let files = file::references(data).len();
+    let refused =
+        |message, expected| Err(Refusal::new(Code::BadField, message).field("data", expected));
+    if files > FILES_PER_MESSAGE_MAX {
+        return refused("these are too many files for one message", "at most 20 files");
+    }
+    if files > 0 && !room.is_stored() {
+        return refused("a room in memory keeps no files", "a message without files");
     }
     Ok(())
 }
@@ -170,6 +188,11 @@ pub(super) fn may_be_message(room: &Room, seq: u64) -> bool {
 
 /// The refusal of a message that refers to what is no message, or is none any more.
 pub(super) fn no_such_reference(field: &'static str) -> Refusal {
+    if field == "data" {
+        let message = "there is no file of yours by this id, or no longer";
+        let refusal = Refusal::new(Code::NoSuchMessage, message);
+        return refusal.field(field, "the id of a file that you have sent within the hour");
+    }
     let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
     refusal.field(field, "the seq of a message")
 }

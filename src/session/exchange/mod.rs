@@ -1,6 +1,7 @@
 //! One request of a program's over HTTP, from its head to its answer.
 
 mod asked;
+mod file_plan;
 mod plan;
 mod problem;
 mod response;
@@ -9,6 +10,7 @@ mod top_list;
 
 pub use self::asked::OperatorWish;
 pub(super) use self::asked::{AdminAsked, Scan};
+pub(super) use self::file_plan::{FilePlan, Sending};
 pub(super) use self::plan::{Plan, Target, cid_of, is_json, is_there};
 pub(super) use self::problem::Problem;
 pub(super) use self::response::{JSON, of_answers, refused, retry_after_s, status_of};
@@ -16,6 +18,7 @@ pub(super) use self::stream::StreamPlan;
 pub(super) use self::top_list::TopList;
 
 use crate::chat::model::identity::Identity;
+use crate::files::UPLOAD_WINDOW;
 use crate::http::{Body, Method, Response, Status};
 
 /// One request of a program's, until it is answered. An idle connection has none.
@@ -56,6 +59,16 @@ pub(super) enum Stage {
     Acting(Box<Response>),
     /// The configuration is being read again.
     Reloading,
+    /// It is asked whether a file may be sent.
+    Beginning,
+    /// A file comes, of which so many bytes were handed over and not written yet.
+    Uploading { unwritten: usize },
+    /// A file is being stored, or something is looked up.
+    Storing,
+    /// A file is being opened.
+    Opening,
+    /// A file is being sent.
+    Sending(Sending),
 }
 
 impl Exchange {
@@ -63,7 +76,12 @@ impl Exchange {
     pub(in crate::session) const fn is_answering(&self) -> bool {
         match self.stage {
             Stage::Body | Stage::Refused(_) => false,
+            Stage::Uploading { unwritten } => unwritten >= UPLOAD_WINDOW,
             Stage::Visiting
+            | Stage::Beginning
+            | Stage::Storing
+            | Stage::Opening
+            | Stage::Sending(_)
             | Stage::Asked
             | Stage::Loading(_)
             | Stage::Scanning(_)
@@ -75,6 +93,32 @@ impl Exchange {
     /// Bytes that it takes.
     pub(in crate::session) fn memory(&self) -> usize {
         let requests: usize = self.requests.iter().map(String::capacity).sum();
-        size_of::<Self>() + self.bytes.capacity() + requests
+        let unwritten = match self.stage {
+            Stage::Uploading { unwritten } => unwritten,
+            _ => 0,
+        };
+        size_of::<Self>() + self.bytes.capacity() + requests + unwritten
+    }
+
+    /// Whether a file comes.
+    pub(in crate::session) const fn is_upload(&self) -> bool {
+        matches!(self.stage, Stage::Uploading { .. })
+    }
+
+    /// Whether the thread that keeps files has something to do for it.
+    pub(in crate::session) const fn is_about_file(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Beginning
+                | Stage::Uploading { .. }
+                | Stage::Storing
+                | Stage::Opening
+                | Stage::Sending(_)
+        )
+    }
+
+    /// Whether a part of the response is on its way.
+    pub(in crate::session) const fn is_sending(&self) -> bool {
+        matches!(self.stage, Stage::Sending(_))
     }
 }

@@ -1,8 +1,10 @@
 //! What a path and a method ask for, and the protocol's requests that this comes to.
 
 use super::asked::AdminAsked;
+use super::file_plan::{self, FilePlan, UploadPlan};
 use super::problem::Problem;
 use super::stream::StreamPlan;
+use crate::chat::model::file::FILE_WORD;
 use crate::chat::model::identity::Identity;
 use crate::chat::{Code, Op, Refusal};
 use crate::http::percent::{decode, decode_form, form_field};
@@ -26,6 +28,10 @@ pub(in crate::session) enum Target<'a> {
     ManyEvents,
     /// By its secret.
     Hook(&'a str),
+    /// Files as they are sent.
+    Files,
+    /// A file of a message: the room, the message's seq, and the file.
+    File(&'a str, &'a str, &'a str),
 }
 
 /// Whether programs have something at this path.
@@ -42,11 +48,17 @@ impl<'a> Target<'a> {
             return match path {
                 "/rooms" => Some(Self::Rooms),
                 "/events" => Some(Self::ManyEvents),
+                "/files" => Some(Self::Files),
                 _ => None,
             };
         };
         // A room's name may have slashes.
         let (room, what) = rest.rsplit_once('/')?;
+        if what.starts_with(FILE_WORD) {
+            let (room, seq) = room.strip_suffix("/files")?.rsplit_once('/')?;
+            let room = room.strip_suffix("/messages").filter(|room| !room.is_empty())?;
+            return Some(Self::File(room, seq, what));
+        }
         match what {
             _ if room.is_empty() => None,
             "messages" => Some(Self::Messages(room)),
@@ -59,12 +71,13 @@ impl<'a> Target<'a> {
 
     pub(in crate::session) const fn methods(self) -> Methods {
         match self {
-            Self::Messages(_) => Methods::GetHeadAndPost,
+            Self::Messages(_) | Self::Files => Methods::GetHeadAndPost,
             Self::Hook(_) => Methods::Post,
             Self::Rooms
             | Self::Members(_)
             | Self::Presence(_)
             | Self::Events(_)
+            | Self::File(..)
             | Self::ManyEvents => Methods::GetAndHead,
         }
     }
@@ -94,6 +107,14 @@ impl<'a> Target<'a> {
             }
             Self::ManyEvents => Ok(Plan::Stream(Box::new(StreamPlan::of_query(head)?))),
             Self::Hook(_) => Err(http::Refusal::NotFound.into()),
+            Self::Files if head.method() == Method::Post => {
+                Ok(Plan::Upload(Box::new(UploadPlan::of(head)?)))
+            }
+            Self::Files => Ok(Plan::Progress(file_plan::progress_of(head)?)),
+            Self::File(room, seq, file) => {
+                let room = room_of(room)?;
+                Ok(Plan::File(Box::new(FilePlan::of(head, (&room, seq, file))?)))
+            }
         }
     }
 }
@@ -113,6 +134,12 @@ pub(in crate::session) enum Plan {
     Hook { room: Box<str>, form: Form },
     /// What an operator asks for.
     Admin(Box<AdminAsked>),
+    /// To take a file.
+    Upload(Box<UploadPlan>),
+    /// How much has come of what is sent under this name.
+    Progress(Box<str>),
+    /// To send a file.
+    File(Box<FilePlan>),
 }
 
 impl Plan {
@@ -135,7 +162,12 @@ impl Plan {
         len_max: usize,
     ) -> Result<(Vec<String>, bool), Refusal> {
         match self {
-            Self::Nothing | Self::Stream(_) | Self::Admin(_) => Ok((Vec::new(), false)),
+            Self::Nothing
+            | Self::Stream(_)
+            | Self::Admin(_)
+            | Self::Upload(_)
+            | Self::Progress(_) => Ok((Vec::new(), false)),
+            Self::File(plan) => Ok((vec![plan.request.clone()], false)),
             Self::Ask(request) => Ok((vec![request.clone()], false)),
             Self::Say { room, form, cid } => {
                 let Posted { requests, is_batch } =
@@ -242,6 +274,12 @@ mod tests {
             ("/rooms/a/b/events", Some(Target::Events("a/b"))),
             ("/events", Some(Target::ManyEvents)),
             ("/hooks/cwh_x", Some(Target::Hook("cwh_x"))),
+            ("/files", Some(Target::Files)),
+            ("/rooms/a/b/messages/7/files/cwf_x", Some(Target::File("a/b", "7", "cwf_x"))),
+            ("/rooms/messages/messages/7/files/cwf_", Some(Target::File("messages", "7", "cwf_"))),
+            ("/rooms/messages/7/files/cwf_x", None),
+            ("/rooms/a/messages/files/cwf_x", None),
+            ("/rooms/a/messages/7/files/x", None),
             ("/rooms/", None),
             ("/rooms//messages", None),
             ("/rooms/lobby", None),

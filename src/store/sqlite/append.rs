@@ -5,6 +5,7 @@ use rusqlite::{CachedStatement, Connection};
 use super::cids;
 use super::edits::{self, Stored};
 use super::effects;
+use super::files;
 use super::outbox;
 use super::record_row::{self, INSERT};
 use super::room_meta;
@@ -60,6 +61,9 @@ pub(super) fn append(
     if let Some(field) = effects::missing_reference(db, room, &record.body)? {
         return Ok(Appended::NoSuchReference(field));
     }
+    if files::is_missing(db, record.from.as_str(), &record.body)? {
+        return Ok(Appended::NoSuchReference("data"));
+    }
     let target = match check.map(|check| edits::find(db, room, &record, check)).transpose()? {
         Some(Err(refused)) => return Ok(refused),
         Some(Ok(target)) => Some(target),
@@ -78,6 +82,7 @@ pub(super) fn append(
     // drops the whole tail.
     let id = tail.push(key, &record);
     record_row::insert(&mut statements.insert, (room, id), &record)?;
+    files::note(db, (room, record.seq), &record.body)?;
     for meta in &meta {
         room_meta::write(db, room, meta)?;
         room_meta::sign(db, room, meta, &record)?;

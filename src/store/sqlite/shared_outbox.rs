@@ -1,7 +1,7 @@
 //! The outbox as the loop, the writer and the thread that serves the webhooks share it.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -75,6 +75,18 @@ impl Outbox {
     pub(super) fn reconnect(&self, reader: SharedReader, queue: Arc<WriteQueue>) {
         *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = (reader, queue);
         self.lock().signals.is_closed = false;
+    }
+
+    /// Where the database is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Asks the writer to change what is known of files.
+    pub(super) fn push_file(&self, op: Op) {
+        let (_, queue) = self.ways();
+        // Such a request is never refused but by a writer that is dead, which answers nothing.
+        _ = queue.push(std::iter::once(op), false);
     }
 
     fn ways(&self) -> (SharedReader, Arc<WriteQueue>) {

@@ -1,5 +1,7 @@
 //! What the writer is asked to do.
 
+use std::sync::mpsc::SyncSender;
+
 use crate::chat::model::log::{Appended, Draft, LogFault, LogId, LogReply, RoomMeta, Ticket};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::people::PeopleChange;
@@ -9,6 +11,7 @@ use crate::chat::model::reply::Durability;
 use crate::chat::model::webhook::Notice;
 
 use super::connection::Level;
+use super::files::{FileChange, FileOutcome};
 use super::outbox::Update;
 use super::room_row::RoomRow;
 
@@ -29,6 +32,8 @@ pub(super) enum Op {
     Notice(Box<Notice>),
     /// Keep what has become of something that was sent to a webhook.
     Outbox(Update),
+    /// Change what is known of files, and say what has come of it once it is committed.
+    File(Box<FileChange>, SyncSender<FileOutcome>),
     /// Forget the log.
     Drop(LogId),
     /// Forget the log, which stays in the file.
@@ -60,13 +65,19 @@ pub(super) struct Opening {
 }
 
 impl Op {
+    /// Whether somebody waits until it is done.
+    pub(super) const fn is_awaited(&self) -> bool {
+        matches!(self, Self::Append(_) | Self::Sync(..) | Self::People(..) | Self::File(..))
+    }
+
     /// The level that the request asks for, if it does.
     pub(super) const fn level(&self) -> Option<Level> {
         match self {
             Self::Append(append) => Some(append.level),
             Self::Sync(_, level) => Some(*level),
             // Who is told that a name is its own must find it so after a loss of power.
-            Self::People(..) => Some(Level::Disk),
+            // What is in a file is removed when it is known that its row is.
+            Self::People(..) | Self::File(..) => Some(Level::Disk),
             Self::Open(..)
             | Self::PutMeta(..)
             | Self::Notice(_)
@@ -104,6 +115,7 @@ impl Unanswered {
             | Op::PutMeta(..)
             | Op::Notice(_)
             | Op::Outbox(_)
+            | Op::File(..)
             | Op::Drop(_)
             | Op::Close(_) => None,
         }

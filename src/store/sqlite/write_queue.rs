@@ -230,12 +230,14 @@ impl State {
                 return None;
             }
             Op::Notice(_) => self.notices += 1,
-            // Each connection waits for one change of people at most.
+            // Each connection waits for one change of people at most, and the thread of files
+            // for one of its own.
             Op::Open(..)
             | Op::Sync(..)
             | Op::Drop(_)
             | Op::Close(_)
             | Op::People(..)
+            | Op::File(..)
             | Op::Outbox(_) => {}
         }
         self.queued.push_back(op);

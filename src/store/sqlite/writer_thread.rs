@@ -141,7 +141,7 @@ impl Writer {
     fn run(mut self) {
         loop {
             let Batch { ops, is_last } = self.queue.take(self.timeout(), self.gathering);
-            if ops.iter().any(|op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..))) {
+            if ops.iter().any(Op::is_awaited) {
                 self.commit(ops);
             } else if !ops.is_empty() {
                 // Nobody waits for metadata: it is written with the next record, or when it is due.

@@ -8,7 +8,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ffi};
 
 use super::interruption::Interruption;
-use super::{ToolError, open};
+use super::{ToolError, files, open};
+use crate::store::Folder;
 use crate::store::sqlite::data_dir::with_suffix;
 use crate::store::sqlite::{file_id, schema};
 
@@ -26,7 +27,8 @@ pub struct Copied {
     pub bytes: u64,
 }
 
-/// Copies the database in `data` to `file`, which must not exist. It is written as `FILE.part` and
+/// Copies the database in `data` to `file`, which must not exist, and the files that people have
+/// sent to the folder `FILE.files`, if there are any. It is written as `FILE.part` and
 /// renamed when it is whole and on the disk. What an earlier backup that was killed has left of
 /// `FILE.part` is written over; that of one that is still at work is not.
 ///
@@ -41,6 +43,8 @@ pub fn run(data: &Path, file: &Path) -> Result<Copied, ToolError> {
     let part = with_suffix(file, ".part");
     let _lock = create(&part)?;
     let copied = copy(&source, &open::path(data), &part).and_then(|copied| {
+        // Before the copy is called one: a backup that is there is whole.
+        files::take(data, &part, &Folder::beside(file))?;
         put_in_place(&part, file)?;
         Ok(copied)
     });

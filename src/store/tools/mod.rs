@@ -19,6 +19,7 @@ pub mod compact;
 pub mod erase;
 mod error;
 pub mod export;
+mod files;
 mod interruption;
 pub mod measure;
 mod open;

@@ -8,8 +8,9 @@ use rusqlite::Connection;
 
 use super::backup::{self, Copied};
 use super::verify;
-use super::{ToolError, open};
+use super::{ToolError, files, open};
 use crate::log::Timestamp;
+use crate::store::Folder;
 use crate::store::sqlite::data_dir::{self, file_len, with_suffix};
 use crate::store::sqlite::file_id;
 use crate::store::sqlite::integrity::remove_checksum;
@@ -45,7 +46,12 @@ pub fn run(data: &Path, file: &Path, wall_ms: u64) -> Result<Restored, ToolError
     let restored = backup::copy(&source, file, &part).and_then(|copied| {
         begin_epochs(&part, wall_ms)?;
         data_dir::give_to_owner(&part).map_err(ToolError::file(&part))?;
+        let here = Folder::of(data);
+        files::put_back(&source, (file, &Folder::beside(file)), &here)?;
         let kept = keep(&place, wall_ms)?;
+        if let Some(kept) = &kept {
+            files::keep(&here, &Folder::beside(kept))?;
+        }
         fs::rename(&part, &place).map_err(ToolError::file(&place))?;
         open::sync_directory_of(&place)?;
         Ok(Restored { copied, kept })

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::{ToolError, open};
+use super::{ToolError, files, open};
 use crate::chat::model::name::{NameError, RoomName, UserName, skeleton};
 use crate::chat::model::record::Record;
+use crate::store::Folder;
 use crate::store::sqlite::heads;
 use crate::store::sqlite::integers::{signed, unsigned};
 use crate::store::sqlite::integrity;
@@ -26,6 +27,8 @@ pub enum StoreFault {
     Record(String, i64, String),
     /// Records that are not there: their room, and the first and the last seq.
     Gap(String, i64, i64),
+    /// A file that somebody has sent, and what is wrong with it.
+    Content(String),
     /// So many rows of a table belong to rooms that do not exist.
     Orphans(&'static str, i64),
 }
@@ -34,6 +37,7 @@ impl fmt::Display for StoreFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(what) => write!(f, "file: {what}"),
+            Self::Content(what) => write!(f, "files: {what}"),
             Self::Room(room, what) => write!(f, "room {room}: {what}"),
             Self::Record(room, seq, why) => write!(f, "room {room}, record {seq}: {why}"),
             Self::Gap(room, from, to) if from == to => {
@@ -70,7 +74,7 @@ pub struct Verified {
 /// [`ToolError`], if it cannot be read.
 pub fn run(data: &Path, report: &mut dyn FnMut(&StoreFault)) -> Result<Verified, ToolError> {
     let path = open::path(data);
-    verify(&open::read(&path)?, &path, report)
+    verify((&open::read(&path)?, &path), &Folder::of(data), report)
 }
 
 /// Verifies the database in the file `path`, such as a backup.
@@ -79,16 +83,21 @@ pub fn run(data: &Path, report: &mut dyn FnMut(&StoreFault)) -> Result<Verified,
 ///
 /// [`ToolError`], if it cannot be read.
 pub fn file(path: &Path, report: &mut dyn FnMut(&StoreFault)) -> Result<Verified, ToolError> {
-    verify(&open::backup(path)?, path, report)
+    verify((&open::backup(path)?, path), &Folder::beside(path), report)
 }
 
 fn verify(
-    db: &Connection,
-    path: &Path,
+    (db, path): (&Connection, &Path),
+    folder: &Folder,
     report: &mut dyn FnMut(&StoreFault),
 ) -> Result<Verified, ToolError> {
     open::require_current(db, path)?;
-    check(db, report).map_err(ToolError::database(path))
+    let mut found = check(db, report).map_err(ToolError::database(path))?;
+    files::verify((db, path), folder, &mut |fault| {
+        found.faults += 1;
+        report(&StoreFault::Content(fault));
+    })?;
+    Ok(found)
 }
 
 /// Verifies a database that is open.

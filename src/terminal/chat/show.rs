@@ -12,10 +12,14 @@ use crate::chat::model::meant::Meant;
 use crate::terminal::Style;
 use crate::time::date::{DAY_MS, civil, weekday};
 use crate::time::span::in_words;
+use crate::wire::posted;
 use crate::wire::text::{safe_line, safe_name, safe_text};
 
 /// Letters of a message that are quoted, at most.
 const QUOTE_LEN_MAX: usize = 32;
+
+/// Files of a message that are shown.
+const FILES_MAX: usize = 10;
 
 /// A text of others on one line.
 pub(super) fn line(text: &str) -> String {
@@ -65,7 +69,7 @@ pub(super) fn record(
             let to = number(item, "reply_to").map(|seq| self::quote(quotable.get(&seq), from));
             let to = to.map(|to| style.faint(&format!(" to {to}"))).unwrap_or_default();
             let mark = if names(item, me) { style.paint(NAMED, "1") } else { String::new() };
-            return format!("{mark}{shown}{edited}{to}: {words}");
+            return format!("{mark}{shown}{edited}{to}: {words}{}", files(item));
         }
         "edit" => format!("* {who} changed {} to: {}", quote(), safe_line(words)),
         "deletion" => format!("* {who} deleted {}", quote()),
@@ -92,6 +96,17 @@ const NAMED: &str = ">> ";
 pub(super) fn names(item: &Item, me: &str) -> bool {
     let mut named = array(item, "mentions").iter().filter_map(Value::as_str);
     text(item, "from") != Some(me) && named.any(|name| name == me || name == "@room")
+}
+
+/// The files of a message, and where each is read by HTTP, below the path of the room.
+fn files(item: &Item) -> String {
+    let data = item.get("data").map(Value::to_string).unwrap_or_default();
+    let seq = number(item, "seq").unwrap_or_default();
+    let shown = posted::files(&data).into_iter().take(FILES_MAX).map(|file| {
+        let name: String = file.name.chars().take(QUOTE_LEN_MAX).collect();
+        format!(" [{} messages/{seq}/files/{}]", line(&name), file.id)
+    });
+    shown.collect()
 }
 
 fn moderation(item: &Item, who: &str) -> String {

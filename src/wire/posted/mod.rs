@@ -3,8 +3,10 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+mod file;
 mod hook;
 
+pub use file::{File, file_name, files};
 pub use hook::hook_text;
 
 use serde::Deserialize;

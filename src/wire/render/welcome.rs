@@ -105,7 +105,7 @@ fn beginning(message: &str) -> &str {
 }
 
 /// Every bound that a client can meet. `rate_per_s`, `burst` and `edit_ms` are `null` if there is
-/// none.
+/// none, `file_bytes` if no files are taken.
 fn limits(out: &mut Vec<u8>, limits: &Limits) {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -138,6 +138,7 @@ fn limits(out: &mut Vec<u8>, limits: &Limits) {
         (r#","room_invitations":"#, Some(count(INVITATIONS_OF_ROOM_MAX))),
         (r#","user_invitations":"#, Some(count(INVITATIONS_OF_USER_MAX))),
         (r#","edit_ms":"#, limits.edit_window.map(millis)),
+        (r#","file_bytes":"#, limits.file_bytes),
     ];
     for (key, value) in rest {
         put(out, key);

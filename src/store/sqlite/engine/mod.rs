@@ -28,6 +28,7 @@ use self::recovery::Degraded;
 use super::append::{Statements, append};
 use super::connection::{Level, WriteConnection, is_busy};
 use super::disk_reserve::DiskReserve;
+use super::files;
 use super::heads;
 use super::integers::unsigned;
 use super::integrity::store_checksum;
@@ -119,6 +120,8 @@ struct Transaction {
     written: UnwrittenMeta,
     /// The id of the last record before the transaction.
     last: i64,
+    /// What is said of files once it is committed, and to whom.
+    files: Vec<files::Answer>,
 }
 
 impl Engine {
@@ -238,7 +241,8 @@ impl Engine {
         // fails.
         let unanswered: Vec<_> = ops.iter().filter_map(Unanswered::of).collect();
         let mut ops = VecDeque::from(ops);
-        let has_records = ops.iter().any(|op| matches!(op, Op::Append(_) | Op::People(..)));
+        let has_records =
+            ops.iter().any(|op| matches!(op, Op::Append(_) | Op::People(..) | Op::File(..)));
         let level = ops.iter().filter_map(Op::level).max().unwrap_or(Level::Os);
         if !has_records {
             // Metadata that cancels out, such as a room that was opened and dropped, needs no
@@ -264,6 +268,7 @@ impl Engine {
                         self.note_in_tail((*log, id), now);
                     }
                 }
+                files::tell(transaction.files);
                 transaction.replies.extend(unanswered.into_iter().filter_map(Unanswered::synced));
                 if let Some(outbox) = &self.outbox {
                     outbox.note_news();
@@ -345,6 +350,7 @@ impl Engine {
             Op::Append(_)
             | Op::Sync(..)
             | Op::People(..)
+            | Op::File(..)
             | Op::Close(_)
             | Op::Notice(_)
             | Op::Outbox(_) => Level::Os,
@@ -370,6 +376,10 @@ impl Engine {
                     self.people.is_on = true;
                     let outcome = people::write(&self.db, &changes)?;
                     transaction.replies.push(LogReply::Synced { ticket, outcome });
+                }
+                Op::File(change, answer) => {
+                    let outcome = files::change(&self.db, &change)?;
+                    transaction.files.push((answer, outcome));
                 }
                 meta => self.queue_meta([meta]),
             }
@@ -457,7 +467,7 @@ impl Engine {
                 }
                 Op::Notice(notice) => self.unwritten.outbox.put_notice(*notice),
                 Op::Outbox(update) => self.unwritten.outbox.put(update),
-                Op::Append(_) | Op::Sync(..) | Op::People(..) => {}
+                Op::Append(_) | Op::Sync(..) | Op::People(..) | Op::File(..) => {}
             }
         }
     }

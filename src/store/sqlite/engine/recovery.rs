@@ -89,6 +89,8 @@ impl Engine {
                 is_suspended || !matches!(append.draft.body, Body::Deletion { .. })
             }
             Op::Sync(..) | Op::People(..) => is_suspended,
+            // Who waits is told by the end of the channel.
+            Op::File(..) => true,
             Op::Open(..)
             | Op::PutMeta(..)
             | Op::Notice(_)

@@ -3,6 +3,7 @@
 //! - [`edits::erase`] says what goes from each record: the texts of messages and of their edits,
 //!   topics, reasons, reactions. Seq and time stay, so that no position moves.
 //! - So do the topics of rooms and the reasons of restrictions, whose records may be pruned.
+//! - The files that the user has sent are removed, from the folder too.
 //! - Memberships, restrictions in rooms and `cid`s are removed.
 //! - In the records that stay (reactions, topics, moderation, the empty messages) the name becomes
 //!   a random `erased-…`. It becomes another one in each direct conversation, whose name contains
@@ -27,11 +28,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::owner::{self, Succession};
-use super::{ToolError, open, rewrite};
+use super::{ToolError, files, open, rewrite};
 use crate::chat::model::edits;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
 use crate::chat::model::reply::Role;
+use crate::store::Folder;
 use crate::store::sqlite::cids::CidSecret;
 use crate::store::sqlite::column_code::ColumnCode as _;
 use crate::store::sqlite::disk_reserve::DiskReserve;
@@ -165,7 +167,9 @@ impl Erasure {
         let succession = rest().map_err(|error| {
             ToolError::HalfErased(Box::new(ToolError::Database(path.clone(), error)))
         })?;
-        let unswept = rewrite::rewrite(db, &path, |new| forget(new, &user)).err();
+        let data = path.parent().unwrap_or_else(|| Path::new("."));
+        let unremoved = files::remove_unknown((&db, &path), &Folder::of(data)).err();
+        let unswept = rewrite::rewrite(db, &path, |new| forget(new, &user)).err().or(unremoved);
         Ok(Erased { placeholder, succession, unswept })
     }
 }
@@ -374,6 +378,8 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
     // Before the membership goes by which it finds the rooms.
     let succession = owner::succeed(&transaction, user, wall_ms)?;
     for sql in [
+        "DELETE FROM file_use WHERE file IN (SELECT id FROM file WHERE owner = ?1)",
+        "DELETE FROM file WHERE owner = ?1",
         "DELETE FROM member WHERE user = ?1",
         "DELETE FROM restriction WHERE user = ?1",
         "DELETE FROM lookalike WHERE kind = 0 AND name = ?1",

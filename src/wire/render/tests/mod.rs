@@ -120,7 +120,7 @@ fn the_welcome_states_every_limit() {
             r#""emoji_bytes":64,"reason_bytes":256,"search_bytes":256,"#,
             r#""agent_bytes":128,"data_levels":32,"presence_names":200,"receipts_members":50,"#,
             r#""typing_ms":6000,"standings":4096,"room_invitations":100,"#,
-            r#""user_invitations":50,"edit_ms":null}}}"#,
+            r#""user_invitations":50,"edit_ms":null,"file_bytes":null}}}"#,
         ),
     );
     let limits = Limits { rate_per_s: None, ..Limits::default() };

@@ -1,20 +1,24 @@
 //! Records as people speak of them: a message that something is done to is named by its words.
 
+use crate::chat::model::file::FILE_WORD;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Act, Body, Record, SharedRecord};
 use crate::time::date::{DAY_MS, civil, weekday};
 use crate::time::span::in_words;
+use crate::wire::posted;
 use crate::wire::text::safe::{self, put};
 
 /// Bytes of a message that are quoted, at most. A record takes no more than its weight, of which
 /// what JSON has besides names and texts is larger than a quote with the words around it.
 const QUOTE_LEN_MAX: usize = 48;
+/// Files of a message that are shown.
+const FILES_MAX: usize = 10;
 
 /// Appends a record as it happens, such as `[lobby] bob: hi`. `target` is the message that it is
 /// about, as it was before.
 pub fn record_event(out: &mut Vec<u8>, room: &RoomName, record: &Record, target: Option<&Record>) {
     safe::put_room(out, room.as_str());
-    body(out, record, target);
+    body(out, room, record, target);
 }
 
 /// Appends what its sender is told in place of the record: nothing for a message in a room, since
@@ -62,7 +66,7 @@ pub(super) fn past<'a>(
         let target = target.and_then(|seq| {
             all.clone().find(|(other, record)| *other == room && record.seq == seq)
         });
-        body(out, record, target.map(|(_, record)| &**record));
+        body(out, room, record, target.map(|(_, record)| &**record));
     }
 }
 
@@ -73,11 +77,12 @@ fn date(days: u64) -> String {
 }
 
 /// Appends what a record says, and the line's end.
-fn body(out: &mut Vec<u8>, record: &Record, target: Option<&Record>) {
+fn body(out: &mut Vec<u8>, room: &RoomName, record: &Record, target: Option<&Record>) {
     let from = &*safe::name(record.from.as_str());
     match &record.body {
         Body::Message { text, data: Some(_), .. } if text.is_empty() => {
             put(out, &[from, " sent data"]);
+            files(out, room, record);
         }
         Body::Message { text, edited, .. } => {
             put(out, &[from, if edited.is_some() { " (edited)" } else { "" }]);
@@ -87,6 +92,7 @@ fn body(out: &mut Vec<u8>, record: &Record, target: Option<&Record>) {
             }
             put(out, &[": "]);
             safe::text(out, text);
+            files(out, room, record);
         }
         Body::Deleted => put(out, &["* a message of ", from, " was deleted"]),
         Body::Edit { text, .. } => {
@@ -122,6 +128,36 @@ fn body(out: &mut Vec<u8>, record: &Record, target: Option<&Record>) {
         }
     }
     put(out, &["\n"]);
+}
+
+/// Appends the files of a message: where the first one is read by HTTP, and the names of the
+/// others, which are read in the same way.
+fn files(out: &mut Vec<u8>, room: &RoomName, record: &Record) {
+    let Body::Message { data: Some(data), .. } = &record.body else { return };
+    if !data.contains(FILE_WORD) {
+        return;
+    }
+    for (at, file) in posted::files(data).iter().take(FILES_MAX).enumerate() {
+        let end = file.name.char_indices().take_while(|(at, _)| *at < QUOTE_LEN_MAX).last();
+        let end = end.map_or(0, |(at, c)| at + c.len_utf8());
+        put(out, &[" ["]);
+        safe::line(out, file.name.get(..end).unwrap_or_default());
+        put(out, &[" "]);
+        if at == 0 {
+            let seq = record.seq.to_string();
+            put(out, &["/rooms/", &path_of(room), "/messages/", &seq, "/files/"]);
+        }
+        put(out, &[file.id.as_str(), "]"]);
+    }
+}
+
+/// A room's name as it stands in a path.
+fn path_of(room: &RoomName) -> String {
+    let encoded = |byte: u8| {
+        let is_plain = byte.is_ascii_alphanumeric() || b"-._~/@:".contains(&byte);
+        if is_plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    room.as_str().bytes().map(encoded).collect()
 }
 
 /// Such as `* bob was muted for 10 minutes by ann`.

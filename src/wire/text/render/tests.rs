@@ -108,6 +108,33 @@ fn a_message_that_something_is_done_to_is_named_by_its_words() {
 }
 
 #[test]
+fn a_file_is_a_link_within_the_weight_of_its_message() {
+    let longest = "\u{4e00}".repeat(10);
+    for (name, room) in [("a.png", "lobby"), ("<\\u202e\u{4e00}\\n>", &*longest)] {
+        let room = RoomName::stored(room).unwrap();
+        let id = |letter: &str| format!("cwf_{}", letter.repeat(32));
+        let data = format!(r#"[{{"id":"{}","name":"{name}"}},{{"id":"{}"}}]"#, id("a"), id("b"),);
+        let body = Body::Message {
+            text: "x".into(),
+            data: Some(data.clone().into()),
+            cid: None,
+            reply_to: None,
+            thread: None,
+            edited: None,
+        };
+        let record = Record { seq: (1 << 53) - 1, at: 1, from: user("bob"), body, weight: 0 };
+        let mut out = Vec::new();
+        record_event(&mut out, &room, &record, None);
+        let said = String::from_utf8(out.clone()).unwrap();
+        let link = format!("/messages/{}/files/{}] [ {}]\n", record.seq, id("a"), id("b"));
+        assert!(said.ends_with(&link), "{said}");
+        assert!(!said.trim_end().contains(['\n', '\u{202e}']), "{said}");
+        let weight = RECORD_OVERHEAD + room.as_str().len() + 3 + 1 + data.len();
+        assert!(out.len() <= weight, "{} of {weight}: {said}", out.len());
+    }
+}
+
+#[test]
 fn the_longest_quote_fits_the_weight_of_the_least_record() {
     let name = "\u{5d0}".repeat(16);
     let room = RoomName::direct(&user(&name), &user(&name));

@@ -1,0 +1,114 @@
+//! Files that people send: a folder beside the database, kept by a thread of its own.
+//!
+//! ```text
+//!   a body, as it comes ─▶ FileJob::Bytes ─▶ files/parts/7 ─┐
+//!        ▲ paused while 256 KiB wait                         ├ hash, kind, picture
+//!        └──────────── FileAnswer::Written                   ├ fsync, rename, fsync
+//!                                                            ├ a row in the database, synced
+//!   201 {"id":"cwf_…"} ◀─────────────── FileAnswer::Stored ──┘
+//! ```
+//!
+//! The loop never waits for a disk: it hands chunks over and stops reading from a connection of
+//! which too much waits; it asks for the next piece of a file when a socket has taken the last one.
+//! The thread does one thing after the other, so that what is put into the folder and what is
+//! removed from it cannot cross.
+//!
+//! Who may read a file is not decided here: whoever may read a message that refers to it
+//! ([`docs::files`](crate::docs::files)).
+
+mod job;
+mod kind;
+mod picture;
+#[cfg(test)]
+mod tests;
+mod uploads;
+mod worker;
+
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+pub use job::{
+    FileAnswer, FileFault, FileJob, PIECE_LEN, UPLOAD_KEY_LEN, UPLOAD_WINDOW, UPLOADS_MAX,
+    UPLOADS_OF_USER_MAX, UploadKey,
+};
+pub use kind::Kind;
+pub use picture::PictureFault;
+
+use self::worker::Worker;
+use crate::net::ConnId;
+use crate::store::{Folder, Quota, SharedOutbox, Wake};
+use crate::time::clock::Clock;
+
+/// What is taken, and how much of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Bytes of one file.
+    pub bytes_max: u64,
+    /// Bytes of the files of one user, and of all.
+    pub quota: Quota,
+    /// Whether pictures are all that is taken.
+    pub only_pictures: bool,
+}
+
+/// The thread, as its owner sees it. It ends when this is dropped, after what it is doing.
+#[derive(Debug)]
+pub struct Files {
+    jobs: Option<Sender<FileJob>>,
+    answers: Receiver<(ConnId, FileAnswer)>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Files {
+    /// Starts the thread, which keeps files in this data directory and calls `wake` for each
+    /// answer. What is left of the last process is removed first: parts, and files of which the
+    /// database knows nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be made or written, or the system has no thread to give.
+    pub fn start(
+        data: &Path,
+        settings: Settings,
+        (store, clock): (SharedOutbox, Clock),
+        wake: Wake,
+    ) -> io::Result<Self> {
+        let folder = Folder::of(data);
+        folder.prepare()?;
+        let (jobs, incoming) = channel();
+        let (sender, answers) = channel();
+        let mut worker = Worker::new((folder, settings), (store, clock), (sender, wake));
+        let run = move || worker.run(&incoming);
+        let thread = thread::Builder::new().name("files".to_owned()).spawn(run)?;
+        Ok(Self { jobs: Some(jobs), answers, thread: Some(thread) })
+    }
+
+    /// Hands something over. The thread is dead if it is not taken.
+    ///
+    /// # Errors
+    ///
+    /// What was not taken.
+    pub fn ask(&self, job: FileJob) -> Result<(), FileJob> {
+        match &self.jobs {
+            Some(jobs) => jobs.send(job).map_err(|unsent| unsent.0),
+            None => Err(job),
+        }
+    }
+
+    /// The next answer.
+    #[must_use]
+    pub fn poll(&self) -> Option<(ConnId, FileAnswer)> {
+        self.answers.try_recv().ok()
+    }
+}
+
+impl Drop for Files {
+    /// Waits until the thread has ended: the store, which it asks, is closed behind it.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            _ = thread.join();
+        }
+    }
+}

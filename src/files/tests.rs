@@ -1,0 +1,144 @@
+//! The thread with a database and a folder of its own.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use super::*;
+use crate::metrics::StoreMetrics;
+use crate::store::{self, Options};
+
+/// Room enough for everything here.
+const QUOTA: Quota = Quota { per_user: 1 << 20, total: 1 << 20 };
+
+/// How long an answer is waited for.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+struct Harness {
+    files: Files,
+    /// Says that there is an answer.
+    told: Receiver<()>,
+    logs: Option<Box<dyn crate::chat::model::log::Logs>>,
+}
+
+impl Harness {
+    fn start(data: &Path, bytes_max: u64) -> Self {
+        let options = Options::new(data.to_owned(), Arc::new(StoreMetrics::default()));
+        let clock = Clock::start();
+        let (logs, _, outbox) = store::open_with_outbox(&options, clock, Arc::new(|| ())).unwrap();
+        let (tell, told) = channel();
+        let wake = Arc::new(move || _ = tell.send(()));
+        let settings = Settings { bytes_max, quota: QUOTA, only_pictures: false };
+        let files = Files::start(data, settings, (outbox, clock), wake).unwrap();
+        Self { files, told, logs: Some(logs) }
+    }
+
+    /// The next answer.
+    fn next(&self) -> FileAnswer {
+        self.told.recv_timeout(PATIENCE).unwrap();
+        self.files.poll().unwrap().1
+    }
+
+    fn begin(&self, conn: u32, (key, offset): (Option<&str>, u64)) -> FileAnswer {
+        let (conn, owner, key) = (conn_id(conn), "ann".into(), key.map(Into::into));
+        self.files.ask(FileJob::Begin { conn, owner, key, offset, size: None }).unwrap();
+        self.next()
+    }
+
+    fn bytes(&self, conn: u32, bytes: &[u8]) -> FileAnswer {
+        self.files.ask(FileJob::Bytes(conn_id(conn), bytes.to_vec())).unwrap();
+        self.next()
+    }
+
+    fn finish(&self, conn: u32) -> FileAnswer {
+        self.files.ask(FileJob::Finish(conn_id(conn))).unwrap();
+        self.next()
+    }
+}
+
+impl Drop for Harness {
+    fn drop(&mut self) {
+        // The thread asks the store, which therefore outlives it.
+        self.files.jobs = None;
+        if let Some(thread) = self.files.thread.take() {
+            thread.join().unwrap();
+        }
+        self.logs = None;
+    }
+}
+
+fn conn_id(slot: u32) -> ConnId {
+    ConnId::new(usize::try_from(slot).unwrap(), 1).unwrap()
+}
+
+fn parts(data: &Path) -> usize {
+    fs::read_dir(data.join("files/parts")).unwrap().count()
+}
+
+#[test]
+fn what_is_lost_in_the_middle_is_gone_on_with_by_its_sender() {
+    let data = tempfile::tempdir().unwrap();
+    let harness = Harness::start(data.path(), 100);
+    let key = Some("0123456789abcdef");
+    assert!(matches!(harness.begin(1, (key, 0)), FileAnswer::Begun));
+    assert!(matches!(harness.bytes(1, b"hello "), FileAnswer::Written(6)));
+    harness.files.ask(FileJob::Abandon(conn_id(1))).unwrap();
+    let wrong = harness.begin(2, (key, 3));
+    assert!(matches!(wrong, FileAnswer::Refused(FileFault::Offset(6))), "{wrong:?}");
+    assert!(matches!(harness.begin(2, (key, 6)), FileAnswer::Begun));
+    assert!(matches!(harness.bytes(2, b"world"), FileAnswer::Written(5)));
+    let FileAnswer::Stored { file, kind, .. } = harness.finish(2) else { panic!() };
+    assert_eq!((file.bytes, kind), (11, Kind::Text));
+    assert_eq!(fs::read(Folder::of(data.path()).place(&file.hash)).unwrap(), b"hello world");
+    // What cannot be gone on with is removed with its connection.
+    assert!(matches!(harness.begin(3, (None, 0)), FileAnswer::Begun));
+    harness.files.ask(FileJob::Abandon(conn_id(3))).unwrap();
+    assert!(matches!(harness.begin(4, (None, 0)), FileAnswer::Begun));
+    assert_eq!(parts(data.path()), 1);
+}
+
+#[test]
+fn no_more_are_sent_at_a_time_than_may_be_and_none_is_larger() {
+    let data = tempfile::tempdir().unwrap();
+    let harness = Harness::start(data.path(), 10);
+    for conn in 0..u32::try_from(UPLOADS_OF_USER_MAX).unwrap() {
+        assert!(matches!(harness.begin(conn, (None, 0)), FileAnswer::Begun));
+    }
+    let refused = harness.begin(99, (None, 0));
+    assert!(matches!(refused, FileAnswer::Refused(FileFault::Busy)), "{refused:?}");
+    assert!(matches!(harness.bytes(0, b"0123456789"), FileAnswer::Written(10)));
+    let refused = harness.bytes(0, b"x");
+    assert!(matches!(refused, FileAnswer::Refused(FileFault::TooLarge)), "{refused:?}");
+    assert_eq!(parts(data.path()), UPLOADS_OF_USER_MAX - 1);
+    // It makes room for the next one.
+    assert!(matches!(harness.begin(99, (None, 0)), FileAnswer::Begun));
+    let refused = harness.finish(99);
+    assert!(matches!(refused, FileAnswer::Refused(FileFault::Empty)), "{refused:?}");
+}
+
+#[test]
+fn a_start_finds_a_file_again_and_removes_what_the_database_does_not_know() {
+    let data = tempfile::tempdir().unwrap();
+    let folder = Folder::of(data.path());
+    let harness = Harness::start(data.path(), 100);
+    harness.begin(1, (None, 0));
+    harness.bytes(1, b"kept");
+    let FileAnswer::Stored { file, .. } = harness.finish(1) else { panic!() };
+    drop(harness);
+    let orphan = folder.place(&"0f".repeat(32));
+    fs::create_dir_all(orphan.parent().unwrap()).unwrap();
+    fs::write(&orphan, "x").unwrap();
+    fs::write(data.path().join("files/parts/9"), "x").unwrap();
+    let harness = Harness::start(data.path(), 100);
+    harness.files.ask(FileJob::Open(conn_id(1), file.id.clone())).unwrap();
+    let opened = harness.next();
+    assert!(matches!(&opened, FileAnswer::Opened(found) if *found == file), "{opened:?}");
+    harness.files.ask(FileJob::Read(conn_id(1), file.hash.clone(), 1, 2)).unwrap();
+    assert!(matches!(harness.next(), FileAnswer::Piece(bytes) if bytes == b"ep"));
+    assert!(!orphan.exists());
+    assert_eq!(parts(data.path()), 0);
+    // One that is taken away is missed in words.
+    folder.remove(&file.hash).unwrap();
+    harness.files.ask(FileJob::Read(conn_id(1), file.hash, 0, 4)).unwrap();
+    assert!(matches!(harness.next(), FileAnswer::Refused(FileFault::NotThere)));
+}

@@ -1,0 +1,302 @@
+//! The thread: what is asked of it, one thing after the other.
+
+use std::fs::File;
+use std::io::{self, BufReader, Seek as _, Write as _};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Settings;
+use super::job::{FileAnswer, FileFault, FileJob};
+use super::kind::Kind;
+use super::picture;
+use super::uploads::{Upload, Uploads};
+use crate::chat::model::file::{FileId, StoredFile};
+use crate::log::Throttle;
+use crate::net::ConnId;
+use crate::store::folder::{Folder, hex};
+use crate::store::{FileOutcome, SharedOutbox, Wake};
+use crate::time::Tick;
+use crate::time::clock::Clock;
+
+/// Bytes that stay free on the disk: what is said is worth more than what is sent with it.
+const FREE_MIN: u64 = 64 << 20;
+/// How often it is looked for files to which nothing refers any more.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How long a file may wait for the message that refers to it.
+const LOOSE_MS: u64 = 3_600_000;
+/// Lines about failures that may be logged in a minute.
+const LINES_PER_MINUTE: u32 = 6;
+
+pub(super) struct Worker {
+    folder: Folder,
+    settings: Settings,
+    store: SharedOutbox,
+    clock: Clock,
+    answers: Sender<(ConnId, FileAnswer)>,
+    wake: Wake,
+    uploads: Uploads,
+    /// The number of the next part.
+    next: u64,
+    sweep_at: Tick,
+    lines: Throttle,
+}
+
+impl Worker {
+    pub(super) fn new(
+        (folder, settings): (Folder, Settings),
+        (store, clock): (SharedOutbox, Clock),
+        (answers, wake): (Sender<(ConnId, FileAnswer)>, Wake),
+    ) -> Self {
+        Self {
+            folder,
+            settings,
+            store,
+            clock,
+            answers,
+            wake,
+            uploads: Uploads::default(),
+            next: 0,
+            sweep_at: Tick::ZERO,
+            lines: Throttle::new(LINES_PER_MINUTE, Duration::from_mins(1)),
+        }
+    }
+
+    /// Until nobody can ask any more.
+    pub(super) fn run(&mut self, jobs: &Receiver<FileJob>) {
+        self.remove_orphans();
+        loop {
+            match jobs.recv_timeout(SWEEP_EVERY) {
+                Ok(job) => self.on_job(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let now = self.clock.now().tick;
+            if now >= self.sweep_at {
+                self.sweep_at = now.after(SWEEP_EVERY);
+                self.uploads.expire(now);
+                self.sweep();
+            }
+        }
+    }
+
+    fn on_job(&mut self, job: FileJob) {
+        match job {
+            FileJob::Begin { conn, owner, key, offset, size } => {
+                let begun = self.begin(conn, (owner, key), (offset, size));
+                self.answer(conn, begun.map(|()| FileAnswer::Begun));
+            }
+            FileJob::Bytes(conn, bytes) => {
+                // It was refused before, and the loop does not know it yet.
+                if self.uploads.get_mut(conn).is_none() {
+                    return;
+                }
+                let written = self.write(conn, &bytes);
+                if written.is_err() {
+                    self.uploads.remove(conn);
+                }
+                self.answer(conn, written.map(|()| FileAnswer::Written(bytes.len())));
+            }
+            FileJob::Finish(conn) => {
+                if let Some(upload) = self.uploads.remove(conn) {
+                    let stored = self.store(upload);
+                    self.answer(conn, stored);
+                }
+            }
+            FileJob::Abandon(conn) => self.uploads.park(conn, self.clock.now().tick),
+            FileJob::Progress(conn, key) => {
+                let len = self.uploads.progress(&key);
+                self.answer(conn, Ok(FileAnswer::Progress(len)));
+            }
+            FileJob::Open(conn, id) => {
+                let found = self.store.find_file(&id).map_err(|error| self.failed(&error));
+                let opened = found.and_then(|file| file.ok_or(FileFault::NotThere));
+                self.answer(conn, opened.map(FileAnswer::Opened));
+            }
+            FileJob::Read(conn, hash, offset, len) => {
+                let piece = self.folder.read(&hash, offset, len);
+                let piece = piece.map_err(|error| match error.kind() {
+                    // Its message went while it was read.
+                    io::ErrorKind::NotFound => FileFault::NotThere,
+                    _ => self.failed(&error),
+                });
+                self.answer(conn, piece.map(FileAnswer::Piece));
+            }
+        }
+    }
+
+    fn begin(
+        &mut self,
+        conn: ConnId,
+        (owner, key): (Box<str>, Option<Box<str>>),
+        (offset, size): (u64, Option<u64>),
+    ) -> Result<(), FileFault> {
+        let bytes = size.unwrap_or(1);
+        if bytes == 0 {
+            return Err(FileFault::Empty);
+        }
+        if bytes > self.settings.bytes_max {
+            return Err(FileFault::TooLarge);
+        }
+        // Before it is sent, so that nobody sends for nothing; the writer has the last word.
+        let quota = self.settings.quota;
+        let used = self.store.used_by_files(&owner).map_err(|error| self.failed(&error))?;
+        if used.0.saturating_add(bytes) > quota.per_user {
+            return Err(FileFault::UserFull(quota.per_user.saturating_sub(used.0)));
+        }
+        if used.1.saturating_add(bytes) > quota.total {
+            return Err(FileFault::Full);
+        }
+        let free = self.folder.free_bytes().map_err(|error| self.failed(&error))?;
+        if free < bytes.saturating_add(FREE_MIN) {
+            return Err(FileFault::NoSpace);
+        }
+        let waiting = key.clone().and_then(|key| self.uploads.take(&(owner.clone(), key)));
+        let waiting = waiting.filter(|_| offset > 0);
+        let len = waiting.as_ref().map_or(0, |upload| upload.len);
+        if len != offset {
+            if let Some(upload) = waiting {
+                self.uploads.insert(conn, upload);
+                self.uploads.park(conn, self.clock.now().tick);
+            }
+            return Err(FileFault::Offset(len));
+        }
+        self.uploads.may_begin(&owner)?;
+        let upload = if let Some(upload) = waiting {
+            upload
+        } else {
+            self.next += 1;
+            let begun = self.folder.begin(self.next);
+            let (file, path) = begun.map_err(|error| self.fault_of(&error))?;
+            Upload { owner, key, file, path, len: 0, size, sum: Sha256::new() }
+        };
+        self.uploads.insert(conn, upload);
+        Ok(())
+    }
+
+    fn write(&mut self, conn: ConnId, bytes: &[u8]) -> Result<(), FileFault> {
+        let Some(upload) = self.uploads.get_mut(conn) else { return Ok(()) };
+        let len = upload.len + u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if len > self.settings.bytes_max {
+            return Err(FileFault::TooLarge);
+        }
+        if upload.size.is_some_and(|size| len > size) {
+            return Err(FileFault::Size);
+        }
+        let written = upload.file.write_all(bytes);
+        upload.sum.update(bytes);
+        upload.len = len;
+        written.map_err(|error| self.fault_of(&error))
+    }
+
+    fn store(&mut self, mut upload: Upload) -> Result<FileAnswer, FileFault> {
+        if upload.len == 0 {
+            return Err(FileFault::Empty);
+        }
+        if upload.size.is_some_and(|size| size != upload.len) {
+            return Err(FileFault::Size);
+        }
+        let looked = look_at(&mut upload.file).map_err(|error| self.failed(&error))?;
+        let (kind, size) = looked.map_err(FileFault::Picture)?;
+        if self.settings.only_pictures && !kind.is_picture() {
+            return Err(FileFault::Kind(kind));
+        }
+        let hash = hex(std::mem::take(&mut upload.sum));
+        let kept = self.folder.keep((&upload.file, &upload.path), &hash);
+        kept.map_err(|error| self.fault_of(&error))?;
+        let mut bits = [0; 20];
+        getrandom::fill(&mut bits).map_err(|error| self.failed(&error))?;
+        let (id, number) = (FileId::of(bits), kind.number());
+        let file = StoredFile { id, hash: hash.into(), bytes: upload.len, kind: number };
+        let wall_ms = self.clock.now().wall_ms;
+        let put = self.store.put_file(file.clone(), (&upload.owner, wall_ms), self.settings.quota);
+        let fault = match put {
+            Ok(FileOutcome::Stored) => return Ok(FileAnswer::Stored { file, kind, size }),
+            Ok(FileOutcome::UserFull(left)) => FileFault::UserFull(left),
+            Ok(FileOutcome::Full) => FileFault::Full,
+            Ok(FileOutcome::Swept(..)) => FileFault::Broken,
+            // It is not known whether the database has it: the next start finds out.
+            Err(error) => return Err(self.failed(&error)),
+        };
+        self.remove_unknown(&file.hash);
+        Err(fault)
+    }
+
+    /// Removes what nobody refers to any more, and what nobody has referred to in time.
+    fn sweep(&mut self) {
+        let before_ms = self.clock.now().wall_ms.saturating_sub(LOOSE_MS).max(1);
+        while self.store.has_loose_files(before_ms).unwrap_or(false) {
+            // What fails now is done in the next round.
+            let Ok(FileOutcome::Swept(hashes, may_be_more)) = self.store.sweep_files(before_ms)
+            else {
+                return;
+            };
+            for hash in hashes {
+                if let Err(error) = self.folder.remove(&hash) {
+                    self.failed(&error);
+                }
+            }
+            if !may_be_more {
+                return;
+            }
+        }
+    }
+
+    /// Removes what a kill has left between the folder and the database.
+    fn remove_orphans(&mut self) {
+        let mut hashes = Vec::new();
+        if let Err(error) = self.folder.walk(&mut |hash| hashes.push(Box::<str>::from(hash))) {
+            self.failed(&error);
+        }
+        for hash in hashes {
+            self.remove_unknown(&hash);
+        }
+    }
+
+    fn remove_unknown(&mut self, hash: &str) {
+        // What cannot be asked now stays until the next start.
+        if self.store.is_hash_known(hash) == Ok(false)
+            && let Err(error) = self.folder.remove(hash)
+        {
+            self.failed(&error);
+        }
+    }
+
+    fn answer(&self, conn: ConnId, answer: Result<FileAnswer, FileFault>) {
+        let answer = answer.unwrap_or_else(FileAnswer::Refused);
+        // The server is gone: nobody takes what the rest would come to.
+        if self.answers.send((conn, answer)).is_ok() {
+            (self.wake)();
+        }
+    }
+
+    fn fault_of(&mut self, error: &io::Error) -> FileFault {
+        let full =
+            [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge];
+        if full.contains(&error.kind()) { FileFault::NoSpace } else { self.failed(error) }
+    }
+
+    fn failed(&mut self, cause: &dyn std::fmt::Display) -> FileFault {
+        if self.lines.admit(self.clock.now().tick).is_some() {
+            log::error!(cause:% = cause; "a file cannot be kept or read");
+        }
+        FileFault::Broken
+    }
+}
+
+/// The kind of a part, and the size of a picture.
+fn look_at(
+    file: &mut File,
+) -> io::Result<Result<(Kind, Option<picture::Size>), picture::PictureFault>> {
+    file.rewind()?;
+    let kind = Kind::of(&mut *file)?;
+    file.rewind()?;
+    if picture::is_of_another_kind(&mut *file)? {
+        let what = "pictures are taken as JPEG, PNG, GIF or WebP only";
+        return Ok(Err(picture::PictureFault::Malformed(what)));
+    }
+    file.rewind()?;
+    let looked = picture::look_through(kind, BufReader::new(&mut *file))?;
+    Ok(looked.map(|size| (kind, size)))
+}

@@ -1,0 +1,139 @@
+//! What is asked for about files: to take one, how much of one has come, or to send one.
+
+use super::problem::Problem;
+use crate::chat::model::file::FileId;
+use crate::chat::{Code, Op, Refusal};
+use crate::files::UPLOAD_KEY_LEN;
+use crate::http::percent::form_field;
+use crate::http::{ETag, Head, Range};
+use crate::wire::client::Field;
+use crate::wire::posted;
+
+/// Digits of the largest number of bytes.
+const NUMBER_LEN_MAX: usize = 15;
+
+/// A file that is sent here.
+#[derive(Debug)]
+pub(in crate::session) struct UploadPlan {
+    /// By what it is gone on with.
+    pub key: Option<Box<str>>,
+    /// How much of it was sent before.
+    pub offset: u64,
+    /// How much there is in all.
+    pub size: Option<u64>,
+    /// The client waits to be told to send it.
+    pub waits: bool,
+}
+
+/// A file that is to be sent.
+#[derive(Debug)]
+pub(in crate::session) struct FilePlan {
+    /// Which message it is asked for by.
+    pub seq: u64,
+    pub id: FileId,
+    pub range: Range,
+    /// The client has it, if it may have it.
+    pub is_known: bool,
+    /// What the message calls it.
+    pub name: Box<str>,
+    /// What is asked of the domain: whether the message may be read.
+    pub request: String,
+}
+
+/// How far a piece of a file has come.
+#[derive(Debug)]
+pub(in crate::session) struct Sending {
+    pub hash: Box<str>,
+    pub next: u64,
+    pub end: u64,
+    /// The next piece is being read.
+    pub is_asked: bool,
+}
+
+impl UploadPlan {
+    pub(super) fn of(head: &Head<'_>) -> Result<Self, Problem> {
+        let query = head.query().unwrap_or_default();
+        let key = key_of(query)?;
+        let offset = number(query, "offset")?.unwrap_or(0);
+        let length = head.value(crate::http::Name::ContentLength).and_then(|value| {
+            str::from_utf8(value).ok().and_then(|value| value.parse::<u64>().ok())
+        });
+        // What is gone on with has come in part before.
+        let size = match number(query, "size")? {
+            None => length.map(|length| length.saturating_add(offset)),
+            size => size,
+        };
+        if offset > 0 && key.is_none() {
+            return Err(refused("upload", "the name under which the beginning was sent"));
+        }
+        Ok(Self { key, offset, size, waits: false })
+    }
+}
+
+/// The name of what is being sent, of which it is asked how much has come.
+pub(super) fn progress_of(head: &Head<'_>) -> Result<Box<str>, Problem> {
+    let key = key_of(head.query().unwrap_or_default())?;
+    key.ok_or_else(|| refused("upload", "the name of what is being sent"))
+}
+
+impl FilePlan {
+    pub(super) fn of(
+        head: &Head<'_>,
+        (room, seq, id): (&str, &str, &str),
+    ) -> Result<Self, Problem> {
+        let is_number = (1..=NUMBER_LEN_MAX).contains(&seq.len())
+            && seq.bytes().all(|byte| byte.is_ascii_digit())
+            && !seq.starts_with('0');
+        let seq = seq.parse::<u64>().ok().filter(|_| is_number);
+        let seq = seq.ok_or_else(|| refused("seq", "the seq of a message"))?;
+        let id = FileId::parse(id).ok_or_else(|| refused("file", "the id of a file"))?;
+        let after = (seq - 1).to_string();
+        let fields = [
+            ("room", Field::Text(room)),
+            ("after", Field::Json(&after)),
+            ("limit", Field::Json("1")),
+        ];
+        let request = posted::single_request(Op::History, &fields);
+        let tag = ETag::of(id.as_str().as_bytes());
+        let (range, is_known) = (Range::of(head, tag), tag.is_known_to(head));
+        Ok(Self { seq, id, range, is_known, name: "".into(), request })
+    }
+}
+
+impl FilePlan {
+    /// Its tag: a file never changes.
+    pub(in crate::session) fn tag(&self) -> ETag {
+        ETag::of(self.id.as_str().as_bytes())
+    }
+
+    /// The refusal of a file that its asker may not read, or that there is not.
+    pub(in crate::session) fn not_there() -> Problem {
+        let message = "no message that you may read has this file";
+        let refusal = Refusal::new(Code::NoSuchMessage, message);
+        refusal.field("file", "a file to which the message refers").into()
+    }
+}
+
+/// The name that the client gives to what it sends: only the same user can go on with it, so that
+/// it need not be a secret.
+fn key_of(query: &str) -> Result<Option<Box<str>>, Problem> {
+    let Some(key) = form_field(query, "upload") else { return Ok(None) };
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if UPLOAD_KEY_LEN.contains(&key.len()) && key.bytes().all(is_fit) {
+        return Ok(Some(key.into()));
+    }
+    Err(refused("upload", "16 to 64 letters, digits, - and _, another one for each file"))
+}
+
+fn number(query: &str, name: &'static str) -> Result<Option<u64>, Problem> {
+    let Some(text) = form_field(query, name) else { return Ok(None) };
+    let is_number = (1..=NUMBER_LEN_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| is_number);
+    number.map(Some).ok_or_else(|| refused(name, "a number of bytes"))
+}
+
+fn refused(field: &'static str, expected: &'static str) -> Problem {
+    let message = format!("{field} is not what it should be");
+    Refusal::new(Code::BadField, message).field(field, expected).into()
+}
