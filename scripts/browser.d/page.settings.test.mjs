@@ -47,7 +47,7 @@ test("who looks elsewhere is told as wished: of everything, of what names them, 
 	await says("three @ann", "eve in away: three @ann");
 	await choose(ann, { notices: "all" });
 	await says("four", "eve in away: four");
-	await until("the count in the title", async () => /^\(4\)/.test(await ann.title()));
+	await until("the count in the title", async () => /^\(@1, 4\)/.test(await ann.title()));
 	await say(ann, "/join away");
 	await opened(ann, "away");
 	await choose(ann, { of: "none" });

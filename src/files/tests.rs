@@ -90,7 +90,12 @@ fn what_is_lost_in_the_middle_is_gone_on_with_by_its_sender() {
     let FileAnswer::Stored { file, kind, .. } = harness.finish(2) else { panic!() };
     assert_eq!((file.bytes, kind), (11, Kind::Text));
     assert_eq!(fs::read(Folder::of(data.path()).place(&file.hash)).unwrap(), b"hello world");
-    // What cannot be gone on with is removed with its connection.
+}
+
+#[test]
+fn what_cannot_be_gone_on_with_is_removed_with_its_connection() {
+    let data = tempfile::tempdir().unwrap();
+    let harness = Harness::start(data.path(), 100);
     assert!(matches!(harness.begin(3, (None, 0)), FileAnswer::Begun));
     harness.files.ask(FileJob::Abandon(conn_id(3))).unwrap();
     assert!(matches!(harness.begin(4, (None, 0)), FileAnswer::Begun));
@@ -98,7 +103,7 @@ fn what_is_lost_in_the_middle_is_gone_on_with_by_its_sender() {
 }
 
 #[test]
-fn no_more_are_sent_at_a_time_than_may_be_and_none_is_larger() {
+fn no_more_are_sent_at_a_time_than_may_be() {
     let data = tempfile::tempdir().unwrap();
     let harness = Harness::start(data.path(), 10);
     for conn in 0..u32::try_from(UPLOADS_OF_USER_MAX).unwrap() {
@@ -106,11 +111,17 @@ fn no_more_are_sent_at_a_time_than_may_be_and_none_is_larger() {
     }
     let refused = harness.begin(99, (None, 0));
     assert!(matches!(refused, FileAnswer::Refused(FileFault::Busy)), "{refused:?}");
+}
+
+#[test]
+fn none_is_larger_than_it_may_be_and_none_is_empty() {
+    let data = tempfile::tempdir().unwrap();
+    let harness = Harness::start(data.path(), 10);
+    harness.begin(0, (None, 0));
     assert!(matches!(harness.bytes(0, b"0123456789"), FileAnswer::Written(10)));
     let refused = harness.bytes(0, b"x");
     assert!(matches!(refused, FileAnswer::Refused(FileFault::TooLarge)), "{refused:?}");
-    assert_eq!(parts(data.path()), UPLOADS_OF_USER_MAX - 1);
-    // It makes room for the next one.
+    assert_eq!(parts(data.path()), 0);
     assert!(matches!(harness.begin(99, (None, 0)), FileAnswer::Begun));
     let refused = harness.finish(99);
     assert!(matches!(refused, FileAnswer::Refused(FileFault::Empty)), "{refused:?}");

@@ -113,7 +113,7 @@ fn a_file_is_a_link_within_the_weight_of_its_message() {
     for (name, room) in [("a.png", "lobby"), ("<\\u202e\u{4e00}\\n>", &*longest)] {
         let room = RoomName::stored(room).unwrap();
         let id = |letter: &str| format!("cwf_{}", letter.repeat(32));
-        let data = format!(r#"[{{"id":"{}","name":"{name}"}},{{"id":"{}"}}]"#, id("a"), id("b"),);
+        let data = format!(r#"[{{"id":"{}","name":"{name}"}},{{"id":"{}"}}]"#, id("a"), id("b"));
         let body = Body::Message {
             text: "x".into(),
             data: Some(data.clone().into()),
