@@ -24,6 +24,7 @@ use crate::chat::model::command::PushTarget;
 use crate::chat::model::identity::Source;
 use crate::chat::model::limits::UNREAD_MAX;
 use crate::chat::model::log::{self, InboxQuery, LogFault, Query};
+use crate::chat::model::mentions::{Mention, mentions};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::PeopleChange;
 use crate::chat::model::push::{
@@ -192,16 +193,35 @@ fn terms(chat: &Chat) -> Result<&PushTerms, Refusal> {
     chat.directory.pushes.terms.as_ref().ok_or_else(|| Refusal::new(Code::NotSupported, message))
 }
 
-/// A message is in a log: of a direct one the other end is told.
+/// A message is in a log: of a direct one the other end is told, of another one whom it names.
 pub(super) fn on_message(chat: &mut Chat, key: RoomKey, record: &SharedRecord) {
-    if chat.directory.pushes.is_idle() || !chat.rooms[key].name.is_direct() {
+    if chat.directory.pushes.is_idle() {
         return;
     }
-    let others: Vec<UserKey> =
-        chat.rooms.users(key).filter(|user| chat.directory[*user].name != record.from).collect();
-    for user in others {
-        offer(chat, (user, key), record, PushReason::Direct);
+    let (why, mut users): (_, Vec<UserKey>) = if chat.rooms[key].name.is_direct() {
+        (PushReason::Direct, chat.rooms.users(key).collect())
+    } else {
+        (PushReason::Mention, named(chat, key, record.body.text().unwrap_or_default()))
+    };
+    users.retain(|user| chat.directory[*user].name != record.from);
+    for user in users {
+        offer(chat, (user, key), record, why);
     }
+}
+
+/// The members with a device whom a text names.
+fn named(chat: &Chat, key: RoomKey, text: &str) -> Vec<UserKey> {
+    let has_device = |user: &UserKey| chat.directory.pushes.has(&chat.directory[*user].name);
+    let named = mentions(text);
+    if named.contains(&Mention::Room) {
+        return chat.rooms.users(key).filter(has_device).collect();
+    }
+    let users = named.iter().filter_map(|mention| match mention {
+        Mention::User(name) => chat.directory.user_named(name.as_str()),
+        Mention::Room => None,
+    });
+    let is_member = |user: &UserKey| chat.directory[*user].membership(key).is_some();
+    users.filter(is_member).filter(has_device).collect()
 }
 
 /// A user is to be told of this message by its devices, unless it is active, or reads it soon.

@@ -47,7 +47,9 @@ fn orders(harness: &mut Harness) -> Vec<String> {
     let orders = std::iter::from_fn(|| harness.chat.poll_push());
     let line = |order| match order {
         PushOrder::Send(push) => {
-            assert_eq!((push.from.as_str(), push.why), ("bob", PushReason::Direct));
+            let is_direct = push.room.as_str().starts_with('@');
+            let why = if is_direct { PushReason::Direct } else { PushReason::Mention };
+            assert_eq!((push.from.as_str(), push.why), ("bob", why));
             let (room, text) = (push.room.as_str(), push.text.as_deref().unwrap_or("-"));
             let read: Vec<_> =
                 push.read.iter().map(|(room, seq)| format!(" {room}≤{seq}")).collect();
@@ -103,6 +105,28 @@ fn somebody_who_is_there_is_told_of_what_is_unread_on_going() {
         assert_eq!(orders(&mut harness), expect);
         harness.wait(60_000);
         assert!(orders(&mut harness).is_empty(), "once");
+    }
+}
+
+#[test]
+fn who_is_named_in_a_room_is_told_and_nobody_else() {
+    let mut harness = harness(Some(terms(false)));
+    harness.join(BOB, "lobby");
+    harness.run(ANN, away(true));
+    let say = |text| message(Target::Room("lobby".into()), text, None);
+    harness.run(BOB, say("@ann, are you there?"));
+    assert!(orders(&mut harness).is_empty(), "she is no member");
+    harness.join(ANN, "lobby");
+    for (text, told) in [
+        ("hello", false),
+        ("@bob and `@ann`", false),
+        ("@ann: tea", true),
+        ("tea for @room", true),
+        ("@ann and @room, @ann", true),
+    ] {
+        harness.run(BOB, say(text));
+        let orders = orders(&mut harness);
+        assert_eq!(orders.len(), if told { 2 } else { 0 }, "{text}: {orders:?}");
     }
 }
 
