@@ -1,6 +1,5 @@
 /** The chat page: draws the state of a `Client`. Text reaches the document as text only. */
 import { messageToolbar } from "/actions.js";
-import { ask, leaving } from "/asking.js";
 import { Client, otherIn, present } from "/client.js";
 import { commandList, fold } from "/commands.js";
 import { composer } from "/composer.js";
@@ -846,7 +845,8 @@ const invitations = invitationList({
 const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
 const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
 const reports = later(async () => byName((await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence })));
-const leave = leaving({
+const ask = later(async () => (await import("/asking.js")).ask);
+const leave = later(async () => (await import("/asking.js")).leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
 	leave: async ({ name }, more) => {
 		await chat.leave(name, more);
@@ -854,7 +854,7 @@ const leave = leaving({
 	},
 	me: () => chat.user,
 	fail: refuse,
-});
+}));
 const device = later(async () => byName((await import("/device.js")).thisDevice({ chat: () => chat, sentence, go: join })));
 const openSettings = later(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device }));
 const openSearch = later(async () => (await import("/search.js")).searchDialog({

@@ -217,8 +217,9 @@ mod tests {
 
     /// Those that are loaded when they are used first, or, for the worker, when the page is there;
     /// and the icon's second address, which no browser asks for that has read the page.
-    const LATER: [&str; 19] = [
+    const LATER: [&str; 20] = [
         "/account.js",
+        "/asking.js",
         "/complete.js",
         "/device.js",
         "/emoji.js",
