@@ -1,8 +1,8 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
 use super::sections::{
-    AGE, Accounts, Compression, Files, Header, Http, Jwt, Limits, MESSAGE_BYTES, Push, Rooms, Store,
-    Timeouts, Tls, Webhooks,
+    AGE, Accounts, Compression, Files, Header, Http, Jwt, Limits, MESSAGE_BYTES, Push, Rooms,
+    Store, Timeouts, Tls, Webhooks,
 };
 use super::value_type::Setting;
 use super::value_type::ValueType::{

@@ -182,7 +182,6 @@ fn fitting<'a>(names: impl Iterator<Item = &'a str>, mut bytes: usize) -> (usize
     (rows, LASTS_MAX.min((INBOX_BYTES_MAX - bytes) / LAST_BYTES_MAX))
 }
 
-
 /// The inbox with the rows that were read, and with the changes that were told since. A last
 /// message that was deleted is not shown: its room has changed, and is listed the next time with
 /// the one before it.
