@@ -107,7 +107,7 @@ impl ModerationState {
     }
 
     /// Sets what holds of the user, `None` if it does not any more. Returns those that have run out
-    /// and are forgotten.
+    /// and are forgotten: of other users, about whom no act is under way.
     pub(in crate::chat) fn set(
         &mut self,
         user: &UserName,
@@ -132,9 +132,17 @@ impl ModerationState {
                 inner.restrictions.insert(place, (user.clone(), what, meta));
             }
         }
-        // Swept here, where a change is paid for anyway, instead of by a timer for each.
-        let is_over = |row: &mut (_, _, RestrictionMeta)| row.2.expiry.is_over(wall_ms);
-        let over = inner.restrictions.extract_if(.., is_over).map(|(user, kind, _)| (user, kind));
+        // Swept here, where a change is paid for anyway, instead of by a timer for each; but not
+        // those of who is acted upon: what is written of them already would be taken back.
+        let Inner { restrictions, pending, .. } = &mut **inner;
+        let is_under_way = |name: &UserName| {
+            let is_about = |(_, pending): &(_, PendingAct)| matches!(pending, PendingAct::Act(of, _) if of == name);
+            name == user || pending.iter().any(is_about)
+        };
+        let is_over = |row: &mut (UserName, _, RestrictionMeta)| {
+            row.2.expiry.is_over(wall_ms) && !is_under_way(&row.0)
+        };
+        let over = restrictions.extract_if(.., is_over).map(|(user, kind, _)| (user, kind));
         let over = over.collect();
         self.tidy();
         over
@@ -298,6 +306,23 @@ mod tests {
         assert_eq!(over, [(name("bob"), Restriction::Muted)]);
         let left = state.0.map_or(0, |inner| inner.restrictions.len());
         assert_eq!(left, 2, "what is over is forgotten");
+    }
+
+    #[test]
+    fn what_is_over_stays_while_its_user_is_acted_upon() {
+        let (mut state, bob) = (ModerationState::default(), name("bob"));
+        state.set(&bob, Restriction::Banned, Some(until(10)), 0);
+        state.set(&bob, Restriction::Muted, Some(until(10)), 0);
+        // The new ban is written with its record, and takes effect when that is answered.
+        state.begin(Ticket(1), PendingAct::Act(bob.clone(), Act::Ban { until: None }));
+        let forever = || Some(RestrictionMeta::default());
+        assert_eq!(state.set(&name("eve"), Restriction::Muted, forever(), 20), []);
+        state.finish(Ticket(1));
+        assert_eq!(state.set(&bob, Restriction::Invited, None, 20), []);
+        assert_eq!(state.set(&bob, Restriction::Banned, forever(), 20), []);
+        let over = state.set(&name("ann"), Restriction::Muted, forever(), 20);
+        assert_eq!(over, [(bob.clone(), Restriction::Muted)]);
+        assert!(state.expiry(&bob, Restriction::Banned, 20).is_some());
     }
 
     #[test]
