@@ -1,5 +1,5 @@
 /** The chat page: draws the state of a `Client`. Text reaches the document as text only. */
-import { messageToolbar } from "/actions.js";
+import { ask, leaving } from "/asking.js";
 import { Client, otherIn, present } from "/client.js";
 import { commandList, fold } from "/commands.js";
 import { composer } from "/composer.js";
@@ -200,7 +200,7 @@ function drawLog() {
 	log.ariaLive = Math.abs(nodes.length - $("messages").childElementCount) > 5 ? "off" : "polite";
 	place($("messages"), nodes);
 	setText($("beginning"), beginning(shown));
-	updateActions();
+	if (open) updateActions();
 	setText($("read"), waiting.length || !open ? "" : readBy(states.at(-1)?.item, open.receipts, chat.user));
 	if (following) log.scrollTop = log.scrollHeight;
 	else if (anchor?.isConnected) log.scrollTop += topOf(anchor) - offset;
@@ -809,7 +809,7 @@ function attach(files) {
 on("attach", "click", () => tray("choose", attach));
 const pickEmoji = later(async () => (await import("/emoji.js")).emojiDialog());
 const openSwitcher = later(async () => (await import("/switcher.js")).switcherDialog({ choices: conversations, go: join, fold }));
-const updateActions = messageToolbar($("log"), {
+const updateActions = later(async () => (await import("/actions.js")).messageToolbar($("log"), {
 	rights,
 	react,
 	pick: (state) => pickEmoji((emoji) => react(state, emoji)),
@@ -820,7 +820,7 @@ const updateActions = messageToolbar($("log"), {
 	moderate: ({ item }) => moderatePerson(item.from),
 	about: ({ item }) => aboutPerson(item.from, item),
 	leave: () => $("text").focus(),
-});
+}));
 const moderation = later(async () => byName((await import("/moderation.js")).moderationDialogs({
 	ask: (op, fields) => chat.request(op, fields),
 	act: (...action) => chat.moderate(...action),
@@ -845,8 +845,7 @@ const invitations = invitationList({
 const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
 const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
 const reports = later(async () => byName((await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence })));
-const ask = later(async () => (await import("/asking.js")).ask);
-const leave = later(async () => (await import("/asking.js")).leaving({
+const leave = leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
 	leave: async ({ name }, more) => {
 		await chat.leave(name, more);
@@ -854,7 +853,7 @@ const leave = later(async () => (await import("/asking.js")).leaving({
 	},
 	me: () => chat.user,
 	fail: refuse,
-}));
+});
 const device = later(async () => byName((await import("/device.js")).thisDevice({ chat: () => chat, sentence, go: join })));
 const openSettings = later(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device }));
 const openSearch = later(async () => (await import("/search.js")).searchDialog({

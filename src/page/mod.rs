@@ -219,7 +219,7 @@ mod tests {
     /// and the icon's second address, which no browser asks for that has read the page.
     const LATER: [&str; 20] = [
         "/account.js",
-        "/asking.js",
+        "/actions.js",
         "/complete.js",
         "/device.js",
         "/emoji.js",
