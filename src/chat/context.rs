@@ -8,6 +8,7 @@ use super::model::event::Event;
 use super::model::limits::Limits;
 use super::model::log::{LogId, LogRequest};
 use super::model::name::{RoomName, UserName};
+use super::model::others::NodeId;
 use super::model::output::{Output, Request};
 use super::model::pressure::Pressure;
 use super::model::reply::{Refusal, Reply};
@@ -60,6 +61,8 @@ pub(super) struct Context {
     pub stats: Stats,
     /// What webhooks are told.
     pub webhooks: EventSet,
+    /// The number of this node, where logs are shared with others.
+    pub node: Option<NodeId>,
     /// What waits for all connections, and how much of the budget for it is left.
     pub pressure: Pressure,
     /// Rises with each change that somebody's inbox shows.
@@ -86,6 +89,7 @@ impl Context {
             leaving: BTreeSet::new(),
             stats: Stats::default(),
             webhooks: EventSet::NONE,
+            node: None,
             // Above those of earlier starts, which clients may still have.
             rev: now.wall_ms.saturating_mul(1_000),
             first_rev: now.wall_ms.saturating_mul(1_000),

@@ -9,6 +9,14 @@
 //!  Load ▶ the reader ▶ Begun ▶ Open … Settle ▶ Synced ▶ Close          (see [`load`](super::load))
 //! ```
 //!
+//! Where several nodes share the logs, each learns what the others do:
+//!
+//! ```text
+//!  Grown    others' records, dense, in order with the answers to one's own; and changed facts
+//!  Renewed  the room is another than was told      Gone  it is no more
+//!  Tell ▶ the other nodes ▶ Told                   (see [`others`](super::others))
+//! ```
+//!
 //! Requests to one log are done in order. A [`RoomMeta`] is safe before any record that was
 //! appended after it, so that a client that is told of the record can rely on it. Metadata that
 //! could not be written stays with the store until it is; records that could not be written are
@@ -21,6 +29,7 @@ use super::load::{Begun, Found, Kept, Wanted};
 pub use super::meta::{MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use super::name::{RoomName, UserName};
 use super::notice::{EventSet, Notice};
+use super::others::{NodeId, Told};
 use super::people::{AuditedAct, People, PeopleChange};
 use super::policy::Retention;
 use super::record::{Body, Epoch, SharedRecord};
@@ -179,6 +188,9 @@ pub enum LogRequest {
     /// Tell the webhooks of something that is in no log; it is written before what is asked for
     /// afterwards, or with it.
     Notice(Notice),
+    /// Tell the other nodes of something that is in no log, at leisure; it may be lost. Asked only
+    /// where logs are shared.
+    Tell(Told),
     /// The room is gone, and its log with it.
     Drop {
         /// Which log.
@@ -357,6 +369,12 @@ pub enum Appended {
     NoSuchReference(&'static str),
     /// Not now, for this reason. It is not in the log and will not be.
     Refused(LogFault),
+    /// It may be in the log, or not: whoever wants to know asks again with the same `cid`. If it is
+    /// there, [`LogReply::Grown`] has it.
+    Undecided,
+    /// It is not in the log: what its sender may do was changed at another node. What has changed
+    /// was told before, by [`LogReply::Grown`].
+    Stale,
 }
 
 /// What the store of the logs answers or reports.
@@ -400,6 +418,47 @@ pub enum LogReply {
     Overdue(Vec<RoomName>),
     /// What webhooks are told from now on, all of them together.
     Webhooks(EventSet),
+    /// Other nodes have put records into a log: the next ones after all that were told of it
+    /// before, own ones included. Then these facts hold, in place of the last of their kind (and
+    /// user): those that came with the records, and those that came without any.
+    Grown {
+        /// Which log.
+        log: LogId,
+        /// The records, ascending, dense above the head.
+        records: Vec<SharedRecord>,
+        /// What others have changed.
+        meta: Vec<RoomMeta>,
+    },
+    /// A log is another than was told: it was begun by another node first, or it has a new epoch.
+    /// Nothing of what was known of the room holds, and what waits for it is answered after this.
+    Renewed {
+        /// Which log.
+        log: LogId,
+        /// The room as it is now, under the same name.
+        begun: Box<Begun>,
+    },
+    /// Another node has dropped the room, and its log with it.
+    Gone {
+        /// Which log.
+        log: LogId,
+    },
+    /// Another node tells something that is in no log.
+    Told {
+        /// Which node.
+        node: NodeId,
+        /// What it tells.
+        told: Told,
+    },
+    /// A node has begun to tell: it is to be told all that is so here.
+    NodeBegun {
+        /// Which.
+        node: NodeId,
+    },
+    /// A node is heard no more: whatever it told is over.
+    NodeGone {
+        /// Which.
+        node: NodeId,
+    },
 }
 
 /// What the store has of the rooms when the server starts.
@@ -415,6 +474,8 @@ pub struct Snapshot {
     pub people: People,
     /// What webhooks are told, all of them together.
     pub webhooks: EventSet,
+    /// The number of this node, where logs are shared with others.
+    pub node: Option<NodeId>,
 }
 
 /// What the store has besides, to be asked for by [`Query::Load`].

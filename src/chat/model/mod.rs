@@ -21,6 +21,7 @@ pub mod name;
 pub mod notice;
 pub mod op;
 pub mod operator;
+pub mod others;
 pub mod output;
 pub mod people;
 pub mod policy;

@@ -37,6 +37,12 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::People(people) => people::replace(chat, *people),
         LogReply::Overdue(rooms) => load::on_overdue(chat, rooms),
         LogReply::Webhooks(events) => chat.context.webhooks = events,
+        LogReply::Grown { .. }
+        | LogReply::Renewed { .. }
+        | LogReply::Gone { .. }
+        | LogReply::Told { .. }
+        | LogReply::NodeBegun { .. }
+        | LogReply::NodeGone { .. } => {}
     }
     if let Some(conn) = conn {
         resume_deferred(chat, conn);
@@ -56,7 +62,13 @@ fn deferring_connection(chat: &Chat, reply: &LogReply) -> Option<ConnId> {
         | LogReply::People(_)
         | LogReply::Overdue(_)
         | LogReply::Webhooks(_)
-        | LogReply::Suspended(_) => None,
+        | LogReply::Suspended(_)
+        | LogReply::Grown { .. }
+        | LogReply::Renewed { .. }
+        | LogReply::Gone { .. }
+        | LogReply::Told { .. }
+        | LogReply::NodeBegun { .. }
+        | LogReply::NodeGone { .. } => None,
     }
 }
 
@@ -95,6 +107,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         | Appended::TooLarge(_)
         | Appended::NoSuchReference(_) => edits::refusal_of(chat, key, &outcome),
         Appended::Refused(fault) => refusal_of(fault),
+        Appended::Undecided | Appended::Stale => refusal_of(LogFault::Busy),
         Appended::Unknown => refused.unwrap_or_else(|| refusal_of(LogFault::Broken)),
     };
     chat.context.reply(sender.conn, sender.request, Err(refusal));

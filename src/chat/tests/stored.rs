@@ -74,7 +74,8 @@ impl Contents {
             LogRequest::Adopt { .. }
             | LogRequest::Drop { .. }
             | LogRequest::Close { .. }
-            | LogRequest::Notice(_) => return,
+            | LogRequest::Notice(_)
+            | LogRequest::Tell(_) => return,
             LogRequest::Append { log, ticket, draft } => {
                 let outcome = self.append(now, log, draft);
                 LogReply::Appended { ticket, outcome }

@@ -480,7 +480,10 @@ const fn log_of(request: &LogRequest) -> LogId {
         | LogRequest::Settle { log, .. }
         | LogRequest::Close { log }
         | LogRequest::Drop { log } => *log,
-        LogRequest::Read { .. } | LogRequest::People { .. } | LogRequest::Notice(_) => {
+        LogRequest::Read { .. }
+        | LogRequest::People { .. }
+        | LogRequest::Notice(_)
+        | LogRequest::Tell(_) => {
             unreachable!()
         }
     }
