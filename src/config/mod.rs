@@ -63,7 +63,8 @@ pub use memory::Part;
 pub use reload::{Difference, Reloaded};
 pub use secret::Secret;
 pub use sections::{
-    Accounts, Compression, Header, Http, Jwt, Limits, Rooms, Store, Timeouts, Tls, Webhooks,
+    Accounts, Cluster, Compression, Header, Http, Jwt, Limits, Rooms, Store, Timeouts, Tls,
+    Webhooks,
 };
 pub use token_keys::{KeyMaterial, TokenKey};
 
@@ -149,6 +150,8 @@ pub struct Config {
     pub policies: Policies,
     /// What the store keeps in memory.
     pub store: Store,
+    /// The log that several nodes share.
+    pub cluster: Cluster,
     /// Outgoing webhooks.
     pub webhooks: Webhooks,
     /// WebSocket compression.

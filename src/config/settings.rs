@@ -1,8 +1,8 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
 use super::sections::{
-    AGE, Accounts, Compression, Header, Http, Jwt, Limits, MESSAGE_BYTES, Rooms, Store, Timeouts,
-    Tls, Webhooks,
+    AGE, Accounts, Cluster, Compression, Header, Http, Jwt, Limits, MESSAGE_BYTES, Rooms, Store,
+    Timeouts, Tls, Webhooks,
 };
 use super::value_type::Setting;
 use super::value_type::ValueType::{
@@ -85,8 +85,9 @@ pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
     let before = [TOP, Accounts::SETTINGS, Jwt::SETTINGS, Header::SETTINGS, Tls::SETTINGS];
     let limits = [Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
     let rooms = [Rooms::SETTINGS, ROOM_DEFAULTS];
-    let last = [Store::SETTINGS, Webhooks::SETTINGS, Compression::SETTINGS];
-    before.into_iter().chain(limits).chain(rooms).chain(last).flatten()
+    let stores = [Store::SETTINGS, Cluster::SETTINGS];
+    let last = [Webhooks::SETTINGS, Compression::SETTINGS];
+    before.into_iter().chain(limits).chain(rooms).chain(stores).chain(last).flatten()
 }
 
 /// Section and key of every setting, those of the room policies last.

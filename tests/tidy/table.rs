@@ -33,7 +33,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.
-    ("config", &["time", "log", "auth", "chat", "http", "net"]),
+    ("config", &["time", "log", "auth", "chat", "http", "net", "pg"]),
     ("page", &["http"]),
     ("admin", &["http", "net", "metrics", "time", "chat", "wire", "docs"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
