@@ -5,6 +5,7 @@
 //! shared; every part of the server writes its own cells and reads none.
 
 mod chat;
+mod cluster;
 mod exposition;
 mod http;
 mod kernel;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use chat::{ChatMetrics, Replies};
+pub use cluster::{ClusterFigures, ClusterMetrics};
 pub use http::HttpMetrics;
 pub use memory::MemoryMetrics;
 pub use reactor::{CLOSE_REASONS_MAX, ReactorMetrics, TURN_MICROS_BOUNDS};
@@ -37,6 +39,8 @@ pub struct Metrics {
     pub memory: MemoryMetrics,
     /// Batches, and whether they can be written.
     pub store: Arc<StoreMetrics>,
+    /// How the engine of a cluster is.
+    pub cluster: ClusterMetrics,
     /// What is sent to webhooks.
     pub webhooks: Arc<WebhookMetrics>,
 }
