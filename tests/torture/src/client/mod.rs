@@ -79,6 +79,8 @@ pub(crate) struct Client {
     pub(crate) acked: u64,
     /// Answers that said that it was there already.
     pub(crate) duplicates: u64,
+    /// Connections that were lost so far.
+    pub(crate) losses: usize,
     /// Refusals that said when to try again, by their codes.
     pub(crate) refusals: BTreeMap<u16, u64>,
 }
@@ -121,6 +123,7 @@ impl Client {
             recent: VecDeque::new(),
             acked: 0,
             duplicates: 0,
+            losses: 0,
             refusals: BTreeMap::new(),
         }
     }
@@ -169,6 +172,7 @@ impl Client {
     pub(crate) fn on_disconnect(&mut self, context: &mut Context) {
         self.connection = None;
         self.is_here = false;
+        self.losses += 1;
         self.asked.clear();
         self.clubs.retain(|_, answered| *answered);
         for pending in &mut self.outbox {
