@@ -436,21 +436,20 @@ impl Link {
 
     fn on_up(&mut self) {
         let Phase::Paired(pair) = &mut self.phase else { return };
-        let Some(node) = self.base.nodes.own() else { return };
         self.state = LinkState::Up;
         let identity = pair.examined().identity;
         let level = pair.examined().engine.level();
-        let is_changed = self.known.is_some_and(|known| known != identity);
-        self.base.events.push_back(LinkEvent::Up { node, level, is_changed });
+        self.base.push_up(level, self.known.is_some_and(|known| known != identity));
         self.known = Some(identity);
         self.faults.clear();
         // Only if the pair is new were nodes not heard.
         if pair.report() {
             let host = self.address.hosts.get(pair.host()).map(ToString::to_string);
-            let host = host.unwrap_or_default();
-            log::info!(host, level = level.name(), node = node.0; "the engine is up");
-            let begun = self.base.nodes.others().map(|node| LinkEvent::NodeBegun { node });
-            self.base.events.extend(begun);
+            log::info!(host = host.unwrap_or_default(), level = level.name(); "the engine is up");
+            self.base.push_others();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
