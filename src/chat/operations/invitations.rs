@@ -347,7 +347,7 @@ fn set(
 
 /// Tells the live sessions of the invited user, but for those that have too much to take already:
 /// they can ask.
-fn tell_invited(chat: &mut Chat, key: RoomKey, invited: &UserName) {
+pub(super) fn tell_invited(chat: &mut Chat, key: RoomKey, invited: &UserName) {
     let Some(user) = chat.directory.user_named(invited.as_str()) else { return };
     let room = &chat.rooms[key];
     let wall_ms = chat.context.now.wall_ms;

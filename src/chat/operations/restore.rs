@@ -128,7 +128,7 @@ pub(super) fn restore_user(chat: &mut Chat, name: &UserName) -> UserKey {
     user
 }
 
-fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, member: MemberMeta) {
+pub(super) fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, member: MemberMeta) {
     let known = chat.directory.user_named(name.as_str());
     let user = known.unwrap_or_else(|| restore_user(chat, name));
     if known.is_none() {
