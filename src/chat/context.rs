@@ -32,6 +32,8 @@ pub(super) enum Timer {
     SaveReceipts,
     /// What a connection has proved ends, or the client is to be told that it will.
     TokenDue(ConnId),
+    /// It is looked whether other nodes have brought a user, who has come, into further rooms.
+    LookAgain(UserKey),
     /// It is looked whether a report is over.
     ReportsDue,
     /// Pages that could not be read are tried again.

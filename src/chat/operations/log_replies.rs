@@ -6,7 +6,7 @@ use super::faults::{self, refusal_of};
 use super::history::{self, Excerpt};
 use super::{
     Answer, Chat, ack, direct, edits, export, forget, grown, inbox, invitations, join, leave, load,
-    loaded, moderation, people, renewed, reports, resume_deferred, room_end, search, stale, stored,
+    loaded, moderation, others, people, renewed, reports, resume_deferred, room_end, search, stale, stored,
     suspensions,
 };
 use crate::chat::context::Timer;
@@ -39,7 +39,9 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::Grown { log, records, meta } => grown::on_grown(chat, log, (records, meta)),
         LogReply::Renewed { log, begun } => renewed::on_renewed(chat, log, *begun),
         LogReply::Gone { log } => renewed::on_gone(chat, log),
-        LogReply::Told { .. } | LogReply::NodeBegun { .. } | LogReply::NodeGone { .. } => {}
+        LogReply::Told { node, told } => others::on_told(chat, node, told),
+        LogReply::NodeBegun { .. } => others::tell_all(chat),
+        LogReply::NodeGone { node } => others::on_node_gone(chat, node),
     }
     if let Some(conn) = conn {
         resume_deferred(chat, conn);

@@ -36,6 +36,7 @@ mod membership;
 mod moderation;
 mod needs;
 pub(super) mod operator;
+pub(super) mod others;
 pub(super) mod outsiders;
 mod owners;
 mod passwords;
@@ -214,6 +215,7 @@ fn execute_reading(
         Command::Typing { room } => {
             let (key, _) = chat.lookup().find_speaker(user, &room)?;
             chat.ephemeral_mut().typing(key, user);
+            others::tell_typing(chat, key, user);
             Ok(Answer::Now(Reply::Done))
         }
         Command::Status { away } => Ok(set_away(chat, (by.conn, user), away)),

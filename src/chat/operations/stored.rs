@@ -1,6 +1,6 @@
 //! A log has a record: what follows from that, whoever has put it there.
 
-use super::{Chat, audit, direct, moderation};
+use super::{Chat, audit, direct, moderation, others};
 use crate::chat::delivery::Sender;
 use crate::chat::keys::RoomKey;
 use crate::chat::model::record::{Body, SharedRecord};
@@ -28,7 +28,12 @@ pub(super) fn on_stored(
             chat.delivery.pages.changed_from(log, *target);
             chat.pending.changes.note(log, &record);
         }
-        Body::Message { .. } if room.name.is_direct() => direct::confirm(chat, key),
+        Body::Message { .. } if room.name.is_direct() => {
+            if sender.is_some() {
+                others::point_both_to(chat, key);
+            }
+            direct::confirm(chat, key);
+        }
         Body::Message { .. }
         | Body::Deleted
         | Body::Edit { text: None, .. }
