@@ -82,9 +82,10 @@ impl Elsewhere {
 
     /// Checks the invariant.
     pub(super) fn debug_check(&self) {
-        let there = self.by_user.iter().flat_map(|(user, nodes)| {
-            nodes.keys().map(move |node| (*node, user))
-        });
+        let there = self
+            .by_user
+            .iter()
+            .flat_map(|(user, nodes)| nodes.keys().map(move |node| (*node, user)));
         let (mut count, mut listed) = (0, 0);
         for (node, user) in there {
             count += 1;

@@ -1,8 +1,8 @@
 //! Users that come, go, and are forgotten: the leave grace, guests, and who makes room for
 //! newcomers.
 
-use super::{Chat, others};
 use super::membership::end_membership;
+use super::{Chat, others};
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;

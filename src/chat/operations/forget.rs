@@ -80,7 +80,8 @@ pub(super) fn is_unused(chat: &Chat, key: RoomKey) -> bool {
     }
     let is_free = |name: &UserName| {
         let user = chat.directory.user_named(name.as_str());
-        user.is_none_or(|user| chat.directory.is_off_here(user)) && !chat.pending.loads.is_pinned(name)
+        user.is_none_or(|user| chat.directory.is_off_here(user))
+            && !chat.pending.loads.is_pinned(name)
     };
     let are_free = || chat.rooms.users(key).all(|user| is_free(&chat.directory[user].name));
     // Only while users are being loaded are names compared.

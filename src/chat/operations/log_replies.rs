@@ -6,8 +6,8 @@ use super::faults::{self, refusal_of};
 use super::history::{self, Excerpt};
 use super::{
     Answer, Chat, ack, direct, edits, export, forget, grown, inbox, invitations, join, leave, load,
-    loaded, moderation, others, people, renewed, reports, resume_deferred, room_end, search, stale, stored,
-    suspensions,
+    loaded, moderation, others, people, renewed, reports, resume_deferred, room_end, search, stale,
+    stored, suspensions,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::PageId;

@@ -203,9 +203,8 @@ pub(super) fn look_later(chat: &mut Chat, user: UserKey) {
 
 /// That time has come.
 pub(in crate::chat) fn look_again(chat: &mut Chat, user: UserKey) {
-    let is_here = |chat: &Chat| {
-        chat.directory.user(user).is_some_and(|user| !user.sessions.is_empty())
-    };
+    let is_here =
+        |chat: &Chat| chat.directory.user(user).is_some_and(|user| !user.sessions.is_empty());
     if chat.pending.loads.on_demand && is_here(chat) {
         let name = chat.directory[user].name.clone();
         load::wait_look(chat, None, &name);
@@ -214,11 +213,7 @@ pub(in crate::chat) fn look_again(chat: &mut Chat, user: UserKey) {
 
 /// Rooms were loaded in which another node has done something that concerns a user who is here:
 /// it is told what is new.
-pub(super) fn on_looked(
-    chat: &mut Chat,
-    rooms: impl Iterator<Item = RoomName>,
-    name: &UserName,
-) {
+pub(super) fn on_looked(chat: &mut Chat, rooms: impl Iterator<Item = RoomName>, name: &UserName) {
     let Some(user) = chat.directory.user_named(name.as_str()) else { return };
     for room in rooms {
         let Some(key) = chat.rooms.named(room.as_str()) else { continue };
