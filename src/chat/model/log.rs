@@ -141,7 +141,8 @@ pub enum LogRequest {
         draft: Draft,
     },
     /// Remember a fact, at leisure: later facts of the same kind replace those that were not
-    /// written yet.
+    /// written yet. Where logs are shared, marks of a member never go back, and who is a member
+    /// already keeps the role: that changes with records only.
     PutMeta {
         /// Which log.
         log: LogId,
@@ -191,7 +192,9 @@ pub enum LogRequest {
     /// Tell the other nodes of something that is in no log, at leisure; it may be lost. Asked only
     /// where logs are shared.
     Tell(Told),
-    /// The room is gone, and its log with it.
+    /// The room is gone, and its log with it. Where logs are shared it stays if others have entered
+    /// it or put something there, as far as this node was not told; and nothing happens if it is
+    /// gone already.
     Drop {
         /// Which log.
         log: LogId,
@@ -343,7 +346,7 @@ pub enum Appended {
     /// The record is in the log.
     Stored(SharedRecord),
     /// The same message is in the log already, or what the record says is so already: it would have
-    /// no effect.
+    /// no effect. That record was told before, also another node's.
     Duplicate {
         /// Since which record.
         seq: u64,
@@ -437,7 +440,8 @@ pub enum LogReply {
         /// The room as it is now, under the same name.
         begun: Box<Begun>,
     },
-    /// Another node has dropped the room, and its log with it.
+    /// Another node has dropped the room, and its log with it. What waits for it is still answered;
+    /// nothing is asked of it any more, but perhaps to be dropped.
     Gone {
         /// Which log.
         log: LogId,

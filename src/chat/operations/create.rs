@@ -48,8 +48,7 @@ pub(super) fn create(
         return Err(Refusal::new(Code::Forbidden, "you may not make such a room"));
     }
     if chat.rooms.named(name.as_str()).is_some() {
-        let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
-        return Err(refusal.field("room", "a name that is free"));
+        return Err(room_exists());
     }
     check_lookalike(chat, by.user, &name, Code::RoomExists)?;
     let key = open_room(chat, &name, plan.policy)?;
@@ -71,6 +70,12 @@ pub(super) fn create(
         room.put_meta(&mut chat.context, RoomMeta::Topic(topic.into(), Some(by)));
     }
     finish_join(chat, by, key, (false, None))
+}
+
+/// The refusal of a name that is taken.
+pub(super) fn room_exists() -> Refusal {
+    let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
+    refusal.field("room", "a name that is free")
 }
 
 /// The policy of the room to be made.

@@ -8,7 +8,8 @@ use super::forget::finish_forgetting;
 use super::load::{give_up, is_waited_for, request_load, unpin, wait_on};
 use super::restore::{restore_room, restore_user};
 use super::{
-    Chat, accounts, blocks, identify, invitations, needs, operator, run_now, session_lifecycle,
+    Chat, accounts, blocks, identify, invitations, needs, operator, others, run_now,
+    session_lifecycle,
 };
 use crate::chat::model::load::{Begun, Found, KnownUser, Wanted};
 use crate::chat::model::log::{self, LogFault, Ticket};
@@ -127,6 +128,7 @@ fn go_on(chat: &mut Chat, mut waiting: WaitingLoad, rooms_of: &BTreeMap<UserName
         Waiter::Account { .. }
         | Waiter::Rooms { .. }
         | Waiter::Operator { .. }
+        | Waiter::Look { .. }
         | Waiter::Grant { .. } => {}
     }
     wanted.take_out(&waiting.asked);
@@ -168,6 +170,10 @@ fn resume(chat: &mut Chat, waiting: WaitingLoad) {
         Waiter::Rooms { conn, request } => chat.context.reply(conn, request, Ok(Reply::Done)),
         Waiter::Operator { conn, request, by, act } => {
             operator::act(chat, (conn, request), (&by, *act));
+        }
+        Waiter::Look { room, user } => {
+            others::on_looked(chat, waiting.asked.rooms.into_keys(), &user);
+            chat.pending.loads.looks.remove(&(room, user));
         }
         Waiter::Grant { room, user, by } => {
             invitations::grant_now(chat, &room, &user, by.as_ref());

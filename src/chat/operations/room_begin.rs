@@ -10,7 +10,7 @@ use crate::chat::model::load::Kept;
 use crate::chat::model::log::LogRequest;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::{Access, Creators, Policy};
-use crate::chat::model::reply::Refusal;
+use crate::chat::model::reply::{Durability, Refusal};
 use crate::chat::model::webhook::NoticeKind;
 use crate::chat::rooms::{Room, no_such_room};
 
@@ -34,6 +34,10 @@ pub(super) fn open_room(
     }
     let policy = chat.context.limits.policies.of(name, chosen);
     let key = chat.rooms.add(name.clone(), policy, chosen);
+    if chat.context.node.is_some() && !chat.rooms[key].is_stored() {
+        // What is in the memory of one node the others do not have.
+        chat.rooms[key].durability = Durability::Os;
+    }
     open_log(chat, key, chosen, None);
     if !name.is_direct() {
         let is_in_memory = !chat.rooms[key].is_stored();

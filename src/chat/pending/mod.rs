@@ -25,7 +25,7 @@ use super::model::name::{RoomName, UserName};
 use super::model::operator::OperatorAct;
 use super::model::output::Request;
 use super::model::people::{Block, Report};
-use super::model::record::SharedRecord;
+use super::model::record::{Body, Epoch, SharedRecord};
 use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
 use crate::collections::Table;
@@ -119,18 +119,28 @@ pub(super) struct DeferredReading {
     pub command: Command<'static>,
 }
 
+/// A record that is asked for once more, as a command.
+#[derive(Debug)]
+pub(super) struct Again {
+    pub user: UserKey,
+    pub body: Body,
+    /// As the command had it.
+    pub weight: u32,
+}
+
 /// An operation that waits for an answer of the logs. Each `send` is one, so that large and rare
 /// ones are boxed.
 #[derive(Debug)]
 pub(super) enum PendingOp {
-    /// A record to be stored.
-    Append { room: RoomKey, sender: Sender },
+    /// A record to be stored, and what is done if other nodes have changed meanwhile what its
+    /// sender may do.
+    Append { room: RoomKey, sender: Sender, again: Option<Box<Again>> },
     /// A message that may not be stored, unless it is already: otherwise this is the answer.
     Question { room: RoomKey, sender: Sender, refusal: Box<Refusal> },
     /// A reading that is done when everything that its connection has sent before is answered.
     Deferred(Box<DeferredReading>),
     /// A membership that is written before its `join` or `create` is answered.
-    Join { by: Requester, room: RoomKey, position: Option<JoinPosition> },
+    Join { by: Requester, room: RoomKey, epoch: Epoch, position: Option<JoinPosition> },
     /// The end of a membership, likewise, and that of the room with it.
     Leave { by: Requester, room: RoomKey, ends: bool },
     /// How many messages would be lost with the room that its last member wants to leave.
@@ -140,7 +150,7 @@ pub(super) enum PendingOp {
     /// An `ack` whose marks are not kept yet.
     Ack { by: Requester },
     /// Marks of a room that are written before anybody is told.
-    Marks { room: RoomKey, written: Vec<WrittenMarks> },
+    Marks { room: RoomKey, epoch: Epoch, written: Vec<WrittenMarks> },
     /// A page for lagging cursors.
     Page(PageId),
     /// A part of a page of history.
@@ -370,6 +380,8 @@ pub(super) struct Pending {
     pub held: BTreeSet<ConnId>,
     /// The connection whose deferred reading is run now: it has waited, and does so once.
     pub resuming: Option<ConnId>,
+    /// What is asked for now was asked for before, under rights that have changed: it is so once.
+    pub is_again: bool,
 }
 
 impl Pending {

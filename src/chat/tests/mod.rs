@@ -12,6 +12,7 @@ mod matrix;
 mod moderation;
 mod names;
 mod narrowed;
+mod nodes;
 mod owners;
 mod paging;
 mod passwords;
