@@ -23,17 +23,18 @@ CREATE TABLE chinwag.audit (
 );
 CREATE INDEX audit_room ON chinwag.audit (room, id);
 
--- Changes of people, all of them or none: false if somebody else was first. What is done with each row is in `acts`:
+-- Changes of people, all of them or none: their number since the beginning, NULL if somebody else was first. What is done with each row is in `acts`:
 -- 0 it must not be there, 1 it takes the place of what is there, 2 it goes, 3 it goes and must be there, 4 another row
 -- must be there, whose first number is the given one (or any, if that is NULL), 5 its first number is used up by one,
 -- which must be possible, 6 its last number becomes the given one, 7 all of the kind whose second number is the given one
 -- go, 8 an act is noted, 9 its first text becomes the given one, and it is made if it is not there.
 CREATE FUNCTION chinwag.people_1(
   acts bigint[], kinds bigint[], keys text[], others text[], numbers bigint[], texts text[]
-) RETURNS boolean
+) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
   c record;
+  changes bigint;
   is_silent boolean := true;
 BEGIN
   BEGIN
@@ -78,11 +79,10 @@ BEGIN
     END LOOP;
     DELETE FROM chinwag.people p WHERE p.kind = 3 AND p.numbers[1] <= 0;
   EXCEPTION WHEN SQLSTATE 'CW001' THEN
-    RETURN false;
+    RETURN NULL;
   END;
-  IF NOT is_silent THEN
-    UPDATE chinwag.meta SET value = (value::bigint + 1)::text WHERE key = 'people';
-  END IF;
-  RETURN true;
+  UPDATE chinwag.meta m SET value = (m.value::bigint + CASE WHEN is_silent THEN 0 ELSE 1 END)::text
+  WHERE m.key = 'people' RETURNING m.value::bigint INTO changes;
+  RETURN changes;
 END
 $$;
