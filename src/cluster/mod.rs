@@ -10,6 +10,7 @@
 //! ```
 
 pub mod check;
+pub mod link;
 
 use crate::pg::Statement;
 

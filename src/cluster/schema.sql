@@ -122,3 +122,44 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT sha256(convert_to(
     jsonb_build_array(text, data, reply_to, thread)::text, 'UTF8'))
 $$;
+
+-- The nodes: lives of processes, each with a number that is never used again. Times are the engine's.
+CREATE TABLE chinwag.node (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  nonce bigint NOT NULL,                 -- tells the process from others, should an engine have lost numbers
+  name text NOT NULL,
+  address text NOT NULL,
+  version text NOT NULL,
+  since bigint NOT NULL,                 -- since when it has been here without a gap
+  beat bigint NOT NULL                   -- when it was last heard of
+) WITH (fillfactor = 50);
+
+-- A node is here: its row is changed, or made if there is none. It answers with all nodes. One that was not heard of for
+-- ten seconds is removed, but only by one that was here all the time: while the engine is away nobody is heard of.
+CREATE FUNCTION chinwag.beat_1(own_id bigint, own_nonce bigint, own_name text, own_address text, own_version text)
+RETURNS TABLE (id bigint, name text, address text, version text, age bigint, own boolean)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  gap_max CONSTANT bigint := 5000;
+  silence_max CONSTANT bigint := 10000;
+  wall bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+  here_since bigint;
+  known_id bigint := own_id;
+BEGIN
+  UPDATE chinwag.node AS n
+  SET since = CASE WHEN wall - n.beat > gap_max THEN wall ELSE n.since END, beat = greatest(n.beat, wall)
+  WHERE n.id = known_id AND n.nonce = own_nonce RETURNING n.since INTO here_since;
+  IF NOT FOUND THEN
+    INSERT INTO chinwag.node AS n (nonce, name, address, version, since, beat)
+    VALUES (own_nonce, own_name, own_address, own_version, wall, wall) RETURNING n.id, n.since INTO known_id, here_since;
+  END IF;
+  IF wall - here_since >= silence_max THEN
+    -- Whoever beats just now is left alone.
+    DELETE FROM chinwag.node AS n WHERE n.id IN (
+      SELECT s.id FROM chinwag.node s WHERE s.beat < wall - silence_max FOR UPDATE SKIP LOCKED);
+  END IF;
+  RETURN QUERY SELECT n.id, n.name, n.address, n.version, wall - n.beat, n.id = known_id
+  FROM chinwag.node n ORDER BY n.id DESC LIMIT 1000;
+END
+$$;

@@ -24,8 +24,8 @@ use crate::chat::model::reply::Presence;
 /// The first line.
 const VERSION: &str = "c1";
 
-/// Bytes of the longest payload: `NOTIFY` takes 8,000 together with what its carrier adds.
-pub const PAYLOAD_LEN_MAX: usize = 7_000;
+/// Bytes of the longest payload: what the link takes.
+pub const PAYLOAD_LEN_MAX: usize = crate::cluster::link::bounds::TOLD_LEN_MAX;
 
 /// Something on the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
