@@ -18,7 +18,12 @@ use crate::pg::Statement;
 pub const SCHEMA_VERSION: i64 = 1;
 
 /// What makes the schema, in one transaction.
-pub const SCHEMA: &str = concat!(include_str!("schema.sql"), include_str!("append.sql"));
+pub const SCHEMA: &str = concat!(
+    include_str!("schema.sql"),
+    include_str!("facts.sql"),
+    include_str!("append.sql"),
+    include_str!("people.sql")
+);
 
 /// The lock under which the schema is made and changed: a number that nobody else would choose.
 pub const SCHEMA_LOCK: i64 = 0x6368_696e_7761_6701;

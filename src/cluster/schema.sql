@@ -18,6 +18,7 @@ CREATE TABLE chinwag.room (
   name text COLLATE "C" NOT NULL UNIQUE,
   epoch bigint NOT NULL,                 -- the bits of a u64
   version bigint NOT NULL DEFAULT 0,     -- rises whenever somebody's rights change
+  facts bigint NOT NULL DEFAULT 0,       -- rises with each fact that changes
   head bigint NOT NULL DEFAULT 0,        -- the last seq
   oldest bigint NOT NULL DEFAULT 1,      -- the first seq that is still there, head + 1 if none is
   at bigint NOT NULL DEFAULT 0,          -- of the last record: time never goes back in a room
@@ -89,53 +90,37 @@ CREATE TABLE chinwag.restriction (
 );
 CREATE INDEX restriction_name ON chinwag.restriction (name) WHERE kind = 2;
 
+-- When each fact about a room changed last, for the nodes that hold the room: also of those that do not hold any more.
+CREATE TABLE chinwag.change (
+  room bigint NOT NULL,
+  name text COLLATE "C" NOT NULL,        -- whom it is about, empty if nobody
+  kind smallint NOT NULL,                -- 0 access, 1 topic, 2 member, 4 restriction
+  sub smallint NOT NULL,                 -- the kind of the restriction, otherwise 0
+  facts bigint NOT NULL,                 -- the room's counter since then
+  version bigint NOT NULL,               -- the same of the last change that was one of rights
+  node bigint NOT NULL,                  -- who has changed it
+  PRIMARY KEY (room, name, kind, sub)
+) WITH (fillfactor = 70);
+CREATE INDEX change_facts ON chinwag.change (room, facts);
+
+-- Names that look like another text than themselves: of users that are or were members, and of rooms.
+CREATE TABLE chinwag.lookalike (
+  kind smallint NOT NULL,                -- 0 user, 1 room
+  form text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  PRIMARY KEY (kind, form, name)
+);
+
+-- Rooms that were dropped and may still have records.
+CREATE TABLE chinwag.gone (
+  room bigint PRIMARY KEY
+);
+
 -- What was said, as a hash: what a `cid` stands for.
 CREATE FUNCTION chinwag.said_1(text text, data text, reply_to bigint, thread bigint) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT sha256(convert_to(
     jsonb_build_array(text, data, reply_to, thread)::text, 'UTF8'))
-$$;
-
--- A room that is there, made if it was not.
-CREATE FUNCTION chinwag.open_1(room_name text, first_epoch bigint)
-RETURNS TABLE (id bigint, epoch bigint, version bigint, head bigint, oldest bigint)
-LANGUAGE plpgsql AS $$
-#variable_conflict use_column
-BEGIN
-  INSERT INTO chinwag.room (name, epoch) VALUES (room_name, first_epoch) ON CONFLICT (name) DO NOTHING;
-  RETURN QUERY SELECT r.id, r.epoch, r.version, r.head, r.oldest FROM chinwag.room r WHERE r.name = room_name;
-END
-$$;
-
--- One fact about a room, instead of the last one of its kind (and name). `numbers` has four, `texts` two:
--- kind 0 access: private, owned; policy · 1 topic: its text, by whom · 2 member: role, recv, read, joined ·
--- 3 no member · 4 restriction: kind, until, at; reason, by · 5 no restriction: kind
-CREATE FUNCTION chinwag.fact_1(room bigint, kind bigint, name text, numbers bigint[], texts text[]) RETURNS void
-LANGUAGE plpgsql AS $$
-#variable_conflict use_variable
-BEGIN
-  IF kind = 0 THEN
-    UPDATE chinwag.room r SET private = numbers[1] = 1, owned = numbers[2] = 1, policy = texts[1], version = r.version + 1
-    WHERE r.id = room;
-  ELSIF kind = 1 THEN
-    UPDATE chinwag.room r SET topic = texts[1], topic_by = texts[2] WHERE r.id = room;
-  ELSIF kind = 2 THEN
-    INSERT INTO chinwag.member AS m VALUES (room, name, numbers[1], numbers[2], numbers[3], numbers[4])
-    ON CONFLICT ON CONSTRAINT member_pkey DO UPDATE SET role = excluded.role, recv = greatest(m.recv, excluded.recv),
-      read = greatest(m.read, excluded.read), joined = excluded.joined;
-  ELSIF kind = 3 THEN
-    DELETE FROM chinwag.member m WHERE m.room = room AND m.name = name;
-  ELSIF kind = 4 THEN
-    INSERT INTO chinwag.restriction AS x (room, name, kind, until, at, reason, "by")
-    VALUES (room, name, numbers[1], numbers[2], numbers[3], texts[1], texts[2])
-    ON CONFLICT ON CONSTRAINT restriction_pkey DO UPDATE
-      SET until = excluded.until, at = excluded.at, reason = excluded.reason, "by" = excluded."by";
-  ELSIF kind = 5 THEN
-    DELETE FROM chinwag.restriction x WHERE x.room = room AND x.name = name AND x.kind = numbers[1];
-  ELSE
-    RAISE EXCEPTION 'there is no fact of kind %', kind;
-  END IF;
-END
 $$;
 
 -- The nodes: lives of processes, each with a number that is never used again. Times are the engine's.
