@@ -11,6 +11,7 @@
 
 pub mod check;
 pub mod link;
+pub mod node;
 
 use crate::pg::Statement;
 

@@ -82,11 +82,6 @@ impl Order {
         self.ahead.len() < AHEAD_MAX
     }
 
-    /// Whether nothing waits.
-    pub(super) fn is_idle(&self) -> bool {
-        self.sent == 0 && self.held.is_empty()
-    }
-
     /// So many drafts are on their way.
     pub(super) const fn on_sent(&mut self, drafts: usize) {
         self.sent += drafts;
