@@ -85,6 +85,8 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "admin",
             "store",
             "webhooks",
+            "pg",
+            "cluster",
             "session",
         ],
     ),
