@@ -28,15 +28,17 @@ impl Names {
             names.rooms.push(name.as_str().to_owned());
             if *with_lookalikes && !name.is_direct() {
                 let form = other_form(name.as_str());
-                // Another name can be the form only of one that is not its own.
-                names.rooms.extend(form.as_ref().map(ToString::to_string));
+                // Another name can be the form only of one that is not its own; a form need be none.
+                let other = form.as_ref().map(ToString::to_string);
+                names.rooms.extend(other.filter(|it| RoomName::stored(it).is_some()));
                 names.room_forms.push(form.map_or(name.as_str().to_owned(), |it| it.to_string()));
             }
         }
         for (name, depth) in &wanted.users {
             let form = other_form(name.as_str());
             names.users.push(name.as_str().to_owned());
-            names.users.extend(form.as_ref().map(ToString::to_string));
+            let other = form.as_ref().map(ToString::to_string);
+            names.users.extend(other.filter(|it| UserName::stored(it).is_some()));
             names.user_forms.push(form.map_or(name.as_str().to_owned(), |it| it.to_string()));
             if *depth == Depth::Rooms {
                 names.with_rooms.push(name.as_str().to_owned());

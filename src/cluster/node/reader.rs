@@ -158,15 +158,14 @@ impl<E: Engine> Node<E> {
         let outcome = match Asked::of(query, row) {
             Ok(asked) if self.readings.len() < READS_MAX && self.is_up => {
                 let (statement, params) = asked.statement();
-                let reading = |asked| Reading::Query(ticket, asked);
+                self.next_tag += 1;
+                let tag = self.next_tag;
                 let done = params.with(|params| {
-                    let tag = self.next_tag;
                     self.engine.ask(self.now, (Lane::Reader, tag), statement, params)
                 });
                 match done {
                     Ok(()) => {
-                        self.readings.insert(self.next_tag, reading(asked));
-                        self.next_tag += 1;
+                        self.readings.insert(tag, Reading::Query(ticket, asked));
                         return;
                     }
                     Err(_) => Err(LogFault::Broken),
