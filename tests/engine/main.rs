@@ -5,8 +5,10 @@
 mod driver;
 mod postgres;
 
+use std::time::Duration;
+
 use chinwag::cluster::link::bounds::WAITING_MAX;
-use chinwag::cluster::link::{Lane, LinkEvent};
+use chinwag::cluster::link::{Lane, LinkEvent, LinkState};
 use chinwag::pg::{Param, Statement};
 
 use self::driver::Driver;
@@ -16,8 +18,10 @@ use self::postgres::Cluster;
 const WRITE: Statement =
     Statement { name: "write", sql: "INSERT INTO chinwag.meta VALUES ($1, 'written')" };
 
-const COUNT: Statement =
-    Statement { name: "count", sql: "SELECT count(*) FROM chinwag.meta WHERE value = 'written'" };
+/// How many writes everybody sees.
+const VISIBLE: &str = "SELECT count(*) FROM chinwag.meta WHERE value = 'written'";
+
+const COUNT: Statement = Statement { name: "count", sql: VISIBLE };
 
 /// A cluster and a link that has been up for longer than it takes to count as steady.
 fn up() -> (Cluster, Driver) {
@@ -121,7 +125,11 @@ fn a_primary_that_was_paused_during_the_failover_is_not_gone_back_to() {
 
 #[test]
 fn while_no_standby_answers_nothing_is_confirmed_and_few_sessions_are_left_behind() {
-    let (cluster, mut driver) = up();
+    let cluster = Cluster::start();
+    // It would cancel the wait for a standby.
+    cluster.members[0].sql("ALTER ROLE chat SET statement_timeout = 300");
+    let mut driver = Driver::new(&cluster.address(), "a", 1);
+    driver.until_up();
     for standby in cluster.standbys() {
         standby.pause();
     }
@@ -136,6 +144,7 @@ fn while_no_standby_answers_nothing_is_confirmed_and_few_sessions_are_left_behin
     assert!((1..=WAITING_MAX + 2).contains(&sessions), "{sessions}");
     let events = driver.events();
     assert!(!events.iter().any(|event| matches!(event, LinkEvent::Up { .. })), "{events:?}");
+    assert_eq!(cluster.members[0].chat_sql(VISIBLE), "0");
     for standby in cluster.standbys() {
         standby.go_on();
     }
@@ -158,8 +167,7 @@ fn an_answer_whose_wait_for_a_standby_was_cancelled_is_held_until_a_standby_has_
     assert_eq!(cancelled, "1");
     driver.go_on(400);
     // It is there for all who look.
-    let visible = "SELECT count(*) FROM chinwag.meta WHERE value = 'written'";
-    assert_eq!(cluster.members[0].chat_sql(visible), "1");
+    assert_eq!(cluster.members[0].chat_sql(VISIBLE), "1");
     let events = driver.events();
     assert!(!events.iter().any(|event| matches!(event, LinkEvent::Answered { .. })), "{events:?}");
     for standby in cluster.standbys() {
@@ -168,22 +176,68 @@ fn an_answer_whose_wait_for_a_standby_was_cancelled_is_held_until_a_standby_has_
     driver.until("answer", |event| is_answer(event, 1));
 }
 
+/// Two nodes go on until one of them is told that; what both were told.
+#[track_caller]
+fn both(
+    one: &mut Driver,
+    two: &mut Driver,
+    is_it: &dyn Fn(&LinkEvent) -> bool,
+) -> [Vec<LinkEvent>; 2] {
+    let end = one.now().after(Duration::from_secs(30));
+    let mut events = [Vec::new(), Vec::new()];
+    loop {
+        one.turn();
+        two.turn();
+        let mut is_there = false;
+        for (events, driver) in events.iter_mut().zip([&mut *one, &mut *two]) {
+            let new = driver.events();
+            is_there |= new.iter().any(is_it);
+            events.extend(new);
+        }
+        if is_there {
+            return events;
+        }
+        assert!(one.now() < end, "it did not come: {events:?} {:?}", two.link.health());
+    }
+}
+
+#[test]
+fn a_node_that_is_silent_is_gone_after_ten_seconds_but_not_while_the_engine_is_away() {
+    let (cluster, mut one) = up();
+    let mut two = Driver::new(&cluster.address(), "b", 2);
+    let is_up = |event: &LinkEvent| matches!(event, LinkEvent::Up { .. });
+    both(&mut one, &mut two, &is_up);
+    let ids = [one.link.health().node, two.link.health().node];
+    cluster.members[0].pause();
+    let end = one.now().after(Duration::from_secs(12));
+    while one.now() < end {
+        one.turn();
+        two.turn();
+    }
+    cluster.members[0].go_on();
+    let mut events = both(&mut one, &mut two, &is_up);
+    let is_slow = |driver: &Driver| driver.link.health().state != LinkState::Up;
+    if is_slow(&one) || is_slow(&two) {
+        let more = both(&mut one, &mut two, &is_up);
+        events.iter_mut().zip(more).for_each(|(events, more)| events.extend(more));
+    }
+    let is_gone = |event: &LinkEvent| matches!(event, LinkEvent::NodeGone { .. });
+    assert!(!events.iter().flatten().any(is_gone), "{events:?}");
+    assert_eq!([one.link.health().node, two.link.health().node], ids);
+    // Now it says nothing any more, although nothing was closed.
+    let begin = one.now();
+    let node = ids[1].unwrap();
+    one.until("going", |event| *event == LinkEvent::NodeGone { node });
+    let took = one.now().since(begin).as_millis();
+    assert!((8_000..15_000).contains(&took), "{took}");
+    // It comes back as another.
+    two.until("up", |event| matches!(event, LinkEvent::Up { node: new, .. } if *new > node));
+}
+
 #[test]
 fn nodes_hear_each_other_without_waiting_for_a_standby() {
     let (cluster, mut one) = up();
     let mut two = Driver::new(&cluster.address(), "b", 2);
-    let both = |one: &mut Driver, two: &mut Driver, is_it: &dyn Fn(&LinkEvent) -> bool| {
-        let end = one.now().after(std::time::Duration::from_secs(30));
-        loop {
-            one.turn();
-            two.turn();
-            let events = [one.events(), two.events()];
-            if events.iter().flatten().any(is_it) {
-                return events;
-            }
-            assert!(one.now() < end, "it did not come: {:?}", two.link.health());
-        }
-    };
     both(&mut one, &mut two, &|event| matches!(event, LinkEvent::Up { .. }));
     // Its beat is just over: nothing waits for a standby before what is told.
     for standby in cluster.standbys() {

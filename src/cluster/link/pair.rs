@@ -38,7 +38,7 @@ pub(super) struct Pair {
     writer: Connection,
     reader: Connection,
     /// What the writer's engine is; the reader's has to be the same.
-    examined: Box<Examined>,
+    examined: Examined,
     examination: Examination,
     step: Step,
     /// The last beats that were sent, and that were answered; and the one behind which answers may
@@ -63,8 +63,7 @@ impl Pair {
     /// Connects the reader to where the writer is.
     pub(super) fn begin(
         now: Tick,
-        writer: Connection,
-        examined: Box<Examined>,
+        (writer, examined): (Connection, Examined),
         base: &mut Base,
     ) -> Self {
         let hop = base.hop(Lane::Reader);
@@ -235,7 +234,7 @@ impl Pair {
                 base.bus.on_told();
                 outcome.map_err(|error| error.to_string())?;
                 if let Some(counter) = counter.filter(|counter| self.heard < *counter) {
-                    self.awaited = Some((counter, now));
+                    self.awaited.get_or_insert((counter, now));
                 }
                 Ok(())
             }

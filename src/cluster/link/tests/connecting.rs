@@ -7,6 +7,9 @@ use super::world::World;
 use crate::cluster::check::Level;
 use crate::rng::Rng;
 
+/// Something happens to an engine.
+type Fault = Box<dyn Fn(&mut World)>;
+
 const UP: &str = "up as 1 at replicated";
 
 #[test]
@@ -51,9 +54,9 @@ fn of_all_hosts_the_primary_is_taken_wherever_it_stands() {
     }
 }
 
-#[test]
-fn an_engine_that_cannot_be_used_is_refused_with_what_to_change() {
-    for (engine, level, why) in [
+/// Engines of which none is used, what is wanted of them, and with which words they are refused.
+fn unusable() -> Vec<(Engine, Level, &'static str)> {
+    vec![
         (
             Engine { refuses: true, ..Engine::default() },
             Level::Disk,
@@ -91,6 +94,12 @@ fn an_engine_that_cannot_be_used_is_refused_with_what_to_change() {
             Level::Disk,
             "db0:5432: fsync is off, so that it loses what it has confirmed: set fsync = on",
         ),
+    ]
+}
+
+/// The same, of those that do not confirm what they write.
+fn unconfirming() -> Vec<(Engine, Level, &'static str)> {
+    vec![
         (
             Engine { standby_names: "", ..Engine::default() },
             Level::Replicated,
@@ -126,7 +135,12 @@ fn an_engine_that_cannot_be_used_is_refused_with_what_to_change() {
             Level::Disk,
             "db0:5432: what is told is not heard: is that a pooler, in which no session is ours?",
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn an_engine_that_cannot_be_used_is_refused_with_what_to_change() {
+    for (engine, level, why) in unusable().into_iter().chain(unconfirming()) {
         let shown = format!("{engine:?}");
         let mut world = World::with(vec![engine], level, None);
         world.wait(2_000);
@@ -184,7 +198,6 @@ fn each_failover_ends_up_again_and_says_whether_anything_may_have_changed() {
         world.engines[1] = Engine { timeline: 2, started: 900, ..Engine::default() };
         world.engines[1].own_node = Some(1);
     };
-    type Fault = Box<dyn Fn(&mut World)>;
     let cases: [(&str, Fault, Fault, u64, &str); 5] = [
         (
             "the primary is killed and a standby promoted",

@@ -1,11 +1,13 @@
 //! An engine of a few lines: it answers what a link asks, and can be wrong in each way.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
 use super::super::api::Hop;
 
 /// What it is and does. All of it may change at any time.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is another way to be wrong")]
 pub(super) struct Engine {
     /// Nobody listens at its port.
     pub(super) refuses: bool,
@@ -106,14 +108,17 @@ fn row(columns: &[Option<Vec<u8>>]) -> Vec<u8> {
     message(b'D', &body)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a column may be NULL")]
 fn int(value: i64) -> Option<Vec<u8>> {
     Some(value.to_be_bytes().to_vec())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a column may be NULL")]
 fn boolean(value: bool) -> Option<Vec<u8>> {
     Some(vec![u8::from(value)])
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a column may be NULL")]
 fn text(value: &str) -> Option<Vec<u8>> {
     Some(value.into())
 }
@@ -182,7 +187,10 @@ impl Engine {
         if self.is_paused {
             return None;
         }
-        for hop in self.sessions.keys().copied().collect::<Vec<_>>() {
+        let mut next = self.sessions.keys().next().copied();
+        while let Some(hop) = next {
+            let behind = (Bound::Excluded(hop), Bound::Unbounded);
+            next = self.sessions.range(behind).next().map(|(hop, _)| *hop);
             let Some(mut session) = self.sessions.remove(&hop) else { continue };
             session.read();
             if session.has_begun && session.output.is_empty() && session.parsed == usize::MAX {
