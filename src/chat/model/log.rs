@@ -246,7 +246,9 @@ pub enum Query {
         /// How many.
         limit: u32,
     },
-    /// Rooms and users that are not in memory. Nobody asks for more before this is answered.
+    /// Rooms and users that are not in memory. Nobody asks for more before this is answered. Where
+    /// logs are shared, rooms that are in memory may be among them: what other nodes have put there
+    /// is told before the answer, which need not have them.
     Load(Box<Wanted>),
     /// What was noted of owners and administrators, latest first.
     Audit {
@@ -453,12 +455,14 @@ pub enum LogReply {
         /// What it tells.
         told: Told,
     },
-    /// A node has begun to tell: it is to be told all that is so here.
+    /// A node has begun to tell, or listens again after it could not: it is to be told all that is
+    /// so here.
     NodeBegun {
         /// Which.
         node: NodeId,
     },
-    /// A node is heard no more: whatever it told is over.
+    /// A node is heard no more, or this one could not listen for a while: whatever it told is over,
+    /// unless it tells it again.
     NodeGone {
         /// Which.
         node: NodeId,

@@ -100,8 +100,12 @@ fn go_on(chat: &mut Chat, mut waiting: WaitingLoad, rooms_of: &BTreeMap<UserName
     waiting.listed.extend(names.filter_map(|name| rooms_of.get(name)).flatten().cloned());
     waiting.asked.add(&std::mem::take(&mut waiting.wanted));
     let mut wanted = Wanted::default();
+    // Those that are in memory may have been changed by other nodes, of which this one is told with
+    // the answer.
+    let is_hello = matches!(waiting.waiter, Waiter::Hello { .. });
+    let is_renewed = is_hello && chat.context.node.is_some();
     for room in &waiting.listed {
-        if chat.rooms.named(room.as_str()).is_none() {
+        if chat.rooms.named(room.as_str()).is_none() || is_renewed {
             wanted.add_room(room.clone(), false);
         }
     }
