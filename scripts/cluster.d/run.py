@@ -182,7 +182,7 @@ def main(folder):
         f"listen_port = {port}", "listen_addr = 127.0.0.1", "unix_socket_dir =", "auth_type = scram-sha-256",
         f"auth_file = {folder}/users.txt", "pool_mode = transaction", f"pidfile = {folder}/pgbouncer.pid",
         f"logfile = {folder}/pgbouncer.log", "ignore_startup_parameters = plan_cache_mode,synchronous_commit,jit,"
-        "enable_seqscan,enable_hashjoin,enable_mergejoin,search_path", ""]))
+        "enable_seqscan,enable_hashjoin,enable_mergejoin,search_path,statement_timeout,lock_timeout,idle_session_timeout", ""]))
     run("pgbouncer", "-d", folder / "pgbouncer.ini")
     await_listener(port)
     check("a pooler is said to be one", f"postgres://chat:right@127.0.0.1:{port}/chat", 1, "pooler")

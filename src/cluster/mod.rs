@@ -30,10 +30,14 @@ pub const SCHEMA: &str = concat!(
 pub const SCHEMA_LOCK: i64 = 0x6368_696e_7761_6701;
 
 /// The settings of each session. Plans are made once, and by indexes only: what is known of a table
-/// that was just made, or that grew a thousandfold, would lead elsewhere.
+/// that was just made, or that grew a thousandfold, would lead elsewhere. Nothing is cancelled after
+/// some time: a commit whose wait for a standby is cancelled is visible without a standby.
 pub const SETTINGS: &[(&str, &str)] = &[
     ("plan_cache_mode", "force_generic_plan"),
     ("synchronous_commit", "on"),
+    ("statement_timeout", "0"),
+    ("lock_timeout", "0"),
+    ("idle_session_timeout", "0"),
     ("jit", "off"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),

@@ -61,7 +61,8 @@ pub enum LinkInput<'a> {
     Expired,
 }
 
-/// What the driver of the connections has to do, in this order.
+/// What the driver of the connections has to do, in this order. A connection that it has just
+/// reported as closed may still be named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkEffect {
     /// Make a connection: resolve the host anew, try each of its addresses.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::api::{Hop, Lane, LinkEffect, LinkEvent, LinkOptions};
 use super::bus::Bus;
 use super::nodes::Nodes;
+use crate::cluster::check::Level;
 
 /// What a link keeps whatever connections it has.
 #[derive(Debug)]
@@ -38,5 +39,18 @@ impl Base {
     pub(super) const fn hop(&mut self, lane: Lane) -> Hop {
         self.lives += 1;
         Hop { lane, life: self.lives }
+    }
+
+    /// Reports that statements are taken.
+    pub(super) fn push_up(&mut self, level: Level, is_changed: bool) {
+        if let Some(node) = self.nodes.own() {
+            self.events.push_back(LinkEvent::Up { node, level, is_changed });
+        }
+    }
+
+    /// Reports all other nodes, which may not have heard us.
+    pub(super) fn push_others(&mut self) {
+        let begun = self.nodes.others().map(|node| LinkEvent::NodeBegun { node });
+        self.events.extend(begun);
     }
 }

@@ -57,6 +57,7 @@ use self::base::Base;
 use self::bounds::{
     BACKOFF_MAX, BACKOFF_MIN, BACKOFF_PART, DOWN_AFTER, FIRST_TRY_MAX, SLOW_AFTER, STEADY_AFTER,
 };
+use self::connection::Connection;
 use self::examine::Identity;
 use self::pair::Pair;
 use self::search::{Choice, Search};
@@ -151,7 +152,7 @@ impl Link {
         }
         match &mut self.phase {
             Phase::Resting(_) => None,
-            Phase::Searching(search) => search.connections().find_map(|it| it.poll_effect()),
+            Phase::Searching(search) => search.connections().find_map(Connection::poll_effect),
             Phase::Paired(pair) => pair.poll_effect(),
         }
     }
@@ -179,6 +180,10 @@ impl Link {
     /// # Errors
     ///
     /// [`NotAsked`] if it is not sent.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each says another thing, and callers have them apart"
+    )]
     pub fn ask(
         &mut self,
         now: Now,
@@ -348,8 +353,8 @@ impl Link {
 
     fn on_choice(&mut self, choice: Choice) {
         match choice {
-            Choice::Found(writer, examined) => {
-                let pair = Pair::begin(self.now, writer, examined, &mut self.base);
+            Choice::Found(found) => {
+                let pair = Pair::begin(self.now, *found, &mut self.base);
                 self.phase = Phase::Paired(Box::new(pair));
             }
             Choice::None(whys) => {
@@ -368,7 +373,7 @@ impl Link {
     fn rest(&mut self) {
         let away = self.now.since(self.away_since);
         let pause = (away / BACKOFF_PART).clamp(BACKOFF_MIN, BACKOFF_MAX);
-        self.phase = Phase::Resting(self.now.after(pause - self.jitter(pause / 4)));
+        self.phase = Phase::Resting(self.now.after(pause.saturating_sub(self.jitter(pause / 4))));
     }
 
     /// A time up to this one.
@@ -436,21 +441,20 @@ impl Link {
 
     fn on_up(&mut self) {
         let Phase::Paired(pair) = &mut self.phase else { return };
-        let Some(node) = self.base.nodes.own() else { return };
         self.state = LinkState::Up;
         let identity = pair.examined().identity;
         let level = pair.examined().engine.level();
-        let is_changed = self.known.is_some_and(|known| known != identity);
-        self.base.events.push_back(LinkEvent::Up { node, level, is_changed });
+        self.base.push_up(level, self.known.is_some_and(|known| known != identity));
         self.known = Some(identity);
         self.faults.clear();
         // Only if the pair is new were nodes not heard.
         if pair.report() {
             let host = self.address.hosts.get(pair.host()).map(ToString::to_string);
-            let host = host.unwrap_or_default();
-            log::info!(host, level = level.name(), node = node.0; "the engine is up");
-            let begun = self.base.nodes.others().map(|node| LinkEvent::NodeBegun { node });
-            self.base.events.extend(begun);
+            log::info!(host = host.unwrap_or_default(), level = level.name(); "the engine is up");
+            self.base.push_others();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

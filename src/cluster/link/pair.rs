@@ -31,13 +31,14 @@ enum Step {
 
 /// The two connections.
 ///
-/// Invariant: `held` is empty unless a barrier is waited for (`confirmed < needed`).
+/// Invariant: `held` is empty unless a barrier is waited for (`confirmed < needed`), or the pair has
+/// failed.
 #[derive(Debug)]
 pub(super) struct Pair {
     writer: Connection,
     reader: Connection,
     /// What the writer's engine is; the reader's has to be the same.
-    examined: Box<Examined>,
+    examined: Examined,
     examination: Examination,
     step: Step,
     /// The last beats that were sent, and that were answered; and the one behind which answers may
@@ -62,8 +63,7 @@ impl Pair {
     /// Connects the reader to where the writer is.
     pub(super) fn begin(
         now: Tick,
-        writer: Connection,
-        examined: Box<Examined>,
+        (writer, examined): (Connection, Examined),
         base: &mut Base,
     ) -> Self {
         let hop = base.hop(Lane::Reader);
@@ -234,17 +234,16 @@ impl Pair {
                 base.bus.on_told();
                 outcome.map_err(|error| error.to_string())?;
                 if let Some(counter) = counter.filter(|counter| self.heard < *counter) {
-                    self.awaited = Some((counter, now));
+                    self.awaited.get_or_insert((counter, now));
                 }
                 Ok(())
             }
             Asked::Leave => Ok(()),
             Asked::Ask(tag) => {
-                if let Err(error) = &outcome
-                    && is_end(&error.code)
-                {
-                    base.events.push_back(LinkEvent::Lost { tag });
-                    return Err(error.to_string());
+                let end = outcome.as_ref().err().filter(|error| is_end(&error.code));
+                if let Some(why) = end.map(ToString::to_string) {
+                    self.held.push((tag, outcome));
+                    return Err(why);
                 }
                 if self.confirmed < self.needed {
                     self.held.push((tag, outcome));
@@ -282,6 +281,7 @@ impl Pair {
             return Err(format!("its settings have changed: {settings}"));
         }
         base.beat_ms = Some(u64::try_from(now.since(sent_at).as_millis()).unwrap_or(u64::MAX));
+        let former = base.nodes.own();
         let (events, is_up) = (&mut base.events, self.step == Step::Up);
         base.nodes.on_rows(sent_at, rows, |event| {
             // All of them are named when the link is up.
@@ -289,6 +289,11 @@ impl Pair {
                 events.push_back(event);
             }
         });
+        if is_up && base.nodes.own() != former {
+            // For the others, whoever had the number before is gone.
+            base.push_up(self.examined.engine.level(), false);
+            base.push_others();
+        }
         self.confirmed = serial;
         if self.confirmed >= self.needed {
             for (tag, outcome) in self.held.drain(..) {

@@ -37,7 +37,7 @@ pub(super) struct Search {
 #[derive(Debug)]
 pub(super) enum Choice {
     /// With the primary.
-    Found(Connection, Box<Examined>),
+    Found(Box<(Connection, Examined)>),
     /// Each host has a reason.
     None(Vec<(usize, String)>),
 }
@@ -140,7 +140,7 @@ impl Search {
                 && let (Some(connection), Some(Ok(examined))) =
                     (candidate.connection.take(), candidate.outcome.take())
             {
-                found = Some(Choice::Found(connection, Box::new(examined)));
+                found = Some(Choice::Found(Box::new((connection, examined))));
                 continue;
             }
             candidate.close(effects);
