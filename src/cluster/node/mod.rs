@@ -200,6 +200,12 @@ impl<E: Engine> Node<E> {
         self.engine.deadline().min(waits).min(own)
     }
 
+    /// Whether everything that was sent is answered.
+    #[cfg(test)]
+    fn is_settled(&self) -> bool {
+        self.flights.is_empty() && self.queue.peek().is_none()
+    }
+
     fn next_tag(&mut self) -> u64 {
         self.next_tag += 1;
         self.next_tag

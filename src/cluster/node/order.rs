@@ -1,8 +1,9 @@
 //! The order in which the records of one log are told: dense, whoever has put them there.
 //!
 //! ```text
-//!  told ──┬─ ahead: fetched, of others or one's own ──┐
-//!         └─ held: answers to one's own drafts ───────┴─▶ Grown, Appended, in order of seq
+//!  told ─┬─ ahead: fetched, of others or one's own ──┐
+//!        ├─ own: drafts that are records by now ─────┼─▶ Grown, Appended, in order of seq
+//!        └─ held: whatever is said behind a record ──┘
 //! ```
 //!
 //! The engine takes the drafts of a node one batch after the other, so the seqs of its answers rise.
@@ -25,7 +26,7 @@ pub(super) type Out = (LogReply, Option<(LogId, i64)>);
 ///
 /// Invariants:
 /// - `ahead` has the records above `told`, dense, ascending.
-/// - The seqs of the records in `held` rise.
+/// - The seqs of the records in `own` rise.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     /// The last seq that was told.
@@ -35,17 +36,33 @@ pub(super) struct Order {
     ahead: VecDeque<SharedRecord>,
     /// Drafts that were sent and not answered.
     sent: usize,
+    /// Drafts that are records.
+    own: VecDeque<(Ticket, SharedRecord)>,
     held: VecDeque<Held>,
     facts: Option<FactsDue>,
 }
 
-/// A reply that waits for others' records.
+/// A reply that waits for records or facts.
 #[derive(Debug)]
-enum Held {
-    /// A record of one's own.
-    Stored(Ticket, SharedRecord),
-    /// Anything else, behind the record of this seq, and behind facts if these are asked for.
-    Other { above: u64, facts: bool, reply: Box<LogReply> },
+struct Held {
+    /// Behind the record of this seq, below which whatever is not one's own is others'.
+    above: u64,
+    /// Behind the facts of a fetch: those of the log with this head, once that is known.
+    facts: FactsWanted,
+    reply: Box<LogReply>,
+}
+
+/// Which facts a reply waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FactsWanted {
+    /// None.
+    No,
+    /// Those that are asked for from now on.
+    Next,
+    /// Those that were asked for.
+    Asked,
+    /// Those of the log with this head.
+    At(u64),
 }
 
 /// Facts that hold once all records up to `head` are told.
@@ -95,7 +112,7 @@ impl Order {
     /// One's own draft is a record.
     pub(super) fn on_stored(&mut self, ticket: Ticket, record: SharedRecord) {
         self.on_answer();
-        self.held.push_back(Held::Stored(ticket, record));
+        self.own.push_back((ticket, record));
     }
 
     /// One's own draft is none; with `facts` the sender first learns what has changed.
@@ -106,13 +123,15 @@ impl Order {
             Appended::Duplicate { seq, .. } | Appended::Conflict { seq } => seq,
             _ => 0,
         };
+        let facts = if facts { FactsWanted::Next } else { FactsWanted::No };
         let reply = Box::new(LogReply::Appended { ticket, outcome });
-        self.held.push_back(Held::Other { above, facts, reply });
+        self.held.push_back(Held { above, facts, reply });
     }
 
     /// Something else is to be replied, behind what was answered before.
     pub(super) fn push(&mut self, reply: LogReply) {
-        self.held.push_back(Held::Other { above: 0, facts: false, reply: Box::new(reply) });
+        let above = self.own.back().map_or(0, |(_, record)| record.seq);
+        self.held.push_back(Held { above, facts: FactsWanted::No, reply: Box::new(reply) });
     }
 
     /// A record was fetched: `false` if it is not the next one.
@@ -124,14 +143,18 @@ impl Order {
         record.seq <= next
     }
 
+    /// Records and facts are asked for.
+    pub(super) fn on_asked(&mut self) {
+        for held in self.held.iter_mut().filter(|held| held.facts == FactsWanted::Next) {
+            held.facts = FactsWanted::Asked;
+        }
+    }
+
     /// Facts were fetched when the log had this `head`: all are known then up to this version.
     pub(super) fn on_facts(&mut self, head: u64, meta: Vec<RoomMeta>, version: Option<i64>) {
-        // Who was refused for want of these learns it behind them.
         for held in &mut self.held {
-            if let Held::Other { facts, above, .. } = held
-                && std::mem::take(facts)
-            {
-                *above = head.max(*above);
+            if held.facts == FactsWanted::Asked {
+                held.facts = FactsWanted::At(head);
             }
         }
         match &mut self.facts {
@@ -146,49 +169,47 @@ impl Order {
 
     /// The log is another one: what waits is said behind that.
     pub(super) fn renew(&mut self, told: u64) {
-        let held = std::mem::take(&mut self.held);
+        let (own, held) = (std::mem::take(&mut self.own), std::mem::take(&mut self.held));
         *self = Self::new(told);
-        self.held = held
-            .into_iter()
-            .map(|held| match held {
-                // It was stored, in a log that is no more.
-                Held::Stored(ticket, _) => {
-                    let outcome = Appended::Undecided;
-                    let reply = Box::new(LogReply::Appended { ticket, outcome });
-                    Held::Other { above: 0, facts: false, reply }
-                }
-                Held::Other { reply, .. } => Held::Other { above: 0, facts: false, reply },
-            })
-            .collect();
+        for (ticket, _) in own {
+            // It was stored, in a log that is no more.
+            self.push(LogReply::Appended { ticket, outcome: Appended::Undecided });
+        }
+        for held in held {
+            self.push(*held.reply);
+        }
     }
 
     /// Says what can be said: whether something has to be fetched before more can be.
     pub(super) fn advance(&mut self, log: LogId, out: &mut VecDeque<Out>) -> bool {
         loop {
             // Up to where all records that were fetched are others'.
-            let upto = match self.held.front() {
-                Some(Held::Stored(_, record)) => record.seq.saturating_sub(1),
-                Some(Held::Other { above, .. }) => *above,
-                None if self.sent == 0 => u64::MAX,
-                None => 0,
+            let upto = match (self.own.front(), self.held.front()) {
+                (Some((_, record)), _) => record.seq.saturating_sub(1),
+                (None, _) if self.sent == 0 => u64::MAX,
+                (None, Some(held)) => held.above,
+                (None, None) => 0,
             };
             self.tell_ahead(log, upto, out);
             self.tell_facts(log, out);
-            match self.held.front() {
-                None => return false,
-                Some(Held::Stored(_, record)) if record.seq > self.told + 1 => return true,
-                Some(Held::Other { above, facts, .. }) if *above > self.told || *facts => {
-                    return true;
-                }
-                Some(_) => {}
+            if self.own.front().is_some_and(|(_, record)| record.seq <= self.told + 1) {
+                let Some((ticket, record)) = self.own.pop_front() else { continue };
+                let outcome = self.tell_own(record);
+                out.push_back((LogReply::Appended { ticket, outcome }, None));
+                continue;
             }
-            match self.held.pop_front() {
-                Some(Held::Stored(ticket, record)) => {
-                    let outcome = self.tell_own(record);
-                    out.push_back((LogReply::Appended { ticket, outcome }, None));
-                }
-                Some(Held::Other { reply, .. }) => out.push_back((*reply, None)),
-                None => return false,
+            let told = self.told;
+            let is_due = |held: &mut Held| {
+                held.above <= told
+                    && match held.facts {
+                        FactsWanted::No => true,
+                        FactsWanted::Next | FactsWanted::Asked => false,
+                        FactsWanted::At(head) => head <= told,
+                    }
+            };
+            match self.held.pop_front_if(is_due) {
+                Some(held) => out.push_back((*held.reply, None)),
+                None => return !(self.own.is_empty() && self.held.is_empty()),
             }
         }
     }
@@ -270,7 +291,8 @@ mod tests {
     }
 
     /// `+`: a draft is sent; `sN`: it is record N; `dN`: it was record N already; `r`: it is
-    /// refused, `R`: for want of facts; `aN`: record N was fetched; `fN`: a fact was, at head N.
+    /// refused, `R`: for want of facts; `aN`: record N was fetched; `?`: facts are asked for, `fN`:
+    /// they were fetched at head N.
     #[track_caller]
     fn check(steps: &[(&str, &str, bool)]) {
         let mut order = Order::new(3);
@@ -287,6 +309,7 @@ mod tests {
                     "r" => order.on_refused(Ticket(1), Appended::NotYours, false),
                     "R" => order.on_refused(Ticket(1), Appended::Stale, true),
                     "a" => assert!(order.on_fetched(&record(seq)), "{step}"),
+                    "?" => order.on_asked(),
                     "f" => order.on_facts(seq, vec![RoomMeta::Topic("tea".into(), None)], None),
                     _ => panic!("{step}"),
                 }
@@ -316,7 +339,7 @@ mod tests {
             ("+ a4 a5", "", false),
             ("s5", "g4 s5", false),
             ("+ a6", "", false),
-            ("r", "r g6", false),
+            ("r", "g6 r", false),
         ]);
     }
 
@@ -332,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_duplicate_is_told_behind_the_record_that_it_repeats() {
-        check(&[("+ d5", "", true), ("a4 a5 a6", "g4 g5 d5 g6", false), ("+ d5", "d5", false)]);
+        check(&[("+ d5", "", true), ("a4 a5 a6", "g4 g5 g6 d5", false), ("+ d5", "d5", false)]);
     }
 
     #[test]
@@ -342,7 +365,15 @@ mod tests {
 
     #[test]
     fn who_is_refused_for_want_of_facts_hears_of_these_first() {
-        check(&[("+ R", "", true), ("f4", "", true), ("a4", "g4 f r", false)]);
+        check(&[("+ R ? f4", "", true), ("a4", "g4 f r", false)]);
+        check(&[("+ R f3", "f", true), ("? f3", "f r", false)]);
+    }
+
+    #[test]
+    fn a_record_of_ones_own_passes_who_waits_for_facts() {
+        check(&[("+ + R ? s4", "s4", true), ("a4 f4", "f r", false)]);
+        check(&[("+ + R ? s5", "", true), ("a4 a5 f5", "g4 s5 f r", false)]);
+        check(&[("+ + R ? a4 f4", "", true), ("s4", "s4 f r", false)]);
     }
 
     #[test]

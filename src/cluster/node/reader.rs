@@ -31,14 +31,25 @@ pub(super) const COMPARE_EVERY: Duration = Duration::from_secs(2);
 /// What was asked of the reader.
 #[derive(Debug)]
 pub(super) enum Reading {
-    /// What has become of these logs, in these lives of theirs.
-    Grown(Vec<(LogId, u32)>),
+    /// What has become of these logs.
+    Grown(Vec<Followed>),
     Compare,
     /// A log, anew.
     Renewal(LogId),
     People,
     PeopleVersion,
     Query(Ticket, Asked),
+}
+
+/// A log as it was when it was asked what has become of it.
+#[derive(Debug)]
+pub(super) struct Followed {
+    id: LogId,
+    era: u32,
+    /// The last seq that was told; what came meanwhile need not be in the answer.
+    told: u64,
+    /// That record, if it is to be compared.
+    last: Option<SharedRecord>,
 }
 
 /// What was fetched of one log.
@@ -111,7 +122,8 @@ impl<E: Engine> Node<E> {
             aboves.push(Some(signed(above)));
             facts.push(Some(signed(log.facts)));
             selves.push(Some(if log.is_unsure { -1 } else { own }));
-            asked.push((id, log.era));
+            let last = log.order.last().filter(|_| log.is_doubtful).cloned();
+            asked.push(Followed { id, era: log.era, told: log.order.told(), last });
         }
         if asked.is_empty() {
             return;
@@ -125,9 +137,16 @@ impl<E: Engine> Node<E> {
             Param::Ints(&selves),
             Param::Int(limit),
         ];
-        let ids: Vec<LogId> = asked.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<LogId> = asked.iter().map(|asked| asked.id).collect();
         match self.ask_reader(Reading::Grown(asked), statements::GROWN, &params) {
-            Ok(()) => self.is_fetching = true,
+            Ok(()) => {
+                self.is_fetching = true;
+                for id in ids {
+                    if let Some(log) = self.held.get_mut(id) {
+                        log.order.on_asked();
+                    }
+                }
+            }
             Err(_) => self.held.wants.extend(ids),
         }
     }
@@ -217,7 +236,7 @@ impl<E: Engine> Node<E> {
                 self.is_fetching = false;
                 // Looked at again when the heads are compared, or the engine is there again.
                 self.compare_at = self.compare_at.min(self.now.tick.after(COMPARE_EVERY));
-                self.held.wants.extend(logs.into_iter().map(|(id, _)| id));
+                self.held.wants.extend(logs.into_iter().map(|asked| asked.id));
             }
             Reading::Renewal(id) => _ = self.held.renewals.insert(id),
             Reading::People => self.people.is_asked = false,
@@ -229,7 +248,7 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    fn on_grown(&mut self, logs: &[(LogId, u32)], rows: &[Row]) -> Result<(), WrongType> {
+    fn on_grown(&mut self, logs: &[Followed], rows: &[Row]) -> Result<(), WrongType> {
         let mut fetched: BTreeMap<i64, Fetched> = BTreeMap::new();
         for part in Part::read_all(rows)? {
             match part {
@@ -243,31 +262,33 @@ impl<E: Engine> Node<E> {
                 Part::User(..) | Part::RoomOf(..) | Part::Unread(..) => {}
             }
         }
-        for (id, era) in logs {
-            let Some(log) = self.held.get(*id) else { continue };
-            if log.era != *era || !log.is_followed() {
+        for asked in logs {
+            let Some(log) = self.held.get(asked.id) else { continue };
+            if log.era != asked.era || !log.is_followed() {
                 continue;
             }
             let one = log.row.and_then(|row| fetched.remove(&row)).unwrap_or_default();
-            self.on_fetched(*id, one);
+            self.on_fetched(asked, one);
         }
         Ok(())
     }
 
-    fn on_fetched(&mut self, id: LogId, fetched: Fetched) {
+    fn on_fetched(&mut self, asked: &Followed, fetched: Fetched) {
+        let id = asked.id;
         let Some(log) = self.held.get_mut(id) else { return };
         let Some(room) = fetched.room.filter(|room| room.epoch == log.epoch) else {
             return self.held.renew(id);
         };
-        let is_other = log.is_doubtful && log.order.last().is_some_and(|last| {
+        let is_other = asked.last.as_ref().is_some_and(|last| {
             let now = fetched.records.first().filter(|now| now.seq == last.seq);
             room.oldest <= last.seq
                 && now.is_none_or(|now| (now.at, &now.from) != (last.at, &last.from))
         });
-        if room.head < log.order.told() || is_other {
+        if room.head < asked.told || is_other {
             return self.give_new_epoch(id);
         }
-        log.is_doubtful = false;
+        // Without a record to compare, the length is all that is known.
+        log.is_doubtful &= asked.last.is_none() && log.order.last().is_some();
         if room.oldest > log.order.fetched() + 1 {
             // Others have pruned what was not told.
             return self.held.renew(id);
