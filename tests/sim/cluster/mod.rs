@@ -87,7 +87,11 @@ pub(crate) fn run(seed: u64, steps: u64, fault: Option<EngineFault>) -> Outcome 
 impl Cluster {
     fn new(seed: u64, fault: Option<EngineFault>) -> Self {
         let mut rng = Rng::new(seed ^ 0x00c1_0571_e500);
-        let plan = Plan::of_nodes(&mut rng);
+        let mut plan = Plan::of_nodes(&mut rng);
+        if fault.is_some() {
+            // More happens, so that more of it can go wrong.
+            plan.pace = 1;
+        }
         let now = Now { tick: Tick::ZERO, wall_ms: BEGINNING_MS };
         let engine = Plan::some_engine(&mut rng);
         let engine = SimEngine::new(engine, fault, (rng.bits(), now, plan.nodes));

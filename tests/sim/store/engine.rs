@@ -31,6 +31,7 @@ use chinwag::time::clock::Now;
 use super::durable::{Durable, FactKey};
 use super::engine_fault::EngineFault;
 use super::reader::{self, OpenLogs};
+use super::store_fault::StoreFault;
 
 /// Turns after which the heads of all rooms that are held are compared, whatever was told.
 const COMPARE_EVERY: u64 = 40;
@@ -209,6 +210,13 @@ impl SimEngine {
         fault: Option<EngineFault>,
         (seed, now, nodes): (u64, Now, usize),
     ) -> Self {
+        let mut config = config;
+        if fault == Some(EngineFault::StaleRights) {
+            // So that nodes know of an act long after it was done.
+            config.lost_wake = 1;
+        }
+        let store_fault =
+            (fault == Some(EngineFault::EpochKept)).then_some(StoreFault::MachineEpochKept);
         Self(Rc::new(RefCell::new(Engine {
             config,
             fault,
@@ -216,7 +224,7 @@ impl SimEngine {
             rng: Rng::new(seed),
             now,
             turn: 0,
-            durable: Durable::default(),
+            durable: Durable { store_fault, ..Durable::default() },
             changes: BTreeMap::new(),
             nodes: (0..nodes).map(|_| Node::default()).collect(),
             next_id: 1,
@@ -248,7 +256,8 @@ impl SimEngine {
 
     /// How many times a promise was broken.
     pub(crate) fn faults_done(&self) -> u64 {
-        self.0.borrow().faults_done
+        let engine = self.0.borrow();
+        engine.faults_done + engine.durable.faults_done
     }
 
     pub(crate) fn has_replies(&self, place: usize) -> bool {
@@ -463,6 +472,10 @@ impl Engine {
     /// The node has heard nothing for a while: it begins anew to listen.
     fn listen_again(&mut self, place: usize) {
         let Some(me) = self.nodes[place].id else { return };
+        if self.fault == Some(EngineFault::NeverToldAgain) {
+            self.faults_done += 1;
+            return;
+        }
         for other in self.others(place) {
             if let Some(node) = self.nodes[other].id {
                 self.say(place, LogReply::NodeGone { node }, None);

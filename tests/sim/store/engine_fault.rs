@@ -30,4 +30,8 @@ engine_faults! {
     StaleRights,
     /// A node is told of nothing that others do.
     StuckListener,
+    /// Logs lose with a primary what was shown, and their epochs stay.
+    EpochKept,
+    /// A node that could not listen for a while is not told again who is where.
+    NeverToldAgain,
 }
