@@ -49,9 +49,8 @@ mod statements;
 use std::time::Duration;
 
 pub use self::api::{
-    Health, Hop, Lane, LinkEffect, LinkEvent, LinkInput, LinkOptions, LinkState, NotAsked,
+    Health, Hop, Lane, LinkEffect, LinkEvent, LinkInput, LinkOptions, LinkState, NodeRow, NotAsked,
 };
-pub use self::nodes::NodeRow;
 
 use self::base::Base;
 use self::bounds::{
