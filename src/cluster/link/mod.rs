@@ -30,8 +30,8 @@
 //!
 //! | after | without an answer |
 //! |---|---|
-//! | [`SLOW_AFTER`](bounds::SLOW_AFTER) | [`LinkEvent::Slow`] |
-//! | [`DOWN_AFTER`](bounds::DOWN_AFTER) | [`LinkEvent::Down`] |
+//! | [`SLOW_AFTER`] | [`LinkEvent::Slow`] |
+//! | [`DOWN_AFTER`] | [`LinkEvent::Down`] |
 //! | [`WRITE_DEADLINE`](bounds::WRITE_DEADLINE), [`READ_DEADLINE`](bounds::READ_DEADLINE) | both connections are given up, and made anew |
 
 mod api;
