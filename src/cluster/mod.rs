@@ -1,8 +1,8 @@
 //! The shared log: what several machines write to and read from, in PostgreSQL.
 //!
-//! Here is what there is in the engine ([`SCHEMA`], [`SCHEMA_VERSION`]), and whether it keeps what
-//! it is given ([`check`]). Nothing here knows sockets: [`crate::pg`] speaks, whoever has the
-//! sockets carries the bytes.
+//! Here is what there is in the engine ([`SCHEMA`], [`SCHEMA_VERSION`]), whether it keeps what it
+//! is given ([`check`]), and how a node finds it and holds on to it ([`link`]). Nothing here knows
+//! sockets: [`crate::pg`] speaks, whoever has the sockets carries the bytes.
 //!
 //! ```text
 //!  chinwag cluster init   makes the schema, once
@@ -30,8 +30,8 @@ pub const SCHEMA: &str = concat!(
 pub const SCHEMA_LOCK: i64 = 0x6368_696e_7761_6701;
 
 /// The settings of each session. Plans are made once, and by indexes only: what is known of a table
-/// that was just made, or that grew a thousandfold, would lead elsewhere. Nothing is cancelled after
-/// some time: a commit whose wait for a standby is cancelled is visible without a standby.
+/// that was just made, or that grew a thousandfold, would lead elsewhere. Nothing is cancelled
+/// after some time: a commit whose wait for a standby is cancelled is visible without a standby.
 pub const SETTINGS: &[(&str, &str)] = &[
     ("plan_cache_mode", "force_generic_plan"),
     ("synchronous_commit", "on"),

@@ -1,8 +1,9 @@
 //! What goes into a link and what comes out of it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
-use super::nodes::NodeRow;
 use crate::chat::model::others::NodeId;
 use crate::cluster::check::Level;
 use crate::pg::{EngineError, Row};
@@ -200,6 +201,23 @@ impl LinkState {
             Self::Down => "down",
         }
     }
+}
+
+/// A node, as the engine knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeRow {
+    /// Its number, never used again.
+    pub id: NodeId,
+    /// Its name, for people; two may have the same.
+    pub name: Box<str>,
+    /// Where it is.
+    pub address: Box<str>,
+    /// The version of its program.
+    pub version: Box<str>,
+    /// How long ago it was heard of.
+    pub age: Duration,
+    /// It is this one.
+    pub is_own: bool,
 }
 
 /// How a link is, for `/readyz`, metrics and logging.

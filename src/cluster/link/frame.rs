@@ -1,12 +1,13 @@
 //! What nodes tell each other: a frame is the payload of one notification, in base64.
 //!
 //! ```text
-//!  version 1 │ node │ counter │ item …        numbers are LEB128, as everywhere in a frame
-//!                               item = kind │ length │ body
-//!                                      0  a beat       nothing
-//!                                      1  a hello      nothing: the node has begun to listen
-//!                                      2  rooms grew   the first id, then the difference to the next …
-//!                                      3  a message    its bytes
+//!  version 1 │ node │ counter │ item …      numbers are LEB128, as everywhere in a frame
+//!
+//!  item = kind │ length │ body
+//!         0  a beat       nothing
+//!         1  a hello      nothing: the node has begun to listen
+//!         2  rooms grew   the first id, then the difference to the next …
+//!         3  a message    its bytes
 //! ```
 //!
 //! Kinds that are not known are passed over, so that nodes of two versions hear each other.

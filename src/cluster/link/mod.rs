@@ -30,8 +30,8 @@
 //!
 //! | after | without an answer |
 //! |---|---|
-//! | [`SLOW_AFTER`](bounds::SLOW_AFTER) | [`LinkEvent::Slow`] |
-//! | [`DOWN_AFTER`](bounds::DOWN_AFTER) | [`LinkEvent::Down`] |
+//! | [`SLOW_AFTER`] | [`LinkEvent::Slow`] |
+//! | [`DOWN_AFTER`] | [`LinkEvent::Down`] |
 //! | [`WRITE_DEADLINE`](bounds::WRITE_DEADLINE), [`READ_DEADLINE`](bounds::READ_DEADLINE) | both connections are given up, and made anew |
 
 mod api;
@@ -49,9 +49,8 @@ mod statements;
 use std::time::Duration;
 
 pub use self::api::{
-    Health, Hop, Lane, LinkEffect, LinkEvent, LinkInput, LinkOptions, LinkState, NotAsked,
+    Health, Hop, Lane, LinkEffect, LinkEvent, LinkInput, LinkOptions, LinkState, NodeRow, NotAsked,
 };
-pub use self::nodes::NodeRow;
 
 use self::base::Base;
 use self::bounds::{

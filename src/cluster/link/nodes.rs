@@ -3,56 +3,37 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::api::LinkEvent;
+use super::api::{LinkEvent, NodeRow};
 use super::bounds::NODES_MAX;
 use crate::chat::model::others::NodeId;
 use crate::pg::{Row, WrongType};
 use crate::time::Tick;
 
-/// A node, as the engine knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeRow {
-    /// Its number, never used again.
-    pub id: NodeId,
-    /// Its name, for people; two may have the same.
-    pub name: Box<str>,
-    /// Where it is.
-    pub address: Box<str>,
-    /// The version of its program.
-    pub version: Box<str>,
-    /// How long ago it was heard of.
-    pub age: Duration,
-    /// It is this one.
-    pub is_own: bool,
-}
-
-impl NodeRow {
-    /// Reads a row of [`BEAT`](super::statements::BEAT).
-    fn read(row: &Row) -> Result<Self, WrongType> {
-        let column = |column| move |_error| WrongType { column };
-        Ok(Self {
-            id: NodeId(row.int(0)?.try_into().map_err(column(0))?),
-            name: row.text(1)?.into(),
-            address: row.text(2)?.into(),
-            version: row.text(3)?.into(),
-            // The engine's clock may have gone back.
-            age: Duration::from_millis(row.int(4)?.try_into().unwrap_or(0)),
-            is_own: row.bool(5)?,
-        })
-    }
+/// Reads a row of [`BEAT`](super::statements::BEAT).
+fn read_node(row: &Row) -> Result<NodeRow, WrongType> {
+    let column = |column| move |_error| WrongType { column };
+    Ok(NodeRow {
+        id: NodeId(row.int(0)?.try_into().map_err(column(0))?),
+        name: row.text(1)?.into(),
+        address: row.text(2)?.into(),
+        version: row.text(3)?.into(),
+        // The engine's clock may have gone back.
+        age: Duration::from_millis(row.int(4)?.try_into().unwrap_or(0)),
+        is_own: row.bool(5)?,
+    })
 }
 
 /// Reads the answer to a beat: the nodes, ascending, and the settings of the engine.
 pub(super) fn read(rows: &[Row]) -> Result<(Vec<NodeRow>, Box<str>), WrongType> {
     let settings = rows.first().ok_or(WrongType { column: 6 })?.text(6)?.into();
-    let mut nodes = rows.iter().map(NodeRow::read).collect::<Result<Vec<_>, _>>()?;
+    let mut nodes = rows.iter().map(read_node).collect::<Result<Vec<_>, _>>()?;
     nodes.sort_by_key(|node| node.id);
     Ok((nodes, settings))
 }
 
 /// The nodes besides this one.
 ///
-/// Invariant: `others` has neither this node nor an earlier number of it, and at most [`NODES_MAX`].
+/// Invariant: `others` has neither this node nor its number before, and at most [`NODES_MAX`].
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     /// As of the last beat.

@@ -31,8 +31,8 @@ enum Step {
 
 /// The two connections.
 ///
-/// Invariant: `held` is empty unless a barrier is waited for (`confirmed < needed`), or the pair has
-/// failed.
+/// Invariant: `held` is empty unless a barrier is waited for (`confirmed < needed`), or the pair
+/// has failed.
 #[derive(Debug)]
 pub(super) struct Pair {
     writer: Connection,
