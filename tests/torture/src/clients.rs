@@ -134,8 +134,9 @@ impl Clients {
     ) -> Outcome<()> {
         while !self.clients.iter().all(&holds) {
             if Instant::now() > deadline {
-                let count = self.clients.iter().filter(|client| !holds(client)).count();
-                return Err(format!("{count} clients are not {what}").into());
+                let late: Vec<_> = self.clients.iter().filter(|client| !holds(client)).collect();
+                let first = late.first().map(|client| client.describe()).unwrap_or_default();
+                return Err(format!("{} clients are not {what}: {first}", late.len()).into());
             }
             self.turn(deadline)?;
         }

@@ -150,6 +150,13 @@ impl Client {
         self.is_here && self.places.iter().all(|place| place.epoch.is_some())
     }
 
+    /// Who it is, what it waits for, and what it was told last.
+    pub(crate) fn describe(&self) -> String {
+        let rooms: Vec<_> = self.places.iter().map(|it| (it.room, it.seq, &it.epoch)).collect();
+        let (asked, recent) = (&self.asked, &self.recent);
+        format!("d{} in {rooms:?}, asked {asked:?}, told {recent:#?}", self.number)
+    }
+
     /// Messages without an answer.
     pub(crate) fn unanswered(&self) -> usize {
         self.outbox.len()
