@@ -75,7 +75,7 @@ impl Postgres {
         match copy_of {
             None => {
                 let options = ["--no-sync", "-E", "UTF8", "--locale", "C", "--auth", "trust"];
-                run("initdb", &[&["-D", data, "-U", "chat"][..], &options].concat());
+                run("initdb", &[&["-D", data, "-U", "boss"][..], &options].concat());
             }
             Some(primary) => {
                 let from = format!("{} application_name={name}", primary.place());
@@ -94,7 +94,7 @@ impl Postgres {
     }
 
     fn place(&self) -> String {
-        format!("host=127.0.0.1 port={} user=chat", self.port)
+        format!("host=127.0.0.1 port={} user=boss", self.port)
     }
 
     pub(crate) fn start(&self) {
@@ -179,7 +179,9 @@ impl Cluster {
         }
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let primary = Postgres::start_new(folder.path(), "one", None);
-        primary.sql("CREATE DATABASE chat");
+        // Nodes have no more rights than they need.
+        primary.sql("CREATE ROLE chat LOGIN");
+        primary.sql("CREATE DATABASE chat OWNER chat");
         let mut cluster = Self { members: vec![primary], _folder: folder };
         cluster.init();
         for name in ["two", "three"] {

@@ -316,7 +316,7 @@ impl Link {
     fn on_closed(&mut self, hop: Hop, why: String) {
         match &mut self.phase {
             Phase::Resting(_) => {}
-            Phase::Searching(search) => search.on_lost(hop, why),
+            Phase::Searching(search) => search.on_lost(self.now, hop, why),
             Phase::Paired(pair) => {
                 if pair.connection(hop).is_some() {
                     self.lose(Some(hop), &why);
@@ -331,7 +331,7 @@ impl Link {
             Phase::Resting(until) if *until <= self.now => self.search(),
             Phase::Resting(_) => {}
             Phase::Searching(search) => {
-                if let Some(choice) = search.poll(self.now, &mut self.base.effects) {
+                if let Some(choice) = search.poll(self.now, &mut self.base) {
                     self.on_choice(choice);
                 }
             }

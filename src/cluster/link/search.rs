@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::api::{Hop, Lane, LinkEffect};
 use super::base::Base;
-use super::bounds::{CHOICE_PAUSE, ROUND_MAX};
+use super::bounds::{BACKOFF_MIN, CHOICE_PAUSE, ROUND_MAX};
 use super::connection::{Connection, Heard};
 use super::examine::{Examination, Examined, Identity};
 use crate::cluster::check::Level;
@@ -20,6 +20,10 @@ struct Candidate {
     examination: Examination,
     /// What it is, or why it is not used.
     outcome: Option<Result<Examined, String>>,
+    /// While it is examined once more: why it was not used before.
+    refused: Option<String>,
+    /// When that was said.
+    refused_at: Tick,
 }
 
 /// One round.
@@ -48,21 +52,31 @@ impl Search {
         let deadline = now.after(ROUND_MAX);
         let level = base.options.level;
         let candidates = (0..hosts).map(|host| {
-            let hop = base.hop(Lane::Writer);
-            base.effects.push_back(LinkEffect::Connect { hop, host, deadline });
-            Candidate {
+            let mut candidate = Candidate {
                 host,
-                connection: Some(Connection::new(hop, host, now)),
+                connection: None,
                 examination: Examination::default(),
                 outcome: None,
-            }
+                refused: None,
+                refused_at: now,
+            };
+            candidate.connect(now, deadline, base);
+            candidate
         });
         Self { candidates: candidates.collect(), deadline, choose_at: None, level, known }
     }
 
     /// When it has to go on if nothing comes.
     pub(super) fn deadline(&self) -> Tick {
-        self.choose_at.map_or(self.deadline, |at| at.min(self.deadline))
+        let waits = self.choose_at.is_none() && self.is_waiting();
+        let again = self.candidates.iter().filter_map(Candidate::again_at);
+        let again = again.min().filter(|_| waits).unwrap_or(Tick::MAX);
+        self.choose_at.unwrap_or(again).min(self.deadline)
+    }
+
+    /// Whether a host has yet to say what it is.
+    fn is_waiting(&self) -> bool {
+        self.candidates.iter().any(|candidate| candidate.outcome.is_none())
     }
 
     pub(super) fn connections(&mut self) -> impl Iterator<Item = &mut Connection> {
@@ -76,9 +90,10 @@ impl Search {
     }
 
     /// A connection could not be made, or was closed.
-    pub(super) fn on_lost(&mut self, hop: Hop, why: String) {
+    pub(super) fn on_lost(&mut self, now: Tick, hop: Hop, why: String) {
         if let Some(candidate) = self.candidate(hop) {
             candidate.connection = None;
+            candidate.refused_at = now;
             // What it was when it said so, it is no more.
             candidate.outcome = Some(Err(why));
         }
@@ -109,7 +124,10 @@ impl Search {
             candidate.outcome = Some(Err(why));
         }
         match candidate.outcome {
-            Some(Err(_)) => candidate.close(effects),
+            Some(Err(_)) => {
+                candidate.refused_at = now;
+                candidate.close(effects);
+            }
             Some(Ok(_)) => {
                 self.choose_at.get_or_insert_with(|| now.after(CHOICE_PAUSE));
             }
@@ -118,11 +136,31 @@ impl Search {
     }
 
     /// The end of the round, if it has come.
-    pub(super) fn poll(&mut self, now: Tick, effects: &mut VecDeque<LinkEffect>) -> Option<Choice> {
-        let is_over = self.deadline() <= now;
-        if !is_over && self.candidates.iter().any(|candidate| candidate.outcome.is_none()) {
+    pub(super) fn poll(&mut self, now: Tick, base: &mut Base) -> Option<Choice> {
+        let is_over = self.deadline <= now || self.choose_at.is_some_and(|at| at <= now);
+        if !is_over && self.is_waiting() {
+            if self.choose_at.is_none() {
+                self.try_again(now, base);
+            }
             return None;
         }
+        Some(self.choose(&mut base.effects))
+    }
+
+    /// While one host is silent, another that was refused may become the primary.
+    fn try_again(&mut self, now: Tick, base: &mut Base) {
+        for candidate in &mut self.candidates {
+            if candidate.again_at().is_some_and(|at| at <= now)
+                && let Some(Err(why)) = candidate.outcome.take()
+            {
+                candidate.refused = Some(why);
+                candidate.examination = Examination::default();
+                candidate.connect(now, self.deadline, base);
+            }
+        }
+    }
+
+    fn choose(&mut self, effects: &mut VecDeque<LinkEffect>) -> Choice {
         let (known, mut best) = (self.known, None::<(usize, (bool, u32))>);
         for (at, candidate) in self.candidates.iter().enumerate() {
             let Some(Ok(Examined { identity, .. })) = &candidate.outcome else { continue };
@@ -144,16 +182,30 @@ impl Search {
                 continue;
             }
             candidate.close(effects);
-            let silent = || Err(format!("no answer within {} ms", ROUND_MAX.as_millis()));
-            if let Err(why) = candidate.outcome.unwrap_or_else(silent) {
-                whys.push((host, why));
+            let silent = || format!("no answer within {} ms", ROUND_MAX.as_millis());
+            match candidate.outcome {
+                Some(Ok(_)) => {}
+                Some(Err(why)) => whys.push((host, why)),
+                None => whys.push((host, candidate.refused.unwrap_or_else(silent))),
             }
         }
-        Some(found.unwrap_or(Choice::None(whys)))
+        found.unwrap_or(Choice::None(whys))
     }
 }
 
 impl Candidate {
+    fn connect(&mut self, now: Tick, deadline: Tick, base: &mut Base) {
+        let (hop, host) = (base.hop(Lane::Writer), self.host);
+        base.effects.push_back(LinkEffect::Connect { hop, host, deadline });
+        self.connection = Some(Connection::new(hop, host, now));
+    }
+
+    /// When it is examined once more, if it was refused.
+    fn again_at(&self) -> Option<Tick> {
+        let is_refused = matches!(self.outcome, Some(Err(_)));
+        is_refused.then(|| self.refused_at.after(BACKOFF_MIN))
+    }
+
     fn on_heard(&mut self, now: Tick, heard: Heard) {
         let Some(connection) = self.connection.as_mut() else { return };
         match heard {

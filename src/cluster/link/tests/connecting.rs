@@ -262,6 +262,25 @@ fn each_failover_ends_up_again_and_says_whether_anything_may_have_changed() {
 }
 
 #[test]
+fn a_standby_that_is_promoted_is_found_while_the_old_primary_takes_connections_and_is_silent() {
+    let mut world = World::new(vec![Engine::default(), Engine::standby()]);
+    world.wait(10_000);
+    world.events();
+    world.engines[0].is_paused = true;
+    world.ask(super::super::Lane::Writer, 1, "append").unwrap();
+    for (round, after) in (2..).zip([2_000, 3_100, 4_700, 5_550]) {
+        world.wait(after);
+        let engine = &mut world.engines[1];
+        (engine.is_standby, engine.timeline) = (false, round);
+        // A pause, a 32nd of 17 s at most, and what the silent one is waited for.
+        world.wait(650);
+        assert_eq!(world.link.health().host, Some(1), "{after}");
+        world.engines[1].is_standby = true;
+        world.break_all(1);
+    }
+}
+
+#[test]
 fn a_primary_that_a_failover_has_left_behind_is_never_taken_again() {
     let engines = vec![Engine { timeline: 2, ..Engine::default() }, Engine::default()];
     let mut world = World::new(engines);
