@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 
-from engine import ACCOUNT, Engine
+from engines import ACCOUNT, Engine
 
 CHINWAG = sys.argv[1]
 TOKEN = "a-token-for-this-test-alone"

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from engine import ACCOUNT, BIN, Engine, free_port, run
+from engines import ACCOUNT, BIN, Engine, free_port, run
 
 CHINWAG = sys.argv[1]
 failed = 0

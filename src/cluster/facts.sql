@@ -52,8 +52,10 @@ BEGIN
       INSERT INTO chinwag.lookalike VALUES (0, texts[3], name) ON CONFLICT DO NOTHING;
     END IF;
     INSERT INTO chinwag.member AS x VALUES (room, name, numbers[1], numbers[2], numbers[3], numbers[4])
-    ON CONFLICT ON CONSTRAINT member_pkey DO UPDATE SET role = excluded.role, recv = greatest(x.recv, excluded.recv),
-      read = greatest(x.read, excluded.read), joined = excluded.joined
+    ON CONFLICT ON CONSTRAINT member_pkey DO UPDATE SET role = excluded.role, joined = excluded.joined,
+      -- Marks of one membership never go back, whichever node has them.
+      recv = CASE WHEN x.joined = excluded.joined THEN greatest(x.recv, excluded.recv) ELSE excluded.recv END,
+      read = CASE WHEN x.joined = excluded.joined THEN greatest(x.read, excluded.read) ELSE excluded.read END
     WHERE x.role <> excluded.role OR x.recv < excluded.recv OR x.read < excluded.read OR x.joined <> excluded.joined;
     is_right := was.role <> numbers[1];
   ELSIF kind = 3 THEN

@@ -126,7 +126,8 @@ mod tests {
 
     fn words() -> Vec<Word> {
         let user = |name| UserName::parse(name).unwrap();
-        let (lobby, direct) = (RoomName::parse("a/b").unwrap(), RoomName::parse("@ann:bob").unwrap());
+        let (lobby, direct) =
+            (RoomName::parse("a/b").unwrap(), RoomName::parse("@ann:bob").unwrap());
         let told = [
             Told::Present { user: user("ann"), presence: Presence::Off },
             Told::Present { user: user("ann"), presence: Presence::Away },
@@ -165,7 +166,10 @@ mod tests {
             ("c1", &[]),
             ("c1\n\nz 1 2\nl @ann:bob bob\nl @ann:bob", look),
             ("c1\np ann 3\np ann\np ann 1 1\np Ann 1\nl @ann:bob bob", look),
-            ("c1\nm a/b ann 1 -1\nm a/b ann 1 99999999999999999999\nt a/b ann 2\nl @ann:bob bob", look),
+            (
+                "c1\nm a/b ann 1 -1\nm a/b ann 1 99999999999999999999\nt a/b ann 2\nl @ann:bob bob",
+                look,
+            ),
             ("c1\nl bob @ann:bob\nu u\nl @ann:bob bob 1 2 3 4 5 6\nl @ann:bob bob", look),
         ] {
             assert_eq!(decode(payload).collect::<Vec<_>>(), expect, "{payload:?}");

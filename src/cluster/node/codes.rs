@@ -136,9 +136,7 @@ impl<'a> Columns<'a> {
                 number: Some(i64::from(*remove)),
                 ..Self::default()
             },
-            Body::Topic { text } => {
-                Self { kind: kind::TOPIC, text: Some(text), ..Self::default() }
-            }
+            Body::Topic { text } => Self { kind: kind::TOPIC, text: Some(text), ..Self::default() },
             Body::Moderation { act, target, reason } => {
                 let (kind, number) = kind::of_act(*act);
                 let (who, text) = (Some(target.as_str()), Some(&**reason));

@@ -107,7 +107,13 @@ pub(super) struct Held {
     pub(super) renewals: BTreeSet<LogId>,
     /// What is to be said.
     pub(super) out: VecDeque<Out>,
+    /// Rows of rooms that were dropped here, which whoever reads may still find.
+    dropped: VecDeque<i64>,
 }
+
+/// Rows that are remembered of rooms that were dropped: many more than are dropped while one
+/// answer is on its way.
+const DROPPED_MAX: usize = 4_096;
 
 impl Held {
     /// Holds a log.
@@ -156,6 +162,19 @@ impl Held {
         let before = log.row.replace(row);
         self.forget_row(id, before);
         self.by_row.insert(row, id);
+    }
+
+    /// A room is dropped: it is not found any more.
+    pub(super) fn drop_row(&mut self, row: i64) {
+        if self.dropped.len() >= DROPPED_MAX {
+            self.dropped.pop_front();
+        }
+        self.dropped.push_back(row);
+    }
+
+    /// Whether the room of this row was dropped here.
+    pub(super) fn is_dropped(&self, row: i64) -> bool {
+        self.dropped.contains(&row)
     }
 
     /// A log is held no more.

@@ -14,7 +14,7 @@
 //! | file | has |
 //! |---|---|
 //! | `queue` | what waits to be written, in order, and its bounds |
-//! | `writer`, `append` | batches, what becomes of them, what is repeated |
+//! | `writer`, `append`, `written` | batches, what becomes of them, what is repeated |
 //! | `order` | the dense order of others' records and of answers to one's own |
 //! | `held` | the logs that are open |
 //! | `reader`, `queries`, `loading` | what others have changed, and the answers to queries |
@@ -39,7 +39,8 @@
 //! - Search, and the export of what a user has written, are refused ([`LogFault::TooDear`]).
 //! - Webhooks are not told of anything ([`LogRequest::Notice`] is passed over).
 //! - Only rooms that are open at a node are pruned.
-//! - A text with U+0000 is refused ([`LogFault::Corrupt`]): the engine has no place for it.
+//! - A text with U+0000, for which the engine has no place and which the protocol refuses, is refused
+//!   here, too.
 //!
 //! [`Link`]: crate::cluster::link::Link
 //! [`Appended::Undecided`]: crate::chat::model::log::Appended::Undecided
@@ -59,8 +60,9 @@ mod reader;
 mod rows;
 mod statements;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod writer;
+mod written;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -277,8 +279,7 @@ impl<E: Engine> Node<E> {
 
     /// Refuses whoever would have to wait for the engine.
     fn refuse_all(&mut self) {
-        let is_waiting =
-            |op: &Op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..));
+        let is_waiting = |op: &Op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..));
         for op in self.queue.take(is_waiting) {
             self.refuse_op(op, LogFault::Broken);
         }
@@ -315,7 +316,9 @@ impl<E: Engine> Node<E> {
         let all = || self.held.iter().filter(|(_, log)| is_pruned(log));
         let next = all().find(|(id, _)| Some(*id) > self.pruned).or_else(|| all().next());
         if let Some((id, log)) = next {
-            let number = |number: Option<u64>| number.map_or(Param::Null, |it| Param::Int(codes::signed(it)));
+            let number = |number: Option<u64>| {
+                number.map_or(Param::Null, |it| Param::Int(codes::signed(it)))
+            };
             let before = log.retention.age.map(|age| {
                 let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
                 self.now.wall_ms.saturating_sub(age)
@@ -435,6 +438,9 @@ impl<E: Engine> Logs for Node<E> {
             LogRequest::Drop { log: id } => {
                 if let Some(log) = self.held.get_mut(id) {
                     log.is_dropped = true;
+                    if let Some(row) = log.row {
+                        self.held.drop_row(row);
+                    }
                     self.queue.push(Op::Drop(id));
                 }
             }

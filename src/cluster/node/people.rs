@@ -188,8 +188,7 @@ impl Acts {
             what: (act::NEW, kind::NAME),
             key: name.to_string(),
             // A source has each of its users once.
-            other: (!subject.is_empty())
-                .then(|| format!("{}\n{issuer}\n{subject}", source.code())),
+            other: (!subject.is_empty()).then(|| format!("{}\n{issuer}\n{subject}", source.code())),
             numbers: [Some(source.code()), Some(signed(*at)), None, None],
             texts: texts([Some(issuer), Some(subject), display.as_deref()]),
         });
@@ -241,9 +240,9 @@ impl Acts {
     fn key(&mut self, key: &Key) {
         let Key { name, hash, grants, until, at, is_hook } = key;
         let rooms: Vec<&str> = grants.iter().map(|grant| &*grant.rooms).collect();
-        let rights = grants.first().map_or(0, |grant| {
-            i64::from(grant.rights.read) + 2 * i64::from(grant.rights.send)
-        });
+        let rights = grants
+            .first()
+            .map_or(0, |grant| i64::from(grant.rights.read) + 2 * i64::from(grant.rights.send));
         let rights = if *is_hook { rights | HOOK } else { rights };
         self.push(Act {
             what: (act::NEW, kind::KEY),
@@ -261,13 +260,7 @@ impl Acts {
             what: (act::PUT, kind::REPORT),
             key: id.to_string(),
             numbers: [Some(signed(*at)), seq.map(signed), None, None],
-            texts: texts([
-                Some(by.as_str()),
-                Some(whom.as_str()),
-                room,
-                Some(text),
-                Some(reason),
-            ]),
+            texts: texts([Some(by.as_str()), Some(whom.as_str()), room, Some(text), Some(reason)]),
             ..Act::default()
         });
     }

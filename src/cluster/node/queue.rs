@@ -81,7 +81,11 @@ impl Queue {
 
     /// Adds a fact; if what stands at the end are facts of the same log, to these, in place of one
     /// about the same: whether it is one more; `None` if too many wait.
-    pub(super) fn push_fact(&mut self, (log, era): (LogId, u32), fact: (RoomMeta, i64)) -> Option<bool> {
+    pub(super) fn push_fact(
+        &mut self,
+        (log, era): (LogId, u32),
+        fact: (RoomMeta, i64),
+    ) -> Option<bool> {
         let key = FactKey::of(&fact.0);
         let is_full = self.facts >= FACTS_MAX;
         if let Some(Op::Facts(of, its, facts)) = self.waiting.back_mut()

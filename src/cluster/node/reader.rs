@@ -216,10 +216,15 @@ impl<E: Engine> Node<E> {
             Reading::People => self.on_people(&rows),
             Reading::PeopleVersion => self.on_people_version(&rows),
             Reading::Query(ticket, asked) => {
-                let outcome = asked.answer(&rows).map_err(|wrong| {
+                let mut outcome = asked.answer(&rows).map_err(|wrong| {
                     log::error!(wrong:%; "the engine has what was not written so");
                     LogFault::Corrupt
                 });
+                if let Ok(Answer::Loaded(found)) = &mut outcome {
+                    found.rooms.retain(|room| {
+                        room.kept.is_none_or(|kept| !self.held.is_dropped(kept.row))
+                    });
+                }
                 self.replies.push_back(LogReply::Answer { ticket, outcome });
                 Ok(())
             }

@@ -211,7 +211,8 @@ fn read_fact(row: &Reader<'_>) -> Result<(RoomMeta, u64), WrongType> {
         fact::NO_MEMBER => RoomMeta::Member(row.user(0)?, None),
         fact::RESTRICTION => {
             let expiry = Expiry { until: row.number_or_null(2)?, reason: row.text(1)?.into() };
-            let meta = RestrictionMeta { by: row.user_or_null(2)?, at: row.number_or_null(3)?, expiry };
+            let meta =
+                RestrictionMeta { by: row.user_or_null(2)?, at: row.number_or_null(3)?, expiry };
             RoomMeta::Restriction(row.user(0)?, restriction()?, Some(meta))
         }
         fact::NO_RESTRICTION => RoomMeta::Restriction(row.user(0)?, restriction()?, None),

@@ -7,7 +7,9 @@ use crate::pg::Statement;
 macro_rules! room_row {
     ($id:literal) => {
         concat!(
-            "SELECT 0::smallint, ", $id, ", r.epoch, r.head, r.oldest, r.version, r.facts, r.at, ",
+            "SELECT 0::smallint, ",
+            $id,
+            ", r.epoch, r.head, r.oldest, r.version, r.facts, r.at, ",
             "r.bytes, NULL::bigint, NULL::bigint, NULL::text, NULL::text, NULL::text, NULL::text, ",
             "NULL::text "
         )

@@ -245,9 +245,7 @@ fn a_room_that_two_nodes_make_at_once_is_one() {
     two.put(member("bob", Role::Owner, 0));
     two.append(1, message("bob", "mine", None));
     assert_eq!(two.sync(), Err(LogFault::Taken));
-    let [LogReply::Renewed { begun, .. }] = &two.seen.others[..] else {
-        panic!("{:?}", two.seen)
-    };
+    let [LogReply::Renewed { begun, .. }] = &two.seen.others[..] else { panic!("{:?}", two.seen) };
     assert_eq!((begun.epoch, begun.head), (Epoch(5), 0));
     assert_eq!(begun.meta[1..], [member("ann", Role::Owner, 0)], "and not bob");
     assert_eq!(two.seen.answers[&1], Appended::Stale);
@@ -375,10 +373,7 @@ fn a_log_that_is_shorter_than_was_told_gets_a_new_epoch() {
     one.until(|seen| seen.head == 3);
     two.until(|seen| seen.head == 3);
     // As after a failover to a standby that was behind.
-    database.run(&[
-        "DELETE FROM chinwag.record WHERE seq = 3",
-        "UPDATE chinwag.room SET head = 2",
-    ]);
+    database.run(&["DELETE FROM chinwag.record WHERE seq = 3", "UPDATE chinwag.room SET head = 2"]);
     for node in [&mut one, &mut two] {
         node.peer.change();
         node.until(|seen| !seen.others.is_empty());
@@ -441,6 +436,37 @@ fn what_is_told_on_the_bus_is_heard_by_the_other_node_only() {
     one.append(1, message("ann", "hi", None));
     one.until(|seen| seen.head == 1);
     assert_eq!(one.seen.others, []);
+}
+
+#[test]
+fn what_one_node_prunes_is_told_at_both() {
+    let Some(database) = Database::new() else { return };
+    let mut nodes = two(&database);
+    let [one, _] = &mut nodes;
+    for nth in 1..=5 {
+        let draft = message("ann", &nth.to_string(), Some(&nth.to_string()));
+        one.append(nth, draft);
+    }
+    both(&mut nodes, |seen| seen.head == 5);
+    // The same room, whose records are not kept for ever.
+    let [mut one, two] = nodes;
+    let begun = one.load("lobby").unwrap();
+    one.peer.ask(LogRequest::Close { log: log() });
+    one.peer.ask(LogRequest::Open {
+        log: log(),
+        room: room("lobby"),
+        epoch: begun.epoch,
+        durability: Durability::Disk,
+        retention: Retention { records: Some(2), ..Retention::default() },
+        kept: begun.kept,
+    });
+    let pruned = [LogReply::Pruned { log: log(), oldest: 4 }];
+    one.until(|seen| seen.others == pruned);
+    one.append(1, message("ann", "1", Some("1")));
+    one.until(|seen| matches!(seen.answers[&1], Appended::Duplicate { seq: 1, .. }));
+    let mut nodes = [one, two];
+    both(&mut nodes, |seen| seen.others == pruned);
+    assert_eq!(nodes[1].load("lobby").unwrap().oldest, 4);
 }
 
 #[test]

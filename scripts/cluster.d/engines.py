@@ -1,4 +1,4 @@
-"""PostgreSQL of Debian, made for a test: on a port of its own, in a folder that is thrown away."""
+"""PostgreSQL of Debian on ports of its own."""
 
 import os
 import pathlib
