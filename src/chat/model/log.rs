@@ -25,81 +25,18 @@
 use std::sync::Arc;
 
 pub use super::cids::{CidSecret, RememberedCid};
+pub use super::draft::{Draft, TargetCheck};
 use super::load::{Begun, Found, Kept, Wanted};
+pub use super::log_id::{LogId, Ticket};
 pub use super::meta::{MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use super::name::{RoomName, UserName};
 use super::notice::{EventSet, Notice};
 use super::others::{NodeId, Told};
 use super::people::{AuditedAct, People, PeopleChange};
 use super::policy::Retention;
-use super::record::{Body, Epoch, SharedRecord};
+use super::record::{Epoch, SharedRecord};
 use super::reply::Durability;
 pub use super::suspensions::{Expiry, Network, Suspensions};
-
-/// Names an open log: one life of one room. Never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogId(u64);
-
-impl LogId {
-    /// Bits of the slot.
-    const SLOT_BITS: u32 = 28;
-    /// More slots than there ever are rooms.
-    pub const SLOTS_MAX: usize = 1 << Self::SLOT_BITS;
-
-    /// The log of this `life` in this `slot`, which no other open log has.
-    #[must_use]
-    pub fn new(slot: usize, life: u64) -> Self {
-        debug_assert!(slot < Self::SLOTS_MAX, "a slot for each room");
-        let slot = u64::try_from(slot).unwrap_or(u64::MAX) % (1 << Self::SLOT_BITS);
-        Self((life << Self::SLOT_BITS) | slot)
-    }
-
-    /// A small number that no other open log has, the lowest ones first: an index into a table of
-    /// logs.
-    #[must_use]
-    pub fn slot(self) -> usize {
-        usize::try_from(self.0 % (1 << Self::SLOT_BITS)).unwrap_or(usize::MAX)
-    }
-}
-
-/// Names a request that has not been answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
-
-/// A record that is not in the log yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// Who says or does it.
-    pub from: UserName,
-    /// What.
-    pub body: Body,
-    /// See [`Record::weight`](super::record::Record::weight).
-    pub weight: u32,
-    /// For an edit, a deletion or a reaction: what must hold of its target.
-    pub check: Option<TargetCheck>,
-    /// Where the log has no records to look into, as in memory: seq and time of the record since
-    /// which it is so already what this one says. Boxed, since nearly no draft has it.
-    pub since: Option<Box<(u64, u64)>>,
-    /// What changes with the record: both are written, or none is.
-    pub meta: Vec<RoomMeta>,
-    /// Nothing is to be written: the log says whether it has this message already.
-    pub is_question: bool,
-    /// It is a direct message whose recipient is not connected, and webhooks are told of such.
-    pub is_unseen: bool,
-}
-
-/// What must hold of the message that an edit, a deletion or a reaction is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TargetCheck {
-    /// Its seq: there must be a message, not deleted.
-    pub target: u64,
-    /// It may be another user's.
-    pub others: bool,
-    /// It must not be older: milliseconds since 1970.
-    pub not_before: u64,
-    /// Bytes that its data may take: an edit keeps them beside its own text.
-    pub data_max: usize,
-}
 
 /// What the domain asks of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]

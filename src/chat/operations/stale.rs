@@ -40,7 +40,7 @@ fn command<'a>(
 ) -> Option<Command<'a>> {
     let name = room.as_str().into();
     Some(match body {
-        Body::Message { text, data, cid, reply_to, thread, edited: _ } => {
+        Body::Message { text, data, cid, reply_to, thread, .. } => {
             // By the other one and not by the room: who has left it is brought back.
             let target = match room.other_than(me) {
                 Some(other) => Target::User(other.into()),

@@ -7,11 +7,13 @@
 //! What is being read of the logs is told of the edits and deletions that happen meanwhile: see
 //! [`Changes`].
 
+mod again;
 mod changes;
 mod loads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use again::Again;
 pub(super) use changes::{Change, Changes, Mark};
 pub(super) use loads::{Loads, Waiter, WaitingLoad};
 
@@ -25,7 +27,7 @@ use super::model::name::{RoomName, UserName};
 use super::model::operator::OperatorAct;
 use super::model::output::Request;
 use super::model::people::{Block, Report};
-use super::model::record::{Body, Epoch, SharedRecord};
+use super::model::record::{Epoch, SharedRecord};
 use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
 use crate::collections::Table;
@@ -117,15 +119,6 @@ pub(super) struct DeferredReading {
     pub conn: ConnId,
     pub request: Request,
     pub command: Command<'static>,
-}
-
-/// A record that is asked for once more, as a command.
-#[derive(Debug)]
-pub(super) struct Again {
-    pub user: UserKey,
-    pub body: Body,
-    /// As the command had it.
-    pub weight: u32,
 }
 
 /// An operation that waits for an answer of the logs. Each `send` is one, so that large and rare

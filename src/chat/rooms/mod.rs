@@ -416,12 +416,6 @@ impl Rooms {
         self.push_record(key, SharedRecord::clone(record), bounds);
     }
 
-    /// Nothing of the ring is in the log any more.
-    pub(super) fn forget_ring(&mut self, key: RoomKey) {
-        let ring = mem::take(&mut self.table[key].ring);
-        self.rings.forget(&ring);
-    }
-
     /// The log begins at `oldest` from now on: head, inboxes and ring show nothing from before.
     pub(super) fn prune(&mut self, key: RoomKey, oldest: u64, rev: u64) {
         let room = &mut self.table[key];

@@ -44,6 +44,8 @@ struct Shared {
     told: Vec<Told>,
     /// Nothing is told from node to node.
     deaf: bool,
+    /// What others have put into logs is not told yet.
+    grown_later: Option<Vec<(usize, LogReply)>>,
 }
 
 #[derive(Debug, Default)]
@@ -217,7 +219,11 @@ impl Shared {
         let found = other.open.iter().find(|(_, name)| *name == room);
         if let Some((&log, _)) = found {
             let (records, meta) = grown;
-            other.replies.push_back(LogReply::Grown { log, records, meta });
+            let grown = LogReply::Grown { log, records, meta };
+            match &mut self.grown_later {
+                Some(later) => later.push((1 - node, grown)),
+                None => other.replies.push_back(grown),
+            }
         }
     }
 

@@ -150,3 +150,28 @@ fn rooms_that_live_in_memory_are_stored_where_there_are_other_nodes() {
     let room = &chat.rooms[chat.rooms.named("lobby").unwrap()];
     assert_eq!((room.durability, room.is_stored()), (Durability::Os, true));
 }
+
+#[test]
+fn who_has_seen_more_at_another_node_comes_in_when_this_one_knows() {
+    let mut pair = Pair::in_lobby();
+    pair.come(0, 2, "cyd");
+    pair.run(0, 2, join("lobby"));
+    pair.shared.borrow_mut().grown_later = Some(Vec::new());
+    pair.run(0, 0, say("lobby", "x"));
+    pair.go(0, 2);
+    let epoch = pair.shared.borrow().rooms[&RoomName::parse("lobby").unwrap()].epoch;
+    let positions: Positions<'_> = &[("lobby", epoch, 1)];
+    let said = pair.nodes[1].hello_with(3, Some("cyd"), Some(("gone", positions)));
+    assert_eq!(lines(&said, 3), ["no 5004"]);
+    let later = pair.shared.borrow_mut().grown_later.take().unwrap();
+    for (node, grown) in later {
+        pair.reply(node, grown);
+    }
+    let said = pair.nodes[1].hello_with(3, Some("cyd"), Some(("gone", positions)));
+    let welcome = "welcome cyd false lobby: From { from: 2, to: 1 }";
+    assert_eq!(lines(&said, 3).first().map(String::as_str), Some(welcome));
+    // What nobody has seen is no reason to wait.
+    let positions: Positions<'_> = &[("lobby", epoch, 9)];
+    let said = pair.nodes[1].hello_with(4, Some("dan"), Some(("gone", positions)));
+    assert!(lines(&said, 4)[0].starts_with("welcome dan"), "{:?}", lines(&said, 4));
+}
