@@ -33,7 +33,7 @@ pub(in crate::server) trait Driven {
     fn handle(&mut self, now: Now, input: LinkInput<'_>);
 
     /// Does what follows from what it has taken, and from the time.
-    fn turn(&mut self, now: Now);
+    fn go_on(&mut self, now: Now);
 
     /// The next thing that is to be done.
     fn poll_effect(&mut self) -> Option<LinkEffect>;
@@ -216,7 +216,7 @@ impl Driver {
                 Err(error) => Some(format!(": {error}")),
             };
             if let Some(why) = why {
-                self.fail(now, at, format!("the name has no address{why}"), driven, effects);
+                self.fail(now, (at, format!("the name has no address{why}")), driven, effects);
             }
         }
     }
@@ -258,7 +258,7 @@ impl Driver {
         let Some(leg) = self.legs.get_mut(at) else { return };
         // All addresses of a name are tried: the engine may have moved.
         if !try_next(now, leg, effects) {
-            self.fail(now, at, why, driven, effects);
+            self.fail(now, (at, why), driven, effects);
         }
     }
 
@@ -307,7 +307,7 @@ impl Driver {
                 }
             }
         };
-        self.fail(now, at, fault, driven, effects);
+        self.fail(now, (at, fault), driven, effects);
     }
 
     /// What was sealed is in `plain`.
@@ -331,7 +331,7 @@ impl Driver {
             driven.handle(now, LinkInput::Received { hop, bytes: &self.plain });
         }
         if progress == Progress::Finished {
-            self.fail(now, at, String::new(), driven, effects);
+            self.fail(now, (at, String::new()), driven, effects);
         }
     }
 
@@ -345,7 +345,7 @@ impl Driver {
     ) {
         if let Some(at) = self.legs.iter().position(|leg| leg.conn == Some(conn)) {
             let why = "the connection broke during the TLS handshake".to_owned();
-            self.fail(now, at, why, driven, effects);
+            self.fail(now, (at, why), driven, effects);
         }
     }
 
@@ -353,7 +353,7 @@ impl Driver {
     pub(super) fn expire(&mut self, now: Now, driven: &mut dyn Driven, effects: &mut Effects) {
         while let Some(at) = self.legs.iter().position(|leg| leg.deadline <= now.tick) {
             let why = self.legs.get(at).map_or("", Leg::why_late).to_owned();
-            self.fail(now, at, why, driven, effects);
+            self.fail(now, (at, why), driven, effects);
         }
     }
 
@@ -361,8 +361,7 @@ impl Driver {
     fn fail(
         &mut self,
         now: Now,
-        at: usize,
-        why: String,
+        (at, why): (usize, String),
         driven: &mut dyn Driven,
         effects: &mut Effects,
     ) {

@@ -36,7 +36,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(250);
 /// Logs that are shared: the node's part of a cluster.
 pub(super) trait SharedLogs: Logs + Driven {
     /// When [`LinkInput::Expired`] is to be said, [`Tick::MAX`] if never.
-    fn deadline(&self) -> Tick;
+    fn due_at(&self) -> Tick;
 
     /// What the engine has for a start, once that is known: before, nobody can be let in.
     fn begun(&self) -> Option<Snapshot>;
@@ -108,7 +108,7 @@ impl Shared {
     /// Does what is due.
     pub(super) fn expire(&mut self, now: Now, effects: &mut Effects) {
         self.driver.expire(now, &mut *self.node, effects);
-        if self.node.deadline() <= now.tick {
+        if self.node.due_at() <= now.tick {
             self.node.handle(now, LinkInput::Expired);
         }
         self.pump(now, effects);
@@ -116,7 +116,7 @@ impl Shared {
 
     /// Does what the node asks for.
     pub(super) fn pump(&mut self, now: Now, effects: &mut Effects) {
-        self.node.turn(now);
+        self.node.go_on(now);
         self.driver.pump(now, &mut *self.node, effects);
     }
 
@@ -157,7 +157,7 @@ impl Engine {
     pub(super) fn deadline(&self) -> Tick {
         match self {
             Self::Local(_) => Tick::MAX,
-            Self::Shared(shared) => shared.node.deadline().min(shared.driver.deadline()),
+            Self::Shared(shared) => shared.node.due_at().min(shared.driver.deadline()),
         }
     }
 

@@ -12,8 +12,8 @@ impl Driven for Node<Link> {
         self.engine().handle(now, input);
     }
 
-    fn turn(&mut self, now: Now) {
-        Self::turn(self, now);
+    fn go_on(&mut self, now: Now) {
+        self.turn(now);
     }
 
     fn poll_effect(&mut self) -> Option<LinkEffect> {
@@ -22,8 +22,8 @@ impl Driven for Node<Link> {
 }
 
 impl SharedLogs for Node<Link> {
-    fn deadline(&self) -> Tick {
-        Self::deadline(self)
+    fn due_at(&self) -> Tick {
+        self.deadline()
     }
 
     fn begun(&self) -> Option<Snapshot> {

@@ -36,7 +36,7 @@ impl Driven for Fake {
         });
     }
 
-    fn turn(&mut self, _: Now) {}
+    fn go_on(&mut self, _: Now) {}
 
     fn poll_effect(&mut self) -> Option<LinkEffect> {
         self.wants.pop_front()
