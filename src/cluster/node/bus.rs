@@ -1,7 +1,7 @@
 //! What nodes tell each other on the bus, as text.
 //!
-//! A payload is lines, since what carries it is text. The first says the version; each of the others
-//! is one thing that is told, its fields apart by spaces, which no name has.
+//! A payload is lines of text. The first says the version; each of the others is one thing that is
+//! told, its fields apart by spaces, which no name has.
 //!
 //! ```text
 //! c1                        version 1

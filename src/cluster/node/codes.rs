@@ -1,6 +1,6 @@
 //! The numbers that stand for enums in columns: the same as in the embedded store
-//! (`src/store/sqlite/column_code.rs`, `record_row.rs`). They are stored: none is ever given another
-//! meaning.
+//! (`src/store/sqlite/column_code.rs`, `record_row.rs`). They are stored: none is ever given
+//! another meaning.
 
 use crate::chat::model::identity::Source;
 use crate::chat::model::log::Restriction;

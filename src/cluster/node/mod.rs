@@ -39,8 +39,8 @@
 //! - Search, and the export of what a user has written, are refused ([`LogFault::TooDear`]).
 //! - Webhooks are not told of anything ([`LogRequest::Notice`] is passed over).
 //! - Only rooms that are open at a node are pruned.
-//! - A text with U+0000, for which the engine has no place and which the protocol refuses, is refused
-//!   here, too.
+//! - A text with U+0000, for which the engine has no place and which the protocol refuses, is
+//!   refused here, too.
 //!
 //! [`Link`]: crate::cluster::link::Link
 //! [`Appended::Undecided`]: crate::chat::model::log::Appended::Undecided

@@ -6,10 +6,10 @@
 //!        └─ held: whatever is said behind a record ──┘
 //! ```
 //!
-//! The engine takes the drafts of a node one batch after the other, so the seqs of its answers rise.
-//! When a draft is answered, every record below its seq that was not answered before is another
-//! node's; and when no draft is on its way, every record is. Until then a record that was fetched
-//! waits: it may be the node's own.
+//! The engine takes the drafts of a node one batch after the other, so the seqs of its answers
+//! rise. When a draft is answered, every record below its seq that was not answered before is
+//! another node's; and when no draft is on its way, every record is. Until then a record that was
+//! fetched waits: it may be the node's own.
 
 use std::collections::VecDeque;
 

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 
 use super::codes::{signed, unsigned};
 use super::loading::{self, Names};
-use super::reader::nothing;
 use super::rows::Part;
 use super::statements;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
@@ -160,6 +159,11 @@ fn page(parts: Vec<Part>, is_reversed: bool) -> Answer {
         records.reverse();
     }
     Answer::Records { records, as_of }
+}
+
+/// The answer to a query about a log that is not in the engine yet.
+const fn nothing() -> Answer {
+    Answer::Records { records: Vec::new(), as_of: 0 }
 }
 
 fn inbox(rows: &[(Option<i64>, InboxQuery)], parts: Vec<Part>) -> Answer {

@@ -419,8 +419,3 @@ fn take_facts(log: &mut Log, facts: Vec<(RoomMeta, u64)>) -> Vec<RoomMeta> {
     }
     told
 }
-
-/// The answer to a query about a log that is not in the engine yet.
-pub(super) const fn nothing() -> Answer {
-    Answer::Records { records: Vec::new(), as_of: 0 }
-}

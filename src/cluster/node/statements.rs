@@ -156,8 +156,8 @@ pub(super) const BELOW: Statement = Statement {
 /// Rooms by name, or by what their names look like, and users: those asked for, those whose names
 /// look like these, and both ends of direct conversations.
 ///
-/// `$1` names of rooms, `$2` forms of rooms, `$3` names of users, `$4` forms of users, `$5` users of
-/// whom all rooms are wanted, `$6` users of whom invitations are.
+/// `$1` names of rooms, `$2` forms of rooms, `$3` names of users, `$4` forms of users, `$5` users
+/// of whom all rooms are wanted, `$6` users of whom invitations are.
 pub(super) const LOAD: Statement = Statement {
     name: "load",
     sql: concat!(
