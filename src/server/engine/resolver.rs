@@ -88,7 +88,7 @@ mod tests {
         let resolver = Resolver::start(Arc::new(move || _ = wake.send(()))).unwrap();
         resolver.ask(1, "127.0.0.1", 5432).unwrap();
         resolver.ask(2, "no name", 5432).unwrap();
-        let mut answer = || {
+        let answer = || {
             woken.recv().unwrap();
             resolver.poll().unwrap()
         };
