@@ -69,7 +69,8 @@ pub fn address(config: &Config) -> Result<Option<Address>, EngineError> {
     if let Some(path) = &config.cluster.password_file {
         let fault = |why: String| EngineError::Password(path.clone(), why);
         let bytes = read(path, PASSWORD_LEN_MAX).map_err(|error| fault(error.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|_error| fault("it is not UTF-8".to_owned()))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_error| fault("it is not UTF-8".to_owned()))?;
         let password = text.trim_end_matches(['\r', '\n']);
         if password.is_empty() || password.contains('\0') {
             return Err(fault("it has no password".to_owned()));

@@ -93,7 +93,15 @@ impl SharedRoom {
     fn begun(&self, name: &RoomName) -> Begun {
         let head = u64::try_from(self.records.len()).unwrap();
         let durability = Durability::Disk;
-        let kept = Kept { row: 1, epoch: self.epoch, durability, seqs: (1, head), at: 0, bytes: 0, changes: (0, 0) };
+        let kept = Kept {
+            row: 1,
+            epoch: self.epoch,
+            durability,
+            seqs: (1, head),
+            at: 0,
+            bytes: 0,
+            changes: (0, 0),
+        };
         Begun {
             name: name.clone(),
             epoch: self.epoch,
