@@ -91,8 +91,8 @@ impl Server {
         log::info!("the shared log is reached: clients are let in");
     }
 
-    /// Says on standard output by which link the first administrator comes in, if there is none yet:
-    /// at each start another one, since only its hash is kept.
+    /// Says on standard output by which link the first administrator comes in, if there is
+    /// none yet: at each start another one, since only its hash is kept.
     pub(super) fn invite_first(&mut self, now: Now, place: &str) {
         let mut bits = [0; 32];
         if let Err(error) = getrandom::fill(&mut bits) {

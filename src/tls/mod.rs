@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A [`Connection`] is a server's end of TLS 1.2 or 1.3 on rustls' unbuffered interface, a
-//! [`ClientConnection`] a client's: it owns no socket, no clock and, between two records, no buffer. [`Certificates`] are parsed from PEM
+//! [`ClientConnection`] a client's: it owns no socket, no clock and, between two records, no buffer.
+//! [`Certificates`] are parsed from PEM
 //! text, which someone else has read, and choose one for each handshake by the name that the client
 //! asks for. [`server_config`] has what holds for all connections of a listener.
 //!

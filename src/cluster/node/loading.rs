@@ -28,7 +28,7 @@ impl Names {
             names.rooms.push(name.as_str().to_owned());
             if *with_lookalikes && !name.is_direct() {
                 let form = other_form(name.as_str());
-                // Another name can be the form only of one that is not its own; a form need be none.
+                // Another name can be the form only of one that is not its own.
                 let other = form.as_ref().map(ToString::to_string);
                 names.rooms.extend(other.filter(|it| RoomName::stored(it).is_some()));
                 names.room_forms.push(form.map_or(name.as_str().to_owned(), |it| it.to_string()));

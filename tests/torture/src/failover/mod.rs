@@ -246,7 +246,7 @@ impl Cluster {
                 if is_asynchronous {
                     // What is acknowledged meanwhile is on the primary alone.
                     self.engines.pause_standbys()?;
-                    thread::sleep(BEFORE);
+                    thread::park_timeout(BEFORE);
                 }
                 self.engines.kill_primary()?;
                 if fault == Fault::Both {
@@ -263,18 +263,18 @@ impl Cluster {
             }
             Fault::Node => {
                 self.node(victim)?.server.kill()?;
-                thread::sleep(Duration::from_secs(1));
+                thread::park_timeout(Duration::from_secs(1));
                 self.restart_node(victim)?;
                 Ok(Duration::ZERO)
             }
             Fault::Pause => {
                 self.engines.pause_primary()?;
-                thread::sleep(Duration::from_secs(2));
+                thread::park_timeout(Duration::from_secs(2));
                 self.engines.promote()?;
                 let took = begin.elapsed();
                 // It believes that it is the primary, until somebody ends it.
                 self.engines.resume(old)?;
-                thread::sleep(Duration::from_secs(2));
+                thread::park_timeout(Duration::from_secs(2));
                 self.engines.rebuild(old)?;
                 Ok(took)
             }
@@ -284,7 +284,7 @@ impl Cluster {
             }
             Fault::Standbys => {
                 self.engines.pause_standbys()?;
-                thread::sleep(AWAY);
+                thread::park_timeout(AWAY);
                 self.engines.resume_standbys()?;
                 Ok(begin.elapsed())
             }
@@ -296,7 +296,7 @@ impl Cluster {
                 };
                 for mode in modes {
                     self.node(victim)?.proxies.iter().for_each(|proxy| proxy.set(*mode));
-                    thread::sleep(AWAY);
+                    thread::park_timeout(AWAY);
                 }
                 self.node(victim)?.proxies.iter().for_each(|proxy| proxy.set(Mode::Pass));
                 Ok(Duration::ZERO)
@@ -327,7 +327,7 @@ fn start_node(setup: &Setup) -> Outcome<Server> {
         if Instant::now() > deadline {
             return Err(format!("a node is not ready: {answer}").into());
         }
-        thread::sleep(Duration::from_millis(20));
+        thread::park_timeout(Duration::from_millis(20));
     }
 }
 

@@ -103,7 +103,7 @@ impl State {
             let bytes = buffer.get(..len).unwrap_or_default();
             let mode = self.await_way();
             if let Mode::Delay(delay) = mode {
-                thread::sleep(delay);
+                thread::park_timeout(delay);
             }
             let piece_len = if mode == Mode::Split { PIECE_LEN } else { len };
             if bytes.chunks(piece_len).any(|piece| to.write_all(piece).is_err()) {
