@@ -30,14 +30,18 @@ impl Names {
                 let form = other_form(name.as_str());
                 // Another name can be the form only of one that is not its own.
                 names.rooms.extend(form.as_ref().map(ToString::to_string));
-                names.room_forms.push(form.map_or(name.as_str().to_owned(), |it| it.to_string()));
+                names
+                    .room_forms
+                    .push(form.map_or_else(|| name.as_str().to_owned(), |it| it.to_string()));
             }
         }
         for (name, depth) in &wanted.users {
             let form = other_form(name.as_str());
             names.users.push(name.as_str().to_owned());
             names.users.extend(form.as_ref().map(ToString::to_string));
-            names.user_forms.push(form.map_or(name.as_str().to_owned(), |it| it.to_string()));
+            names
+                .user_forms
+                .push(form.map_or_else(|| name.as_str().to_owned(), |it| it.to_string()));
             if *depth == Depth::Rooms {
                 names.with_rooms.push(name.as_str().to_owned());
             }
@@ -119,7 +123,7 @@ pub(super) fn found(wanted: &Wanted, parts: &[Part]) -> Found {
         .users
         .keys()
         .filter(|name| users.get(*name).is_none_or(|user| !user.is_member))
-        .map(|name| form_of(name))
+        .map(form_of)
         .collect();
     users.retain(|name, _| {
         wanted.users.contains_key(name) || ends.contains(name) || strangers.contains(&form_of(name))
@@ -128,7 +132,7 @@ pub(super) fn found(wanted: &Wanted, parts: &[Part]) -> Found {
 }
 
 fn form_of(name: &UserName) -> String {
-    other_form(name.as_str()).map_or(name.as_str().to_owned(), |form| form.to_string())
+    other_form(name.as_str()).map_or_else(|| name.as_str().to_owned(), |form| form.to_string())
 }
 
 /// Who has received nothing in a direct conversation.
