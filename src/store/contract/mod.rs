@@ -206,6 +206,10 @@ fn with_all(mut case: impl FnMut(&mut Subject)) {
     let folder = tempfile::tempdir().unwrap();
     for mut subject in Subject::all(folder.path()) {
         case(&mut subject);
+        // Its connections end before their database does.
+        let Subject { logs, database, .. } = subject;
+        drop(logs);
+        drop(database);
     }
 }
 
