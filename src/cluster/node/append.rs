@@ -152,7 +152,7 @@ impl Batch {
             }
             add(&mut counts, *slot, 1);
             add(&mut sizes, *slot, size);
-            columns.push(append, own, (*slot, *nth));
+            columns.push(append, &own, (*slot, *nth));
             for meta in &append.draft.meta {
                 facts.push(Some(place), meta);
             }
@@ -271,7 +271,7 @@ struct DraftColumns<'a> {
 }
 
 impl<'a> DraftColumns<'a> {
-    fn push(&mut self, append: &'a Append, own: Columns<'a>, (slot, nth): (usize, u64)) {
+    fn push(&mut self, append: &'a Append, own: &Columns<'a>, (slot, nth): (usize, u64)) {
         let draft = &append.draft;
         self.slots.push(i64::try_from(slot + 1).ok());
         self.nths.push(Some(signed(nth)));

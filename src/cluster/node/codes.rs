@@ -112,7 +112,7 @@ impl<'a> Columns<'a> {
     /// Those of a body that is about to be stored.
     pub(super) fn of(body: &'a Body) -> Self {
         match body {
-            Body::Message { text, data, cid, reply_to, thread, edited: _ } => Self {
+            Body::Message { text, data, cid, reply_to, thread, .. } => Self {
                 kind: kind::MESSAGE,
                 text: Some(text),
                 data: data.as_deref(),
@@ -140,7 +140,7 @@ impl<'a> Columns<'a> {
             Body::Moderation { act, target, reason } => {
                 let (kind, number) = kind::of_act(*act);
                 let (who, text) = (Some(target.as_str()), Some(&**reason));
-                Self { kind, number, who, text, ..Self::default() }
+                Self { kind, who, number, text, ..Self::default() }
             }
         }
     }

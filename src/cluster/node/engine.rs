@@ -14,7 +14,7 @@ pub trait Engine: fmt::Debug {
     /// # Errors
     ///
     /// [`NotAsked`] if it is not sent.
-    fn ask(
+    fn send(
         &mut self,
         now: Now,
         to: (Lane, u64),
@@ -23,20 +23,20 @@ pub trait Engine: fmt::Debug {
     ) -> Result<(), NotAsked>;
 
     /// See [`Link::poll`].
-    fn poll(&mut self) -> Option<LinkEvent>;
+    fn next_event(&mut self) -> Option<LinkEvent>;
 
     /// See [`Link::tell`].
-    fn tell(&mut self, payload: &[u8]);
+    fn say(&mut self, payload: &[u8]);
 
     /// See [`Link::grew`].
-    fn grew(&mut self, rooms: &[i64]);
+    fn say_grown(&mut self, rooms: &[i64]);
 
     /// When it has to be looked at again though nothing has come.
-    fn deadline(&self) -> Tick;
+    fn wakes_at(&self) -> Tick;
 }
 
 impl Engine for Link {
-    fn ask(
+    fn send(
         &mut self,
         now: Now,
         (lane, tag): (Lane, u64),
@@ -46,20 +46,20 @@ impl Engine for Link {
         Self::ask(self, now, lane, tag, statement, params)
     }
 
-    fn poll(&mut self) -> Option<LinkEvent> {
+    fn next_event(&mut self) -> Option<LinkEvent> {
         Self::poll(self)
     }
 
-    fn tell(&mut self, payload: &[u8]) {
+    fn say(&mut self, payload: &[u8]) {
         // Whether it goes out is counted by the link.
         _ = Self::tell(self, payload);
     }
 
-    fn grew(&mut self, rooms: &[i64]) {
+    fn say_grown(&mut self, rooms: &[i64]) {
         Self::grew(self, rooms.iter().copied());
     }
 
-    fn deadline(&self) -> Tick {
+    fn wakes_at(&self) -> Tick {
         Self::deadline(self)
     }
 }

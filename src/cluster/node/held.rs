@@ -12,6 +12,7 @@ use crate::chat::model::record::Epoch;
 
 /// One log that is open.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says what is still to be found out")]
 pub(super) struct Log {
     pub(super) name: RoomName,
     pub(super) retention: Retention,

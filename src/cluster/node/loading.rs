@@ -29,17 +29,19 @@ impl Names {
             if *with_lookalikes && !name.is_direct() {
                 let form = other_form(name.as_str());
                 // Another name can be the form only of one that is not its own.
-                let other = form.as_ref().map(ToString::to_string);
-                names.rooms.extend(other.filter(|it| RoomName::stored(it).is_some()));
-                names.room_forms.push(form.map_or(name.as_str().to_owned(), |it| it.to_string()));
+                names.rooms.extend(form.as_ref().map(ToString::to_string));
+                names
+                    .room_forms
+                    .push(form.map_or_else(|| name.as_str().to_owned(), |it| it.to_string()));
             }
         }
         for (name, depth) in &wanted.users {
             let form = other_form(name.as_str());
             names.users.push(name.as_str().to_owned());
-            let other = form.as_ref().map(ToString::to_string);
-            names.users.extend(other.filter(|it| UserName::stored(it).is_some()));
-            names.user_forms.push(form.map_or(name.as_str().to_owned(), |it| it.to_string()));
+            names.users.extend(form.as_ref().map(ToString::to_string));
+            names
+                .user_forms
+                .push(form.map_or_else(|| name.as_str().to_owned(), |it| it.to_string()));
             if *depth == Depth::Rooms {
                 names.with_rooms.push(name.as_str().to_owned());
             }
@@ -121,7 +123,7 @@ pub(super) fn found(wanted: &Wanted, parts: &[Part]) -> Found {
         .users
         .keys()
         .filter(|name| users.get(*name).is_none_or(|user| !user.is_member))
-        .map(|name| form_of(name))
+        .map(form_of)
         .collect();
     users.retain(|name, _| {
         wanted.users.contains_key(name) || ends.contains(name) || strangers.contains(&form_of(name))
@@ -130,7 +132,7 @@ pub(super) fn found(wanted: &Wanted, parts: &[Part]) -> Found {
 }
 
 fn form_of(name: &UserName) -> String {
-    other_form(name.as_str()).map_or(name.as_str().to_owned(), |form| form.to_string())
+    other_form(name.as_str()).map_or_else(|| name.as_str().to_owned(), |form| form.to_string())
 }
 
 /// Who has received nothing in a direct conversation.

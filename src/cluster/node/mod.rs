@@ -83,6 +83,7 @@ use crate::chat::model::log::{
     Ticket,
 };
 use crate::chat::model::others::NodeId;
+use crate::chat::model::policy::Retention;
 use crate::pg::Param;
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -94,6 +95,7 @@ const PRUNE_RECORDS: i64 = 1_000;
 
 /// A node, whose engine is `E`: a [`Link`](super::link::Link), but in tests.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the link has the states, these follow it")]
 pub struct Node<E> {
     engine: E,
     now: Now,
@@ -175,7 +177,7 @@ impl<E: Engine> Node<E> {
     /// Takes what the engine has said, and does what time has made due.
     pub fn turn(&mut self, now: Now) {
         self.now = now;
-        while let Some(event) = self.engine.poll() {
+        while let Some(event) = self.engine.next_event() {
             self.on_event(event);
         }
         if self.queue.oldest().is_some_and(|since| since.after(WAIT_MAX) <= now.tick) {
@@ -199,7 +201,7 @@ impl<E: Engine> Node<E> {
     pub fn deadline(&self) -> Tick {
         let waits = self.queue.oldest().map_or(Tick::MAX, |since| since.after(WAIT_MAX));
         let own = if self.is_up { self.compare_at.min(self.prune_at) } else { Tick::MAX };
-        self.engine.deadline().min(waits).min(own)
+        self.engine.wakes_at().min(waits).min(own)
     }
 
     /// Whether everything that was sent is answered.
@@ -236,14 +238,14 @@ impl<E: Engine> Node<E> {
                     self.on_read_lost(reading);
                 }
             }
-            LinkEvent::Up { node, level: _, is_changed } => {
+            LinkEvent::Up { node, is_changed, .. } => {
                 (self.id, self.is_up, self.is_down) = (Some(node), true, false);
                 self.people.is_stale = true;
                 self.doubt(is_changed);
                 self.replies.push_back(LogReply::Health(Ok(())));
             }
             LinkEvent::Slow => {}
-            LinkEvent::Down { why: _ } => {
+            LinkEvent::Down { .. } => {
                 (self.is_up, self.is_down) = (false, true);
                 self.refuse_all();
                 self.replies.push_back(LogReply::Health(Err(LogFault::Broken)));
@@ -273,7 +275,7 @@ impl<E: Engine> Node<E> {
 
     fn tell(&mut self) {
         for payload in bus::encode(&std::mem::take(&mut self.words)) {
-            self.engine.tell(payload.as_bytes());
+            self.engine.say(payload.as_bytes());
         }
     }
 
@@ -312,7 +314,7 @@ impl<E: Engine> Node<E> {
     /// Has the oldest records of the next room go, if they are not to be kept; and those of rooms
     /// that were dropped.
     fn prune(&mut self) {
-        let is_pruned = |log: &Log| log.retention != Default::default() && log.is_followed();
+        let is_pruned = |log: &Log| log.retention != Retention::default() && log.is_followed();
         let all = || self.held.iter().filter(|(_, log)| is_pruned(log));
         let next = all().find(|(id, _)| Some(*id) > self.pruned).or_else(|| all().next());
         if let Some((id, log)) = next {
@@ -332,7 +334,7 @@ impl<E: Engine> Node<E> {
             ];
             let tag = self.next_tag + 1;
             self.next_tag = tag;
-            let asked = self.engine.ask(self.now, (Lane::Writer, tag), statements::PRUNE, &params);
+            let asked = self.engine.send(self.now, (Lane::Writer, tag), statements::PRUNE, &params);
             if asked.is_ok() {
                 self.flights.push_back(Flight { tag, what: What::Prune(id) });
             }
@@ -340,7 +342,7 @@ impl<E: Engine> Node<E> {
         }
         let tag = self.next_tag();
         let params = [Param::Int(PRUNE_RECORDS)];
-        let asked = self.engine.ask(self.now, (Lane::Writer, tag), statements::SWEEP, &params);
+        let asked = self.engine.send(self.now, (Lane::Writer, tag), statements::SWEEP, &params);
         if asked.is_ok() {
             self.flights.push_back(Flight { tag, what: What::Sweep });
         }
@@ -381,7 +383,7 @@ impl<E: Engine> Node<E> {
         self.queue.push(Op::Append(Box::new(append)));
     }
 
-    fn put_meta(&mut self, id: LogId, meta: RoomMeta) {
+    fn put_meta(&mut self, id: LogId, meta: &RoomMeta) {
         let Some(log) = self.held.get_mut(id).filter(|log| !log.is_dropped) else { return };
         if log.era != log.era_told {
             // It was said of another log.
@@ -389,7 +391,7 @@ impl<E: Engine> Node<E> {
         }
         let fact = (meta.clone(), log.version);
         match self.queue.push_fact((id, log.era), fact) {
-            Some(true) => log.on_fact(&meta),
+            Some(true) => log.on_fact(meta),
             Some(false) => {}
             None => {
                 log.fault = Some(LogFault::Busy);
@@ -412,13 +414,11 @@ impl<E: Engine> Logs for Node<E> {
     fn request(&mut self, now: Now, request: LogRequest) {
         self.now = now;
         match request {
-            LogRequest::Open { log, room, epoch, durability: _, retention, kept } => {
+            LogRequest::Open { log, room, epoch, retention, kept, .. } => {
                 self.open(log, Log::new(room, epoch, retention), kept);
             }
-            // Nothing of a cluster is in a process's memory only.
-            LogRequest::Adopt { .. } => {}
             LogRequest::Append { log, ticket, draft } => self.append(log, ticket, draft),
-            LogRequest::PutMeta { log, meta } => self.put_meta(log, meta),
+            LogRequest::PutMeta { log, meta } => self.put_meta(log, &meta),
             LogRequest::Sync { log, ticket } | LogRequest::Settle { log, ticket } => {
                 self.sync(log, ticket);
             }
@@ -433,7 +433,8 @@ impl<E: Engine> Logs for Node<E> {
                 self.people.unwritten += 1;
                 self.queue.push(Op::People(ticket, changes));
             }
-            LogRequest::Notice(_) => {}
+            // Nothing of a cluster is in a process's memory only, and webhooks are told nothing.
+            LogRequest::Adopt { .. } | LogRequest::Notice(_) => {}
             LogRequest::Tell(told) => self.words.push(Word::Told(told)),
             LogRequest::Drop { log: id } => {
                 if let Some(log) = self.held.get_mut(id) {

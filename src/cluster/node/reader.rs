@@ -91,7 +91,7 @@ impl<E: Engine> Node<E> {
         params: &[Param<'_>],
     ) -> Result<(), LogFault> {
         let tag = self.next_tag();
-        let asked = self.engine.ask(self.now, (Lane::Reader, tag), statement, params);
+        let asked = self.engine.send(self.now, (Lane::Reader, tag), statement, params);
         asked.map_err(|_not| LogFault::Broken)?;
         self.readings.insert(tag, reading);
         Ok(())
@@ -180,7 +180,7 @@ impl<E: Engine> Node<E> {
                 self.next_tag += 1;
                 let tag = self.next_tag;
                 let done = params.with(|params| {
-                    self.engine.ask(self.now, (Lane::Reader, tag), statement, params)
+                    self.engine.send(self.now, (Lane::Reader, tag), statement, params)
                 });
                 match done {
                     Ok(()) => {
@@ -328,9 +328,9 @@ impl<E: Engine> Node<E> {
         let params =
             [Param::Int(place.row), Param::Int(place.epoch), Param::Int(new.0.cast_signed())];
         let tag = self.next_tag();
-        let asked = self.engine.ask(self.now, (Lane::Writer, tag), statements::RENEW, &params);
+        let asked = self.engine.send(self.now, (Lane::Writer, tag), statements::RENEW, &params);
         if asked.is_ok() {
-            self.engine.grew(&[place.row]);
+            self.engine.say_grown(&[place.row]);
             self.flights.push_back(Flight { tag, what: What::Renew(id) });
         } else {
             self.held.wants.insert(id);
@@ -399,7 +399,7 @@ impl<E: Engine> Node<E> {
         let Some(log) = self.held.get_mut(id).filter(|log| log.oldest < oldest) else { return };
         log.oldest = oldest;
         if let Some(row) = log.row {
-            self.engine.grew(&[row]);
+            self.engine.say_grown(&[row]);
         }
         self.held.say(id, LogReply::Pruned { log: id, oldest });
     }
@@ -412,7 +412,7 @@ fn take_facts(log: &mut Log, facts: Vec<(RoomMeta, u64)>) -> Vec<RoomMeta> {
         let key = FactKey::of(&meta);
         if log.unwritten.contains_key(&key) {
             // If ours is the older one, this is read again when ours is written.
-            log.passed_over.entry(key).or_insert(changed.saturating_sub(1));
+            log.passed_over.entry(key).or_insert_with(|| changed.saturating_sub(1));
         } else {
             told.push(meta);
         }

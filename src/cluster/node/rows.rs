@@ -162,7 +162,7 @@ fn read_room(row: &Reader<'_>) -> Result<Option<RoomRow>, WrongType> {
 
 fn read_record(row: &Reader<'_>) -> Result<Record, WrongType> {
     let wrong = |nth| WrongType { column: column::N + nth };
-    let target = || row.number_or_null(4)?.ok_or(wrong(4));
+    let target = || row.number_or_null(4)?.ok_or_else(|| wrong(4));
     let text = || row.text(2).map(Into::into);
     let optional = |nth| Ok::<_, WrongType>(row.text_or_null(nth)?.map(Into::into));
     let number = row.int_or_null(5)?;
@@ -179,12 +179,12 @@ fn read_record(row: &Reader<'_>) -> Result<Record, WrongType> {
         kind::EDIT => Body::Edit { target: target()?, text: optional(2)? },
         kind::DELETION => Body::Deletion { target: target()? },
         kind::REACTION => {
-            let remove = number.ok_or(wrong(5))? != 0;
+            let remove = number.ok_or_else(|| wrong(5))? != 0;
             Body::Reaction { target: target()?, emoji: text()?, remove }
         }
         kind::TOPIC => Body::Topic { text: text()? },
         other => Body::Moderation {
-            act: kind::to_act(other, number).ok_or(wrong(3))?,
+            act: kind::to_act(other, number).ok_or_else(|| wrong(3))?,
             target: row.user(1)?,
             reason: text()?,
         },
@@ -195,7 +195,7 @@ fn read_record(row: &Reader<'_>) -> Result<Record, WrongType> {
 
 fn read_fact(row: &Reader<'_>) -> Result<(RoomMeta, u64), WrongType> {
     let wrong = |nth| WrongType { column: column::N + nth };
-    let restriction = || Restriction::from_code(row.int(1)?).ok_or(wrong(1));
+    let restriction = || Restriction::from_code(row.int(1)?).ok_or_else(|| wrong(1));
     let meta = match row.int(0)? {
         fact::ACCESS => RoomMeta::Access {
             private: row.int(1)? != 0,
@@ -204,7 +204,7 @@ fn read_fact(row: &Reader<'_>) -> Result<(RoomMeta, u64), WrongType> {
         },
         fact::TOPIC => RoomMeta::Topic(row.text(1)?.into(), row.user_or_null(2)?),
         fact::MEMBER => {
-            let role = Role::from_code(row.int(1)?).ok_or(wrong(1))?;
+            let role = Role::from_code(row.int(1)?).ok_or_else(|| wrong(1))?;
             let (recv, read, joined) = (row.number(2)?, row.number(3)?, row.number(4)?);
             RoomMeta::Member(row.user(0)?, Some(MemberMeta { role, recv, read, joined }))
         }

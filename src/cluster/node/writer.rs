@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Node;
 use super::append::{Append, BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, Batch, Facts, is_fit, with_forms};
 use super::engine::Engine;
+use super::held::Log;
 use super::people;
 use super::queue::{FactsOf, Op};
 use super::statements;
@@ -87,7 +88,7 @@ impl<E: Engine> Node<E> {
                 let tag = self.next_tag();
                 let columns = people::Acts::of(&changes);
                 let asked = columns.with_params(|params| {
-                    self.engine.ask(self.now, (Lane::Writer, tag), statements::PEOPLE, params)
+                    self.engine.send(self.now, (Lane::Writer, tag), statements::PEOPLE, params)
                 });
                 match asked {
                     Ok(()) => self.flights.push_back(Flight { tag, what: What::People(ticket) }),
@@ -113,22 +114,22 @@ impl<E: Engine> Node<E> {
             form.as_deref().map_or(Param::Null, Param::Text),
         ];
         let tag = self.next_tag();
-        match self.engine.ask(self.now, (Lane::Writer, tag), statements::OPEN, &params) {
+        match self.engine.send(self.now, (Lane::Writer, tag), statements::OPEN, &params) {
             Ok(()) => self.flights.push_back(Flight { tag, what: What::Open(id) }),
             Err(_) => self.hold(Op::Open(id)),
         }
     }
 
     fn send_drop(&mut self, id: LogId) {
-        let Some(place) = self.held.get(id).and_then(|log| log.place()) else {
+        let Some(place) = self.held.get(id).and_then(Log::place) else {
             self.held.remove(id);
             return;
         };
         let tag = self.next_tag();
         let params = [Param::Int(place.row), Param::Int(place.epoch)];
-        match self.engine.ask(self.now, (Lane::Writer, tag), statements::DROP, &params) {
+        match self.engine.send(self.now, (Lane::Writer, tag), statements::DROP, &params) {
             Ok(()) => {
-                self.engine.grew(&[place.row]);
+                self.engine.say_grown(&[place.row]);
                 self.flights.push_back(Flight { tag, what: What::Drop(id) });
             }
             Err(_) => self.hold(Op::Drop(id)),
@@ -162,7 +163,7 @@ impl<E: Engine> Node<E> {
         let batch = Batch::new(drafts);
         let tag = self.next_tag();
         let asked = batch.with_params(self.node_number(), |params| {
-            self.engine.ask(self.now, (Lane::Writer, tag), statements::APPEND, params)
+            self.engine.send(self.now, (Lane::Writer, tag), statements::APPEND, params)
         });
         if asked.is_err() {
             let drafts: Vec<Append> = batch.into_drafts().collect();
@@ -176,7 +177,7 @@ impl<E: Engine> Node<E> {
                 log.order.on_sent(1);
             }
         }
-        self.engine.grew(&batch.rows());
+        self.engine.say_grown(&batch.rows());
         self.flights.push_back(Flight { tag, what: What::Append(batch) });
     }
 
@@ -239,7 +240,7 @@ impl<E: Engine> Node<E> {
         let (mut rooms, mut epochs, mut knowns) = (Vec::new(), Vec::new(), Vec::new());
         let mut columns = Facts::default();
         for (id, _, facts) in &all {
-            let Some(place) = self.held.get(*id).and_then(|log| log.place()) else { continue };
+            let Some(place) = self.held.get(*id).and_then(Log::place) else { continue };
             for (meta, known) in facts.values() {
                 if !is_fit(meta) {
                     log::warn!(room = place.row; "a fact with a NUL in it cannot be kept");
@@ -265,7 +266,7 @@ impl<E: Engine> Node<E> {
             Param::Texts(&texts),
             Param::Int(self.node_number()),
         ];
-        if self.engine.ask(self.now, (Lane::Writer, tag), statements::FACTS, &params).is_err() {
+        if self.engine.send(self.now, (Lane::Writer, tag), statements::FACTS, &params).is_err() {
             for (log, era, facts) in all.into_iter().rev() {
                 self.hold(Op::Facts(log, era, facts));
             }
@@ -273,7 +274,7 @@ impl<E: Engine> Node<E> {
         }
         let mut grown: Vec<i64> = rooms.into_iter().flatten().collect();
         grown.dedup();
-        self.engine.grew(&grown);
+        self.engine.say_grown(&grown);
         self.flights.push_back(Flight { tag, what: What::Facts(all) });
     }
 }

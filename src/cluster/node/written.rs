@@ -31,7 +31,7 @@ impl<E: Engine> Node<E> {
     /// A statement of the writer was done or refused.
     pub(super) fn on_written(&mut self, what: What, outcome: Result<Vec<Row>, EngineError>) {
         match what {
-            What::Append(batch) => self.on_appended(batch, outcome),
+            What::Append(batch) => self.on_appended(batch, &outcome),
             What::Facts(all) => self.on_facts_written(all, &outcome),
             What::Open(id) => self.on_opened(id, &outcome),
             What::Drop(id) => {
@@ -53,8 +53,8 @@ impl<E: Engine> Node<E> {
         self.settle();
     }
 
-    fn on_appended(&mut self, batch: Batch, outcome: Result<Vec<Row>, EngineError>) {
-        let outcomes = match &outcome {
+    fn on_appended(&mut self, batch: Batch, outcome: &Result<Vec<Row>, EngineError>) {
+        let outcomes = match outcome {
             Ok(rows) => batch.outcomes(rows),
             Err(error) => return self.on_batch_refused(batch, error),
         };

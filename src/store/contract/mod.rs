@@ -43,7 +43,7 @@ struct Subject {
     /// It says when there is something to poll; `None`: it is driven by being polled.
     woken: Option<Receiver<()>>,
     /// Removed behind the store.
-    _database: Option<Database>,
+    database: Option<Database>,
     clock: Clock,
     tickets: u64,
     lives: u64,
@@ -84,14 +84,14 @@ impl Subject {
         if let Some(database) = Database::new() {
             let peer = Box::new(Peer::new(&database.address, 1));
             let subject = Self::new("PostgreSQL", peer, None);
-            all.push(Self { _database: Some(database), ..subject });
+            all.push(Self { database: Some(database), ..subject });
         }
         all
     }
 
     fn new(name: &'static str, logs: Box<dyn Logs>, woken: Option<Receiver<()>>) -> Self {
-        let (keeps, _database, clock) = (name != "memory", None, Clock::start());
-        Self { logs, keeps, name, woken, _database, clock, tickets: 0, lives: 0 }
+        let (keeps, database, clock) = (name != "memory", None, Clock::start());
+        Self { logs, keeps, name, woken, database, clock, tickets: 0, lives: 0 }
     }
 
     fn request(&mut self, request: LogRequest) {
@@ -206,6 +206,10 @@ fn with_all(mut case: impl FnMut(&mut Subject)) {
     let folder = tempfile::tempdir().unwrap();
     for mut subject in Subject::all(folder.path()) {
         case(&mut subject);
+        // Its connections end before their database does.
+        let Subject { logs, database, .. } = subject;
+        drop(logs);
+        drop(database);
     }
 }
 

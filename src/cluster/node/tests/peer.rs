@@ -104,7 +104,7 @@ pub(crate) struct Faulty {
 }
 
 impl Engine for Faulty {
-    fn ask(
+    fn send(
         &mut self,
         now: Now,
         (lane, tag): (Lane, u64),
@@ -118,7 +118,7 @@ impl Engine for Faulty {
         self.link.ask(now, lane, tag, statement, params)
     }
 
-    fn poll(&mut self) -> Option<LinkEvent> {
+    fn next_event(&mut self) -> Option<LinkEvent> {
         loop {
             match self.link.poll()? {
                 LinkEvent::Grew { .. } if self.is_deaf => {}
@@ -133,15 +133,15 @@ impl Engine for Faulty {
         }
     }
 
-    fn tell(&mut self, payload: &[u8]) {
+    fn say(&mut self, payload: &[u8]) {
         _ = self.link.tell(payload);
     }
 
-    fn grew(&mut self, rooms: &[i64]) {
+    fn say_grown(&mut self, rooms: &[i64]) {
         self.link.grew(rooms.iter().copied());
     }
 
-    fn deadline(&self) -> Tick {
+    fn wakes_at(&self) -> Tick {
         self.link.deadline()
     }
 }
