@@ -2,7 +2,7 @@
 //! newcomers.
 
 use super::membership::end_membership;
-use super::{Chat, others};
+use super::{Chat, tell_others};
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
@@ -277,5 +277,5 @@ pub(super) fn update_presence(chat: &mut Chat, user: UserKey) {
         row.presence = presence;
         chat.ephemeral_mut().user_changed(user);
     }
-    others::tell_present(chat, user);
+    tell_others::tell_present(chat, user);
 }

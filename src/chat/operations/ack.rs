@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::faults::refusal_of;
 use super::membership::put_member;
-use super::{Answer, Chat, others, resume_deferred};
+use super::{Answer, Chat, resume_deferred, tell_others};
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::command::{Command, Op};
@@ -247,7 +247,7 @@ fn apply(
     if marks.read != had.read {
         chat.ephemeral_mut().read_on(membership);
         chat.ephemeral_mut().tell_own(membership, |conn| has_read(conn, marks.read));
-        others::tell_marks(chat, membership);
+        tell_others::tell_marks(chat, membership);
     }
 }
 

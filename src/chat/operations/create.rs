@@ -2,7 +2,7 @@
 
 use super::join::finish_join;
 use super::membership::begin_membership;
-use super::room_begin::{check_lookalike, may_make, open_room};
+use super::room_begin::{check_lookalike, may_make, open_room, room_exists};
 use super::room_end::retire_room;
 use super::{Answer, Chat};
 use crate::chat::model::code::Code;
@@ -70,12 +70,6 @@ pub(super) fn create(
         room.put_meta(&mut chat.context, RoomMeta::Topic(topic.into(), Some(by)));
     }
     finish_join(chat, by, key, (false, None))
-}
-
-/// The refusal of a name that is taken.
-pub(super) fn room_exists() -> Refusal {
-    let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
-    refusal.field("room", "a name that is free")
 }
 
 /// The policy of the room to be made.

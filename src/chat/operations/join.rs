@@ -3,7 +3,7 @@
 use super::membership::{begin_membership, end_membership};
 
 use super::room_end::retire_room;
-use super::{Answer, Chat, create, invitations, others, outsiders, room_begin};
+use super::{Answer, Chat, invitations, outsiders, room_begin, tell_others};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Op;
@@ -296,7 +296,7 @@ pub(in crate::chat) fn on_join_synced(
         return Err(refusal);
     }
     chat.rooms[membership].is_confirmed = true;
-    others::point_to(chat, room, by.user);
+    tell_others::point_to(chat, room, by.user);
     answer_join(chat, by, room, position.as_ref())
 }
 
@@ -314,7 +314,7 @@ fn join_again(
     }
     if by.request.op == Op::Create {
         retire_room(chat, key);
-        return Err(create::room_exists());
+        return Err(room_begin::room_exists());
     }
     join(chat, by, name.as_str(), position)
 }

@@ -7,7 +7,7 @@ use super::history::{self, Excerpt};
 use super::{
     Answer, Chat, ack, direct, edits, export, forget, grown, inbox, invitations, join, leave, load,
     loaded, moderation, others, people, renewed, reports, resume_deferred, room_end, search, stale,
-    stored, suspensions,
+    stored, suspensions, tell_others,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::PageId;
@@ -40,7 +40,7 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::Renewed { log, begun } => renewed::on_renewed(chat, log, *begun),
         LogReply::Gone { log } => renewed::on_gone(chat, log),
         LogReply::Told { node, told } => others::on_told(chat, node, told),
-        LogReply::NodeBegun { .. } => others::tell_all(chat),
+        LogReply::NodeBegun { .. } => tell_others::tell_all(chat),
         LogReply::NodeGone { node } => others::on_node_gone(chat, node),
     }
     if let Some(conn) = conn {

@@ -54,6 +54,7 @@ pub(super) mod session_lifecycle;
 mod stale;
 mod stored;
 mod suspensions;
+mod tell_others;
 pub(super) mod watch;
 
 use super::Chat;
@@ -215,7 +216,7 @@ fn execute_reading(
         Command::Typing { room } => {
             let (key, _) = chat.lookup().find_speaker(user, &room)?;
             chat.ephemeral_mut().typing(key, user);
-            others::tell_typing(chat, key, user);
+            tell_others::tell_typing(chat, key, user);
             Ok(Answer::Now(Reply::Done))
         }
         Command::Status { away } => Ok(set_away(chat, (by.conn, user), away)),

@@ -42,7 +42,7 @@ pub(super) fn on_renewed(chat: &mut Chat, log: LogId, begun: Begun) {
     begin_cursors(chat, key);
     chat.context.follows = true;
     let kept = end_old_members(chat, key, &meta);
-    for (user, kind, _) in chat.rooms[key].moderation.holding(0).cloned().collect::<Vec<_>>() {
+    for (user, kind) in chat.rooms[key].moderation.all() {
         restrict(chat, (key, &user), kind, None);
     }
     for meta in meta {

@@ -118,3 +118,9 @@ pub(super) fn check_lookalike(
     let other = chat.rooms[other].name.as_str().to_owned();
     Err(refusal.field("room", "a name that looks like no other").hint(Some(other)))
 }
+
+/// The refusal of a name that is taken.
+pub(super) fn room_exists() -> Refusal {
+    let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
+    refusal.field("room", "a name that is free")
+}

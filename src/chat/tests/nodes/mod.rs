@@ -139,7 +139,9 @@ impl SharedRoom {
         let seq = u64::try_from(self.records.len()).unwrap() + 1;
         let record = SharedRecord::new(Record { seq, at: now.wall_ms, from, body, weight });
         self.records.push(SharedRecord::clone(&record));
-        meta.iter().for_each(|meta| self.keep(meta));
+        for meta in &meta {
+            self.keep(meta);
+        }
         Appended::Stored(record)
     }
 }
@@ -306,7 +308,7 @@ impl Pair {
             let node = Some(node_id(node));
             // Each start has epochs of its own.
             harness.chat.vary_epochs(u128::from(node.map_or(0, |node| node.0)));
-            let snapshot = Snapshot { node, elsewhere, ..Snapshot::default() };
+            let snapshot = Snapshot { elsewhere, node, ..Snapshot::default() };
             harness.chat.restore(harness.now, snapshot);
             harness
         });

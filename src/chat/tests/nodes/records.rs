@@ -4,7 +4,7 @@ use super::super::super::model::command::ModerationCommand;
 use super::super::super::model::reply::Role;
 use super::*;
 
-fn act<'a>(user: &'a str, command: ModerationCommand) -> Command<'a> {
+fn act(user: &str, command: ModerationCommand) -> Command<'_> {
     let (room, reason) = ("den".into(), "why".into());
     Command::Moderate { room, user: user.into(), command, reason, weight: 0 }
 }
