@@ -127,9 +127,10 @@ impl<'t> Session<'_, 't> {
         self.say_held();
         let Some(backlog) = self.state.backlog.as_deref_mut() else {
             if self.state.has_finished {
-                self.leave();
+                return self.leave();
             }
-            return;
+            // It was paused with nothing but a line that was held.
+            return self.turn.effects.push(Effect::Resume { conn: self.state.conn });
         };
         // Taken out, since what is done with it may itself put something into the backlog.
         let mut unread = std::mem::take(&mut backlog.unread);
