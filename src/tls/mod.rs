@@ -6,10 +6,10 @@
 //! ```
 //!
 //! A [`Connection`] is a server's end of TLS 1.2 or 1.3 on rustls' unbuffered interface, a
-//! [`ClientConnection`] a client's: it owns no socket, no clock and, between two records, no buffer.
-//! [`Certificates`] are parsed from PEM
-//! text, which someone else has read, and choose one for each handshake by the name that the client
-//! asks for. [`server_config`] has what holds for all connections of a listener.
+//! [`ClientConnection`] a client's: it owns no socket, no clock and, between records, no buffer.
+//! [`Certificates`] are parsed from PEM text, which someone else has read, and choose one for each
+//! handshake by the name that the client asks for. [`server_config`] has what holds for all
+//! connections of a listener.
 //!
 //! Nothing is resumed from memory: a ticket carries all that a resumption needs, sealed with a key
 //! that this process makes and changes every six hours. There is no early data, since it could be

@@ -1,6 +1,6 @@
 //! What torments the real server from outside and checks what it has promised: the work of
-//! `scripts/crash`, `powerloss`, `fulldisk`, `slow`, `durable`, `soak`, `upgrade` and `failover`, and
-//! one participant of `scripts/clients`.
+//! `scripts/crash`, `powerloss`, `fulldisk`, `slow`, `durable`, `soak`, `upgrade` and `failover`,
+//! and one participant of `scripts/clients`.
 //!
 //! usage: `chinwag-torture PART ARGUMENT…`
 //!

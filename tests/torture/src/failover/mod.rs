@@ -1,6 +1,6 @@
-//! `failover`: several nodes on a PostgreSQL with two synchronous standbys, whose primary is killed,
-//! frozen and restarted, whose nodes are killed, and whose network is cut; and nothing that was
-//! acknowledged or shown is lost.
+//! `failover`: several nodes on a PostgreSQL with two synchronous standbys, whose primary is
+//! killed, frozen and restarted, whose nodes are killed, and whose network is cut; and nothing that
+//! was acknowledged or shown is lost.
 
 mod postgres;
 mod proxy;
