@@ -124,8 +124,8 @@ mod tests {
     use crate::metrics::CLOSE_REASONS_MAX;
 
     #[track_caller]
-    fn check(path: &str, health: Health, status: u16, content_type: &str, part: &str) {
-        let answer = respond(path, &Metrics::default(), (&health, Tick::ZERO));
+    fn check(path: &str, health: &Health, status: u16, content_type: &str, part: &str) {
+        let answer = respond(path, &Metrics::default(), (health, Tick::ZERO));
         assert_eq!((answer.status, answer.content_type), (status, content_type));
         assert!(answer.body.contains(part), "{}", answer.body);
     }
@@ -156,15 +156,15 @@ mod tests {
     #[test]
     fn each_path_has_its_answer() {
         let json = "application/json";
-        check("/", Health::Serving, 200, TEXT, "/metrics");
-        check("/healthz", Health::Serving, 200, json, r#"{"status":"ok"}"#);
-        check("/healthz", Health::Draining, 200, json, r#"{"status":"draining"}"#);
-        check("/readyz", Health::Serving, 200, json, r#"{"status":"ok"}"#);
-        check("/readyz", Health::Draining, 503, json, r#"{"status":"draining"}"#);
+        check("/", &Health::Serving, 200, TEXT, "/metrics");
+        check("/healthz", &Health::Serving, 200, json, r#"{"status":"ok"}"#);
+        check("/healthz", &Health::Draining, 200, json, r#"{"status":"draining"}"#);
+        check("/readyz", &Health::Serving, 200, json, r#"{"status":"ok"}"#);
+        check("/readyz", &Health::Draining, 503, json, r#"{"status":"draining"}"#);
         let prometheus = "text/plain; version=0.0.4; charset=utf-8";
-        check("/metrics", Health::Serving, 200, prometheus, "\nchinwag_connections 0\n");
+        check("/metrics", &Health::Serving, 200, prometheus, "\nchinwag_connections 0\n");
         for path in ["", "/metrics/", "/metricsx", "/%6detrics", "/../metrics", "*"] {
-            check(path, Health::Serving, 404, TEXT, "not found");
+            check(path, &Health::Serving, 404, TEXT, "not found");
         }
     }
 

@@ -407,7 +407,7 @@ fn both_of_our_ends_understand_each_other_and_only_the_right_name_is_taken() {
     let made = rcgen::generate_simple_self_signed(["db.internal".to_owned()]).unwrap();
     let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let pair = [(chain.as_bytes(), key.as_bytes())];
-    let certificates = Certificates::parse(pair.into_iter()).unwrap();
+    let certificates = Certificates::parse(pair).unwrap();
     let server =
         server_config(Arc::new(Fixed(certificates)), ticketer().unwrap(), b"postgresql").unwrap();
     let config = super::client_config(chain.as_bytes()).unwrap();
@@ -438,5 +438,5 @@ fn both_of_our_ends_understand_each_other_and_only_the_right_name_is_taken() {
             assert_eq!((&*heard, &*answered), (&b"question"[..], &b"answer"[..]));
         }
     }
-    assert!(super::client_config(b"no certificate").is_err());
+    super::client_config(b"no certificate").unwrap_err();
 }

@@ -54,24 +54,7 @@ impl Client {
             "presence" => find(conn, value)?.people.presence(value),
             "typing" => find(conn, value)?.people.typing(value, &self.name),
             "receipts" => self.receipts(conn, context, value),
-            "joined" => {
-                let room = People::room(value)?;
-                let log = context.history.log(room, text(value, "epoch")?);
-                let mut view = View::new(log, number(value, "seq")? + 1, false);
-                if let Some(before) = conn.views.remove(room) {
-                    if before.log == log || context.plan.nodes == 1 {
-                        return Err(format!("joined to {room} again"));
-                    }
-                    // Its log has begun anew.
-                    view.people = before.people;
-                    view.people.receipts.clear();
-                    conn.acked.remove(room);
-                    conn.own.remove(room);
-                }
-                conn.views.insert(room.to_owned(), view);
-                self.look_around(conn, context, room);
-                Ok(())
-            }
+            "joined" => self.told_joined(conn, context, value),
             "left" => {
                 let room = People::room(value)?;
                 let is_put_out = matches!(text(value, "reason")?, "kicked" | "banned");
@@ -117,6 +100,31 @@ impl Client {
             }
             _ => Err(format!("an unknown event {event}")),
         }
+    }
+
+    /// At this device by another one, or again, since the log of the room has begun anew.
+    fn told_joined(
+        &mut self,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        value: &Value,
+    ) -> Check {
+        let room = People::room(value)?;
+        let log = context.history.log(room, text(value, "epoch")?);
+        let mut view = View::new(log, number(value, "seq")? + 1, false);
+        if let Some(before) = conn.views.remove(room) {
+            if before.log == log || context.plan.nodes == 1 {
+                return Err(format!("joined to {room} again"));
+            }
+            // Its log has begun anew.
+            view.people = before.people;
+            view.people.receipts.clear();
+            conn.acked.remove(room);
+            conn.own.remove(room);
+        }
+        conn.views.insert(room.to_owned(), view);
+        self.look_around(conn, context, room);
+        Ok(())
     }
 
     /// The user's own marks are told in all of its rooms, subscribed or not.

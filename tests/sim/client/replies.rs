@@ -145,13 +145,8 @@ impl Client {
             }
             Pending::Order { reason, .. } => {
                 let answer = answer_of(data, false)?;
-                place(
-                    conn,
-                    context,
-                    (MODERATED_ROOM, answer),
-                    ("moderation", &self.name, &reason),
-                    data,
-                )
+                let said = ("moderation", &*self.name, &*reason);
+                place(conn, context, (MODERATED_ROOM, answer), said, data)
             }
             Pending::Join { room, after, known } => {
                 if room == MODERATED_ROOM {

@@ -259,7 +259,7 @@ impl Cluster {
         })?;
         self.settle()?;
         // Leave grace, typing and the gathering of presence and receipts run out.
-        self.rest(Duration::from_secs(60), 500)?;
+        self.rest(Duration::from_mins(1), 500)?;
         self.settle()?;
         self.each_client(|client, context| {
             client.ask_rooms(context);

@@ -57,17 +57,12 @@ impl Engine {
         let acts = changes.acts_of_others(place);
         let known = Known { epoch: Some(room.epoch), acts };
         let now = Held { room: held.room.clone(), head: room.head, facts: changes.count, known };
-        let reply = if Some(room.epoch) != held.known.epoch {
-            if self.fault == Some(EngineFault::MissedEpoch) && held.head > 0 {
-                self.faults_done += 1;
-                return;
-            }
-            self.counts.renewed += 1;
-            let begun = Box::new(begun(&held.room, room));
-            LogReply::Renewed { log, begun }
-        } else {
-            let records: Vec<SharedRecord> =
-                room.records.range(held.head + 1..).map(|(_, record)| record.clone()).collect();
+        let reply = if Some(room.epoch) == held.known.epoch {
+            let records: Vec<SharedRecord> = room
+                .records
+                .range(held.head + 1..)
+                .map(|(_, record)| SharedRecord::clone(record))
+                .collect();
             let facts = changes.facts.values();
             let mut facts: Vec<_> =
                 facts.filter(|(count, by, _)| *count > held.facts && *by != place).collect();
@@ -78,6 +73,14 @@ impl Engine {
             }
             self.counts.grown += 1;
             LogReply::Grown { log, records: self.break_records(records), meta }
+        } else {
+            if self.fault == Some(EngineFault::MissedEpoch) && held.head > 0 {
+                self.faults_done += 1;
+                return;
+            }
+            self.counts.renewed += 1;
+            let begun = Box::new(begun(&held.room, room));
+            LogReply::Renewed { log, begun }
         };
         self.nodes[place].held.insert(log, now);
         self.say(place, reply, Some((log, known)));
@@ -87,7 +90,7 @@ impl Engine {
         let Some(fault) = self.fault.filter(|_| !records.is_empty()) else { return records };
         match fault {
             EngineFault::GrownDoubled if self.rng.once_in(4) => {
-                let first = records[0].clone();
+                let first = SharedRecord::clone(&records[0]);
                 records.insert(0, first);
             }
             EngineFault::GrownSwapped if records.len() > 1 => records.swap(0, 1),

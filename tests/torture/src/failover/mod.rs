@@ -30,7 +30,7 @@ const AWAY: Duration = Duration::from_secs(4);
 /// How long a node may take until clients are let in.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 /// How long all clients may take to be back and answered after a fault.
-const HEALED_WITHIN: Duration = Duration::from_secs(60);
+const HEALED_WITHIN: Duration = Duration::from_mins(1);
 
 /// What is done to the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

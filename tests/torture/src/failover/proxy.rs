@@ -1,5 +1,7 @@
 //! TCP proxies between the nodes and the engines: each link can be delayed, split, stopped and cut.
 
+#![expect(clippy::disallowed_types, reason = "what becomes of the bytes, told to their threads")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
