@@ -25,7 +25,7 @@
 //!
 //! - A record is told when the engine has it, at its level, and everything below it was told.
 //! - Another node's record is fetched when that node says so, when one's own answer shows a gap,
-//!   and every [`COMPARE_EVERY`](reader::COMPARE_EVERY) for whatever was not heard.
+//!   and every [`reader::COMPARE_EVERY`] for whatever was not heard.
 //! - Facts that others have changed come behind the records before them. One that this node is
 //!   about to replace is passed over, and looked at again when its own is written.
 //! - A batch without an answer is repeated where it has `cid`s; the rest of it is
