@@ -91,6 +91,7 @@ pub(crate) fn run(workload: &str, batches: &str, data: &Path) -> Outcome<()> {
                 epoch: Epoch(1),
                 durability: Durability::Disk,
                 retention: Retention::default(),
+                kept: None,
             },
         );
     }

@@ -3,7 +3,6 @@
 import concurrent.futures
 import os
 import pathlib
-import pwd
 import shutil
 import socket
 import subprocess
@@ -12,56 +11,10 @@ import tempfile
 import threading
 import time
 
+from engines import ACCOUNT, BIN, Engine, free_port, run
+
 CHINWAG = sys.argv[1]
-BIN = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-# PostgreSQL refuses to run as root.
-ACCOUNT = pwd.getpwnam("postgres") if os.getuid() == 0 else None
 failed = 0
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def run(*command):
-    """A program of PostgreSQL, as its user."""
-    return subprocess.run(
-        command, check=True, capture_output=True, text=True, cwd="/",
-        user=ACCOUNT and ACCOUNT.pw_uid, group=ACCOUNT and ACCOUNT.pw_gid, extra_groups=[] if ACCOUNT else None,
-    )
-
-
-class Engine:
-    """One PostgreSQL on a port of its own. `settings` are its own lines of postgresql.conf."""
-
-    def __init__(self, folder, name, *settings, copy_of=None, auth="trust"):
-        self.folder, self.port = folder / name, free_port()
-        if copy_of is None:
-            password = folder / "password"
-            password.write_text("right")
-            run(BIN / "initdb", "-D", self.folder, "-U", "chat", "--auth", auth, f"--pwfile={password}", "--no-sync",
-                "--encoding", "UTF8", "--locale", "C")
-        else:
-            run(BIN / "pg_basebackup", "-D", self.folder, "-R", "-c", "fast", "-d",
-                f"host=127.0.0.1 port={copy_of.port} user=chat password=right application_name={name}")
-        with open(self.folder / "postgresql.conf", "a", encoding="utf-8") as file:
-            file.write("\n".join([f"port = {self.port}", "listen_addresses = '127.0.0.1'",
-                                  f"unix_socket_directories = '{folder}'", "shared_buffers = 16MB", *settings, ""]))
-        run(BIN / "pg_ctl", "-D", self.folder, "-l", folder / f"{name}.log", "-w", "start")
-        if copy_of is None:
-            self.sql("CREATE DATABASE chat", database="postgres")
-
-    def sql(self, *statements, database="chat"):
-        where = f"host=127.0.0.1 port={self.port} user=chat password=right dbname={database}"
-        run("psql", "-XqAt", where, *(part for statement in statements for part in ("-c", statement)))
-
-    def address(self, user="chat:right", database="chat", host="127.0.0.1", rest=""):
-        return f"postgres://{user}@{host}:{self.port}/{database}{rest}"
-
-    def stop(self, how="immediate"):
-        run(BIN / "pg_ctl", "-D", self.folder, "-m", how, "-w", "stop")
 
 
 def check(sentence, address, code, *expected, command="check"):
@@ -182,7 +135,7 @@ def main(folder):
         f"listen_port = {port}", "listen_addr = 127.0.0.1", "unix_socket_dir =", "auth_type = scram-sha-256",
         f"auth_file = {folder}/users.txt", "pool_mode = transaction", f"pidfile = {folder}/pgbouncer.pid",
         f"logfile = {folder}/pgbouncer.log", "ignore_startup_parameters = plan_cache_mode,synchronous_commit,jit,"
-        "enable_seqscan,enable_hashjoin,enable_mergejoin,search_path", ""]))
+        "enable_seqscan,enable_hashjoin,enable_mergejoin,search_path,statement_timeout,lock_timeout,idle_session_timeout", ""]))
     run("pgbouncer", "-d", folder / "pgbouncer.ini")
     await_listener(port)
     check("a pooler is said to be one", f"postgres://chat:right@127.0.0.1:{port}/chat", 1, "pooler")

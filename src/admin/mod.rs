@@ -17,6 +17,8 @@ pub mod routes;
 pub mod shape;
 pub mod told;
 
+use std::sync::Arc;
+
 pub use self::asyncapi::asyncapi;
 pub use self::openapi::openapi;
 
@@ -25,10 +27,12 @@ use crate::net::CloseReason;
 use crate::time::Tick;
 
 /// Whether the server goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     /// It does.
     Serving,
+    /// The log that it shares with others cannot be written, for this reason.
+    Cut(Arc<str>),
     /// It is stopping, and a load balancer should send clients elsewhere.
     Draining,
 }
@@ -53,7 +57,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The admin listener's answer to a GET of `path`, from which the query was removed.
 #[must_use]
-pub fn respond(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> Answer {
+pub fn respond(path: &str, metrics: &Metrics, (health, now): (&Health, Tick)) -> Answer {
     match path {
         "/" => plain(
             200,
@@ -82,21 +86,24 @@ pub fn respond(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> 
 /// anything answers, and to [`READYZ`]: 200, or 503 with the reason while the server stops or
 /// nothing can be stored.
 #[must_use]
-pub fn healthy(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> Answer {
+pub fn healthy(path: &str, metrics: &Metrics, (health, now): (&Health, Tick)) -> Answer {
     let reason = self::health(path, metrics, (health, now));
     let status = if reason.is_some() && path == READYZ { 503 } else { 200 };
-    let body = format!("{{\"status\":\"{}\"}}\n", reason.as_deref().unwrap_or("ok"));
+    let reason = serde_json::Value::from(reason.as_deref().unwrap_or("ok"));
+    let body = format!("{{\"status\":{reason}}}\n");
     Answer { status, content_type: "application/json", body }
 }
 
 /// Why not all is well by [`HEALTHZ`] or [`READYZ`]; `None` if it is.
 #[must_use]
-pub fn health(path: &str, metrics: &Metrics, (health, now): (Health, Tick)) -> Option<String> {
+pub fn health(path: &str, metrics: &Metrics, (health, now): (&Health, Tick)) -> Option<String> {
     let store = &metrics.store;
-    if health == Health::Draining {
+    if *health == Health::Draining {
         Some("draining".to_owned())
     } else if path == HEALTHZ {
         None
+    } else if let Health::Cut(why) = health {
+        Some(why.to_string())
     } else if store.trouble.value() > 0 {
         Some("nothing can be stored; the log says why".to_owned())
     } else if store.hangs(now.as_millis()) {
@@ -117,7 +124,7 @@ mod tests {
     use crate::metrics::CLOSE_REASONS_MAX;
 
     #[track_caller]
-    fn check(path: &str, health: Health, status: u16, content_type: &str, part: &str) {
+    fn check(path: &str, health: &Health, status: u16, content_type: &str, part: &str) {
         let answer = respond(path, &Metrics::default(), (health, Tick::ZERO));
         assert_eq!((answer.status, answer.content_type), (status, content_type));
         assert!(answer.body.contains(part), "{}", answer.body);
@@ -130,33 +137,41 @@ mod tests {
         hanging.store.begin_batch(0);
         let now = Tick::from_millis(34_000);
         for (metrics, part) in [(&failing, "nothing can be stored"), (&hanging, "for 34 s")] {
-            let ready = healthy(READYZ, metrics, (Health::Serving, now));
+            let ready = healthy(READYZ, metrics, (&Health::Serving, now));
             assert_eq!(ready.status, 503);
             assert!(ready.body.contains(part), "{}", ready.body);
-            let lives = healthy(HEALTHZ, metrics, (Health::Serving, now));
+            let lives = healthy(HEALTHZ, metrics, (&Health::Serving, now));
             assert_eq!((lives.status, &*lives.body), (200, "{\"status\":\"ok\"}\n"));
         }
     }
 
     #[test]
+    fn a_node_whose_engine_is_away_lives_and_says_what_is_wrong() {
+        let health = Health::Cut("db1:5432: \"no\"".into());
+        let ready = healthy(READYZ, &Metrics::default(), (&health, Tick::ZERO));
+        assert_eq!((ready.status, &*ready.body), (503, "{\"status\":\"db1:5432: \\\"no\\\"\"}\n"));
+        assert_eq!(healthy(HEALTHZ, &Metrics::default(), (&health, Tick::ZERO)).status, 200);
+    }
+
+    #[test]
     fn each_path_has_its_answer() {
         let json = "application/json";
-        check("/", Health::Serving, 200, TEXT, "/metrics");
-        check("/healthz", Health::Serving, 200, json, r#"{"status":"ok"}"#);
-        check("/healthz", Health::Draining, 200, json, r#"{"status":"draining"}"#);
-        check("/readyz", Health::Serving, 200, json, r#"{"status":"ok"}"#);
-        check("/readyz", Health::Draining, 503, json, r#"{"status":"draining"}"#);
+        check("/", &Health::Serving, 200, TEXT, "/metrics");
+        check("/healthz", &Health::Serving, 200, json, r#"{"status":"ok"}"#);
+        check("/healthz", &Health::Draining, 200, json, r#"{"status":"draining"}"#);
+        check("/readyz", &Health::Serving, 200, json, r#"{"status":"ok"}"#);
+        check("/readyz", &Health::Draining, 503, json, r#"{"status":"draining"}"#);
         let prometheus = "text/plain; version=0.0.4; charset=utf-8";
-        check("/metrics", Health::Serving, 200, prometheus, "\nchinwag_connections 0\n");
+        check("/metrics", &Health::Serving, 200, prometheus, "\nchinwag_connections 0\n");
         for path in ["", "/metrics/", "/metricsx", "/%6detrics", "/../metrics", "*"] {
-            check(path, Health::Serving, 404, TEXT, "not found");
+            check(path, &Health::Serving, 404, TEXT, "not found");
         }
     }
 
     #[test]
     fn every_close_reason_has_a_series() {
         assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX);
-        let health = (Health::Serving, Tick::ZERO);
+        let health = (&Health::Serving, Tick::ZERO);
         let page = respond("/metrics", &Metrics::default(), health).body;
         for reason in CloseReason::ALL {
             let series =

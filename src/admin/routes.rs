@@ -22,6 +22,7 @@ pub enum Verb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     Stats,
+    Nodes,
     Connections,
     Closed,
     Rooms,
@@ -141,6 +142,8 @@ const fn document(path: &'static str, call: Call, about: &'static str) -> Route 
 pub const ROUTES: &[Route] = &[
     look("/api/v1/stats", Call::Stats, asked::Nothing::SHAPE, told::Stats::SHAPE,
         "Tells how the server is"),
+    look("/api/v1/nodes", Call::Nodes, asked::Nothing::SHAPE, told::Nodes::SHAPE,
+        "Lists the nodes of the cluster, and tells how its engine is"),
     look("/api/v1/connections", Call::Connections, asked::ConnectionsQuery::SHAPE,
         told::Connections::SHAPE, "Lists connections"),
     look("/api/v1/connections/closed", Call::Closed, asked::ClosedQuery::SHAPE,

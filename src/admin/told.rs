@@ -141,6 +141,51 @@ shapes! {
         memory: Vec<MemoryAccount>,
     }
 
+    /// The PostgreSQL in which the nodes of a cluster keep the chat, as this node finds it.
+    told EngineState {
+        /// "up", "slow" (answers take long) or "down" (what would be written is refused).
+        state: &'static str,
+        /// What is written there survives: "disk" (a crash) or "replicated" (the loss of the
+        /// primary).
+        level: Option<&'static str>,
+        /// The host that is the primary.
+        host: Option<String>,
+        /// Its version.
+        version: String,
+        /// What is wrong, or should be changed.
+        faults: Vec<String>,
+        /// How long a write takes, in milliseconds.
+        write_ms: Option<u64>,
+        /// Statements that wait for an answer.
+        waiting: u64,
+        /// How often it was lost since the start.
+        losses: u64,
+    }
+
+    /// One node of a cluster.
+    told NodeState {
+        /// Its number, which is never given again.
+        id: u64,
+        /// What it is called.
+        name: String,
+        /// Where it is, if it tells.
+        address: String,
+        /// The version of its program.
+        version: String,
+        /// For how many milliseconds it was not heard of; after 10,000 it counts as gone.
+        silent_ms: u64,
+        /// It is the one that answers.
+        own: bool,
+    }
+
+    /// The nodes of a cluster.
+    told Nodes {
+        /// The engine; null where there is no cluster.
+        engine: Option<EngineState>,
+        /// The nodes, by their numbers.
+        nodes: Vec<NodeState>,
+    }
+
     /// One connection.
     told Connection<'a> {
         /// Names it, and is never given again. What stands before the @ names it in the log.

@@ -8,6 +8,7 @@ use super::model::event::Event;
 use super::model::limits::Limits;
 use super::model::log::{LogId, LogRequest};
 use super::model::name::{RoomName, UserName};
+use super::model::others::NodeId;
 use super::model::output::{Output, Request};
 use super::model::pressure::Pressure;
 use super::model::reply::{Refusal, Reply};
@@ -31,6 +32,8 @@ pub(super) enum Timer {
     SaveReceipts,
     /// What a connection has proved ends, or the client is to be told that it will.
     TokenDue(ConnId),
+    /// It is looked whether other nodes have brought a user, who has come, into further rooms.
+    LookAgain(UserKey),
     /// It is looked whether a report is over.
     ReportsDue,
     /// Pages that could not be read are tried again.
@@ -60,6 +63,11 @@ pub(super) struct Context {
     pub stats: Stats,
     /// What webhooks are told.
     pub webhooks: EventSet,
+    /// The number of this node, where logs are shared with others.
+    pub node: Option<NodeId>,
+    /// What is done now was done by another node, which has written it: nothing of it is asked of
+    /// the logs again.
+    pub follows: bool,
     /// What waits for all connections, and how much of the budget for it is left.
     pub pressure: Pressure,
     /// Rises with each change that somebody's inbox shows.
@@ -86,6 +94,8 @@ impl Context {
             leaving: BTreeSet::new(),
             stats: Stats::default(),
             webhooks: EventSet::NONE,
+            node: None,
+            follows: false,
             // Above those of earlier starts, which clients may still have.
             rev: now.wall_ms.saturating_mul(1_000),
             first_rev: now.wall_ms.saturating_mul(1_000),
@@ -153,7 +163,7 @@ impl Context {
         user: Option<&UserName>,
         what: NoticeKind,
     ) {
-        if self.webhooks.has(what.kind()) {
+        if self.webhooks.has(what.kind()) && !self.follows {
             let is_in_memory = room.is_some_and(|(_, is_in_memory)| is_in_memory);
             let (room, user) = (room.map(|(room, _)| room.clone()), user.cloned());
             let notice = Notice { at: self.now.wall_ms, room, is_in_memory, user, what };

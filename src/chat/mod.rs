@@ -73,8 +73,8 @@ use self::model::output::{Fanout, Output, Request};
 use self::model::people::PeopleChange;
 use self::model::watch::{Watch, Watched};
 use self::operations::{
-    Answer, absence, ack, credentials, forget, log_replies, outsiders, reports, restore, room_end,
-    session_lifecycle, watch,
+    Answer, absence, ack, credentials, forget, log_replies, others, outsiders, reports, restore,
+    room_end, session_lifecycle, watch,
 };
 use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
 use self::rooms::{Lookup, Rooms};
@@ -320,6 +320,7 @@ impl Chat {
                 Timer::RoomEmpty(room) => room_end::on_room_empty(self, room),
                 Timer::SaveReceipts => ack::save(self),
                 Timer::TokenDue(conn) => credentials::on_due(self, conn),
+                Timer::LookAgain(user) => others::look_again(self, user),
                 Timer::ReportsDue => reports::on_due(self),
                 Timer::RetryPages => work += self.retry_pages(),
                 Timer::SweepRooms => forget::sweep(self),

@@ -123,6 +123,12 @@ enum Command {
     /// Prepare and look at the PostgreSQL database that several machines share
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
+    /// List the nodes of a cluster, and when each was heard of
+    Nodes {
+        #[arg(value_name = "ADDRESS", value_parser = cluster::parse_address,
+              help = "Where the database is, if not at [cluster] engine")]
+        engine: Option<crate::pg::Address>,
+    },
     /// Print what describes the interfaces: for generators of clients and documents
     Api {
         /// The admin API (OpenAPI 3.1), or the chat's protocol (AsyncAPI 3)
@@ -233,6 +239,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         }
         Some(Command::Serve { .. }) | None => serve(&loaded, sources),
         Some(Command::Cluster(what)) => cluster::run(&what),
+        Some(Command::Nodes { engine }) => cluster::nodes::run(engine.as_ref(), &loaded.config),
         Some(Command::Token { what }) => token::run(&what, &loaded.config),
         Some(Command::Terminal(Terminal::Top(top))) => {
             terminal::top(&top, &loaded.config, environment)

@@ -13,7 +13,7 @@
 -- the room, and each has its outcome, seq and time:
 -- 0 stored, 1 duplicate (seq and time of the first), 2 conflict (its seq), 3 unknown (it was asked only),
 -- 4 no such message, 5 not yours, 6 too old, 7 too large (seq: the bytes that are kept beside), 8 no such `reply_to`,
--- 9 no such `thread`, 10 rights have changed, 11 the epoch has ended
+-- 9 no such `thread`, 10 another node has changed the sender's rights since that version, 11 the epoch has ended
 --
 -- What an edit or a deletion does to other records, and what makes a record one without effect, is what
 -- `chat::model::edits` says; the contract suite compares them.
@@ -27,6 +27,8 @@ CREATE FUNCTION chinwag.append_1(
   fact_places bigint[], fact_kinds bigint[], fact_names text[], fact_numbers bigint[], fact_texts text[],
   -- The weight of a record without any text, but for its sender's name.
   bare bigint,
+  -- Whose drafts these are.
+  node bigint,
   OUT outcomes smallint[], OUT seqs bigint[], OUT ats bigint[]
 )
 LANGUAGE plpgsql AS $$
@@ -122,7 +124,9 @@ BEGIN
       result := CASE
         WHEN r.id IS NULL OR r.epoch <> d.epoch THEN 11
         WHEN d.question <> 0 THEN 3
-        WHEN r.version <> d.version THEN 10
+        WHEN r.version <> d.version AND EXISTS (
+          SELECT 1 FROM chinwag.change c WHERE c.room = d.room AND c.name IN (d.sender, '')
+            AND c.version > d.version AND c.node <> append_1.node) THEN 10
         WHEN d.reply_to IS NOT NULL AND NOT EXISTS (
           SELECT 1 FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.reply_to AND m.kind = 0) THEN 8
         WHEN d.thread IS NOT NULL AND NOT EXISTS (
@@ -197,7 +201,12 @@ BEGIN
       UPDATE chinwag.room m SET head = result_seq, at = result_at,
         bytes = m.bytes - freed + coalesce(octet_length(d.text), 0) + coalesce(octet_length(d.data), 0)
       WHERE m.id = d.room;
-      PERFORM chinwag.fact_1(d.room, f.kind, f.name, fact_numbers[f.at * 4 - 3 : f.at * 4], fact_texts[f.at * 2 - 1 : f.at * 2])
+      -- A restriction says who has ordered it, and when: the author of its record.
+      PERFORM chinwag.fact_1(d.room, f.kind, f.name,
+        CASE WHEN f.kind = 4 THEN fact_numbers[f.at * 4 - 3 : f.at * 4 - 2] || ARRAY[result_at, NULL]
+          ELSE fact_numbers[f.at * 4 - 3 : f.at * 4] END,
+        CASE WHEN f.kind = 4 THEN ARRAY[fact_texts[f.at * 3 - 2], d.sender, NULL]
+          ELSE fact_texts[f.at * 3 - 2 : f.at * 3] END, node, NULL)
       FROM unnest(fact_places, fact_kinds, fact_names) WITH ORDINALITY AS f(place, kind, name, at)
       WHERE f.place = d.place;
     END IF;

@@ -1,8 +1,8 @@
 //! The shared log: what several machines write to and read from, in PostgreSQL.
 //!
-//! Here is what there is in the engine ([`SCHEMA`], [`SCHEMA_VERSION`]), and whether it keeps what
-//! it is given ([`check`]). Nothing here knows sockets: [`crate::pg`] speaks, whoever has the
-//! sockets carries the bytes.
+//! Here is what there is in the engine ([`SCHEMA`], [`SCHEMA_VERSION`]), whether it keeps what it
+//! is given ([`check`]), and how a node finds it and holds on to it ([`link`]). Nothing here knows
+//! sockets: [`crate::pg`] speaks, whoever has the sockets carries the bytes.
 //!
 //! ```text
 //!  chinwag cluster init   makes the schema, once
@@ -10,6 +10,8 @@
 //! ```
 
 pub mod check;
+pub mod link;
+pub mod node;
 
 use crate::pg::Statement;
 
@@ -17,16 +19,25 @@ use crate::pg::Statement;
 pub const SCHEMA_VERSION: i64 = 1;
 
 /// What makes the schema, in one transaction.
-pub const SCHEMA: &str = concat!(include_str!("schema.sql"), include_str!("append.sql"));
+pub const SCHEMA: &str = concat!(
+    include_str!("schema.sql"),
+    include_str!("facts.sql"),
+    include_str!("append.sql"),
+    include_str!("people.sql")
+);
 
 /// The lock under which the schema is made and changed: a number that nobody else would choose.
 pub const SCHEMA_LOCK: i64 = 0x6368_696e_7761_6701;
 
 /// The settings of each session. Plans are made once, and by indexes only: what is known of a table
-/// that was just made, or that grew a thousandfold, would lead elsewhere.
+/// that was just made, or that grew a thousandfold, would lead elsewhere. Nothing is cancelled
+/// after some time: a commit whose wait for a standby is cancelled is visible without a standby.
 pub const SETTINGS: &[(&str, &str)] = &[
     ("plan_cache_mode", "force_generic_plan"),
     ("synchronous_commit", "on"),
+    ("statement_timeout", "0"),
+    ("lock_timeout", "0"),
+    ("idle_session_timeout", "0"),
     ("jit", "off"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),

@@ -18,6 +18,7 @@ CREATE TABLE chinwag.room (
   name text COLLATE "C" NOT NULL UNIQUE,
   epoch bigint NOT NULL,                 -- the bits of a u64
   version bigint NOT NULL DEFAULT 0,     -- rises whenever somebody's rights change
+  facts bigint NOT NULL DEFAULT 0,       -- rises with each fact that changes
   head bigint NOT NULL DEFAULT 0,        -- the last seq
   oldest bigint NOT NULL DEFAULT 1,      -- the first seq that is still there, head + 1 if none is
   at bigint NOT NULL DEFAULT 0,          -- of the last record: time never goes back in a room
@@ -89,6 +90,32 @@ CREATE TABLE chinwag.restriction (
 );
 CREATE INDEX restriction_name ON chinwag.restriction (name) WHERE kind = 2;
 
+-- When each fact about a room changed last, for the nodes that hold the room: also of those that do not hold any more.
+CREATE TABLE chinwag.change (
+  room bigint NOT NULL,
+  name text COLLATE "C" NOT NULL,        -- whom it is about, empty if nobody
+  kind smallint NOT NULL,                -- 0 access, 1 topic, 2 member, 4 restriction
+  sub smallint NOT NULL,                 -- the kind of the restriction, otherwise 0
+  facts bigint NOT NULL,                 -- the room's counter since then
+  version bigint NOT NULL,               -- the same of the last change that was one of rights
+  node bigint NOT NULL,                  -- who has changed it
+  PRIMARY KEY (room, name, kind, sub)
+) WITH (fillfactor = 70);
+CREATE INDEX change_facts ON chinwag.change (room, facts);
+
+-- Names that look like another text than themselves: of users that are or were members, and of rooms.
+CREATE TABLE chinwag.lookalike (
+  kind smallint NOT NULL,                -- 0 user, 1 room
+  form text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  PRIMARY KEY (kind, form, name)
+);
+
+-- Rooms that were dropped and may still have records.
+CREATE TABLE chinwag.gone (
+  room bigint PRIMARY KEY
+);
+
 -- What was said, as a hash: what a `cid` stands for.
 CREATE FUNCTION chinwag.said_1(text text, data text, reply_to bigint, thread bigint) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -96,44 +123,43 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     jsonb_build_array(text, data, reply_to, thread)::text, 'UTF8'))
 $$;
 
--- A room that is there, made if it was not.
-CREATE FUNCTION chinwag.open_1(room_name text, first_epoch bigint)
-RETURNS TABLE (id bigint, epoch bigint, version bigint, head bigint, oldest bigint)
+-- The nodes: lives of processes, each with a number that is never used again. Times are the engine's.
+CREATE TABLE chinwag.node (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  nonce bigint NOT NULL,                 -- tells the process from others, should an engine have lost numbers
+  name text NOT NULL,
+  address text NOT NULL,
+  version text NOT NULL,
+  since bigint NOT NULL,                 -- since when it has been here without a gap
+  beat bigint NOT NULL                   -- when it was last heard of
+) WITH (fillfactor = 50);
+
+-- A node is here: its row is changed, or made if there is none. It answers with all nodes. One that was not heard of for
+-- ten seconds is removed, but only by one that was here all the time: while the engine is away nobody is heard of.
+CREATE FUNCTION chinwag.beat_1(own_id bigint, own_nonce bigint, own_name text, own_address text, own_version text)
+RETURNS TABLE (id bigint, name text, address text, version text, age bigint, own boolean)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+  gap_max CONSTANT bigint := 5000;
+  silence_max CONSTANT bigint := 10000;
+  wall bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+  here_since bigint;
+  known_id bigint := own_id;
 BEGIN
-  INSERT INTO chinwag.room (name, epoch) VALUES (room_name, first_epoch) ON CONFLICT (name) DO NOTHING;
-  RETURN QUERY SELECT r.id, r.epoch, r.version, r.head, r.oldest FROM chinwag.room r WHERE r.name = room_name;
-END
-$$;
-
--- One fact about a room, instead of the last one of its kind (and name). `numbers` has four, `texts` two:
--- kind 0 access: private, owned; policy · 1 topic: its text, by whom · 2 member: role, recv, read, joined ·
--- 3 no member · 4 restriction: kind, until, at; reason, by · 5 no restriction: kind
-CREATE FUNCTION chinwag.fact_1(room bigint, kind bigint, name text, numbers bigint[], texts text[]) RETURNS void
-LANGUAGE plpgsql AS $$
-#variable_conflict use_variable
-BEGIN
-  IF kind = 0 THEN
-    UPDATE chinwag.room r SET private = numbers[1] = 1, owned = numbers[2] = 1, policy = texts[1], version = r.version + 1
-    WHERE r.id = room;
-  ELSIF kind = 1 THEN
-    UPDATE chinwag.room r SET topic = texts[1], topic_by = texts[2] WHERE r.id = room;
-  ELSIF kind = 2 THEN
-    INSERT INTO chinwag.member AS m VALUES (room, name, numbers[1], numbers[2], numbers[3], numbers[4])
-    ON CONFLICT ON CONSTRAINT member_pkey DO UPDATE SET role = excluded.role, recv = greatest(m.recv, excluded.recv),
-      read = greatest(m.read, excluded.read), joined = excluded.joined;
-  ELSIF kind = 3 THEN
-    DELETE FROM chinwag.member m WHERE m.room = room AND m.name = name;
-  ELSIF kind = 4 THEN
-    INSERT INTO chinwag.restriction AS x (room, name, kind, until, at, reason, "by")
-    VALUES (room, name, numbers[1], numbers[2], numbers[3], texts[1], texts[2])
-    ON CONFLICT ON CONSTRAINT restriction_pkey DO UPDATE
-      SET until = excluded.until, at = excluded.at, reason = excluded.reason, "by" = excluded."by";
-  ELSIF kind = 5 THEN
-    DELETE FROM chinwag.restriction x WHERE x.room = room AND x.name = name AND x.kind = numbers[1];
-  ELSE
-    RAISE EXCEPTION 'there is no fact of kind %', kind;
+  UPDATE chinwag.node AS n
+  SET since = CASE WHEN wall - n.beat > gap_max THEN wall ELSE n.since END, beat = greatest(n.beat, wall)
+  WHERE n.id = known_id AND n.nonce = own_nonce RETURNING n.since INTO here_since;
+  IF NOT FOUND THEN
+    INSERT INTO chinwag.node AS n (nonce, name, address, version, since, beat)
+    VALUES (own_nonce, own_name, own_address, own_version, wall, wall) RETURNING n.id, n.since INTO known_id, here_since;
   END IF;
+  IF wall - here_since >= silence_max THEN
+    -- Whoever beats just now is left alone.
+    DELETE FROM chinwag.node AS n WHERE n.id IN (
+      SELECT s.id FROM chinwag.node s WHERE s.beat < wall - silence_max FOR UPDATE SKIP LOCKED);
+  END IF;
+  RETURN QUERY SELECT n.id, n.name, n.address, n.version, wall - n.beat, n.id = known_id
+  FROM chinwag.node n ORDER BY n.id DESC LIMIT 1000;
 END
 $$;

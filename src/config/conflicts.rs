@@ -9,6 +9,7 @@ use super::policies::PolicyTable;
 use super::value::Value;
 use super::values::{Assigned, Values};
 use crate::chat::model::policy::{Policy, Rule};
+use crate::pg::{Address, AddressFault};
 
 /// Room for everything in an event besides the message: names, positions and brackets.
 const ENVELOPE_BYTES: u64 = 4096;
@@ -68,6 +69,7 @@ pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> 
     faults.extend(proxies(values));
     faults.extend(admin_token(values));
     faults.extend(push_contact(values));
+    faults.extend(engine(values));
     for rule in AT_LEAST {
         let fault = at_least(values, rule);
         faults.extend(fault.map(|(what, origin)| ConfigFault::new(what, origin)));
@@ -143,6 +145,36 @@ fn push_contact(values: &Values) -> Option<ConfigFault> {
         "push.contact = \"{contact}\" must begin with mailto: or https://, such as \
          \"mailto:admin@example.org\""
     );
+    Some(ConfigFault::new(what, origin.as_ref()))
+}
+
+/// Where a shared log is.
+pub(super) const ENGINE: &str = "cluster.engine";
+/// What an address looks like.
+const ENGINE_EXAMPLE: &str = "\"postgres://chat@db1.internal,db2.internal/chat\"";
+
+/// The engine has an address, with one password at the most.
+fn engine(values: &Values) -> Option<ConfigFault> {
+    let Assigned { value, origin } = values.get(ENGINE)?;
+    let password_file = values.get("cluster.password_file")?;
+    let in_file = password_file.value.text().is_some();
+    let Some(secret) = value.secret() else {
+        let what = "cluster.password_file is set, but cluster.engine is not: nobody is asked for a \
+                    password";
+        return in_file.then(|| ConfigFault::new(what, password_file.origin.as_ref()));
+    };
+    let what = match secret.reveal().parse() {
+        Ok(Address { password: Some(_), .. }) if in_file => {
+            "cluster.engine has a password, and cluster.password_file is set: keep one of them"
+                .to_owned()
+        }
+        Ok(Address { .. }) => return None,
+        Err(fault) => {
+            let fault: AddressFault = fault;
+            format!("cluster.engine {fault}: such as {ENGINE_EXAMPLE}, or \"off\"")
+        }
+    };
+    let origin = origin.as_ref().map(Origin::without_text);
     Some(ConfigFault::new(what, origin.as_ref()))
 }
 

@@ -198,8 +198,10 @@ pub(super) fn config_of(
         return Err(ConfigError(faults));
     }
     let failed = |what| ConfigError(vec![ConfigFault { what, origin: None }]);
-    let config: Config = read(values).map_err(failed)?;
-    let admin_token = values.get("admin_token").and_then(|row| row.value.secret().cloned());
+    let mut config: Config = read(values).map_err(failed)?;
+    let secret = |name| values.get(name).and_then(|row| row.value.secret());
+    let admin_token = secret("admin_token").cloned();
+    config.cluster.engine = secret(conflicts::ENGINE).and_then(|text| text.reveal().parse().ok());
     Ok(Config { policies: policies(values, tables), token_keys, account, admin_token, ..config })
 }
 

@@ -63,8 +63,8 @@ pub use memory::Part;
 pub use reload::{Difference, Reloaded};
 pub use secret::Secret;
 pub use sections::{
-    Accounts, Compression, Files, Header, Http, Jwt, Limits, Push, Rooms, Store, Timeouts, Tls,
-    Webhooks,
+    Accounts, Cluster, Compression, Files, Header, Http, Jwt, Limits, Push, Rooms, Store, Timeouts,
+    Tls, Webhooks,
 };
 pub use token_keys::{KeyMaterial, TokenKey};
 
@@ -150,6 +150,8 @@ pub struct Config {
     pub policies: Policies,
     /// What the store keeps in memory.
     pub store: Store,
+    /// The log that several nodes share.
+    pub cluster: Cluster,
     /// Files and pictures that people send.
     pub files: Files,
     /// Outgoing webhooks.

@@ -7,10 +7,11 @@ use serde::Deserialize;
 
 use super::value_type::Setting;
 use super::value_type::ValueType::{
-    self, Bytes, Count, FieldName, Hosts, OptionalOr, Origins, Paths, Switch, Text, Texts, Time,
-    Word,
+    self, Bytes, Count, FieldName, File, Hosts, OptionalOr, Origins, Paths, Secret, Switch, Text,
+    Texts, Time, Word,
 };
 use crate::chat::model::identity::{Inviters, Registration};
+use crate::pg::Address;
 
 /// The most of anything that is counted: far above what one machine holds.
 const COUNT: ValueType = Count(1, 1 << 24);
@@ -265,6 +266,22 @@ sections! {
         queue_bytes: usize = Bytes(1 << 20, 1 << 30),
         /// `cid`s of memory rooms that are remembered; above, the oldest is forgotten early.
         cids: usize = COUNT,
+    }
+
+    /// The log that several nodes share.
+    Cluster in "cluster" {
+        /// The PostgreSQL that has it; `None`: this server is alone, and has its own.
+        #[serde(skip)]
+        engine: Option<Address> = OptionalOr("off", &Secret),
+        /// The file with the password for it, if that does not stand in its address.
+        password_file: Option<PathBuf> = OptionalOr("off", &File),
+        /// What this node is called among the others; `None`: as its machine.
+        name: Option<String> = OptionalOr("auto", &Text(64)),
+        /// Where it is, for people and clients; `None`: that is not told.
+        address: Option<String> = OptionalOr("off", &Text(255)),
+        /// What a message must survive: "disk" (a crash of the engine) or "replicated" (the loss of
+        /// its primary). An engine that keeps less is not used.
+        level: String = Word(&["disk", "replicated"]),
     }
 
     /// Files and pictures that people send.

@@ -1,8 +1,8 @@
 //! The list of all settings: names and what each may be. `defaults.toml` has the defaults.
 
 use super::sections::{
-    AGE, Accounts, Compression, Files, Header, Http, Jwt, Limits, MESSAGE_BYTES, Push, Rooms,
-    Store, Timeouts, Tls, Webhooks,
+    AGE, Accounts, Cluster, Compression, Files, Header, Http, Jwt, Limits, MESSAGE_BYTES, Push,
+    Rooms, Store, Timeouts, Tls, Webhooks,
 };
 use super::value_type::Setting;
 use super::value_type::ValueType::{
@@ -88,9 +88,9 @@ pub(super) fn settings() -> impl Iterator<Item = &'static Setting> + Clone {
     let before = [TOP, Accounts::SETTINGS, Jwt::SETTINGS, Header::SETTINGS, Tls::SETTINGS];
     let limits = [Http::SETTINGS, Limits::SETTINGS, Timeouts::SETTINGS];
     let rooms = [Rooms::SETTINGS, ROOM_DEFAULTS];
-    let last = [Store::SETTINGS, Files::SETTINGS, Webhooks::SETTINGS];
-    let last = last.into_iter().chain([Push::SETTINGS, Compression::SETTINGS]);
-    before.into_iter().chain(limits).chain(rooms).chain(last).flatten()
+    let stores = [Store::SETTINGS, Cluster::SETTINGS, Files::SETTINGS];
+    let last = [Webhooks::SETTINGS, Push::SETTINGS, Compression::SETTINGS];
+    before.into_iter().chain(limits).chain(rooms).chain(stores).chain(last).flatten()
 }
 
 /// Section and key of every setting, those of the room policies last.

@@ -111,6 +111,9 @@ refusals! {
     /// The server cannot take another connection now.
     Overloaded { /** Seconds after which to try again. */ retry_after_s: u32 }
         => ServiceUnavailable, "the server is full ([limits] connections): try again in {retry_after_s} s";
+    /// The log that the server shares with others has not answered yet.
+    NotReached { /** Seconds after which to try again. */ retry_after_s: u32 }
+        => ServiceUnavailable, "the log that this node shares with others is not reached yet: try again in {retry_after_s} s";
     /// So much waits for slow readers that there is no memory for another connection.
     Memory { /** Seconds after which to try again. */ retry_after_s: u32 }
         => ServiceUnavailable, "too much waits for slow readers (memory): try again in {retry_after_s} s";

@@ -264,6 +264,7 @@ impl From<Refusal> for Response {
             Refusal::MethodNotAllowed { allowed } => response.field("Allow", allowed.allow()),
             Refusal::Connect => response.field("Allow", Methods::GetAndHead.allow()),
             Refusal::Overloaded { retry_after_s }
+            | Refusal::NotReached { retry_after_s }
             | Refusal::Memory { retry_after_s }
             | Refusal::AddressFast { retry_after_s }
             | Refusal::AddressHalfOpen { retry_after_s }

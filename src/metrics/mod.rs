@@ -5,6 +5,7 @@
 //! shared; every part of the server writes its own cells and reads none.
 
 mod chat;
+mod cluster;
 mod exposition;
 mod http;
 mod kernel;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use chat::{ChatMetrics, Replies};
+pub use cluster::{ClusterFigures, ClusterMetrics};
 pub use http::HttpMetrics;
 pub use memory::MemoryMetrics;
 pub use pushes::PushMetrics;
@@ -39,6 +41,8 @@ pub struct Metrics {
     pub memory: MemoryMetrics,
     /// Batches, and whether they can be written.
     pub store: Arc<StoreMetrics>,
+    /// How the engine of a cluster is.
+    pub cluster: ClusterMetrics,
     /// What is sent to devices by Web Push.
     pub pushes: Arc<PushMetrics>,
     /// What is sent to webhooks.

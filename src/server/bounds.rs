@@ -28,6 +28,11 @@ pub(super) fn has_stored_rooms(config: &Config) -> bool {
     rules.chain([otherwise, direct]).any(|policy| policy.durability != Durability::Memory)
 }
 
+/// Whether there is a database of this server's own, beside which files could lie.
+fn keeps_files(config: &Config) -> bool {
+    has_stored_rooms(config) && config.cluster.engine.is_none()
+}
+
 /// The domain's bounds as they are configured.
 pub(super) fn limits(config: &Config) -> Limits {
     let limits = &config.limits;
@@ -60,9 +65,8 @@ pub(super) fn limits(config: &Config) -> Limits {
         open_join_creates: config.rooms.open_join_creates,
         edit_window: config.rooms.edit_window,
         policies: config.policies.clone(),
-        // Where nothing is stored, nothing could refer to one for long.
-        file_bytes: (config.files.enabled && has_stored_rooms(config))
-            .then_some(config.files.bytes),
+        // Where nothing is stored, nothing could refer to one for long; and nodes share no folder.
+        file_bytes: (config.files.enabled && keeps_files(config)).then_some(config.files.bytes),
         auth: config.auth_policy(),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::upgrade::{ConnectionState, Part};
-use super::{Server, Turn};
+use super::{Engine, Server, Turn};
 use crate::chat::model::handover::{ReaderState, RoomState};
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Logs, Snapshot};
@@ -74,7 +74,7 @@ impl Server {
 
     /// Goes on with these logs, and what was kept in them. Before anybody comes.
     pub fn set_logs(&mut self, now: Now, (logs, kept): (Box<dyn Logs>, Snapshot)) {
-        self.logs = logs;
+        self.logs = Engine::Local(logs);
         self.chat.restore(now, kept);
     }
 

@@ -51,11 +51,15 @@ mod admin_token;
 mod bounds;
 mod carry;
 mod certificates;
+mod clustering;
 mod config_watch;
+mod engine;
 mod files;
 mod hashing;
 mod inherited;
+mod listening;
 mod rejection;
+mod reloading;
 mod startup;
 mod supervisor;
 #[cfg(test)]
@@ -73,8 +77,11 @@ pub use self::admin_token::AdminTokenError;
 use self::bounds::{drain_window_ms, limits};
 use self::certificates::CertificateWatch;
 pub use self::certificates::{CertificateError, inspect as inspect_certificates};
+use self::clustering::Beginning;
 use self::config_watch::ConfigWatch;
 pub use self::config_watch::Sources;
+use self::engine::Engine;
+pub use self::engine::{EngineError, address as engine_address, level as engine_level};
 use self::files::FileStart;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
@@ -106,7 +113,9 @@ pub struct Server {
     /// If files are taken. Likewise.
     files: Option<FileStart>,
     chat: Chat,
-    logs: Box<dyn Logs>,
+    logs: Engine,
+    /// What is done once it is known what a shared log has.
+    beginning: Option<Beginning>,
     sessions: Sessions,
     listeners: Vec<ListenerKind>,
     /// When the alarm is set for.
@@ -165,7 +174,8 @@ impl Server {
             webhooks: None,
             files: None,
             chat,
-            logs,
+            logs: Engine::Local(logs),
+            beginning: None,
             sessions: Sessions::new(config, limits, Arc::clone(&metrics), entropy)?,
             listeners,
             alarm: Tick::MAX,
@@ -258,6 +268,9 @@ impl Server {
         while self.replies_left > 0
             && let Some(reply) = self.logs.poll()
         {
+            if let LogReply::Health(_) = &reply {
+                self.look_at_engine(now, true);
+            }
             if let LogReply::Suspended(suspensions) = &reply {
                 self.banned = suspensions.addresses_at(now.wall_ms);
                 self.barred = Some(suspensions.addresses_until());
@@ -270,36 +283,6 @@ impl Server {
             let made = self.chat.outputs().saturating_sub(before);
             self.replies_left = self.replies_left.saturating_sub(1 + OUTPUT_WEIGHT * made);
         }
-    }
-
-    /// The configuration may have been read again.
-    fn take_config(&mut self, now: Now, effects: &mut Effects) {
-        while let Some(found) = self.config_watch.as_ref().and_then(ConfigWatch::poll) {
-            if let Some(config) = &found.config
-                && self.set_config(config)
-            {
-                found.say();
-            }
-            if let Some(conn) = self.reloads.pop_front().flatten() {
-                let turn = &mut Turn { now, chat: &mut self.chat, effects };
-                self.sessions.handle_reloaded(conn, &found.outcome, turn);
-            }
-        }
-    }
-
-    /// Whether the configuration was taken.
-    fn set_config(&mut self, config: &Config) -> bool {
-        let limits = limits(config);
-        if let Err(error) = self.sessions.set_config(config, limits.clone()) {
-            log::error!(error:%; "the configuration was not taken: nothing has changed");
-            return false;
-        }
-        self.chat.set_limits(limits);
-        self.drain_window_ms = drain_window_ms(config);
-        self.stop_timeout = config.timeouts.stop;
-        self.upgrading.set_timeout(config.timeouts.upgrade);
-        crate::log::set_filter(&config.log_level);
-        true
     }
 
     /// Does what the operator has asked for by the admin API.
@@ -317,17 +300,9 @@ impl Server {
         }
     }
 
-    /// Other keys of tokens may have been read.
-    fn take_keys(&mut self) {
-        if let Some(keys) = self.key_watch.as_ref().and_then(token_keys::KeyWatch::poll) {
-            let count = keys.iter().count();
-            self.sessions.set_keys(keys);
-            log::info!(keys = count; "the keys of tokens were read again");
-        }
-    }
-
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.pass_requests(now);
+        self.pump_engine(now, effects);
         // What is left may be told by no wake any more: the next turn begins at once.
         self.has_replies = std::mem::replace(&mut self.replies_left, REPLIES_MAX) == 0;
         self.take_wishes(now, effects);
@@ -348,11 +323,13 @@ impl Server {
         };
         // What was accepted is answered first, if the logs do in time.
         if self.chat.pending() > 0 && now.tick < deadline {
-            let deadline = if self.has_replies { now.tick } else { deadline };
+            let deadline =
+                if self.has_replies { now.tick } else { deadline.min(self.logs.deadline()) };
             return effects.push(Effect::Alarm { deadline });
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         let is_more = self.sessions.drain(self.drain_window_ms, turn);
+        self.leave_engine(effects);
         let deadline = if is_more { now.tick } else { self.supervise(now) };
         if deadline != Tick::MAX {
             effects.push(Effect::Alarm { deadline });
@@ -366,25 +343,12 @@ impl Server {
 
     /// Has the reactor wake the domain when it next has something to do.
     fn arm_alarm(&mut self, now: Now, effects: &mut Effects) {
-        let due = self.supervise(now);
+        let due = self.supervise(now).min(self.logs.deadline());
         let deadline = if self.has_replies { now.tick } else { self.chat.next_deadline().min(due) };
         if deadline != self.alarm {
             self.alarm = deadline;
             effects.push(Effect::Alarm { deadline });
         }
-    }
-
-    /// Has read again what may change while the server runs; `asker` is told what came of it.
-    fn reload(&mut self, by: &str, asker: Option<ConnId>) {
-        // What follows belongs into the new file.
-        crate::log::reopen();
-        log::info!("{by}: configuration, certificates and keys of tokens are read again");
-        if let Some(watch) = &self.config_watch {
-            self.reloads.push_back(asker);
-            watch.look_now();
-        }
-        self.certificates.iter().for_each(CertificateWatch::reload);
-        self.key_watch.iter().for_each(token_keys::KeyWatch::look_now);
     }
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
@@ -416,7 +380,12 @@ fn time_of_end(stop: Duration, commit: Duration) -> Duration {
 }
 
 impl Handler for Server {
-    fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
+    fn handle(&mut self, now: Now, mut input: Input<'_>, effects: &mut Effects) {
+        if let Engine::Shared(_) = self.logs
+            && self.take_engine_input(now, &mut input, effects)
+        {
+            return;
+        }
         let Self { chat, sessions, listeners, .. } = self;
         let turn = &mut Turn { now, chat, effects };
         match input {
@@ -432,7 +401,7 @@ impl Handler for Server {
                     sessions.refuse_banned(conn, &why, turn);
                 }
             }
-            // A server connects to nobody.
+            // A server that is alone connects to nobody.
             Input::Connected { .. } | Input::Unreachable { .. } => {}
             Input::Received { conn, bytes } => {
                 sessions.handle_received(conn, bytes, turn);
@@ -457,6 +426,7 @@ impl Handler for Server {
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.
+                self.leave_engine(effects);
                 self.arm_alarm(now, effects);
             }
             Input::StoreReady => {
@@ -476,6 +446,7 @@ impl Handler for Server {
                     turn.chat.handle_timers(now);
                     sessions.flush_outputs(turn);
                 }
+                self.expire_engine(now, effects);
                 if self.has_replies {
                     self.take_replies(now);
                 }

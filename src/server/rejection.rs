@@ -32,6 +32,20 @@ pub(super) const fn of(kind: ListenerKind) -> fn(Excess, Now) -> Bytes {
     }
 }
 
+/// What a connection is told that comes before anybody can be let in.
+pub(super) fn early(kind: ListenerKind, now: Now) -> Bytes {
+    match kind {
+        ListenerKind::Tcp => line(NOT_REACHED_LINE),
+        ListenerKind::Http | ListenerKind::Https | ListenerKind::Admin => {
+            let refusal = Refusal::NotReached { retry_after_s: retry_after_s(now) };
+            let mut out = Vec::new();
+            let response = Response::from(refusal).date(HttpDate::at(now.wall_ms));
+            response.render(&mut out, Method::Get, false);
+            out.into()
+        }
+    }
+}
+
 /// What a connection to a listener of this kind is told that does not speak TLS there.
 pub(super) const fn without_tls(kind: ListenerKind) -> fn(&[u8], Now) -> Bytes {
     match kind {
@@ -40,6 +54,8 @@ pub(super) const fn without_tls(kind: ListenerKind) -> fn(&[u8], Now) -> Bytes {
     }
 }
 
+const NOT_REACHED_LINE: &str =
+    "the log that this node shares with others is not reached yet: try again in some seconds";
 const NO_TLS_LINE: &str = "this port speaks TLS: connect with it, as by openssl s_client";
 
 fn http_without_tls(bytes: &[u8], now: Now) -> Bytes {

@@ -1,46 +1,34 @@
 //! Starting the server: the store, the listeners, the loop.
 
 use std::fmt;
-use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::io;
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 use super::admin_token::AdminTokenError;
 use super::bounds::has_stored_rooms;
-use super::certificates::{CertificateWatch, InUse};
+use super::certificates::CertificateWatch;
 use super::files::FileStart;
-use super::inherited::Inherited;
+use super::listening::{addresses, announce, listeners, name_of, page_place};
 use super::supervisor::Supervisor;
 use super::token_keys::{KeyWatch, TokenKeyError};
 use super::upgrade::{Next, Part, Predecessor, Successor};
 use super::upgrading::HandedOver;
 use super::webhook_start::WebhookStart;
-use super::{ConfigWatch, Hashing, Server, Sources, admin_token, rejection, token_keys};
+use super::{
+    Beginning, ConfigWatch, EngineError, Hashing, Server, Sources, admin_token, engine, token_keys,
+};
 use crate::auth::password::Cost;
-use crate::auth::secret;
 use crate::chat::model::log::{Logs, Snapshot};
-use crate::config::{Config, ListenAddress, Loaded, Place};
+use crate::config::{Config, Loaded};
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::{Effects, ListenerId, Network};
+use crate::net::{Effects, ListenerId};
+use crate::pg::Address;
 use crate::reactor::descriptors::{self, Descriptors};
-use crate::reactor::{Endpoint, Left, ListenerConfig, Reactor, ReactorConfig, TlsListener, Waker};
-use crate::session::{Entropy, ListenerKind};
+use crate::reactor::{Left, Reactor, Waker};
+use crate::session::Entropy;
 use crate::store::{self, OpenError, SharedOutbox};
 use crate::time::clock::Clock;
-use crate::time::rate::Rate;
-use crate::tls;
-
-/// Bytes read from one connection in one turn: a hundred short messages, so that a client that
-/// floods costs the others some 0.2 ms a turn.
-const READ_LEN_MAX: usize = 16 * 1024;
-
-/// What clients that offer protocols (ALPN) must offer on listeners of HTTP.
-const HTTP_PROTOCOL: &[u8] = b"http/1.1";
-/// The same on listeners of plain TCP: a browser that was sent there is refused.
-const TCP_PROTOCOL: &[u8] = b"chinwag";
 
 /// Why the server could not start or go on.
 #[derive(Debug)]
@@ -53,6 +41,8 @@ pub enum ServeError {
     TokenKeys(TokenKeyError),
     /// The token of the admin API cannot be used.
     AdminToken(AdminTokenError),
+    /// The engine of a cluster cannot be spoken to.
+    Engine(EngineError),
     /// The system refused something.
     Io(io::Error),
 }
@@ -64,6 +54,7 @@ impl fmt::Display for ServeError {
             Self::Store(error) => write!(f, "{error}"),
             Self::TokenKeys(error) => write!(f, "{error}"),
             Self::AdminToken(error) => write!(f, "{error}"),
+            Self::Engine(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "{error}"),
         }
     }
@@ -80,6 +71,12 @@ impl From<io::Error> for ServeError {
 impl From<OpenError> for ServeError {
     fn from(error: OpenError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<EngineError> for ServeError {
+    fn from(error: EngineError) -> Self {
+        Self::Engine(error)
     }
 }
 
@@ -111,12 +108,17 @@ impl From<PolicyError> for ServeError {
 pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     if !sources.environment.takes_over() {
         let (mut reactor, mut server, clock) = prepare(loaded, sources, &mut None)?;
+        if let Some(address) = engine::address(&loaded.config)? {
+            join_cluster(&reactor, &mut server, &address, (&loaded.config, clock))?;
+            return run((&mut reactor, server), &loaded.config, clock);
+        }
         let kept = open_store(&loaded.config, &clock, &server.metrics, reactor.waker())?;
         let waker = reactor.waker();
         set_store(&mut server, kept, &loaded.config, (clock, waker));
         server.reserve_operator(clock.now(), &loaded.config.admin_name);
         if loaded.config.auth_policy().accounts {
-            invite_admin(&reactor, &mut server, &clock)?;
+            let page = page_place(&server.listeners, |id| reactor.local_addr(id));
+            server.invite_first(clock.now(), &page);
         }
         return run((&mut reactor, server), &loaded.config, clock);
     }
@@ -202,6 +204,31 @@ fn set_store(
     }
 }
 
+/// Lets the server share its logs with the other nodes of this engine.
+fn join_cluster(
+    reactor: &Reactor,
+    server: &mut Server,
+    address: &Address,
+    (config, clock): (&Config, Clock),
+) -> Result<(), ServeError> {
+    if store::is_there(&config.data) {
+        log::warn!(
+            data:% = config.data.display();
+            "there is a database of a server that was alone: it is not used while [cluster] engine is set"
+        );
+    }
+    let waker = reactor.waker();
+    // It fails only if the poller is gone, and the loop with it.
+    let wake = Arc::new(move || _ = waker.wake());
+    let shared = engine::open((address, config), clock.now(), wake)?;
+    let invites = config.auth_policy().accounts;
+    let page = invites.then(|| page_place(&server.listeners, |id| reactor.local_addr(id)));
+    let admin_name = config.admin_name.clone();
+    server.set_shared(shared, Beginning { admin_name, invites_to: page });
+    log::info!(engine:% = address; "the log is shared");
+    Ok(())
+}
+
 /// Goes on with what another process hands over, once it is to.
 fn take_up(
     config: &Config,
@@ -283,38 +310,6 @@ fn run(
     Ok(())
 }
 
-/// Says on standard output by which link the first administrator comes in, if there is none yet: at
-/// each start another one, since only its hash is kept.
-fn invite_admin(reactor: &Reactor, server: &mut Server, clock: &Clock) -> io::Result<()> {
-    let mut bits = [0; 32];
-    getrandom::fill(&mut bits).map_err(|error| io::Error::other(error.to_string()))?;
-    let link = secret::make(secret::ADMIN, bits);
-    if !server.invite_admin(clock.now(), &link) {
-        return Ok(());
-    }
-    let place = page_place(&server.listeners, |id| reactor.local_addr(id));
-    let mut out = io::stdout().lock();
-    let told = writeln!(out, "first administrator {place}/#invite={} (for one use)", link.text());
-    if let Err(error) = told.and_then(|()| out.flush()) {
-        // As in `serve`: whoever has an account need not wait for the first administrator.
-        log::warn!(error:%; "standard output cannot be written: the link of the first administrator is not said there");
-    }
-    Ok(())
-}
-
-/// Where the page is, as far as it has an address of IP: empty if it has none.
-fn page_place(kinds: &[ListenerKind], addr: impl Fn(ListenerId) -> Option<SocketAddr>) -> String {
-    let place = kinds.iter().zip(0u8..).find_map(|(kind, id)| {
-        let scheme = match kind {
-            ListenerKind::Http => "http",
-            ListenerKind::Https => "https",
-            ListenerKind::Tcp | ListenerKind::Admin => return None,
-        };
-        addr(ListenerId(id)).map(|addr| format!("{scheme}://{addr}"))
-    });
-    place.unwrap_or_default()
-}
-
 /// The logs, and what was kept of them.
 type StoredLogs = (Box<dyn Logs>, Snapshot);
 
@@ -362,135 +357,8 @@ fn connections_max(config: &Config, descriptors: Descriptors) -> usize {
     connections_max
 }
 
-/// The reactor's configuration, and what each listener is for.
-fn listeners(
-    config: &Config,
-    connections_max: usize,
-    find: Option<&Arc<InUse>>,
-    predecessor: &mut Option<Predecessor>,
-) -> io::Result<(ReactorConfig, Vec<ListenerKind>, Vec<String>)> {
-    let mut listeners = Vec::new();
-    let (mut kinds, mut names) = (Vec::new(), Vec::new());
-    let mut inherited = Inherited::default();
-    let proxies: Arc<[Network]> = config.proxies.as_slice().into();
-    let ticketer = find.map(|_| tls::ticketer()).transpose().map_err(io::Error::other)?;
-    let tls_with = |protocol: &[u8]| {
-        let (find, ticketer) = find.cloned().zip(ticketer.clone())?;
-        Some(tls::server_config(find, ticketer, protocol))
-    };
-    let http_tls = tls_with(HTTP_PROTOCOL).transpose().map_err(io::Error::other)?;
-    let tcp_tls = tls_with(TCP_PROTOCOL).transpose().map_err(io::Error::other)?;
-    for (kind, address) in addresses(config) {
-        let name = name_of(&(kind, address));
-        let taken_over = predecessor.as_mut().and_then(|other| other.listener(&name));
-        names.push(name);
-        let endpoint = match &address.place {
-            Place::Unix(path) if let Some(socket) = taken_over => {
-                Endpoint::TakenOver(Arc::new(socket), Some(path.clone()))
-            }
-            _ if let Some(socket) = taken_over => Endpoint::TakenOver(Arc::new(socket), None),
-            Place::Ip(addr) => Endpoint::Ip(*addr),
-            Place::Unix(path) => Endpoint::Unix(path.clone(), config.socket_mode),
-            Place::Systemd => Endpoint::Inherited(inherited.next()?),
-        };
-        let server_config = if kind == ListenerKind::Tcp { &tcp_tls } else { &http_tls };
-        let server_config = server_config.clone().filter(|_| address.is_tls);
-        let tls = server_config
-            .map(|config| TlsListener { config, otherwise: rejection::without_tls(kind) });
-        listeners.push(ListenerConfig {
-            keep_alive: kind == ListenerKind::Tcp,
-            refusal: if address.is_tls { |_, _| Bytes::new() } else { rejection::of(kind) },
-            limited: kind != ListenerKind::Admin,
-            tls,
-            proxies: address.has_proxy_header.then(|| Arc::clone(&proxies)),
-            // Only a request can say whom it is for.
-            trusted: if kind == ListenerKind::Tcp { Arc::from([]) } else { Arc::clone(&proxies) },
-            endpoint,
-        });
-        kinds.push(kind);
-    }
-    let limits = &config.limits;
-    let reactor = ReactorConfig {
-        listeners,
-        connections_max,
-        connections_per_address_max: limits.per_address.unwrap_or(u32::MAX),
-        half_open_per_address_max: limits.half_open_per_address.unwrap_or(u32::MAX),
-        connects: Rate::new(limits.connects_per_s, limits.connects_burst),
-        loopback_counts: limits.per_address_loopback,
-        read_len_max: READ_LEN_MAX.min(limits.read_ahead),
-        outbound_bytes_max: limits.outbound_hard_bytes,
-        outbound_total_max: limits.outbound_total_bytes,
-        segment_len_max: config.memory.map(|_| limits.send_buffer_bytes),
-        receive_buffer_len: limits.receive_buffer_bytes,
-        send_buffer_len: limits.send_buffer_bytes,
-        stall_timeout: config.timeouts.stall,
-        handshake_timeout: config.timeouts.handshake,
-        handshakes_max: config.tls.handshakes,
-        close_timeout: config.timeouts.close,
-        ..ReactorConfig::default()
-    };
-    Ok((reactor, kinds, names))
-}
-
-/// What a listener is for, as another process knows it by.
-fn name_of((kind, address): &(ListenerKind, &ListenAddress)) -> String {
-    match &address.place {
-        Place::Ip(addr) => format!("{kind:?} {addr}"),
-        Place::Unix(path) => format!("{kind:?} unix:{}", path.display()),
-        Place::Systemd => format!("{kind:?} systemd"),
-    }
-}
-
-/// Where to listen, and for what, in the order of the listeners.
-fn addresses(config: &Config) -> impl Iterator<Item = (ListenerKind, &ListenAddress)> {
-    let http = config.listen.iter().map(|address| {
-        (if address.is_tls { ListenerKind::Https } else { ListenerKind::Http }, address)
-    });
-    let tcp = config.tcp.iter().map(|address| (ListenerKind::Tcp, address));
-    let admin = config.admin.iter().map(|address| (ListenerKind::Admin, address));
-    http.chain(tcp).chain(admin)
-}
-
 /// The certificates, if a listener speaks TLS.
 fn watch_certificates(config: &Config, clock: Clock) -> io::Result<Option<CertificateWatch>> {
     let is_needed = addresses(config).any(|(_, address)| address.is_tls);
     is_needed.then(|| CertificateWatch::start(&config.tls, clock)).transpose()
-}
-
-/// Says on standard output where the server listens, a line for each listener.
-fn announce(reactor: &Reactor, config: &Config, kinds: &[ListenerKind]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    let are_tls = addresses(config).map(|(_, address)| address.is_tls);
-    for ((kind, is_tls), id) in kinds.iter().zip(are_tls).zip(0u8..) {
-        let Some(addr) = reactor.listener_name(ListenerId(id)) else { continue };
-        match kind {
-            ListenerKind::Http => writeln!(out, "listening http://{addr} (WebSocket at /ws)")?,
-            ListenerKind::Https => writeln!(out, "listening https://{addr} (WebSocket at /ws)")?,
-            ListenerKind::Tcp if is_tls => writeln!(out, "listening tls://{addr}")?,
-            ListenerKind::Tcp => writeln!(out, "listening tcp://{addr}")?,
-            ListenerKind::Admin if is_tls => writeln!(out, "listening admin https://{addr}")?,
-            ListenerKind::Admin => writeln!(out, "listening admin http://{addr}")?,
-        }
-    }
-    out.flush()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ListenerKind::{Admin, Http, Https, Tcp};
-    use super::*;
-
-    #[track_caller]
-    fn check(kinds: &[ListenerKind], expect: &str) {
-        // The first listener is in the file system, where no browser can go.
-        let addr = |ListenerId(id)| (id > 0).then(|| SocketAddr::from(([127, 0, 0, 1], id.into())));
-        assert_eq!(page_place(kinds, addr), expect);
-    }
-
-    #[test]
-    fn the_first_administrator_is_sent_to_where_the_page_is() {
-        check(&[Http, Tcp, Http], "http://127.0.0.1:2");
-        check(&[Tcp, Admin, Https, Http], "https://127.0.0.1:2");
-        check(&[Http, Tcp, Admin], "");
-    }
 }

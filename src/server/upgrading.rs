@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::files::FileStart;
 use super::upgrade::{Answer, Candidate, Successor};
-use super::{Server, Supervisor, WebhookStart};
+use super::{Engine, Server, Supervisor, WebhookStart};
+use crate::chat::model::log::Logs as _;
 use crate::net::{Effect, Effects};
 use crate::reactor::Reactor;
 use crate::time::Tick;
@@ -78,7 +79,11 @@ impl Server {
         let Some(successor) = &mut self.upgrading.successor else {
             return log::warn!("SIGUSR2: the server is stopping, and is not upgraded");
         };
-        let begun = if is_broken {
+        let begun = if let Engine::Shared(_) = self.logs {
+            let text = "this is a node of a cluster: stop it and start the new program, its clients \
+                        go to the other nodes meanwhile";
+            Err(text.to_owned())
+        } else if is_broken {
             Err("the store has trouble, see above; solve that first".to_owned())
         } else {
             successor.begin(self.upgrading.timeout)

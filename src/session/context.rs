@@ -14,6 +14,7 @@ use super::proxy_header::ProxyHeader;
 use super::text_client::Aside;
 use super::tokens::Tokens;
 use crate::admin::Health;
+use crate::admin::told::Nodes;
 use crate::chat::model::account::SecretHash;
 use crate::chat::model::pressure::Pressure;
 use crate::chat::{Limits, UserName};
@@ -99,6 +100,8 @@ pub(super) struct SessionContext {
     pub entropy: Entropy,
     pub metrics: Arc<Metrics>,
     pub health: Health,
+    /// What the operator is told of the cluster.
+    pub nodes: Nodes,
     pub server: &'static str,
     /// Rises with each turn: what a session was given in an earlier one has been flushed.
     pub turn: u32,
@@ -193,6 +196,7 @@ impl SessionContext {
             entropy,
             metrics,
             health: Health::Serving,
+            nodes: Nodes { engine: None, nodes: Vec::new() },
             server: SERVER,
             turn: 0,
             inbound: Pressure::new(rates.inbound_total_bytes),

@@ -222,7 +222,7 @@ impl SessionContext {
         kind: ListenerKind,
         (date, turn): (HttpDate, &Turn<'_>),
     ) -> Outcome {
-        let health = (self.health, turn.now.tick);
+        let now = turn.now.tick;
         let keep_alive = head.keep_alive();
         let method = head.method();
         let scheme = match kind {
@@ -244,7 +244,7 @@ impl SessionContext {
                         return Outcome::Respond { response, method, keep_alive };
                     }
                     self.update_gauges(turn.chat);
-                    let answer = admin::respond(&path, &self.metrics, health);
+                    let answer = admin::respond(&path, &self.metrics, (&self.health, now));
                     Outcome::Respond { response: plain(answer), method, keep_alive }
                 }
                 Ok(Admitted::Api) => self.begin_admin(head).into(),
@@ -263,7 +263,8 @@ impl SessionContext {
                 Outcome::Respond { response: asset.response(head), method, keep_alive }
             }
             Ok(Admitted::Health) => {
-                let response = plain(admin::healthy(head.path(), &self.metrics, health));
+                let response =
+                    plain(admin::healthy(head.path(), &self.metrics, (&self.health, now)));
                 Outcome::Respond { response, method, keep_alive }
             }
             Ok(Admitted::Api) => self.begin_exchange(head, named, turn).into(),

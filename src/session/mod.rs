@@ -69,6 +69,7 @@ use self::peers::{Peer, Peers};
 use self::state::{Protocol, SessionState, find};
 use self::tokens::Tokens;
 use crate::admin::Health;
+use crate::admin::told::Nodes;
 use crate::chat::model::account::SecretHash;
 use crate::chat::{Chat, Limits};
 use crate::collections::Slots;
@@ -351,6 +352,18 @@ impl Sessions {
         }
         self.expect_drain();
         self.flush_outputs(turn);
+    }
+
+    /// Monitors and load balancers are told this, unless the server is stopping.
+    pub fn set_health(&mut self, health: Health) {
+        if self.context.health != Health::Draining {
+            self.context.health = health;
+        }
+    }
+
+    /// The operator is told this of the cluster.
+    pub fn set_nodes(&mut self, nodes: Nodes) {
+        self.context.nodes = nodes;
     }
 
     /// All that are left are about to be drained.

@@ -148,9 +148,14 @@ impl Stream {
                 events::retry(out, *reconnect_after_ms);
                 events::event(out, "drain", event);
             }
+            Event::Joined { room, epoch, seq } => {
+                let places = self.rooms.iter_mut().flatten();
+                places.filter(|it| it.room == *room).for_each(|it| it.epoch = *epoch);
+                self.advance(out, (room, *seq));
+                events::reset(out, room, *epoch, *seq);
+            }
             // Nobody tells these to who has no session.
-            Event::Joined { .. }
-            | Event::Invited { .. }
+            Event::Invited { .. }
             | Event::Presence { .. }
             | Event::Typing { .. }
             | Event::Receipts { .. }

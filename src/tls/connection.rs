@@ -1,12 +1,14 @@
-//! One TLS connection: the server's end.
+//! One TLS connection: one end of it.
 
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
+use rustls::pki_types::ServerName;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
-use rustls::{HandshakeKind, ServerConfig};
+use rustls::{ClientConfig, CommonState, HandshakeKind, ServerConfig};
 
 /// The most bytes of plaintext in one record (RFC 8446 section 5.1).
 pub const RECORD_LEN_MAX: usize = 16 * 1024;
@@ -65,9 +67,46 @@ pub enum Progress {
     Failed,
 }
 
-/// One connection. It holds bytes only while a record is incomplete.
-pub struct Connection {
-    rustls: UnbufferedServerConnection,
+/// One end of a connection, as the library has it.
+pub trait End {
+    /// What it keeps of its side.
+    type Data;
+
+    /// The next step with the bytes that have come.
+    fn step<'c, 'i>(&'c mut self, bytes: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data>;
+
+    /// What is alike at both ends.
+    fn common(&self) -> &CommonState;
+}
+
+impl End for UnbufferedServerConnection {
+    type Data = ServerConnectionData;
+
+    fn step<'c, 'i>(&'c mut self, bytes: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(bytes)
+    }
+
+    fn common(&self) -> &CommonState {
+        self
+    }
+}
+
+impl End for UnbufferedClientConnection {
+    type Data = ClientConnectionData;
+
+    fn step<'c, 'i>(&'c mut self, bytes: &'i mut [u8]) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(bytes)
+    }
+
+    fn common(&self) -> &CommonState {
+        self
+    }
+}
+
+/// One connection: the server's end of it, or a client's. It holds bytes only while a record is
+/// incomplete.
+pub struct Connection<E = UnbufferedServerConnection> {
+    rustls: E,
     /// The beginning of what is not complete, at most [`INCOMING_LEN_MAX`] bytes.
     incoming: Vec<u8>,
     progress: Progress,
@@ -84,14 +123,41 @@ impl Connection {
     ///
     /// If the library has been given what it cannot work with.
     pub fn new(config: Arc<ServerConfig>) -> Result<Self, TlsFault> {
-        Ok(Self {
-            rustls: UnbufferedServerConnection::new(config).map_err(TlsFault)?,
+        UnbufferedServerConnection::new(config).map_err(TlsFault).map(Self::of)
+    }
+}
+
+impl ClientConnection {
+    /// A connection to the server of this name or IP address, which its certificate has to have.
+    /// What is to be sent first is appended to `out`.
+    ///
+    /// # Errors
+    ///
+    /// If that is no name, or the library has been given what it cannot work with.
+    pub fn connect(
+        config: Arc<ClientConfig>,
+        name: &str,
+        out: &mut Vec<u8>,
+    ) -> Result<Self, TlsFault> {
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|error| TlsFault(rustls::Error::General(error.to_string())))?;
+        let rustls = UnbufferedClientConnection::new(config, name).map_err(TlsFault)?;
+        let mut connection = Self::of(rustls);
+        connection.receive(&mut [], &mut Vec::new(), out)?;
+        Ok(connection)
+    }
+}
+
+impl<E: End> Connection<E> {
+    const fn of(rustls: E) -> Self {
+        Self {
+            rustls,
             incoming: Vec::new(),
             progress: Progress::Handshaking,
             has_said_goodbye: false,
             #[cfg(test)]
             steps: 0,
-        })
+        }
     }
 
     /// How far it has come.
@@ -103,7 +169,7 @@ impl Connection {
     /// Whether the handshake has resumed an earlier connection.
     #[must_use]
     pub fn is_resumed(&self) -> bool {
-        self.rustls.handshake_kind() == Some(HandshakeKind::Resumed)
+        self.rustls.common().handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     /// Bytes that wait for the rest of their record.
@@ -169,7 +235,7 @@ impl Connection {
         for step in 1..=steps_max {
             self.count(step);
             let rest = bytes.get_mut(used..).unwrap_or_default();
-            let UnbufferedStatus { discard, state } = self.rustls.process_tls_records(rest);
+            let UnbufferedStatus { discard, state } = self.rustls.step(rest);
             let state = state.map_err(TlsFault)?;
             let goes_on = match state {
                 ConnectionState::ReadTraffic(mut traffic) => {
@@ -242,7 +308,7 @@ impl Connection {
         &mut self,
         out: &mut Vec<u8>,
         len_max: usize,
-        write: impl FnOnce(ConnectionState<'_, '_, ServerConnectionData>, &mut [u8]) -> Option<usize>,
+        write: impl FnOnce(ConnectionState<'_, '_, E::Data>, &mut [u8]) -> Option<usize>,
     ) -> Result<(), TlsFault> {
         if self.progress == Progress::Failed {
             return Err(TlsFault::stuck());
@@ -250,8 +316,7 @@ impl Connection {
         for step in 1..=STEPS_MIN {
             self.count(step);
             // With what waits, since the library remembers where in it a message begins.
-            let UnbufferedStatus { state, .. } =
-                self.rustls.process_tls_records(&mut self.incoming);
+            let UnbufferedStatus { state, .. } = self.rustls.step(&mut self.incoming);
             match state.map_err(TlsFault)? {
                 state @ (ConnectionState::EncodeTlsData(_)
                 | ConnectionState::TransmitTlsData(_)) => {
@@ -276,8 +341,8 @@ impl Connection {
     fn fail(&mut self, out: &mut Vec<u8>) {
         self.progress = Progress::Failed;
         // Asked only while it has something to send: it would look for more in bytes that are gone.
-        while self.rustls.wants_write() {
-            let UnbufferedStatus { state, .. } = self.rustls.process_tls_records(&mut []);
+        while self.rustls.common().wants_write() {
+            let UnbufferedStatus { state, .. } = self.rustls.step(&mut []);
             let Ok(state @ ConnectionState::EncodeTlsData(_)) = state else { return };
             if transmit(state, out).is_err() {
                 return;
@@ -295,8 +360,11 @@ impl Connection {
     const fn count(&self, _step: usize) {}
 }
 
+/// A client's end.
+pub type ClientConnection = Connection<UnbufferedClientConnection>;
+
 /// Without keys, since those would be in the log.
-impl fmt::Debug for Connection {
+impl<E> fmt::Debug for Connection<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("progress", &self.progress)
@@ -306,10 +374,7 @@ impl fmt::Debug for Connection {
 }
 
 /// Appends what the library wants sent.
-fn transmit(
-    state: ConnectionState<'_, '_, ServerConnectionData>,
-    out: &mut Vec<u8>,
-) -> Result<(), TlsFault> {
+fn transmit<D>(state: ConnectionState<'_, '_, D>, out: &mut Vec<u8>) -> Result<(), TlsFault> {
     match state {
         ConnectionState::EncodeTlsData(mut data) => {
             let start = out.len();

@@ -400,3 +400,43 @@ fn debug_output_has_no_keys() {
     pair.settle(1_000).unwrap();
     assert_eq!(format!("{:?}", pair.server), "Connection { progress: Open, waiting: 0, .. }");
 }
+
+/// A client's end and a server's, both of which are ours.
+#[test]
+fn both_of_our_ends_understand_each_other_and_only_the_right_name_is_taken() {
+    let made = rcgen::generate_simple_self_signed(["db.internal".to_owned()]).unwrap();
+    let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let pair = [(chain.as_bytes(), key.as_bytes())];
+    let certificates = Certificates::parse(pair).unwrap();
+    let server =
+        server_config(Arc::new(Fixed(certificates)), ticketer().unwrap(), b"postgresql").unwrap();
+    let config = super::client_config(chain.as_bytes()).unwrap();
+    for (name, is_right) in [("db.internal", true), ("other.internal", false)] {
+        let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
+        let mut server = Connection::new(Arc::clone(&server)).unwrap();
+        let mut client =
+            super::ClientConnection::connect(Arc::clone(&config), name, &mut to_server).unwrap();
+        let (mut heard, mut answered) = (Vec::new(), Vec::new());
+        let mut result = Ok(Progress::Handshaking);
+        while !to_server.is_empty() || !to_client.is_empty() {
+            let mut bytes = std::mem::take(&mut to_server);
+            // A client that has given up says so, which is no fault of the server's.
+            _ = server.receive(&mut bytes, &mut heard, &mut to_client);
+            let mut bytes = std::mem::take(&mut to_client);
+            result = client.receive(&mut bytes, &mut answered, &mut to_server);
+            if result.is_err() {
+                break;
+            }
+        }
+        assert_eq!(result.is_ok(), is_right, "{name}: {result:?}");
+        if is_right {
+            assert_eq!((client.progress(), server.progress()), (Progress::Open, Progress::Open));
+            client.seal(b"question", &mut to_server).unwrap();
+            server.receive(&mut to_server, &mut heard, &mut to_client).unwrap();
+            server.seal(b"answer", &mut to_client).unwrap();
+            client.receive(&mut to_client, &mut answered, &mut Vec::new()).unwrap();
+            assert_eq!((&*heard, &*answered), (&b"question"[..], &b"answer"[..]));
+        }
+    }
+    super::client_config(b"no certificate").unwrap_err();
+}

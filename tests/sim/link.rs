@@ -13,6 +13,8 @@ const UP_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) listener: ListenerId,
+    /// To which node it leads.
+    pub(crate) node: usize,
     /// Sent by the client, not read by the server yet.
     pub(crate) up: VecDeque<u8>,
     pub(crate) up_fin: bool,
@@ -51,6 +53,7 @@ impl Link {
     pub(crate) fn new(client: usize, listener: ListenerId, down_max: usize, now: Tick) -> Self {
         Self {
             listener,
+            node: 0,
             up: VecDeque::new(),
             up_fin: false,
             up_reset: false,

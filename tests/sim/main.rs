@@ -12,6 +12,7 @@
 )]
 
 mod client;
+mod cluster;
 mod codec;
 mod history;
 mod link;
@@ -22,7 +23,7 @@ mod tamper;
 mod trace;
 mod world;
 
-use store::StoreFault;
+use store::{EngineFault, StoreFault};
 use tamper::NetworkFault;
 use world::{Outcome, Planted, run};
 
@@ -144,5 +145,61 @@ fn broken_stores_are_found() {
             found.len() >= STORE_FAULTS_FOUND_MIN,
             "{store_fault:?} is found {found:?}, of {broken}"
         );
+    }
+}
+
+#[test]
+fn nodes_that_share_their_logs_keep_every_promise() {
+    let steps = setting("SIM_STEPS").unwrap_or(1_500);
+    let seeds: Vec<u64> = match setting("SIM_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..setting("SIM_CLUSTER_SEEDS").unwrap_or(60)).collect(),
+    };
+    let mut sum = cluster::Outcome::default();
+    let mut failed = Vec::new();
+    for &seed in &seeds {
+        let outcome = cluster::run(seed, steps, None);
+        if let Some(fault) = &outcome.fault {
+            failed.push(format!("SIM_SEED={seed} SIM_STEPS={steps} repeats this: {fault}"));
+        }
+        sum.add(&outcome);
+    }
+    println!("{} seeds of nodes: {sum:?}", seeds.len());
+    let shown = failed.get(..5).unwrap_or(&failed);
+    assert!(failed.is_empty(), "{} seeds failed:\n{}", failed.len(), shown.join("\n"));
+    if seeds.len() >= 50 {
+        assert!(sum.has_everything(), "what is not simulated is not shown: {sum:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_makes_the_same_nodes() {
+    let [once, again] = [1, 1].map(|seed| cluster::run(seed, 500, None));
+    assert_eq!(once.trace, again.trace);
+}
+
+#[test]
+fn broken_engines_are_found() {
+    let only = std::env::var("SIM_FAULT").ok();
+    let is_meant =
+        |fault: &EngineFault| only.as_ref().is_none_or(|only| format!("{fault:?}") == *only);
+    for &fault in EngineFault::ALL.iter().filter(|fault| is_meant(fault)) {
+        let (mut broken, mut found) = (0, Vec::new());
+        for seed in 0..STORE_FAULT_WORLDS {
+            let run = || cluster::run(seed, STORE_FAULT_STEPS, Some(fault));
+            let words = match std::panic::catch_unwind(run) {
+                Ok(outcome) => {
+                    broken += u32::from(outcome.tampered > 0);
+                    outcome.fault.filter(|_| outcome.tampered > 0)
+                }
+                Err(_) => Some("an assertion of the domain's".to_owned()),
+            };
+            found.extend(words.map(|words| format!("seed {seed}: {words:.160}")));
+            if found.len() >= STORE_FAULTS_FOUND_MIN {
+                break;
+            }
+        }
+        println!("{fault:?}: {} of {broken} worlds, {:?}", found.len(), found.first());
+        assert!(found.len() >= STORE_FAULTS_FOUND_MIN, "{fault:?} is found {found:?}");
     }
 }

@@ -10,7 +10,7 @@ use chinwag::time::Tick;
 
 use crate::history::Rules;
 use crate::reactor;
-use crate::store::StoreConfig;
+use crate::store::{EngineConfig, StoreConfig};
 
 /// Rooms that anybody may join.
 const ROOMS: &[&str] = &["lobby", "tea", "dev/rust", "ops"];
@@ -51,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) upgrade: Option<u64>,
     /// When the server is told to stop.
     pub(crate) drain_at: Option<Tick>,
+    /// How many nodes there are, which share what is stored.
+    pub(crate) nodes: usize,
 }
 
 impl Plan {
@@ -104,7 +106,42 @@ impl Plan {
             restart,
             upgrade,
             drain_at: None,
+            nodes: 1,
             config,
+        }
+    }
+
+    /// A world of several nodes.
+    pub(crate) fn of_nodes(rng: &mut Rng) -> Self {
+        let mut plan = Self::new(rng);
+        plan.nodes = 2 + rng.index(2);
+        plan.store.get_or_insert_with(|| Self::some_store(rng));
+        let os = *rng.pick(&[Durability::Disk, Durability::Os]);
+        let policy = |durability, access| Policy { durability, access, ..Policy::default() };
+        plan.config.policies = Policies::uniform(policy(Durability::Disk, Access::Open));
+        for (room, durability, access) in [
+            (MODERATED_ROOM, Durability::Disk, Access::Private),
+            ("tea", os, Access::Open),
+            (EPHEMERAL, Durability::Memory, Access::Open),
+        ] {
+            let policy = policy(durability, access);
+            let rule = Rule { pattern: Some(room.into()), name: None, policy };
+            plan.config.policies.rules.push(rule);
+        }
+        (plan.crash, plan.restart, plan.upgrade) = (rng.once_in(2).then_some(300), None, None);
+        plan
+    }
+
+    /// An engine that several nodes share.
+    pub(crate) fn some_engine(rng: &mut Rng) -> EngineConfig {
+        EngineConfig {
+            delays: *rng.pick(&[[0, 0, 0], [0, 2, 1], [2, 6, 3]]),
+            read_delay: *rng.pick(&[0, 2, 8]),
+            wake_delay: *rng.pick(&[0, 2, 12]),
+            lost_wake: *rng.pick(&[u64::MAX, 3, 20]),
+            deaf: *rng.pick(&[u64::MAX, 400]),
+            away: *rng.pick(&[u64::MAX, 300]),
+            promote: *rng.pick(&[u64::MAX, 200, 400]),
         }
     }
 
@@ -133,7 +170,8 @@ impl Plan {
         Rules {
             ring_records: wide(limits.ring_records),
             ring_bytes: wide(limits.ring_bytes),
-            ephemeral: self.store.map(|_| EPHEMERAL),
+            // What is in the memory of one node the others would not have.
+            ephemeral: self.store.map(|_| if self.nodes == 1 { EPHEMERAL } else { "" }),
             forgetful,
         }
     }

@@ -29,11 +29,11 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("auth", &["chat", "collections", "time"]),
     // The client's side of PostgreSQL's protocol, and what is written to an engine by it.
     ("pg", &["http"]),
-    ("cluster", &["pg"]),
+    ("cluster", &["pg", "chat", "collections", "time", "rng"]),
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.
-    ("config", &["time", "log", "auth", "chat", "http", "net"]),
+    ("config", &["time", "log", "auth", "chat", "http", "net", "pg"]),
     ("page", &["http"]),
     ("admin", &["http", "net", "metrics", "time", "chat", "wire", "docs"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
@@ -89,6 +89,8 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "store",
             "webhooks",
             "files",
+            "pg",
+            "cluster",
             "session",
         ],
     ),

@@ -23,18 +23,20 @@ const FEW_SENDERS: usize = 8;
 
 impl DeliveryMut<'_> {
     /// Has a record that was just committed fanned out when the turn ends, and its sender answered
-    /// then. `target` is the message that it is about, as it was before. Returns whether so much
-    /// waits that it should be fanned out at once.
+    /// then, unless that is another node's. `target` is the message that it is about, as it was
+    /// before. Returns whether so much waits that it should be fanned out at once.
     pub(in crate::chat) fn enqueue(
         &mut self,
         key: RoomKey,
         (record, target): (SharedRecord, Option<SharedRecord>),
-        mut sender: Sender,
+        sender: Option<Sender>,
     ) -> bool {
         let Some(feed) = self.delivery.feeds.get_mut(key.index()) else {
             // Nobody reads this room: the sender is answered, and that is all.
-            let reply = sender.take_reply(&self.rooms[key], &record);
-            self.context.reply(sender.conn, sender.request, Ok(reply));
+            if let Some(mut sender) = sender {
+                let reply = sender.take_reply(&self.rooms[key], &record);
+                self.context.reply(sender.conn, sender.request, Ok(reply));
+            }
             return false;
         };
         if feed.records.is_empty() {
@@ -43,7 +45,7 @@ impl DeliveryMut<'_> {
             feed.senders = self.delivery.spare.senders.take();
         }
         feed.bytes += encoded_len(&record);
-        if !sender.is_like_others() {
+        if let Some(sender) = sender.filter(|sender| !sender.is_like_others()) {
             feed.senders.push((feed.records.len(), sender));
         }
         feed.records.push(record);

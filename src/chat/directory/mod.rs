@@ -12,6 +12,7 @@
 mod awaited;
 mod blocks;
 mod credentials;
+mod elsewhere;
 mod identities;
 mod pushes;
 mod quotas;
@@ -27,6 +28,7 @@ use self::awaited::Awaited;
 use self::blocks::Blocks;
 use self::credentials::Credentials;
 pub(super) use self::credentials::rights_of;
+use self::elsewhere::Elsewhere;
 use self::identities::Identities;
 pub(super) use self::pushes::News;
 use self::pushes::Pushes;
@@ -77,6 +79,8 @@ pub(super) struct Directory {
     pub reports: Reports,
     /// What connections have proved that ends or is restricted.
     pub credentials: Credentials,
+    /// Who is at other nodes.
+    pub elsewhere: Elsewhere,
     /// Users and addresses that may not use the server.
     pub suspended: Arc<Suspensions>,
 }
@@ -155,7 +159,9 @@ impl Directory {
 
     /// Adds a user whose name nobody has.
     pub(super) fn add_user(&mut self, name: &UserName, source: Source) -> UserKey {
-        let key = self.users.insert(User::new(name.clone(), source));
+        let mut user = User::new(name.clone(), source);
+        user.presence = self.elsewhere.of(name).unwrap_or(Presence::Off);
+        let key = self.users.insert(user);
         self.by_name.insert(name.as_str(), key);
         self.skeletons.insert(name.as_str(), key);
         key
@@ -272,9 +278,28 @@ impl Directory {
         self.absent.len()
     }
 
-    /// The presence that the user's sessions amount to: online if one of them is, away if none is,
-    /// and `None` without a session, and for a program.
+    /// The presence that the user's sessions at all nodes amount to: online if one of them is, away
+    /// if none is, and `None` without a session, and for a program.
     pub(super) fn presence_of_sessions(&self, user: UserKey) -> Option<Presence> {
+        let here = self.presence_here(user);
+        if here == Some(Presence::Online) || self.elsewhere.is_empty() {
+            return here;
+        }
+        self.elsewhere.of(&self.users[user].name).or(here)
+    }
+
+    /// Whether the user is not here, nor was lately, wherever else it may be.
+    pub(super) fn is_off_here(&self, user: UserKey) -> bool {
+        let user = &self.users[user];
+        let is_elsewhere = || {
+            let is_here = !user.sessions.is_empty() || user.visits > 0;
+            !is_here && !self.elsewhere.is_empty() && self.elsewhere.has(&user.name)
+        };
+        user.is_off() || is_elsewhere()
+    }
+
+    /// The same of those at this node.
+    pub(super) fn presence_here(&self, user: UserKey) -> Option<Presence> {
         if self.users[user].source == Source::Key {
             return None;
         }
@@ -304,6 +329,7 @@ impl Directory {
         self.identities.debug_check();
         self.blocks.debug_check();
         self.pushes.debug_check();
+        self.elsewhere.debug_check();
         let awaited = self.users.iter().filter(|(_, user)| user.is_awaited).count();
         debug_assert_eq!(self.awaited.users, awaited, "those who have not come are counted");
         for (key, user) in self.users.iter() {

@@ -85,6 +85,9 @@ pub struct UserRates {
     pub readings: Option<Rate>,
 }
 
+/// Users at other nodes of whom a node knows, some 150 MB of them; more count as absent.
+pub const ELSEWHERE_MAX: usize = 1 << 20;
+
 /// Members above which presence is told as a count only.
 pub const PRESENCE_NAMES_MAX: usize = 200;
 /// Members up to which everybody may call a room by `@room`, unless its policy says otherwise.

@@ -74,6 +74,8 @@ pub struct Kept {
     pub at: u64,
     /// Bytes of text and data of its records.
     pub bytes: u64,
+    /// How often its facts, and rights among them, have changed, where logs are shared.
+    pub changes: (u64, u64),
 }
 
 /// What is kept of a user.

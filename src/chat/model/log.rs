@@ -9,6 +9,14 @@
 //!  Load ▶ the reader ▶ Begun ▶ Open … Settle ▶ Synced ▶ Close          (see [`load`](super::load))
 //! ```
 //!
+//! Where several nodes share the logs, each learns what the others do:
+//!
+//! ```text
+//!  Grown    others' records, dense, in order with the answers to one's own; and changed facts
+//!  Renewed  the room is another than was told      Gone  it is no more
+//!  Tell ▶ the other nodes ▶ Told                   (see [`others`](super::others))
+//! ```
+//!
 //! Requests to one log are done in order. A [`RoomMeta`] is safe before any record that was
 //! appended after it, so that a client that is told of the record can rely on it. Metadata that
 //! could not be written stays with the store until it is; records that could not be written are
@@ -17,81 +25,19 @@
 use std::sync::Arc;
 
 pub use super::cids::{CidSecret, RememberedCid};
+pub use super::draft::{Draft, TargetCheck};
 pub use super::inbox::{InboxFound, InboxQuery};
 use super::load::{Begun, Found, Kept, Wanted};
+pub use super::log_id::{LogId, Ticket};
 pub use super::meta::{MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use super::name::{RoomName, UserName};
 use super::notice::{EventSet, Notice};
+use super::others::{NodeId, Told};
 use super::people::{AuditedAct, People, PeopleChange};
 use super::policy::Retention;
-use super::record::{Body, Epoch, SharedRecord};
+use super::record::{Epoch, SharedRecord};
 use super::reply::Durability;
 pub use super::suspensions::{Expiry, Network, Suspensions};
-
-/// Names an open log: one life of one room. Never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogId(u64);
-
-impl LogId {
-    /// Bits of the slot.
-    const SLOT_BITS: u32 = 28;
-    /// More slots than there ever are rooms.
-    pub const SLOTS_MAX: usize = 1 << Self::SLOT_BITS;
-
-    /// The log of this `life` in this `slot`, which no other open log has.
-    #[must_use]
-    pub fn new(slot: usize, life: u64) -> Self {
-        debug_assert!(slot < Self::SLOTS_MAX, "a slot for each room");
-        let slot = u64::try_from(slot).unwrap_or(u64::MAX) % (1 << Self::SLOT_BITS);
-        Self((life << Self::SLOT_BITS) | slot)
-    }
-
-    /// A small number that no other open log has, the lowest ones first: an index into a table of
-    /// logs.
-    #[must_use]
-    pub fn slot(self) -> usize {
-        usize::try_from(self.0 % (1 << Self::SLOT_BITS)).unwrap_or(usize::MAX)
-    }
-}
-
-/// Names a request that has not been answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
-
-/// A record that is not in the log yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// Who says or does it.
-    pub from: UserName,
-    /// What.
-    pub body: Body,
-    /// See [`Record::weight`](super::record::Record::weight).
-    pub weight: u32,
-    /// For an edit, a deletion or a reaction: what must hold of its target.
-    pub check: Option<TargetCheck>,
-    /// Where the log has no records to look into, as in memory: seq and time of the record since
-    /// which it is so already what this one says. Boxed, since nearly no draft has it.
-    pub since: Option<Box<(u64, u64)>>,
-    /// What changes with the record: both are written, or none is.
-    pub meta: Vec<RoomMeta>,
-    /// Nothing is to be written: the log says whether it has this message already.
-    pub is_question: bool,
-    /// It is a direct message whose recipient is not connected, and webhooks are told of such.
-    pub is_unseen: bool,
-}
-
-/// What must hold of the message that an edit, a deletion or a reaction is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TargetCheck {
-    /// Its seq: there must be a message, not deleted.
-    pub target: u64,
-    /// It may be another user's.
-    pub others: bool,
-    /// It must not be older: milliseconds since 1970.
-    pub not_before: u64,
-    /// Bytes that its data may take: an edit keeps them beside its own text.
-    pub data_max: usize,
-}
 
 /// What the domain asks of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +79,8 @@ pub enum LogRequest {
         draft: Draft,
     },
     /// Remember a fact, at leisure: later facts of the same kind replace those that were not
-    /// written yet.
+    /// written yet. Where logs are shared, marks of a member never go back, and who is a member
+    /// already keeps the role: that changes with records only.
     PutMeta {
         /// Which log.
         log: LogId,
@@ -180,7 +127,12 @@ pub enum LogRequest {
     /// Tell the webhooks of something that is in no log; it is written before what is asked for
     /// afterwards, or with it.
     Notice(Notice),
-    /// The room is gone, and its log with it.
+    /// Tell the other nodes of something that is in no log, at leisure; it may be lost. Asked only
+    /// where logs are shared.
+    Tell(Told),
+    /// The room is gone, and its log with it. Where logs are shared it stays if others have entered
+    /// it or put something there, as far as this node was not told; and nothing happens if it is
+    /// gone already.
     Drop {
         /// Which log.
         log: LogId,
@@ -232,7 +184,9 @@ pub enum Query {
         /// How many.
         limit: u32,
     },
-    /// Rooms and users that are not in memory. Nobody asks for more before this is answered.
+    /// Rooms and users that are not in memory. Nobody asks for more before this is answered. Where
+    /// logs are shared, rooms that are in memory may be among them: what other nodes have put there
+    /// is told before the answer, which need not have them.
     Load(Box<Wanted>),
     /// What was noted of owners and administrators, latest first.
     Audit {
@@ -318,7 +272,7 @@ pub enum Appended {
     /// The record is in the log.
     Stored(SharedRecord),
     /// The same message is in the log already, or what the record says is so already: it would have
-    /// no effect.
+    /// no effect. That record was told before, also another node's.
     Duplicate {
         /// Since which record.
         seq: u64,
@@ -344,6 +298,12 @@ pub enum Appended {
     NoSuchReference(&'static str),
     /// Not now, for this reason. It is not in the log and will not be.
     Refused(LogFault),
+    /// It may be in the log, or not: whoever wants to know asks again with the same `cid`. If it is
+    /// there, [`LogReply::Grown`] has it.
+    Undecided,
+    /// It is not in the log: what its sender may do was changed at another node. What has changed
+    /// was told before, by [`LogReply::Grown`].
+    Stale,
 }
 
 /// What the store of the logs answers or reports.
@@ -387,6 +347,50 @@ pub enum LogReply {
     Overdue(Vec<RoomName>),
     /// What webhooks are told from now on, all of them together.
     Webhooks(EventSet),
+    /// Other nodes have put records into a log: the next ones after all that were told of it
+    /// before, own ones included. Then these facts hold, in place of the last of their kind (and
+    /// user): those that came with the records, and those that came without any.
+    Grown {
+        /// Which log.
+        log: LogId,
+        /// The records, ascending, dense above the head.
+        records: Vec<SharedRecord>,
+        /// What others have changed.
+        meta: Vec<RoomMeta>,
+    },
+    /// A log is another than was told: it was begun by another node first, or it has a new epoch.
+    /// Nothing of what was known of the room holds, and what waits for it is answered after this.
+    Renewed {
+        /// Which log.
+        log: LogId,
+        /// The room as it is now, under the same name.
+        begun: Box<Begun>,
+    },
+    /// Another node has dropped the room, and its log with it. What waits for it is still answered;
+    /// nothing is asked of it any more, but perhaps to be dropped.
+    Gone {
+        /// Which log.
+        log: LogId,
+    },
+    /// Another node tells something that is in no log.
+    Told {
+        /// Which node.
+        node: NodeId,
+        /// What it tells.
+        told: Told,
+    },
+    /// A node has begun to tell, or listens again after it could not: it is to be told all that is
+    /// so here.
+    NodeBegun {
+        /// Which.
+        node: NodeId,
+    },
+    /// A node is heard no more, or this one could not listen for a while: whatever it told is over,
+    /// unless it tells it again.
+    NodeGone {
+        /// Which.
+        node: NodeId,
+    },
 }
 
 /// What the store has of the rooms when the server starts.
@@ -402,6 +406,8 @@ pub struct Snapshot {
     pub people: People,
     /// What webhooks are told, all of them together.
     pub webhooks: EventSet,
+    /// The number of this node, where logs are shared with others.
+    pub node: Option<NodeId>,
 }
 
 /// What the store has besides, to be asked for by [`Query::Load`].

@@ -2,7 +2,7 @@
 //! newcomers.
 
 use super::membership::end_membership;
-use super::{Chat, push};
+use super::{Chat, push, tell_others};
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
@@ -149,11 +149,13 @@ pub(super) fn forget_absent(chat: &mut Chat) -> bool {
 /// which the user moderates.
 fn may_be_forgotten(chat: &Chat, key: UserKey) -> bool {
     let user = &chat.directory[key];
+    let is_shared = chat.context.node.is_some();
     let is_kept = |&(room, membership): &(RoomKey, MembershipKey)| {
         let (room, role) = (&chat.rooms[room], chat.rooms[membership].role);
         let is_special =
             role > Role::Member || room.name.is_direct() || chat.lookup().is_closed(room);
-        room.is_stored() && room.head > 0 && is_special
+        // Where the user has come last another node may know.
+        room.is_stored() && (is_shared || room.head > 0 && is_special)
     };
     // What it has in rooms that are not in memory is not known here.
     user.is_whole && (user.is_guest() || !user.memberships.iter().any(is_kept))
@@ -199,6 +201,14 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
     if !row.sessions.is_empty() || row.visits > 0 {
         return;
     }
+    if chat.directory.is_off_here(user) {
+        // It is at another node, and its rooms may be in use no more at this one.
+        chat.rooms.arm_sweep(&mut chat.context);
+    }
+    if chat.directory.elsewhere.has(&chat.directory[user].name) {
+        return update_presence(chat, user);
+    }
+    let row = &mut chat.directory[user];
     if row.presence != Presence::Off {
         row.presence = Presence::Off;
         chat.ephemeral_mut().user_changed(user);
@@ -259,7 +269,8 @@ fn end_guest(chat: &mut Chat, user: UserKey) {
     }
 }
 
-/// Brings the user's presence in line with its sessions; without any, the leave grace decides.
+/// Brings the user's presence in line with its sessions at all nodes, of which the others are told;
+/// without any, the leave grace decides.
 pub(super) fn update_presence(chat: &mut Chat, user: UserKey) {
     let presence = chat.directory.presence_of_sessions(user);
     let row = &mut chat.directory[user];
@@ -268,4 +279,5 @@ pub(super) fn update_presence(chat: &mut Chat, user: UserKey) {
         chat.ephemeral_mut().user_changed(user);
         push::on_inactive(chat, user);
     }
+    tell_others::tell_present(chat, user);
 }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::faults::refusal_of;
 use super::membership::put_member;
-use super::{Answer, Chat, resume_deferred};
+use super::{Answer, Chat, resume_deferred, tell_others};
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::command::{Command, Op};
 use crate::chat::model::log::{LogFault, LogRequest};
 use crate::chat::model::output::Request;
+use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{PendingOp, Requester, WrittenMarks};
 use crate::chat::rooms::{AckKind, Marks, WaitingAck, no_such_room, not_member};
@@ -154,8 +155,8 @@ pub(in crate::chat) fn save(chat: &mut Chat) {
         while let Some((_, next)) = rest.next_if(|&(other, _)| other == room) {
             written.push(next);
         }
-        let log = chat.rooms[room].log;
-        let ticket = chat.begin(PendingOp::Marks { room, written });
+        let (log, epoch) = (chat.rooms[room].log, chat.rooms[room].epoch);
+        let ticket = chat.begin(PendingOp::Marks { room, epoch, written });
         chat.context.requests.push_back(LogRequest::Sync { log, ticket });
     }
 }
@@ -163,9 +164,15 @@ pub(in crate::chat) fn save(chat: &mut Chat) {
 /// Marks of a room are kept, or could not be.
 pub(in crate::chat) fn on_synced(
     chat: &mut Chat,
+    (room, epoch): (RoomKey, Epoch),
     written: Vec<WrittenMarks>,
     outcome: Result<(), LogFault>,
 ) {
+    let room = chat.rooms.table.get(room);
+    if let Some(refusal) = room.and_then(|room| room.check_same(epoch).err()) {
+        let acks = written.into_iter().flat_map(|(.., acks)| acks);
+        return acks.for_each(|ack| answer(chat, ack, Some(refusal.clone())));
+    }
     for (membership, marks, acks) in written {
         let is_member = chat.rooms.memberships.get(membership).is_some();
         if is_member {
@@ -179,6 +186,18 @@ pub(in crate::chat) fn on_synced(
         let refusal = outcome.err().map(refusal_of);
         for ack in acks {
             answer(chat, ack, refusal.clone());
+        }
+    }
+}
+
+/// The room's log is another one: what was to be written of marks is about records that are not
+/// there any more.
+pub(super) fn refuse_gathered(chat: &mut Chat, key: RoomKey, refusal: &Refusal) {
+    for membership in chat.rooms[key].members.clone() {
+        chat.rooms.unkept.forget(membership);
+        let gathered = chat.rooms.unkept.gathered.remove(&membership);
+        for ack in gathered.map_or_else(Vec::new, |gathered| gathered.acks) {
+            answer(chat, ack, Some(refusal.clone()));
         }
     }
 }
@@ -228,6 +247,7 @@ fn apply(
     if marks.read != had.read {
         chat.ephemeral_mut().read_on(membership);
         chat.ephemeral_mut().tell_own(membership, |conn| has_read(conn, marks.read));
+        tell_others::tell_marks(chat, membership);
         let row = &chat.rooms[membership];
         let (user, room) = (&chat.directory[row.user].name, &chat.rooms[row.room].name);
         chat.directory.pushes.read_on(&user.clone(), room, marks.read);

@@ -2,7 +2,7 @@
 
 use super::join::finish_join;
 use super::membership::begin_membership;
-use super::room_begin::{check_lookalike, may_make, open_room};
+use super::room_begin::{check_lookalike, may_make, open_room, room_exists};
 use super::room_end::retire_room;
 use super::{Answer, Chat};
 use crate::chat::model::code::Code;
@@ -48,8 +48,7 @@ pub(super) fn create(
         return Err(Refusal::new(Code::Forbidden, "you may not make such a room"));
     }
     if chat.rooms.named(name.as_str()).is_some() {
-        let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
-        return Err(refusal.field("room", "a name that is free"));
+        return Err(room_exists());
     }
     check_lookalike(chat, by.user, &name, Code::RoomExists)?;
     let key = open_room(chat, &name, plan.policy)?;

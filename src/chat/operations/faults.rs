@@ -14,6 +14,16 @@ const DAMAGE_RETRY_MS: u64 = 60_000;
 /// take what waits for them within moments, or never.
 const MEMORY_RETRY_MS: u64 = 1_000;
 
+/// Likewise, where the logs have not answered in time: by then they have, or have been given up.
+const UNDECIDED_RETRY_MS: u64 = 1_000;
+
+/// The refusal of what may be in the log, or not: repeated with its `cid` it is there once.
+pub(super) fn undecided() -> Refusal {
+    let message =
+        "the log has not answered in time, and may have this: send it again, with its cid";
+    Refusal::new(Code::Busy, message).retry_after_ms(UNDECIDED_RETRY_MS)
+}
+
 /// The refusal of a long answer while the budget for what waits for sockets is used up.
 pub(super) fn no_memory() -> Refusal {
     let message = "too much waits for slow readers; this answer is long";

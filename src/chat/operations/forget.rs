@@ -74,13 +74,14 @@ pub(super) fn is_unused(chat: &Chat, key: RoomKey) -> bool {
     let room = &chat.rooms[key];
     if chat.delivery.subscribers(key) > 0
         || room.members.len() > MEMBERS_MAX
-        || !chat.rooms.users(key).all(|user| chat.directory[user].is_off())
+        || !chat.rooms.users(key).all(|user| chat.directory.is_off_here(user))
     {
         return false;
     }
     let is_free = |name: &UserName| {
         let user = chat.directory.user_named(name.as_str());
-        user.is_none_or(|user| chat.directory[user].is_off()) && !chat.pending.loads.is_pinned(name)
+        user.is_none_or(|user| chat.directory.is_off_here(user))
+            && !chat.pending.loads.is_pinned(name)
     };
     let are_free = || chat.rooms.users(key).all(|user| is_free(&chat.directory[user].name));
     // Only while users are being loaded are names compared.
@@ -150,7 +151,8 @@ pub(super) fn finish_forgetting(chat: &mut Chat, key: RoomKey) {
 fn forget_without_rooms(chat: &mut Chat, user: UserKey) {
     let row = &chat.directory[user];
     let has_timer = row.absence.as_ref().is_some_and(|absence| absence.timer.is_some());
-    if row.memberships.is_empty() && row.is_off() && !has_timer && row.resumable().is_empty() {
+    let is_left = row.memberships.is_empty() && chat.directory.is_off_here(user);
+    if is_left && !has_timer && row.resumable().is_empty() {
         forget_user(chat, user);
     }
 }

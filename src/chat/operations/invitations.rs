@@ -11,7 +11,7 @@
 //! user, and take no place of a ban.
 
 use super::moderation::restrict;
-use super::{Answer, Chat, load, outsiders};
+use super::{Answer, Chat, load, outsiders, tell_others};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
@@ -234,6 +234,7 @@ pub(in crate::chat) fn on_synced(
         InvitationChange::Given { is_new } => {
             if is_new {
                 tell_invited(chat, key, &user);
+                tell_others::point_name_to(chat, key, &user);
             }
             Reply::Done
         }
@@ -347,7 +348,7 @@ fn set(
 
 /// Tells the live sessions of the invited user, but for those that have too much to take already:
 /// they can ask.
-fn tell_invited(chat: &mut Chat, key: RoomKey, invited: &UserName) {
+pub(super) fn tell_invited(chat: &mut Chat, key: RoomKey, invited: &UserName) {
     let Some(user) = chat.directory.user_named(invited.as_str()) else { return };
     let room = &chat.rooms[key];
     let wall_ms = chat.context.now.wall_ms;

@@ -3,9 +3,10 @@
 use super::membership::{begin_membership, end_membership};
 
 use super::room_end::retire_room;
-use super::{Answer, Chat, invitations, outsiders, room_begin};
+use super::{Answer, Chat, invitations, outsiders, room_begin, tell_others};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
+use crate::chat::model::command::Op;
 use crate::chat::model::event::Event;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::LogRequest;
@@ -54,8 +55,8 @@ pub(super) fn finish_join(
     (was_member, position): (bool, Option<JoinPosition>),
 ) -> Result<Answer, Refusal> {
     if chat.rooms[room].is_stored() && !is_confirmed(chat, by.user, room, was_member) {
-        let log = chat.rooms[room].log;
-        let ticket = chat.begin(PendingOp::Join { by: by.take(), room, position });
+        let (log, epoch) = (chat.rooms[room].log, chat.rooms[room].epoch);
+        let ticket = chat.begin(PendingOp::Join { by: by.take(), room, epoch, position });
         chat.context.requests.push_back(LogRequest::Sync { log, ticket });
         return Ok(Answer::Later);
     }
@@ -275,9 +276,12 @@ pub(super) fn place(
 pub(in crate::chat) fn on_join_synced(
     chat: &mut Chat,
     by: &mut Requester,
-    (room, position): (RoomKey, Option<JoinPosition>),
+    (room, epoch, position): (RoomKey, Epoch, Option<JoinPosition>),
     outcome: Result<(), Refusal>,
 ) -> Result<Answer, Refusal> {
+    if chat.rooms.table.get(room).is_some_and(|room| room.check_same(epoch).is_err()) {
+        return join_again(chat, by, room, position);
+    }
     let membership = chat.directory.user(by.user).and_then(|user| user.membership(room));
     let Some(membership) = membership else {
         // Another session of the user's has ended it meanwhile.
@@ -292,7 +296,27 @@ pub(in crate::chat) fn on_join_synced(
         return Err(refusal);
     }
     chat.rooms[membership].is_confirmed = true;
+    tell_others::point_to(chat, room, by.user);
     answer_join(chat, by, room, position.as_ref())
+}
+
+/// Another node has begun the room first, or it is another one now: it is entered as that.
+fn join_again(
+    chat: &mut Chat,
+    by: &mut Requester,
+    key: RoomKey,
+    position: Option<JoinPosition>,
+) -> Result<Answer, Refusal> {
+    let name = chat.rooms[key].name.clone();
+    let membership = chat.directory.user(by.user).and_then(|user| user.membership(key));
+    if membership.is_some_and(|membership| chat.rooms[membership].is_confirmed) {
+        return answer_join(chat, by, key, position.as_ref());
+    }
+    if by.request.op == Op::Create {
+        retire_room(chat, key);
+        return Err(room_begin::room_exists());
+    }
+    join(chat, by, name.as_str(), position)
 }
 
 /// The connection of somebody who needs no membership gets the cursor of one room of a resume.

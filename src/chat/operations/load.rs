@@ -6,7 +6,7 @@ use crate::chat::model::account::Extra;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Command;
 use crate::chat::model::hello::Hello;
-use crate::chat::model::load::Wanted;
+use crate::chat::model::load::{Depth, Wanted};
 use crate::chat::model::log::{LogRequest, Query};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::operator::OperatorAct;
@@ -80,6 +80,20 @@ pub(super) fn wait_grant(
     wait(chat, waiter, (wanted, Vec::new()));
 }
 
+/// Another node points to something that concerns a user who is here: to this room or, if none is
+/// named, to all in which it may have become a member.
+pub(super) fn wait_look(chat: &mut Chat, room: Option<RoomName>, user: &UserName) {
+    if !chat.pending.loads.looks.insert((room.clone(), user.clone())) {
+        return;
+    }
+    let mut wanted = Wanted::default();
+    match &room {
+        Some(room) => wanted.add_room(room.clone(), false),
+        None => wanted.add_user(user.clone(), Depth::Rooms),
+    }
+    wait(chat, Waiter::Look { room, user: user.clone() }, (wanted, Vec::new()));
+}
+
 fn wait(chat: &mut Chat, waiter: Waiter, (wanted, whole): (Wanted, Vec<UserName>)) {
     if chat.pending.loads.is_full() {
         let message = "too many wait for rooms that are not in memory";
@@ -141,7 +155,10 @@ pub(super) fn is_waited_for(chat: &Chat, waiter: &Waiter) -> bool {
         }
         Waiter::Command { conn, .. } => chat.delivery.reader(*conn).is_some(),
         // The operator has no reader, and an answer to nobody is dropped.
-        Waiter::Rooms { .. } | Waiter::Operator { .. } | Waiter::Grant { .. } => true,
+        Waiter::Rooms { .. }
+        | Waiter::Operator { .. }
+        | Waiter::Look { .. }
+        | Waiter::Grant { .. } => true,
     }
 }
 
@@ -166,6 +183,9 @@ fn refuse(chat: &mut Chat, waiter: Waiter, refusal: Refusal) {
         }
         // As if the room were not there any more: the link still lets its user in elsewhere.
         Waiter::Grant { .. } => {}
+        Waiter::Look { room, user } => {
+            chat.pending.loads.looks.remove(&(room, user));
+        }
     }
 }
 

@@ -8,8 +8,10 @@ use super::forget::finish_forgetting;
 use super::load::{give_up, is_waited_for, request_load, unpin, wait_on};
 use super::restore::{restore_room, restore_user};
 use super::{
-    Chat, accounts, blocks, identify, invitations, needs, operator, run_now, session_lifecycle,
+    Chat, accounts, blocks, identify, invitations, needs, operator, others, run_now,
+    session_lifecycle,
 };
+use crate::chat::model::command::Command;
 use crate::chat::model::load::{Begun, Found, KnownUser, Wanted};
 use crate::chat::model::log::{self, LogFault, Ticket};
 use crate::chat::model::name::{RoomName, UserName};
@@ -27,14 +29,17 @@ pub(super) fn on_loaded(
     outcome: Result<log::Answer, LogFault>,
 ) {
     let outcome = match outcome {
-        Ok(log::Answer::Loaded(found)) => Ok(take_up(chat, found)),
+        Ok(log::Answer::Loaded(found)) => {
+            let ahead = logs_ahead(chat, &found);
+            Ok((take_up(chat, found), ahead))
+        }
         Ok(_) => Err(LogFault::Broken),
         Err(fault) => Err(fault),
     };
     for ticket in tickets {
         let Some(PendingOp::Waiting(waiting)) = chat.finish(ticket) else { continue };
         match &outcome {
-            Ok(rooms_of) => go_on(chat, *waiting, rooms_of),
+            Ok((rooms_of, ahead)) => go_on(chat, *waiting, (rooms_of, ahead)),
             Err(fault) => give_up(chat, *waiting, refusal_of(*fault)),
         }
     }
@@ -91,7 +96,11 @@ fn take_up_room(chat: &mut Chat, begun: Begun) {
 }
 
 /// Goes on with what has waited, or has it wait for what it needs besides.
-fn go_on(chat: &mut Chat, mut waiting: WaitingLoad, rooms_of: &BTreeMap<UserName, Vec<RoomName>>) {
+fn go_on(
+    chat: &mut Chat,
+    mut waiting: WaitingLoad,
+    (rooms_of, ahead): (&BTreeMap<UserName, Vec<RoomName>>, &BTreeMap<RoomName, u64>),
+) {
     if !is_waited_for(chat, &waiting.waiter) {
         return unpin(chat, &waiting.whole);
     }
@@ -99,8 +108,12 @@ fn go_on(chat: &mut Chat, mut waiting: WaitingLoad, rooms_of: &BTreeMap<UserName
     waiting.listed.extend(names.filter_map(|name| rooms_of.get(name)).flatten().cloned());
     waiting.asked.add(&std::mem::take(&mut waiting.wanted));
     let mut wanted = Wanted::default();
+    // Those that are in memory may have been changed by other nodes, of which this one is told with
+    // the answer.
+    let is_hello = matches!(waiting.waiter, Waiter::Hello { .. });
+    let is_renewed = is_hello && chat.context.node.is_some();
     for room in &waiting.listed {
-        if chat.rooms.named(room.as_str()).is_none() {
+        if chat.rooms.named(room.as_str()).is_none() || is_renewed {
             wanted.add_room(room.clone(), false);
         }
     }
@@ -127,9 +140,20 @@ fn go_on(chat: &mut Chat, mut waiting: WaitingLoad, rooms_of: &BTreeMap<UserName
         Waiter::Account { .. }
         | Waiter::Rooms { .. }
         | Waiter::Operator { .. }
+        | Waiter::Look { .. }
         | Waiter::Grant { .. } => {}
     }
     wanted.take_out(&waiting.asked);
+    for (room, seq) in positions(&waiting.waiter) {
+        // Behind what its client has seen at another node: it is asked once more, and by then this
+        // one may have been told.
+        if let Some((name, head)) = ahead.iter().find(|(name, _)| name.as_str() == &*room)
+            && let Some(key) = chat.rooms.named(&room)
+            && (chat.rooms[key].head + 1..=*head).contains(&seq)
+        {
+            wanted.add_room(name.clone(), false);
+        }
+    }
     if wanted.is_empty() {
         return resume(chat, waiting);
     }
@@ -138,6 +162,39 @@ fn go_on(chat: &mut Chat, mut waiting: WaitingLoad, rooms_of: &BTreeMap<UserName
     }
     let rounds = waiting.rounds + 1;
     wait_on(chat, WaitingLoad { wanted, rounds, ..waiting });
+}
+
+/// The heads of logs that other nodes have brought further than this one was told.
+fn logs_ahead(chat: &Chat, found: &Found) -> BTreeMap<RoomName, u64> {
+    if chat.context.node.is_none() {
+        return BTreeMap::new();
+    }
+    let is_ahead = |begun: &&Begun| {
+        let room = chat.rooms.named(begun.name.as_str()).map(|key| &chat.rooms[key]);
+        room.is_some_and(|room| room.epoch == begun.epoch && room.head < begun.head)
+    };
+    found.rooms.iter().filter(is_ahead).map(|begun| (begun.name.clone(), begun.head)).collect()
+}
+
+/// The positions in rooms that somebody brings along.
+fn positions(waiter: &Waiter) -> Vec<(Box<str>, u64)> {
+    match waiter {
+        Waiter::Hello { hello, .. } => {
+            let resume = hello.lend().resume;
+            let positions = resume.map_or_else(Vec::new, |resume| resume.positions);
+            positions
+                .into_iter()
+                .map(|at| (at.room.into_owned().into_boxed_str(), at.seq))
+                .collect()
+        }
+        Waiter::Command { command, .. } => match command.lend() {
+            Command::Join { room, after: Some(seq), .. } => {
+                vec![(room.into_owned().into_boxed_str(), seq)]
+            }
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
 }
 
 fn resume(chat: &mut Chat, waiting: WaitingLoad) {
@@ -168,6 +225,10 @@ fn resume(chat: &mut Chat, waiting: WaitingLoad) {
         Waiter::Rooms { conn, request } => chat.context.reply(conn, request, Ok(Reply::Done)),
         Waiter::Operator { conn, request, by, act } => {
             operator::act(chat, (conn, request), (&by, *act));
+        }
+        Waiter::Look { room, user } => {
+            others::on_looked(chat, waiting.asked.rooms.into_keys(), &user);
+            chat.pending.loads.looks.remove(&(room, user));
         }
         Waiter::Grant { room, user, by } => {
             invitations::grant_now(chat, &room, &user, by.as_ref());

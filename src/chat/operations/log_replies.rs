@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use super::faults::refusal_of;
+use super::faults::{self, refusal_of};
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, audit, direct, edits, export, forget, inbox, invitations, join, leave, load,
-    loaded, moderation, people, push, reports, resume_deferred, room_end, search, suspensions,
+    Answer, Chat, ack, direct, edits, export, forget, grown, inbox, invitations, join, leave, load,
+    loaded, moderation, others, people, push, renewed, reports, resume_deferred, room_end, search,
+    stale, stored, suspensions, tell_others,
 };
 use crate::chat::context::Timer;
-use crate::chat::delivery::{PageId, Sender};
-use crate::chat::keys::RoomKey;
+use crate::chat::delivery::PageId;
 use crate::chat::model::code::Code;
 use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket};
-use crate::chat::model::record::{Body, SharedRecord};
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{Change, PartialInbox, PendingOp};
 use crate::chat::rooms::apply_pruning;
@@ -37,6 +36,12 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::People(people) => people::replace(chat, *people),
         LogReply::Overdue(rooms) => load::on_overdue(chat, rooms),
         LogReply::Webhooks(events) => chat.context.webhooks = events,
+        LogReply::Grown { log, records, meta } => grown::on_grown(chat, log, (records, meta)),
+        LogReply::Renewed { log, begun } => renewed::on_renewed(chat, log, *begun),
+        LogReply::Gone { log } => renewed::on_gone(chat, log),
+        LogReply::Told { node, told } => others::on_told(chat, node, told),
+        LogReply::NodeBegun { .. } => tell_others::tell_all(chat),
+        LogReply::NodeGone { node } => others::on_node_gone(chat, node),
     }
     if let Some(conn) = conn {
         resume_deferred(chat, conn);
@@ -56,15 +61,21 @@ fn deferring_connection(chat: &Chat, reply: &LogReply) -> Option<ConnId> {
         | LogReply::People(_)
         | LogReply::Overdue(_)
         | LogReply::Webhooks(_)
-        | LogReply::Suspended(_) => None,
+        | LogReply::Suspended(_)
+        | LogReply::Grown { .. }
+        | LogReply::Renewed { .. }
+        | LogReply::Gone { .. }
+        | LogReply::Told { .. }
+        | LogReply::NodeBegun { .. }
+        | LogReply::NodeGone { .. } => None,
     }
 }
 
 /// The log has answered an append.
 fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
-    let (key, sender, refused) = match chat.finish(ticket) {
-        Some(PendingOp::Append { room, sender }) => (room, sender, None),
-        Some(PendingOp::Question { room, sender, refusal }) => (room, sender, Some(*refusal)),
+    let (key, sender, again, refused) = match chat.finish(ticket) {
+        Some(PendingOp::Append { room, sender, again }) => (room, sender, again, None),
+        Some(PendingOp::Question { room, sender, refusal }) => (room, sender, None, Some(*refusal)),
         _ => return,
     };
     // Only in theory: a room with pending operations is not dropped.
@@ -72,12 +83,15 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
     // Taken off first: while it counts, the user is no member, and could not be told of its
     // removal.
     let act = room.moderation.finish(ticket);
+    let may_be_there = matches!(outcome, Appended::Undecided | Appended::Duplicate { .. });
     let refusal = match outcome {
         Appended::Stored(record) => {
-            on_stored(chat, key, sender, record);
+            stored::on_stored(chat, key, record, Some(sender));
             room_end::on_answered_outside(chat, key);
             return moderation::on_answered(chat, key, act);
         }
+        // The other node's record is told later: with the next attempt it is there.
+        Appended::Duplicate { seq, .. } if seq > room.head => faults::undecided(),
         Appended::Duplicate { seq, at } => {
             chat.context.stats.duplicates += 1;
             chat.delivery_mut().answer_at(key, sender, seq, at);
@@ -95,56 +109,20 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         | Appended::TooLarge(_)
         | Appended::NoSuchReference(_) => edits::refusal_of(chat, key, &outcome),
         Appended::Refused(fault) => refusal_of(fault),
+        Appended::Undecided => faults::undecided(),
+        Appended::Stale => {
+            moderation::on_answered(chat, key, act);
+            return stale::on_stale(chat, key, sender, again);
+        }
         Appended::Unknown => refused.unwrap_or_else(|| refusal_of(LogFault::Broken)),
     };
     chat.context.reply(sender.conn, sender.request, Err(refusal));
-    direct::retract(chat, key);
+    // Otherwise the message would be in a conversation of nobody.
+    if !may_be_there {
+        direct::retract(chat, key);
+    }
     moderation::on_answered(chat, key, act);
     room_end::on_answered_outside(chat, key);
-}
-
-/// The log has a record: it takes effect, and goes to the room's readers.
-fn on_stored(chat: &mut Chat, key: RoomKey, sender: Sender, record: SharedRecord) {
-    let room = &chat.rooms[key];
-    let req = sender.id().map_or("-", |id| id.0.as_str());
-    ::log::debug!(conn:% = sender.conn, req, room:% = room.name, seq = record.seq; "logged");
-    let log = room.log;
-    // As it is before the record changes it.
-    let target = record.body.refers_to().and_then(|target| room.ring.get(target)).cloned();
-    match &record.body {
-        Body::Edit { target, text: Some(_) } | Body::Deletion { target } => {
-            // From the target on and not only at it: earlier edits of the same message, further up,
-            // carry its text too.
-            chat.delivery.pages.changed_from(log, *target);
-            chat.pending.changes.note(log, &record);
-        }
-        Body::Message { .. } if room.name.is_direct() => direct::confirm(chat, key),
-        Body::Message { .. }
-        | Body::Deleted
-        | Body::Edit { text: None, .. }
-        | Body::Reaction { .. }
-        | Body::Topic { .. }
-        | Body::Moderation { .. } => {}
-    }
-    let bounds = (chat.context.limits.ring_records, chat.context.limits.ring_bytes);
-    // The ring shows the record before anybody is told of it, so that a join in this turn finds it.
-    let rev = chat.context.next_rev();
-    chat.rooms.commit(key, &record, rev, bounds);
-    chat.context.stats.records += 1;
-    audit::note(chat, key, (&record, target.as_ref()));
-    if matches!(record.body, Body::Message { .. }) {
-        push::on_message(chat, key, &record);
-    }
-    // A copy by reference: the record itself goes on to the fan-out, before what it does takes
-    // effect.
-    let act = matches!(record.body, Body::Moderation { .. }).then(|| SharedRecord::clone(&record));
-    let mut delivery = chat.delivery_mut();
-    if delivery.enqueue(key, (record, target), sender) {
-        delivery.fan_out(key);
-    }
-    if let Some(act) = act {
-        moderation::on_stored(chat, key, &act);
-    }
 }
 
 /// A change of the members is written, or could not be.
@@ -152,8 +130,8 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
     let Some(op) = chat.finish(ticket) else { return };
     let (fault, outcome) = (outcome, outcome.map_err(refusal_of));
     let (by, result) = match op {
-        PendingOp::Join { mut by, room, position } => {
-            let result = join::on_join_synced(chat, &mut by, (room, position), outcome);
+        PendingOp::Join { mut by, room, epoch, position } => {
+            let result = join::on_join_synced(chat, &mut by, (room, epoch, position), outcome);
             (by, result)
         }
         PendingOp::Leave { mut by, room, ends } => {
@@ -165,7 +143,9 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             let result = invitations::on_synced(chat, &by, (room, *invitation), outcome);
             (by, result)
         }
-        PendingOp::Marks { written, .. } => return ack::on_synced(chat, written, fault),
+        PendingOp::Marks { room, epoch, written } => {
+            return ack::on_synced(chat, (room, epoch), written, fault);
+        }
         PendingOp::People(op) => return people::on_written(chat, *op, outcome),
         PendingOp::Forget { room } => return forget::on_settled(chat, room, fault.is_ok()),
         PendingOp::Append { .. }

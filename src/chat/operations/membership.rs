@@ -150,7 +150,7 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
     chat.ephemeral_mut().forget_member(key);
     let ended = chat.rooms.remove_member(&mut chat.directory, key);
     // After the row has gone: the heir is looked for among those who stay.
-    if ended.is_some_and(|row| row.role == Role::Owner) {
+    if ended.is_some_and(|row| row.role == Role::Owner) && !chat.context.follows {
         appoint_owner(chat, room);
     }
     retire_room(chat, room);

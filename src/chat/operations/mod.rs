@@ -19,6 +19,7 @@ mod edits;
 mod export;
 mod faults;
 pub(super) mod forget;
+mod grown;
 mod handover;
 mod history;
 mod identify;
@@ -36,11 +37,13 @@ mod mentions;
 mod moderation;
 mod needs;
 pub(super) mod operator;
+pub(super) mod others;
 pub(super) mod outsiders;
 mod owners;
 mod passwords;
 mod people;
 mod push;
+mod renewed;
 pub(super) mod reports;
 pub(super) mod restore;
 mod restrictions;
@@ -50,7 +53,10 @@ pub(super) mod room_end;
 mod search;
 mod send;
 pub(super) mod session_lifecycle;
+mod stale;
+mod stored;
 mod suspensions;
+mod tell_others;
 pub(super) mod watch;
 
 use super::Chat;
@@ -218,6 +224,7 @@ fn execute_reading(
         Command::Typing { room } => {
             let (key, _) = chat.lookup().find_speaker(user, &room)?;
             chat.ephemeral_mut().typing(key, user);
+            tell_others::tell_typing(chat, key, user);
             Ok(Answer::Now(Reply::Done))
         }
         Command::Status { away } => Ok(set_away(chat, (by.conn, user), away)),

@@ -379,7 +379,10 @@ pub(super) fn restrict(
     meta: Option<RestrictionMeta>,
 ) {
     let wall_ms = chat.context.now.wall_ms;
-    for (user, kind) in chat.rooms.restrict((key, user), kind, meta, wall_ms) {
+    let over = chat.rooms.restrict((key, user), kind, meta, wall_ms);
+    // Another node may have made it longer by now.
+    let is_alone = chat.context.node.is_none();
+    for (user, kind) in over.into_iter().filter(|_| is_alone) {
         chat.rooms[key].put_meta(&mut chat.context, RoomMeta::Restriction(user, kind, None));
     }
 }

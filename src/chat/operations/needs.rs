@@ -2,7 +2,7 @@
 //!
 //! | what is asked | what is needed |
 //! |---|---|
-//! | a `hello` | the user with all rooms of which it is a member, or into which it is invited; the rooms of its positions |
+//! | a `hello` | the user with all rooms of which it is a member, or into which it is invited; the rooms of its positions; with other nodes all of these as they are now |
 //! | a command about a room | that room; if it may be made, those whose names look like it |
 //! | a message to a user | the conversation of both, and whether there is such a user |
 //! | an invitation | the rooms into which the invited one is invited already: their number is bounded |
@@ -42,9 +42,13 @@ pub(super) fn of_command(
             }
             Target::User(name) => conversation(chat, user, name, &mut wanted),
         },
-        Command::Join { room: name, .. } | Command::Create { room: name, .. } => {
+        Command::Join { room: name, after, .. } => {
             room(chat, name, true, &mut wanted);
+            if chat.context.node.is_some() {
+                reached(chat, name, after.unwrap_or(0), &mut wanted);
+            }
         }
+        Command::Create { room: name, .. } => room(chat, name, true, &mut wanted),
         Command::Invite { room: name, user: invited, .. } => {
             room(chat, name, false, &mut wanted);
             invitations_of(chat, invited, &mut wanted);
@@ -106,6 +110,15 @@ fn room(chat: &Chat, name: &str, with_lookalikes: bool, wanted: &mut Wanted) {
         && let Some(name) = RoomName::stored(name)
     {
         wanted.add_room(name, with_lookalikes);
+    }
+}
+
+/// A client that has more of a room than this node knows of has it from another one.
+fn reached(chat: &Chat, name: &str, seq: u64, wanted: &mut Wanted) {
+    if let Some(key) = chat.rooms.named(name)
+        && chat.rooms[key].head < seq
+    {
+        wanted.add_room(chat.rooms[key].name.clone(), false);
     }
 }
 
@@ -188,9 +201,12 @@ pub(super) fn of_hello(
     if !chat.pending.loads.on_demand {
         return (wanted, Vec::new());
     }
+    // What other nodes have done with them before this `hello` is to be known here, too: the client
+    // may have seen it there.
+    let is_shared = chat.context.node.is_some();
     names.retain(|name| {
         let user = chat.directory.user_named(name.as_str());
-        user.is_none_or(|user| !chat.directory[user].is_whole)
+        is_shared || user.is_none_or(|user| !chat.directory[user].is_whole)
     });
     for name in &names {
         wanted.add_user(name.clone(), Depth::Rooms);
@@ -198,6 +214,9 @@ pub(super) fn of_hello(
     for position in hello.resume.iter().flat_map(|resume| &resume.positions) {
         // A memory room that went with an earlier start is made again.
         room(chat, &position.room, true, &mut wanted);
+        if is_shared {
+            reached(chat, &position.room, position.seq, &mut wanted);
+        }
     }
     (wanted, names)
 }

@@ -13,13 +13,14 @@ use crate::chat::model::log::{
     Elsewhere, MemberMeta, Restriction, RestrictionMeta, RoomMeta, Snapshot,
 };
 use crate::chat::model::name::UserName;
-use crate::chat::model::reply::Durability;
+use crate::chat::model::reply::{Durability, Presence};
 use crate::chat::rooms::{Marks, Membership};
 
 /// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
 pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
-    let Snapshot { rooms, elsewhere, suspended, people, webhooks } = snapshot;
+    let Snapshot { rooms, elsewhere, suspended, people, webhooks, node } = snapshot;
+    chat.context.node = node;
     chat.context.webhooks = webhooks;
     let Elsewhere { on_demand, rooms: count, newest, names } = elsewhere;
     // First, and before the users: they come up suspended and not for a moment free.
@@ -127,7 +128,7 @@ pub(super) fn restore_user(chat: &mut Chat, name: &UserName) -> UserKey {
     user
 }
 
-fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, member: MemberMeta) {
+pub(super) fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, member: MemberMeta) {
     let known = chat.directory.user_named(name.as_str());
     let user = known.unwrap_or_else(|| restore_user(chat, name));
     if known.is_none() {
@@ -144,5 +145,9 @@ fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, member: Membe
     let joined = member.joined;
     chat.context.rev = chat.context.rev.max(joined);
     let member = Membership { counted, recv, read, rev: chat.context.rev, joined, ..new };
-    chat.rooms.add_member(&mut chat.directory, member);
+    let added = chat.rooms.add_member(&mut chat.directory, member);
+    // It may be at another node.
+    if let Some(membership) = added.filter(|_| chat.directory[user].presence != Presence::Off) {
+        chat.ephemeral_mut().presence_changed(membership);
+    }
 }

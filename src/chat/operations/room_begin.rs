@@ -10,7 +10,7 @@ use crate::chat::model::load::Kept;
 use crate::chat::model::log::LogRequest;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::{Access, Creators, Policy};
-use crate::chat::model::reply::Refusal;
+use crate::chat::model::reply::{Durability, Refusal};
 use crate::chat::model::webhook::NoticeKind;
 use crate::chat::rooms::{Room, no_such_room};
 
@@ -34,6 +34,10 @@ pub(super) fn open_room(
     }
     let policy = chat.context.limits.policies.of(name, chosen);
     let key = chat.rooms.add(name.clone(), policy, chosen);
+    if chat.context.node.is_some() && !chat.rooms[key].is_stored() {
+        // What is in the memory of one node the others do not have.
+        chat.rooms[key].durability = Durability::Os;
+    }
     open_log(chat, key, chosen, None);
     if !name.is_direct() {
         let is_in_memory = !chat.rooms[key].is_stored();
@@ -113,4 +117,10 @@ pub(super) fn check_lookalike(
     }
     let other = chat.rooms[other].name.as_str().to_owned();
     Err(refusal.field("room", "a name that looks like no other").hint(Some(other)))
+}
+
+/// The refusal of a name that is taken.
+pub(super) fn room_exists() -> Refusal {
+    let refusal = Refusal::new(Code::RoomExists, "there is a room of this name already");
+    refusal.field("room", "a name that is free")
 }

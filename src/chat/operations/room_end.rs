@@ -30,7 +30,9 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
     // the oldest.
     chat.delivery.pages.prune(room.log, u64::MAX);
     chat.ephemeral.remove_room(key);
-    chat.context.requests.push_back(LogRequest::Drop { log: room.log });
+    if !chat.context.follows {
+        chat.context.requests.push_back(LogRequest::Drop { log: room.log });
+    }
 }
 
 /// Drops a room that has no member: at once if nothing was ever said there or its last member has
@@ -42,6 +44,10 @@ pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
         return;
     }
     let is_closed = room.is_closed_for_good();
+    // What becomes of it is for the node to say whose member has left it last.
+    if chat.context.follows && !is_closed {
+        return chat.rooms.list_empty(key);
+    }
     // An answer that is still owed finds its room by the key, and would be lost with it.
     if (room.head == 0 || is_closed) && room.pending_ops == 0 {
         drop_room(chat, key);

@@ -14,7 +14,7 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Body;
 use crate::chat::model::reply::{Refusal, Reply, Role};
 use crate::chat::model::webhook::EventKind;
-use crate::chat::pending::{PendingOp, Requester};
+use crate::chat::pending::{Again, PendingOp, Requester};
 use crate::chat::rooms::{PendingAct, Room};
 
 /// When a client whose record was refused because the server stops should come back: a restart
@@ -245,8 +245,11 @@ pub(super) fn append(
     let not_members = mentions::not_members(chat, (user, key), &body);
     let sender = Sender { conn, request, echo, not_members };
     let is_question = refusal.is_some();
+    let may_be_stale = chat.context.node.is_some() && !chat.pending.is_again;
+    let again = (may_be_stale && !is_question)
+        .then(|| Box::new(Again { user, body: body.clone(), weight }));
     let ticket = chat.begin(match refusal {
-        None => PendingOp::Append { room: key, sender },
+        None => PendingOp::Append { room: key, sender, again },
         Some(refusal) => PendingOp::Question { room: key, sender, refusal },
     });
     let room = &mut chat.rooms[key];

@@ -4,7 +4,7 @@ use super::absence::{arm_absence, open_user, update_presence};
 use super::identify::{self, Who};
 use super::resume::resume_room;
 use super::room_end::let_go;
-use super::{Chat, admins, credentials, invitations, invite_links, load, needs};
+use super::{Chat, admins, credentials, invitations, invite_links, load, needs, tell_others};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
@@ -76,6 +76,7 @@ pub(super) fn begin(chat: &mut Chat, conn: ConnId, request: Request, hello: Hell
                 ),
             };
             chat.context.reply(conn, request, Ok(welcome));
+            tell_others::look_later(chat, user);
             // Behind the welcome, which says where each cursor begins.
             chat.catch_up(conn);
             // What was left out is told by `refresh`, which runs when something wakes the
@@ -270,6 +271,7 @@ pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     // instead, so that a client which reconnects is not told off and on.
     if chat.directory[user].sessions.is_empty() {
         arm_absence(chat, user);
+        tell_others::tell_present(chat, user);
     } else {
         update_presence(chat, user);
     }

@@ -86,6 +86,13 @@ impl Changes {
         while self.bytes > CHANGES_BYTES_MAX && self.forget_first() {}
     }
 
+    /// A log is another one: whatever is being read is to be asked for again.
+    pub(in crate::chat) fn outdate_all(&mut self) {
+        while self.forget_first() {}
+        // A mark below `before` has lost changes, here one that nobody kept.
+        self.before += 1;
+    }
+
     /// Forgets the oldest change, if there is one.
     fn forget_first(&mut self) -> bool {
         let Some(change) = self.list.pop_front() else { return false };

@@ -73,6 +73,12 @@ pub(in crate::chat) enum Waiter {
         by: UserName,
         act: Box<OperatorAct>,
     },
+    /// Another node has done something in these rooms that concerns a user who is here: in those
+    /// that were loaded, if none is named.
+    Look {
+        room: Option<RoomName>,
+        user: UserName,
+    },
     /// A link leads into this room: for whom, and by whom.
     Grant {
         room: RoomName,
@@ -90,6 +96,7 @@ impl Waiter {
             Self::Hello { .. }
             | Self::Account { .. }
             | Self::Operator { .. }
+            | Self::Look { .. }
             | Self::Grant { .. } => None,
         }
     }
@@ -108,6 +115,8 @@ pub(in crate::chat) struct Loads {
     overdue: BTreeSet<RoomName>,
     /// Users that are being loaded with all of their rooms, and by how many.
     whole: BTreeMap<UserName, usize>,
+    /// For what other nodes have pointed to, so that it is looked at once.
+    pub looks: BTreeSet<(Option<RoomName>, UserName)>,
     /// Rooms that can be forgotten when the load that is under way is answered.
     pub leaving: Vec<RoomKey>,
 }

@@ -7,12 +7,14 @@
 //! What is being read of the logs is told of the edits and deletions that happen meanwhile: see
 //! [`Changes`].
 
+mod again;
 mod changes;
 mod loads;
 mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use again::Again;
 pub(super) use changes::{Change, Changes, Mark};
 pub(super) use loads::{Loads, Waiter, WaitingLoad};
 pub(super) use people::{HashOp, PeopleOp, Stranger};
@@ -24,7 +26,7 @@ use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::{RoomName, UserName};
 use super::model::output::Request;
 use super::model::people::Report;
-use super::model::record::SharedRecord;
+use super::model::record::{Epoch, SharedRecord};
 use super::model::reply::{InboxRow, Invitation, Refusal};
 use super::rooms::{Marks, Rooms, WaitingAck};
 use crate::collections::Table;
@@ -122,14 +124,15 @@ pub(super) struct DeferredReading {
 /// ones are boxed.
 #[derive(Debug)]
 pub(super) enum PendingOp {
-    /// A record to be stored.
-    Append { room: RoomKey, sender: Sender },
+    /// A record to be stored, and what is done if other nodes have changed meanwhile what its
+    /// sender may do.
+    Append { room: RoomKey, sender: Sender, again: Option<Box<Again>> },
     /// A message that may not be stored, unless it is already: otherwise this is the answer.
     Question { room: RoomKey, sender: Sender, refusal: Box<Refusal> },
     /// A reading that is done when everything that its connection has sent before is answered.
     Deferred(Box<DeferredReading>),
     /// A membership that is written before its `join` or `create` is answered.
-    Join { by: Requester, room: RoomKey, position: Option<JoinPosition> },
+    Join { by: Requester, room: RoomKey, epoch: Epoch, position: Option<JoinPosition> },
     /// The end of a membership, likewise, and that of the room with it.
     Leave { by: Requester, room: RoomKey, ends: bool },
     /// How many messages would be lost with the room that its last member wants to leave.
@@ -139,7 +142,7 @@ pub(super) enum PendingOp {
     /// An `ack` whose marks are not kept yet.
     Ack { by: Requester },
     /// Marks of a room that are written before anybody is told.
-    Marks { room: RoomKey, written: Vec<WrittenMarks> },
+    Marks { room: RoomKey, epoch: Epoch, written: Vec<WrittenMarks> },
     /// A page for lagging cursors.
     Page(PageId),
     /// A part of a page of history.
@@ -301,6 +304,8 @@ pub(super) struct Pending {
     pub held: BTreeSet<ConnId>,
     /// The connection whose deferred reading is run now: it has waited, and does so once.
     pub resuming: Option<ConnId>,
+    /// What is asked for now was asked for before, under rights that have changed: it is so once.
+    pub is_again: bool,
 }
 
 impl Pending {

@@ -1,9 +1,18 @@
 //! Edits, deletions and pruning, made to the records in memory; what they do to a record is in
 //! [`model::edits`](crate::chat::model::edits).
 
-use super::{RingBudget, Room};
+use super::{RingBudget, Room, Rooms};
+use crate::chat::keys::RoomKey;
 use crate::chat::model::edits;
 use crate::chat::model::record::{Body, Record, SharedRecord};
+
+impl Rooms {
+    /// Nothing of the room's ring is in its log any more.
+    pub(in crate::chat) fn forget_ring(&mut self, key: RoomKey) {
+        let ring = std::mem::take(&mut self.table[key].ring);
+        self.rings.forget(&ring);
+    }
+}
 
 /// Makes the change that `record` is to the room's ring.
 pub(super) fn apply_to_ring(rings: &mut RingBudget, room: &mut Room, change: &Record) {

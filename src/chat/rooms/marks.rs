@@ -116,7 +116,7 @@ impl UnkeptMarks {
     }
 
     /// The membership has ended. Who waits for its marks is answered with the next batch.
-    pub(super) fn forget(&mut self, key: MembershipKey) {
+    pub(in crate::chat) fn forget(&mut self, key: MembershipKey) {
         self.writing.remove(&key);
         self.failed.remove(&key);
     }

@@ -89,6 +89,12 @@ impl ModerationState {
         all.filter(move |(.., meta)| !meta.expiry.is_over(wall_ms))
     }
 
+    /// All restrictions, also those that have run out.
+    pub(in crate::chat) fn all(&self) -> Vec<(UserName, Restriction)> {
+        let all = self.0.iter().flat_map(|inner| &inner.restrictions);
+        all.map(|(user, kind, _)| (user.clone(), *kind)).collect()
+    }
+
     /// Who has an invitation, also one that has run out.
     pub(super) fn invited(&self) -> impl Iterator<Item = &UserName> {
         let all = self.0.iter().flat_map(|inner| &inner.restrictions);

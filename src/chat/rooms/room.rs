@@ -118,7 +118,7 @@ impl Room {
 
     /// Has the store keep something that is true of the room. Nothing of a memory room is kept.
     pub(in crate::chat) fn put_meta(&self, context: &mut Context, meta: RoomMeta) {
-        if self.is_stored() {
+        if self.is_stored() && !context.follows {
             context.requests.push_back(LogRequest::PutMeta { log: self.log, meta });
         }
     }
@@ -158,9 +158,21 @@ impl Room {
         if epoch.is_none_or(|epoch| Epoch::parse(epoch) == Some(self.epoch)) {
             return Ok(());
         }
+        Err(self.epoch_changed())
+    }
+
+    /// # Errors
+    ///
+    /// The same, if the log is another one than that of this epoch.
+    pub(in crate::chat) fn check_same(&self, epoch: Epoch) -> Result<(), Refusal> {
+        if epoch == self.epoch { Ok(()) } else { Err(self.epoch_changed()) }
+    }
+
+    /// The refusal of what is about a log that was there before.
+    pub(in crate::chat) fn epoch_changed(&self) -> Refusal {
         let message = "the room's log began anew; its seqs count from 1 again";
         let refusal = Refusal::new(Code::EpochChanged, message);
-        Err(Refusal { epoch: Some(self.epoch), ..refusal.field("epoch", self.epoch.to_string()) })
+        Refusal { epoch: Some(self.epoch), ..refusal.field("epoch", self.epoch.to_string()) }
     }
 
     /// # Errors

@@ -13,6 +13,7 @@ mod mentions;
 mod moderation;
 mod names;
 mod narrowed;
+mod nodes;
 mod owners;
 mod paging;
 mod passwords;

@@ -75,7 +75,8 @@ impl Contents {
             LogRequest::Adopt { .. }
             | LogRequest::Drop { .. }
             | LogRequest::Close { .. }
-            | LogRequest::Notice(_) => return,
+            | LogRequest::Notice(_)
+            | LogRequest::Tell(_) => return,
             LogRequest::Append { log, ticket, draft } => {
                 let outcome = self.append(now, log, draft);
                 LogReply::Appended { ticket, outcome }
@@ -372,7 +373,6 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     let room = first.chat.rooms.named("lobby").unwrap();
     let (epoch, log) = (first.chat.rooms[room].epoch, first.chat.rooms[room].log);
     let records = shelf.0.borrow_mut().logs.remove(&log).unwrap();
-
     let (mut second, shelf) = harness(4);
     let member = MemberMeta { role: Role::Member, recv: 7, read: 6, joined: 0 };
     let user = |name: &str| UserName::parse(name).unwrap();

@@ -44,7 +44,7 @@ enum Stream {
 
 /// Why an engine could not be asked.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(in crate::cli) enum Trouble {
     /// The name has no address.
     NoAddress(io::Error),
     /// The connection could not be made.

@@ -1,6 +1,7 @@
 //! The commands about the shared log of a cluster.
 
 mod connect;
+pub(super) mod nodes;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -9,7 +10,8 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use self::connect::{Session, Trouble};
+use self::connect::Session;
+pub(super) use self::connect::Trouble;
 use crate::cluster::check::{Engine, Fault, LOOK, Level};
 use crate::cluster::{PROBE, READ_VERSION, SCHEMA, SCHEMA_LOCK, SCHEMA_VERSION};
 use crate::pg::{Address, AddressFault, Host};
@@ -19,7 +21,8 @@ use crate::time::clock::Clock;
 const PROBES: u32 = 20;
 
 /// Where an engine is, in one line.
-const ADDRESS_HELP: &str = "Where the database is: postgres://USER:PASSWORD@HOST,HOST/DATABASE";
+pub(super) const ADDRESS_HELP: &str =
+    "Where the database is: postgres://USER:PASSWORD@HOST,HOST/DATABASE";
 
 /// The commands about the shared log.
 #[derive(Debug, Subcommand)]
@@ -42,7 +45,7 @@ pub(super) enum ClusterCommand {
     },
 }
 
-fn parse_address(text: &str) -> Result<Address, String> {
+pub(super) fn parse_address(text: &str) -> Result<Address, String> {
     text.parse().map_err(|fault: AddressFault| format!("the address {fault}"))
 }
 
@@ -55,13 +58,14 @@ pub(super) fn run(command: &ClusterCommand) -> ExitCode {
 }
 
 /// What was found at one host.
-struct Found {
+pub(super) struct Found {
     session: Session,
-    engine: Engine,
-    faults: Vec<Fault>,
+    pub(super) engine: Engine,
+    pub(super) faults: Vec<Fault>,
 }
 
-fn look(address: &Address, host: &Host) -> Result<Found, Trouble> {
+/// Looks at one host.
+pub(super) fn look(address: &Address, host: &Host) -> Result<Found, Trouble> {
     let mut session = Session::open(address, host)?;
     let rows = session.ask(LOOK)?;
     let engine = Engine::read(rows.first().ok_or(Trouble::Answer)?)?;

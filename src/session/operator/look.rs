@@ -27,6 +27,10 @@ impl Session<'_, '_> {
                 self.context.update_gauges(self.turn.chat);
                 Ok(Answer::Now(respond(&stats::stats(self.context, self.turn.now))))
             }
+            Call::Nodes => {
+                let Nothing {} = query::parse(query, route.asked)?;
+                Ok(Answer::Now(respond(&self.context.nodes)))
+            }
             Call::Connections => {
                 let ConnectionsQuery { sort, limit, user } = query::parse(query, route.asked)?;
                 let sort = sort.unwrap_or(ConnectionSort::Since);

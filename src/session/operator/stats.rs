@@ -19,7 +19,7 @@ pub(super) fn stats(context: &SessionContext, now: Now) -> told::Stats {
         &reactor.refused_memory,
         &reactor.refused_proxy,
     ];
-    let not_ready = health(READYZ, metrics, (context.health, now.tick));
+    let not_ready = health(READYZ, metrics, (&context.health, now.tick));
     let closes = CloseReason::ALL.iter().zip(&reactor.closed);
     told::Stats {
         version: env!("CARGO_PKG_VERSION"),

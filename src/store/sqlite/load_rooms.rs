@@ -136,6 +136,7 @@ fn room(db: &Connection, renewals: &Renewals, name: &RoomName) -> rusqlite::Resu
         seqs: (counters.oldest, counters.head),
         at: counters.at,
         bytes: counters.bytes,
+        changes: (0, 0),
     });
     Ok(Some(room))
 }

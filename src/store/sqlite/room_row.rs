@@ -47,7 +47,7 @@ pub(super) const COLUMNS: &str = "id, name, epoch, durability, head, oldest, at,
 impl RoomRow {
     /// The row as it was when it was loaded.
     pub(super) const fn of(kept: &Kept) -> Self {
-        let Kept { row: id, epoch, durability, seqs: (oldest, head), at, bytes } = *kept;
+        let Kept { row: id, epoch, durability, seqs: (oldest, head), at, bytes, .. } = *kept;
         Self { id, epoch, durability, counters: RoomCounters { head, oldest, at, bytes } }
     }
 

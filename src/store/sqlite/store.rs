@@ -200,7 +200,8 @@ impl SqliteStore {
             outbox,
             memory_rooms: BTreeMap::new(),
         };
-        Ok((store, Snapshot { rooms: Vec::new(), elsewhere, suspended, people, webhooks }))
+        let snapshot = Snapshot { elsewhere, suspended, people, webhooks, ..Snapshot::default() };
+        Ok((store, snapshot))
     }
 
     fn location(&self, id: LogId) -> Option<Location> {
@@ -308,7 +309,8 @@ impl SqliteStore {
             | LogRequest::Adopt { .. }
             | LogRequest::Read { .. }
             | LogRequest::People { .. }
-            | LogRequest::Notice(_) => return,
+            | LogRequest::Notice(_)
+            | LogRequest::Tell(_) => return,
         };
         self.batch.push(op);
     }
@@ -322,6 +324,8 @@ impl Logs for SqliteStore {
             LogRequest::Read { ticket, query } => self.read(ticket, query),
             LogRequest::People { ticket, changes } => self.batch.push(Op::People(ticket, changes)),
             LogRequest::Notice(notice) => self.notice(notice),
+            // Nobody else has this file.
+            LogRequest::Tell(_) => {}
             LogRequest::Adopt { log, .. }
             | LogRequest::Append { log, .. }
             | LogRequest::PutMeta { log, .. }

@@ -53,18 +53,8 @@ impl Client {
             "live" => find(conn, value)?.live(context.history, value),
             "presence" => find(conn, value)?.people.presence(value),
             "typing" => find(conn, value)?.people.typing(value, &self.name),
-            "receipts" => self.receipts(conn, value),
-            "joined" => {
-                let room = People::room(value)?;
-                if conn.views.contains_key(room) {
-                    return Err(format!("joined to {room} again"));
-                }
-                let log = context.history.log(room, text(value, "epoch")?);
-                let view = View::new(log, number(value, "seq")? + 1, false);
-                conn.views.insert(room.to_owned(), view);
-                self.look_around(conn, context, room);
-                Ok(())
-            }
+            "receipts" => self.receipts(conn, context, value),
+            "joined" => self.told_joined(conn, context, value),
             "left" => {
                 let room = People::room(value)?;
                 let is_put_out = matches!(text(value, "reason")?, "kicked" | "banned");
@@ -112,9 +102,39 @@ impl Client {
         }
     }
 
+    /// At this device by another one, or again, since the log of the room has begun anew.
+    fn told_joined(
+        &mut self,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        value: &Value,
+    ) -> Check {
+        let room = People::room(value)?;
+        let log = context.history.log(room, text(value, "epoch")?);
+        let mut view = View::new(log, number(value, "seq")? + 1, false);
+        if let Some(before) = conn.views.remove(room) {
+            if before.log == log || context.plan.nodes == 1 {
+                return Err(format!("joined to {room} again"));
+            }
+            // Its log has begun anew.
+            view.people = before.people;
+            view.people.receipts.clear();
+            conn.acked.remove(room);
+            conn.own.remove(room);
+        }
+        conn.views.insert(room.to_owned(), view);
+        self.look_around(conn, context, room);
+        Ok(())
+    }
+
     /// The user's own marks are told in all of its rooms, subscribed or not.
-    fn receipts(&self, conn: &mut Connection, value: &Value) -> Check {
+    fn receipts(&self, conn: &mut Connection, context: &Context<'_>, value: &Value) -> Check {
         if value.get("own").is_some() {
+            let room = People::room(value)?;
+            // Who does not read the room is not told that its log has begun anew.
+            if context.history.is_cut(room) && !conn.views.contains_key(room) {
+                conn.own.remove(room);
+            }
             return people::rise(&mut conn.own, value, &self.name);
         }
         find(conn, value)?.people.receipts(value, &self.name)

@@ -29,7 +29,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Tick,
     pub(crate) history: &'a mut History,
     pub(crate) links: &'a mut Vec<Link>,
-    pub(crate) reactor: &'a mut Reactor,
+    /// Of each node.
+    pub(crate) reactors: &'a mut [Reactor],
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) tamper: &'a mut Tamper,
     pub(crate) trace: &'a mut Trace,

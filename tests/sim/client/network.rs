@@ -10,6 +10,9 @@ use crate::codec::{Codec, Kind, Received};
 use crate::history::Check;
 use crate::link::Link;
 
+/// When a client tries another node, behind one that is down.
+const ANOTHER_NODE: Duration = Duration::from_millis(500);
+
 impl Client {
     /// Does everything that the client does in one step.
     pub(crate) fn step(&mut self, context: &mut Context<'_>) -> Check {
@@ -46,14 +49,18 @@ impl Client {
             Kind::Lines | Kind::Lengths | Kind::Text => ListenerId(1),
         };
         let link = context.links.len();
-        if !context.reactor.connect(link) {
-            return ClientState::Offline { until: Tick::MAX };
+        let nodes = context.reactors.len();
+        let node = if nodes == 1 { 0 } else { self.rng.index(nodes) };
+        if !context.reactors[node].connect(link) {
+            // Where there are others it tries another one soon.
+            let soon = context.now.after(ANOTHER_NODE);
+            return ClientState::Offline { until: if nodes == 1 { Tick::MAX } else { soon } };
         }
         for older in context.links.iter_mut().filter(|older| older.story.client == self.id) {
             older.story.replaced = true;
         }
         let down_max = context.plan.down_max;
-        context.links.push(Link::new(self.id, listener, down_max, context.now));
+        context.links.push(Link { node, ..Link::new(self.id, listener, down_max, context.now) });
         let (codec, out) = Codec::new(self.kind, &mut self.rng);
         ClientState::Online(Box::new(Connection {
             link,

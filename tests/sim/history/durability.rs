@@ -42,6 +42,11 @@ impl History {
         self.reads.retain(|(key, _), _| logs[key.0].room != room);
     }
 
+    /// Whether the room's log has lost its end at some time.
+    pub(crate) fn is_cut(&self, room: &str) -> bool {
+        self.cut.contains(room)
+    }
+
     /// A user asks to leave a room: whether it is in it is open until that is answered.
     pub(crate) fn leaving(&mut self, room: &str, user: &str) {
         *self.leaving.entry((room.to_owned(), user.to_owned())).or_default() += 1;

@@ -18,7 +18,12 @@ use chinwag::time::clock::Now;
 
 use self::conn::{Conn, Phase};
 use crate::link::Link;
-use crate::store::{CrashPlan, SimStore};
+use crate::store::CrashPlan;
+
+/// What tells a reactor whether its handler's store has answers.
+pub(crate) trait Answers: std::fmt::Debug {
+    fn has_replies(&self) -> bool;
+}
 
 /// What the configuration of the real reactor says.
 #[derive(Clone, Debug)]
@@ -54,7 +59,7 @@ pub(crate) struct Reactor {
     rng: Rng,
     crash_plan: CrashPlan,
     /// The store whose answers are told.
-    disk: Option<SimStore>,
+    disk: Option<Box<dyn Answers>>,
     slots: Vec<Option<Conn>>,
     generation: u64,
     /// Links that ask to be accepted.
@@ -83,7 +88,7 @@ impl Reactor {
         config: Config,
         rng: Rng,
         crash_plan: CrashPlan,
-        disk: Option<SimStore>,
+        disk: Option<Box<dyn Answers>>,
     ) -> Self {
         Self {
             config,
@@ -106,6 +111,12 @@ impl Reactor {
             blocks: 0,
             exited: false,
         }
+    }
+
+    /// The process is dead: nobody listens.
+    pub(crate) fn die(&mut self) {
+        self.accepting = false;
+        self.waiting.clear();
     }
 
     /// A client connects. `false` if nobody listens any more.

@@ -7,7 +7,6 @@ use chinwag::time::clock::Now;
 use super::conn::{Phase, Written};
 use super::{Gone, Reactor, Report, end, hang_up, peer};
 use crate::link::Link;
-use crate::store::SimStore;
 
 /// Bytes read from one connection in one turn, as in the real reactor.
 const READ_MAX: usize = 64 * 1024;
@@ -24,7 +23,7 @@ impl Reactor {
         if let Some(signal) = self.stop.take() {
             self.tell(now, Input::Stop(signal), handler);
         }
-        if self.disk.as_ref().is_some_and(SimStore::has_replies) {
+        if self.disk.as_ref().is_some_and(|disk| disk.has_replies()) {
             self.tell(now, Input::StoreReady, handler);
         }
         self.tell(now, Input::TurnEnd, handler);

@@ -15,6 +15,8 @@
 
 mod crash_plan;
 mod durable;
+mod engine;
+mod engine_fault;
 mod reader;
 mod store_fault;
 mod writer;
@@ -34,8 +36,12 @@ use chinwag::rng::Rng;
 use chinwag::store::MemoryStore;
 use chinwag::time::clock::Now;
 
+use crate::reactor::Answers;
+
 pub(crate) use self::crash_plan::CrashPlan;
 pub(crate) use self::durable::{Durable, FactKey};
+pub(crate) use self::engine::{EngineConfig, EngineCounts, SimEngine};
+pub(crate) use self::engine_fault::EngineFault;
 use self::reader::OpenLogs;
 pub(crate) use self::store_fault::StoreFault;
 use self::writer::{Batch, Job};
@@ -192,11 +198,6 @@ impl SimStore {
         self.0.borrow().durable.faults_done
     }
 
-    /// Whether there are answers that the server has not taken.
-    pub(crate) fn has_replies(&self) -> bool {
-        !self.0.borrow().replies.is_empty()
-    }
-
     /// A turn has passed: the writer and the reader go on.
     pub(crate) fn step(&self, now: Now) {
         let store = &mut *self.0.borrow_mut();
@@ -249,6 +250,13 @@ impl SimStore {
         store.counts.machines += 1;
         store.counts.cut += lost.len() as u64;
         lost
+    }
+}
+
+impl Answers for SimStore {
+    /// Whether there are answers that the server has not taken.
+    fn has_replies(&self) -> bool {
+        !self.0.borrow().replies.is_empty()
     }
 }
 
@@ -480,7 +488,10 @@ const fn log_of(request: &LogRequest) -> LogId {
         | LogRequest::Settle { log, .. }
         | LogRequest::Close { log }
         | LogRequest::Drop { log } => *log,
-        LogRequest::Read { .. } | LogRequest::People { .. } | LogRequest::Notice(_) => {
+        LogRequest::Read { .. }
+        | LogRequest::People { .. }
+        | LogRequest::Notice(_)
+        | LogRequest::Tell(_) => {
             unreachable!()
         }
     }

@@ -131,7 +131,8 @@ impl Store {
             | LogRequest::Read { .. }
             | LogRequest::Close { .. }
             | LogRequest::People { .. }
-            | LogRequest::Notice(_) => None,
+            | LogRequest::Notice(_)
+            | LogRequest::Tell(_) => None,
         }
     }
 

@@ -13,7 +13,7 @@ use chinwag::time::clock::Now;
 use super::World;
 use crate::history::Check;
 use crate::plan::Plan;
-use crate::reactor::Reactor;
+use crate::reactor::{Answers, Reactor};
 use crate::store::SimStore;
 
 /// Calls across the boundary at most between the decision that a process crashes and the crash.
@@ -35,6 +35,12 @@ pub(super) fn start(plan: &Plan, store: Option<&SimStore>, seed: u64, now: Now) 
         store.map_or_else(chinwag::store::in_memory, SimStore::start),
     )
     .expect("the default policies are right")
+}
+
+/// What tells the reactor of the store's answers.
+pub(super) fn answers(store: Option<&SimStore>) -> Option<Box<dyn Answers>> {
+    let store = store.cloned()?;
+    Some(Box::new(store))
 }
 
 impl World {
@@ -140,7 +146,7 @@ impl World {
             self.plan.reactor.clone(),
             rng,
             self.crash_plan.clone(),
-            self.store.clone(),
+            answers(self.store.as_ref()),
         );
         self.reactor.queued_peak = peak;
         self.reactor.blocks = blocks;

@@ -13,6 +13,7 @@ use chinwag::time::Tick;
 use chinwag::time::clock::Now;
 
 pub(crate) use self::outcome::Outcome;
+pub(crate) use self::quiesce::Comparison;
 use crate::client::{Client, Context};
 use crate::codec::{Kind, Scratch};
 use crate::history::{Check, History};
@@ -24,7 +25,7 @@ use crate::tamper::{NetworkFault, Tamper};
 use crate::trace::Trace;
 
 /// The wall time at the beginning, in milliseconds since 1970.
-const BEGINNING_MS: u64 = 1_763_700_000_000;
+pub(crate) const BEGINNING_MS: u64 = 1_763_700_000_000;
 
 /// How the clients speak, one after the other.
 /// Who reads streams of events, is a member of nothing, and is told of to nobody.
@@ -129,7 +130,7 @@ impl World {
                 plan.reactor.clone(),
                 Rng::new(rng.bits()),
                 crash_plan.clone(),
-                store.clone(),
+                crash::answers(store.as_ref()),
             ),
             store,
             crash_plan,
@@ -204,8 +205,9 @@ impl World {
         let Self { tick, history, links, reactor, scratch, tamper, trace, plan, .. } = self;
         let now = *tick;
         for client in &mut self.clients {
+            let reactors = std::slice::from_mut(reactor);
             let mut context =
-                Context { now, history, links, reactor, scratch, tamper, trace, plan };
+                Context { now, history, links, reactors, scratch, tamper, trace, plan };
             each(client, &mut context)?;
         }
         Ok(())

@@ -8,7 +8,7 @@ use chinwag::time::Tick;
 use super::World;
 use crate::client::{Behaviour, Client, Connection, Target};
 use crate::codec::Kind;
-use crate::history::{Check, View};
+use crate::history::{Check, History, View};
 use crate::plan::MODERATED_ROOM;
 
 /// Steps within which all must have come to rest.
@@ -60,7 +60,7 @@ impl World {
             self.history.check_kept(&store.durable())?;
         }
         self.history.check_order()?;
-        self.compare()
+        Comparison { clients: &self.clients, history: &self.history }.compare()
     }
 
     /// The server does not ask a person who is silent: TCP's own keep-alive finds out that nobody
@@ -111,11 +111,19 @@ impl World {
         let describe_pending = self.clients.iter().find(|client| !is_settled(client));
         Err(format!("not all was answered: {:?}", describe_pending.map(Client::describe_pending)))
     }
+}
 
+/// What all clients know at the end.
+pub(crate) struct Comparison<'a> {
+    pub(crate) clients: &'a [Client],
+    pub(crate) history: &'a History,
+}
+
+impl Comparison<'_> {
     /// What all connections know of a room is the same, and right.
-    fn compare(&self) -> Check {
+    pub(crate) fn compare(&self) -> Check {
         let mut heads = BTreeMap::new();
-        for client in &self.clients {
+        for client in self.clients {
             let views = client.greeted().into_iter().flat_map(|conn| &conn.views);
             for (room, view) in views {
                 let head = *heads.entry((room, view.log)).or_insert(view.next);
@@ -171,7 +179,7 @@ impl World {
     /// Which users there are, and whether they are away.
     fn away(&self) -> BTreeMap<&str, bool> {
         let mut away = BTreeMap::new();
-        for client in &self.clients {
+        for client in self.clients {
             if let Some(conn) =
                 client.greeted().filter(|_| !matches!(client.kind, Kind::Text | Kind::Events))
             {

@@ -19,7 +19,8 @@ pub(crate) struct Clients {
     pub(crate) size: Size,
     /// Which device a connection is of.
     owners: Vec<usize>,
-    at: [SocketAddr; 2],
+    /// Each server, by HTTP and by plain TCP.
+    at: Vec<[SocketAddr; 2]>,
     /// Whether new messages are said.
     pub(crate) may_send_new: bool,
     message: String,
@@ -68,7 +69,7 @@ impl Clients {
                 stamp: 0,
             },
             owners: Vec::new(),
-            at: [nowhere; 2],
+            at: vec![[nowhere; 2]],
             may_send_new: true,
             message: String::new(),
         })
@@ -76,7 +77,13 @@ impl Clients {
 
     /// Where the server is from now on.
     pub(crate) fn set_addresses(&mut self, http: SocketAddr, tcp: SocketAddr) {
-        self.at = [http, tcp];
+        self.at = vec![[http, tcp]];
+    }
+
+    /// Where several servers of the same chat are: each device begins at another one, and goes to
+    /// the next when its connection is lost.
+    pub(crate) fn set_nodes(&mut self, nodes: Vec<[SocketAddr; 2]>) {
+        self.at = nodes;
     }
 
     /// One turn: sends what is due, then takes what has come by the deadline.
@@ -84,7 +91,10 @@ impl Clients {
         self.context.now = Instant::now();
         let mut due = deadline;
         for (number, client) in self.clients.iter_mut().enumerate() {
-            client.connect(self.at, &mut self.context)?;
+            let place = (number + client.losses) % self.at.len().max(1);
+            if let Some(at) = self.at.get(place) {
+                client.connect(*at, &mut self.context)?;
+            }
             client.send_due(self.may_send_new, &mut self.context);
             if let Some(connection) = client.connection() {
                 if self.owners.len() <= connection {
@@ -124,8 +134,9 @@ impl Clients {
     ) -> Outcome<()> {
         while !self.clients.iter().all(&holds) {
             if Instant::now() > deadline {
-                let count = self.clients.iter().filter(|client| !holds(client)).count();
-                return Err(format!("{count} clients are not {what}").into());
+                let late: Vec<_> = self.clients.iter().filter(|client| !holds(client)).collect();
+                let first = late.first().map(|client| client.describe()).unwrap_or_default();
+                return Err(format!("{} clients are not {what}: {first}", late.len()).into());
             }
             self.turn(deadline)?;
         }

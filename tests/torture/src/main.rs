@@ -1,6 +1,6 @@
 //! What torments the real server from outside and checks what it has promised: the work of
-//! `scripts/crash`, `powerloss`, `fulldisk`, `slow`, `durable`, `soak` and `upgrade`, and one
-//! participant of `scripts/clients`.
+//! `scripts/crash`, `powerloss`, `fulldisk`, `slow`, `durable`, `soak`, `upgrade` and `failover`,
+//! and one participant of `scripts/clients`.
 //!
 //! usage: `chinwag-torture PART ARGUMENT…`
 //!
@@ -13,7 +13,7 @@
 //! | `client`, `clients` | clients that remember their positions and repeat what was not answered |
 //! | `observed`, `checker`, `final_checks` | what was seen, and what is wrong with it |
 //! | `latencies` | how long something took, many times |
-//! | `kills`, `powerloss`, `fulldisk`, `slow_reader`, `durable`, `soak`, `upgrade` | the parts |
+//! | `kills`, `powerloss`, `fulldisk`, `slow_reader`, `durable`, `soak`, `upgrade`, `failover` | the parts |
 //! | `tungstenite` | a client that nobody here wrote |
 
 #![expect(clippy::print_stdout, reason = "it reports on its standard output")]
@@ -25,6 +25,7 @@ mod client;
 mod clients;
 mod connections;
 mod durable;
+mod failover;
 mod final_checks;
 mod fulldisk;
 mod kills;
@@ -96,6 +97,17 @@ fn main() -> Outcome<()> {
                 upgrades: upgrades.parse()?,
                 rate: rate.parse()?,
                 silence_ms_max: silence_ms_max.parse()?,
+            })
+        }
+        ["failover", server, folder, nodes, rounds, seed, fault, plant @ ..] => {
+            failover::run(&failover::Plan {
+                binary: server,
+                folder: Path::new(folder),
+                nodes: nodes.parse()?,
+                rounds: rounds.parse()?,
+                seed: seed.parse()?,
+                fault,
+                planted: plant.first().copied(),
             })
         }
         ["tungstenite", url, room, name, count, peers] => {

@@ -73,6 +73,20 @@ impl Setup {
     /// may do.
     pub(crate) fn start(&self) -> Outcome<Option<Server>> {
         let begin = Instant::now();
+        let Some(mut server) = self.start_unasked()? else { return Ok(None) };
+        if Prober::connect(server.tcp, "probe").is_err() {
+            // A server that is to be killed may be dead by now; one that lives must answer.
+            if server.await_end(Duration::from_secs(1))?.is_none() {
+                return Err("the server listens and does not answer".into());
+            }
+            return Ok(None);
+        }
+        server.ready_after = begin.elapsed();
+        Ok(Some(server))
+    }
+
+    /// Starts it; `None` if it ended before it listened.
+    pub(crate) fn start_unasked(&self) -> Outcome<Option<Server>> {
         let mut words = self.wrapper.iter().map(Path::new).chain([self.binary.as_path()]);
         let mut command = Command::new(words.next().ok_or("no program")?);
         command.args(words).env_remove("CHINWAG_BIN");
@@ -89,17 +103,8 @@ impl Setup {
             child.wait()?;
             return Ok(None);
         };
-        let mut server =
-            Server { http, tcp, admin, ready_after: Duration::ZERO, child, log: self.log.clone() };
-        if Prober::connect(tcp, "probe").is_err() {
-            // A server that is to be killed may be dead by now; one that lives must answer.
-            if server.await_end(Duration::from_secs(1))?.is_none() {
-                return Err("the server listens and does not answer".into());
-            }
-            return Ok(None);
-        }
-        server.ready_after = begin.elapsed();
-        Ok(Some(server))
+        let (ready_after, log) = (Duration::ZERO, self.log.clone());
+        Ok(Some(Server { http, tcp, admin, ready_after, child, log }))
     }
 
     /// Starts it; it must get as far as to answer.
@@ -113,8 +118,14 @@ impl Setup {
     /// Runs another command of the server's program on the same directory, and returns what it
     /// said.
     pub(crate) fn command(&self, words: &[&str]) -> Outcome<(ExitStatus, String)> {
+        let (config, data) = (self.config.to_string_lossy(), self.data.to_string_lossy());
+        self.bare_command(&[words, &["--config", &config, "--data", &data]].concat())
+    }
+
+    /// Runs another command of the server's program, and returns what it said.
+    pub(crate) fn bare_command(&self, words: &[&str]) -> Outcome<(ExitStatus, String)> {
         let mut child = Command::new(&self.binary);
-        child.args(words).arg("--config").arg(&self.config).arg("--data").arg(&self.data);
+        child.args(words);
         let output = child.env_remove("CHINWAG_BIN").stdin(Stdio::null()).output()?;
         let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
         said.push_str(&String::from_utf8_lossy(&output.stderr));

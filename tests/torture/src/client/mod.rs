@@ -79,6 +79,8 @@ pub(crate) struct Client {
     pub(crate) acked: u64,
     /// Answers that said that it was there already.
     pub(crate) duplicates: u64,
+    /// Connections that were lost so far.
+    pub(crate) losses: usize,
     /// Refusals that said when to try again, by their codes.
     pub(crate) refusals: BTreeMap<u16, u64>,
 }
@@ -121,6 +123,7 @@ impl Client {
             recent: VecDeque::new(),
             acked: 0,
             duplicates: 0,
+            losses: 0,
             refusals: BTreeMap::new(),
         }
     }
@@ -147,6 +150,13 @@ impl Client {
         self.is_here && self.places.iter().all(|place| place.epoch.is_some())
     }
 
+    /// Who it is, what it waits for, and what it was told last.
+    pub(crate) fn describe(&self) -> String {
+        let rooms: Vec<_> = self.places.iter().map(|it| (it.room, it.seq, &it.epoch)).collect();
+        let (asked, recent) = (&self.asked, &self.recent);
+        format!("d{} in {rooms:?}, asked {asked:?}, told {recent:#?}", self.number)
+    }
+
     /// Messages without an answer.
     pub(crate) fn unanswered(&self) -> usize {
         self.outbox.len()
@@ -169,6 +179,7 @@ impl Client {
     pub(crate) fn on_disconnect(&mut self, context: &mut Context) {
         self.connection = None;
         self.is_here = false;
+        self.losses += 1;
         self.asked.clear();
         self.clubs.retain(|_, answered| *answered);
         for pending in &mut self.outbox {

@@ -210,6 +210,14 @@ impl Client {
                 self.clubs.remove(&club);
             }
             (Request::Join(room), Some(_)) => self.join(room, context),
+            (Request::Hello, Some(wait)) => {
+                *self.refusals.entry(code).or_default() += 1;
+                if let Some(connection) = self.connection {
+                    context.connections.cut(connection);
+                }
+                self.on_disconnect(context);
+                self.return_at = context.now + Duration::from_millis(wait);
+            }
             _ => context.fault(format!("d{}: {asked:?} was refused with {code}", self.number)),
         }
     }

@@ -1,5 +1,15 @@
-//! What each store of the logs owes to who loads and forgets rooms: one list of cases, for all of
-//! them.
+//! What each store of the logs owes to who asks it: one list of cases for all of them, the one that
+//! several nodes share included, if the environment names an engine (`CHINWAG_TEST_ENGINE`, as
+//! `scripts/cluster` does).
+//!
+//! | file | has |
+//! |---|---|
+//! | here | what loads and forgets rooms, in Rust |
+//! | `cases` | all else, as scripts |
+//! | `script` | what runs these |
+
+mod cases;
+mod script;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +27,7 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::{Durability, Role};
+use crate::cluster::node::tests::peer::{Database, Peer};
 use crate::metrics::StoreMetrics;
 use crate::time::clock::Clock;
 
@@ -27,7 +38,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 struct Subject {
     logs: Box<dyn Logs>,
     keeps: bool,
-    woken: Receiver<()>,
+    /// Its name, for who reads what has failed.
+    name: &'static str,
+    /// It says when there is something to poll; `None`: it is driven by being polled.
+    woken: Option<Receiver<()>>,
+    /// Removed behind the store.
+    database: Option<Database>,
     clock: Clock,
     tickets: u64,
     lives: u64,
@@ -54,22 +70,28 @@ fn invited(name: &str) -> RoomMeta {
 
 impl Subject {
     /// One of each kind; the durable one in `data`.
-    fn all(data: &Path) -> [Self; 2] {
-        // It answers at once, and wakes nobody.
-        let (_, memory) = channel();
+    fn all(data: &Path) -> Vec<Self> {
         let (wake, woken) = channel();
         let wake: Wake = Arc::new(move || _ = wake.send(()));
         let options = Options::new(data.to_owned(), Arc::new(StoreMetrics::default()));
         let (store, _) = SqliteStore::open(&options, Clock::start(), wake).unwrap();
-        let subject = |logs, keeps, woken| Self {
-            logs,
-            keeps,
-            woken,
-            clock: Clock::start(),
-            tickets: 0,
-            lives: 0,
-        };
-        [subject(in_memory().0, false, memory), subject(Box::new(store), true, woken)]
+        // It answers at once, and wakes nobody.
+        let (_, memory) = channel();
+        let mut all = vec![
+            Self::new("memory", in_memory().0, Some(memory)),
+            Self::new("SQLite", Box::new(store), Some(woken)),
+        ];
+        if let Some(database) = Database::new() {
+            let peer = Box::new(Peer::new(&database.address, 1));
+            let subject = Self::new("PostgreSQL", peer, None);
+            all.push(Self { database: Some(database), ..subject });
+        }
+        all
+    }
+
+    fn new(name: &'static str, logs: Box<dyn Logs>, woken: Option<Receiver<()>>) -> Self {
+        let (keeps, database, clock) = (name != "memory", None, Clock::start());
+        Self { logs, keeps, name, woken, database, clock, tickets: 0, lives: 0 }
     }
 
     fn request(&mut self, request: LogRequest) {
@@ -83,11 +105,17 @@ impl Subject {
 
     fn reply(&mut self) -> LogReply {
         self.logs.flush();
+        let since = self.clock.now().tick;
         loop {
-            if let Some(reply) = self.logs.poll() {
-                return reply;
+            match self.logs.poll() {
+                // Some say what there is when they begin.
+                Some(LogReply::People(_) | LogReply::Suspended(_) | LogReply::Webhooks(_)) => {}
+                Some(reply) => return reply,
+                None => match &self.woken {
+                    Some(woken) => woken.recv_timeout(PATIENCE).expect("a reply"),
+                    None => assert!(self.clock.now().tick < since.after(PATIENCE), "a reply"),
+                },
             }
-            self.woken.recv_timeout(PATIENCE).expect("a reply");
         }
     }
 
@@ -174,10 +202,14 @@ impl Subject {
 }
 
 /// Runs a case with each store.
-fn with_all(case: impl Fn(&mut Subject)) {
+fn with_all(mut case: impl FnMut(&mut Subject)) {
     let folder = tempfile::tempdir().unwrap();
     for mut subject in Subject::all(folder.path()) {
         case(&mut subject);
+        // Its connections end before their database does.
+        let Subject { logs, database, .. } = subject;
+        drop(logs);
+        drop(database);
     }
 }
 

@@ -1,0 +1,59 @@
+"""PostgreSQL of Debian on ports of its own."""
+
+import os
+import pathlib
+import pwd
+import socket
+import subprocess
+
+BIN = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+# PostgreSQL refuses to run as root.
+ACCOUNT = pwd.getpwnam("postgres") if os.getuid() == 0 else None
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run(*command):
+    """A program of PostgreSQL, as its user."""
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd="/",
+        user=ACCOUNT and ACCOUNT.pw_uid, group=ACCOUNT and ACCOUNT.pw_gid, extra_groups=[] if ACCOUNT else None,
+    )
+
+
+class Engine:
+    """One PostgreSQL on a port of its own. `settings` are its own lines of postgresql.conf."""
+
+    def __init__(self, folder, name, *settings, copy_of=None, auth="trust"):
+        self.folder, self.port = folder / name, free_port()
+        if copy_of is None:
+            password = folder / "password"
+            password.write_text("right")
+            run(BIN / "initdb", "-D", self.folder, "-U", "chat", "--auth", auth, f"--pwfile={password}", "--no-sync",
+                "--encoding", "UTF8", "--locale", "C")
+        else:
+            run(BIN / "pg_basebackup", "-D", self.folder, "-R", "-c", "fast", "-d",
+                f"host=127.0.0.1 port={copy_of.port} user=chat password=right application_name={name}")
+        with open(self.folder / "postgresql.conf", "a", encoding="utf-8") as file:
+            file.write("\n".join([f"port = {self.port}", "listen_addresses = '127.0.0.1'",
+                                  f"unix_socket_directories = '{folder}'", "shared_buffers = 16MB", *settings, ""]))
+        run(BIN / "pg_ctl", "-D", self.folder, "-l", folder / f"{name}.log", "-w", "start")
+        if copy_of is None:
+            self.sql("CREATE DATABASE chat", database="postgres")
+
+    def sql(self, *statements, database="chat"):
+        where = f"host=127.0.0.1 port={self.port} user=chat password=right dbname={database}"
+        run("psql", "-XqAt", where, *(part for statement in statements for part in ("-c", statement)))
+
+    def address(self, user="chat:right", database="chat", host="127.0.0.1", rest=""):
+        return f"postgres://{user}@{host}:{self.port}/{database}{rest}"
+
+    def stop(self, how="immediate"):
+        run(BIN / "pg_ctl", "-D", self.folder, "-m", how, "-w", "stop")
+
+    def start(self):
+        run(BIN / "pg_ctl", "-D", self.folder, "-l", f"{self.folder}.log", "-w", "start")

@@ -1,0 +1,373 @@
+"""Two nodes on one PostgreSQL: what people at one of them do, people at the other see."""
+
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+from engines import ACCOUNT, Engine
+
+CHINWAG = sys.argv[1]
+TOKEN = "a-token-for-this-test-alone"
+PATIENCE = 10
+failed = 0
+
+
+class Node:
+    """A server that shares its log."""
+
+    def __init__(self, folder, name, engine, **settings):
+        self.folder, self.name = folder / name, name
+        self.folder.mkdir(exist_ok=True)
+        self.settings = {"ENGINE": engine.address(), "LEVEL": "disk", "NAME": name, "ADDRESS": f"{name}.example", **settings}
+        self.start()
+
+    def start(self):
+        log = open(self.folder / "log", "a", encoding="utf-8")
+        listeners = [word for name in ["listen", "tcp", "admin"] for word in (f"--{name}", "127.0.0.1:0")]
+        env = {f"CHINWAG_CLUSTER_{name}": value for name, value in self.settings.items() if name.isupper()}
+        env |= {f"CHINWAG_{name.upper()}": value for name, value in self.settings.items() if not name.isupper()}
+        self.process = subprocess.Popen(
+            [CHINWAG, *listeners, "--data", self.folder / "data"], stdout=subprocess.PIPE, stderr=log, text=True,
+            env={**env, "CHINWAG_ADMIN_TOKEN": TOKEN})
+        self.http, self.tcp, self.admin = (
+            self.process.stdout.readline().split("://")[1].split()[0] for _ in range(3))
+
+    def get(self, path, at=None):
+        request = urllib.request.Request(f"http://{at or self.admin}{path}", headers={"Authorization": f"Bearer {TOKEN}"})
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def await_ready(self):
+        deadline = time.monotonic() + PATIENCE
+        while self.get("/readyz")[0] != 200:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} is not ready: {self.get('/readyz')}")
+            time.sleep(0.02)
+        return self
+
+    def end(self, how="terminate"):
+        getattr(self.process, how)()
+        return self.process.wait(PATIENCE)
+
+
+class Client:
+    """Somebody at a node, by plain lines of JSON."""
+
+    def __init__(self, node, name=None, **hello):
+        host, port = node.tcp.split(":")
+        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE)
+        self.file = self.socket.makefile("r", encoding="utf-8")
+        self.events, self.number = [], 0
+        if name:
+            self.welcome = self.ask("hello", name=name, **hello)
+
+    def request(self, op, **fields):
+        """The whole reply; events before it are kept."""
+        self.number += 1
+        self.socket.sendall((json.dumps({"op": op, "id": self.number, **fields}) + "\n").encode())
+        while True:
+            said = self.read()
+            if said.get("id") == self.number and "code" in said:
+                return said
+
+    def read(self):
+        line = self.file.readline()
+        if not line:
+            raise EOFError("the connection has ended")
+        said = json.loads(line)
+        if said.get("ev") == "ping":
+            self.socket.sendall(b'{"op":"ping"}\n')
+        elif "ev" in said:
+            self.events.append(said)
+        return said
+
+    def ask(self, op, **fields):
+        reply = self.request(op, **fields)
+        assert reply["code"] == 0, f"{op} {fields}: {reply}"
+        return reply["data"]
+
+    def event(self, kind, **fields):
+        """The next event of this kind with these fields; those before it are dropped."""
+        while True:
+            while self.events:
+                event = self.events.pop(0)
+                if event["ev"] == kind and all(event.get(name) == value for name, value in fields.items()):
+                    return event
+            self.read()
+
+    def hear(self, text):
+        """The message with this text, by itself or in a replay."""
+        while True:
+            while self.events:
+                event = self.events.pop(0)
+                items = event["items"] if event["ev"] == "replay" else [event]
+                for item in items:
+                    if item.get("text") == text:
+                        return item
+            self.read()
+
+
+def check(sentence, test, *arguments):
+    global failed
+    try:
+        test(*arguments)
+        print(f"ok      {sentence}", flush=True)
+    except Exception as error:  # whatever it is, the other sentences are worth their answers
+        failed += 1
+        print(f"FAILED  {sentence}\n        {type(error).__name__}: {error}", flush=True)
+
+
+def records(one, other):
+    ann, bob = Client(one, "ann"), Client(other, "bob")
+    ann.ask("join", room="lobby")
+    bob.ask("join", room="lobby")
+    first = ann.ask("send", room="lobby", text="hello from one", cid="c1")
+    heard = bob.event("message", room="lobby")
+    assert (heard["text"], heard["seq"], heard["from"]) == ("hello from one", first["seq"], "ann"), heard
+    second = bob.ask("send", room="lobby", text="hello from two")
+    heard = ann.event("message", text="hello from two")
+    assert second["seq"] == first["seq"] + 1 == heard["seq"], (first, second, heard)
+    pages = [client.ask("history", room="lobby")["items"] for client in (ann, bob)]
+    # Only who has said it is told the cid.
+    pages = [[{name: row[name] for name in row if name != "cid"} for row in page] for page in pages]
+    assert pages[0] == pages[1] and len(pages[0]) == 2, pages
+
+
+def repeated(one, other):
+    ann = Client(one, "ann")
+    first = ann.ask("send", room="lobby", text="once", cid="c2")
+    again = Client(other, "ann").ask("send", room="lobby", text="once", cid="c2")
+    assert again["seq"] == first["seq"] and again["at"] == first["at"], (first, again)
+    reply = Client(other, "ann").request("send", room="lobby", text="another", cid="c2")
+    assert reply["code"] != 0, reply
+
+
+def order(one, other):
+    """Both say much at once: everybody sees one order, dense."""
+    crowd = [Client(node, f"w{number}") for number, node in enumerate([one, other] * 3)]
+    start = max(client.ask("join", room="race")["seq"] for client in crowd)
+    for turn in range(20):
+        for client in crowd:
+            client.number += 1
+            line = {"op": "send", "id": client.number, "room": "race", "text": f"{turn}", "cid": f"r{turn}"}
+            client.socket.sendall((json.dumps(line) + "\n").encode())
+    head = start + 20 * len(crowd)
+    logs = []
+    for client in crowd:
+        seen = {}
+        while len(seen) < head - start:
+            said = client.read()
+            record = said if said.get("ev") == "message" else said.get("data") or {}
+            if "seq" in record and record.get("room", "race") == "race":
+                assert record["seq"] not in seen, f"{record['seq']} twice"
+                seen[record["seq"]] = record["at"]
+        logs.append(seen)
+        assert sorted(seen) == list(range(start + 1, head + 1)), sorted(seen)
+    assert all(log == logs[0] for log in logs)
+
+
+def presence_of(client, user):
+    """As a member of the lobby is told of another one."""
+    return dict(client.ask("presence", room="lobby")["users"]).get(user, "off")
+
+
+def presence(one, other):
+    ann = Client(one, "ann")
+    ann.ask("join", room="lobby")
+    cleo = Client(other, "cleo")
+    cleo.ask("join", room="lobby")
+    while "cleo" not in str(ann.event("presence", room="lobby")):
+        pass
+    assert presence_of(ann, "cleo") == "online"
+    cleo.socket.close()
+    while "cleo" not in str(ann.event("presence", room="lobby")):
+        pass
+    assert presence_of(ann, "cleo") == "off"
+
+
+def typing(one, other):
+    ann, bob = Client(one, "ann"), Client(other, "bob")
+    ann.ask("join", room="lobby"), bob.ask("join", room="lobby")
+    ann.ask("typing", room="lobby", on=True)
+    bob.event("typing", room="lobby")
+
+
+def direct(one, other):
+    ann, dora = Client(one, "ann"), Client(other, "dora")
+    ann.ask("send", to="dora", text="psst")
+    # The conversation is new to dora's node: it comes as what was missed, or by itself.
+    heard = dora.hear("psst")
+    assert heard["from"] == "ann", heard
+    dora.ask("send", to="ann", text="yes?")
+    assert ann.hear("yes?")["from"] == "dora"
+
+
+def kick(one, other):
+    owner, victim = Client(one, "otto"), Client(other, "vic")
+    owner.ask("create", room="yard")
+    victim.ask("join", room="yard")
+    victim.ask("send", room="yard", text="me")
+    owner.event("message", text="me")
+    owner.ask("ban", room="yard", user="vic")
+    assert victim.event("left", room="yard")["reason"] == "banned"
+    assert victim.request("send", room="yard", text="still me?")["code"] != 0
+    assert victim.request("join", room="yard")["code"] != 0
+
+
+def edits(one, other):
+    ann, bob = Client(one, "ann"), Client(other, "bob")
+    bob.ask("join", room="lobby")
+    ann.ask("join", room="lobby")
+    seq = ann.ask("send", room="lobby", text="tpyo")["seq"]
+    ann.ask("edit", room="lobby", target=seq, text="typo")
+    assert bob.event("edit", target=seq)["text"] == "typo"
+    ann.ask("delete", room="lobby", target=seq)
+    bob.event("deletion", target=seq)
+
+
+def resumed(one, other):
+    ann = Client(one, "ann")
+    joined = ann.ask("join", room="lobby")
+    session, epoch, seq = ann.welcome["session"], joined["epoch"], joined["seq"]
+    ann.socket.close()
+    Client(one, "bob").ask("send", room="lobby", text="while you were out")
+    ann = Client(other, "ann", resume={"session": session, "rooms": {"lobby": [epoch, seq]}})
+    said = ann.welcome["rooms"]["lobby"]
+    assert said["from"] == seq + 1 and not said.get("gap"), said
+
+
+def registry(one, other):
+    status, told = one.get("/api/v1/nodes")
+    names = sorted(node["name"] for node in told["nodes"])
+    assert status == 200 and names == ["one", "two"], told
+    assert told["engine"]["state"] == "up" and told["engine"]["level"] == "disk", told
+    said = subprocess.run([CHINWAG, "nodes", one.settings["ENGINE"]], capture_output=True, text=True, timeout=PATIENCE,
+                          env={"PATH": os.environ["PATH"]})
+    assert said.returncode == 0 and "one.example" in said.stdout and "two.example" in said.stdout, said
+
+
+def killed(one, other):
+    """A node that is killed loses nothing, and its people come back at the other one."""
+    ann, bob = Client(one, "ann"), Client(other, "bob")
+    ann.ask("join", room="lobby"), bob.ask("join", room="lobby")
+    seq = bob.ask("send", room="lobby", text="last words")["seq"]
+    other.end("kill")
+    ann.event("message", text="last words", seq=seq)
+    again = Client(one, "bob").ask("send", room="lobby", text="back")
+    assert again["seq"] == seq + 1, again
+    other.start()
+    other.await_ready()
+    page = Client(other, "bob").ask("history", room="lobby")["items"]
+    assert page[-1]["text"] == "back" and page[-1]["seq"] == seq + 1, page[-1]
+
+
+def away(engine, one, other):
+    """While the engine is away, what cannot be written is refused at once, and then all goes on by itself."""
+    ann, bob = Client(one, "ann"), Client(other, "bob")
+    ann.ask("join", room="lobby"), bob.ask("join", room="lobby")
+    before = ann.ask("send", room="lobby", text="before")
+    engine.stop("immediate")
+    deadline = time.monotonic() + PATIENCE
+    while one.get("/api/v1/nodes")[1]["engine"]["state"] != "down" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    begin = time.monotonic()
+    refused = ann.request("send", room="lobby", text="meanwhile", cid="m1")
+    took = time.monotonic() - begin
+    lives = one.get("/healthz")[0]
+    engine.start()
+    assert refused["code"] == 5004 and refused["data"]["retry_after_ms"] > 0, refused
+    assert took < 0.5, f"a refusal took {took:.3f} s"
+    assert lives == 200
+    one.await_ready(), other.await_ready()
+    sent = ann.ask("send", room="lobby", text="meanwhile", cid="m1")
+    assert sent["seq"] == before["seq"] + 1, (before, sent)
+    bob.event("message", text="meanwhile", seq=sent["seq"])
+
+
+def early(folder, engine):
+    """A node whose engine is away lets nobody in, and says why."""
+    engine.stop("immediate")
+    node = Node(folder, "early", engine)
+    status, said = node.get("/readyz")
+    page = node.get("/", node.http)[0]
+    try:
+        welcome = Client(node, "ann").welcome
+    except (EOFError, ConnectionError):
+        welcome = None
+    engine.start()
+    assert status == 503 and "shared log" in said, said
+    assert page == 503 and welcome is None, (page, welcome)
+    node.await_ready()
+    Client(node, "ann").ask("join", room="lobby")
+    assert node.end() == 0
+
+
+def accounts(folder, engine):
+    settings = {"auth": "accounts", "accounts_registration": "open"}
+    one, other = (Node(folder, name, engine, **settings).await_ready() for name in ("three", "four"))
+    eve = Client(one)
+    eve.ask("register", name="eve", password="a long enough one")
+    # The other node is told of it a moment later.
+    deadline = time.monotonic() + 3
+    while (said := Client(other).request("login", name="eve", password="a long enough one"))["code"] != 0:
+        assert time.monotonic() < deadline, said
+    assert Client(other).request("login", name="eve", password="a wrong one")["code"] != 0
+    assert Client(other).request("register", name="eve", password="a long enough one")["code"] != 0
+    assert one.end() == 0 and other.end() == 0
+
+
+def stopped(one, other):
+    begin = time.monotonic()
+    assert one.end() == 0 and other.end() == 0
+    assert time.monotonic() - begin < 5
+
+
+def main(folder):
+    engine = Engine(folder, "engine", auth="scram-sha-256")
+    subprocess.run([CHINWAG, "cluster", "init", engine.address()], check=True, capture_output=True)
+    one, other = (Node(folder, name, engine, timeouts_leave_grace="300ms").await_ready() for name in ("one", "two"))
+    check("what is said at one node is heard at the other, in one order", records, one, other)
+    check("a message that is repeated at another node is there once", repeated, one, other)
+    check("many at both nodes at once see one order without a hole", order, one, other)
+    check("edits and deletions are seen at the other node", edits, one, other)
+    check("people at the other node are online", presence, one, other)
+    check("typing is seen at the other node", typing, one, other)
+    check("a direct message reaches a user at the other node", direct, one, other)
+    check("who is banned at one node is out at the other", kick, one, other)
+    check("a session goes on at the other node without a gap", resumed, one, other)
+    check("the nodes are listed", registry, one, other)
+    check("a node that is killed loses nothing", killed, one, other)
+    check("while the engine is away sends are refused at once, and then go on", away, engine, one, other)
+    check("nodes stop in good order", stopped, one, other)
+    check("a node that does not reach its engine lets nobody in and says why", early, folder, engine)
+    check("an account that was made at one node is known at the other", accounts, folder, engine)
+    for log in folder.glob("*/log"):
+        if log.is_file() and "panicked" in log.read_text(encoding="utf-8", errors="replace"):
+            raise SystemExit(f"a panic in {log}")
+    engine.stop()
+
+
+scratch = pathlib.Path(tempfile.mkdtemp())
+try:
+    if ACCOUNT:
+        os.chown(scratch, ACCOUNT.pw_uid, ACCOUNT.pw_gid)
+        scratch.chmod(0o755)
+    main(scratch)
+finally:
+    if failed and "KEEP" in os.environ:
+        print(scratch)
+    else:
+        shutil.rmtree(scratch, ignore_errors=True)
+print(f"{failed} failed" if failed else "all as it must be")
+sys.exit(failed > 0)

@@ -1,0 +1,56 @@
+//! What a link keeps whatever connections it has.
+
+use std::collections::VecDeque;
+
+use super::api::{Hop, Lane, LinkEffect, LinkEvent, LinkOptions};
+use super::bus::Bus;
+use super::nodes::Nodes;
+use crate::cluster::check::Level;
+
+/// What a link keeps whatever connections it has.
+#[derive(Debug)]
+pub(super) struct Base {
+    pub(super) options: LinkOptions,
+    /// Tells this process from others that have its number.
+    pub(super) nonce: i64,
+    pub(super) nodes: Nodes,
+    pub(super) bus: Bus,
+    pub(super) events: VecDeque<LinkEvent>,
+    pub(super) effects: VecDeque<LinkEffect>,
+    pub(super) beat_ms: Option<u64>,
+    lives: u32,
+}
+
+impl Base {
+    pub(super) fn new(options: LinkOptions, nonce: i64) -> Self {
+        Self {
+            options,
+            nonce,
+            nodes: Nodes::default(),
+            bus: Bus::default(),
+            events: VecDeque::new(),
+            effects: VecDeque::new(),
+            beat_ms: None,
+            lives: 0,
+        }
+    }
+
+    /// A name that no connection had.
+    pub(super) const fn hop(&mut self, lane: Lane) -> Hop {
+        self.lives += 1;
+        Hop { lane, life: self.lives }
+    }
+
+    /// Reports that statements are taken.
+    pub(super) fn push_up(&mut self, level: Level, is_changed: bool) {
+        if let Some(node) = self.nodes.own() {
+            self.events.push_back(LinkEvent::Up { node, level, is_changed });
+        }
+    }
+
+    /// Reports all other nodes, which may not have heard us.
+    pub(super) fn push_others(&mut self) {
+        let begun = self.nodes.others().map(|node| LinkEvent::NodeBegun { node });
+        self.events.extend(begun);
+    }
+}

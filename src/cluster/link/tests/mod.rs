@@ -1,0 +1,7 @@
+//! A link against engines of a few lines.
+
+mod connecting;
+mod engine;
+mod telling;
+mod working;
+mod world;

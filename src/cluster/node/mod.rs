@@ -1,0 +1,460 @@
+//! A node of a cluster: the boundary of the logs over an engine that other nodes use, too.
+//!
+//! ```text
+//!  LogRequest ─▶ queue ─▶ statements ─▶ the writer's lane ─▶ answers ──┐
+//!  Query, wake-ups, every 2 s ───────▶ the reader's lane ─▶ fetched ──┴▶ order ─▶ LogReply
+//!  Tell ─▶ bus ─▶ the other nodes ─▶ bus ─▶ Told
+//! ```
+//!
+//! Sans-io: whoever has the sockets drives the [`Link`] that the node has
+//! ([`Node::engine`]), then lets the node have its [`turn`](Node::turn), and polls its replies.
+//!
+//! # What is where
+//!
+//! | file | has |
+//! |---|---|
+//! | `queue` | what waits to be written, in order, and its bounds |
+//! | `writer`, `append`, `written` | batches, what becomes of them, what is repeated |
+//! | `order` | the dense order of others' records and of answers to one's own |
+//! | `held` | the logs that are open |
+//! | `reader`, `queries`, `loading` | what others have changed, and the answers to queries |
+//! | `people`, `people_watch` | accounts and the like, as rows |
+//! | `bus` | what nodes tell each other |
+//!
+//! # What is told when
+//!
+//! - A record is told when the engine has it, at its level, and everything below it was told.
+//! - Another node's record is fetched when that node says so, when one's own answer shows a gap,
+//!   and every [`reader::COMPARE_EVERY`] for whatever was not heard.
+//! - Facts that others have changed come behind the records before them. One that this node is
+//!   about to replace is passed over, and looked at again when its own is written.
+//! - A batch without an answer is repeated where it has `cid`s; the rest of it is
+//!   [`Appended::Undecided`].
+//! - While the engine is away, what is asked to be written is refused ([`LogFault::Broken`], in the
+//!   protocol 5004 with `retry_after_ms`); facts are kept, and written when it is back.
+//!
+//! # What a cluster does not do
+//!
+//! - Rooms of durability `memory` are in the engine like all others.
+//! - Search, and the export of what a user has written, are refused ([`LogFault::TooDear`]).
+//! - Webhooks are not told of anything ([`LogRequest::Notice`] is passed over).
+//! - Only rooms that are open at a node are pruned.
+//! - A text with U+0000, for which the engine has no place and which the protocol refuses, is
+//!   refused here, too.
+//!
+//! [`Link`]: crate::cluster::link::Link
+//! [`Appended::Undecided`]: crate::chat::model::log::Appended::Undecided
+
+mod append;
+pub mod bus;
+mod codes;
+mod engine;
+mod held;
+mod loading;
+mod order;
+mod people;
+mod people_watch;
+pub mod queries;
+mod queue;
+mod reader;
+mod rows;
+mod statements;
+#[cfg(test)]
+pub(crate) mod tests;
+mod writer;
+mod written;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+pub use self::engine::Engine;
+
+use self::append::Append;
+use self::bus::Word;
+use self::held::{Held, Log};
+use self::order::Order;
+use self::people_watch::PeopleWatch;
+use self::queue::{Op, Queue, WAIT_MAX};
+use self::reader::{COMPARE_EVERY, Reading};
+use self::writer::{Flight, What};
+use super::link::{Lane, LinkEvent};
+use crate::chat::model::log::{
+    Appended, Draft, Elsewhere, LogFault, LogId, LogReply, LogRequest, Logs, RoomMeta, Snapshot,
+    Ticket,
+};
+use crate::chat::model::others::NodeId;
+use crate::chat::model::policy::Retention;
+use crate::pg::Param;
+use crate::time::Tick;
+use crate::time::clock::Now;
+
+/// How often the oldest records of one room are looked at.
+const PRUNE_EVERY: Duration = Duration::from_secs(1);
+/// Records that go at once.
+const PRUNE_RECORDS: i64 = 1_000;
+
+/// A node, whose engine is `E`: a [`Link`](super::link::Link), but in tests.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the link has the states, these follow it")]
+pub struct Node<E> {
+    engine: E,
+    now: Now,
+    id: Option<NodeId>,
+    /// Statements are taken.
+    is_up: bool,
+    /// What is asked to be written is refused.
+    is_down: bool,
+    /// All that is needed from the start was read.
+    is_begun: bool,
+    held: Held,
+    queue: Queue,
+    flights: VecDeque<Flight>,
+    readings: BTreeMap<u64, Reading>,
+    is_fetching: bool,
+    people: PeopleWatch,
+    /// What is told to the others at the end of a turn.
+    words: Vec<Word>,
+    /// Replies that are about no log.
+    replies: VecDeque<LogReply>,
+    next_tag: u64,
+    compare_at: Tick,
+    prune_at: Tick,
+    /// The log whose records were looked at last.
+    pruned: Option<LogId>,
+}
+
+impl<E: Engine> Node<E> {
+    /// A node that holds nothing.
+    #[must_use]
+    pub fn new(engine: E, now: Now) -> Self {
+        Self {
+            engine,
+            now,
+            id: None,
+            is_up: false,
+            is_down: false,
+            is_begun: false,
+            held: Held::default(),
+            queue: Queue::default(),
+            flights: VecDeque::new(),
+            readings: BTreeMap::new(),
+            is_fetching: false,
+            people: PeopleWatch::default(),
+            words: Vec::new(),
+            replies: VecDeque::new(),
+            next_tag: 1,
+            compare_at: Tick::ZERO,
+            prune_at: Tick::ZERO,
+            pruned: None,
+        }
+    }
+
+    /// Its engine, to be driven.
+    pub const fn engine(&mut self) -> &mut E {
+        &mut self.engine
+    }
+
+    /// The number of this node, once it has one.
+    #[must_use]
+    pub const fn id(&self) -> Option<NodeId> {
+        self.id
+    }
+
+    /// Whether people were read, by [`LogReply::People`] and [`LogReply::Suspended`] if there are
+    /// any: before that, whoever comes may be somebody who must not.
+    #[must_use]
+    pub const fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
+    /// What there is when the server starts: everything is loaded when it is needed.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let elsewhere = Elsewhere { on_demand: true, ..Elsewhere::default() };
+        Snapshot { elsewhere, node: self.id, ..Snapshot::default() }
+    }
+
+    /// Takes what the engine has said, and does what time has made due.
+    pub fn turn(&mut self, now: Now) {
+        self.now = now;
+        while let Some(event) = self.engine.next_event() {
+            self.on_event(event);
+        }
+        if self.queue.oldest().is_some_and(|since| since.after(WAIT_MAX) <= now.tick) {
+            self.refuse_old();
+        }
+        if self.is_up && self.compare_at <= now.tick {
+            self.compare_at = now.tick.after(COMPARE_EVERY);
+            self.compare();
+        }
+        if self.is_up && self.prune_at <= now.tick {
+            self.prune_at = now.tick.after(PRUNE_EVERY);
+            self.prune();
+        }
+        self.pump();
+        self.pump_reads();
+        self.tell();
+    }
+
+    /// When a [`turn`](Node::turn) is due though nothing has come.
+    #[must_use]
+    pub fn deadline(&self) -> Tick {
+        let waits = self.queue.oldest().map_or(Tick::MAX, |since| since.after(WAIT_MAX));
+        let own = if self.is_up { self.compare_at.min(self.prune_at) } else { Tick::MAX };
+        self.engine.wakes_at().min(waits).min(own)
+    }
+
+    /// Whether everything that was sent is answered.
+    #[cfg(test)]
+    fn is_settled(&self) -> bool {
+        self.flights.is_empty() && self.queue.peek().is_none()
+    }
+
+    fn next_tag(&mut self) -> u64 {
+        self.next_tag += 1;
+        self.next_tag
+    }
+
+    fn node_number(&self) -> i64 {
+        self.id.map_or(0, |id| codes::signed(id.0))
+    }
+
+    fn on_event(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Answered { tag, outcome } => {
+                if self.flights.front().is_some_and(|flight| flight.tag == tag) {
+                    let Some(flight) = self.flights.pop_front() else { return };
+                    self.on_written(flight.what, outcome);
+                } else if let Some(reading) = self.readings.remove(&tag) {
+                    self.on_read(reading, outcome);
+                }
+            }
+            LinkEvent::Lost { tag } => {
+                self.is_up = false;
+                if self.flights.front().is_some_and(|flight| flight.tag == tag) {
+                    let Some(flight) = self.flights.pop_front() else { return };
+                    self.on_write_lost(flight.what);
+                } else if let Some(reading) = self.readings.remove(&tag) {
+                    self.on_read_lost(reading);
+                }
+            }
+            LinkEvent::Up { node, is_changed, .. } => {
+                (self.id, self.is_up, self.is_down) = (Some(node), true, false);
+                self.people.is_stale = true;
+                self.doubt(is_changed);
+                self.replies.push_back(LogReply::Health(Ok(())));
+            }
+            LinkEvent::Slow => {}
+            LinkEvent::Down { .. } => {
+                (self.is_up, self.is_down) = (false, true);
+                self.refuse_all();
+                self.replies.push_back(LogReply::Health(Err(LogFault::Broken)));
+            }
+            LinkEvent::Grew { rooms } => {
+                for row in rooms {
+                    self.held.wants.extend(self.held.of_row(row));
+                }
+            }
+            LinkEvent::Bus { node, payload } => self.hear(node, &payload),
+            LinkEvent::NodeBegun { node } => {
+                self.replies.push_back(LogReply::NodeBegun { node });
+            }
+            LinkEvent::NodeGone { node } => self.replies.push_back(LogReply::NodeGone { node }),
+        }
+    }
+
+    fn hear(&mut self, node: NodeId, payload: &[u8]) {
+        let Ok(payload) = str::from_utf8(payload) else { return };
+        for word in bus::decode(payload) {
+            match word {
+                Word::Told(told) => self.replies.push_back(LogReply::Told { node, told }),
+                Word::People => self.people.is_stale = true,
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        for payload in bus::encode(&std::mem::take(&mut self.words)) {
+            self.engine.say(payload.as_bytes());
+        }
+    }
+
+    /// Refuses whoever would have to wait for the engine.
+    fn refuse_all(&mut self) {
+        let is_waiting = |op: &Op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..));
+        for op in self.queue.take(is_waiting) {
+            self.refuse_op(op, LogFault::Broken);
+        }
+    }
+
+    /// Refuses whoever has waited for too long.
+    fn refuse_old(&mut self) {
+        let now = self.now.tick;
+        let is_old =
+            |op: &Op| matches!(op, Op::Append(append) if append.since.after(WAIT_MAX) <= now);
+        for op in self.queue.take(is_old) {
+            self.refuse_op(op, LogFault::Busy);
+        }
+    }
+
+    fn refuse_op(&mut self, op: Op, fault: LogFault) {
+        match op {
+            Op::Append(append) => self.refuse(&append, Appended::Refused(fault)),
+            Op::Sync(id, _, ticket) => {
+                self.held.say(id, LogReply::Synced { ticket, outcome: Err(fault) });
+            }
+            Op::People(ticket, _) => {
+                self.people.unwritten = self.people.unwritten.saturating_sub(1);
+                self.replies.push_back(LogReply::Synced { ticket, outcome: Err(fault) });
+            }
+            Op::Open(_) | Op::Facts(..) | Op::Drop(_) => {}
+        }
+    }
+
+    /// Has the oldest records of the next room go, if they are not to be kept; and those of rooms
+    /// that were dropped.
+    fn prune(&mut self) {
+        let is_pruned = |log: &Log| log.retention != Retention::default() && log.is_followed();
+        let all = || self.held.iter().filter(|(_, log)| is_pruned(log));
+        let next = all().find(|(id, _)| Some(*id) > self.pruned).or_else(|| all().next());
+        if let Some((id, log)) = next {
+            let number = |number: Option<u64>| {
+                number.map_or(Param::Null, |it| Param::Int(codes::signed(it)))
+            };
+            let before = log.retention.age.map(|age| {
+                let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+                self.now.wall_ms.saturating_sub(age)
+            });
+            let params = [
+                Param::Int(log.row.unwrap_or(0)),
+                number(before),
+                number(log.retention.records),
+                number(log.retention.bytes),
+                Param::Int(PRUNE_RECORDS),
+            ];
+            let tag = self.next_tag + 1;
+            self.next_tag = tag;
+            let asked = self.engine.send(self.now, (Lane::Writer, tag), statements::PRUNE, &params);
+            if asked.is_ok() {
+                self.flights.push_back(Flight { tag, what: What::Prune(id) });
+            }
+            self.pruned = Some(id);
+        }
+        let tag = self.next_tag();
+        let params = [Param::Int(PRUNE_RECORDS)];
+        let asked = self.engine.send(self.now, (Lane::Writer, tag), statements::SWEEP, &params);
+        if asked.is_ok() {
+            self.flights.push_back(Flight { tag, what: What::Sweep });
+        }
+    }
+
+    fn open(&mut self, id: LogId, mut log: Log, kept: Option<crate::chat::model::load::Kept>) {
+        if let Some(kept) = kept {
+            log.row = Some(kept.row);
+            log.epoch = kept.epoch;
+            (log.oldest, log.order) = (kept.seqs.0, Order::new(kept.seqs.1));
+            (log.facts, log.version) = (kept.changes.0, kept.changes.1.cast_signed());
+        } else {
+            self.queue.push(Op::Open(id));
+        }
+        self.held.insert(id, log);
+    }
+
+    fn append(&mut self, id: LogId, ticket: Ticket, draft: Draft) {
+        let (version, era) = match self.held.get(id) {
+            Some(log) if log.is_dropped => {
+                let outcome = Appended::Refused(LogFault::Broken);
+                return self.held.say(id, LogReply::Appended { ticket, outcome });
+            }
+            Some(log) => (log.version, log.era_told),
+            None => {
+                let outcome = Appended::Refused(LogFault::Broken);
+                return self.replies.push_back(LogReply::Appended { ticket, outcome });
+            }
+        };
+        let since = self.now.tick;
+        let append = Append { log: id, ticket, draft, version, era, since, is_lost: false };
+        if self.is_down {
+            return self.refuse(&append, Appended::Refused(LogFault::Broken));
+        }
+        if !self.queue.has_room(append.bytes()) {
+            return self.refuse(&append, Appended::Refused(LogFault::Busy));
+        }
+        self.queue.push(Op::Append(Box::new(append)));
+    }
+
+    fn put_meta(&mut self, id: LogId, meta: &RoomMeta) {
+        let Some(log) = self.held.get_mut(id).filter(|log| !log.is_dropped) else { return };
+        if log.era != log.era_told {
+            // It was said of another log.
+            return;
+        }
+        let fact = (meta.clone(), log.version);
+        match self.queue.push_fact((id, log.era), fact) {
+            Some(true) => log.on_fact(meta),
+            Some(false) => {}
+            None => {
+                log.fault = Some(LogFault::Busy);
+                log::error!(room = log.name.as_str(); "too many facts wait for the engine");
+            }
+        }
+    }
+
+    fn sync(&mut self, id: LogId, ticket: Ticket) {
+        let era = self.held.get(id).map_or(0, |log| log.era_told);
+        if self.is_down {
+            let outcome = Err(LogFault::Broken);
+            return self.held.say(id, LogReply::Synced { ticket, outcome });
+        }
+        self.queue.push(Op::Sync(id, era, ticket));
+    }
+}
+
+impl<E: Engine> Logs for Node<E> {
+    fn request(&mut self, now: Now, request: LogRequest) {
+        self.now = now;
+        match request {
+            LogRequest::Open { log, room, epoch, retention, kept, .. } => {
+                self.open(log, Log::new(room, epoch, retention), kept);
+            }
+            LogRequest::Append { log, ticket, draft } => self.append(log, ticket, draft),
+            LogRequest::PutMeta { log, meta } => self.put_meta(log, &meta),
+            LogRequest::Sync { log, ticket } | LogRequest::Settle { log, ticket } => {
+                self.sync(log, ticket);
+            }
+            LogRequest::Close { log } => _ = self.held.remove(log),
+            LogRequest::Read { ticket, query } => self.read(ticket, query),
+            LogRequest::People { ticket, changes } => {
+                if self.is_down || !people::Acts::of(&changes).is_fit() {
+                    let fault = if self.is_down { LogFault::Broken } else { LogFault::Corrupt };
+                    let outcome = Err(fault);
+                    return self.replies.push_back(LogReply::Synced { ticket, outcome });
+                }
+                self.people.unwritten += 1;
+                self.queue.push(Op::People(ticket, changes));
+            }
+            // Nothing of a cluster is in a process's memory only, and webhooks are told nothing.
+            LogRequest::Adopt { .. } | LogRequest::Notice(_) => {}
+            LogRequest::Tell(told) => self.words.push(Word::Told(told)),
+            LogRequest::Drop { log: id } => {
+                if let Some(log) = self.held.get_mut(id) {
+                    log.is_dropped = true;
+                    if let Some(row) = log.row {
+                        self.held.drop_row(row);
+                    }
+                    self.queue.push(Op::Drop(id));
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        self.pump();
+        self.pump_reads();
+        self.tell();
+    }
+
+    fn poll(&mut self) -> Option<LogReply> {
+        self.replies.pop_front().or_else(|| self.held.poll())
+    }
+}

@@ -1,0 +1,434 @@
+//! People beside the rooms, as rows of `chinwag.people`: the acts of changes, and all of them read.
+//!
+//! | kind | key | numbers | texts |
+//! |---|---|---|---|
+//! | 0 name | name | source, at | issuer, subject, display |
+//! | 1 account | name | administrator | hash |
+//! | 2 login | id | at, –, –, used | name, hash, agent |
+//! | 3 invite | hash | uses, administrator, until | rooms, by |
+//! | 4 key | name | rights, until, at | hash, rooms |
+//! | 5 suspension | `user ann`, `address 10.0.0.1` | until | reason |
+//! | 6 revoked token | `jti ID`, `user ann` | at, until | – |
+//! | 7 block | user, blocked | at | – |
+//! | 8 report | id | at, seq | by, whom, room, text, reason |
+//! | 9 names are proved | empty | 0 or 1 | – |
+
+use std::fmt::Write as _;
+
+use super::codes::{Code as _, signed, unsigned};
+use crate::chat::model::account::{Account, Hidden, Invite, Key, Login, SecretHash};
+use crate::chat::model::identity::{Bound, Grant, Rights, Source};
+use crate::chat::model::log::{Expiry, Suspensions};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::{Block, People, PeopleChange, Report};
+use crate::chat::model::suspensions::{Revocation, Suspended};
+use crate::pg::{Param, Row, WrongType};
+
+/// The kinds of rows.
+mod kind {
+    pub(super) const VERSION: i64 = -1;
+    pub(super) const NAME: i64 = 0;
+    pub(super) const ACCOUNT: i64 = 1;
+    pub(super) const LOGIN: i64 = 2;
+    pub(super) const INVITE: i64 = 3;
+    pub(super) const KEY: i64 = 4;
+    pub(super) const SUSPENSION: i64 = 5;
+    pub(super) const REVOCATION: i64 = 6;
+    pub(super) const BLOCK: i64 = 7;
+    pub(super) const REPORT: i64 = 8;
+    pub(super) const PROVED: i64 = 9;
+}
+
+/// What is done with a row: see `people.sql`.
+mod act {
+    pub(super) const NEW: i64 = 0;
+    pub(super) const PUT: i64 = 1;
+    pub(super) const END: i64 = 2;
+    pub(super) const END_ONE: i64 = 3;
+    pub(super) const NEEDS: i64 = 4;
+    pub(super) const USE: i64 = 5;
+    pub(super) const LAST_NUMBER: i64 = 6;
+    pub(super) const END_ALL: i64 = 7;
+    pub(super) const NOTE: i64 = 8;
+    pub(super) const FIRST_TEXT: i64 = 9;
+}
+
+/// In the rights of a key: it is an incoming hook.
+const HOOK: i64 = 4;
+
+/// The acts of some changes, column by column.
+#[derive(Debug, Default)]
+pub(super) struct Acts {
+    acts: Vec<Option<i64>>,
+    kinds: Vec<Option<i64>>,
+    keys: Vec<Option<String>>,
+    others: Vec<Option<String>>,
+    numbers: Vec<Option<i64>>,
+    texts: Vec<Option<String>>,
+}
+
+/// One act, without what is empty.
+#[derive(Default)]
+struct Act {
+    what: (i64, i64),
+    key: String,
+    other: Option<String>,
+    numbers: [Option<i64>; 4],
+    texts: [Option<String>; 6],
+}
+
+impl Acts {
+    /// Those of these changes, in their order.
+    pub(super) fn of(changes: &[PeopleChange]) -> Self {
+        let mut acts = Self::default();
+        for change in changes {
+            acts.add(change);
+        }
+        acts
+    }
+
+    /// Whether the engine can keep these texts: it has no place for a NUL.
+    pub(super) fn is_fit(&self) -> bool {
+        let all = self.keys.iter().chain(&self.others).chain(&self.texts);
+        all.flatten().all(|text| !text.contains('\0'))
+    }
+
+    /// Calls `ask` with the parameters of the statement.
+    pub(super) fn with_params<T>(&self, ask: impl FnOnce(&[Param<'_>]) -> T) -> T {
+        let [keys, others, texts] = [&self.keys, &self.others, &self.texts]
+            .map(|texts| texts.iter().map(Option::as_deref).collect::<Vec<_>>());
+        ask(&[
+            Param::Ints(&self.acts),
+            Param::Ints(&self.kinds),
+            Param::Texts(&keys),
+            Param::Texts(&others),
+            Param::Ints(&self.numbers),
+            Param::Texts(&texts),
+        ])
+    }
+
+    fn push(&mut self, act: Act) {
+        self.acts.push(Some(act.what.0));
+        self.kinds.push(Some(act.what.1));
+        self.keys.push(Some(act.key));
+        self.others.push(act.other);
+        self.numbers.extend(act.numbers);
+        self.texts.extend(act.texts);
+    }
+
+    /// One that is about a row as a whole.
+    fn only(&mut self, what: (i64, i64), key: String) {
+        self.push(Act { what, key, ..Act::default() });
+    }
+
+    fn add(&mut self, change: &PeopleChange) {
+        match change {
+            PeopleChange::Bind(bound) => self.bind(bound),
+            PeopleChange::Proved(proved) => self.push(Act {
+                what: (act::PUT, kind::PROVED),
+                numbers: [Some(i64::from(*proved)), None, None, None],
+                ..Act::default()
+            }),
+            PeopleChange::Account(account) => self.account(account),
+            PeopleChange::Login(login) => self.login(login),
+            PeopleChange::Used(id, used) => self.push(Act {
+                what: (act::LAST_NUMBER, kind::LOGIN),
+                key: id.to_string(),
+                numbers: [None, None, None, Some(signed(*used))],
+                ..Act::default()
+            }),
+            PeopleChange::EndLogin(id) => self.only((act::END, kind::LOGIN), id.to_string()),
+            PeopleChange::Invite(invite) => self.invite(invite),
+            PeopleChange::Key(key) => self.key(key),
+            PeopleChange::EndKey(name) => self.only((act::END_ONE, kind::KEY), name.to_string()),
+            PeopleChange::Suspend(whom, expiry) => self.push(Act {
+                what: (act::PUT, kind::SUSPENSION),
+                key: suspension_key(whom),
+                numbers: [expiry.until.map(signed), None, None, None],
+                texts: texts([Some(&expiry.reason)]),
+                ..Act::default()
+            }),
+            PeopleChange::Unsuspend(whom) => {
+                self.only((act::END_ONE, kind::SUSPENSION), suspension_key(whom));
+            }
+            PeopleChange::UseInvite(hash) => self.only((act::USE, kind::INVITE), hex(hash)),
+            PeopleChange::EndAdminInvites => self.push(Act {
+                what: (act::END_ALL, kind::INVITE),
+                numbers: [None, Some(1), None, None],
+                ..Act::default()
+            }),
+            PeopleChange::Block(Block { user, blocked, at }) => self.push(Act {
+                what: (act::PUT, kind::BLOCK),
+                key: format!("{user} {blocked}"),
+                numbers: [Some(signed(*at)), None, None, None],
+                ..Act::default()
+            }),
+            PeopleChange::Unblock(user, blocked) => {
+                self.only((act::END, kind::BLOCK), format!("{user} {blocked}"));
+            }
+            PeopleChange::Report(report) => self.report(report),
+            PeopleChange::Settle(id) => self.only((act::END, kind::REPORT), id.to_string()),
+            // Devices are told by a server that is alone: see `chat::operations::push`.
+            PeopleChange::Push(_) | PeopleChange::EndPush(_) | PeopleChange::PushKey(_) => {}
+            PeopleChange::Audit(done) => self.push(Act {
+                what: (act::NOTE, 0),
+                numbers: [Some(signed(done.at)), None, None, None],
+                texts: texts([
+                    done.by.as_ref().map(UserName::as_str),
+                    Some(&done.act),
+                    Some(&done.whom),
+                    done.room.as_ref().map(RoomName::as_str),
+                ]),
+                ..Act::default()
+            }),
+        }
+    }
+
+    fn bind(&mut self, bound: &Bound) {
+        let Bound { name, source, issuer, subject, display, at } = bound;
+        self.push(Act {
+            what: (act::NEW, kind::NAME),
+            key: name.to_string(),
+            // A source has each of its users once.
+            other: (!subject.is_empty()).then(|| format!("{}\n{issuer}\n{subject}", source.code())),
+            numbers: [Some(source.code()), Some(signed(*at)), None, None],
+            texts: texts([Some(issuer), Some(subject), display.as_deref()]),
+        });
+    }
+
+    fn account(&mut self, Account { name, hash, is_admin }: &Account) {
+        // The name may have been retired while the password was hashed.
+        self.push(Act {
+            what: (act::NEEDS, kind::NAME),
+            key: name.to_string(),
+            numbers: [Some(Source::Account.code()), None, None, None],
+            ..Act::default()
+        });
+        // Who is an administrator is not undone by a new password.
+        self.push(Act {
+            what: (act::FIRST_TEXT, kind::ACCOUNT),
+            key: name.to_string(),
+            numbers: [Some(i64::from(*is_admin)), None, None, None],
+            texts: texts([Some(hash.reveal())]),
+            ..Act::default()
+        });
+    }
+
+    fn login(&mut self, login: &Login) {
+        let Login { id, name, hash, agent, at, used } = login;
+        self.only((act::NEEDS, kind::ACCOUNT), name.to_string());
+        self.push(Act {
+            what: (act::PUT, kind::LOGIN),
+            key: id.to_string(),
+            numbers: [Some(signed(*at)), None, None, Some(signed(*used))],
+            other: Some(hex(hash)),
+            texts: texts([Some(name.as_str()), Some(&hex(hash)), Some(agent)]),
+        });
+    }
+
+    fn invite(&mut self, invite: &Invite) {
+        let Invite { hash, uses, until, rooms, by, is_admin } = invite;
+        let rooms: Vec<&str> = rooms.iter().map(RoomName::as_str).collect();
+        let is_admin = Some(i64::from(*is_admin));
+        self.push(Act {
+            what: (act::NEW, kind::INVITE),
+            key: hex(hash),
+            numbers: [Some(i64::from(*uses)), is_admin, Some(signed(*until)), None],
+            texts: texts([Some(&rooms.join(" ")), by.as_ref().map(UserName::as_str)]),
+            ..Act::default()
+        });
+    }
+
+    fn key(&mut self, key: &Key) {
+        let Key { name, hash, grants, until, at, is_hook } = key;
+        let rooms: Vec<&str> = grants.iter().map(|grant| &*grant.rooms).collect();
+        let rights = grants
+            .first()
+            .map_or(0, |grant| i64::from(grant.rights.read) + 2 * i64::from(grant.rights.send));
+        let rights = if *is_hook { rights | HOOK } else { rights };
+        self.push(Act {
+            what: (act::NEW, kind::KEY),
+            key: name.to_string(),
+            other: Some(hex(hash)),
+            numbers: [Some(rights), until.map(signed), Some(signed(*at)), None],
+            texts: texts([Some(&hex(hash)), Some(&rooms.join(" "))]),
+        });
+    }
+
+    fn report(&mut self, report: &Report) {
+        let Report { id, by, whom, room, seq, text, reason, at } = report;
+        let room = room.as_ref().map(RoomName::as_str);
+        self.push(Act {
+            what: (act::PUT, kind::REPORT),
+            key: id.to_string(),
+            numbers: [Some(signed(*at)), seq.map(signed), None, None],
+            texts: texts([Some(by.as_str()), Some(whom.as_str()), room, Some(text), Some(reason)]),
+            ..Act::default()
+        });
+    }
+}
+
+/// The first texts of an act.
+fn texts<const N: usize>(first: [Option<&str>; N]) -> [Option<String>; 6] {
+    let mut all: [Option<String>; 6] = Default::default();
+    for (text, given) in all.iter_mut().zip(first) {
+        *text = given.map(str::to_owned);
+    }
+    all
+}
+
+fn suspension_key(whom: &Suspended) -> String {
+    match whom {
+        Suspended::User(name) => format!("user {name}"),
+        Suspended::Address(network) => format!("address {network}"),
+    }
+}
+
+/// A hash as text.
+fn hex(hash: &SecretHash) -> String {
+    let mut text = String::with_capacity(2 * hash.0.len());
+    for byte in hash.0 {
+        _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn unhex(text: &str) -> Option<SecretHash> {
+    let mut hash = [0; 32];
+    if text.len() != 2 * hash.len() {
+        return None;
+    }
+    for (nth, byte) in hash.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * nth..2 * nth + 2)?, 16).ok()?;
+    }
+    Some(SecretHash(hash))
+}
+
+/// All that is kept of people, and the number of their last change.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct AllPeople {
+    pub(super) people: People,
+    pub(super) suspended: Suspensions,
+    pub(super) version: i64,
+}
+
+/// Columns of the answer: kind, key, four numbers, six texts.
+mod column {
+    pub(super) const NUMBERS: usize = 2;
+    pub(super) const TEXTS: usize = 6;
+}
+
+impl AllPeople {
+    /// Reads all rows; one that makes no sense is left out, and said in the log.
+    ///
+    /// # Errors
+    ///
+    /// [`WrongType`] if it is another answer.
+    pub(super) fn read(rows: &[Row]) -> Result<Self, WrongType> {
+        let mut all = Self::default();
+        for row in rows {
+            if all.read_row(row)?.is_none() {
+                let (kind, key) = (row.int(0)?, row.text(1)?);
+                log::error!(kind, key; "a row of people makes no sense");
+            }
+        }
+        // In the order of their numbers, which are their keys as text.
+        all.people.logins.sort_by_key(|login| login.id);
+        all.people.reports.sort_by_key(|report| report.id);
+        all.suspended.users.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(all)
+    }
+
+    #[expect(clippy::too_many_lines, reason = "it is a table: one arm for each kind of row")]
+    fn read_row(&mut self, row: &Row) -> Result<Option<()>, WrongType> {
+        let key = row.text(1)?;
+        let int = |nth: usize| row.int_or_null(column::NUMBERS + nth);
+        let number = |nth| Ok::<_, WrongType>(int(nth)?.map(unsigned));
+        let text = |nth: usize| row.text_or_null(column::TEXTS + nth);
+        let user = |nth| Ok::<_, WrongType>(text(nth)?.and_then(UserName::stored));
+        let given = |nth| Ok::<_, WrongType>(text(nth)?.unwrap_or_default());
+        let people = &mut self.people;
+        Ok(match row.int(0)? {
+            kind::VERSION => key.parse().ok().map(|version| self.version = version),
+            kind::NAME => {
+                let source = int(0)?.and_then(Source::from_code);
+                let (issuer, subject) = (given(0)?.into(), given(1)?.into());
+                let (display, at) = (text(2)?.map(Into::into), number(1)?.unwrap_or(0));
+                UserName::stored(key).zip(source).map(|(name, source)| {
+                    people.bound.push(Bound { name, source, issuer, subject, display, at });
+                })
+            }
+            kind::ACCOUNT => {
+                let (hash, is_admin) = (Hidden::new(given(0)?), int(0)? == Some(1));
+                UserName::stored(key)
+                    .map(|name| people.accounts.push(Account { name, hash, is_admin }))
+            }
+            kind::LOGIN => {
+                let (at, used) = (number(0)?.unwrap_or(0), number(3)?.unwrap_or(0));
+                let agent = given(2)?.into();
+                let known = key.parse().ok().zip(user(0)?).zip(text(1)?.and_then(unhex));
+                known.map(|((id, name), hash)| {
+                    people.logins.push(Login { id, name, hash, agent, at, used });
+                })
+            }
+            kind::INVITE => {
+                let uses = int(0)?.and_then(|uses| u32::try_from(uses).ok());
+                let (is_admin, until) = (int(1)? == Some(1), number(2)?.unwrap_or(0));
+                let rooms = given(0)?.split(' ').filter_map(RoomName::stored).collect();
+                let by = user(1)?;
+                unhex(key).zip(uses).map(|(hash, uses)| {
+                    people.invites.push(Invite { hash, uses, until, rooms, by, is_admin });
+                })
+            }
+            kind::KEY => {
+                let can = int(0)?.unwrap_or(0);
+                let rights = Rights { read: can & 1 != 0, send: can & 2 != 0 };
+                let grant = |rooms: &str| Grant { rooms: rooms.into(), rights };
+                let grants = given(1)?.split(' ').map(grant).collect();
+                let (until, at) = (number(1)?, number(2)?.unwrap_or(0));
+                let is_hook = can & HOOK != 0;
+                UserName::stored(key).zip(text(0)?.and_then(unhex)).map(|(name, hash)| {
+                    people.keys.push(Key { name, hash, grants, until, at, is_hook });
+                })
+            }
+            kind::SUSPENSION => {
+                let expiry = Expiry { until: number(0)?, reason: given(0)?.into() };
+                read_suspension(key).map(|whom| self.suspended.put(whom, expiry))
+            }
+            kind::REVOCATION => {
+                let (at, until) = (number(0)?.unwrap_or(0), number(1)?.unwrap_or(0));
+                self.suspended.revoked.push(Revocation { what: key.to_owned(), at, until });
+                Some(())
+            }
+            kind::BLOCK => {
+                let names = key.split_once(' ').and_then(|(user, blocked)| {
+                    UserName::stored(user).zip(UserName::stored(blocked))
+                });
+                let at = number(0)?.unwrap_or(0);
+                names.map(|(user, blocked)| people.blocks.push(Block { user, blocked, at }))
+            }
+            kind::REPORT => {
+                let room = text(2)?.and_then(RoomName::stored);
+                let (at, seq) = (number(0)?.unwrap_or(0), number(1)?);
+                let (said, reason) = (given(3)?.into(), given(4)?.into());
+                let names = key.parse().ok().zip(user(0)?).zip(user(1)?);
+                names.map(|((id, by), whom)| {
+                    people.reports.push(Report { id, by, whom, room, seq, text: said, reason, at });
+                })
+            }
+            kind::PROVED => {
+                people.proved = int(0)? == Some(1);
+                Some(())
+            }
+            _ => None,
+        })
+    }
+}
+
+fn read_suspension(key: &str) -> Option<Suspended> {
+    Some(match key.split_once(' ')? {
+        ("user", name) => Suspended::User(UserName::stored(name)?),
+        ("address", address) => Suspended::Address(address.parse().ok()?),
+        _ => return None,
+    })
+}

@@ -1,0 +1,90 @@
+//! When people have changed, and who is told.
+
+use std::sync::Arc;
+
+use super::Node;
+use super::bus::Word;
+use super::engine::Engine;
+use super::people::AllPeople;
+use crate::chat::model::log::{LogFault, LogReply, Ticket};
+use crate::pg::{EngineError, Row, WrongType};
+
+/// What is known of people.
+#[derive(Debug)]
+pub(super) struct PeopleWatch {
+    /// What was told last.
+    known: AllPeople,
+    /// It has to be read.
+    pub(super) is_stale: bool,
+    /// It is being read.
+    pub(super) is_asked: bool,
+    /// Changes of our own that are not written.
+    pub(super) unwritten: usize,
+}
+
+impl Default for PeopleWatch {
+    fn default() -> Self {
+        Self { known: AllPeople::default(), is_stale: true, is_asked: false, unwritten: 0 }
+    }
+}
+
+impl<E: Engine> Node<E> {
+    /// Own changes were written, or not.
+    pub(super) fn on_people_written(
+        &mut self,
+        ticket: Ticket,
+        outcome: &Result<Vec<Row>, EngineError>,
+    ) {
+        let version = match outcome {
+            Ok(rows) => Ok(rows.first().and_then(|row| row.int_or_null(0).ok().flatten())),
+            Err(error) => {
+                log::error!(error:%; "what is kept of people cannot be written");
+                Err(LogFault::Broken)
+            }
+        };
+        self.people.unwritten = self.people.unwritten.saturating_sub(1);
+        let outcome = match version {
+            Ok(Some(version)) if version == self.people.known.version => Ok(()),
+            Ok(Some(_)) => {
+                // All of it is read again: others may have changed something, too.
+                self.people.is_stale = true;
+                self.words.push(Word::People);
+                Ok(())
+            }
+            Ok(None) => {
+                self.people.is_stale = true;
+                Err(LogFault::Taken)
+            }
+            Err(fault) => Err(fault),
+        };
+        self.replies.push_back(LogReply::Synced { ticket, outcome });
+    }
+
+    /// All of it was read.
+    pub(super) fn on_people(&mut self, rows: &[Row]) -> Result<(), WrongType> {
+        self.people.is_asked = false;
+        if self.people.unwritten > 0 {
+            // It may be from before a change that is told to be so already: read behind that.
+            return Ok(());
+        }
+        let all = AllPeople::read(rows)?;
+        self.people.is_stale = false;
+        if all.people != self.people.known.people {
+            self.replies.push_back(LogReply::People(Box::new(all.people.clone())));
+        }
+        if all.suspended != self.people.known.suspended {
+            self.replies.push_back(LogReply::Suspended(Arc::new(all.suspended.clone())));
+        }
+        self.people.known = all;
+        self.is_begun = true;
+        Ok(())
+    }
+
+    /// How often it has changed.
+    pub(super) fn on_people_version(&mut self, rows: &[Row]) -> Result<(), WrongType> {
+        if let Some(row) = rows.first() {
+            self.people.is_stale |= row.int(0)? != self.people.known.version;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! What waits to be written, in order.
+//!
+//! ```text
+//!  repeats ─ sent once, nobody knows what became of it ─┐
+//!  waiting ─ not sent yet ──────────────────────────────┴─▶ next
+//! ```
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::append::Append;
+use super::rows::FactKey;
+use crate::chat::model::log::{LogId, RoomMeta, Ticket};
+use crate::chat::model::people::PeopleChange;
+use crate::time::Tick;
+
+/// Drafts that may wait; more are refused.
+pub(super) const DRAFTS_MAX: usize = 4_096;
+/// Bytes that they may take together.
+pub(super) const BYTES_MAX: usize = 8 << 20;
+/// How long each may wait.
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(5);
+/// Facts that may wait; more are refused, and said in the log.
+pub(super) const FACTS_MAX: usize = 65_536;
+
+/// Facts about one log: each with the version of the rights that was known, by what it is about.
+pub(super) type FactsOf = BTreeMap<FactKey, (RoomMeta, i64)>;
+
+/// Something to be written.
+#[derive(Debug)]
+pub(super) enum Op {
+    /// The row of a room is found, or made.
+    Open(LogId),
+    /// A draft.
+    Append(Box<Append>),
+    /// Facts of one life of a log.
+    Facts(LogId, u32, FactsOf),
+    /// All before is written.
+    Sync(LogId, u32, Ticket),
+    /// A room is no more.
+    Drop(LogId),
+    /// People change.
+    People(Ticket, Vec<PeopleChange>),
+}
+
+/// The queue.
+///
+/// Invariant: `drafts` and `bytes` are those of all drafts in it, `facts` all facts.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    repeats: VecDeque<Op>,
+    waiting: VecDeque<Op>,
+    drafts: usize,
+    bytes: usize,
+    facts: usize,
+}
+
+impl Queue {
+    /// Puts something behind all others.
+    pub(super) fn push(&mut self, op: Op) {
+        self.count(&op);
+        self.waiting.push_back(op);
+    }
+
+    /// Puts back what was taken out last.
+    pub(super) fn put_back(&mut self, op: Op) {
+        self.count(&op);
+        self.repeats.push_front(op);
+    }
+
+    /// Puts something that was sent behind what was sent before it.
+    pub(super) fn repeat(&mut self, op: Op) {
+        self.count(&op);
+        self.repeats.push_back(op);
+    }
+
+    /// Whether one more draft of so many bytes may wait.
+    pub(super) const fn has_room(&self, bytes: usize) -> bool {
+        self.drafts < DRAFTS_MAX && self.bytes + bytes <= BYTES_MAX
+    }
+
+    /// Adds a fact; if what stands at the end are facts of the same log, to these, in place of one
+    /// about the same: whether it is one more; `None` if too many wait.
+    pub(super) fn push_fact(
+        &mut self,
+        (log, era): (LogId, u32),
+        fact: (RoomMeta, i64),
+    ) -> Option<bool> {
+        let key = FactKey::of(&fact.0);
+        let is_full = self.facts >= FACTS_MAX;
+        if let Some(Op::Facts(of, its, facts)) = self.waiting.back_mut()
+            && (*of, *its) == (log, era)
+        {
+            let is_new = !facts.contains_key(&key);
+            if is_new && is_full {
+                return None;
+            }
+            facts.insert(key, fact);
+            self.facts += usize::from(is_new);
+            return Some(is_new);
+        }
+        if is_full {
+            return None;
+        }
+        self.push(Op::Facts(log, era, BTreeMap::from([(key, fact)])));
+        Some(true)
+    }
+
+    /// The next one, without taking it out.
+    pub(super) fn peek(&self) -> Option<&Op> {
+        self.repeats.front().or_else(|| self.waiting.front())
+    }
+
+    /// Takes out the next one.
+    pub(super) fn pop(&mut self) -> Option<Op> {
+        let op = self.repeats.pop_front().or_else(|| self.waiting.pop_front())?;
+        match &op {
+            Op::Append(append) => {
+                self.drafts -= 1;
+                self.bytes -= append.bytes();
+            }
+            Op::Facts(_, _, facts) => self.facts -= facts.len(),
+            Op::Open(_) | Op::Sync(..) | Op::Drop(_) | Op::People(..) => {}
+        }
+        Some(op)
+    }
+
+    /// Since when the first draft waits.
+    pub(super) fn oldest(&self) -> Option<Tick> {
+        let since = |op: &Op| match op {
+            Op::Append(append) => Some(append.since),
+            _ => None,
+        };
+        self.repeats.iter().chain(&self.waiting).find_map(since)
+    }
+
+    /// Takes out those of which `is_over` says so.
+    pub(super) fn take(&mut self, is_over: impl Fn(&Op) -> bool) -> Vec<Op> {
+        let mut taken = Vec::new();
+        let mut kept = Self::default();
+        let is_repeat = self.repeats.len();
+        for nth in 0.. {
+            let Some(op) = self.pop() else { break };
+            if is_over(&op) {
+                taken.push(op);
+            } else if nth < is_repeat {
+                kept.repeat(op);
+            } else {
+                kept.push(op);
+            }
+        }
+        *self = kept;
+        taken
+    }
+
+    fn count(&mut self, op: &Op) {
+        match op {
+            Op::Append(append) => {
+                self.drafts += 1;
+                self.bytes += append.bytes();
+            }
+            Op::Facts(_, _, facts) => self.facts += facts.len(),
+            Op::Open(_) | Op::Sync(..) | Op::Drop(_) | Op::People(..) => {}
+        }
+    }
+}

@@ -1,0 +1,421 @@
+//! What is read: what others have written, and the answers to queries.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Node;
+use super::codes::{signed, unsigned};
+use super::engine::Engine;
+use super::held::Log;
+use super::loading::{self, Names};
+use super::queries::Asked;
+use super::rows::{FactKey, Part, RoomRow};
+use super::statements;
+use super::writer::{Flight, What};
+use crate::chat::model::log::{Answer, LogFault, LogId, LogReply, Query, RoomMeta, Ticket};
+use crate::chat::model::record::SharedRecord;
+use crate::cluster::link::Lane;
+use crate::pg::{EngineError, Param, Row, WrongType};
+use crate::time::Tick;
+
+/// Logs of which more is fetched at once.
+const FETCH_LOGS_MAX: usize = 256;
+/// Records of all of them together, and of each at least.
+const FETCH_RECORDS: (usize, usize) = (1_024, 4);
+/// Reads that are on their way at once; more are refused.
+const READS_MAX: usize = 256;
+/// How often the heads of all logs are compared with those in the engine: what was not heard is
+/// found then.
+pub(super) const COMPARE_EVERY: Duration = Duration::from_secs(2);
+
+/// What was asked of the reader.
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// What has become of these logs.
+    Grown(Vec<Followed>),
+    Compare,
+    /// A log, anew.
+    Renewal(LogId),
+    People,
+    PeopleVersion,
+    Query(Ticket, Asked),
+}
+
+/// A log as it was when it was asked what has become of it.
+#[derive(Debug)]
+pub(super) struct Followed {
+    id: LogId,
+    era: u32,
+    /// The last seq that was told; what came meanwhile need not be in the answer.
+    told: u64,
+    /// That record, if it is to be compared.
+    last: Option<SharedRecord>,
+}
+
+/// What was fetched of one log.
+#[derive(Debug, Default)]
+struct Fetched {
+    room: Option<Box<RoomRow>>,
+    records: Vec<SharedRecord>,
+    facts: Vec<(RoomMeta, u64)>,
+}
+
+impl<E: Engine> Node<E> {
+    /// Asks for what is wanted.
+    pub(super) fn pump_reads(&mut self) {
+        if !self.is_up {
+            return;
+        }
+        self.fetch();
+        while let Some(id) = self.held.renewals.pop_first() {
+            let Some(log) = self.held.get(id) else { continue };
+            let names = Names::of(&loading::only(log.name.clone()));
+            let asked = names.with_params(|params| {
+                self.ask_reader(Reading::Renewal(id), statements::LOAD, params)
+            });
+            if asked.is_err() {
+                self.held.renewals.insert(id);
+                return;
+            }
+        }
+        if self.people.is_stale && !self.people.is_asked && self.people.unwritten == 0 {
+            self.people.is_asked =
+                self.ask_reader(Reading::People, statements::ALL_PEOPLE, &[]).is_ok();
+        }
+    }
+
+    fn ask_reader(
+        &mut self,
+        reading: Reading,
+        statement: crate::pg::Statement,
+        params: &[Param<'_>],
+    ) -> Result<(), LogFault> {
+        let tag = self.next_tag();
+        let asked = self.engine.send(self.now, (Lane::Reader, tag), statement, params);
+        asked.map_err(|_not| LogFault::Broken)?;
+        self.readings.insert(tag, reading);
+        Ok(())
+    }
+
+    /// Fetches what has become of logs.
+    fn fetch(&mut self) {
+        if self.is_fetching || self.held.wants.is_empty() {
+            return;
+        }
+        let own = self.node_number();
+        let wanted: Vec<LogId> = std::mem::take(&mut self.held.wants).into_iter().collect();
+        let mut asked = Vec::new();
+        let (mut rows, mut aboves, mut facts, mut selves) = (vec![], vec![], vec![], vec![]);
+        for id in wanted {
+            let Some(log) = self.held.get(id).filter(|log| log.is_followed()) else { continue };
+            if asked.len() >= FETCH_LOGS_MAX {
+                self.held.wants.insert(id);
+                continue;
+            }
+            // Whether that is still the last record that was told.
+            let above = if log.is_doubtful {
+                log.order.told().saturating_sub(1)
+            } else {
+                log.order.fetched()
+            };
+            rows.push(log.row);
+            aboves.push(Some(signed(above)));
+            facts.push(Some(signed(log.facts)));
+            selves.push(Some(if log.is_unsure { -1 } else { own }));
+            let last = log.order.last().filter(|_| log.is_doubtful).cloned();
+            asked.push(Followed { id, era: log.era, told: log.order.told(), last });
+        }
+        if asked.is_empty() {
+            return;
+        }
+        let (all, each) = FETCH_RECORDS;
+        let limit = i64::try_from((all / asked.len()).max(each)).unwrap_or(1);
+        let params = [
+            Param::Ints(&rows),
+            Param::Ints(&aboves),
+            Param::Ints(&facts),
+            Param::Ints(&selves),
+            Param::Int(limit),
+        ];
+        let ids: Vec<LogId> = asked.iter().map(|asked| asked.id).collect();
+        match self.ask_reader(Reading::Grown(asked), statements::GROWN, &params) {
+            Ok(()) => {
+                self.is_fetching = true;
+                for id in ids {
+                    if let Some(log) = self.held.get_mut(id) {
+                        log.order.on_asked();
+                    }
+                }
+            }
+            Err(_) => self.held.wants.extend(ids),
+        }
+    }
+
+    /// Compares the heads of all logs with those in the engine.
+    pub(super) fn compare(&mut self) {
+        let (mut rows, mut epochs, mut heads) = (vec![], vec![], vec![]);
+        let (mut facts, mut oldests) = (vec![], vec![]);
+        for (_, log) in self.held.iter().filter(|(_, log)| log.is_followed()) {
+            rows.push(log.row);
+            epochs.push(Some(log.epoch.0.cast_signed()));
+            heads.push(Some(signed(log.order.told())));
+            facts.push(Some(signed(log.facts)));
+            oldests.push(Some(signed(log.oldest)));
+        }
+        let params = [rows, epochs, heads, facts, oldests];
+        let params: Vec<Param<'_>> = params.iter().map(|ints| Param::Ints(ints)).collect();
+        if !self.held.is_empty() {
+            _ = self.ask_reader(Reading::Compare, statements::COMPARE, &params);
+        }
+        _ = self.ask_reader(Reading::PeopleVersion, statements::PEOPLE_VERSION, &[]);
+    }
+
+    /// A read is asked for.
+    pub(super) fn read(&mut self, ticket: Ticket, query: Query) {
+        let held = &self.held;
+        let row = |id: LogId| held.get(id).and_then(|log| log.row);
+        let outcome = match Asked::of(query, row) {
+            Ok(asked) if self.readings.len() < READS_MAX && self.is_up => {
+                let (statement, params) = asked.statement();
+                self.next_tag += 1;
+                let tag = self.next_tag;
+                let done = params.with(|params| {
+                    self.engine.send(self.now, (Lane::Reader, tag), statement, params)
+                });
+                match done {
+                    Ok(()) => {
+                        self.readings.insert(tag, Reading::Query(ticket, asked));
+                        return;
+                    }
+                    Err(_) => Err(LogFault::Broken),
+                }
+            }
+            Ok(_) if self.is_up => Err(LogFault::Busy),
+            Ok(_) => Err(LogFault::Broken),
+            Err(outcome) => outcome,
+        };
+        self.replies.push_back(LogReply::Answer { ticket, outcome });
+    }
+
+    /// A statement of the reader was done, or refused.
+    pub(super) fn on_read(&mut self, reading: Reading, outcome: Result<Vec<Row>, EngineError>) {
+        let rows = match outcome {
+            Ok(rows) => rows,
+            Err(error) => {
+                log::error!(error:%; "the engine cannot read");
+                return self.on_read_lost(reading);
+            }
+        };
+        let wrong = match reading {
+            Reading::Grown(logs) => {
+                self.is_fetching = false;
+                self.on_grown(&logs, &rows)
+            }
+            Reading::Compare => self.on_compared(&rows),
+            Reading::Renewal(id) => self.on_renewed(id, &rows),
+            Reading::People => self.on_people(&rows),
+            Reading::PeopleVersion => self.on_people_version(&rows),
+            Reading::Query(ticket, asked) => {
+                let mut outcome = asked.answer(&rows).map_err(|wrong| {
+                    log::error!(wrong:%; "the engine has what was not written so");
+                    LogFault::Corrupt
+                });
+                if let Ok(Answer::Loaded(found)) = &mut outcome {
+                    found.rooms.retain(|room| {
+                        room.kept.is_none_or(|kept| !self.held.is_dropped(kept.row))
+                    });
+                }
+                self.replies.push_back(LogReply::Answer { ticket, outcome });
+                Ok(())
+            }
+        };
+        if let Err(wrong) = wrong {
+            log::error!(wrong:%; "the engine has what was not written so");
+        }
+    }
+
+    /// No answer comes to a statement of the reader.
+    pub(super) fn on_read_lost(&mut self, reading: Reading) {
+        match reading {
+            Reading::Grown(logs) => {
+                self.is_fetching = false;
+                // Looked at again when the heads are compared, or the engine is there again.
+                self.compare_at = self.compare_at.min(self.now.tick.after(COMPARE_EVERY));
+                self.held.wants.extend(logs.into_iter().map(|asked| asked.id));
+            }
+            Reading::Renewal(id) => _ = self.held.renewals.insert(id),
+            Reading::People => self.people.is_asked = false,
+            Reading::Compare | Reading::PeopleVersion => {}
+            Reading::Query(ticket, _) => {
+                let outcome = Err(LogFault::Broken);
+                self.replies.push_back(LogReply::Answer { ticket, outcome });
+            }
+        }
+    }
+
+    fn on_grown(&mut self, logs: &[Followed], rows: &[Row]) -> Result<(), WrongType> {
+        let mut fetched: BTreeMap<i64, Fetched> = BTreeMap::new();
+        for part in Part::read_all(rows)? {
+            match part {
+                Part::Room(row, room) => fetched.entry(row).or_default().room = room,
+                Part::Record(row, record) => {
+                    fetched.entry(row).or_default().records.push(record);
+                }
+                Part::Fact(row, meta, facts) => {
+                    fetched.entry(row).or_default().facts.push((meta, facts));
+                }
+                Part::User(..) | Part::RoomOf(..) | Part::Unread(..) => {}
+            }
+        }
+        for asked in logs {
+            let Some(log) = self.held.get(asked.id) else { continue };
+            if log.era != asked.era || !log.is_followed() {
+                continue;
+            }
+            let one = log.row.and_then(|row| fetched.remove(&row)).unwrap_or_default();
+            self.on_fetched(asked, one);
+        }
+        Ok(())
+    }
+
+    fn on_fetched(&mut self, asked: &Followed, fetched: Fetched) {
+        let id = asked.id;
+        let Some(log) = self.held.get_mut(id) else { return };
+        let Some(room) = fetched.room.filter(|room| room.epoch == log.epoch) else {
+            return self.held.renew(id);
+        };
+        let is_other = asked.last.as_ref().is_some_and(|last| {
+            let now = fetched.records.first().filter(|now| now.seq == last.seq);
+            room.oldest <= last.seq
+                && now.is_none_or(|now| (now.at, &now.from) != (last.at, &last.from))
+        });
+        if room.head < asked.told || is_other {
+            return self.give_new_epoch(id);
+        }
+        // Without a record to compare, the length is all that is known.
+        log.is_doubtful &= asked.last.is_none() && log.order.last().is_some();
+        if room.oldest > log.order.fetched() + 1 {
+            // Others have pruned what was not told.
+            return self.held.renew(id);
+        }
+        if !fetched.records.iter().all(|record| log.order.on_fetched(record)) {
+            return self.held.renew(id);
+        }
+        let meta = take_facts(log, fetched.facts);
+        log.facts = room.facts;
+        log.is_unsure = false;
+        let version = log.passed_over.is_empty().then_some(room.version);
+        log.order.on_facts(room.head, meta, version);
+        let more = log.order.fetched() < room.head && log.order.has_room();
+        if room.oldest > log.oldest {
+            log.oldest = room.oldest;
+            log.order.push(LogReply::Pruned { log: id, oldest: room.oldest });
+        }
+        if more {
+            self.held.wants.insert(id);
+        }
+        self.held.advance(id);
+    }
+
+    /// What was told of a log is not in the engine any more.
+    fn give_new_epoch(&mut self, id: LogId) {
+        let own = u128::from(self.node_number().cast_unsigned());
+        let Some(log) = self.held.get_mut(id) else { return };
+        let Some(place) = log.place() else { return };
+        log::error!(room = log.name.as_str(); "the engine has lost records that were told: the log gets a new epoch");
+        let new = log.epoch.next(self.now.wall_ms, own);
+        log.is_doubtful = true;
+        let params =
+            [Param::Int(place.row), Param::Int(place.epoch), Param::Int(new.0.cast_signed())];
+        let tag = self.next_tag();
+        let asked = self.engine.send(self.now, (Lane::Writer, tag), statements::RENEW, &params);
+        if asked.is_ok() {
+            self.engine.say_grown(&[place.row]);
+            self.flights.push_back(Flight { tag, what: What::Renew(id) });
+        } else {
+            self.held.wants.insert(id);
+        }
+    }
+
+    fn on_compared(&mut self, rows: &[Row]) -> Result<(), WrongType> {
+        for row in rows {
+            if let Some(id) = self.held.of_row(row.int(0)?) {
+                self.held.wants.insert(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// A log was read anew.
+    fn on_renewed(&mut self, id: LogId, rows: &[Row]) -> Result<(), WrongType> {
+        let parts = Part::read_all(rows)?;
+        let found = loading::rooms(&parts).pop();
+        let Some(log) = self.held.get_mut(id) else { return Ok(()) };
+        let Some((begun, room)) = found else {
+            log.order.renew(0);
+            log.is_renewing = false;
+            self.held.out.push_back((LogReply::Gone { log: id }, None));
+            self.held.advance(id);
+            self.held.remove(id);
+            return Ok(());
+        };
+        let row = begun.kept.map(|kept| kept.row);
+        (log.epoch, log.oldest, log.facts) = (begun.epoch, begun.oldest, room.facts);
+        log.version = room.version;
+        log.order.renew(begun.head);
+        (log.is_renewing, log.is_doubtful, log.is_unsure) = (false, false, false);
+        let begun = Box::new(begun);
+        self.held.out.push_back((LogReply::Renewed { log: id, begun }, None));
+        if let Some(row) = row {
+            self.held.set_row(id, row);
+        }
+        self.held.advance(id);
+        Ok(())
+    }
+
+    /// Nothing was heard for so long that all is to be compared.
+    pub(super) fn doubt(&mut self, is_changed: bool) {
+        self.compare_at = Tick::ZERO;
+        if is_changed {
+            let mut all = Vec::new();
+            for (id, log) in self.held.iter_mut().filter(|(_, log)| log.row.is_some()) {
+                log.is_doubtful = log.order.told() > 0;
+                all.push(id);
+            }
+            self.held.wants.extend(all);
+        }
+    }
+
+    /// What was pruned.
+    pub(super) fn on_pruned(&mut self, id: LogId, outcome: &Result<Vec<Row>, EngineError>) {
+        let oldest = match outcome {
+            Ok(rows) => rows.first().and_then(|row| row.int_or_null(0).ok().flatten()),
+            Err(error) => {
+                log::error!(error:%; "a log cannot be pruned");
+                None
+            }
+        };
+        let Some(oldest) = oldest.map(unsigned) else { return };
+        let Some(log) = self.held.get_mut(id).filter(|log| log.oldest < oldest) else { return };
+        log.oldest = oldest;
+        if let Some(row) = log.row {
+            self.engine.say_grown(&[row]);
+        }
+        self.held.say(id, LogReply::Pruned { log: id, oldest });
+    }
+}
+
+/// The facts that are told: those that are not about to be replaced by our own.
+fn take_facts(log: &mut Log, facts: Vec<(RoomMeta, u64)>) -> Vec<RoomMeta> {
+    let mut told = Vec::new();
+    for (meta, changed) in facts {
+        let key = FactKey::of(&meta);
+        if log.unwritten.contains_key(&key) {
+            // If ours is the older one, this is read again when ours is written.
+            log.passed_over.entry(key).or_insert_with(|| changed.saturating_sub(1));
+        } else {
+            told.push(meta);
+        }
+    }
+    told
+}

@@ -1,0 +1,251 @@
+//! What is asked of the engine, as statements. Those that answer about rooms have the columns of
+//! [`rows`](super::rows).
+
+use crate::pg::Statement;
+
+/// The columns of a room `r`, without what is kept of it beside its log.
+macro_rules! room_row {
+    ($id:literal) => {
+        concat!(
+            "SELECT 0::smallint, ",
+            $id,
+            ", r.epoch, r.head, r.oldest, r.version, r.facts, r.at, ",
+            "r.bytes, NULL::bigint, NULL::bigint, NULL::text, NULL::text, NULL::text, NULL::text, ",
+            "NULL::text "
+        )
+    };
+}
+
+/// The columns of a record `x`.
+macro_rules! record_row {
+    () => {
+        "SELECT 1::smallint, x.room, x.seq, x.at, x.weight::bigint, x.kind::bigint, x.target, \
+         x.number, x.reply_to, x.thread, x.edited, x.sender, x.who, x.text, x.data, x.cid "
+    };
+}
+
+/// The columns of a member `m` of the room `$id`, which is known since `$facts`.
+macro_rules! member_row {
+    () => {
+        "SELECT 2::smallint, m.room, 2::bigint, m.role::bigint, m.recv, m.read, m.joined, \
+         NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, m.name, NULL::text, NULL::text, \
+         NULL::text, NULL::text "
+    };
+}
+
+/// The columns of a restriction `x`.
+macro_rules! restriction_row {
+    () => {
+        "SELECT 2::smallint, x.room, 4::bigint, x.kind::bigint, x.until, x.at, NULL::bigint, \
+         NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, x.name, x.reason, x.\"by\", \
+         NULL::text, NULL::text "
+    };
+}
+
+/// Appends a batch: see `append.sql`.
+pub(super) const APPEND: Statement = Statement {
+    name: "append",
+    sql: "SELECT (unnest(outcomes))::bigint, unnest(seqs), unnest(ats) FROM \
+          chinwag.append_1($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
+          $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], \
+          $12::bigint[], $13::bigint[], $14::bigint[], $15::text[], $16::bigint[], $17::bigint[], \
+          $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], \
+          $23::bigint[], $24::bigint[], $25::text[], $26::bigint[], $27::text[], $28::bigint, \
+          $29::bigint)",
+};
+
+/// Writes facts: see `facts.sql`.
+pub(super) const FACTS: Statement = Statement {
+    name: "facts",
+    sql: "SELECT chinwag.facts_1($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], \
+          $5::text[], $6::bigint[], $7::text[], $8::bigint)",
+};
+
+/// A room that is there or is made: its row, epoch, version, facts, head and oldest seq.
+pub(super) const OPEN: Statement = Statement {
+    name: "open",
+    sql: "SELECT id, epoch, version, facts, head, oldest FROM \
+          chinwag.open_1($1::text, $2::bigint, $3::text)",
+};
+
+/// A room is no more.
+pub(super) const DROP: Statement =
+    Statement { name: "drop", sql: "SELECT chinwag.drop_1($1::bigint, $2::bigint)" };
+
+/// A log goes on under another epoch.
+pub(super) const RENEW: Statement =
+    Statement { name: "renew", sql: "SELECT chinwag.renew_1($1::bigint, $2::bigint, $3::bigint)" };
+
+/// The oldest records of a log go.
+pub(super) const PRUNE: Statement = Statement {
+    name: "prune",
+    sql: "SELECT chinwag.prune_1($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint)",
+};
+
+/// Records of dropped rooms go.
+pub(super) const SWEEP: Statement =
+    Statement { name: "sweep", sql: "SELECT chinwag.sweep_1($1::bigint)" };
+
+/// What has become of rooms: each, its next records above a seq, and the facts that others than a
+/// node have changed since. All of it is of one moment.
+pub(super) const GROWN: Statement = Statement {
+    name: "grown",
+    sql: concat!(
+        "WITH w AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) ",
+        "AS w(room, above, facts, self)) ",
+        room_row!("w.room"),
+        "FROM w LEFT JOIN chinwag.room r ON r.id = w.room UNION ALL ",
+        record_row!(),
+        "FROM w CROSS JOIN LATERAL (SELECT * FROM chinwag.record y WHERE y.room = w.room ",
+        "AND y.seq > w.above ORDER BY y.seq LIMIT $5::bigint) x UNION ALL ",
+        "SELECT 2::smallint, c.room, ",
+        "CASE WHEN c.kind = 2 AND m.room IS NULL THEN 3 WHEN c.kind = 4 AND x.room IS NULL THEN 5 ",
+        "ELSE c.kind END::bigint, ",
+        "CASE c.kind WHEN 0 THEN r.private::integer WHEN 2 THEN m.role ELSE c.sub END::bigint, ",
+        "CASE c.kind WHEN 0 THEN r.owned::integer::bigint WHEN 2 THEN m.recv ELSE x.until END, ",
+        "CASE c.kind WHEN 2 THEN m.read ELSE x.at END, ",
+        "m.joined, NULL::bigint, NULL::bigint, NULL::bigint, c.facts, c.name, ",
+        "CASE c.kind WHEN 0 THEN r.policy WHEN 1 THEN r.topic ELSE x.reason END, ",
+        "CASE c.kind WHEN 1 THEN r.topic_by ELSE x.\"by\" END, NULL::text, NULL::text ",
+        "FROM w JOIN chinwag.room r ON r.id = w.room ",
+        "JOIN chinwag.change c ON c.room = w.room AND c.facts > w.facts AND c.node <> w.self ",
+        "LEFT JOIN chinwag.member m ON c.kind = 2 AND m.room = c.room AND m.name = c.name ",
+        "LEFT JOIN chinwag.restriction x ON c.kind = 4 AND x.room = c.room AND x.name = c.name ",
+        "AND x.kind = c.sub"
+    ),
+};
+
+/// Which of these rooms have another epoch, head or counter of facts than is known, or are gone.
+pub(super) const COMPARE: Statement = Statement {
+    name: "compare",
+    sql: "SELECT w.room FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], \
+          $5::bigint[]) AS w(room, epoch, head, facts, oldest) \
+          LEFT JOIN chinwag.room r ON r.id = w.room \
+          WHERE r.id IS NULL OR r.epoch <> w.epoch OR r.head <> w.head OR r.facts <> w.facts \
+          OR r.oldest <> w.oldest",
+};
+
+/// The first records of these seqs.
+pub(super) const PAGE: Statement = Statement {
+    name: "page",
+    sql: concat!(
+        "WITH r AS (SELECT * FROM chinwag.room WHERE id = $1::bigint) ",
+        room_row!("r.id"),
+        "FROM r UNION ALL (",
+        record_row!(),
+        "FROM chinwag.record x WHERE x.room = $1::bigint ",
+        "AND x.seq >= greatest($2::bigint, (SELECT oldest FROM r)) AND x.seq <= $3::bigint ",
+        "ORDER BY x.seq LIMIT $4::bigint)"
+    ),
+};
+
+/// The last records of these seqs.
+pub(super) const BELOW: Statement = Statement {
+    name: "below",
+    sql: concat!(
+        "WITH r AS (SELECT * FROM chinwag.room WHERE id = $1::bigint) ",
+        room_row!("r.id"),
+        "FROM r UNION ALL (",
+        record_row!(),
+        "FROM chinwag.record x WHERE x.room = $1::bigint ",
+        "AND x.seq >= (SELECT oldest FROM r) AND x.seq < $2::bigint ",
+        "ORDER BY x.seq DESC LIMIT $3::bigint)"
+    ),
+};
+
+/// Rooms by name, or by what their names look like, and users: those asked for, those whose names
+/// look like these, and both ends of direct conversations.
+///
+/// `$1` names of rooms, `$2` forms of rooms, `$3` names of users, `$4` forms of users, `$5` users
+/// of whom all rooms are wanted, `$6` users of whom invitations are.
+pub(super) const LOAD: Statement = Statement {
+    name: "load",
+    sql: concat!(
+        "WITH found AS MATERIALIZED (SELECT r.* FROM chinwag.room r WHERE r.name = ANY ($1::text[]) ",
+        "UNION SELECT r.* FROM chinwag.lookalike l JOIN chinwag.room r ON r.name = l.name ",
+        "WHERE l.kind = 1 AND l.form = ANY ($2::text[])), ",
+        "who AS MATERIALIZED (SELECT unnest($3::text[]) AS name UNION ",
+        "SELECT l.name FROM chinwag.lookalike l WHERE l.kind = 0 AND l.form = ANY ($4::text[]) UNION ",
+        "SELECT m.name FROM found f JOIN chinwag.member m ON m.room = f.id ",
+        "WHERE f.name LIKE '@%' AND m.recv = 0 AND m.read = 0) ",
+        "SELECT 0::smallint, r.id, r.epoch, r.head, r.oldest, r.version, r.facts, r.at, r.bytes, ",
+        "(r.private::integer + 2 * r.owned::integer)::bigint, NULL::bigint, r.name, r.policy, ",
+        "r.topic, r.topic_by, NULL::text FROM found r UNION ALL ",
+        member_row!(),
+        "FROM found f JOIN chinwag.member m ON m.room = f.id UNION ALL ",
+        restriction_row!(),
+        "FROM found f JOIN chinwag.restriction x ON x.room = f.id UNION ALL ",
+        "SELECT 3::smallint, NULL::bigint, ",
+        "EXISTS (SELECT 1 FROM chinwag.member m WHERE m.name = who.name)::integer::bigint, ",
+        "EXISTS (SELECT 1 FROM chinwag.member m JOIN chinwag.room r ON r.id = m.room ",
+        "WHERE m.name = who.name AND (r.name NOT LIKE '@%' OR m.recv > 0 OR m.read > 0))",
+        "::integer::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
+        "NULL::bigint, NULL::bigint, who.name, NULL::text, NULL::text, NULL::text, NULL::text ",
+        "FROM who UNION ALL ",
+        "SELECT 4::smallint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
+        "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, m.name, r.name, ",
+        "NULL::text, NULL::text, NULL::text FROM unnest($5::text[]) AS u(name) ",
+        "JOIN chinwag.member m ON m.name = u.name JOIN chinwag.room r ON r.id = m.room UNION ALL ",
+        "SELECT 4::smallint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
+        "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, x.name, r.name, ",
+        "NULL::text, NULL::text, NULL::text FROM unnest($6::text[]) AS u(name) ",
+        "JOIN chinwag.restriction x ON x.name = u.name AND x.kind = 2 ",
+        "JOIN chinwag.room r ON r.id = x.room"
+    ),
+};
+
+/// What an inbox shows: a place in the list, how many messages of others are unread there, and what
+/// begins those that may name somebody; then the last messages of the rooms, where they are wanted.
+///
+/// `$1` rooms, `$2` read, `$3` head, `$4` whether the last message is wanted, `$5` who, `$6` the
+/// most that is counted, `$7` the most records that are looked at for the last message.
+pub(super) const INBOX: Statement = Statement {
+    name: "inbox",
+    sql: concat!(
+        "WITH w AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) ",
+        "WITH ORDINALITY AS w(room, read, head, last, at)) ",
+        "SELECT 5::smallint, w.room, w.at, c.count, NULL::bigint, NULL::bigint, NULL::bigint, ",
+        "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, c.texts, NULL::text, ",
+        "NULL::text, NULL::text, NULL::text FROM w CROSS JOIN LATERAL (SELECT count(*) AS count, ",
+        "string_agg(left(u.text, 1000), chr(30)) FILTER (WHERE strpos(u.text, '@') > 0) AS texts ",
+        "FROM (SELECT x.text FROM chinwag.record x WHERE x.room = w.room AND x.seq > w.read ",
+        "AND x.seq <= w.head AND x.kind = 0 AND x.sender <> $5::text LIMIT $6::bigint) u) c ",
+        "UNION ALL ",
+        record_row!(),
+        "FROM w CROSS JOIN LATERAL (SELECT * FROM chinwag.record y WHERE w.last <> 0 ",
+        "AND y.room = w.room AND y.seq <= w.head AND y.seq > w.head - $7::bigint AND y.kind = 0 ",
+        "ORDER BY y.seq DESC LIMIT 1) x"
+    ),
+};
+
+/// What was noted, latest first.
+pub(super) const AUDIT: Statement = Statement {
+    name: "audit",
+    sql: "SELECT id, at, \"by\", act, whom, room FROM chinwag.audit WHERE id < $1::bigint \
+          AND ($2::text IS NULL OR room = $2::text) ORDER BY id DESC LIMIT $3::bigint",
+};
+
+/// Changes of people: see `people.sql`.
+pub(super) const PEOPLE: Statement = Statement {
+    name: "people",
+    sql: "SELECT chinwag.people_1($1::bigint[], $2::bigint[], $3::text[], $4::text[], \
+          $5::bigint[], $6::text[])",
+};
+
+/// All that is kept of people, behind the number of their last change: kind, key, four numbers,
+/// six texts.
+pub(super) const ALL_PEOPLE: Statement = Statement {
+    name: "all_people",
+    sql: "SELECT -1::bigint, m.value, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, \
+          NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text \
+          FROM chinwag.meta m WHERE m.key = 'people' UNION ALL \
+          (SELECT p.kind::bigint, p.key, p.numbers[1], p.numbers[2], p.numbers[3], p.numbers[4], \
+          p.texts[1], p.texts[2], p.texts[3], p.texts[4], p.texts[5], p.texts[6] \
+          FROM chinwag.people p ORDER BY p.kind, p.key)",
+};
+
+/// The number of the last change of people.
+pub(super) const PEOPLE_VERSION: Statement = Statement {
+    name: "people_version",
+    sql: "SELECT value::bigint FROM chinwag.meta WHERE key = 'people'",
+};

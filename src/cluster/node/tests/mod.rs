@@ -1,0 +1,5 @@
+//! Nodes over a real engine, if the environment names one (`CHINWAG_TEST_ENGINE`, as
+//! `scripts/cluster` does): without one these tests say nothing.
+
+mod nodes;
+pub(crate) mod peer;

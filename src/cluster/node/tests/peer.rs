@@ -1,0 +1,310 @@
+//! A node with its link and its connections, for tests that wait for answers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::super::engine::Engine;
+use super::super::{Node, Tick};
+use crate::chat::model::log::{LogReply, LogRequest, Logs};
+use crate::cluster::check::Level;
+use crate::cluster::link::{
+    Hop, Lane, Link, LinkEffect, LinkEvent, LinkInput, LinkOptions, NotAsked,
+};
+use crate::cluster::{SCHEMA, SETTINGS};
+use crate::pg::{Address, Client, Host, Login, Param, Reply, Statement};
+use crate::time::clock::{Clock, Now};
+
+/// Longer than anything takes on a machine that works.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A database of its own, removed at the end.
+#[derive(Debug)]
+pub(crate) struct Database {
+    admin: Address,
+    /// Where it is.
+    pub(crate) address: Address,
+}
+
+impl Database {
+    /// A new one with our schema, if there is an engine.
+    pub(crate) fn new() -> Option<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let named = std::env::var_os("CHINWAG_TEST_ENGINE")?;
+        let admin: Address = named.to_str().unwrap().parse().unwrap();
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("chinwag_test_{}_{count}", std::process::id());
+        run(&admin, &[&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")]);
+        let address = Address { database: name.into(), ..admin.clone() };
+        run(&address, &[SCHEMA]);
+        Some(Self { admin, address })
+    }
+
+    /// Has statements done.
+    pub(crate) fn run(&self, statements: &[&str]) {
+        run(&self.address, statements);
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        run(&self.admin, &[&format!("DROP DATABASE {} WITH (FORCE)", self.address.database)]);
+    }
+}
+
+fn connect(address: &Address, host: usize) -> TcpStream {
+    let Host::Tcp(name, port) = &address.hosts[host] else { panic!("no TCP address") };
+    let stream = TcpStream::connect((&**name, *port)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// Has statements done, each by itself.
+fn run(address: &Address, statements: &[&str]) {
+    let mut stream = connect(address, 0);
+    let (user, password) = (address.user.clone(), address.password.clone());
+    let login = Login { user, password, database: address.database.clone(), is_private: true };
+    let mut client = Client::new(login, SETTINGS);
+    let mut wait = |client: &mut Client| loop {
+        let out = client.outgoing().split();
+        stream.write_all(&out).unwrap();
+        match client.poll() {
+            Some(Reply::Noticed(_) | Reply::Notified { .. }) => {}
+            Some(Reply::Failed(error)) => panic!("{error}"),
+            Some(_) => return,
+            None => {
+                let mut bytes = [0; 16 << 10];
+                let count = stream.read(&mut bytes).unwrap();
+                assert!(count > 0, "the engine has closed the connection");
+                client.receive(&bytes[..count]).unwrap();
+            }
+        }
+    };
+    wait(&mut client);
+    for statement in statements {
+        client.script(statement).unwrap();
+        wait(&mut client);
+    }
+}
+
+/// A link with faults.
+#[derive(Debug)]
+pub(crate) struct Faulty {
+    link: Link,
+    /// Notifications are lost.
+    pub(crate) is_deaf: bool,
+    /// Answers of the writer are lost, so many of them.
+    pub(crate) loses: usize,
+    /// Tags of statements of the writer.
+    written: VecDeque<u64>,
+    /// Statements that were asked.
+    pub(crate) asked: Vec<&'static str>,
+}
+
+impl Engine for Faulty {
+    fn send(
+        &mut self,
+        now: Now,
+        (lane, tag): (Lane, u64),
+        statement: Statement,
+        params: &[Param<'_>],
+    ) -> Result<(), NotAsked> {
+        self.asked.push(statement.name);
+        if lane == Lane::Writer {
+            self.written.push_back(tag);
+        }
+        self.link.ask(now, lane, tag, statement, params)
+    }
+
+    fn next_event(&mut self) -> Option<LinkEvent> {
+        loop {
+            match self.link.poll()? {
+                LinkEvent::Grew { .. } if self.is_deaf => {}
+                LinkEvent::Answered { tag, .. }
+                    if self.loses > 0 && self.written.contains(&tag) =>
+                {
+                    self.loses -= 1;
+                    return Some(LinkEvent::Lost { tag });
+                }
+                event => return Some(event),
+            }
+        }
+    }
+
+    fn say(&mut self, payload: &[u8]) {
+        _ = self.link.tell(payload);
+    }
+
+    fn say_grown(&mut self, rooms: &[i64]) {
+        self.link.grew(rooms.iter().copied());
+    }
+
+    fn wakes_at(&self) -> Tick {
+        self.link.deadline()
+    }
+}
+
+/// A node that is driven by whoever polls it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    node: Node<Faulty>,
+    address: Address,
+    clock: Clock,
+    streams: BTreeMap<Hop, TcpStream>,
+}
+
+impl Peer {
+    /// A node whose engine is there.
+    pub(crate) fn new(address: &Address, seed: u64) -> Self {
+        let clock = Clock::start();
+        let options = LinkOptions {
+            name: format!("node{seed}").into(),
+            address: "".into(),
+            version: "test".into(),
+            level: Level::Nothing,
+            seed: seed << 32 | u64::from(std::process::id()),
+        };
+        let link = Link::new(address.clone(), options, clock.now());
+        let (written, asked) = (VecDeque::new(), Vec::new());
+        let engine = Faulty { link, is_deaf: false, loses: 0, written, asked };
+        let node = Node::new(engine, clock.now());
+        let mut peer = Self { node, address: address.clone(), clock, streams: BTreeMap::new() };
+        let since = clock.micros();
+        while !peer.node.is_begun() {
+            peer.turn();
+            let waited = Duration::from_micros(clock.micros() - since);
+            assert!(waited < PATIENCE, "{:?}", peer.node.engine().link.health());
+        }
+        peer
+    }
+
+    /// Its faults.
+    pub(crate) const fn faults(&mut self) -> &mut Faulty {
+        self.node.engine()
+    }
+
+    /// The node, to look at.
+    pub(crate) const fn node(&self) -> &Node<Faulty> {
+        &self.node
+    }
+
+    /// The engine is found again after answers were lost.
+    pub(crate) fn come_back(&mut self) {
+        let node = self.node.id().unwrap();
+        let up = LinkEvent::Up { node, level: Level::Disk, is_changed: false };
+        self.node.on_event(up);
+    }
+
+    /// The engine is away.
+    pub(crate) fn go_down(&mut self) {
+        self.node.on_event(LinkEvent::Down { why: String::new() });
+    }
+
+    /// The engine may be another one.
+    pub(crate) fn change(&mut self) {
+        let node = self.node.id().unwrap();
+        let up = LinkEvent::Up { node, level: Level::Disk, is_changed: true };
+        self.node.on_event(up);
+    }
+
+    /// Asks for something.
+    pub(crate) fn ask(&mut self, request: LogRequest) {
+        let now = self.clock.now();
+        self.node.request(now, request);
+    }
+
+    /// Carries what is to be sent and what has come, and waits a millisecond for the latter.
+    pub(crate) fn turn(&mut self) {
+        self.effects();
+        let mut came = Vec::new();
+        for (hop, stream) in &mut self.streams {
+            let mut bytes = vec![0; 64 << 10];
+            match stream.read(&mut bytes) {
+                Ok(0) => came.push((*hop, None)),
+                Ok(count) => {
+                    bytes.truncate(count);
+                    came.push((*hop, Some(bytes)));
+                }
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(_) => came.push((*hop, None)),
+            }
+        }
+        for (hop, bytes) in came {
+            let now = self.clock.now();
+            let link = &mut self.node.engine().link;
+            match bytes {
+                Some(bytes) => link.handle(now, LinkInput::Received { hop, bytes: &bytes }),
+                None => link.handle(now, LinkInput::Closed { hop }),
+            }
+        }
+        let now = self.clock.now();
+        self.node.engine().link.handle(now, LinkInput::Expired);
+        self.node.turn(now);
+        self.effects();
+    }
+
+    fn effects(&mut self) {
+        while let Some(effect) = self.node.engine().link.poll_effect() {
+            match effect {
+                LinkEffect::Connect { hop, host, .. } => {
+                    let stream = connect(&self.address, host);
+                    stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+                    self.streams.insert(hop, stream);
+                    let input = LinkInput::Connected { hop, is_private: true };
+                    self.node.engine().link.handle(self.clock.now(), input);
+                }
+                LinkEffect::Send { hop, bytes } => {
+                    if let Some(stream) = self.streams.get_mut(&hop) {
+                        _ = stream.write_all(&bytes);
+                    }
+                }
+                LinkEffect::Close { hop } => _ = self.streams.remove(&hop),
+            }
+        }
+    }
+
+    /// The next reply that is about something that was asked or is shared; `None` if there is none
+    /// after a turn.
+    pub(crate) fn poll_reply(&mut self) -> Option<LogReply> {
+        self.node.flush();
+        loop {
+            match self.node.poll() {
+                Some(LogReply::Health(_) | LogReply::NodeBegun { .. }) => {}
+                Some(reply) => return Some(reply),
+                None => break,
+            }
+        }
+        self.turn();
+        None
+    }
+
+    /// The next reply.
+    #[track_caller]
+    pub(crate) fn reply(&mut self) -> LogReply {
+        let since = self.clock.micros();
+        loop {
+            if let Some(reply) = self.poll_reply() {
+                return reply;
+            }
+            let waited = Duration::from_micros(self.clock.micros() - since);
+            assert!(waited < PATIENCE, "no reply: {:?}", self.node);
+        }
+    }
+}
+
+impl Logs for Peer {
+    fn request(&mut self, now: Now, request: LogRequest) {
+        self.node.request(now, request);
+    }
+
+    fn flush(&mut self) {
+        self.node.flush();
+    }
+
+    fn poll(&mut self) -> Option<LogReply> {
+        self.poll_reply()
+    }
+}

@@ -1,0 +1,270 @@
+//! What becomes of what was written.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Node;
+use super::append::{Append, Batch, Outcome};
+use super::engine::Engine;
+use super::held::Held;
+use super::queue::{FactsOf, Op, WAIT_MAX};
+use super::writer::{Flight, What};
+use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
+use crate::chat::model::record::Record;
+use crate::pg::{EngineError, Row, WrongType};
+
+impl<E: Engine> Node<E> {
+    /// Says of what everything before has its answer.
+    pub(super) fn settle(&mut self) {
+        while let Some(Flight { what: What::Sync(id, era, ticket), .. }) =
+            self.flights.pop_front_if(|flight| matches!(flight.what, What::Sync(..)))
+        {
+            let outcome = match self.held.get_mut(id) {
+                Some(log) if log.era != era => Err(LogFault::Taken),
+                Some(log) => log.fault.take().map_or(Ok(()), Err),
+                None => Ok(()),
+            };
+            self.held.say(id, LogReply::Synced { ticket, outcome });
+        }
+    }
+
+    /// A statement of the writer was done or refused.
+    pub(super) fn on_written(&mut self, what: What, outcome: Result<Vec<Row>, EngineError>) {
+        match what {
+            What::Append(batch) => self.on_appended(batch, &outcome),
+            What::Facts(all) => self.on_facts_written(all, &outcome),
+            What::Open(id) => self.on_opened(id, &outcome),
+            What::Drop(id) => {
+                if let Err(error) = outcome {
+                    log::error!(error:%; "a room cannot be removed");
+                }
+                self.held.remove(id);
+            }
+            What::People(ticket) => self.on_people_written(ticket, &outcome),
+            What::Renew(id) => {
+                if let Err(error) = outcome {
+                    log::error!(error:%; "a log cannot be given another epoch");
+                }
+                self.held.renew(id);
+            }
+            What::Prune(id) => self.on_pruned(id, &outcome),
+            What::Sync(..) | What::Sweep => {}
+        }
+        self.settle();
+    }
+
+    fn on_appended(&mut self, batch: Batch, outcome: &Result<Vec<Row>, EngineError>) {
+        let outcomes = match outcome {
+            Ok(rows) => batch.outcomes(rows),
+            Err(error) => return self.on_batch_refused(batch, error),
+        };
+        let Ok(outcomes) = outcomes else {
+            log::error!("the engine answers otherwise than it should to an append");
+            for append in batch.into_drafts() {
+                self.undecided(&append);
+            }
+            return;
+        };
+        let mut logs = BTreeSet::new();
+        for (append, outcome) in batch.into_drafts().zip(outcomes) {
+            logs.insert(append.log);
+            on_outcome(&mut self.held, &append, outcome);
+        }
+        for id in logs {
+            self.held.advance(id);
+        }
+    }
+
+    /// The engine has refused a batch as a whole: nothing of it was done.
+    fn on_batch_refused(&mut self, batch: Batch, error: &EngineError) {
+        let is_again = is_transient(error);
+        let fault = if error.code.starts_with("53") { LogFault::Full } else { LogFault::Broken };
+        if !is_again {
+            log::error!(error:%; "records cannot be written");
+        }
+        let drafts: Vec<Append> = batch.into_drafts().collect();
+        for append in drafts {
+            if is_again && self.now.tick < append.since.after(WAIT_MAX) {
+                // As if its answer were lost: it was not done, so that it is done by this.
+                self.queue.repeat(Op::Append(Box::new(Append { is_lost: true, ..append })));
+                continue;
+            }
+            let Some(log) = self.held.get_mut(append.log).filter(|log| log.era == append.era)
+            else {
+                let lost = Append { is_lost: false, ..append };
+                self.refuse(&lost, Appended::Refused(fault));
+                continue;
+            };
+            let outcome =
+                if append.is_lost { Appended::Undecided } else { Appended::Refused(fault) };
+            log.order.on_refused(append.ticket, outcome, false);
+            self.held.advance(append.log);
+        }
+    }
+
+    /// Nobody knows what became of a draft, and it is not asked again.
+    pub(super) fn undecided(&mut self, append: &Append) {
+        if let Some(log) = self.held.get_mut(append.log)
+            && log.era == append.era
+        {
+            log.is_unsure = true;
+            log.order.on_refused(append.ticket, Appended::Undecided, false);
+            self.held.wants.insert(append.log);
+            self.held.advance(append.log);
+        } else {
+            let (ticket, outcome) = (append.ticket, Appended::Undecided);
+            self.held.say(append.log, LogReply::Appended { ticket, outcome });
+        }
+    }
+
+    fn on_facts_written(
+        &mut self,
+        all: Vec<(LogId, u32, FactsOf)>,
+        outcome: &Result<Vec<Row>, EngineError>,
+    ) {
+        for (id, era, facts) in all {
+            let Some(log) = self.held.get_mut(id).filter(|log| log.era == era) else { continue };
+            match outcome {
+                Ok(_) => {
+                    let mut is_passed_over = false;
+                    for key in facts.keys() {
+                        is_passed_over |= log.on_fact_written(key);
+                    }
+                    if is_passed_over {
+                        self.held.wants.insert(id);
+                    }
+                }
+                Err(error) if is_transient(error) => self.queue.repeat(Op::Facts(id, era, facts)),
+                Err(error) => {
+                    log::error!(error:%; "facts about a room cannot be written");
+                    log.fault = Some(LogFault::Broken);
+                    for key in facts.keys() {
+                        log.on_fact_written(key);
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_opened(&mut self, id: LogId, outcome: &Result<Vec<Row>, EngineError>) {
+        let row = match outcome {
+            Ok(rows) => rows.first(),
+            Err(error) => {
+                log::error!(error:%; "a room cannot be opened");
+                None
+            }
+        };
+        let read = |row: &Row| {
+            let epoch = row.int(1)?.cast_unsigned();
+            Ok::<_, WrongType>((row.int(0)?, epoch, row.int(4)?))
+        };
+        let Some((row, epoch, head)) = row.and_then(|row| read(row).ok()) else {
+            // Tried again when the engine is there again, or with the next thing that is asked.
+            return self.queue.repeat(Op::Open(id));
+        };
+        self.held.set_row(id, row);
+        let Some(log) = self.held.get(id) else { return };
+        if (epoch, head) != (log.epoch.0, 0) {
+            // Somebody else was first.
+            self.held.renew(id);
+        }
+    }
+
+    /// No answer comes to a statement of the writer.
+    pub(super) fn on_write_lost(&mut self, what: What) {
+        match what {
+            What::Append(batch) => {
+                for append in batch.into_drafts() {
+                    if append.cid().is_some() || append.draft.is_question {
+                        let append = Append { is_lost: true, ..append };
+                        self.queue.repeat(Op::Append(Box::new(append)));
+                    } else {
+                        self.undecided(&append);
+                    }
+                }
+            }
+            What::Facts(all) => {
+                for (log, era, facts) in all {
+                    self.queue.repeat(Op::Facts(log, era, facts));
+                }
+            }
+            What::Open(id) => self.queue.repeat(Op::Open(id)),
+            What::Drop(id) => self.queue.repeat(Op::Drop(id)),
+            What::People(ticket) => {
+                self.people.is_stale = true;
+                self.people.unwritten = self.people.unwritten.saturating_sub(1);
+                let outcome = Err(LogFault::Broken);
+                self.replies.push_back(LogReply::Synced { ticket, outcome });
+            }
+            What::Renew(id) => {
+                if let Some(log) = self.held.get_mut(id) {
+                    log.is_doubtful = true;
+                    self.held.wants.insert(id);
+                }
+            }
+            What::Sync(log, era, ticket) => self.queue.repeat(Op::Sync(log, era, ticket)),
+            What::Prune(_) | What::Sweep => {}
+        }
+        // What waited behind it for everything before still does.
+        while let Some(Flight { what: What::Sync(log, era, ticket), .. }) =
+            self.flights.pop_front_if(|flight| matches!(flight.what, What::Sync(..)))
+        {
+            self.queue.repeat(Op::Sync(log, era, ticket));
+        }
+    }
+}
+
+/// Whether the same may be done a moment later.
+fn is_transient(error: &EngineError) -> bool {
+    // Deadlocks and the like; the session is ended; the engine goes down, or is a standby by now.
+    ["40", "57P", "08", "25006", "55P03"].iter().any(|class| error.code.starts_with(class))
+}
+
+/// A draft has an outcome.
+fn on_outcome(held: &mut Held, append: &Append, outcome: Outcome) {
+    let (id, ticket) = (append.log, append.ticket);
+    let Some(log) = held.get_mut(id) else {
+        let outcome = match outcome {
+            Outcome::Answer(outcome) => outcome,
+            Outcome::Stale | Outcome::Ended => Appended::Stale,
+        };
+        return held.out.push_back((LogReply::Appended { ticket, outcome }, None));
+    };
+    if log.era != append.era {
+        let outcome = match outcome {
+            Outcome::Answer(Appended::Stored(_)) => Appended::Undecided,
+            Outcome::Answer(outcome) => outcome,
+            Outcome::Stale | Outcome::Ended => Appended::Stale,
+        };
+        return log.order.push(LogReply::Appended { ticket, outcome });
+    }
+    match outcome {
+        Outcome::Answer(Appended::Stored(record)) => {
+            if !append.draft.meta.is_empty() {
+                // So that the version of the rights is known again.
+                held.wants.insert(id);
+            }
+            if let Some(log) = held.get_mut(id) {
+                log.order.on_stored(ticket, record);
+            }
+        }
+        // It is there, and was not told: a repeat of ours, or of the user's at another node.
+        Outcome::Answer(Appended::Duplicate { seq, at })
+            if seq > log.order.told() && append.cid().is_some() && !append.draft.is_question =>
+        {
+            let (from, body) = (append.draft.from.clone(), append.draft.body.clone());
+            let weight = append.draft.weight;
+            let record = Record { seq, at, from, body, weight };
+            log.order.on_stored(ticket, Arc::new(record));
+        }
+        Outcome::Answer(outcome) => log.order.on_refused(ticket, outcome, false),
+        Outcome::Stale => {
+            log.order.on_refused(ticket, Appended::Stale, true);
+            held.wants.insert(id);
+        }
+        Outcome::Ended => {
+            log.order.on_refused(ticket, Appended::Stale, false);
+            held.renew(id);
+        }
+    }
+}

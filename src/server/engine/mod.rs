@@ -1,0 +1,224 @@
+//! The logs as the server has them: its own, or those that it shares with other nodes. Then their
+//! engine is spoken to over connections of the reactor, which are none of the chat's.
+//!
+//! ```text
+//!  Server ─▶ Engine ─ Local ──▶ the store, on threads of its own
+//!                   └ Shared ─▶ the node ─ LinkEffect ─▶ driver ─▶ Effect ─▶ reactor
+//!                               the node ◀─ LinkInput ── driver ◀─ Input ◀── reactor
+//! ```
+
+mod driver;
+mod leg;
+mod node;
+mod open;
+mod resolver;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub(super) use self::driver::Driven;
+use self::driver::Driver;
+pub(super) use self::open::open;
+pub use self::open::{EngineError, address, level};
+use crate::chat::model::load::{Found, Wanted};
+use crate::chat::model::log::{
+    CidSecret, LogId, LogReply, LogRequest, Logs, RememberedCid, Snapshot,
+};
+use crate::cluster::link::{Health, LinkInput};
+use crate::net::{Effects, Input};
+use crate::time::Tick;
+use crate::time::clock::Now;
+
+/// How old what is told of the engine may be: looking at it copies the list of the nodes.
+const LOOK_PAUSE: Duration = Duration::from_millis(250);
+
+/// Logs that are shared: the node's part of a cluster.
+pub(super) trait SharedLogs: Logs + Driven {
+    /// When [`LinkInput::Expired`] is to be said, [`Tick::MAX`] if never.
+    fn due_at(&self) -> Tick;
+
+    /// What the engine has for a start, once that is known: before, nobody can be let in.
+    fn begun(&self) -> Option<Snapshot>;
+
+    /// How the engine is.
+    fn health(&mut self) -> Health;
+}
+
+/// The logs.
+#[derive(Debug)]
+pub(super) enum Engine {
+    /// Of this server alone.
+    Local(Box<dyn Logs>),
+    /// Shared with other nodes.
+    Shared(Box<Shared>),
+}
+
+/// Shared logs, with the connections to their engine.
+#[derive(Debug)]
+pub(super) struct Shared {
+    driver: Driver,
+    node: Box<dyn SharedLogs>,
+    /// The node has said what the engine has for a start.
+    has_begun: bool,
+    /// When its health is looked at again.
+    look_at: Tick,
+}
+
+impl Shared {
+    const fn new(driver: Driver, node: Box<dyn SharedLogs>) -> Self {
+        Self { driver, node, has_begun: false, look_at: Tick::ZERO }
+    }
+
+    /// Takes an input of the reactor that is about a connection to the engine. `false` if it is
+    /// not, and nothing was taken.
+    pub(super) fn take(&mut self, now: Now, input: &mut Input<'_>, effects: &mut Effects) -> bool {
+        let Self { driver, node, .. } = self;
+        match input {
+            Input::Received { conn, bytes } if driver.owns(*conn) => {
+                driver.on_received(now, (*conn, bytes), &mut **node, effects);
+            }
+            Input::Finished { conn } | Input::Closed { conn, .. } if driver.owns(*conn) => {
+                driver.on_ended(now, *conn, &mut **node, effects);
+            }
+            // What waits for it is bounded by its ring and the link's deadlines.
+            Input::Blocked { conn, .. }
+            | Input::Drained { conn }
+            | Input::AddressFound { conn }
+                if driver.owns(*conn) => {}
+            Input::Connected { conn, tag } => {
+                driver.on_connected(now, (*conn, *tag), &mut **node, effects);
+            }
+            Input::Unreachable { tag, fault } => {
+                let why = format!("no connection: {fault}");
+                driver.on_unreachable(now, (*tag, why), &mut **node, effects);
+            }
+            _ => return false,
+        }
+        self.pump(now, effects);
+        true
+    }
+
+    /// Takes the answers of the resolver.
+    pub(super) fn on_woken(&mut self, now: Now, effects: &mut Effects) {
+        self.driver.on_resolved(now, &mut *self.node, effects);
+        self.pump(now, effects);
+    }
+
+    /// Does what is due.
+    pub(super) fn expire(&mut self, now: Now, effects: &mut Effects) {
+        self.driver.expire(now, &mut *self.node, effects);
+        if self.node.due_at() <= now.tick {
+            self.node.handle(now, LinkInput::Expired);
+        }
+        self.pump(now, effects);
+    }
+
+    /// Does what the node asks for.
+    pub(super) fn pump(&mut self, now: Now, effects: &mut Effects) {
+        self.node.go_on(now);
+        self.driver.pump(now, &mut *self.node, effects);
+    }
+
+    /// Ends the connections: nothing more is asked.
+    pub(super) fn close(&mut self, effects: &mut Effects) {
+        self.driver.close_all(effects);
+    }
+
+    /// Whether it is known what the engine has, so that clients can be let in.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// What the engine has for a start, once.
+    pub(super) fn poll_begun(&mut self) -> Option<Snapshot> {
+        let begun = if self.has_begun { None } else { self.node.begun() };
+        self.has_begun |= begun.is_some();
+        begun
+    }
+
+    /// How the engine is, if it was not asked for a while or `at_once`.
+    pub(super) fn look(&mut self, now: Now, at_once: bool) -> Option<Health> {
+        if !at_once && now.tick < self.look_at {
+            return None;
+        }
+        self.look_at = now.tick.after(LOOK_PAUSE);
+        Some(self.node.health())
+    }
+
+    /// The engine's host of this index.
+    pub(super) fn host(&self, index: usize) -> Option<String> {
+        self.driver.host(index)
+    }
+}
+
+impl Engine {
+    /// When [`Shared::expire`] has something to do.
+    pub(super) fn deadline(&self) -> Tick {
+        match self {
+            Self::Local(_) => Tick::MAX,
+            Self::Shared(shared) => shared.node.due_at().min(shared.driver.deadline()),
+        }
+    }
+
+    fn logs(&self) -> &dyn Logs {
+        match self {
+            Self::Local(logs) => &**logs,
+            Self::Shared(shared) => &*shared.node,
+        }
+    }
+
+    fn logs_mut(&mut self) -> &mut dyn Logs {
+        match self {
+            Self::Local(logs) => &mut **logs,
+            Self::Shared(shared) => &mut *shared.node,
+        }
+    }
+}
+
+impl Logs for Engine {
+    fn request(&mut self, now: Now, request: LogRequest) {
+        self.logs_mut().request(now, request);
+    }
+
+    fn flush(&mut self) {
+        self.logs_mut().flush();
+    }
+
+    fn poll(&mut self) -> Option<LogReply> {
+        match self {
+            Self::Local(logs) => logs.poll(),
+            // What is said before belongs behind what there is for a start.
+            Self::Shared(shared) if shared.has_begun => shared.node.poll(),
+            Self::Shared(_) => None,
+        }
+    }
+
+    fn load(&mut self, wanted: &Wanted) -> Result<Found, String> {
+        self.logs_mut().load(wanted)
+    }
+
+    fn cid_secret(&self) -> CidSecret {
+        self.logs().cid_secret()
+    }
+
+    fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
+        self.logs().remembered(log)
+    }
+
+    fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
+        self.logs_mut().adopt_cid_secret(secret)
+    }
+
+    fn suspend(&mut self) {
+        self.logs_mut().suspend();
+    }
+
+    fn await_suspended(&self, patience: Duration) -> bool {
+        self.logs().await_suspended(patience)
+    }
+
+    fn resume(&mut self) -> Result<(), String> {
+        self.logs_mut().resume()
+    }
+}
