@@ -23,8 +23,8 @@ pub(super) enum Part {
     User(UserName, bool, bool),
     /// A room of a user.
     RoomOf(UserName, RoomName),
-    /// The place of a row of an inbox, from 1, how many messages are unread there, and the beginnings
-    /// of those with an `@`, [`BETWEEN`] each two.
+    /// The place of a row of an inbox, from 1, how many messages are unread there, and the
+    /// beginnings of those with an `@`, [`BETWEEN`] each two.
     Unread(u64, u64, Box<str>),
 }
 
