@@ -190,7 +190,8 @@ def presence(one, other):
     while "cleo" not in str(ann.event("presence", room="lobby")):
         pass
     assert presence_of(ann, "cleo") == "online"
-    cleo.socket.close()
+    # Its reader has the socket, too: without this it stays open.
+    cleo.socket.shutdown(socket.SHUT_RDWR)
     while "cleo" not in str(ann.event("presence", room="lobby")):
         pass
     assert presence_of(ann, "cleo") == "off"
@@ -199,6 +200,9 @@ def presence(one, other):
 def typing(one, other):
     ann, bob = Client(one, "ann"), Client(other, "bob")
     ann.ask("join", room="lobby"), bob.ask("join", room="lobby")
+    # Typing is told to nodes at which a member is known to be.
+    while presence_of(ann, "bob") != "online":
+        time.sleep(0.02)
     ann.ask("typing", room="lobby", on=True)
     bob.event("typing", room="lobby")
 

@@ -38,7 +38,9 @@ impl Names {
         for (name, depth) in &wanted.users {
             let form = other_form(name.as_str());
             names.users.push(name.as_str().to_owned());
-            names.users.extend(form.as_ref().map(ToString::to_string));
+            // What a name looks like need not be one itself: `ann0` looks like `annO`.
+            let as_name = form.as_ref().and_then(|it| UserName::stored(it));
+            names.users.extend(as_name.map(|it| it.as_str().to_owned()));
             names
                 .user_forms
                 .push(form.map_or_else(|| name.as_str().to_owned(), |it| it.to_string()));
@@ -153,4 +155,23 @@ pub(super) fn only(name: RoomName) -> Wanted {
     let mut wanted = Wanted::default();
     wanted.add_room(name, false);
     wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_name_looks_like_is_asked_for_as_a_name_only_if_it_could_be_one() {
+        for (name, users) in [
+            ("ann", &["ann"][..]),
+            ("ann0", &["ann0"]),
+            ("ann1", &["ann1", "annl"]),
+            ("sam", &["sam", "sarn"]),
+        ] {
+            let mut wanted = Wanted::default();
+            wanted.add_user(UserName::parse(name).unwrap(), Depth::Known);
+            assert_eq!(Names::of(&wanted).users, users, "{name}");
+        }
+    }
 }

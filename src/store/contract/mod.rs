@@ -333,3 +333,16 @@ fn names_that_look_like_those_of_others_are_found_with_these() {
         assert_eq!((rooms, users), (expect("bi11"), expect("anm")));
     });
 }
+
+#[test]
+fn a_user_whose_name_looks_like_what_is_no_name_is_found() {
+    with_all(|store| {
+        let log = store.open("lobby", None);
+        store.put(log, member("ann0", 0));
+        store.append(log, "hi", 1);
+        store.forget(log);
+        let found = store.load_user("ann0", Depth::Rooms);
+        let expect = (true, true, vec!["lobby".to_owned()]);
+        assert_eq!(found, store.keeps.then_some(expect));
+    });
+}

@@ -136,7 +136,12 @@ impl Clients {
             if Instant::now() > deadline {
                 let late: Vec<_> = self.clients.iter().filter(|client| !holds(client)).collect();
                 let first = late.first().map(|client| client.describe()).unwrap_or_default();
-                return Err(format!("{} clients are not {what}: {first}", late.len()).into());
+                let faults = &self.context.observed.faults;
+                return Err(format!(
+                    "{} clients are not {what}: {first}; faults so far: {faults:#?}",
+                    late.len()
+                )
+                .into());
             }
             self.turn(deadline)?;
         }
