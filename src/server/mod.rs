@@ -371,6 +371,16 @@ impl Server {
         };
         effects.push(Effect::Exit { deadline });
     }
+
+    /// Another thread has woken the loop: what any of them has to say.
+    fn take_reports(&mut self, now: Now, effects: &mut Effects) {
+        self.take_config(now, effects);
+        self.take_keys();
+        self.take_hashes(now);
+        self.take_ended_pushes(now);
+        self.take_files(now, effects);
+        self.take_replies(now);
+    }
 }
 
 /// The part of `timeouts.stop` that is kept for what comes after the last connection: closing
@@ -430,12 +440,7 @@ impl Handler for Server {
                 self.arm_alarm(now, effects);
             }
             Input::StoreReady => {
-                self.take_config(now, effects);
-                self.take_keys();
-                self.take_hashes(now);
-                self.take_ended_pushes(now);
-                self.take_files(now, effects);
-                self.take_replies(now);
+                self.take_reports(now, effects);
                 self.pass_requests(now);
                 self.take_candidate(now, effects);
             }
