@@ -57,11 +57,12 @@ pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<A
     Ok(Answer::Later)
 }
 
-/// Whether who is no member reads the room on this connection.
+/// Whether who is no member reads the room on this connection. Whoever is being removed is one still.
 fn is_watching(chat: &Chat, by: &Requester, name: &str) -> bool {
     let reader = chat.delivery.reader(by.conn);
     let room = chat.rooms.named(name);
-    reader.zip(room).is_some_and(|(reader, room)| reader.is_subscribed(room))
+    let is_member = |room| chat.directory[by.user].membership(room).is_some();
+    reader.zip(room).is_some_and(|(reader, room)| reader.is_subscribed(room) && !is_member(room))
 }
 
 /// The last member of a closed room ends it.
