@@ -172,8 +172,10 @@ impl Session<'_, '_> {
     /// The deadline that was armed has passed. It may have moved meanwhile, and what waits for its
     /// turn at the rate may go on.
     pub(super) fn on_expired(&mut self) {
-        // First, since what goes on may be the hello whose deadline this is.
+        // First, since what goes on may be the hello whose deadline this is, and what the turn has
+        // answered the answer to it.
         self.resume();
+        self.flush_outputs();
         let now = self.turn.now.tick;
         let Some(due) = self.state.due() else { return };
         // Who has said hello, or logs in, and is kept waiting has nothing to hurry with; nor is who
