@@ -1,13 +1,16 @@
 -- Rooms and what is kept of them beside their records.
 
 -- A room that is there, made if it was not. `form` is what its name looks like, if that is another text.
-CREATE FUNCTION chinwag.open_1(room_name text, first_epoch bigint, form text)
+CREATE FUNCTION chinwag.open_1(room_name text, first_epoch bigint, form text, node bigint)
 RETURNS TABLE (id bigint, epoch bigint, version bigint, facts bigint, head bigint, oldest bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-  INSERT INTO chinwag.room (name, epoch) VALUES (room_name, first_epoch) ON CONFLICT (name) DO NOTHING;
-  IF FOUND AND open_1.form IS NOT NULL THEN
+  INSERT INTO chinwag.room AS r (name, epoch, opened, opener)
+  VALUES (room_name, first_epoch, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, open_1.node)
+  ON CONFLICT (name) DO UPDATE SET opened = excluded.opened,
+    opener = CASE WHEN r.opener = excluded.opener THEN r.opener ELSE -1 END;
+  IF open_1.form IS NOT NULL THEN
     INSERT INTO chinwag.lookalike VALUES (1, open_1.form, room_name) ON CONFLICT DO NOTHING;
   END IF;
   RETURN QUERY SELECT r.id, r.epoch, r.version, r.facts, r.head, r.oldest FROM chinwag.room r WHERE r.name = room_name;
@@ -111,13 +114,20 @@ BEGIN
 END
 $$;
 
--- A room is no more. Its records go later.
-CREATE FUNCTION chinwag.drop_1(room_id bigint, room_epoch bigint) RETURNS void
+-- A room is no more, unless another node has put members into it of whom this one was not told (`known`: up to which
+-- counter it was), or has begun it too lately to have put any. Its records go later.
+CREATE FUNCTION chinwag.drop_1(room_id bigint, room_epoch bigint, node bigint, known bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
+  -- Ten seconds: far longer than a node takes from beginning a room to its first member.
+  lately CONSTANT bigint := 10000;
   room_name text;
 BEGIN
-  DELETE FROM chinwag.room r WHERE r.id = room_id AND r.epoch = room_epoch RETURNING r.name INTO room_name;
+  DELETE FROM chinwag.room r WHERE r.id = room_id AND r.epoch = room_epoch
+    AND (r.opener = drop_1.node OR r.opened < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - lately)
+    AND NOT EXISTS (SELECT 1 FROM chinwag.change c
+      WHERE c.room = r.id AND c.kind = 2 AND c.node <> drop_1.node AND c.facts > known)
+  RETURNING r.name INTO room_name;
   IF NOT FOUND THEN RETURN; END IF;
   DELETE FROM chinwag.lookalike l WHERE l.kind = 1 AND l.name = room_name;
   DELETE FROM chinwag.member m WHERE m.room = room_id;

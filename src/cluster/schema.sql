@@ -27,7 +27,9 @@ CREATE TABLE chinwag.room (
   owned boolean NOT NULL DEFAULT false,
   policy text,                           -- chosen by name, if one was
   topic text NOT NULL DEFAULT '',
-  topic_by text
+  topic_by text,
+  opened bigint NOT NULL DEFAULT 0,      -- when a node has begun it
+  opener bigint NOT NULL DEFAULT 0       -- which node, -1 if several have
 ) WITH (fillfactor = 50);
 
 CREATE TABLE chinwag.record (

@@ -1,7 +1,7 @@
 //! `join`, and where a cursor begins.
 
+use super::faults::refusal_of;
 use super::membership::{begin_membership, end_membership};
-
 use super::room_end::retire_room;
 use super::{Answer, Chat, invitations, outsiders, room_begin, tell_others};
 use crate::chat::keys::{RoomKey, UserKey};
@@ -9,11 +9,11 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::Op;
 use crate::chat::model::event::Event;
 use crate::chat::model::limits::SEQ_END;
-use crate::chat::model::log::LogRequest;
+use crate::chat::model::log::{LogFault, LogRequest};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{GapWhy, Refusal, Reply, Resumption, Role};
 use crate::chat::pending::{JoinPosition, PendingOp, Requester};
-use crate::chat::rooms::{no_such_room, not_member, parse_room};
+use crate::chat::rooms::{Room, no_such_room, not_member, parse_room};
 use crate::net::ConnId;
 
 /// A user becomes a member, and its connection gets a cursor.
@@ -284,9 +284,12 @@ pub(in crate::chat) fn on_join_synced(
     }
     let membership = chat.directory.user(by.user).and_then(|user| user.membership(room));
     let Some(membership) = membership else {
-        // Another session of the user's has ended it meanwhile.
+        // Another session of the user's has ended it meanwhile, or another node the room.
+        let is_gone = chat.context.node.is_some()
+            && chat.rooms.table.get(room).is_none_or(Room::is_closed_for_good);
         retire_room(chat, room);
-        return Err(outcome.err().unwrap_or_else(no_such_room));
+        let refusal = || if is_gone { refusal_of(LogFault::Busy) } else { no_such_room() };
+        return Err(outcome.err().unwrap_or_else(refusal));
     };
     if let Err(refusal) = outcome {
         // Another session of the user's may have been told meanwhile.

@@ -131,6 +131,9 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
     let (fault, outcome) = (outcome, outcome.map_err(refusal_of));
     let (by, result) = match op {
         PendingOp::Join { mut by, room, epoch, position } => {
+            // Another node was first, or has dropped the room: who comes again finds it as it is.
+            let is_other = fault == Err(LogFault::Taken);
+            let outcome = if is_other { Err(refusal_of(LogFault::Busy)) } else { outcome };
             let result = join::on_join_synced(chat, &mut by, (room, epoch, position), outcome);
             (by, result)
         }

@@ -65,12 +65,14 @@ pub(super) const FACTS: Statement = Statement {
 pub(super) const OPEN: Statement = Statement {
     name: "open",
     sql: "SELECT id, epoch, version, facts, head, oldest FROM \
-          chinwag.open_1($1::text, $2::bigint, $3::text)",
+          chinwag.open_1($1::text, $2::bigint, $3::text, $4::bigint)",
 };
 
 /// A room is no more.
-pub(super) const DROP: Statement =
-    Statement { name: "drop", sql: "SELECT chinwag.drop_1($1::bigint, $2::bigint)" };
+pub(super) const DROP: Statement = Statement {
+    name: "drop",
+    sql: "SELECT chinwag.drop_1($1::bigint, $2::bigint, $3::bigint, $4::bigint)",
+};
 
 /// A log goes on under another epoch.
 pub(super) const RENEW: Statement =

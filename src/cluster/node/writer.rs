@@ -112,6 +112,7 @@ impl<E: Engine> Node<E> {
             Param::Text(name.as_str()),
             Param::Int(epoch.0.cast_signed()),
             form.as_deref().map_or(Param::Null, Param::Text),
+            Param::Int(self.node_number()),
         ];
         let tag = self.next_tag();
         match self.engine.send(self.now, (Lane::Writer, tag), statements::OPEN, &params) {
@@ -126,7 +127,13 @@ impl<E: Engine> Node<E> {
             return;
         };
         let tag = self.next_tag();
-        let params = [Param::Int(place.row), Param::Int(place.epoch)];
+        let known = self.held.get(id).map_or(0, |log| log.facts);
+        let params = [
+            Param::Int(place.row),
+            Param::Int(place.epoch),
+            Param::Int(self.node_number()),
+            Param::Int(known.cast_signed()),
+        ];
         match self.engine.send(self.now, (Lane::Writer, tag), statements::DROP, &params) {
             Ok(()) => {
                 self.engine.say_grown(&[place.row]);
