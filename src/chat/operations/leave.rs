@@ -57,7 +57,8 @@ pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<A
     Ok(Answer::Later)
 }
 
-/// Whether who is no member reads the room on this connection. Whoever is being removed is one still.
+/// Whether who is no member reads the room on this connection. Whoever is being removed is still
+/// one.
 fn is_watching(chat: &Chat, by: &Requester, name: &str) -> bool {
     let reader = chat.delivery.reader(by.conn);
     let room = chat.rooms.named(name);
