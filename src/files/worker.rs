@@ -67,16 +67,16 @@ impl Worker {
     pub(super) fn run(&mut self, jobs: &Receiver<FileJob>) {
         self.remove_orphans();
         loop {
-            match jobs.recv_timeout(SWEEP_EVERY) {
-                Ok(job) => self.on_job(job),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
             let now = self.clock.now().tick;
             if now >= self.sweep_at {
                 self.sweep_at = now.after(SWEEP_EVERY);
                 self.uploads.expire(now);
                 self.sweep();
+            }
+            match jobs.recv_timeout(SWEEP_EVERY) {
+                Ok(job) => self.on_job(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }

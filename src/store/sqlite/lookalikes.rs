@@ -1,7 +1,7 @@
 //! Names that look like others: the table `lookalike`, by what they look like.
 //!
-//! Only names that are not their own skeletons are there, as in memory. A user's stays when it has
-//! left all rooms; who asks looks whether it is in one.
+//! Only names that are not their own skeletons are there, as in memory: a user's for as long as it
+//! is a member of any room.
 
 use rusqlite::{Connection, params};
 
@@ -13,6 +13,14 @@ const ROOM: i64 = 1;
 /// Files the name of a user.
 pub(super) fn put_user(db: &Connection, name: &str) -> rusqlite::Result<()> {
     put(db, USER, name)
+}
+
+/// Takes out the name of a user who has just left a room, if it was the last one.
+pub(super) fn forget_user(db: &Connection, name: &str) -> rusqlite::Result<()> {
+    let Some(form) = other_form(name) else { return Ok(()) };
+    let sql = "DELETE FROM lookalike WHERE kind = ?1 AND form = ?2 AND name = ?3 \
+               AND NOT EXISTS (SELECT 1 FROM member WHERE user = ?3)";
+    db.prepare_cached(sql)?.execute(params![USER, form.as_str(), name]).map(drop)
 }
 
 /// Files the name of a room; direct conversations look like their users.
@@ -73,6 +81,23 @@ pub(super) fn fill(db: &Connection) -> rusqlite::Result<()> {
 mod tests {
     use super::super::schema;
     use super::*;
+
+    #[test]
+    fn the_name_of_a_user_stays_for_as_long_as_it_is_in_a_room() {
+        let mut db = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut db).unwrap();
+        for room in [1, 2] {
+            let sql =
+                "INSERT INTO member (room, user, role, recv, read) VALUES (?1, 'bi11', 1, 0, 0)";
+            db.execute(sql, [room]).unwrap();
+        }
+        put_user(&db, "bi11").unwrap();
+        for (room, left) in [(1, vec!["bi11".to_owned()]), (2, vec![])] {
+            db.execute("DELETE FROM member WHERE room = ?1", [room]).unwrap();
+            forget_user(&db, "bi11").unwrap();
+            assert_eq!(of_user(&db, "bill").unwrap(), left);
+        }
+    }
 
     #[test]
     fn names_are_found_by_what_they_look_like_and_not_by_themselves() {

@@ -55,7 +55,8 @@ pub(super) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Re
         }
         RoomMeta::Member(user, None) => {
             let sql = "DELETE FROM member WHERE room = ?1 AND user = ?2";
-            db.prepare_cached(sql)?.execute(params![room, user.as_str()])
+            let removed = db.prepare_cached(sql)?.execute(params![room, user.as_str()])?;
+            lookalikes::forget_user(db, user.as_str()).map(|()| removed)
         }
         RoomMeta::Restriction(user, kind, Some(RestrictionMeta { by, at, expiry })) => {
             let sql = "INSERT OR REPLACE INTO restriction (room, user, kind, until, reason, \"by\", at) \
@@ -169,6 +170,11 @@ pub(super) fn remove_room(db: &Connection, room: i64) -> rusqlite::Result<()> {
     if let Some(name) = name.optional()? {
         lookalikes::remove_room(db, &name)?;
     }
+    let members = {
+        let mut statement = db.prepare_cached("SELECT user FROM member WHERE room = ?1")?;
+        let users = statement.query_map([room], |row| row.get::<_, String>(0))?;
+        users.collect::<rusqlite::Result<Vec<_>>>()?
+    };
     for sql in [
         "DELETE FROM room WHERE id = ?1",
         "DELETE FROM member WHERE room = ?1",
@@ -180,7 +186,7 @@ pub(super) fn remove_room(db: &Connection, room: i64) -> rusqlite::Result<()> {
     ] {
         db.prepare_cached(sql)?.execute([room])?;
     }
-    Ok(())
+    members.iter().try_for_each(|user| lookalikes::forget_user(db, user))
 }
 
 /// The row id of a removed room that may still have records.

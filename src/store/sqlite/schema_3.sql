@@ -10,7 +10,7 @@ CREATE INDEX room_epoch ON room (epoch);
 -- Up to which renewal of epochs that of the room is its own: see renewals.rs.
 ALTER TABLE room ADD COLUMN renewed INTEGER NOT NULL DEFAULT 0;
 
--- Names that look like another text than themselves: of users that are or were members, and of
+-- Names that look like another text than themselves: of users that are members, and of
 -- rooms. All others are found by their names. The forms are those of lookalikes.rs.
 CREATE TABLE lookalike (
   kind INTEGER NOT NULL,        -- 0 user, 1 room
