@@ -339,7 +339,10 @@ def stopped(one, other):
 
 def main(folder):
     engine = Engine(folder, "engine", auth="scram-sha-256")
-    subprocess.run([CHINWAG, "cluster", "init", engine.address()], check=True, capture_output=True)
+    # The engine may listen a moment before it lets anybody in.
+    deadline = time.monotonic() + 20
+    while (made := subprocess.run([CHINWAG, "cluster", "init", engine.address()], capture_output=True, text=True)).returncode:
+        assert time.monotonic() < deadline, made.stdout + made.stderr
     one, other = (Node(folder, name, engine, timeouts_leave_grace="300ms").await_ready() for name in ("one", "two"))
     check("what is said at one node is heard at the other, in one order", records, one, other)
     check("a message that is repeated at another node is there once", repeated, one, other)
