@@ -5,7 +5,7 @@ import { after, afterEach, before } from "node:test";
 import { chromium } from "playwright-core";
 import { LOOK_MS, PATIENCE_MS, Server, clear, closeLater, until } from "./surroundings.mjs";
 
-const { CHINWAG_BIN, SCREENSHOTS } = process.env;
+const { SERVER_BIN, SCREENSHOTS } = process.env;
 const FLAGS = [
 	"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
 	"--disable-component-update", "--disable-sync",
@@ -24,7 +24,7 @@ export const configure = (toml) => (settings = toml);
 
 before(async () => {
 	await mkdir(SCREENSHOTS, { recursive: true });
-	server = await Server.start(CHINWAG_BIN, { settings });
+	server = await Server.start(SERVER_BIN, { settings });
 	browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, timeout: PATIENCE_MS });
 });
 
@@ -150,5 +150,5 @@ export const stopServer = (signal) => server.stop(signal);
 
 /** Starts a server in place of the one that has ended, on its data. */
 export async function startAgain() {
-	server = await Server.start(CHINWAG_BIN, server);
+	server = await Server.start(SERVER_BIN, server);
 }

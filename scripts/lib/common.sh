@@ -124,7 +124,7 @@ target_dir() {
 }
 
 # Builds all programs of the workspace in the profile of all tests, and names two: the server, $server_bin, and what
-# torments it, $torture_bin. CHINWAG_BIN names another server that is there already.
+# torments it, $torture_bin. SERVER_BIN names another server that is there already.
 build() {
   need_cargo
   say "building (profile ci)"
@@ -132,18 +132,17 @@ build() {
   local built
   built=$(target_dir)/ci
   torture_bin=$built/chinwag-torture
-  server_bin=${CHINWAG_BIN:-$built/chinwag}
+  server_bin=${SERVER_BIN:-$built/chinwag}
 }
 
 # start_server ARGUMENT…: starts the server on ports that the system chooses and sets $server_pid,
 # $http_addr, $tcp_addr, $admin_addr and $server_log; besides, it listens for HTTP at $more_listeners. It is stopped when the script ends, at the latest.
 start_server() {
-  [ -x "${server_bin:=${CHINWAG_BIN:-}}" ] || build
+  [ -x "${server_bin:=${SERVER_BIN:-}}" ] || build
   scratch=$(mktemp -d)
   server_log=$scratch/log
   mkfifo "$scratch/stdout"
-  # The server refuses variables of its own name that it does not know.
-  env -u CHINWAG_BIN "$server_bin" --listen "127.0.0.1:0${more_listeners:+,$more_listeners}" --tcp 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" "$@" \
+  "$server_bin" --listen "127.0.0.1:0${more_listeners:+,$more_listeners}" --tcp 127.0.0.1:0 --admin 127.0.0.1:0 --data "$scratch/data" "$@" \
     >"$scratch/stdout" 2>"$server_log" &
   server_pid=$!
   trap kill_server EXIT

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).parent
-PROGRAM = os.environ["CHINWAG_BIN"]
+PROGRAM = os.environ["SERVER_BIN"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CHINWAG_")}
 SERVICES = sorted(HERE.glob("systemd/*.service"))
 SECONDS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600}

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-PROGRAM = os.environ["CHINWAG_BIN"]
+PROGRAM = os.environ["SERVER_BIN"]
 PATIENCE_S = 20.0
 ADMIN_TOKEN = "a token of twenty-seven letters".replace(" ", "-")
 

@@ -69,9 +69,9 @@ test("the types name what there is, and all of it", () => {
 
 /** A server on ports of the system's choice. */
 async function server(folder) {
-	const { CHINWAG_BIN: program, ...env } = process.env;
+	const program = process.env.SERVER_BIN;
 	const options = ["--listen", "127.0.0.1:0", "--tcp", "off", "--admin", "off", "--data", folder];
-	const process_ = spawn(program, options, { env, stdio: ["ignore", "pipe", "ignore"] });
+	const process_ = spawn(program, options, { stdio: ["ignore", "pipe", "ignore"] });
 	for await (const line of createInterface(process_.stdout)) {
 		const [, address] = line.match(/^listening http:\/\/(\S+)/) ?? [];
 		if (address) return { process: process_, url: `ws://${address}/ws` };

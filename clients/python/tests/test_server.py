@@ -29,7 +29,7 @@ async def server() -> AsyncIterator[str]:
         config.write_text('listen = "127.0.0.1:0"\ntcp = "off"\nadmin = "off"\n[limits]\nrate_per_s = "off"\n')
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            os.environ["CHINWAG_BIN"], "--config", config, "--data", folder,
+            os.environ["SERVER_BIN"], "--config", config, "--data", folder,
             env=env, stdout=pipe, stderr=asyncio.subprocess.DEVNULL,
         )
         try:

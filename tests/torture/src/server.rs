@@ -89,7 +89,7 @@ impl Setup {
     pub(crate) fn start_unasked(&self) -> Outcome<Option<Server>> {
         let mut words = self.wrapper.iter().map(Path::new).chain([self.binary.as_path()]);
         let mut command = Command::new(words.next().ok_or("no program")?);
-        command.args(words).env_remove("CHINWAG_BIN");
+        command.args(words);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         for listener in ["--listen", "--tcp", "--admin"] {
             command.args([listener, "127.0.0.1:0"]);
@@ -126,7 +126,7 @@ impl Setup {
     pub(crate) fn bare_command(&self, words: &[&str]) -> Outcome<(ExitStatus, String)> {
         let mut child = Command::new(&self.binary);
         child.args(words);
-        let output = child.env_remove("CHINWAG_BIN").stdin(Stdio::null()).output()?;
+        let output = child.stdin(Stdio::null()).output()?;
         let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
         said.push_str(&String::from_utf8_lossy(&output.stderr));
         Ok((output.status, said))
