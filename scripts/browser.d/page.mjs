@@ -74,8 +74,10 @@ async function makePage(options) {
 	});
 	page.on("pageerror", (error) => troubles.push(`error: ${error.stack}`));
 	page.on("console", (message) => {
-		// The browser itself reports failed connections, and a token that is refused, on the console.
-		if (["error", "warning"].includes(message.type()) && !/WebSocket|ERR_CONNECTION|status of 401/.test(message.text())) {
+		// The browser itself reports failed connections (the last one is that of a worker that was just fetched), and a
+		// token that is refused, on the console.
+		const own = /WebSocket|ERR_CONNECTION|status of 401|when fetching the script/;
+		if (["error", "warning"].includes(message.type()) && !own.test(message.text())) {
 			troubles.push(`console: ${message.text()}`);
 		}
 	});
