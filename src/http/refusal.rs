@@ -214,6 +214,9 @@ refusals! {
     /// The body is of a type that is not read here.
     ContentType => UnsupportedMediaType,
         "send the message as text/plain, or its fields as application/json, in UTF-8";
+    /// What should be a file is a form that has files in it (RFC 7578).
+    FormOfFiles => UnsupportedMediaType,
+        "this is a form around the file: send the file itself, as curl --data-binary @FILE does, not -F";
     /// A body in chunks is not written as it must be (RFC 9112 section 7.1).
     ChunkForm => BadRequest,
         "the chunks of the body are malformed: each is its size in hexadecimal, CR LF, the data, CR LF";

@@ -220,7 +220,10 @@ impl Response {
                 Value::Date(date) => push(out, &[date.as_str()]),
                 Value::Disposition { is_inline, name } => {
                     let how = if *is_inline { "inline" } else { "attachment" };
-                    push(out, &[how, "; filename*=UTF-8''", name]);
+                    push(out, &[how]);
+                    if !name.is_empty() {
+                        push(out, &["; filename*=UTF-8''", name]);
+                    }
                 }
                 Value::Part { from, end, len } => {
                     let _infallible = write!(out, "bytes {from}-{}/{len}", end.saturating_sub(1));
@@ -346,6 +349,15 @@ mod tests {
             Content-Range: bytes 2-4/9\r\nContent-Length: 3\r\n";
         assert_eq!(text, format!("{expect}{SANDBOX_FIELDS}\r\n"));
         assert!(!text.contains("script-src"));
+    }
+
+    #[test]
+    fn a_file_that_has_no_name_is_given_none() {
+        for (is_inline, expected) in [(false, "attachment"), (true, "inline")] {
+            let response = Response::new(Status::Ok).disposition(is_inline, "");
+            let (head, _) = render(&response.following(0), Method::Get, true);
+            assert!(head.contains(&format!("Content-Disposition: {expected}\r\n")), "{head}");
+        }
     }
 
     #[test]

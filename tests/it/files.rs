@@ -295,6 +295,9 @@ fn what_is_refused_leaves_nothing_and_so_does_a_request_that_is_malformed() {
         assert_eq!(post(server.http, target, "", b"x").status, 400, "{target}");
     }
     assert_eq!(post(server.http, "/files", "", b"x").status, 401);
+    let form = "Content-Type: Multipart/Form-Data; boundary=b\r\n";
+    let refused = post(server.http, "/files?as=ann", form, b"--b--\r\n");
+    assert_eq!((refused.status, refused.text().contains("--data-binary @FILE")), (415, true));
     let origin = "Origin: https://evil.example\r\n";
     assert_eq!(post(server.http, "/files?as=ann", origin, b"x").status, 403);
 }

@@ -5,7 +5,7 @@ use crate::chat::model::file::FileId;
 use crate::chat::{Code, Op, Refusal};
 use crate::files::UPLOAD_KEY_LEN;
 use crate::http::percent::form_field;
-use crate::http::{ETag, Head, Range};
+use crate::http::{self, ETag, Head, Name, Range};
 use crate::wire::client::Field;
 use crate::wire::posted;
 
@@ -52,10 +52,15 @@ pub(in crate::session) struct Sending {
 
 impl UploadPlan {
     pub(super) fn of(head: &Head<'_>) -> Result<Self, Problem> {
+        let kind = head.value(Name::ContentType).unwrap_or_default();
+        let media = kind.split(|&byte| byte == b';').next().unwrap_or_default();
+        if media.trim_ascii().eq_ignore_ascii_case(b"multipart/form-data") {
+            return Err(http::Refusal::FormOfFiles.into());
+        }
         let query = head.query().unwrap_or_default();
         let key = key_of(query)?;
         let offset = number(query, "offset")?.unwrap_or(0);
-        let length = head.value(crate::http::Name::ContentLength).and_then(|value| {
+        let length = head.value(Name::ContentLength).and_then(|value| {
             str::from_utf8(value).ok().and_then(|value| value.parse::<u64>().ok())
         });
         // What is gone on with has come in part before.
