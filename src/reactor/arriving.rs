@@ -91,7 +91,7 @@ impl Connections {
 
     /// Tells a peer that is over a limit, or does not speak TLS, what it should do, and ends the
     /// connection.
-    pub(super) fn turn_away(
+    pub(super) fn reject_arriving(
         &mut self,
         now: Now,
         id: ConnId,

@@ -302,7 +302,7 @@ impl Server {
 
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.pass_requests(now);
-        self.pump_engine(now, effects);
+        self.drive_engine(now, effects);
         // What is left may be told by no wake any more: the next turn begins at once.
         self.has_replies = std::mem::replace(&mut self.replies_left, REPLIES_MAX) == 0;
         self.take_wishes(now, effects);

@@ -69,7 +69,7 @@ use self::peers::{Peer, Peers};
 use self::state::{Protocol, SessionState, find};
 use self::tokens::Tokens;
 use crate::admin::Health;
-use crate::admin::told::Nodes;
+use crate::admin::responses::Nodes;
 use crate::chat::model::account::SecretHash;
 use crate::chat::{Chat, Limits};
 use crate::collections::Slots;

@@ -104,8 +104,8 @@ fn wait(chat: &mut Chat, waiter: Waiter, (wanted, whole): (Wanted, Vec<UserName>
     for user in &whole {
         chat.pending.loads.pin(user);
     }
-    let (asked, listed, rounds) = (Wanted::default(), Vec::new(), 0);
-    wait_on(chat, WaitingLoad { waiter, wanted, asked, listed, whole, rounds });
+    let (requested, listed, rounds) = (Wanted::default(), Vec::new(), 0);
+    wait_on(chat, WaitingLoad { waiter, wanted, requested, listed, whole, rounds });
     request_load(chat);
 }
 

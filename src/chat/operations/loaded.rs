@@ -31,7 +31,7 @@ pub(super) fn on_loaded(
     let outcome = match outcome {
         Ok(log::Answer::Loaded(found)) => {
             let ahead = logs_ahead(chat, &found);
-            Ok((take_up(chat, found), ahead))
+            Ok((load_found(chat, found), ahead))
         }
         Ok(_) => Err(LogFault::Broken),
         Err(fault) => Err(fault),
@@ -53,7 +53,7 @@ pub(super) fn on_loaded(
 }
 
 /// Has what was found be in memory: the rooms that were asked for, by user.
-pub(super) fn take_up(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Vec<RoomName>> {
+pub(super) fn load_found(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Vec<RoomName>> {
     let mut rooms_of = BTreeMap::new();
     // First, so that the rooms find their members as they are.
     for KnownUser { name, is_member, has_come, rooms } in found.users {
@@ -67,13 +67,13 @@ pub(super) fn take_up(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Vec<R
     for begun in found.rooms {
         // It may have come with a user, and by its name.
         if chat.rooms.named(begun.name.as_str()).is_none() {
-            take_up_room(chat, begun);
+            load_room(chat, begun);
         }
     }
     rooms_of
 }
 
-fn take_up_room(chat: &mut Chat, begun: Begun) {
+fn load_room(chat: &mut Chat, begun: Begun) {
     let name = begun.name.clone();
     chat.context.stats.rooms_loaded += 1;
     chat.rooms.arm_sweep(&mut chat.context);
@@ -106,7 +106,7 @@ fn go_on(
     }
     let names = waiting.wanted.users.keys();
     waiting.listed.extend(names.filter_map(|name| rooms_of.get(name)).flatten().cloned());
-    waiting.asked.add(&std::mem::take(&mut waiting.wanted));
+    waiting.requested.add(&std::mem::take(&mut waiting.wanted));
     let mut wanted = Wanted::default();
     // Those that are in memory may have been changed by other nodes, of which this one is told with
     // the answer.
@@ -143,7 +143,7 @@ fn go_on(
         | Waiter::Look { .. }
         | Waiter::Grant { .. } => {}
     }
-    wanted.take_out(&waiting.asked);
+    wanted.take_out(&waiting.requested);
     for (room, seq) in positions(&waiting.waiter) {
         // Behind what its client has seen at another node: it is asked once more, and by then this
         // one may have been told.
@@ -227,7 +227,7 @@ fn resume(chat: &mut Chat, waiting: WaitingLoad) {
             operator::act(chat, (conn, request), (&by, *act));
         }
         Waiter::Look { room, user } => {
-            others::on_looked(chat, waiting.asked.rooms.into_keys(), &user);
+            others::on_looked(chat, waiting.requested.rooms.into_keys(), &user);
             chat.pending.loads.looks.remove(&(room, user));
         }
         Waiter::Grant { room, user, by } => {

@@ -31,7 +31,7 @@ pub(in crate::chat) struct WaitingLoad {
     /// What it waits for.
     pub wanted: Wanted,
     /// What it has waited for.
-    pub asked: Wanted,
+    pub requested: Wanted,
     /// Rooms of which it is known that they are needed, too.
     pub listed: Vec<RoomName>,
     /// The user that is to be in memory with all of its rooms.

@@ -36,8 +36,8 @@ use crate::chat::model::suspensions::Suspended;
 pub(super) fn run(store: &mut Subject, script: &str) -> Result<(), String> {
     let mut log = store.open("lobby", None);
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let (asked, expect) = line.split_once("->").unwrap_or((line, ""));
-        let words: Vec<&str> = asked.split_whitespace().collect();
+        let (request, expect) = line.split_once("->").unwrap_or((line, ""));
+        let words: Vec<&str> = request.split_whitespace().collect();
         let found = match words[0] {
             "page" | "below" => read(store, log, &words),
             "inbox" => inbox(store, log, &words),

@@ -79,7 +79,7 @@ pub(super) fn parse<'a>(
         Op::PushSubscriptions => Command::PushSubscriptions,
         Op::Report => people::report(fields)?,
         Op::Reports => people::reports(fields)?,
-        Op::Settle => people::settle(fields)?,
+        Op::Settle => people::settle_report(fields)?,
         Op::Audit => people::audit(fields)?,
         Op::Export => Command::Export { after: fields.seq(Key::After)? },
     };
