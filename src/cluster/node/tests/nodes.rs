@@ -28,18 +28,7 @@ fn room(name: &str) -> RoomName {
 }
 
 fn message(from: &str, text: &str, cid: Option<&str>) -> Draft {
-    let (text, cid) = (text.into(), cid.map(Into::into));
-    let (data, reply_to, thread, edited) = (None, None, None, None);
-    Draft {
-        from: user(from),
-        body: Body::Message { text, data, cid, reply_to, thread, edited },
-        weight: 300,
-        check: None,
-        since: None,
-        meta: Vec::new(),
-        is_question: false,
-        is_unseen: false,
-    }
+    Draft::new(user(from), Body::plain(text, cid), 300)
 }
 
 fn member(name: &str, role: Role, read: u64) -> RoomMeta {
