@@ -15,7 +15,7 @@ use chinwag::wire::{self, Context, render};
 use chinwag::ws::{Decoder, Item, Opcode, Role, Settings, Shared, encode};
 
 use crate::mark::Counter;
-use crate::world::{HEAD, MASK};
+use crate::server::{HEAD, MASK};
 
 /// Operations of one run.
 const TIMES: usize = 64;
