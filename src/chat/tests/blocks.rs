@@ -1,5 +1,6 @@
 //! Blocks: who has blocked somebody hears nothing of them, and they do not learn of it.
 
+use super::stored::lines_to;
 use super::*;
 
 const ANN: usize = 0;
@@ -27,11 +28,6 @@ fn harness() -> Harness {
     }
     harness.wait(10_000);
     harness
-}
-
-/// What one connection gets, but for what wakes it to be read from.
-fn lines_to(said: &[Output], number: usize) -> Vec<String> {
-    sent_to(said, number).into_iter().filter(|line| line != "wake").collect()
 }
 
 /// What everybody but the asker gets while it does this, and for ten seconds after.
