@@ -287,7 +287,7 @@ impl Session<'_, '_> {
             return self.finish_exchange(&refused(refusal.into()));
         };
         let hello = Hello {
-            name: name.as_deref(),
+            name: name.as_deref().map(Into::into),
             resume: None,
             secret,
             encoding,

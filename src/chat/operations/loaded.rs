@@ -119,9 +119,8 @@ fn go_on(
     }
     match &waiting.waiter {
         Waiter::Hello { hello, .. } => {
-            let hello = hello.lend();
-            let names = identify::names(chat, &hello);
-            let (more, names) = needs::of_hello(chat, &hello, names);
+            let names = identify::names(chat, hello);
+            let (more, names) = needs::of_hello(chat, hello, names);
             for name in names {
                 if waiting.whole.contains(&name) {
                     continue;
@@ -133,8 +132,7 @@ fn go_on(
         }
         Waiter::Command { conn, command, .. } => {
             let user = chat.delivery.reader(*conn).map(|reader| reader.user);
-            let more =
-                user.and_then(|user| needs::of_command(chat, (*conn, user), &command.lend()));
+            let more = user.and_then(|user| needs::of_command(chat, (*conn, user), command));
             wanted.add(&more.unwrap_or_default());
         }
         Waiter::Account { .. }
@@ -147,8 +145,8 @@ fn go_on(
     for (room, seq) in positions(&waiting.waiter) {
         // Behind what its client has seen at another node: it is asked once more, and by then this
         // one may have been told.
-        if let Some((name, head)) = ahead.iter().find(|(name, _)| name.as_str() == &*room)
-            && let Some(key) = chat.rooms.named(&room)
+        if let Some((name, head)) = ahead.iter().find(|(name, _)| name.as_str() == room)
+            && let Some(key) = chat.rooms.named(room)
             && (chat.rooms[key].head + 1..=*head).contains(&seq)
         {
             wanted.add_room(name.clone(), false);
@@ -177,20 +175,14 @@ fn logs_ahead(chat: &Chat, found: &Found) -> BTreeMap<RoomName, u64> {
 }
 
 /// The positions in rooms that somebody brings along.
-fn positions(waiter: &Waiter) -> Vec<(Box<str>, u64)> {
+fn positions(waiter: &Waiter) -> Vec<(&str, u64)> {
     match waiter {
         Waiter::Hello { hello, .. } => {
-            let resume = hello.lend().resume;
-            let positions = resume.map_or_else(Vec::new, |resume| resume.positions);
-            positions
-                .into_iter()
-                .map(|at| (at.room.into_owned().into_boxed_str(), at.seq))
-                .collect()
+            let positions = hello.resume.iter().flat_map(|resume| &resume.positions);
+            positions.map(|at| (&*at.room, at.seq)).collect()
         }
-        Waiter::Command { command, .. } => match command.lend() {
-            Command::Join { room, after: Some(seq), .. } => {
-                vec![(room.into_owned().into_boxed_str(), seq)]
-            }
+        Waiter::Command { command, .. } => match &**command {
+            Command::Join { room, after: Some(seq), .. } => vec![(&**room, *seq)],
             _ => Vec::new(),
         },
         _ => Vec::new(),
@@ -208,18 +200,18 @@ fn resume(chat: &mut Chat, waiting: WaitingLoad) {
     match waiting.waiter {
         Waiter::Hello { conn, request, hello } => {
             chat.pending.held.remove(&conn);
-            session_lifecycle::begin(chat, conn, request, hello.lend());
+            session_lifecycle::begin(chat, conn, request, *hello);
             chat.context.wake(conn);
         }
         Waiter::Command { conn, request, command } => {
             let user = chat.delivery.reader(conn).map(|reader| reader.user);
             if let Some(user) = user {
-                run_now(chat, (conn, user), request, command.lend());
+                run_now(chat, (conn, user), request, *command);
             }
         }
         Waiter::Account { conn, request, command, extra } => {
             chat.pending.held.remove(&conn);
-            accounts::begin(chat, (conn, request), command.lend(), *extra);
+            accounts::begin(chat, (conn, request), *command, *extra);
             chat.context.wake(conn);
         }
         Waiter::Rooms { conn, request } => chat.context.reply(conn, request, Ok(Reply::Done)),

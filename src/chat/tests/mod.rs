@@ -117,7 +117,7 @@ impl Harness {
                 .collect(),
         });
         let hello = Hello {
-            name,
+            name: name.map(Into::into),
             resume,
             secret: self.secrets,
             encoding: Encoding::default(),

@@ -153,7 +153,7 @@ fn send<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Send<'a>, Fault>
         cid,
         reply_to: fields.message(Key::ReplyTo)?,
         thread: fields.message(Key::Thread)?,
-        data,
+        data: data.map(Into::into),
         echo: fields.flag(Key::Echo)?,
         weight,
     })
