@@ -7,94 +7,19 @@
 #![expect(clippy::print_stdout, reason = "memory is reported beside what criterion reports")]
 #![expect(clippy::unwrap_used, reason = "a measurement of something that fails means nothing")]
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-use std::{fs, mem};
+mod server;
 
-use chinwag::client::{Framing, Opening};
-use chinwag::config::{self, Config, Environment, Flags};
-use chinwag::http::SUBPROTOCOL;
-use chinwag::metrics::Metrics;
-use chinwag::net::{ConnId, Effect, Effects, Handler as _, Input, ListenerId};
-use chinwag::rng::Rng;
-use chinwag::server::Server;
-use chinwag::session::{Entropy, ListenerKind};
-use chinwag::time::Tick;
-use chinwag::time::clock::Now;
+use std::fs;
+
 use criterion::{BenchmarkId, Criterion, Throughput};
+
+use server::{World, frame};
 
 /// Sessions whose memory is measured, and members of each of their rooms.
 const SESSIONS: usize = 100_000;
 const MEMBERS: usize = 100;
 
-/// The server above the reactor, and what a reactor would keep for it.
-struct World {
-    server: Server,
-    conns: Vec<ConnId>,
-    effects: Effects,
-    scratch: Vec<u8>,
-    millis: u64,
-}
-
 impl World {
-    fn new() -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/load.toml");
-        let settings = vec![("durability", "memory".to_owned())];
-        let flags = Flags { config: Some(path), settings };
-        let config: Config = config::load(&flags, &Environment::default()).unwrap().config;
-        let metrics = Arc::new(Metrics::default());
-        let now = Now { tick: Tick::ZERO, wall_ms: 1_763_700_000_000 };
-        let server = Server::new(
-            &config,
-            vec![ListenerKind::Http],
-            (metrics, Entropy::Seeded(Rng::new(1))),
-            now,
-            chinwag::store::in_memory(),
-        )
-        .unwrap();
-        Self { server, conns: Vec::new(), effects: Vec::new(), scratch: Vec::new(), millis: 0 }
-    }
-
-    fn handle(&mut self, input: Input<'_>) {
-        let now =
-            Now { tick: Tick::from_millis(self.millis), wall_ms: 1_763_700_000_000 + self.millis };
-        self.server.handle(now, input, &mut self.effects);
-    }
-
-    /// Ends the turn, and returns how many frames were given to connections.
-    fn end_turn(&mut self) -> usize {
-        self.handle(Input::TurnEnd);
-        self.millis += 1;
-        let frames = self.effects.drain(..).map(|effect| match effect {
-            Effect::Broadcast { to, .. } => to.len(),
-            Effect::Send { .. } => 1,
-            _ => 0,
-        });
-        frames.sum()
-    }
-
-    fn receive(&mut self, conn: ConnId, bytes: &[u8]) {
-        let mut scratch = mem::take(&mut self.scratch);
-        scratch.clear();
-        scratch.extend_from_slice(bytes);
-        self.handle(Input::Received { conn, bytes: &mut scratch });
-        self.scratch = scratch;
-    }
-
-    /// Opens `count` connections that have switched to WebSocket.
-    fn connect(&mut self, count: usize) {
-        let head = Opening::new("127.0.0.1".to_owned(), vec![SUBPROTOCOL]).request("/ws");
-        let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
-        for slot in 0..count {
-            let conn = ConnId::new(slot, u64::try_from(slot).unwrap() + 1).unwrap();
-            self.conns.push(conn);
-            self.handle(Input::Opened { conn, listener: ListenerId(0), peer });
-            self.receive(conn, &head);
-            assert_eq!(self.end_turn(), 1, "the upgrade is answered");
-        }
-    }
-
     fn hello(&mut self) {
         for (number, conn) in self.conns.clone().into_iter().enumerate() {
             self.receive(conn, &frame(&format!(r#"{{"op":"hello","id":1,"name":"u{number}"}}"#)));
@@ -112,19 +37,12 @@ impl World {
     }
 
     fn populated(count: usize, rooms: usize) -> Self {
-        let mut world = Self::new();
+        let mut world = Self::new().unwrap();
         world.connect(count);
         world.hello();
         world.join(rooms);
         world
     }
-}
-
-/// A masked text frame.
-fn frame(text: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    Framing::WebSocket.put_message(text.as_bytes(), &mut out);
-    out
 }
 
 /// A message of 64 bytes to a room, which its sender gets too.
@@ -174,7 +92,7 @@ fn resident() -> usize {
 
 /// Memory above the reactor, step by step.
 fn memory() {
-    let mut world = World::new();
+    let mut world = World::new().unwrap();
     let mut before = resident();
     let start = before;
     let mut step = |what: &str| {

@@ -20,14 +20,7 @@ const SEND_ESCAPED: &str = r#"{"op":"send","id":3,"room":"lobby","cid":"c-7781",
 const ACK: &str = r#"{"op":"ack","room":"lobby","read":123}"#;
 
 fn message(text: &str) -> Record {
-    let body = Body::Message {
-        text: text.into(),
-        data: None,
-        cid: Some("c-7781".into()),
-        reply_to: None,
-        thread: None,
-        edited: None,
-    };
+    let body = Body::plain(text, Some("c-7781"));
     let from = UserName::parse("bob").unwrap();
     Record { seq: 123_456, at: 1_763_700_002_001, from, body, weight: 300 }
 }

@@ -16,26 +16,29 @@
 //!   [invariants](docs::invariants), [promises and tests](docs::promises).
 //! - To write a client: [the protocol](docs::protocol), [resume](docs::resume).
 //! - To run it: [configuration](docs::configuration), [the store](docs::store),
-//!   [webhooks](docs::webhooks), [pushes](docs::push), [measurements](docs::measurements).
+//!   [a cluster](docs::cluster), [webhooks](docs::webhooks), [pushes](docs::push),
+//!   [measurements](docs::measurements).
+//!
+//! [`docs`] lists all chapters, a question each.
 //!
 //! # The layers, and what each refuses to know
 //!
 //! ```text
 //! main ─ cli ─ config
 //!         │
-//!       server                      wires everything, owns nothing else
-//!    ┌────┼────────┬─────────┐
-//!  session  page  admin    store    session: one connection's stack  http → ws|line → wire
+//!       server                         wires everything, owns nothing else
+//!    ┌────┼────────┬────────┬───────┐
+//!  session  page  admin   store  cluster   session: one connection's stack  http → ws|line → wire
+//!    │                              │
+//!  http  ws  line  wire  auth       pg  sans-io: bytes in, values out; no sockets, clock or files
 //!    │
-//!  http  ws  line  wire  auth       sans-io: bytes in, values out; no sockets, clock or files
+//!   chat                               rooms, members, cursors; no bytes, no sockets, no JSON
 //!    │
-//!   chat                            rooms, members, cursors; no bytes, no sockets, no JSON
+//!   net                                ConnId, Input, Effect: plain data
 //!    │
-//!   net                             ConnId, Input, Effect: plain data
+//!  reactor                             mio, slab, timer wheel, outbound rings; no HTTP, no chat
 //!    │
-//!  reactor                          mio, slab, timer wheel, outbound rings; no HTTP, no chat
-//!    │
-//!   tls                             sans-io: what the reactor's bytes are sealed with
+//!   tls                                sans-io: what the reactor's bytes are sealed with
 //! ```
 //!
 //! | layer | modules | knows |
@@ -45,10 +48,12 @@
 //! | edge | [`session`] | one connection's protocol stack |
 //! | | [`page`], [`admin`] | the files of the chat page; health and metrics |
 //! | | [`store`] | the logs on the disk |
+//! | | [`cluster`] | the logs in an engine that several nodes share |
 //! | | [`files`] | files that people send |
 //! | | [`webhooks`] | other servers, and devices, that are told what happens |
 //! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, both roles |
 //! | | [`auth`] | secrets, tokens and keys in, identities out |
+//! | | [`pg`] | the client's side of PostgreSQL's protocol |
 //! | domain | [`chat`] | rooms, members, cursors, roles |
 //! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] |
 //! | reactor | [`reactor`] | readiness, bytes, deadlines |

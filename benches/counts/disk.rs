@@ -113,24 +113,10 @@ pub(crate) fn run(workload: &str, batches: &str, data: &Path) -> Outcome<()> {
 }
 
 fn draft(room: usize, batch: usize) -> Outcome<Draft> {
-    let body = Body::Message {
-        text: format!("{batch:04} {}", "word ".repeat(19)).into(),
-        data: None,
-        cid: Some(format!("c{room}-{batch}").into()),
-        reply_to: None,
-        thread: None,
-        edited: None,
-    };
-    Ok(Draft {
-        from: UserName::parse(&format!("user{room}")).map_err(|error| format!("{error:?}"))?,
-        body,
-        weight: 300,
-        check: None,
-        since: None,
-        meta: Vec::new(),
-        is_question: false,
-        is_unseen: false,
-    })
+    let text = format!("{batch:04} {}", "word ".repeat(19));
+    let body = Body::plain(&text, Some(&format!("c{room}-{batch}")));
+    let from = UserName::parse(&format!("user{room}")).map_err(|error| format!("{error:?}"))?;
+    Ok(Draft::new(from, body, 300))
 }
 
 /// Waits until so many messages are stored.

@@ -15,7 +15,7 @@ use chinwag::wire::{self, Context, render};
 use chinwag::ws::{Decoder, Item, Opcode, Role, Settings, Shared, encode};
 
 use crate::mark::Counter;
-use crate::world::{HEAD, MASK};
+use crate::server::{HEAD, MASK};
 
 /// Operations of one run.
 const TIMES: usize = 64;
@@ -96,14 +96,7 @@ fn names() -> Option<(RoomName, UserName)> {
 }
 
 fn record() -> Option<Record> {
-    let body = Body::Message {
-        text: "good morning, how is everyone today?".into(),
-        data: None,
-        cid: Some("c-7781".into()),
-        reply_to: None,
-        thread: None,
-        edited: None,
-    };
+    let body = Body::plain("good morning, how is everyone today?", Some("c-7781"));
     let (_, from) = names()?;
     Some(Record { seq: 123_456, at: 1_763_700_002_001, from, body, weight: 300 })
 }

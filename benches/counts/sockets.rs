@@ -17,7 +17,8 @@ use chinwag::ws::{FrameHeader, Opcode, Role, encode};
 
 use crate::Outcome;
 use crate::mark::{Counter, aside, boundary};
-use crate::world::{HEAD, MASK, config, hello, join, send};
+use crate::server::{HEAD, MASK, config};
+use crate::world::{hello, join, send};
 
 /// Rounds of each workload, of which the first half warms up.
 const ROUNDS: usize = 32;

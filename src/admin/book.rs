@@ -235,9 +235,9 @@ mod tests {
             })
             .collect();
         let known: BTreeSet<String> = CHAPTERS.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let asked: BTreeSet<String> = questions().map(|(_, name)| name.to_owned()).collect();
+        let linked: BTreeSet<String> = questions().map(|(_, name)| name.to_owned()).collect();
         assert_eq!(files, known);
-        assert_eq!(asked, known);
+        assert_eq!(linked, known);
     }
 
     #[test]

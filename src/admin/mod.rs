@@ -6,16 +6,16 @@
 //!    │  └───▶ openapi     the document that describes the API
 //!  help   ──▶ asyncapi    the one that describes the chat's protocol
 //!  docs   ──▶ book        the documentation as pages
-//!  asked, told            what is read and what is answered, each with its shape
+//!  requests, responses    what is read and what is answered, each with its shape
 //! ```
 
-pub mod asked;
 mod asyncapi;
 mod book;
 mod openapi;
+pub mod requests;
+pub mod responses;
 pub mod routes;
 pub mod shape;
-pub mod told;
 
 use std::sync::Arc;
 

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::responses;
 use super::routes::{ROUTES, Route, Verb};
 use super::shape::{Field, Kind, NUMBER_MAX, Shape};
-use super::told;
 
 /// The document.
 #[must_use]
@@ -17,7 +17,7 @@ pub fn openapi() -> String {
             path.insert(verb(route.verb).to_owned(), operation(route, &mut schemas));
         }
     }
-    schemas.add(told::Refused::SHAPE);
+    schemas.add(responses::Refused::SHAPE);
     let document = json!({
         "openapi": "3.1.0",
         "info": {
@@ -144,7 +144,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         (false, Verb::Get) => "look",
         (false, Verb::Post) => "act",
     };
-    let told = match route.told {
+    let response = match route.response {
         Some(shape) => schemas.add(shape),
         None => json!({"type": "object"}),
     };
@@ -156,13 +156,13 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
         "responses": {
             (route.status.to_string()): {
                 "description": "Done.",
-                "content": {"application/json": {"schema": told}},
+                "content": {"application/json": {"schema": response}},
             },
             "default": {
                 "description": "Refused: the status says of what kind, the object why. A request \
                     that is no good HTTP is answered with text.",
                 "content": {
-                    "application/json": {"schema": schemas.add(told::Refused::SHAPE)},
+                    "application/json": {"schema": schemas.add(responses::Refused::SHAPE)},
                     "text/plain; charset=utf-8": {"schema": {"type": "string"}},
                 },
             },
@@ -174,7 +174,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     }
     match route.verb {
         Verb::Get => {
-            let parameters = route.asked.fields.iter().map(|field| {
+            let parameters = route.request.fields.iter().map(|field| {
                 json!({
                     "name": field.name,
                     "in": "query",
@@ -189,8 +189,8 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
             }
         }
         Verb::Post => {
-            let schema = schemas.object(route.asked, false);
-            let is_required = route.asked.fields.iter().any(|field| !field.is_optional);
+            let schema = schemas.object(route.request, false);
+            let is_required = route.request.fields.iter().any(|field| !field.is_optional);
             let content = json!({"application/json": {"schema": schema}});
             let body = json!({"required": is_required, "content": content});
             members.insert("requestBody".to_owned(), body);

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use super::shape::Shape;
-use super::{asked, told};
+use super::{requests, responses};
 
 /// Where the API begins.
 pub const API: &str = "/api/";
 
-/// How a route is asked.
+/// The method of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// It tells something, and changes nothing. HEAD is answered likewise.
@@ -57,7 +57,7 @@ pub enum Call {
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub struct Route {
-    /// How it is asked.
+    /// Its method.
     pub verb: Verb,
     /// Where.
     pub path: &'static str,
@@ -66,9 +66,9 @@ pub struct Route {
     /// The same, as a sentence.
     pub about: &'static str,
     /// What may stand in the query of a GET, or must stand in the JSON body of a POST.
-    pub asked: &'static Shape,
+    pub request: &'static Shape,
     /// What is answered; `None`: a document.
-    pub told: Option<&'static Shape>,
+    pub response: Option<&'static Shape>,
     /// The status of what was done.
     pub status: u16,
     /// It is answered without a token.
@@ -82,8 +82,8 @@ pub struct Route {
 const fn look(
     path: &'static str,
     call: Call,
-    asked: &'static Shape,
-    told: &'static Shape,
+    request: &'static Shape,
+    response: &'static Shape,
     about: &'static str,
 ) -> Route {
     Route {
@@ -91,8 +91,8 @@ const fn look(
         path,
         call,
         about,
-        asked,
-        told: Some(told),
+        request,
+        response: Some(response),
         status: 200,
         is_open: false,
         is_audited: false,
@@ -103,104 +103,112 @@ const fn look(
 const fn act(
     path: &'static str,
     call: Call,
-    asked: &'static Shape,
-    told: &'static Shape,
+    request: &'static Shape,
+    response: &'static Shape,
     about: &'static str,
 ) -> Route {
-    Route { verb: Verb::Post, is_audited: true, ..look(path, call, asked, told, about) }
+    Route { verb: Verb::Post, is_audited: true, ..look(path, call, request, response, about) }
 }
 
 /// As [`act`], of what makes something.
 const fn make(
     path: &'static str,
     call: Call,
-    asked: &'static Shape,
-    told: &'static Shape,
+    request: &'static Shape,
+    response: &'static Shape,
     about: &'static str,
 ) -> Route {
-    Route { status: 201, ..act(path, call, asked, told, about) }
+    Route { status: 201, ..act(path, call, request, response, about) }
 }
 
 /// As [`make`], of a message, which is in the room's log and not in the audit.
 const fn say(
     path: &'static str,
     call: Call,
-    asked: &'static Shape,
-    told: &'static Shape,
+    request: &'static Shape,
+    response: &'static Shape,
     about: &'static str,
 ) -> Route {
-    Route { is_audited: false, is_idempotent: true, ..make(path, call, asked, told, about) }
+    Route { is_audited: false, is_idempotent: true, ..make(path, call, request, response, about) }
 }
 
 const fn document(path: &'static str, call: Call, about: &'static str) -> Route {
-    let asked = asked::Nothing::SHAPE;
-    Route { told: None, is_open: true, ..look(path, call, asked, told::Done::SHAPE, about) }
+    let request = requests::Nothing::SHAPE;
+    Route {
+        response: None,
+        is_open: true,
+        ..look(path, call, request, responses::Done::SHAPE, about)
+    }
 }
 
 /// All routes, in the order of the documents.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
-    look("/api/v1/stats", Call::Stats, asked::Nothing::SHAPE, told::Stats::SHAPE,
+    look("/api/v1/stats", Call::Stats, requests::Nothing::SHAPE, responses::Stats::SHAPE,
         "Tells how the server is"),
-    look("/api/v1/nodes", Call::Nodes, asked::Nothing::SHAPE, told::Nodes::SHAPE,
+    look("/api/v1/nodes", Call::Nodes, requests::Nothing::SHAPE, responses::Nodes::SHAPE,
         "Lists the nodes of the cluster, and tells how its engine is"),
-    look("/api/v1/connections", Call::Connections, asked::ConnectionsQuery::SHAPE,
-        told::Connections::SHAPE, "Lists connections"),
-    look("/api/v1/connections/closed", Call::Closed, asked::ClosedQuery::SHAPE,
-        told::ClosedConnections::SHAPE, "Lists connections that have ended"),
-    look("/api/v1/rooms", Call::Rooms, asked::RoomsQuery::SHAPE, told::Rooms::SHAPE,
+    look("/api/v1/connections", Call::Connections, requests::ConnectionsQuery::SHAPE,
+        responses::Connections::SHAPE, "Lists connections"),
+    look("/api/v1/connections/closed", Call::Closed, requests::ClosedQuery::SHAPE,
+        responses::ClosedConnections::SHAPE, "Lists connections that have ended"),
+    look("/api/v1/rooms", Call::Rooms, requests::RoomsQuery::SHAPE, responses::Rooms::SHAPE,
         "Lists rooms"),
-    look("/api/v1/members", Call::Members, asked::MembersQuery::SHAPE, told::Members::SHAPE,
+    look("/api/v1/members", Call::Members, requests::MembersQuery::SHAPE, responses::Members::SHAPE,
         "Lists the members of a room"),
-    look("/api/v1/users", Call::Users, asked::PageQuery::SHAPE, told::Users::SHAPE,
+    look("/api/v1/users", Call::Users, requests::PageQuery::SHAPE, responses::Users::SHAPE,
         "Lists users"),
-    look("/api/v1/sessions", Call::Sessions, asked::SessionsQuery::SHAPE, told::Sessions::SHAPE,
+    look("/api/v1/sessions", Call::Sessions, requests::SessionsQuery::SHAPE,
+        responses::Sessions::SHAPE,
         "Lists the sessions and logins of a user"),
-    look("/api/v1/keys", Call::Keys, asked::PageQuery::SHAPE, told::Keys::SHAPE,
+    look("/api/v1/keys", Call::Keys, requests::PageQuery::SHAPE, responses::Keys::SHAPE,
         "Lists the keys of programs"),
-    look("/api/v1/hooks", Call::Hooks, asked::PageQuery::SHAPE, told::Keys::SHAPE,
+    look("/api/v1/hooks", Call::Hooks, requests::PageQuery::SHAPE, responses::Keys::SHAPE,
         "Lists the incoming hooks"),
-    look("/api/v1/bans", Call::Bans, asked::PageQuery::SHAPE, told::Bans::SHAPE,
+    look("/api/v1/bans", Call::Bans, requests::PageQuery::SHAPE, responses::Bans::SHAPE,
         "Lists the bans from the server"),
-    look("/api/v1/log-level", Call::LogLevel, asked::Nothing::SHAPE, told::LogLevel::SHAPE,
+    look("/api/v1/log-level", Call::LogLevel, requests::Nothing::SHAPE, responses::LogLevel::SHAPE,
         "Tells what is logged"),
-    say("/api/v1/publish", Call::Publish, asked::Publish::SHAPE, told::Sent::SHAPE,
+    say("/api/v1/publish", Call::Publish, requests::Publish::SHAPE, responses::Sent::SHAPE,
         "Sends a message to a room"),
-    say("/api/v1/broadcast", Call::Broadcast, asked::Broadcast::SHAPE, told::Broadcasted::SHAPE,
+    say("/api/v1/broadcast", Call::Broadcast, requests::Broadcast::SHAPE,
+        responses::Broadcasted::SHAPE,
         "Sends a message to several rooms"),
-    make("/api/v1/rooms/kick", Call::Kick, asked::Kick::SHAPE, told::Sent::SHAPE,
+    make("/api/v1/rooms/kick", Call::Kick, requests::Kick::SHAPE, responses::Sent::SHAPE,
         "Removes a member from a room"),
-    make("/api/v1/rooms/ban", Call::RoomBan, asked::RoomBan::SHAPE, told::Sent::SHAPE,
+    make("/api/v1/rooms/ban", Call::RoomBan, requests::RoomBan::SHAPE, responses::Sent::SHAPE,
         "Keeps a user out of a room"),
-    make("/api/v1/rooms/unban", Call::RoomUnban, asked::RoomUnban::SHAPE, told::Sent::SHAPE,
+    make("/api/v1/rooms/unban", Call::RoomUnban, requests::RoomUnban::SHAPE, responses::Sent::SHAPE,
         "Lets a user into a room again"),
-    act("/api/v1/ban", Call::Ban, asked::Ban::SHAPE, told::Done::SHAPE,
+    act("/api/v1/ban", Call::Ban, requests::Ban::SHAPE, responses::Done::SHAPE,
         "Keeps a user or an address out of the server"),
-    act("/api/v1/unban", Call::Unban, asked::Unban::SHAPE, told::Done::SHAPE,
+    act("/api/v1/unban", Call::Unban, requests::Unban::SHAPE, responses::Done::SHAPE,
         "Lets a user or an address into the server again"),
-    act("/api/v1/disconnect", Call::Disconnect, asked::Disconnect::SHAPE,
-        told::Disconnected::SHAPE, "Closes connections, which may come back"),
-    act("/api/v1/sessions/end", Call::EndSessions, asked::EndSessions::SHAPE, told::Done::SHAPE,
+    act("/api/v1/disconnect", Call::Disconnect, requests::Disconnect::SHAPE,
+        responses::Disconnected::SHAPE, "Closes connections, which may come back"),
+    act("/api/v1/sessions/end", Call::EndSessions, requests::EndSessions::SHAPE,
+        responses::Done::SHAPE,
         "Ends all sessions and logins of a user"),
-    make("/api/v1/keys", Call::AddKey, asked::AddKey::SHAPE, told::NewKey::SHAPE,
+    make("/api/v1/keys", Call::AddKey, requests::AddKey::SHAPE, responses::NewKey::SHAPE,
         "Makes a key for a program"),
-    act("/api/v1/keys/end", Call::EndKey, asked::EndKey::SHAPE, told::Done::SHAPE,
+    act("/api/v1/keys/end", Call::EndKey, requests::EndKey::SHAPE, responses::Done::SHAPE,
         "Ends a key, and its connections"),
-    make("/api/v1/hooks", Call::AddHook, asked::AddHook::SHAPE, told::NewHook::SHAPE,
+    make("/api/v1/hooks", Call::AddHook, requests::AddHook::SHAPE, responses::NewHook::SHAPE,
         "Makes an incoming hook"),
-    act("/api/v1/hooks/end", Call::EndHook, asked::EndKey::SHAPE, told::Done::SHAPE,
+    act("/api/v1/hooks/end", Call::EndHook, requests::EndKey::SHAPE, responses::Done::SHAPE,
         "Ends an incoming hook"),
-    act("/api/v1/log-level", Call::SetLogLevel, asked::SetLogLevel::SHAPE, told::LogLevel::SHAPE,
+    act("/api/v1/log-level", Call::SetLogLevel, requests::SetLogLevel::SHAPE,
+        responses::LogLevel::SHAPE,
         "Changes what is logged, until the next reload or restart"),
-    act("/api/v1/reload", Call::Reload, asked::Nothing::SHAPE, told::Reloaded::SHAPE,
+    act("/api/v1/reload", Call::Reload, requests::Nothing::SHAPE, responses::Reloaded::SHAPE,
         "Reads configuration, certificates and keys of tokens again, as SIGHUP does"),
-    act("/api/v1/drain", Call::Drain, asked::Nothing::SHAPE, told::Done::SHAPE,
+    act("/api/v1/drain", Call::Drain, requests::Nothing::SHAPE, responses::Done::SHAPE,
         "Sends all clients away and stops the server, as SIGTERM does"),
     document("/api/v1/openapi.json", Call::OpenApi, "Describes this API"),
     document("/api/v1/asyncapi.json", Call::AsyncApi, "Describes the chat's protocol"),
 ];
 
-/// The routes at a path: one for each way in which it may be asked.
+/// The routes at a path: one for each method.
 pub fn at(path: &str) -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(move |route| route.path == path)
 }
@@ -214,7 +222,7 @@ pub fn table() -> String {
             Verb::Get => "GET",
             Verb::Post => "POST",
         };
-        let fields = route.asked.fields.iter().map(|field| {
+        let fields = route.request.fields.iter().map(|field| {
             let mark = if field.is_optional { "?" } else { "" };
             format!("`{}{mark}`", field.name)
         });
@@ -241,9 +249,9 @@ mod tests {
 
     #[test]
     fn no_two_routes_are_asked_alike_and_what_is_open_only_tells() {
-        let asked: BTreeSet<_> =
+        let request: BTreeSet<_> =
             ROUTES.iter().map(|row| (row.path, row.verb == Verb::Get)).collect();
-        assert_eq!(asked.len(), ROUTES.len());
+        assert_eq!(request.len(), ROUTES.len());
         assert!(ROUTES.iter().all(|row| row.path.starts_with("/api/v1/")));
         assert!(ROUTES.iter().all(|row| !row.is_open || row.verb == Verb::Get));
     }

@@ -138,14 +138,14 @@ impl<T: Described> Described for Vec<T> {
     const KIND: Kind = Kind::List(&T::KIND, 0, usize::MAX);
 }
 
-/// Defines objects of requests (`asked`) and of answers (`told`), each with its shape.
+/// Defines objects of a `request` or a `response`, each with its shape.
 macro_rules! shapes {
-    (@derive asked $($item:tt)*) => {
+    (@derive request $($item:tt)*) => {
         #[derive(Debug, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         $($item)*
     };
-    (@derive told $($item:tt)*) => {
+    (@derive response $($item:tt)*) => {
         #[derive(Debug, serde::Serialize)]
         $($item)*
     };

@@ -121,7 +121,7 @@ pub(super) fn run(
             audit(data, out, (room.as_ref(), by.as_ref(), since))
         }
         People::Reports { settle: Some(id), .. } => {
-            people::settle(data, *id, wall_ms)??;
+            people::settle_report(data, *id, wall_ms)??;
             writeln!(out, "report {id} is settled")?;
             Ok(())
         }

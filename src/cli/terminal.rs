@@ -70,7 +70,7 @@ pub(super) fn chat(chat: Chat, environment: &Environment) -> ExitCode {
         Err(why) => return wrong(&why),
     };
     let has_colours = environment.wants_colours() && std::io::stdout().is_terminal();
-    let asked = terminal::Chat {
+    let options = terminal::Chat {
         url: chat.url,
         name: chat.name,
         token,
@@ -78,7 +78,7 @@ pub(super) fn chat(chat: Chat, environment: &Environment) -> ExitCode {
         trusted: chat.trust,
         style: Style { has_colours },
     };
-    match terminal::run(&asked) {
+    match terminal::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => failed(&why),
     }

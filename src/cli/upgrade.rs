@@ -44,7 +44,7 @@ fn ask(config: &Config) -> Result<String, String> {
         )
     })?;
     let path = answer_file(data);
-    let written = Answer::Asked.write(&path).and_then(|()| store::give_to_owner(&path));
+    let written = Answer::Requested.write(&path).and_then(|()| store::give_to_owner(&path));
     written.map_err(|error| {
         format!("cannot write {}: {error}; become its owner, or root", path.display())
     })?;
@@ -54,7 +54,7 @@ fn ask(config: &Config) -> Result<String, String> {
     match answer? {
         Answer::Done(text) => Ok(text),
         Answer::Failed(why) => Err(format!("not upgraded, and the server goes on: {why}")),
-        Answer::Asked => {
+        Answer::Requested => {
             Err("the server has not answered; what it has logged says more".to_owned())
         }
     }
@@ -73,8 +73,8 @@ fn await_answer(path: &Path, pid: Pid, timeout: Duration) -> Result<Answer, Stri
     while clock.now().tick < deadline {
         let is_there = test_kill_process(pid).is_ok();
         match Answer::read(path) {
-            Ok(Answer::Asked) if !is_there => return Err("the server has ended".to_owned()),
-            Ok(Answer::Asked) => {}
+            Ok(Answer::Requested) if !is_there => return Err("the server has ended".to_owned()),
+            Ok(Answer::Requested) => {}
             Ok(answer) => return Ok(answer),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err("somebody else has asked for an upgrade at the same time".to_owned());
@@ -84,5 +84,5 @@ fn await_answer(path: &Path, pid: Pid, timeout: Duration) -> Result<Answer, Stri
         // A command has nothing else to do meanwhile.
         thread::park_timeout(LOOK_EVERY);
     }
-    Ok(Answer::Asked)
+    Ok(Answer::Requested)
 }

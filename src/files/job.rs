@@ -57,7 +57,7 @@ pub enum FileJob {
 impl FileJob {
     /// Who is to be told if it is not done; `None` if nobody waits for it.
     #[must_use]
-    pub const fn asker(&self) -> Option<ConnId> {
+    pub const fn requester(&self) -> Option<ConnId> {
         match self {
             Self::Begin { conn, .. }
             | Self::Bytes(conn, _)

@@ -197,8 +197,8 @@ impl Worker {
         if upload.size.is_some_and(|size| size != upload.len) {
             return Err(FileFault::Size);
         }
-        let looked = look_at(&mut upload.file).map_err(|error| self.failed(&error))?;
-        let (kind, size) = looked.map_err(FileFault::Picture)?;
+        let found = inspect(&mut upload.file).map_err(|error| self.failed(&error))?;
+        let (kind, size) = found.map_err(FileFault::Picture)?;
         if self.settings.only_pictures && !kind.is_picture() {
             return Err(FileFault::Kind(kind));
         }
@@ -286,7 +286,7 @@ impl Worker {
 }
 
 /// The kind of a part, and the size of a picture.
-fn look_at(
+fn inspect(
     file: &mut File,
 ) -> io::Result<Result<(Kind, Option<picture::Size>), picture::PictureFault>> {
     file.rewind()?;
@@ -297,6 +297,6 @@ fn look_at(
         return Ok(Err(picture::PictureFault::Malformed(what)));
     }
     file.rewind()?;
-    let looked = picture::look_through(kind, BufReader::new(&mut *file))?;
-    Ok(looked.map(|size| (kind, size)))
+    let found = picture::look_through(kind, BufReader::new(&mut *file))?;
+    Ok(found.map(|size| (kind, size)))
 }

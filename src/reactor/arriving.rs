@@ -52,21 +52,20 @@ impl Connections {
     }
 
     /// What the connection counts for.
-    pub(super) fn share(&self, id: ConnId) -> Option<AddressShare> {
-        let connection = self.slab.get(id.slot()).filter(|found| found.id == id)?;
-        Some(connection.share)
+    pub(super) fn share(&mut self, id: ConnId) -> Option<AddressShare> {
+        self.find(id).map(|(connection, _)| connection.share)
     }
 
     /// The connection counts for this from now on.
     pub(super) fn set_share(&mut self, id: ConnId, share: AddressShare) {
-        if let Some(connection) = self.slab.get_mut(id.slot()).filter(|found| found.id == id) {
+        if let Some((connection, _)) = self.find(id) {
             connection.share = share;
         }
     }
 
     /// The connection speaks for `client`, and counts for that.
     pub(super) fn set_client(&mut self, id: ConnId, client: IpAddr, share: AddressShare) {
-        if let Some(connection) = self.slab.get_mut(id.slot()).filter(|found| found.id == id) {
+        if let Some((connection, _)) = self.find(id) {
             connection.share = share;
             self.clients.insert(id.slot(), client);
         }
@@ -74,8 +73,7 @@ impl Connections {
 
     /// The PROXY header is over: TLS follows, or the handler should learn of the connection.
     pub(super) fn on_announced(&mut self, id: ConnId) -> Option<Arrival> {
-        let Self { slab, shared, arrivals, .. } = self;
-        let connection = slab.get_mut(id.slot()).filter(|found| found.id == id)?;
+        let (connection, shared) = self.find(id)?;
         if connection.phase != Phase::Arriving {
             return None;
         }
@@ -86,21 +84,18 @@ impl Connections {
         }
         connection.phase = Phase::Open;
         connection.deadline = Tick::MAX;
-        arrivals.remove(&id.slot())
+        self.arrivals.remove(&id.slot())
     }
 
     /// Tells a peer that is over a limit, or does not speak TLS, what it should do, and ends the
     /// connection.
-    pub(super) fn turn_away(
+    pub(super) fn reject_arriving(
         &mut self,
         now: Now,
         id: ConnId,
         (answer, reason): (SharedFrame, CloseReason),
     ) {
-        let Self { slab, shared, .. } = self;
-        let Some(connection) = slab.get_mut(id.slot()).filter(|found| found.id == id) else {
-            return;
-        };
+        let Some((connection, shared)) = self.find(id) else { return };
         // The answer goes out in clear: a peer that spoke no TLS could not read it otherwise.
         shared.tls.remove(connection);
         connection.is_tls = false;

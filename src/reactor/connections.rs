@@ -104,9 +104,14 @@ impl Connections {
     /// The connection of that id, if it is there and not closing, beside the state that all share.
     #[inline]
     fn open(&mut self, id: ConnId) -> Option<(&mut Connection, &mut Shared)> {
-        let connection = self.slab.get_mut(id.slot())?;
-        let is_open = connection.id == id && connection.phase == Phase::Open;
-        is_open.then_some((connection, &mut self.shared))
+        self.find(id).filter(|(connection, _)| connection.phase == Phase::Open)
+    }
+
+    /// The connection of that id in whatever phase, beside the state that all share.
+    #[inline]
+    pub(super) fn find(&mut self, id: ConnId) -> Option<(&mut Connection, &mut Shared)> {
+        let connection = self.slab.get_mut(id.slot()).filter(|found| found.id == id)?;
+        Some((connection, &mut self.shared))
     }
 
     /// Names an accepted socket and registers it for reading.
@@ -216,10 +221,7 @@ impl Connections {
     /// Ends a connection, at the end of the turn at the earliest.
     pub(super) fn close(&mut self, now: Tick, id: ConnId, reason: CloseReason, ending: Ending) {
         let close_at = now.after(self.close_timeout);
-        let Self { slab, shared, .. } = self;
-        let Some(connection) = slab.get_mut(id.slot()).filter(|found| found.id == id) else {
-            return;
-        };
+        let Some((connection, shared)) = self.find(id) else { return };
         if !matches!(connection.phase, Phase::Open | Phase::Arriving) {
             return;
         }

@@ -19,10 +19,7 @@ pub(super) fn on_edge(connections: &mut Connections, id: ConnId, event: &Event) 
     if !connections.connecting.is_empty() {
         connect::on_edge(connections, id, event);
     }
-    let Connections { slab, shared, .. } = connections;
-    let Some(connection) = slab.get_mut(id.slot()).filter(|found| found.id == id) else {
-        return;
-    };
+    let Some((connection, shared)) = connections.find(id) else { return };
     let is_dead = event.is_error() || event.is_write_closed();
     // Only a blocked connection waits for this edge; others are writable all the time.
     if (is_dead || event.is_writable()) && connection.flags.any(Flags::BLOCKED) {
@@ -106,24 +103,7 @@ fn read_one(connections: &mut Connections, slot: u32, scratch: &mut [u8]) -> Ste
             }
             len
         }
-        ReadOutcome::Eof => {
-            connection.flags.clear(Flags::READABLE);
-            // Writing goes on: a peer may close its side first and still read (RFC 9293 section
-            // 3.6).
-            connection.flags.set(Flags::FINISHED);
-            if let Phase::Discarding(reason) = connection.phase {
-                shared.lists.end(connection, reason, Flags::default());
-            }
-            return match connection.phase {
-                // Without the goodbye of TLS, somebody on the way may have cut it off.
-                Phase::Arriving => Step::Broken(connection.id, CloseReason::PeerGone),
-                Phase::Open if connection.is_tls => {
-                    Step::Broken(connection.id, CloseReason::PeerGone)
-                }
-                Phase::Open => Step::Finished(connection.id),
-                _ => Step::Discarded(0),
-            };
-        }
+        ReadOutcome::Eof => return on_eof(shared, connection),
         ReadOutcome::Failed(reason) => {
             shared.lists.end(connection, reason, Flags::default());
             return Step::Discarded(0);
@@ -141,6 +121,23 @@ fn read_one(connections: &mut Connections, slot: u32, scratch: &mut [u8]) -> Ste
         return arriving::take_header(shared, connection, arrivals, bytes);
     }
     Step::Received(connection.id, len)
+}
+
+/// The peer has sent FIN.
+fn on_eof(shared: &mut Shared, connection: &mut Connection) -> Step {
+    connection.flags.clear(Flags::READABLE);
+    // Writing goes on: a peer may close its side first and still read (RFC 9293 section 3.6).
+    connection.flags.set(Flags::FINISHED);
+    if let Phase::Discarding(reason) = connection.phase {
+        shared.lists.end(connection, reason, Flags::default());
+    }
+    match connection.phase {
+        // Without the goodbye of TLS, somebody on the way may have cut it off.
+        Phase::Arriving => Step::Broken(connection.id, CloseReason::PeerGone),
+        Phase::Open if connection.is_tls => Step::Broken(connection.id, CloseReason::PeerGone),
+        Phase::Open => Step::Finished(connection.id),
+        _ => Step::Discarded(0),
+    }
 }
 
 fn unseal(

@@ -75,7 +75,7 @@ impl Reactor {
                 let arrival = self.connections.arrivals.get(&conn.slot());
                 let tls = arrival.and_then(|arrival| self.acceptor.tls(arrival.listener));
                 let answer = tls.map(|tls| (tls.otherwise)(bytes, now)).unwrap_or_default();
-                self.connections.turn_away(now, conn, (answer, CloseReason::TlsBroken));
+                self.connections.reject_arriving(now, conn, (answer, CloseReason::TlsBroken));
                 len
             }
             Step::Announced(conn, client) => {
@@ -103,11 +103,15 @@ impl Reactor {
         {
             if is_tls && self.acceptor.is_barred(now, client) {
                 let nothing = SharedFrame::new();
-                return self.connections.turn_away(now, conn, (nothing, CloseReason::Banned));
+                return self.connections.reject_arriving(now, conn, (nothing, CloseReason::Banned));
             }
             if let Err(excess) = self.count_for(now.tick, conn, client) {
                 let refusal = self.acceptor.refusal(now, listener, excess);
-                return self.connections.turn_away(now, conn, (refusal, CloseReason::Overloaded));
+                return self.connections.reject_arriving(
+                    now,
+                    conn,
+                    (refusal, CloseReason::Overloaded),
+                );
             }
         }
         let Some(arrival) = self.connections.on_announced(conn) else { return };

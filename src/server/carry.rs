@@ -22,8 +22,8 @@ impl Server {
     }
 
     /// Hands to the logs what is gathered for them.
-    pub fn settle(&mut self, now: Now) {
-        self.chat.settle(now);
+    pub fn flush_to_logs(&mut self, now: Now) {
+        self.chat.flush_to_logs(now);
         self.pass_requests(now);
     }
 

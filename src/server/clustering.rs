@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use super::engine::{Engine, Shared};
 use super::{ListenerKind, Server, rejection};
-use crate::admin::{Health, told};
+use crate::admin::{Health, responses};
 use crate::auth::secret;
 use crate::chat::UserName;
 use crate::chat::model::log::Snapshot;
@@ -66,7 +66,7 @@ impl Server {
         }
         self.take_replies(now);
         self.pass_requests(now);
-        self.pump_engine(now, effects);
+        self.drive_engine(now, effects);
     }
 
     /// Lets everybody in, with what the engine has.
@@ -109,9 +109,9 @@ impl Server {
     }
 
     /// Does what the node asks for, if there is one.
-    pub(super) fn pump_engine(&mut self, now: Now, effects: &mut Effects) {
+    pub(super) fn drive_engine(&mut self, now: Now, effects: &mut Effects) {
         let Engine::Shared(shared) = &mut self.logs else { return };
-        shared.pump(now, effects);
+        shared.drive(now, effects);
         self.look_at_engine(now, false);
     }
 
@@ -188,8 +188,8 @@ fn figures(health: &LinkHealth) -> ClusterFigures {
 }
 
 /// What the operator is told.
-fn told_of(health: &LinkHealth, host: Option<String>) -> told::Nodes {
-    let engine = told::EngineState {
+fn told_of(health: &LinkHealth, host: Option<String>) -> responses::Nodes {
+    let engine = responses::EngineState {
         state: health.state.name(),
         level: health.level.map(Level::name),
         host,
@@ -199,7 +199,7 @@ fn told_of(health: &LinkHealth, host: Option<String>) -> told::Nodes {
         waiting: count(health.waiting),
         losses: health.losses,
     };
-    let nodes = health.nodes.iter().map(|row| told::NodeState {
+    let nodes = health.nodes.iter().map(|row| responses::NodeState {
         id: row.id.0,
         name: row.name.to_string(),
         address: row.address.to_string(),
@@ -207,5 +207,5 @@ fn told_of(health: &LinkHealth, host: Option<String>) -> told::Nodes {
         silent_ms: u64::try_from(row.age.as_millis()).unwrap_or(u64::MAX),
         own: row.is_own,
     });
-    told::Nodes { engine: Some(engine), nodes: nodes.collect() }
+    responses::Nodes { engine: Some(engine), nodes: nodes.collect() }
 }

@@ -70,7 +70,7 @@ impl FileStart {
             Some(files) => files.ask(job).err(),
             None => Some(job),
         };
-        unsent.as_ref().and_then(FileJob::asker)
+        unsent.as_ref().and_then(FileJob::requester)
     }
 }
 
@@ -84,7 +84,7 @@ impl Server {
         for job in self.sessions.take_file_jobs() {
             unanswered.extend(match &self.files {
                 Some(files) => files.ask(job),
-                None => job.asker(),
+                None => job.requester(),
             });
         }
         for conn in unanswered {

@@ -95,7 +95,9 @@ use crate::chat::{Chat, UserName};
 use crate::config::Config;
 use crate::http::PolicyError;
 use crate::metrics::Metrics;
-use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, Network, StopSignal};
+use crate::net::{
+    CloseReason, ConnId, Effect, Effects, Handler, Input, IpAddr, Network, StopSignal,
+};
 use crate::session::{Entropy, ListenerKind, OperatorWish, Sessions, Turn};
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -302,7 +304,7 @@ impl Server {
 
     fn turn_end(&mut self, now: Now, effects: &mut Effects) {
         self.pass_requests(now);
-        self.pump_engine(now, effects);
+        self.drive_engine(now, effects);
         // What is left may be told by no wake any more: the next turn begins at once.
         self.has_replies = std::mem::replace(&mut self.replies_left, REPLIES_MAX) == 0;
         self.take_wishes(now, effects);
@@ -372,6 +374,20 @@ impl Server {
         effects.push(Effect::Exit { deadline });
     }
 
+    /// The domain's time has come, or the engine's.
+    fn on_alarm(&mut self, now: Now, effects: &mut Effects) {
+        self.alarm = Tick::MAX;
+        // What is due is done by the process that goes on.
+        if !self.upgrading.is_frozen() {
+            self.chat.handle_timers(now);
+            self.sessions.flush_outputs(&mut Turn { now, chat: &mut self.chat, effects });
+        }
+        self.expire_engine(now, effects);
+        if self.has_replies {
+            self.take_replies(now);
+        }
+    }
+
     /// Another thread has woken the loop: what any of them has to say.
     fn take_reports(&mut self, now: Now, effects: &mut Effects) {
         self.take_config(now, effects);
@@ -380,6 +396,22 @@ impl Server {
         self.take_ended_pushes(now);
         self.take_files(now, effects);
         self.take_replies(now);
+    }
+}
+
+/// Begins the session of a connection, unless its address is banned.
+fn open_session(
+    sessions: &mut Sessions,
+    conn: ConnId,
+    (kind, address): (ListenerKind, IpAddr),
+    turn: &mut Turn<'_>,
+) {
+    sessions.handle_opened(conn, (kind, address), turn);
+    sessions.set_address(conn, address);
+    let expiry = turn.chat.suspended().address(address, turn.now.wall_ms);
+    if let Some(expiry) = expiry.filter(|_| kind != ListenerKind::Admin) {
+        let why = expiry.reason.clone();
+        sessions.refuse_banned(conn, &why, turn);
     }
 }
 
@@ -403,13 +435,7 @@ impl Handler for Server {
                 let kind =
                     listeners.get(usize::from(listener.0)).copied().unwrap_or(ListenerKind::Http);
                 log::debug!(conn:% = conn, peer:% = peer; "opened");
-                sessions.handle_opened(conn, (kind, peer.ip()), turn);
-                sessions.set_address(conn, peer.ip());
-                let expiry = turn.chat.suspended().address(peer.ip(), now.wall_ms);
-                if let Some(expiry) = expiry.filter(|_| kind != ListenerKind::Admin) {
-                    let why = expiry.reason.clone();
-                    sessions.refuse_banned(conn, &why, turn);
-                }
+                open_session(sessions, conn, (kind, peer.ip()), turn);
             }
             // A server that is alone connects to nobody.
             Input::Connected { .. } | Input::Unreachable { .. } => {}
@@ -444,18 +470,7 @@ impl Handler for Server {
                 self.pass_requests(now);
                 self.take_candidate(now, effects);
             }
-            Input::Alarm => {
-                self.alarm = Tick::MAX;
-                // What is due is done by the process that goes on.
-                if !self.upgrading.is_frozen() {
-                    turn.chat.handle_timers(now);
-                    sessions.flush_outputs(turn);
-                }
-                self.expire_engine(now, effects);
-                if self.has_replies {
-                    self.take_replies(now);
-                }
-            }
+            Input::Alarm => self.on_alarm(now, effects),
             Input::Stop(signal) => self.stop(now, signal, effects),
             Input::Reload => self.reload("SIGHUP", None),
             Input::Upgrade => self.begin_upgrade(),

@@ -48,12 +48,12 @@ impl Server {
     }
 
     /// Has read again what may change while the server runs; `asker` is told what came of it.
-    pub(super) fn reload(&mut self, by: &str, asker: Option<ConnId>) {
+    pub(super) fn reload(&mut self, by: &str, requester: Option<ConnId>) {
         // What follows belongs into the new file.
         crate::log::reopen();
         log::info!("{by}: configuration, certificates and keys of tokens are read again");
         if let Some(watch) = &self.config_watch {
-            self.reloads.push_back(asker);
+            self.reloads.push_back(requester);
             watch.look_now();
         }
         self.certificates.iter().for_each(CertificateWatch::reload);

@@ -124,7 +124,7 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
     }
     let mut predecessor = Some(Predecessor::meet()?);
     let begun = prepare(loaded, sources, &mut predecessor)
-        .and_then(|begun| take_up(&loaded.config, begun, &mut predecessor));
+        .and_then(|begun| take_over(&loaded.config, begun, &mut predecessor));
     match begun {
         Ok((mut reactor, server, clock)) => run((&mut reactor, server), &loaded.config, clock),
         Err(error) => {
@@ -230,7 +230,7 @@ fn join_cluster(
 }
 
 /// Goes on with what another process hands over, once it is to.
-fn take_up(
+fn take_over(
     config: &Config,
     (mut reactor, mut server, clock): Begun,
     predecessor: &mut Option<Predecessor>,

@@ -84,7 +84,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn heard(socket: &UnixDatagram) -> Vec<String> {
+    fn received(socket: &UnixDatagram) -> Vec<String> {
         let mut buffer = [0; 256];
         socket.set_nonblocking(true).unwrap();
         std::iter::from_fn(|| socket.recv(&mut buffer).ok().map(|len| buffer[..len].to_vec()))
@@ -102,11 +102,14 @@ mod tests {
         assert_eq!(supervisor.turn(at(5_000)), Tick::MAX);
         supervisor.ready(at(6_000), "serving");
         assert_eq!(supervisor.turn(at(6_999)), at(7_000));
-        assert_eq!(heard(&socket), ["READY=1\nSTATUS=serving"]);
+        assert_eq!(received(&socket), ["READY=1\nSTATUS=serving"]);
         assert_eq!(supervisor.turn(at(7_100)), at(8_100));
         assert_eq!(supervisor.turn(at(7_200)), at(8_100));
         supervisor.stopping();
-        assert_eq!(heard(&socket), ["WATCHDOG=1", "STOPPING=1\nSTATUS=sending the clients away"]);
+        assert_eq!(
+            received(&socket),
+            ["WATCHDOG=1", "STOPPING=1\nSTATUS=sending the clients away"]
+        );
     }
 
     #[test]
@@ -117,7 +120,7 @@ mod tests {
         let name = format!("@{name}");
         let mut supervisor = Supervisor::connect(OsStr::new(&name), None).unwrap();
         supervisor.ready(Tick::ZERO, "serving");
-        assert_eq!(heard(&socket), ["READY=1\nSTATUS=serving"]);
+        assert_eq!(received(&socket), ["READY=1\nSTATUS=serving"]);
         assert_eq!(supervisor.turn(Tick::ZERO.after(SECOND)), Tick::MAX);
     }
 
@@ -132,6 +135,6 @@ mod tests {
             let now = Tick::ZERO.after(SECOND * second);
             assert_eq!(supervisor.turn(now), now.after(SECOND));
         }
-        assert!(heard(&socket).len() < 1_000);
+        assert!(received(&socket).len() < 1_000);
     }
 }

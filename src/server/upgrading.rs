@@ -111,7 +111,7 @@ impl Server {
 
     /// Leaves the loop once all that was asked for is answered.
     pub(super) fn await_quiet(&mut self, now: Now, effects: &mut Effects) {
-        self.settle(now);
+        self.flush_to_logs(now);
         let Some(&(_, deadline)) = self.upgrading.frozen.as_ref() else { return };
         if self.is_quiet() {
             return effects.push(Effect::Yield);

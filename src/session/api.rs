@@ -255,9 +255,9 @@ impl Session<'_, '_> {
             return self.finish_exchange(&response);
         }
         let body = std::mem::take(&mut exchange.bytes);
-        if let Plan::Admin(asked) = &mut exchange.plan {
-            let asked = std::mem::take(asked);
-            return self.on_admin_asked(&asked, &body);
+        if let Plan::Admin(request) = &mut exchange.plan {
+            let request = std::mem::take(request);
+            return self.on_admin_request(&request, &body);
         }
         let (requests, is_batch) = match exchange.plan.requests(&body, len_max) {
             Ok(found) => found,
@@ -287,7 +287,7 @@ impl Session<'_, '_> {
             return self.finish_exchange(&refused(refusal.into()));
         };
         let hello = Hello {
-            name: name.as_deref(),
+            name: name.as_deref().map(Into::into),
             resume: None,
             secret,
             encoding,

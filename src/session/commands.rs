@@ -178,7 +178,7 @@ impl Session<'_, '_> {
 /// A hello without a position to return to.
 pub(super) fn hello_as(name: Option<&str>) -> Hello<'_> {
     Hello {
-        name,
+        name: name.map(Into::into),
         resume: None,
         secret: 0,
         encoding: Encoding::default(),

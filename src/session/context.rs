@@ -14,7 +14,7 @@ use super::proxy_header::ProxyHeader;
 use super::text_client::Aside;
 use super::tokens::Tokens;
 use crate::admin::Health;
-use crate::admin::told::Nodes;
+use crate::admin::responses::Nodes;
 use crate::chat::model::account::SecretHash;
 use crate::chat::model::pressure::Pressure;
 use crate::chat::{Limits, UserName};

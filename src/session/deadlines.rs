@@ -160,7 +160,7 @@ impl Due {
     }
 
     /// Whether it rests while the server itself does not read what the peer sends.
-    const fn rests(self) -> bool {
+    const fn is_suspended(self) -> bool {
         match self {
             Self::Head | Self::Upload | Self::KeepAlive | Self::Silence => true,
             Self::Greeting | Self::Hello | Self::Login | Self::Comment | Self::Answers => false,
@@ -186,7 +186,7 @@ impl Session<'_, '_> {
         let is_verified_late = is_hello && self.context.tokens.is_used_up();
         let is_waiting = self.state.is_waiting();
         // The time in which the server keeps it waiting is not the peer's.
-        if is_held || (is_waiting && (due.rests() || is_verified_late)) {
+        if is_held || (is_waiting && (due.is_suspended() || is_verified_late)) {
             self.state.since = now;
         }
         let deadline = self.state.deadline(now, self.context);

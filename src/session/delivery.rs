@@ -7,23 +7,18 @@ use super::closing;
 use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::Answered;
-use super::outgoing::Outgoing;
 use super::proof;
 use super::state::{Protocol, SessionState, find};
 use super::text_client::Aside;
 use super::{Turn, visits};
 use crate::chat::model::account::Hidden;
-use crate::chat::model::output::{Encoding, Fanout, Output, Part, Request};
+use crate::chat::model::output::{Output, Request};
 use crate::chat::model::reply::{Refusal, Reply};
-use crate::chat::{Code, Command, Event, Hello, Record, UserName};
+use crate::chat::{Code, Command, Event, Hello, UserName};
 use crate::collections::Slots;
 use crate::net::{CloseReason, ConnId, Effect};
 use crate::wire::text::{self, Shown, note};
 use crate::wire::{Context, events, render};
-
-/// Bytes of records up to which they are copied for a sender, so that they leave in one piece with
-/// the answers around them. More are shared with the other recipients.
-const COPIED_MAX: usize = 512;
 
 /// The way from the domain to the connections.
 pub(super) struct Delivery<'a, 't> {
@@ -96,28 +91,29 @@ impl Delivery<'_, '_> {
             return false;
         }
         for conn in std::mem::take(&mut self.context.visits) {
-            let is_active = self.active.as_ref().is_some_and(|state| state.conn == conn);
-            let Some(state) = state_of(&mut self.active, self.states, conn) else { continue };
-            let held = state.held();
-            if let Some(plan) = visits::take_stream(state) {
-                visits::begin_stream(state, self.context, self.turn, plan);
-                // What the active one holds is booked when its input is handled.
-                if !is_active {
-                    self.context.inbound.change(held, state.held());
-                }
-                continue;
-            }
-            if visits::begin_transfer(state, self.context, self.turn) {
-                continue;
-            }
-            for (index, text) in visits::take_requests(state).iter().enumerate() {
-                let refused = visits::ask(self.context, self.turn, (conn, index), text);
-                if let Some((request, refusal)) = refused {
-                    self.reply(conn, &request, &Err(refusal));
-                }
-            }
+            self.ask_for_visit(conn);
         }
         true
+    }
+
+    /// Asks the domain what a program has asked for: a stream, a file or the protocol's requests.
+    fn ask_for_visit(&mut self, conn: ConnId) {
+        let requests = self.with_state(conn, |state, context, turn| {
+            if let Some(plan) = visits::take_stream(state) {
+                visits::begin_stream(state, context, turn, plan);
+                return Vec::new();
+            }
+            if visits::begin_transfer(state, context, turn) {
+                return Vec::new();
+            }
+            visits::take_requests(state)
+        });
+        for (index, text) in requests.iter().flatten().enumerate() {
+            let refused = visits::ask(self.context, self.turn, (conn, index), text);
+            if let Some((request, refusal)) = refused {
+                self.reply(conn, &request, &Err(refusal));
+            }
+        }
     }
 
     /// Says hello for a person who has logged in.
@@ -134,15 +130,30 @@ impl Delivery<'_, '_> {
 
     /// Ends a connection; the domain forgets it at once.
     pub(super) fn end(&mut self, conn: ConnId, reason: CloseReason) {
-        let Self { active, states, context, turn } = self;
-        let is_active = active.as_ref().is_some_and(|state| state.conn == conn);
-        let Some(state) = state_of(active, states, conn) else { return };
-        // What the active one holds is booked when its input is handled.
-        if !is_active {
-            context.inbound.change(state.held(), 0);
+        let found = self.with_state(conn, |state, context, turn| {
+            closing::end(state, context, reason, turn);
+        });
+        if found.is_some() {
+            self.turn.chat.handle_closed(self.turn.now, conn);
         }
-        closing::end(state, context, reason, turn);
-        turn.chat.handle_closed(turn.now, conn);
+    }
+
+    /// Has something done with a connection's state, and books how much that holds then.
+    fn with_state<T>(
+        &mut self,
+        conn: ConnId,
+        act: impl FnOnce(&mut SessionState, &mut SessionContext, &mut Turn<'_>) -> T,
+    ) -> Option<T> {
+        let Self { active, states, context, turn } = self;
+        // What the active one holds is booked when its input is handled.
+        if let Some(state) = active.as_deref_mut().filter(|state| state.conn == conn) {
+            return Some(act(state, context, turn));
+        }
+        let state = find(states, conn)?;
+        let held = state.held();
+        let done = act(state, context, turn);
+        context.inbound.change(held, state.held());
+        Some(done)
     }
 
     fn deliver(&mut self, output: Output) {
@@ -165,18 +176,15 @@ impl Delivery<'_, '_> {
         }
     }
 
-    fn reply(&mut self, to: ConnId, request: &Request, result: &Result<Reply, Refusal>) {
+    pub(super) fn reply(&mut self, to: ConnId, request: &Request, result: &Result<Reply, Refusal>) {
         let Self { active, states, context, turn } = self;
         let is_active = active.as_ref().is_some_and(|state| state.conn == to);
         let answered = if is_active { Answered::AtOnce } else { Answered::Later };
         let Some(state) = state_of(active, states, to) else { return };
         if matches!(state.protocol, Protocol::Http { .. }) {
-            let held = state.held();
-            visits::on_reply(state, context, turn, (request, result));
-            // What the active one holds is booked when its input is handled.
-            if !is_active {
-                context.inbound.change(held, state.held());
-            }
+            self.with_state(to, |state, context, turn| {
+                visits::on_reply(state, context, turn, (request, result));
+            });
             return;
         }
         if let Err(refusal) = result
@@ -184,6 +192,9 @@ impl Delivery<'_, '_> {
         {
             let others_wait = turn.chat.pending_of(to) > 0;
             count_error(state, context, refusal.code, (answered, others_wait));
+        }
+        if let Ok(reply @ (Reply::Welcome { .. } | Reply::LoggedIn { .. })) = result {
+            on_proved(state, context, turn, reply);
         }
         // These show records, of which one's own carry their `cid`, or name the other one of a
         // conversation.
@@ -194,22 +205,6 @@ impl Delivery<'_, '_> {
             Ok(Reply::Joined { room, .. }) if room.is_direct() => turn.chat.user(to),
             _ => None,
         };
-        if matches!(result, Ok(Reply::Welcome { .. } | Reply::LoggedIn { .. })) {
-            state.since = turn.now.tick;
-            if let Ok(Reply::Welcome { user, .. }) = result {
-                state.on_greeted(turn.now.tick);
-                if let Some(peers) = &mut context.peers {
-                    peers.set_user(to, user);
-                }
-                if state.is_counted {
-                    context.hellos.take(turn.now.tick);
-                }
-                turn.effects.push(Effect::Settled { conn: to });
-                context.addresses.remove(&to);
-            }
-            let deadline = state.deadline(turn.now.tick, context);
-            turn.effects.push(Effect::Arm { conn: to, deadline });
-        }
         answer(state, context, viewer, (request, result), answered);
     }
 
@@ -249,109 +244,10 @@ impl Delivery<'_, '_> {
         }
         context.outgoing.stage(to, start);
     }
-
-    /// Hands a room's new records to all who get them.
-    fn fan_out(&mut self, mut fanout: Fanout) {
-        // Senders before all others: their records are rendered for everybody by it, and their
-        // answers leave with the same piece.
-        for parts in fanout.partial.chunk_by(|(one, _), (next, _)| one == next) {
-            self.parts(&fanout, parts);
-        }
-        for (encoding, to) in std::mem::take(&mut fanout.whole).into_lists() {
-            render_records(self.context, encoding, &fanout);
-            if encoding == Encoding::ManyEvents {
-                self.fan_out_to_many(&fanout, to);
-                continue;
-            }
-            if encoding == Encoding::Text {
-                for &conn in &to {
-                    note_shown(self.context, conn, &fanout);
-                }
-            }
-            let outgoing = &mut self.context.outgoing;
-            let all = outgoing.batches[encoding.index()].whole();
-            outgoing.stage_for_all(to, all);
-        }
-        for batch in &mut self.context.outgoing.batches {
-            // The ranges are of this fan-out only; the lists keep their memory.
-            batch.clear();
-        }
-        self.turn.chat.recycle(fanout);
-    }
-
-    /// Hands records, which are rendered, to streams of several rooms: each has its own positions.
-    fn fan_out_to_many(&mut self, fanout: &Fanout, to: Vec<ConnId>) {
-        for conn in to {
-            let state = state_of(&mut self.active, self.states, conn);
-            if let Some(Protocol::Events(stream)) = state.map(|state| &mut state.protocol) {
-                stream.stage(conn, &mut self.context.outgoing, fanout);
-            }
-        }
-    }
-
-    /// Whether the connection asks over HTTP.
-    fn is_visit(&mut self, conn: ConnId) -> bool {
-        let state = state_of(&mut self.active, self.states, conn);
-        state.is_some_and(|state| matches!(state.protocol, Protocol::Http { .. }))
-    }
-
-    /// Delivers what one sender gets: records, and answers in place of its own ones.
-    fn parts(&mut self, fanout: &Fanout, parts: &[(ConnId, Part)]) {
-        let Some(&(conn, _)) = parts.first() else { return };
-        if self.is_visit(conn) {
-            for (_, part) in parts {
-                if let Part::Sent(request, index, not_members) = part
-                    && let Some(reply) = fanout.sent(*index, not_members)
-                {
-                    self.reply(conn, request, &Ok(reply));
-                }
-            }
-            return;
-        }
-        let Self { active, states, context, .. } = self;
-        let Some(state) = state_of(active, states, conn) else { return };
-        let Some(format) = state.format() else { return };
-        let encoding = format.encoding();
-        // Before the piece begins: the records of a fan-out lie end to end.
-        render_records(context, encoding, fanout);
-        if encoding == Encoding::Text {
-            note_shown(context, conn, fanout);
-        }
-        let mut start = context.outgoing.bytes.len();
-        for (_, part) in parts {
-            match part {
-                Part::Records(range) => {
-                    let Outgoing { bytes, batches, .. } = &mut context.outgoing;
-                    let range = batches[encoding.index()].part(range);
-                    if range.len() <= COPIED_MAX {
-                        bytes.extend_from_within(range);
-                    } else {
-                        context.outgoing.stage(conn, start);
-                        context.outgoing.stage_part(conn, range);
-                        start = context.outgoing.bytes.len();
-                    }
-                }
-                Part::Sent(request, index, not_members) => {
-                    if let Some(reply) = fanout.sent(*index, not_members) {
-                        put_answer(state, context, None, (request, &Ok(reply)), Answered::Later);
-                    }
-                    if encoding == Encoding::Text
-                        && let Some((record, target)) = fanout.with_targets().nth(*index)
-                    {
-                        let before = context.outgoing.bytes.len();
-                        text::sent(&mut context.outgoing.bytes, &fanout.room, record, target);
-                        let len = context.outgoing.bytes.len() - before;
-                        state.answers.give(context.turn, len);
-                    }
-                }
-            }
-        }
-        context.outgoing.stage(conn, start);
-    }
 }
 
 /// The state of a connection, which is the active one or in the table.
-fn state_of<'s>(
+pub(super) fn state_of<'s>(
     active: &'s mut Option<&mut SessionState>,
     states: &'s mut Slots<SessionState>,
     conn: ConnId,
@@ -360,6 +256,30 @@ fn state_of<'s>(
         Some(state) if state.conn == conn => Some(state),
         _ => find(states, conn),
     }
+}
+
+/// The connection has said hello, or has logged in and may say it now.
+fn on_proved(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    turn: &mut Turn<'_>,
+    reply: &Reply,
+) {
+    let (conn, now) = (state.conn, turn.now.tick);
+    state.since = now;
+    if let Reply::Welcome { user, .. } = reply {
+        state.on_greeted(now);
+        if let Some(peers) = &mut context.peers {
+            peers.set_user(conn, user);
+        }
+        if state.is_counted {
+            context.hellos.take(now);
+        }
+        turn.effects.push(Effect::Settled { conn });
+        context.addresses.remove(&conn);
+    }
+    let deadline = state.deadline(now, context);
+    turn.effects.push(Effect::Arm { conn, deadline });
 }
 
 /// Counts a refusal, and has the connection ended if there were too many errors in a row. What the
@@ -396,7 +316,7 @@ fn is_unasked(state: &SessionState, request: &Request) -> bool {
 }
 
 /// Renders the answer to a request, if one is wanted, and books it.
-fn put_answer(
+pub(super) fn put_answer(
     state: &mut SessionState,
     context: &mut SessionContext,
     viewer: Option<&UserName>,
@@ -441,51 +361,5 @@ fn render_event(out: &mut Vec<u8>, format: Format, event: &Event, viewer: Option
         Format::Text => text::event(out, event),
         // Those of a stream are put in the order of its own.
         _ => render::event(out, event, viewer),
-    }
-}
-
-/// Renders the records of a fan-out in one encoding, unless they are rendered already.
-fn render_records(context: &mut SessionContext, encoding: Encoding, fanout: &Fanout) {
-    let SessionContext { encoder, outgoing, .. } = context;
-    let Outgoing { bytes, batches, .. } = outgoing;
-    let batch = &mut batches[encoding.index()];
-    if !batch.is_empty() {
-        return;
-    }
-    let format = Format::of(encoding);
-    batch.begin(bytes.len());
-    for (record, target) in fanout.with_targets() {
-        encoder.message(format, bytes, |out| match format {
-            Format::Text => text::record_event(out, &fanout.room, record, target),
-            Format::Events => {
-                events::id(out, |out| events::position(out, fanout.epoch, record.seq));
-                events::record(out, &fanout.room, record);
-            }
-            Format::ManyEvents => events::record(out, &fanout.room, record),
-            Format::WebSocket | Format::Deflate(_) | Format::Lines | Format::Lengths => {
-                render::record_event(out, &fanout.room, record);
-            }
-        });
-        debug_assert!(
-            bytes.len() - batch.end() <= booked(record, encoding),
-            "a record takes no more than its weight"
-        );
-        batch.push(bytes.len());
-    }
-}
-
-/// The bytes that a record takes at most.
-fn booked(record: &Record, encoding: Encoding) -> usize {
-    let weight = usize::try_from(record.weight).unwrap_or(0);
-    // A stream escapes what no other encoding does: who is sent much of that takes three times what
-    // was booked, and is ended sooner instead of lagging.
-    let weight = if encoding.is_stream() { 3 * weight } else { weight };
-    weight + encoding.framing_max()
-}
-
-/// A person was shown the records of a fan-out.
-fn note_shown(context: &mut SessionContext, conn: ConnId, fanout: &Fanout) {
-    if let Some(last) = fanout.records.last() {
-        context.asides.push((conn, Aside::Shown(fanout.room.clone(), last.seq)));
     }
 }

@@ -124,69 +124,83 @@ impl Session<'_, '_> {
     /// Does what a request comes to. `true` if the connection goes on, with what follows in the
     /// input.
     fn apply(&mut self, outcome: Outcome) -> bool {
-        let (conn, now) = (self.state.conn, self.turn.now.tick);
-        self.state.since = now;
+        self.state.since = self.turn.now.tick;
         match outcome {
             Outcome::Respond { response, method, keep_alive } => {
-                let is_refused = response.status().code() >= 400;
-                self.respond(response, (method, keep_alive));
-                if keep_alive {
-                    if let Protocol::Http { is_idle, .. } = &mut self.state.protocol {
-                        *is_idle = true;
-                    }
-                    let deadline = now.after(self.context.timeouts.keep_alive);
-                    self.turn.effects.push(Effect::Arm { conn, deadline });
-                    self.turn.effects.push(Effect::Settled { conn });
-                    return true;
-                }
-                let reason =
-                    if is_refused { CloseReason::HttpRefused } else { CloseReason::HttpDone };
-                self.close(Vec::new(), (reason, Ending::Linger));
-                false
+                self.answer_at_once(response, (method, keep_alive))
             }
-            Outcome::Exchange { mut exchange, waits } => {
-                let is_upload = if let Plan::Upload(plan) = &mut exchange.plan {
-                    // Nobody sends a file for nothing: first it is asked whether it is taken.
-                    plan.waits = waits;
-                    matches!(exchange.stage, Stage::Body)
-                } else {
-                    false
-                };
-                if let Protocol::Http { exchange: place, .. } = &mut self.state.protocol {
-                    *place = Some(exchange);
-                }
-                if is_upload {
-                    self.state.commands.take(now, self.context.command_rate);
-                    self.visit(Vec::new(), false);
-                    return !self.state.is_closing();
-                }
-                if waits {
-                    self.send(CONTINUE.to_vec());
-                }
-                self.begin_body()
-            }
+            Outcome::Exchange { exchange, waits } => self.take_exchange(exchange, waits),
             Outcome::Switch { head, protocol, identity } => {
                 if let Some(identity) = identity {
-                    self.context.tokens.keep(conn, *identity);
+                    self.context.tokens.keep(self.state.conn, *identity);
                 }
-                self.context.metrics.http.count_response(101);
-                self.context.metrics.http.handshakes.add(1);
-                let timeouts = &self.context.timeouts;
-                let deadline = if matches!(protocol, Protocol::Echo { .. }) {
-                    let bytes_max = ECHO_OUTBOUND_MAX;
-                    self.turn.effects.push(Effect::OutboundMax { conn, bytes_max });
-                    // It never says hello.
-                    self.turn.effects.push(Effect::Settled { conn });
-                    now.after(timeouts.ping_after)
-                } else {
-                    now.after(timeouts.hello)
-                };
-                self.state.protocol = protocol;
-                self.turn.effects.push(Effect::Send { conn, frame: head.into() });
-                self.turn.effects.push(Effect::Arm { conn, deadline });
+                self.switch_to(head, protocol);
                 true
             }
         }
+    }
+
+    /// Answers a request that needs nothing more. `true` if the next one may follow.
+    fn answer_at_once(&mut self, response: Response, (method, keep_alive): (Method, bool)) -> bool {
+        let conn = self.state.conn;
+        let is_refused = response.status().code() >= 400;
+        self.respond(response, (method, keep_alive));
+        if keep_alive {
+            if let Protocol::Http { is_idle, .. } = &mut self.state.protocol {
+                *is_idle = true;
+            }
+            let deadline = self.turn.now.tick.after(self.context.timeouts.keep_alive);
+            self.turn.effects.push(Effect::Arm { conn, deadline });
+            self.turn.effects.push(Effect::Settled { conn });
+            return true;
+        }
+        let reason = if is_refused { CloseReason::HttpRefused } else { CloseReason::HttpDone };
+        self.close(Vec::new(), (reason, Ending::Linger));
+        false
+    }
+
+    /// Begins the exchange of a program's request, whose client may wait to be told that its body
+    /// is wanted. `true` if the connection goes on.
+    fn take_exchange(&mut self, mut exchange: Box<Exchange>, waits: bool) -> bool {
+        let is_upload = if let Plan::Upload(plan) = &mut exchange.plan {
+            // Nobody sends a file for nothing: first it is asked whether it is taken.
+            plan.waits = waits;
+            matches!(exchange.stage, Stage::Body)
+        } else {
+            false
+        };
+        if let Protocol::Http { exchange: place, .. } = &mut self.state.protocol {
+            *place = Some(exchange);
+        }
+        if is_upload {
+            self.state.commands.take(self.turn.now.tick, self.context.command_rate);
+            self.visit(Vec::new(), false);
+            return !self.state.is_closing();
+        }
+        if waits {
+            self.send(CONTINUE.to_vec());
+        }
+        self.begin_body()
+    }
+
+    /// Goes on with another protocol, as the response with this head says.
+    fn switch_to(&mut self, head: Vec<u8>, protocol: Protocol) {
+        let (conn, now) = (self.state.conn, self.turn.now.tick);
+        self.context.metrics.http.count_response(101);
+        self.context.metrics.http.handshakes.add(1);
+        let timeouts = &self.context.timeouts;
+        let deadline = if matches!(protocol, Protocol::Echo { .. }) {
+            let bytes_max = ECHO_OUTBOUND_MAX;
+            self.turn.effects.push(Effect::OutboundMax { conn, bytes_max });
+            // It never says hello.
+            self.turn.effects.push(Effect::Settled { conn });
+            now.after(timeouts.ping_after)
+        } else {
+            now.after(timeouts.hello)
+        };
+        self.state.protocol = protocol;
+        self.turn.effects.push(Effect::Send { conn, frame: head.into() });
+        self.turn.effects.push(Effect::Arm { conn, deadline });
     }
 
     fn respond(&mut self, response: Response, (method, keep_alive): (Method, bool)) {

@@ -8,7 +8,7 @@
 //!  bytes ─▶ ─┤    └──▶ websocket ──────────┬─▶ commands ─▶ chat
 //!            └─ plain_tcp ──┬──────────────┘                │
 //!                           └─▶ text_lines ─▶ commands      │ outputs
-//!  bytes ◀─────── outgoing ◀── encode ◀── delivery ◀────────┘
+//!  bytes ◀─── outgoing ◀── encode ◀── delivery, fan_out ◀───┘
 //! ```
 //!
 //! An input finds its connection's [state](state::SessionState) once and handles it as a
@@ -32,6 +32,7 @@ mod encode;
 mod entropy;
 mod errors_in_a_row;
 mod exchange;
+mod fan_out;
 mod gauges;
 mod handover;
 mod hello_rate;
@@ -69,7 +70,7 @@ use self::peers::{Peer, Peers};
 use self::state::{Protocol, SessionState, find};
 use self::tokens::Tokens;
 use crate::admin::Health;
-use crate::admin::told::Nodes;
+use crate::admin::responses::Nodes;
 use crate::chat::model::account::SecretHash;
 use crate::chat::{Chat, Limits};
 use crate::collections::Slots;

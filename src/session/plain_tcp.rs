@@ -52,7 +52,7 @@ impl Session<'_, '_> {
             return true;
         }
         let foreign = input.first().and_then(|&byte| Foreign::of_first_byte(byte));
-        foreign.inspect(|foreign| self.turn_away(&foreign.to_string())).is_none()
+        foreign.inspect(|foreign| self.reject(&foreign.to_string())).is_none()
     }
 
     /// Greets who has said nothing for a while as a person.
@@ -104,11 +104,11 @@ impl Session<'_, '_> {
             Item::Answer(answer) => self.send(answer.as_bytes().to_vec()),
             // A request line of HTTP that is too long to be recognised is refused like one.
             Item::TooLong { .. } if is_text && self.is_stranger() => {
-                self.turn_away("the first line is too long; this port takes lines of text or JSON");
+                self.reject("the first line is too long; this port takes lines of text or JSON");
             }
             Item::TooLong { limit } => self.refuse(&wire::too_long(limit)),
             Item::Message(line) if is_text => match Foreign::of_first_line(line) {
-                Some(foreign) if self.is_stranger() => self.turn_away(&foreign.to_string()),
+                Some(foreign) if self.is_stranger() => self.reject(&foreign.to_string()),
                 Some(_) | None => self.text_line(line),
             },
             Item::Message(bytes) => {
@@ -129,7 +129,7 @@ impl Session<'_, '_> {
     }
 
     /// Ends the connection of who should not be here with one line that says so.
-    fn turn_away(&mut self, why: &str) {
+    fn reject(&mut self, why: &str) {
         let mut out = Vec::new();
         text::refusal(&mut out, &Refusal::new(Code::BadField, why.to_owned()));
         self.close(out, (CloseReason::Violation, Ending::Linger));

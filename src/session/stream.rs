@@ -61,14 +61,14 @@ impl Stream {
         let stream = Self { rooms: rooms.iter().map(place).collect() };
         // A comment at once: some clients say that they are connected with the first bytes only.
         out.extend_from_slice(events::COMMENT);
-        for (asked, room) in plan.watches().iter().zip(rooms) {
+        for (watch, room) in plan.watches().iter().zip(rooms) {
             match room {
                 Ok(Watched { room, epoch, seq, is_reset: true }) => {
                     stream.put_id(out, (room, *seq));
                     events::reset(out, room, *epoch, *seq);
                 }
                 Ok(_) => {}
-                Err(refusal) => events::refused(out, Some(asked.room), refusal),
+                Err(refusal) => events::refused(out, Some(watch.room), refusal),
             }
         }
         stream

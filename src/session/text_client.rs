@@ -42,7 +42,7 @@ pub(super) enum Progress {
 impl TextClient {
     /// Keeps up with what an answer says about the rooms, and returns what is to be asked next.
     pub(super) fn on_reply(&mut self, reply: &Reply) -> Option<Aside> {
-        let entered = match reply {
+        let is_new = match reply {
             Reply::LoggedIn { .. } => {
                 self.is_account = true;
                 false
@@ -57,7 +57,7 @@ impl TextClient {
             }
             _ => false,
         };
-        Aside::of_reply(reply, entered)
+        Aside::of_reply(reply, is_new)
     }
 
     /// A room in which the person is, though no lines go there.
@@ -121,11 +121,11 @@ const LATELY_MAX: u64 = 20;
 
 impl Aside {
     /// What follows from an answer. `entered` tells whether it is the first one about this room.
-    pub(super) fn of_reply(reply: &Reply, entered: bool) -> Option<Self> {
+    pub(super) fn of_reply(reply: &Reply, is_new: bool) -> Option<Self> {
         match reply {
             Reply::LoggedIn { token, .. } => Some(Self::Hello(token.clone())),
             Reply::Welcome { .. } => Some(Self::Unread),
-            Reply::Joined { room, read, seq, .. } if entered && *seq > 0 => {
+            Reply::Joined { room, read, seq, .. } if is_new && *seq > 0 => {
                 Some(Self::Lately { room: room.clone(), read: *read, seq: *seq })
             }
             Reply::History { room, items, .. } => {

@@ -137,7 +137,7 @@ pub(super) fn on_reply(
     if matches!(exchange.stage, Stage::Visiting) {
         match result {
             Ok(_) => {
-                exchange.stage = Stage::Asked;
+                exchange.stage = Stage::Answering;
                 context.visits.push(conn);
             }
             Err(refusal) => {
@@ -194,7 +194,9 @@ fn on_loaded(
 ) {
     let conn = state.conn;
     let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
-    let Stage::Loading(scan) = std::mem::replace(&mut exchange.stage, Stage::Asked) else { return };
+    let Stage::Loading(scan) = std::mem::replace(&mut exchange.stage, Stage::Answering) else {
+        return;
+    };
     let refusal = refusal.cloned().or_else(|| scan.refusal(turn.chat));
     if let Some(refusal) = refusal {
         return finish(state, context, turn, &refused(refusal.into()));

@@ -346,25 +346,12 @@ mod tests {
         store
     }
 
+    fn draft(from: &str, text: &str, cid: Option<&str>) -> Draft {
+        Draft::new(UserName::parse(from).unwrap(), Body::plain(text, cid), 0)
+    }
+
     fn append(store: &mut MemoryStore, now: Now, from: &str, cid: &str, text: &str) -> Appended {
-        let body = Body::Message {
-            text: text.into(),
-            data: None,
-            cid: (!cid.is_empty()).then(|| cid.into()),
-            reply_to: None,
-            thread: None,
-            edited: None,
-        };
-        let draft = Draft {
-            from: UserName::parse(from).unwrap(),
-            body,
-            weight: 0,
-            check: None,
-            since: None,
-            meta: Vec::new(),
-            is_question: false,
-            is_unseen: false,
-        };
+        let draft = draft(from, text, Some(cid).filter(|cid| !cid.is_empty()));
         store.request(now, LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(7), draft });
         let reply = store.poll().unwrap();
         let LogReply::Appended { ticket: Ticket(7), outcome } = reply else {
@@ -391,24 +378,7 @@ mod tests {
         let mut store = open();
         let room = RoomName::parse("quiet").unwrap();
         store.request(at(0), open_request(LogId::new(2, 1), room));
-        let body = Body::Message {
-            text: "hi".into(),
-            data: None,
-            cid: Some("c".into()),
-            reply_to: None,
-            thread: None,
-            edited: None,
-        };
-        let draft = Draft {
-            from: UserName::parse("ann").unwrap(),
-            body,
-            weight: 0,
-            check: None,
-            since: None,
-            meta: Vec::new(),
-            is_question: false,
-            is_unseen: false,
-        };
+        let draft = draft("ann", "hi", Some("c"));
         store
             .request(at(0), LogRequest::Append { log: LogId::new(2, 1), ticket: Ticket(0), draft });
         store.poll().unwrap();
@@ -423,27 +393,11 @@ mod tests {
     fn a_full_memory_makes_room_in_the_log_visits_longest_ago() {
         let mut store = open();
         let logs = CIDS_MAX / usize::try_from(CID_RECORDS).unwrap();
-        let draft = |cid: u64| {
-            let cid = Some(cid.to_string().into());
-            let text = "hi".into();
-            let body =
-                Body::Message { text, data: None, cid, reply_to: None, thread: None, edited: None };
-            Draft {
-                from: UserName::parse("ann").unwrap(),
-                body,
-                weight: 0,
-                check: None,
-                since: None,
-                meta: Vec::new(),
-                is_question: false,
-                is_unseen: false,
-            }
-        };
         for log in 2..2 + logs {
             let (log, room) = (LogId::new(log, 1), RoomName::parse("full").unwrap());
             store.request(at(0), open_request(log, room));
             for cid in 0..CID_RECORDS {
-                let draft = draft(cid);
+                let draft = draft("ann", "hi", Some(&cid.to_string()));
                 store.request(at(0), LogRequest::Append { log, ticket: Ticket(0), draft });
                 store.poll().unwrap();
             }

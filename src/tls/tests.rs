@@ -107,7 +107,7 @@ impl Pair {
     }
 
     /// Both ends talk until neither has more to say, `cut` bytes at a time to the server.
-    fn settle(&mut self, cut: usize) -> Result<(), TlsFault> {
+    fn exchange(&mut self, cut: usize) -> Result<(), TlsFault> {
         loop {
             let bytes = self.client_says();
             if bytes.is_empty() {
@@ -136,7 +136,7 @@ fn both_versions_carry_bytes_both_ways_however_they_are_cut() {
         for cut in (1..40).chain([100, 1_000, 100_000]) {
             let mut pair = Pair::new(&configs, "chat.example");
             pair.client.writer().write_all(b"from the client").unwrap();
-            pair.settle(cut).unwrap();
+            pair.exchange(cut).unwrap();
             assert_eq!(pair.server.progress(), Progress::Open, "{is_13} {cut}");
             assert_eq!(pair.received, b"from the client", "{is_13} {cut}");
             assert_eq!(pair.server.waiting(), 0, "an idle connection holds no bytes");
@@ -152,7 +152,7 @@ fn both_versions_carry_bytes_both_ways_however_they_are_cut() {
 #[test]
 fn much_is_sealed_in_records_of_the_most_that_one_may_hold() {
     let mut pair = Pair::new(&configs(&["chat.example"]), "chat.example");
-    pair.settle(1_000).unwrap();
+    pair.exchange(1_000).unwrap();
     let text = vec![b'x'; 3 * RECORD_LEN_MAX + 1];
     let mut out = Vec::new();
     pair.server.seal(&text, &mut out).unwrap();
@@ -180,7 +180,7 @@ fn a_client_hello_in_records_of_one_byte_is_understood_and_costs_a_step_for_each
             pair.give(part).unwrap();
             assert!(pair.steps_left.is_some(), "more than two steps a record");
         }
-        pair.settle(cut).unwrap();
+        pair.exchange(cut).unwrap();
         assert_eq!(pair.server.progress(), Progress::Open, "{cut}");
     }
 }
@@ -204,9 +204,9 @@ fn a_goodbye_right_after_the_client_hello_ends_without_a_spin() {
 fn goodbyes_are_said_once_and_heard() {
     let mut pair = Pair::new(&configs(&["chat.example"]), "chat.example");
     pair.client.writer().write_all(b"last words").unwrap();
-    pair.settle(1_000).unwrap();
+    pair.exchange(1_000).unwrap();
     pair.client.send_close_notify();
-    pair.settle(1_000).unwrap();
+    pair.exchange(1_000).unwrap();
     assert_eq!(pair.server.progress(), Progress::Finished);
     assert_eq!(pair.received, b"last words");
     // The other half still carries what is said.
@@ -240,7 +240,7 @@ fn a_flipped_bit_ends_the_connection_or_changes_nothing_that_is_received() {
         let mut pair = Pair::new(&configs, "chat.example");
         let mut hello = pair.client_says();
         hello[at] ^= 1 << (at % 8);
-        let _refused = pair.give(&hello).and_then(|_| pair.settle(1_000));
+        let _refused = pair.give(&hello).and_then(|_| pair.exchange(1_000));
         // The version in the header of a record means nothing (RFC 8446 section 5.1).
         let is_open = pair.server.progress() == Progress::Open;
         assert!(!is_open || at < 3, "byte {at}");
@@ -248,13 +248,13 @@ fn a_flipped_bit_ends_the_connection_or_changes_nothing_that_is_received() {
     }
     let sealed_len = {
         let mut pair = Pair::new(&configs, "chat.example");
-        pair.settle(1_000).unwrap();
+        pair.exchange(1_000).unwrap();
         pair.client.writer().write_all(b"sealed").unwrap();
         pair.client_says().len()
     };
     for at in 0..sealed_len {
         let mut pair = Pair::new(&configs, "chat.example");
-        pair.settle(1_000).unwrap();
+        pair.exchange(1_000).unwrap();
         pair.client.writer().write_all(b"sealed").unwrap();
         let mut sealed = pair.client_says();
         sealed[at] ^= 1 << (at % 8);
@@ -268,7 +268,7 @@ fn a_flipped_bit_ends_the_connection_or_changes_nothing_that_is_received() {
 #[test]
 fn a_record_that_is_too_long_is_refused_before_it_has_come() {
     let mut pair = Pair::new(&configs(&["chat.example"]), "chat.example");
-    pair.settle(1_000).unwrap();
+    pair.exchange(1_000).unwrap();
     let result = pair.give(&[23, 3, 3, 0xff, 0xff]);
     assert!(result.is_err(), "{result:?}");
     let mut pair = Pair::new(&configs(&["chat.example"]), "chat.example");
@@ -303,7 +303,7 @@ fn each_name_has_its_certificate_and_any_other_the_first() {
         ("x.example", false),
     ] {
         let mut pair = Pair::new(&configs, name);
-        let _refused = pair.settle(1_000);
+        let _refused = pair.exchange(1_000);
         let has_one = pair.client.peer_certificates().map(<[CertificateDer<'_>]>::len);
         assert_eq!(has_one == Some(1), is_known, "{name}");
     }
@@ -320,7 +320,7 @@ fn other_protocols_are_refused_as_the_rfc_says() {
         let mut config = config.clone();
         config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
         let mut pair = Pair::new(&(Arc::clone(&server), config), "chat.example");
-        pair.settle(1_000).unwrap();
+        pair.exchange(1_000).unwrap();
         assert_eq!(pair.client.alpn_protocol().map(<[u8]>::to_vec), expect);
     }
     let mut only_h2 = config;
@@ -345,7 +345,7 @@ fn a_ticket_resumes_with_a_server_that_remembers_nothing() {
         let configs = (Arc::clone(&server), config);
         for expect in [false, true, true] {
             let mut pair = Pair::new(&configs, "chat.example");
-            pair.settle(1_000).unwrap();
+            pair.exchange(1_000).unwrap();
             assert_eq!(pair.server.is_resumed(), expect, "{is_13}");
         }
     }
@@ -354,11 +354,11 @@ fn a_ticket_resumes_with_a_server_that_remembers_nothing() {
 #[test]
 fn new_keys_that_a_client_asks_for_are_made_before_more_is_sealed() {
     let mut pair = Pair::new(&configs(&["chat.example"]), "chat.example");
-    pair.settle(1_000).unwrap();
+    pair.exchange(1_000).unwrap();
     for nth in 0..5u8 {
         pair.client.refresh_traffic_keys().unwrap();
         pair.client.writer().write_all(&[nth]).unwrap();
-        pair.settle(7).unwrap();
+        pair.exchange(7).unwrap();
         let mut out = Vec::new();
         pair.server.seal(&[nth], &mut out).unwrap();
         pair.client_hears(&out);
@@ -397,7 +397,7 @@ fn files_that_are_no_certificate_and_key_are_refused_with_what_is_wrong() {
 #[test]
 fn debug_output_has_no_keys() {
     let mut pair = Pair::new(&configs(&["chat.example"]), "chat.example");
-    pair.settle(1_000).unwrap();
+    pair.exchange(1_000).unwrap();
     assert_eq!(format!("{:?}", pair.server), "Connection { progress: Open, waiting: 0, .. }");
 }
 

@@ -50,7 +50,7 @@ pub enum Outcome {
         /// Why.
         why: String,
         /// How long the receiver asks to wait.
-        asked: Option<Duration>,
+        retry_in: Option<Duration>,
         /// The receiver works, and does not take these very events.
         is_refused: bool,
     },
@@ -94,7 +94,7 @@ pub enum Taken {
         /// Why.
         why: String,
         /// How long the service asks to wait.
-        asked: Option<Duration>,
+        retry_in: Option<Duration>,
         /// It is not to be sent again.
         is_refused: bool,
     },
@@ -168,7 +168,7 @@ impl Client {
 
     /// Sends a push to a device and waits for the answer of its service, likewise.
     pub(super) fn push(&self, url: &str, sealed: Sealed<'_>, wall_ms: u64) -> Taken {
-        let failed = |why, is_refused| Taken::Failed { why, asked: None, is_refused };
+        let failed = |why, is_refused| Taken::Failed { why, retry_in: None, is_refused };
         if let Err(why) = check(url, &self.allowed) {
             return failed(why, true);
         }
@@ -194,7 +194,7 @@ impl Client {
     /// Makes a request and waits for the answer, for no longer than the deadline.
     pub fn post(&self, url: &str, signed: Signed<'_>, wall_ms: u64) -> Outcome {
         if let Err(why) = check(url, &self.allowed) {
-            return Outcome::Failed { why, asked: None, is_refused: false };
+            return Outcome::Failed { why, retry_in: None, is_refused: false };
         }
         let request = Request::post(url)
             .header("content-type", "application/json")
@@ -207,7 +207,7 @@ impl Client {
             Ok(answer) => outcome(answer, wall_ms),
             Err(error) => {
                 let why = error.to_string();
-                Outcome::Failed { why, asked: None, is_refused: false }
+                Outcome::Failed { why, retry_in: None, is_refused: false }
             }
         }
     }
@@ -220,10 +220,11 @@ fn taken(mut answer: Response<Body>, wall_ms: u64) -> Taken {
         200..=299 => Taken::Delivered,
         404 | 410 => Taken::Gone(status),
         _ => {
-            let asked = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-            let asked = asked.and_then(|value| retry_after(value, wall_ms));
+            let retry_in =
+                answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+            let retry_in = retry_in.and_then(|value| retry_after(value, wall_ms));
             let is_refused = !matches!(status, 408 | 429 | 500..);
-            Taken::Failed { why: format!("HTTP {status}"), asked, is_refused }
+            Taken::Failed { why: format!("HTTP {status}"), retry_in, is_refused }
         }
     }
 }
@@ -236,13 +237,14 @@ fn outcome(mut answer: Response<Body>, wall_ms: u64) -> Outcome {
         200..=299 => Outcome::Delivered(status),
         410 => Outcome::Gone,
         _ => {
-            let asked = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+            let retry_in =
+                answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
             let why = match status {
                 300..=399 => format!("HTTP {status}: redirects are not followed"),
                 _ => format!("HTTP {status}"),
             };
-            let asked = asked.and_then(|value| retry_after(value, wall_ms));
-            Outcome::Failed { why, asked, is_refused: matches!(status, 400 | 413 | 415 | 422) }
+            let retry_in = retry_in.and_then(|value| retry_after(value, wall_ms));
+            Outcome::Failed { why, retry_in, is_refused: matches!(status, 400 | 413 | 415 | 422) }
         }
     }
 }
@@ -420,7 +422,7 @@ mod tests {
         let client = Client::with_resolver(&settings(&[]), Box::new(names));
         let signed = Signed { id: "msg_1", timestamp: 1, signatures: "v1,x", body: b"{}" };
         let outcome = client.post("https://rebinding.example.org/", signed, 0);
-        let Outcome::Failed { why, is_refused: false, asked: None } = outcome else {
+        let Outcome::Failed { why, is_refused: false, retry_in: None } = outcome else {
             panic!("{outcome:?}");
         };
         assert!(why.contains("which is loopback"), "{why}");

@@ -170,11 +170,11 @@ impl Endpoint {
     pub(super) fn fail_at(
         &mut self,
         end: Position,
-        (is_refused, asked): (bool, Option<Duration>),
+        (is_refused, retry_in): (bool, Option<Duration>),
         now: Now,
     ) -> bool {
         self.batch_end = Some(end);
-        self.fail(is_refused, asked, now);
+        self.fail(is_refused, retry_in, now);
         if self.is_singly() {
             return self.refusals >= REFUSALS_MAX;
         }
@@ -191,11 +191,11 @@ impl Endpoint {
     }
 
     /// A request failed; whether such were refused too often.
-    pub(super) fn fail(&mut self, is_refused: bool, asked: Option<Duration>, now: Now) -> bool {
+    pub(super) fn fail(&mut self, is_refused: bool, retry_in: Option<Duration>, now: Now) -> bool {
         self.attempts = self.attempts.saturating_add(1);
         self.refusals = if is_refused { self.refusals + 1 } else { 0 };
         let spread = u32::try_from((self.known.webhook.at + u64::from(self.attempts)) % 100);
-        let wait = schedule::wait(self.attempts, asked, spread.unwrap_or(0));
+        let wait = schedule::wait(self.attempts, retry_in, spread.unwrap_or(0));
         self.next_at = now.tick.after(wait);
         self.refusals >= REFUSALS_MAX
     }

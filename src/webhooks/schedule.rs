@@ -9,18 +9,18 @@ const FIRST: Duration = Duration::from_secs(1);
 /// ... up to this.
 const LONGEST: Duration = Duration::from_mins(5);
 /// The longest wait that a receiver can ask for.
-const ASKED_MAX: Duration = Duration::from_hours(24);
+const RETRY_IN_MAX: Duration = Duration::from_hours(24);
 /// A wait is up to one part of so many longer, by a number of the webhook: those that failed
 /// together do not come back together.
 const SPREAD: u32 = 5;
 
 /// How long to wait after so many failures in a row, at least as long as the receiver has `asked`.
 #[must_use]
-pub fn wait(failures: u32, asked: Option<Duration>, spread: u32) -> Duration {
+pub fn wait(failures: u32, retry_in: Option<Duration>, spread: u32) -> Duration {
     let doubled = FIRST.saturating_mul(1_u32.checked_shl(failures.max(1) - 1).unwrap_or(u32::MAX));
     let wait = doubled.min(LONGEST);
     let spread = wait / SPREAD * (spread % 100) / 100;
-    (wait + spread).max(asked.unwrap_or_default().min(ASKED_MAX))
+    (wait + spread).max(retry_in.unwrap_or_default().min(RETRY_IN_MAX))
 }
 
 /// What `Retry-After` asks for: seconds, or a date (RFC 9110 section 10.2.3).
@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(wait(1, None, 99), Duration::from_millis(1_198));
         assert_eq!(wait(1, Some(Duration::from_secs(90)), 0).as_secs(), 90);
         assert_eq!(wait(9, Some(Duration::from_secs(1)), 0).as_secs(), 256);
-        assert_eq!(wait(1, Some(Duration::MAX), 0), ASKED_MAX);
+        assert_eq!(wait(1, Some(Duration::MAX), 0), RETRY_IN_MAX);
     }
 
     #[test]
@@ -78,8 +78,8 @@ mod tests {
             ("soon", None),
             ("", None),
         ] {
-            let asked = retry_after(value, now).map(|asked| asked.as_secs());
-            assert_eq!(asked, expect, "{value}");
+            let retry_in = retry_after(value, now).map(|retry_in| retry_in.as_secs());
+            assert_eq!(retry_in, expect, "{value}");
         }
     }
 }

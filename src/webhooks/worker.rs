@@ -128,7 +128,7 @@ impl Worker {
             if signals.is_closed {
                 return;
             }
-            self.take_up(signals);
+            self.receive_changes(signals);
             let now = self.clock.now();
             let next = self.next(signals.news, now);
             if let Some((name, work)) = &next {
@@ -146,12 +146,12 @@ impl Worker {
     fn serve_push(&mut self) -> bool {
         let (now, clock) = (self.clock.now(), self.clock);
         let Some(pushes) = &mut self.pushes else { return false };
-        pushes.take_up(now);
+        pushes.receive_orders(now);
         pushes.serve(now, || clock.now())
     }
 
     /// Takes up what others have changed: the webhooks, and what has happened in memory rooms.
-    fn take_up(&mut self, signals: Signals) {
+    fn receive_changes(&mut self, signals: Signals) {
         let now = self.clock.now();
         if self.version != Some(signals.version) {
             self.version = Some(signals.version);
@@ -239,7 +239,7 @@ impl Worker {
             let why = "the outbox was full: what is in no log is gone";
             let letter =
                 letter(endpoint, (endpoint.position, endpoint.position), (batch.lost, why), now);
-            self.bury(endpoint, letter, updates);
+            self.add_dead_letter(endpoint, letter, updates);
         }
         endpoint.oldest_at = batch.events.first().map(WebhookEvent::at);
         if batch.events.is_empty() {
@@ -265,9 +265,9 @@ impl Worker {
                 }
             }
             Outcome::Gone => self.end(endpoint),
-            Outcome::Failed { why, asked, is_refused } => {
+            Outcome::Failed { why, retry_in, is_refused } => {
                 note_failure(endpoint, &why);
-                let is_refused = endpoint.fail_at(batch.end, (is_refused, asked), now);
+                let is_refused = endpoint.fail_at(batch.end, (is_refused, retry_in), now);
                 let is_old = self.is_too_old(batch.events.first(), now);
                 if is_old || is_refused {
                     self.give_up(endpoint, &batch, (&why, is_old), updates);
@@ -293,9 +293,9 @@ impl Worker {
                 return;
             }
             Outcome::Gone => self.end(endpoint),
-            Outcome::Failed { why, asked, is_refused } => {
+            Outcome::Failed { why, retry_in, is_refused } => {
                 note_failure(endpoint, &why);
-                if endpoint.fail(is_refused, asked, now) {
+                if endpoint.fail(is_refused, retry_in, now) {
                     // They are in no store from which they could be read again.
                     self.metrics.dead.add(u64::try_from(count).unwrap_or(u64::MAX));
                     endpoint.forget(count);
@@ -332,9 +332,9 @@ impl Worker {
                 self.end(endpoint);
                 updates.push(endpoint.progress(now));
             }
-            Outcome::Failed { why, asked, .. } => {
+            Outcome::Failed { why, retry_in, .. } => {
                 note_failure(endpoint, &why);
-                endpoint.fail(false, asked, now);
+                endpoint.fail(false, retry_in, now);
                 updates.push(Update::StillDead(letter.id, why.into()));
                 updates.push(endpoint.progress(now));
             }
@@ -371,11 +371,11 @@ impl Worker {
         }
         let count = u64::try_from(events).unwrap_or(u64::MAX);
         let letter = letter(endpoint, (from, endpoint.position), (count, why), now);
-        self.bury(endpoint, letter, updates);
+        self.add_dead_letter(endpoint, letter, updates);
     }
 
     /// Keeps a dead letter, and says so.
-    fn bury(&self, endpoint: &Endpoint, letter: DeadLetter, updates: &mut Vec<Update>) {
+    fn add_dead_letter(&self, endpoint: &Endpoint, letter: DeadLetter, updates: &mut Vec<Update>) {
         let (webhook, events, why) = (&*endpoint.known.webhook.name, letter.events, &*letter.why);
         log::error!(webhook, events, why; "events were given up; chinwag webhook dead lists them");
         self.metrics.dead.add(events);

@@ -213,7 +213,7 @@ mod tests {
             cid: None,
             reply_to: Some(7),
             thread: None,
-            data: Some("[ 1]"),
+            data: Some("[ 1]".into()),
             echo: true,
             weight: 5 + 1 + 4,
         };

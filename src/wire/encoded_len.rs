@@ -63,7 +63,7 @@ mod tests {
             else {
                 panic!("{request}");
             };
-            let expect = encoded_len_max(&send.text, send.data, send.cid.as_deref());
+            let expect = encoded_len_max(&send.text, send.data.as_deref(), send.cid.as_deref());
             assert_eq!(send.weight, expect, "{request}");
         }
     }

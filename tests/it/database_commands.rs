@@ -153,9 +153,9 @@ fn an_erased_user_has_said_nothing() {
     assert!(taken.contains("stop it"), "{taken}");
     drop((ann, bob));
     server.restart_after(Signal::TERM, |data| {
-        let asked = chinwag(data, &["erase-user", "bob"]);
-        assert_eq!(asked.code, Some(1));
-        assert!(asked.out.ends_with("nothing was changed\n"), "{}", asked.out);
+        let unconfirmed = chinwag(data, &["erase-user", "bob"]);
+        assert_eq!(unconfirmed.code, Some(1));
+        assert!(unconfirmed.out.ends_with("nothing was changed\n"), "{}", unconfirmed.out);
         let said = done(data, &["erase-user", "bob", "--yes"]);
         assert!(said.starts_with("bob: 2 messages") && said.contains("erased-"), "{said}");
         assert!(done(data, &["verify"]).contains("3 records, 0 faults"));

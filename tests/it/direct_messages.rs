@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::json::STRING;
+use crate::support::json::{STRING, requests_about_a_room};
 use crate::support::{Client, Server, Setup, assert_subset};
 
 fn to(user: &str, text: &str) -> serde_json::Value {
@@ -46,18 +46,7 @@ fn nobody_else_can_join_it_or_learn_that_it_exists() {
     let _bob = Client::ws(&server).named("bob", None);
     ann.ask(&to("bob", "psst"));
     let mut eve = Client::ws(&server).named("eve", None);
-    for request in [
-        json!({"op": "join"}),
-        json!({"op": "join", "after": 0}),
-        json!({"op": "leave"}),
-        json!({"op": "send", "text": "hi"}),
-        json!({"op": "ack", "read": 1}),
-        json!({"op": "typing"}),
-        json!({"op": "history"}),
-        json!({"op": "presence"}),
-        json!({"op": "members"}),
-        json!({"op": "topic"}),
-    ] {
+    for request in requests_about_a_room() {
         let mut ask = |room: &str| {
             let mut request = request.clone();
             request["room"] = json!(room);

@@ -290,9 +290,9 @@ fn what_may_not_be_read_is_refused_as_a_page_of_it_is() {
 fn a_head_and_a_client_of_http_1_0_are_answered_too() {
     let server = Server::start();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    let asked = head(server.http, "/rooms/lobby/events?as=eve", "").replacen("GET", "HEAD", 1);
+    let text = head(server.http, "/rooms/lobby/events?as=eve", "").replacen("GET", "HEAD", 1);
     let mut raw = Raw::connect(server.http);
-    raw.send(asked.as_bytes());
+    raw.send(text.as_bytes());
     let response = read_head(&mut raw);
     assert_eq!(response.status, 200);
     assert_eq!(response.header("Content-Type"), Some("text/event-stream; charset=utf-8"));
@@ -352,8 +352,8 @@ fn who_may_not_read_any_more_is_told_last() {
     suspended.expect_end(&[json!({"ev": "bye", "close": 4005})]);
     server.await_metric(OPEN, 0.0);
     let many: Vec<_> = (0..16).map(|_| open("/rooms/work/events?as=dan", "")).collect();
-    let asked = head(server.http, "/rooms/work/events?as=dan", "");
-    let response = request(server.http, asked.as_bytes());
+    let text = head(server.http, "/rooms/work/events?as=dan", "");
+    let response = request(server.http, text.as_bytes());
     assert_eq!(response.status, 409, "{}", response.text());
     drop(many);
 }
@@ -434,8 +434,8 @@ fn a_key_is_told_which_rooms_it_may_read() {
     say(&mut ann, "alerts/disk", "full");
     ann.ask(&json!({"op": "send", "to": "ann2", "text": "psst"}));
     let rooms = |fields: &str, query: &str| {
-        let asked = head(server.http, &format!("/rooms{query}"), fields);
-        let response = request(server.http, asked.as_bytes());
+        let text = head(server.http, &format!("/rooms{query}"), fields);
+        let response = request(server.http, text.as_bytes());
         assert_eq!(response.status, 200, "{}", response.text());
         serde_json::from_str::<Value>(&response.text()).expect("JSON")
     };

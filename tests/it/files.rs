@@ -136,14 +136,14 @@ fn a_file_is_read_in_parts_and_not_again_by_who_has_it() {
     assert_eq!(beyond.status, 416);
     let mut raw = Raw::connect(server.http);
     let target = place("lobby", &seq, id, "bob");
-    let asked = format!("HEAD {target} HTTP/1.1\r\nHost: {}\r\n\r\n", server.http);
-    raw.send(asked.as_bytes());
+    let text = format!("HEAD {target} HTTP/1.1\r\nHost: {}\r\n\r\n", server.http);
+    raw.send(text.as_bytes());
     let only = read(&mut raw, false);
     assert_eq!(only.header("Content-Length"), Some(&*GIF.len().to_string()));
     // The connection goes on after a file as after everything else.
-    raw.send(asked.replace("HEAD", "GET").as_bytes());
+    raw.send(text.replace("HEAD", "GET").as_bytes());
     assert_eq!(read(&mut raw, true).body, GIF);
-    raw.send(asked.replace("HEAD", "GET").as_bytes());
+    raw.send(text.replace("HEAD", "GET").as_bytes());
     assert_eq!(read(&mut raw, true).body, GIF);
 }
 

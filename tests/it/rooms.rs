@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::client::TRANSPORTS;
-use crate::support::json::{NUMBER, STRING};
+use crate::support::json::{NUMBER, STRING, requests_about_a_room};
 use crate::support::{Client, Server, Setup, assert_subset};
 
 #[test]
@@ -42,19 +42,7 @@ fn a_private_room_is_not_there_for_strangers() {
     ann.ask(&json!({"op": "create", "room": "attic", "private": true}));
     ann.ask(&json!({"op": "send", "room": "attic", "text": "quiet"}));
     let mut eve = Client::ws(&server).named("eve", None);
-    for request in [
-        json!({"op": "join"}),
-        json!({"op": "join", "after": 0}),
-        json!({"op": "leave"}),
-        json!({"op": "send", "text": "hi"}),
-        json!({"op": "ack", "read": 1}),
-        json!({"op": "typing"}),
-        json!({"op": "history"}),
-        json!({"op": "presence"}),
-        json!({"op": "members"}),
-        json!({"op": "topic"}),
-        json!({"op": "topic", "text": "mine"}),
-    ] {
+    for request in requests_about_a_room() {
         // The same words as for a room that does not exist. Joining is left out: it would create
         // one.
         let mut ask = |room: &str| {

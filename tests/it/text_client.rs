@@ -11,6 +11,13 @@ fn server() -> Server {
     Setup::default().start()
 }
 
+/// A person at a terminal who has given a name.
+fn person(server: &Server, name: &str) -> Raw {
+    let mut raw = Raw::connect(server.tcp);
+    converse(&mut raw, &format!("> /nick {name}\n< Welcome …\n< Type …"));
+    raw
+}
+
 /// Waits until `client` has been told that `user` is there.
 #[track_caller]
 fn await_presence(client: &mut Client, user: &str) {
@@ -118,8 +125,8 @@ fn who_says_nothing_of_a_name_is_a_guest_and_may_take_one_before_speaking() {
 #[test]
 fn nobodys_terminal_obeys_what_others_write() {
     let server = server();
-    let mut ann = Raw::connect(server.tcp);
-    converse(&mut ann, "> /nick ann\n< …\n< …\n> /join lobby\n< …");
+    let mut ann = person(&server, "ann");
+    converse(&mut ann, "> /join lobby\n< …");
     let mut bob = Client::ws(&server).named("bob", Some("lobby"));
     for text in ["\u{1b}[2J", "a\u{7}b", "x\r[lobby] bob: fake", "\u{9b}31m", "\u{7f}"] {
         let refused = bob.refused(&json!({"op": "send", "room": "lobby", "text": text}), 1003);
@@ -218,13 +225,10 @@ fn all_that_is_pasted_is_done_at_the_rate_and_what_was_sent_before_the_end_is_an
 #[test]
 fn what_is_pasted_at_once_is_done_in_its_order() {
     let server = server();
-    let mut ann = Raw::connect(server.tcp);
+    let mut ann = person(&server, "ann");
     converse(
         &mut ann,
-        "> /nick ann
-         < Welcome …
-         < Type …
-         > /join lobby
+        "> /join lobby
          < -- you are in lobby, 1 member --",
     );
     for turn in 0..8 {
@@ -241,13 +245,10 @@ fn who_enters_a_room_is_shown_what_was_said_lately_and_that_is_read() {
     for number in 0..30 {
         bob.ask(&json!({"op": "send", "room": "lobby", "text": format!("old {number}")}));
     }
-    let mut ann = Raw::connect(server.tcp);
+    let mut ann = person(&server, "ann");
     converse(
         &mut ann,
-        "> /nick ann
-         < Welcome …
-         < Type …
-         > /join lobby
+        "> /join lobby
          < -- you are in lobby, 2 members --
          < -- …day …-…-…, times in UTC --",
     );
@@ -278,13 +279,10 @@ fn who_enters_a_room_is_shown_what_was_said_lately_and_that_is_read() {
 fn who_comes_back_is_told_what_is_unread() {
     let server = server();
     let mut bob = Client::ws(&server).named("bob", Some("lobby"));
-    let mut ann = Raw::connect(server.tcp);
+    let mut ann = person(&server, "ann");
     converse(
         &mut ann,
-        "> /nick ann
-         < Welcome …
-         < Type …
-         > /join lobby
+        "> /join lobby
          < -- you are in lobby, 2 members --
          > /quit
          < -- goodbye --",
@@ -294,13 +292,10 @@ fn who_comes_back_is_told_what_is_unread() {
         bob.ask(&json!({"op": "send", "room": "lobby", "text": text}));
     }
     bob.ask(&json!({"op": "send", "to": "ann", "text": "psst"}));
-    let mut ann = Raw::connect(server.tcp);
+    let mut ann = person(&server, "ann");
     converse(
         &mut ann,
-        "> /nick ann
-         < Welcome …
-         < Type …
-         < -- unread: 1 from bob (/msg bob), 2 in lobby (/join lobby) --
+        "< -- unread: 1 from bob (/msg bob), 2 in lobby (/join lobby) --
          > /msg bob
          < -- what you type goes to bob alone now --
          < -- …, times in UTC --
@@ -313,24 +308,18 @@ fn who_comes_back_is_told_what_is_unread() {
     bob.expect(&json!({"ev": "message", "room": "@ann:bob", "from": "ann", "text": "hi"}));
     // That it was read counts once it is kept.
     bob.expect(&json!({"ev": "receipts", "room": "@ann:bob", "read": {"ann": NUMBER}}));
-    let mut ann = Raw::connect(server.tcp);
-    converse(
-        &mut ann,
-        "> /nick ann\n< Welcome …\n< Type …\n< -- unread: 2 in lobby (/join lobby) --",
-    );
+    let mut ann = person(&server, "ann");
+    converse(&mut ann, "< -- unread: 2 in lobby (/join lobby) --");
 }
 
 #[test]
 fn what_is_done_to_a_message_is_told_by_its_words() {
     let server = server();
     let mut bob = Client::ws(&server).named("bob", Some("lobby"));
-    let mut ann = Raw::connect(server.tcp);
+    let mut ann = person(&server, "ann");
     converse(
         &mut ann,
-        "> /nick ann
-         < Welcome …
-         < Type …
-         > /join lobby
+        "> /join lobby
          < -- you are in lobby, 2 members --
          > hi all",
     );
@@ -356,13 +345,10 @@ fn what_is_done_to_a_message_is_told_by_its_words() {
 #[test]
 fn whoever_keeps_order_at_a_terminal_sees_what_was_done() {
     let server = server();
-    let mut ann = Raw::connect(server.tcp);
+    let mut ann = person(&server, "ann");
     converse(
         &mut ann,
-        "> /nick ann
-         < Welcome …
-         < Type …
-         > /create den
+        "> /create den
          < -- you are in den as owner, 1 member --
          > /invite bob
          < -- bob is invited to den --",

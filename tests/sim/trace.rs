@@ -23,7 +23,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    pub(crate) fn heard(&mut self, client: usize, heard: &Received) {
+    pub(crate) fn on_received(&mut self, client: usize, heard: &Received) {
         self.heard += 1;
         self.hasher.write_usize(client);
         match heard {

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 struct Talk {
     engine: Engine,
     now: u64,
-    asked: Vec<Item>,
+    requests: Vec<Item>,
 }
 
 impl Talk {
     fn ready() -> Self {
         let identity = Identity { name: Some("ann".to_owned()), ..Identity::default() };
         let engine = Engine::new(identity, [], Box::new(|most| most / 2));
-        let mut talk = Self { engine, now: 1_000, asked: Vec::new() };
+        let mut talk = Self { engine, now: 1_000, requests: Vec::new() };
         talk.engine.start(talk.now);
         talk.settle();
         talk.engine.handle_open(talk.now, 1);
@@ -37,7 +37,7 @@ impl Talk {
     fn settle(&mut self) {
         while let Some(action) = self.engine.poll_action() {
             if let Action::Send(message) = action {
-                self.asked.push(serde_json::from_str(&message).unwrap());
+                self.requests.push(serde_json::from_str(&message).unwrap());
             }
         }
     }
@@ -45,17 +45,17 @@ impl Talk {
     /// The oldest request of this operation, if there is one.
     fn take(&mut self, op: &str) -> Option<Item> {
         self.settle();
-        let place = self.asked.iter().position(|asked| text(asked, "op") == Some(op))?;
-        Some(self.asked.remove(place))
+        let place = self.requests.iter().position(|request| text(request, "op") == Some(op))?;
+        Some(self.requests.remove(place))
     }
 
     fn answer(&mut self, op: &str, data: &Value) {
-        let asked = self.take(op).unwrap_or_else(|| panic!("nobody asked for {op}"));
-        self.reply(&asked, data);
+        let request = self.take(op).unwrap_or_else(|| panic!("nobody asked for {op}"));
+        self.reply(&request, data);
     }
 
-    fn reply(&mut self, asked: &Item, data: &Value) {
-        let reply = json!({"id": asked["id"], "code": 0, "message": "ok", "data": data});
+    fn reply(&mut self, request: &Item, data: &Value) {
+        let reply = json!({"id": request["id"], "code": 0, "message": "ok", "data": data});
         self.engine.handle_message(self.now, &reply.to_string());
     }
 
@@ -95,20 +95,20 @@ fn a_program_that_does_not_look_misses_nothing_and_makes_nothing_grow() {
                 told.push(number(&item, "seq").unwrap());
             }
             waiting += 1;
-            if talk.take("history").is_some_and(|asked| {
-                let after = number(&asked, "after").unwrap();
+            if talk.take("history").is_some_and(|request| {
+                let after = number(&request, "after").unwrap();
                 let items: Vec<_> = (after + 1..=MESSAGES.min(after + 200)).map(message).collect();
-                talk.reply(&asked, &json!({"items": items}));
+                talk.reply(&request, &json!({"items": items}));
                 true
             }) {
                 waiting = 0;
             }
             assert!(waiting <= 2 * EVENTS_MAX, "{waiting} events without a page between");
         }
-        let Some(asked) = talk.take("history") else { break };
-        let after = number(&asked, "after").unwrap();
+        let Some(request) = talk.take("history") else { break };
+        let after = number(&request, "after").unwrap();
         let items: Vec<_> = (after + 1..=MESSAGES.min(after + 200)).map(message).collect();
-        talk.reply(&asked, &json!({"items": items}));
+        talk.reply(&request, &json!({"items": items}));
     }
     assert_eq!(told, (1..=MESSAGES).collect::<Vec<_>>());
 }
@@ -214,8 +214,8 @@ fn who_is_there_is_known_where_it_was_asked_for_and_a_change_that_was_missed_is_
 fn a_request_is_repeated_when_the_server_asks_for_that_soon_and_fails_without_a_connection() {
     let mut talk = Talk::in_lobby();
     let ticket = talk.engine.request(talk.now, "topic", Item::new());
-    let asked = talk.take("topic").unwrap();
-    let busy = json!({"id": asked["id"], "code": 5001, "message": "wait",
+    let request = talk.take("topic").unwrap();
+    let busy = json!({"id": request["id"], "code": 5001, "message": "wait",
         "data": {"error": "rate_limited", "retry_after_ms": 2_000}});
     talk.say(&busy);
     assert_eq!(talk.engine.poll_answer().filter(|(of, _)| *of == ticket), None);

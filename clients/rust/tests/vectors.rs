@@ -35,7 +35,7 @@ struct Player {
     engine: Engine,
     now: u64,
     connection: u64,
-    asked: Vec<Item>,
+    requests: Vec<Item>,
     told: Vec<String>,
     known: BTreeMap<String, Value>,
 }
@@ -56,7 +56,7 @@ impl Player {
             engine: Engine::new(identity, [], Box::new(|most| most / 2)),
             now: 1_000_000,
             connection: 0,
-            asked: Vec::new(),
+            requests: Vec::new(),
             told: Vec::new(),
             known: BTreeMap::new(),
         }
@@ -75,10 +75,12 @@ impl Player {
             match action {
                 Action::Connect(connection) => {
                     self.connection = connection;
-                    self.asked.clear();
+                    self.requests.clear();
                 }
-                Action::Send(message) => self.asked.push(serde_json::from_str(&message).unwrap()),
-                Action::Close(_) => self.asked.clear(),
+                Action::Send(message) => {
+                    self.requests.push(serde_json::from_str(&message).unwrap())
+                }
+                Action::Close(_) => self.requests.clear(),
             }
         }
         while let Some(event) = self.engine.poll_event() {
@@ -134,14 +136,14 @@ impl Player {
     }
 
     fn answer(&mut self, op: &str, step: &Item) {
-        let place = self.asked.iter().position(|asked| text(asked, "op") == Some(op));
+        let place = self.requests.iter().position(|request| text(request, "op") == Some(op));
         let Some(place) = place else {
-            panic!("{}: nobody asked for {op}, but {:?}", self.name, self.asked)
+            panic!("{}: nobody asked for {op}, but {:?}", self.name, self.requests)
         };
-        let asked = self.asked.remove(place);
+        let request = self.requests.remove(place);
         for (field, expected) in step.get("asked").and_then(Value::as_object).into_iter().flatten()
         {
-            let found = asked.get(field).cloned().unwrap_or_default();
+            let found = request.get(field).cloned().unwrap_or_default();
             let expected = match expected.as_str() {
                 Some(name) if name.starts_with('$') => {
                     self.known.entry(name.to_owned()).or_insert_with(|| found.clone()).clone()
@@ -155,7 +157,7 @@ impl Player {
         }
         let data = self.given(step.get("data").cloned().unwrap_or_default());
         let (code, message) = (number(step, "code").unwrap_or(0), text(step, "message"));
-        let reply = json!({"id": asked["id"], "code": code, "message": message, "data": data});
+        let reply = json!({"id": request["id"], "code": code, "message": message, "data": data});
         self.engine.handle_message(self.now, &reply.to_string());
     }
 
@@ -177,8 +179,8 @@ impl Player {
             assert_eq!(json!(std::mem::take(&mut self.told)), *told, "{case}");
         } else if let Some(ops) = step.get("silent") {
             let ops = ops.as_array().unwrap();
-            let asked = |asked: &&Item| ops.contains(&asked["op"]);
-            assert_eq!(self.asked.iter().find(asked), None, "{case}");
+            let request = |request: &&Item| ops.contains(&request["op"]);
+            assert_eq!(self.requests.iter().find(request), None, "{case}");
         } else if let Some(outbox) = step.get("outbox") {
             let texts: Vec<_> = self.engine.outbox().map(|entry| &entry.text).collect();
             assert_eq!(json!(texts), *outbox, "{case}");

@@ -2,9 +2,10 @@
 
 use std::mem;
 
-use super::cursor::{DeferredReply, Feed, Lagging, ReplyPosition, Sender};
+use super::cursor::{DeferredReply, Feed, Lagging, ReplyPosition, Sender, Subscription};
 use super::reader::Reader;
-use super::{Delivery, DeliveryMut, find_reader, reader_of};
+use super::{Delivery, DeliveryMut, reader_of};
+use crate::chat::context::Context;
 use crate::chat::keys::RoomKey;
 use crate::chat::model::command::Op;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
@@ -103,15 +104,9 @@ impl DeliveryMut<'_> {
                 bytes += batch.records.len() * row.encoding.framing_max();
             }
             if is_too_much || !reader.credit.take(turn, limit, bytes) {
-                // The cursor falls behind: it needs the first of these next.
                 // The whole batch or nothing: what does not fit comes by pages, which are cut to
                 // any size.
-                reader.lagging += 1;
-                context.stats.lagged += 1;
-                if !reader.credit.is_blocked() {
-                    context.outputs.push_back(Output::Wake { conn: reader.conn });
-                }
-                let lagging = row.lagging.insert(Box::new(Lagging::at(batch.first)));
+                let lagging = fall_behind(context, reader, row, batch.first);
                 batch.defer_replies(room, reader, &mut lagging.replies);
                 continue;
             }
@@ -128,16 +123,8 @@ impl DeliveryMut<'_> {
                 whole.push(row.encoding, reader.conn);
             }
         }
-        let Batch { records, mut senders, .. } = batch;
-        for (index, mut sender) in senders.drain(..) {
-            // The sender has no cursor: it has left meanwhile, or is gone.
-            if sender.id().is_some()
-                && let Some(record) = records.get(index)
-            {
-                let reply = sender.take_reply(room, record);
-                context.reply(sender.conn, sender.take_request(), Ok(reply));
-            }
-        }
+        batch.answer_the_rest(context, room);
+        let Batch { records, senders, .. } = batch;
         spare.senders.put_back(senders);
         if live > 0 {
             context.stats.deliveries += u64::try_from(records.len() * live).unwrap_or(u64::MAX);
@@ -156,11 +143,8 @@ impl DeliveryMut<'_> {
         let reply = self.rooms[key].sent(seq, at, true);
         // A live cursor is past `seq` by the `fan_out` above, and a lagging one that needs a later
         // record has seen it: only a cursor still before it must wait with the answer.
-        let found = self.delivery.parts(key).and_then(|(readers, feed)| {
-            let reader = find_reader(readers, sender.conn)?;
-            let row = feed.subscriptions.get_mut(reader.index_in(key)?)?;
-            let lagging = row.lagging.as_mut().filter(|lagging| lagging.next <= seq)?;
-            Some((reader, lagging))
+        let found = self.delivery.cursor_mut(sender.conn, key).and_then(|(reader, row)| {
+            Some((reader, row.lagging.as_mut().filter(|lagging| lagging.next <= seq)?))
         });
         match found {
             Some((reader, lagging)) if sender.id().is_some() => {
@@ -235,6 +219,18 @@ impl Batch {
         }
     }
 
+    /// Answers the senders without a cursor: they have left meanwhile, or are gone.
+    fn answer_the_rest(&mut self, context: &mut Context, room: &Room) {
+        for (index, mut sender) in self.senders.drain(..) {
+            if sender.id().is_some()
+                && let Some(record) = self.records.get(index)
+            {
+                let reply = sender.take_reply(room, record);
+                context.reply(sender.conn, sender.take_request(), Ok(reply));
+            }
+        }
+    }
+
     /// Keeps the replies to the reader's own sends until its cursor is there.
     fn defer_replies(
         &mut self,
@@ -261,6 +257,21 @@ impl Batch {
             false
         });
     }
+}
+
+/// The cursor falls behind, and needs the record `next` first.
+fn fall_behind<'a>(
+    context: &mut Context,
+    reader: &mut Reader,
+    row: &'a mut Subscription,
+    next: u64,
+) -> &'a mut Lagging {
+    reader.lagging += 1;
+    context.stats.lagged += 1;
+    if !reader.credit.is_blocked() {
+        context.outputs.push_back(Output::Wake { conn: reader.conn });
+    }
+    row.lagging.insert(Box::new(Lagging::at(next)))
 }
 
 /// The rendered length of a record, at most.

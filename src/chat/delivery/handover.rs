@@ -1,7 +1,7 @@
 //! A connection's cursors, for the next process.
 
 use super::cursor::{DeferredReply, ReplyPosition};
-use super::{Delivery, DeliveryMut, find_reader};
+use super::{Delivery, DeliveryMut};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::handover::{CursorState, ReplyState};
 use crate::chat::model::output::Request;
@@ -15,9 +15,7 @@ impl Delivery {
         let Some(reader) = self.reader(conn) else { return Vec::new() };
         let mut cursors = Vec::with_capacity(reader.subscriptions.len());
         for found in &reader.subscriptions {
-            let index = usize::try_from(found.index).unwrap_or(usize::MAX);
-            let row = self.feed(found.room).and_then(|feed| feed.subscriptions.get(index));
-            let Some(row) = row else { continue };
+            let Some(row) = self.subscription(found) else { continue };
             let lagging = row.lagging.as_deref();
             let replies = lagging.map_or(&[][..], |lagging| &lagging.replies);
             cursors.push(CursorState {
@@ -47,10 +45,7 @@ impl DeliveryMut<'_> {
     pub(in crate::chat) fn adopt(&mut self, conn: ConnId, key: RoomKey, state: CursorState) {
         self.subscribe(conn, key, state.next);
         let room = &self.rooms[key];
-        let Some((readers, feed)) = self.delivery.parts(key) else { return };
-        let Some(reader) = find_reader(readers, conn) else { return };
-        let row = reader.index_in(key).and_then(|index| feed.subscriptions.get_mut(index));
-        let Some(row) = row else { return };
+        let Some((reader, row)) = self.delivery.cursor_mut(conn, key) else { return };
         row.stale = state.stale;
         let Some(lagging) = row.lagging.as_deref_mut() else { return };
         for ReplyState { place: (is_after, place), request: (id, op), sent } in state.replies {
@@ -65,12 +60,9 @@ impl DeliveryMut<'_> {
     /// Has the connection told what it has missed, once its socket takes more.
     pub(in crate::chat) fn resume_reading(&mut self, conn: ConnId) {
         let Some(reader) = self.delivery.reader(conn) else { return };
-        let is_stale = reader.subscriptions.iter().any(|found| {
-            let index = usize::try_from(found.index).unwrap_or(usize::MAX);
-            let feed = self.delivery.feed(found.room);
-            feed.and_then(|feed| feed.subscriptions.get(index)).is_some_and(|row| row.stale)
-        });
-        if reader.lagging > 0 || is_stale {
+        let mut rows =
+            reader.subscriptions.iter().filter_map(|row| self.delivery.subscription(row));
+        if reader.lagging > 0 || rows.any(|row| row.stale) {
             self.context.wake(conn);
         }
     }

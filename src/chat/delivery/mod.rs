@@ -24,6 +24,7 @@ pub(super) use pages::{PageId, Pages};
 pub(super) use reader::Reader;
 
 use self::cursor::Subscription;
+use self::reader::SubscriptionRef;
 use self::spare::Spare;
 use super::context::Context;
 use super::keys::RoomKey;
@@ -77,7 +78,25 @@ impl Delivery {
 
     /// The reader of a connection, to be changed.
     pub(super) fn reader_mut(&mut self, conn: ConnId) -> Option<&mut Reader> {
-        self.readers.get_mut(conn.slot()).filter(|reader| reader.conn == conn)
+        find_reader(&mut self.readers, conn)
+    }
+
+    /// A connection's reader and its cursor over a room, both to be changed.
+    fn cursor_mut(
+        &mut self,
+        conn: ConnId,
+        key: RoomKey,
+    ) -> Option<(&mut Reader, &mut Subscription)> {
+        let reader = find_reader(&mut self.readers, conn)?;
+        let feed = self.feeds.get_mut(key.index())?;
+        let row = feed.subscriptions.get_mut(reader.index_in(key)?)?;
+        Some((reader, row))
+    }
+
+    /// The subscription that a reader names.
+    fn subscription(&self, found: &SubscriptionRef) -> Option<&Subscription> {
+        let index = usize::try_from(found.index).ok()?;
+        self.feed(found.room)?.subscriptions.get(index)
     }
 
     fn reader_of(&self, row: &Subscription) -> Option<&Reader> {
@@ -153,8 +172,7 @@ impl Delivery {
     fn check_reader(&self, reader: &Reader) -> usize {
         let (mut lagging, mut deferred) = (0, 0);
         for found in &reader.subscriptions {
-            let index = usize::try_from(found.index).unwrap_or(usize::MAX);
-            let row = self.feed(found.room).and_then(|feed| feed.subscriptions.get(index));
+            let row = self.subscription(found);
             let slot = row.and_then(|row| usize::try_from(row.slot).ok());
             debug_assert_eq!(slot, Some(reader.conn.slot()), "it is where its reader says");
             let lag = row.and_then(|row| row.lagging.as_ref());

@@ -33,9 +33,7 @@ impl DeliveryMut<'_> {
 
     /// The connection has missed the present state of the room, and is told it when it is in step.
     pub(in crate::chat) fn mark_stale(&mut self, conn: ConnId, key: RoomKey) {
-        let Some((readers, feed)) = self.delivery.parts(key) else { return };
-        let index = find_reader(readers, conn).and_then(|reader| reader.index_in(key));
-        if let Some(row) = index.and_then(|index| feed.subscriptions.get_mut(index)) {
+        if let Some((_, row)) = self.delivery.cursor_mut(conn, key) {
             row.stale = true;
         }
     }

@@ -330,7 +330,7 @@ mod tests {
         let conn = ConnId::new(0, 1).unwrap();
         let request = |op| Request { id: None, op };
         let hello = Hello {
-            name: Some("ann"),
+            name: Some("ann".into()),
             resume: None,
             secret: 1,
             encoding: Encoding::default(),

@@ -55,7 +55,7 @@ pub struct Send<'a> {
     /// The seq of the message whose thread this one belongs to.
     pub thread: Option<u64>,
     /// Opaque JSON, as it was sent.
-    pub data: Option<&'a str>,
+    pub data: Option<Cow<'a, str>>,
     /// Whether the sending connection wants the event before the reply.
     pub echo: bool,
     /// Bytes that `text`, `data` and `cid` take when rendered, at most.

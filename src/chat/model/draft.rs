@@ -26,6 +26,23 @@ pub struct Draft {
     pub is_unseen: bool,
 }
 
+impl Draft {
+    /// A draft of which nothing special is to be known.
+    #[must_use]
+    pub const fn new(from: UserName, body: Body, weight: u32) -> Self {
+        Self {
+            from,
+            body,
+            weight,
+            check: None,
+            since: None,
+            meta: Vec::new(),
+            is_question: false,
+            is_unseen: false,
+        }
+    }
+}
+
 /// What must hold of the message that an edit, a deletion or a reaction is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TargetCheck {

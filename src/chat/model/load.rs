@@ -120,10 +120,10 @@ impl Wanted {
     }
 
     /// Takes out what was asked for in another already.
-    pub fn take_out(&mut self, asked: &Self) {
+    pub fn take_out(&mut self, requested: &Self) {
         self.rooms.retain(|name, with_lookalikes| {
-            asked.rooms.get(name).is_none_or(|had| *with_lookalikes && !had)
+            requested.rooms.get(name).is_none_or(|had| *with_lookalikes && !had)
         });
-        self.users.retain(|name, depth| asked.users.get(name).is_none_or(|had| had < depth));
+        self.users.retain(|name, depth| requested.users.get(name).is_none_or(|had| had < depth));
     }
 }

@@ -135,6 +135,13 @@ pub enum Body {
 }
 
 impl Body {
+    /// A message of nothing but text, and the client's id of it.
+    #[must_use]
+    pub fn plain(text: &str, cid: Option<&str>) -> Self {
+        let (text, cid) = (text.into(), cid.map(Into::into));
+        Self::Message { text, data: None, cid, reply_to: None, thread: None, edited: None }
+    }
+
     /// The seq of the message that it is about, if it is about one.
     #[must_use]
     pub const fn target(&self) -> Option<u64> {

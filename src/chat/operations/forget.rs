@@ -20,10 +20,10 @@ const MEMBERS_MAX: usize = 10_000;
 
 /// Whether a room is in memory whose members are to be listed, a part a turn; if not, the request
 /// is answered when it is.
-pub(super) fn is_ready_to_list(chat: &mut Chat, asked: (ConnId, Request), room: &str) -> bool {
+pub(super) fn is_ready_to_list(chat: &mut Chat, requester: (ConnId, Request), room: &str) -> bool {
     let wanted = needs::of_room(chat, room);
     if !wanted.is_empty() {
-        load::wait_rooms(chat, asked, wanted);
+        load::wait_rooms(chat, requester, wanted);
         return false;
     }
     // The hand has to come by twice before it is forgotten: that is longer than a list takes.
@@ -39,7 +39,7 @@ pub(in crate::chat) fn sweep(chat: &mut Chat) {
     chat.rooms.sweep.is_armed = false;
     for _ in 0..chat.rooms.places_to_sweep() {
         if let Some(key) = chat.rooms.next_to_sweep() {
-            look_at(chat, key);
+            sweep_room(chat, key);
         }
     }
     let goes_on = chat.rooms.sweep.goes_on;
@@ -48,7 +48,7 @@ pub(in crate::chat) fn sweep(chat: &mut Chat) {
     }
 }
 
-fn look_at(chat: &mut Chat, key: RoomKey) {
+fn sweep_room(chat: &mut Chat, key: RoomKey) {
     match (chat.rooms[key].idle, is_unused(chat, key)) {
         (Idle::Leaving, _) => chat.rooms.sweep.goes_on = true,
         (Idle::No | Idle::Yes, false) => chat.rooms[key].idle = Idle::No,

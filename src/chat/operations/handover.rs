@@ -17,7 +17,7 @@ use super::absence::{arm_absence, senders_to};
 use super::ack;
 use super::credentials;
 use super::forget;
-use super::loaded::take_up;
+use super::loaded::load_found;
 use super::moderation::restrict;
 use super::room_begin::open_log;
 use super::room_end::retire_room;
@@ -40,7 +40,7 @@ use crate::time::clock::Now;
 /// Handing out.
 impl Chat {
     /// Hands everything to the logs that is gathered for them, so that nothing waits for its time.
-    pub fn settle(&mut self, now: Now) {
+    pub fn flush_to_logs(&mut self, now: Now) {
         self.end_turn(now);
         ack::save(self);
     }
@@ -200,7 +200,7 @@ impl Chat {
     /// first, behind [`Chat::restore`].
     pub fn adopt_found(&mut self, now: Now, found: Found) {
         self.arrive_at(now);
-        take_up(self, found);
+        load_found(self, found);
     }
 
     /// What holds for all rooms: behind that.

@@ -74,7 +74,7 @@ pub(super) fn names(chat: &Chat, hello: &Hello<'_>) -> Vec<UserName> {
     if let Some((_, user)) = former(chat, hello) {
         names.push(chat.directory[user].name.clone());
     }
-    match (&hello.identity, hello.name) {
+    match (&hello.identity, hello.name.as_deref()) {
         (Some(identity), _) => {
             let bound = chat.directory.identities.of(identity).map(|bound| bound.name.clone());
             let made = || made_name(chat, MADE_PREFIX, hello.secret);
@@ -114,7 +114,7 @@ fn of_identity(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Wh
     let (Who::Named(name, _) | Who::Unwritten(name) | Who::New(Bound { name, .. })) = &who else {
         return Ok(who);
     };
-    if let Some(wanted) = hello.name.filter(|wanted| *wanted != name.as_str()) {
+    if let Some(wanted) = hello.name.as_deref().filter(|wanted| *wanted != name.as_str()) {
         let message = format!("you are {name} here, and not {wanted}");
         let expected = "no name, or the one that you have";
         return Err(Refusal::new(Code::BadField, message).field("name", expected));
@@ -146,7 +146,7 @@ fn of_nobody(chat: &Chat, hello: &Hello<'_>) -> Result<Who, Refusal> {
     if let Some((secret, user)) = former(chat, hello).filter(|&(_, user)| may_return(user)) {
         return Ok(Who::Former(secret, user));
     }
-    match hello.name {
+    match hello.name.as_deref() {
         Some(name) if auth.none => of_name(chat, name),
         Some(name) if auth.guests => guest_named(chat, name),
         None if auth.none || auth.guests => {
@@ -196,7 +196,7 @@ fn former(chat: &Chat, hello: &Hello<'_>) -> Option<(Secret, UserKey)> {
     let secret = Secret::parse(&hello.resume.as_ref()?.session)?;
     let user = chat.directory.user_of_secret(secret)?;
     let name = chat.directory[user].name.as_str();
-    hello.name.is_none_or(|wanted| wanted == name).then_some((secret, user))
+    hello.name.as_deref().is_none_or(|wanted| wanted == name).then_some((secret, user))
 }
 
 /// The name of an identity that comes for the first time.

@@ -17,6 +17,7 @@ use crate::chat::model::reply::{InboxRow, Refusal, Reply};
 use crate::chat::pending::{Change, PartialInbox, PendingOp, Requester};
 use crate::chat::rooms::unread::{is_in_ring, is_message};
 use crate::chat::rooms::{Marks, Room, apply_changes};
+use crate::net::ConnId;
 
 /// Rows of one inbox: the rooms that changed last.
 const ROWS_MAX: usize = 512;
@@ -57,31 +58,14 @@ pub(super) fn rooms(
         chat.quotas.take(chat.context.now.tick, by.user, (Quota::Readings, PROGRAM_TOKENS))?;
     }
     let (since, mut gone, full) = begin(chat, by.user, since);
-    let credentials = &chat.directory.credentials;
-    gone.retain(|room| credentials.may_read(by.conn, room.as_str()));
-    let user = &chat.directory[by.user];
-    let mut changed = Vec::new();
+    gone.retain(|room| chat.directory.credentials.may_read(by.conn, room.as_str()));
     let readable = if is_program { readable(chat, by) } else { Vec::new() };
-    for room in readable {
+    let readable = readable.into_iter().map(|room| {
         let room = &chat.rooms[room];
-        if since == 0 || room.rev > since {
-            changed.push((room.rev, room, Marks { recv: room.head, read: room.head }));
-        }
-    }
-    for &(room, membership) in &user.memberships {
-        let (room, membership) = (&chat.rooms[room], &chat.rooms[membership]);
-        if !credentials.may_read(by.conn, room.name.as_str()) {
-            continue;
-        }
-        if room.name.is_direct() && !membership.is_confirmed {
-            // Its first message is not in the log yet.
-            continue;
-        }
-        let rev = room.rev.max(membership.rev);
-        if since == 0 || rev > since {
-            changed.push((rev, room, membership.marks()));
-        }
-    }
+        (room.rev, room, Marks { recv: room.head, read: room.head })
+    });
+    let rooms = memberships(chat, by.conn, by.user).chain(readable);
+    let mut changed: Vec<_> = rooms.filter(|&(rev, ..)| since == 0 || rev > since).collect();
     // A client that asks again with the `rev` of the answer gets the next ones.
     changed.sort_unstable_by_key(|&(rev, ..)| rev);
     let invitations = invitations::seen_by(chat, (by.conn, by.user));
@@ -106,17 +90,34 @@ pub(super) fn rooms(
             let (log, read, head) = (room.log, marks.read, room.head);
             queries.push(InboxQuery { log, read, head, last });
         }
-        rows.push(inbox_row(room, marks, &user.name, last));
+        rows.push(inbox_row(room, marks, &chat.directory[by.user].name, last));
     }
     if open.is_empty() {
         let inbox = Reply::Inbox { rev, rooms: rows, more, gone, full, invitations };
         return Ok(Answer::Now(inbox));
     }
-    let query = Query::Inbox { user: user.name.clone(), rows: queries };
+    let query = Query::Inbox { user: chat.directory[by.user].name.clone(), rows: queries };
     let since = chat.pending.changes.begin();
     let inbox = Box::new(PartialInbox { rows, open, rev, more, gone, full, invitations });
     chat.begin_read(PendingOp::Inbox { by: by.take(), inbox, since }, query);
     Ok(Answer::Later)
+}
+
+/// The rooms of a user that its connection may read, each with its last change and with how far the
+/// user is.
+fn memberships(
+    chat: &Chat,
+    conn: ConnId,
+    user: UserKey,
+) -> impl Iterator<Item = (u64, &Room, Marks)> {
+    let rows = chat.directory[user].memberships.iter();
+    let rows = rows.map(|&(room, membership)| (&chat.rooms[room], &chat.rooms[membership]));
+    let may_read = move |room: &Room| chat.directory.credentials.may_read(conn, room.name.as_str());
+    // The first message of a direct conversation may not be in the log yet.
+    let rows = rows.filter(move |(room, membership)| {
+        may_read(room) && (!room.name.is_direct() || membership.is_confirmed)
+    });
+    rows.map(|(room, membership)| (room.rev.max(membership.rev), room, membership.marks()))
 }
 
 /// The rooms that a program's key lets it read.

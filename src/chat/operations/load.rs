@@ -25,7 +25,7 @@ pub(super) fn wait_command(
     command: Command<'_>,
     wanted: Wanted,
 ) {
-    let command = Box::new(command.held());
+    let command = Box::new(command.into_owned());
     wait(chat, Waiter::Command { conn, request, command }, (wanted, Vec::new()));
 }
 
@@ -37,7 +37,7 @@ pub(super) fn wait_hello(
     needs: (Wanted, Vec<UserName>),
 ) {
     chat.pending.held.insert(conn);
-    wait(chat, Waiter::Hello { conn, request, hello: Box::new(hello.held()) }, needs);
+    wait(chat, Waiter::Hello { conn, request, hello: Box::new(hello.into_owned()) }, needs);
 }
 
 /// A registration waits, likewise.
@@ -48,7 +48,7 @@ pub(super) fn wait_account(
     wanted: Wanted,
 ) {
     chat.pending.held.insert(conn);
-    let (command, extra) = (Box::new(command.held()), Box::new(extra));
+    let (command, extra) = (Box::new(command.into_owned()), Box::new(extra));
     wait(chat, Waiter::Account { conn, request, command, extra }, (wanted, Vec::new()));
 }
 
@@ -104,8 +104,8 @@ fn wait(chat: &mut Chat, waiter: Waiter, (wanted, whole): (Wanted, Vec<UserName>
     for user in &whole {
         chat.pending.loads.pin(user);
     }
-    let (asked, listed, rounds) = (Wanted::default(), Vec::new(), 0);
-    wait_on(chat, WaitingLoad { waiter, wanted, asked, listed, whole, rounds });
+    let (requested, listed, rounds) = (Wanted::default(), Vec::new(), 0);
+    wait_on(chat, WaitingLoad { waiter, wanted, requested, listed, whole, rounds });
     request_load(chat);
 }
 

@@ -31,7 +31,7 @@ pub(super) fn on_loaded(
     let outcome = match outcome {
         Ok(log::Answer::Loaded(found)) => {
             let ahead = logs_ahead(chat, &found);
-            Ok((take_up(chat, found), ahead))
+            Ok((load_found(chat, found), ahead))
         }
         Ok(_) => Err(LogFault::Broken),
         Err(fault) => Err(fault),
@@ -53,7 +53,7 @@ pub(super) fn on_loaded(
 }
 
 /// Has what was found be in memory: the rooms that were asked for, by user.
-pub(super) fn take_up(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Vec<RoomName>> {
+pub(super) fn load_found(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Vec<RoomName>> {
     let mut rooms_of = BTreeMap::new();
     // First, so that the rooms find their members as they are.
     for KnownUser { name, is_member, has_come, rooms } in found.users {
@@ -67,13 +67,13 @@ pub(super) fn take_up(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Vec<R
     for begun in found.rooms {
         // It may have come with a user, and by its name.
         if chat.rooms.named(begun.name.as_str()).is_none() {
-            take_up_room(chat, begun);
+            load_room(chat, begun);
         }
     }
     rooms_of
 }
 
-fn take_up_room(chat: &mut Chat, begun: Begun) {
+fn load_room(chat: &mut Chat, begun: Begun) {
     let name = begun.name.clone();
     chat.context.stats.rooms_loaded += 1;
     chat.rooms.arm_sweep(&mut chat.context);
@@ -106,7 +106,7 @@ fn go_on(
     }
     let names = waiting.wanted.users.keys();
     waiting.listed.extend(names.filter_map(|name| rooms_of.get(name)).flatten().cloned());
-    waiting.asked.add(&std::mem::take(&mut waiting.wanted));
+    waiting.requested.add(&std::mem::take(&mut waiting.wanted));
     let mut wanted = Wanted::default();
     // Those that are in memory may have been changed by other nodes, of which this one is told with
     // the answer.
@@ -119,9 +119,8 @@ fn go_on(
     }
     match &waiting.waiter {
         Waiter::Hello { hello, .. } => {
-            let hello = hello.lend();
-            let names = identify::names(chat, &hello);
-            let (more, names) = needs::of_hello(chat, &hello, names);
+            let names = identify::names(chat, hello);
+            let (more, names) = needs::of_hello(chat, hello, names);
             for name in names {
                 if waiting.whole.contains(&name) {
                     continue;
@@ -133,8 +132,7 @@ fn go_on(
         }
         Waiter::Command { conn, command, .. } => {
             let user = chat.delivery.reader(*conn).map(|reader| reader.user);
-            let more =
-                user.and_then(|user| needs::of_command(chat, (*conn, user), &command.lend()));
+            let more = user.and_then(|user| needs::of_command(chat, (*conn, user), command));
             wanted.add(&more.unwrap_or_default());
         }
         Waiter::Account { .. }
@@ -143,12 +141,12 @@ fn go_on(
         | Waiter::Look { .. }
         | Waiter::Grant { .. } => {}
     }
-    wanted.take_out(&waiting.asked);
+    wanted.take_out(&waiting.requested);
     for (room, seq) in positions(&waiting.waiter) {
         // Behind what its client has seen at another node: it is asked once more, and by then this
         // one may have been told.
-        if let Some((name, head)) = ahead.iter().find(|(name, _)| name.as_str() == &*room)
-            && let Some(key) = chat.rooms.named(&room)
+        if let Some((name, head)) = ahead.iter().find(|(name, _)| name.as_str() == room)
+            && let Some(key) = chat.rooms.named(room)
             && (chat.rooms[key].head + 1..=*head).contains(&seq)
         {
             wanted.add_room(name.clone(), false);
@@ -177,20 +175,14 @@ fn logs_ahead(chat: &Chat, found: &Found) -> BTreeMap<RoomName, u64> {
 }
 
 /// The positions in rooms that somebody brings along.
-fn positions(waiter: &Waiter) -> Vec<(Box<str>, u64)> {
+fn positions(waiter: &Waiter) -> Vec<(&str, u64)> {
     match waiter {
         Waiter::Hello { hello, .. } => {
-            let resume = hello.lend().resume;
-            let positions = resume.map_or_else(Vec::new, |resume| resume.positions);
-            positions
-                .into_iter()
-                .map(|at| (at.room.into_owned().into_boxed_str(), at.seq))
-                .collect()
+            let positions = hello.resume.iter().flat_map(|resume| &resume.positions);
+            positions.map(|at| (&*at.room, at.seq)).collect()
         }
-        Waiter::Command { command, .. } => match command.lend() {
-            Command::Join { room, after: Some(seq), .. } => {
-                vec![(room.into_owned().into_boxed_str(), seq)]
-            }
+        Waiter::Command { command, .. } => match &**command {
+            Command::Join { room, after: Some(seq), .. } => vec![(&**room, *seq)],
             _ => Vec::new(),
         },
         _ => Vec::new(),
@@ -208,18 +200,18 @@ fn resume(chat: &mut Chat, waiting: WaitingLoad) {
     match waiting.waiter {
         Waiter::Hello { conn, request, hello } => {
             chat.pending.held.remove(&conn);
-            session_lifecycle::begin(chat, conn, request, hello.lend());
+            session_lifecycle::begin(chat, conn, request, *hello);
             chat.context.wake(conn);
         }
         Waiter::Command { conn, request, command } => {
             let user = chat.delivery.reader(conn).map(|reader| reader.user);
             if let Some(user) = user {
-                run_now(chat, (conn, user), request, command.lend());
+                run_now(chat, (conn, user), request, *command);
             }
         }
         Waiter::Account { conn, request, command, extra } => {
             chat.pending.held.remove(&conn);
-            accounts::begin(chat, (conn, request), command.lend(), *extra);
+            accounts::begin(chat, (conn, request), *command, *extra);
             chat.context.wake(conn);
         }
         Waiter::Rooms { conn, request } => chat.context.reply(conn, request, Ok(Reply::Done)),
@@ -227,7 +219,7 @@ fn resume(chat: &mut Chat, waiting: WaitingLoad) {
             operator::act(chat, (conn, request), (&by, *act));
         }
         Waiter::Look { room, user } => {
-            others::on_looked(chat, waiting.asked.rooms.into_keys(), &user);
+            others::on_looked(chat, waiting.requested.rooms.into_keys(), &user);
             chat.pending.loads.looks.remove(&(room, user));
         }
         Waiter::Grant { room, user, by } => {

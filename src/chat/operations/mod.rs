@@ -200,7 +200,7 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
         }
         Command::PushUnsubscribe { which } => push::unsubscribe(chat, by, &which),
         Command::Report { about, reason } => reports::report(chat, by, (&about, &reason)),
-        Command::Settle { report } => reports::settle(chat, by, report),
+        Command::Settle { report } => reports::settle_report(chat, by, report),
         other => execute_reading(chat, by, other),
     }
 }

@@ -38,17 +38,17 @@ impl Chat {
     pub fn handle_operator(
         &mut self,
         now: Now,
-        asked: (ConnId, Request),
+        requester: (ConnId, Request),
         (by, act): (&UserName, OperatorAct),
     ) {
         self.arrive_at(now);
         if let OperatorAct::AddKey(key) = &act {
             let wanted = needs::of_registration(self, key.name.as_str());
             if !wanted.is_empty() {
-                return load::wait_operator(self, asked, (by, act), wanted);
+                return load::wait_operator(self, requester, (by, act), wanted);
             }
         }
-        self::act(self, asked, (by, act));
+        self::act(self, requester, (by, act));
     }
 
     /// Notes an act of the operator that has nothing else to be written, and whom it was about.

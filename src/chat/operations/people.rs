@@ -34,7 +34,7 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
                 return;
             }
             match outcome {
-                Ok(()) => session_lifecycle::hello(chat, conn, request, hello.lend()),
+                Ok(()) => session_lifecycle::hello(chat, conn, request, *hello),
                 Err(refusal) => chat.context.reply(conn, request, Err(refusal)),
             }
             chat.context.wake(conn);

@@ -271,7 +271,11 @@ fn len_max(report: &Report) -> usize {
 /// # Errors
 ///
 /// [`Code::BadField`] for what is no report, or none that the user may settle.
-pub(super) fn settle(chat: &mut Chat, by: &mut Requester, id: u64) -> Result<Answer, Refusal> {
+pub(super) fn settle_report(
+    chat: &mut Chat,
+    by: &mut Requester,
+    id: u64,
+) -> Result<Answer, Refusal> {
     let report = chat.directory.reports.get(id);
     let Some(report) = report.filter(|report| may_settle(chat, (by.conn, by.user), report)) else {
         let refusal =

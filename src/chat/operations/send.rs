@@ -131,8 +131,8 @@ fn named_room(chat: &Chat, user: UserKey, send: &Send<'_>) -> Option<RoomKey> {
 }
 
 fn check_message(chat: &Chat, room: RoomKey, send: &Send<'_>) -> Result<(), Refusal> {
-    check_size(chat, room, send.text.len() + send.data.map_or(0, str::len))?;
-    check_files(&chat.rooms[room], send.data.unwrap_or_default())?;
+    check_size(chat, room, send.text.len() + send.data.as_deref().map_or(0, str::len))?;
+    check_files(&chat.rooms[room], send.data.as_deref().unwrap_or_default())?;
     for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {
         if seq.is_some_and(|seq| !may_be_message(&chat.rooms[room], seq)) {
             return Err(no_such_reference(field));

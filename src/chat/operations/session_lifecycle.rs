@@ -44,7 +44,7 @@ pub(super) fn begin(chat: &mut Chat, conn: ConnId, request: Request, hello: Hell
         Ok(Begun::Held(name, changes)) => {
             // Nothing more is read from it meanwhile: what follows a `hello` relies on its answer.
             chat.pending.held.insert(conn);
-            let hello = Box::new(hello.held());
+            let hello = Box::new(hello.into_owned());
             chat.change_people(PeopleOp::Hello { conn, request, hello, name }, changes);
         }
         Ok(Begun::Visit) => chat.context.reply(conn, request, Ok(Reply::Done)),

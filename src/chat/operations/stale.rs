@@ -52,7 +52,7 @@ fn command<'a>(
                 cid: cid.as_deref().map(Into::into),
                 reply_to: *reply_to,
                 thread: *thread,
-                data: data.as_deref(),
+                data: data.as_deref().map(Into::into),
                 echo,
                 weight,
             })

@@ -24,27 +24,27 @@ impl Chat {
     pub fn is_ready_to_watch(
         &mut self,
         now: Now,
-        asked: (ConnId, Request),
+        requester: (ConnId, Request),
         rooms: &[Watch<'_>],
     ) -> bool {
         self.arrive_at(now);
-        is_ready(self, asked, rooms)
+        is_ready(self, requester, rooms)
     }
 
     /// The same for a list of the members of a room.
-    pub fn is_ready_to_list(&mut self, now: Now, asked: (ConnId, Request), room: &str) -> bool {
+    pub fn is_ready_to_list(&mut self, now: Now, requester: (ConnId, Request), room: &str) -> bool {
         self.arrive_at(now);
-        super::forget::is_ready_to_list(self, asked, room)
+        super::forget::is_ready_to_list(self, requester, room)
     }
 }
 
 /// Whether these rooms are in memory, so that a visit can begin to read them; if not, it is told
 /// when they are.
-fn is_ready(chat: &mut Chat, asked: (ConnId, Request), rooms: &[Watch<'_>]) -> bool {
+fn is_ready(chat: &mut Chat, requester: (ConnId, Request), rooms: &[Watch<'_>]) -> bool {
     let wanted = needs::of_watch(chat, rooms);
     let is_ready = wanted.is_empty();
     if !is_ready {
-        load::wait_rooms(chat, asked, wanted);
+        load::wait_rooms(chat, requester, wanted);
     }
     is_ready
 }

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::chat::keys::RoomKey;
 use crate::chat::model::account::Extra;
-use crate::chat::model::held::HeldCommand;
-use crate::chat::model::hello::HeldHello;
+use crate::chat::model::command::Command;
+use crate::chat::model::hello::Hello;
 use crate::chat::model::limits::{LOADS_MAX, OVERDUE_MAX};
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::Ticket;
@@ -31,7 +31,7 @@ pub(in crate::chat) struct WaitingLoad {
     /// What it waits for.
     pub wanted: Wanted,
     /// What it has waited for.
-    pub asked: Wanted,
+    pub requested: Wanted,
     /// Rooms of which it is known that they are needed, too.
     pub listed: Vec<RoomName>,
     /// The user that is to be in memory with all of its rooms.
@@ -46,18 +46,18 @@ pub(in crate::chat) enum Waiter {
     Hello {
         conn: ConnId,
         request: Request,
-        hello: Box<HeldHello>,
+        hello: Box<Hello<'static>>,
     },
     Command {
         conn: ConnId,
         request: Request,
-        command: Box<HeldCommand>,
+        command: Box<Command<'static>>,
     },
     /// A registration or a login.
     Account {
         conn: ConnId,
         request: Request,
-        command: Box<HeldCommand>,
+        command: Box<Command<'static>>,
         extra: Box<Extra>,
     },
     /// A stream of events that begins, or a list that the operator is shown: told when the rooms

@@ -2,7 +2,7 @@
 
 use super::Requester;
 use crate::chat::model::account::{Account, Hidden, Invite, Login, NewSecret, SecretHash};
-use crate::chat::model::hello::HeldHello;
+use crate::chat::model::hello::Hello;
 use crate::chat::model::name::UserName;
 use crate::chat::model::operator::OperatorAct;
 use crate::chat::model::output::Request;
@@ -18,7 +18,7 @@ pub(in crate::chat) enum PeopleOp {
     /// The operator does, for the link of the first administrator.
     AdminInvite(Invite),
     /// A `hello` by which a name becomes somebody's.
-    Hello { conn: ConnId, request: Request, hello: Box<HeldHello>, name: UserName },
+    Hello { conn: ConnId, request: Request, hello: Box<Hello<'static>>, name: UserName },
     /// A registration.
     Register { who: Box<Stranger>, account: Account, login: Login, invite: Option<Invite> },
     /// A login, and with what its password was compared.

@@ -4,7 +4,7 @@ use super::super::model::account::{Account, Hidden};
 use super::super::model::command::{ModerationCommand, Page};
 use super::super::model::identity::Source;
 use super::super::model::reply::Role;
-use super::moderation::{act, den, told};
+use super::moderation::{act, answer_to, den};
 use super::*;
 
 const OWN: usize = 0;
@@ -47,20 +47,20 @@ fn an_administrator_acts_in_any_room_and_neither_reads_nor_speaks_there() {
         let mut harness = den(Limits::default(), private);
         admin(&mut harness, true);
         let said = harness.run(MEM, message(Target::Room("den".into()), "spam", None));
-        assert!(heard(&said, MEM)[0].starts_with("sent"), "{said:?}");
+        assert!(sent_to(&said, MEM)[0].starts_with("sent"), "{said:?}");
         let seq = harness.chat.rooms[harness.chat.rooms.named("den").unwrap()].head;
         let delete = Command::Delete { room: "den".into(), target: seq };
-        assert!(told(&mut harness, OUT, delete).starts_with("sent"));
+        assert!(answer_to(&mut harness, OUT, delete).starts_with("sent"));
         let mute = act("mem", ModerationCommand::Mute(None), "");
-        assert!(told(&mut harness, OUT, mute).starts_with("sent"));
+        assert!(answer_to(&mut harness, OUT, mute).starts_with("sent"));
         let list = Command::Restrictions { room: "den".into(), limit: None, after: None };
-        assert!(told(&mut harness, OUT, list).contains("Muted"));
+        assert!(answer_to(&mut harness, OUT, list).contains("Muted"));
         let hidden = if private { "no 3001" } else { "no 3003" };
         let page = Page::Latest;
         let history = Command::History { room: "den".into(), page, limit: None, epoch: None };
-        assert_eq!(told(&mut harness, OUT, history), hidden);
+        assert_eq!(answer_to(&mut harness, OUT, history), hidden);
         let send = message(Target::Room("den".into()), "hi", None);
-        assert_eq!(told(&mut harness, OUT, send), hidden);
+        assert_eq!(answer_to(&mut harness, OUT, send), hidden);
     }
 }
 
@@ -73,17 +73,17 @@ fn an_administrator_never_leaves_a_room_without_an_owner() {
         ModerationCommand::Ban(None),
         ModerationCommand::Role(Role::Member),
     ] {
-        assert_eq!(told(&mut harness, OUT, act("own", command, "")), "no 3004", "{command:?}");
+        assert_eq!(answer_to(&mut harness, OUT, act("own", command, "")), "no 3004", "{command:?}");
     }
     let promote = act("mod", ModerationCommand::Role(Role::Owner), "");
-    assert!(told(&mut harness, OUT, promote).starts_with("sent"));
+    assert!(answer_to(&mut harness, OUT, promote).starts_with("sent"));
     // In one turn: the second finds the first under way.
     harness.ask(OUT, act("own", ModerationCommand::Kick, ""));
     harness.ask(OUT, act("mod", ModerationCommand::Kick, ""));
-    harness.settle();
+    harness.end_turn();
     assert_eq!(owners(&harness), ["mod"]);
     let ban = act("mod", ModerationCommand::Ban(None), "");
-    assert_eq!(told(&mut harness, OUT, ban), "no 3004");
+    assert_eq!(answer_to(&mut harness, OUT, ban), "no 3004");
 }
 
 #[test]
@@ -94,14 +94,18 @@ fn in_a_room_without_an_owner_an_administrator_keeps_order_and_gives_no_roles() 
         harness.join(number, "lobby");
     }
     let kick = moderate("lobby", "mem", ModerationCommand::Kick);
-    assert_eq!(told(&mut harness, OWN, kick.clone()), "no 3004");
-    assert!(told(&mut harness, OUT, kick).starts_with("sent"));
+    assert_eq!(answer_to(&mut harness, OWN, kick.clone()), "no 3004");
+    assert!(answer_to(&mut harness, OUT, kick).starts_with("sent"));
     let role = moderate("lobby", "own", ModerationCommand::Role(Role::Owner));
-    assert_eq!(told(&mut harness, OUT, role), "no 3004");
+    assert_eq!(answer_to(&mut harness, OUT, role), "no 3004");
     let ban = moderate("lobby", "mem", ModerationCommand::Ban(None));
-    assert!(told(&mut harness, OUT, ban).starts_with("sent"));
+    assert!(answer_to(&mut harness, OUT, ban).starts_with("sent"));
     assert_eq!(
-        told(&mut harness, MEM, Command::Join { room: "lobby".into(), after: None, epoch: None }),
+        answer_to(
+            &mut harness,
+            MEM,
+            Command::Join { room: "lobby".into(), after: None, epoch: None }
+        ),
         "no 3005"
     );
 }
@@ -112,11 +116,11 @@ fn conversations_of_two_are_nobody_elses_and_a_right_that_ends_is_over_at_once()
     admin(&mut harness, true);
     harness.run(MEM, message(Target::User("mod".into()), "psst", None));
     let delete = Command::Delete { room: "@mem:mod".into(), target: 1 };
-    assert_eq!(told(&mut harness, OUT, delete), "no 3001");
+    assert_eq!(answer_to(&mut harness, OUT, delete), "no 3001");
     let kick = moderate("@mem:mod", "mem", ModerationCommand::Kick);
-    assert_eq!(told(&mut harness, OUT, kick), "no 3001");
-    assert_eq!(told(&mut harness, MOD, act("mem", ModerationCommand::Unban, "")), "no 3010");
+    assert_eq!(answer_to(&mut harness, OUT, kick), "no 3001");
+    assert_eq!(answer_to(&mut harness, MOD, act("mem", ModerationCommand::Unban, "")), "no 3010");
     admin(&mut harness, false);
     let kick = act("mem", ModerationCommand::Kick, "");
-    assert_eq!(told(&mut harness, OUT, kick), "no 3003");
+    assert_eq!(answer_to(&mut harness, OUT, kick), "no 3003");
 }

@@ -1,5 +1,6 @@
 //! Blocks: who has blocked somebody hears nothing of them, and they do not learn of it.
 
+use super::stored::lines_to;
 use super::*;
 
 const ANN: usize = 0;
@@ -29,17 +30,12 @@ fn harness() -> Harness {
     harness
 }
 
-/// What one connection gets, but for what wakes it to be read from.
-fn told(said: &[Output], number: usize) -> Vec<String> {
-    heard(said, number).into_iter().filter(|line| line != "wake").collect()
-}
-
 /// What everybody but the asker gets while it does this, and for ten seconds after.
-fn what_others_hear(harness: &mut Harness, asker: usize, command: Command<'_>) -> Vec<String> {
-    let mut said = harness.run(asker, command);
+fn what_others_hear(harness: &mut Harness, requester: usize, command: Command<'_>) -> Vec<String> {
+    let mut said = harness.run(requester, command);
     said.extend(harness.wait(10_000));
-    let others = [ANN, BOB, CAT].into_iter().filter(|&number| number != asker);
-    others.flat_map(|number| told(&said, number)).collect()
+    let others = [ANN, BOB, CAT].into_iter().filter(|&number| number != requester);
+    others.flat_map(|number| lines_to(&said, number)).collect()
 }
 
 #[test]
@@ -76,7 +72,7 @@ fn the_blocked_is_answered_in_the_same_words_as_by_somebody_who_has_left() {
         let mut lines = Vec::new();
         for command in commands() {
             let said = harness.run(BOB, command);
-            lines.extend(told(&said, BOB));
+            lines.extend(lines_to(&said, BOB));
         }
         lines
     };
@@ -96,7 +92,7 @@ fn who_has_blocked_hears_no_message_invitation_typing_receipt_or_presence() {
     let mut harness = harness();
     harness.run(BOB, to("ann", "hi"));
     let left = harness.run(ANN, block("bob", true));
-    assert_eq!(told(&left, ANN)[..2], ["Done", "left left"]);
+    assert_eq!(lines_to(&left, ANN)[..2], ["Done", "left left"]);
     harness.wait(10_000);
     let mut said = Vec::new();
     for command in [
@@ -109,14 +105,14 @@ fn who_has_blocked_hears_no_message_invitation_typing_receipt_or_presence() {
         said.extend(harness.run(BOB, command));
         said.extend(harness.wait(3_000));
     }
-    let lines = told(&said, ANN);
+    let lines = lines_to(&said, ANN);
     assert!(!lines.iter().any(|line| line.contains("bob") || line.contains('#')), "{lines:?}");
-    assert!(told(&said, CAT).iter().any(|line| line.contains("bob")), "others are told");
-    let inbox = told(&harness.run(ANN, Command::Rooms { since: None }), ANN);
+    assert!(lines_to(&said, CAT).iter().any(|line| line.contains("bob")), "others are told");
+    let inbox = lines_to(&harness.run(ANN, Command::Rooms { since: None }), ANN);
     assert!(!inbox.concat().contains("bob") && !inbox.concat().contains("den"), "{inbox:?}");
-    let here = told(&harness.run(ANN, Command::Presence { room: "lobby".into() }), ANN);
+    let here = lines_to(&harness.run(ANN, Command::Presence { room: "lobby".into() }), ANN);
     assert!(here.concat().contains("count: 2") && !here.concat().contains("bob"), "{here:?}");
-    assert!(told(&harness.run(ANN, to("bob", "hm")), ANN).contains(&"no 3004".to_owned()));
+    assert!(lines_to(&harness.run(ANN, to("bob", "hm")), ANN).contains(&"no 3004".to_owned()));
 }
 
 #[test]
@@ -135,9 +131,9 @@ fn after_unblock_a_message_brings_the_conversation_back() {
     harness.run(BOB, to("ann", "1"));
     harness.run(ANN, block("bob", false));
     let said = harness.run(BOB, to("ann", "2"));
-    assert_eq!(told(&said, ANN), ["subscribed @ann:bob at 1", "#2"]);
+    assert_eq!(lines_to(&said, ANN), ["subscribed @ann:bob at 1", "#2"]);
     let said = harness.run(ANN, Command::Blocked);
-    assert_eq!(told(&said, ANN), ["Blocked { users: [] }"]);
+    assert_eq!(lines_to(&said, ANN), ["Blocked { users: [] }"]);
 }
 
 #[test]
@@ -145,17 +141,17 @@ fn a_block_of_oneself_or_of_no_name_and_one_too_many_are_refused() {
     let mut harness = harness();
     for (user, expect) in [("ann", "no 1003"), ("A B", "no 1003"), ("never-came", "Done")] {
         let said = harness.run(ANN, block(user, true));
-        assert_eq!(told(&said, ANN), [expect], "{user}");
+        assert_eq!(lines_to(&said, ANN), [expect], "{user}");
     }
     for number in 0..255 {
         let user = format!("x{number}");
         harness.now.tick = harness.now.tick.after(std::time::Duration::from_mins(1));
         let command = Command::Block { user: user.into(), on: true };
-        assert_eq!(told(&harness.run(ANN, command), ANN), ["Done"], "{number}");
+        assert_eq!(lines_to(&harness.run(ANN, command), ANN), ["Done"], "{number}");
     }
     harness.now.tick = harness.now.tick.after(std::time::Duration::from_mins(1));
-    assert_eq!(told(&harness.run(ANN, block("more", true)), ANN), ["no 4001"]);
-    assert_eq!(told(&harness.run(ANN, block("x7", true)), ANN), ["Done"], "it is so already");
+    assert_eq!(lines_to(&harness.run(ANN, block("more", true)), ANN), ["no 4001"]);
+    assert_eq!(lines_to(&harness.run(ANN, block("x7", true)), ANN), ["Done"], "it is so already");
 }
 
 #[test]
@@ -171,10 +167,10 @@ fn invitations_by_the_blocked_crowd_out_no_others() {
         harness.run(BOB, create);
         let invite = Command::Invite { room: room.into(), user: "ann".into(), reason: "".into() };
         let expect = if number < many { "Done" } else { "no 5001" };
-        assert_eq!(told(&harness.run(BOB, invite), BOB), [expect], "as without a block");
+        assert_eq!(lines_to(&harness.run(BOB, invite), BOB), [expect], "as without a block");
     }
     let create = Command::Create { room: "cats".into(), topic: None, private: true, policy: None };
     harness.run(CAT, create);
     let said = harness.run(CAT, invite("cats", "ann"));
-    assert_eq!(told(&said, ANN), ["invited to cats by cat"]);
+    assert_eq!(lines_to(&said, ANN), ["invited to cats by cat"]);
 }

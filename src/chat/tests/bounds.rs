@@ -38,7 +38,7 @@ fn a_page_around_a_seq_holds_what_a_page_holds_in_memory_and_from_the_store() {
         {
             for _ in 0..20 {
                 harness.say(0, &"x".repeat(len));
-                harness.settle();
+                harness.end_turn();
             }
             let head = harness.chat.rooms[harness.chat.rooms.named("lobby").unwrap()].head;
             let page = Page::Around(head - 10);
@@ -60,7 +60,7 @@ fn what_is_found_in_memory_weighs_no_more_than_its_share_of_a_page() {
     harness.join(0, "lobby");
     for _ in 0..12 {
         harness.say(0, &"word ".repeat(1_000));
-        harness.settle();
+        harness.end_turn();
     }
     let search = Command::Search { room: None, text: "word".into(), before: None, limit: Some(20) };
     let (seqs, bytes) = seqs(&harness.run(0, search));
@@ -128,7 +128,7 @@ fn a_turn_ends_so_many_absences_and_the_next_one_the_others() {
     for number in 0..COUNT {
         harness.chat.handle_closed(harness.now, conn(number));
     }
-    harness.settle();
+    harness.end_turn();
     harness.now.tick = harness.now.tick.after(harness.chat.limits().leave_grace);
     let present = |harness: &Harness| {
         let users = harness.chat.directory.users();
@@ -158,7 +158,7 @@ fn a_room_that_is_joined_and_left_for_ever_is_listed_as_empty_once() {
 
 /// What ann is told when she writes to bob.
 fn write_to_bob(harness: &mut Harness) -> Vec<String> {
-    heard(&harness.run(0, message(Target::User("bob".into()), "hi", None)), 0)
+    sent_to(&harness.run(0, message(Target::User("bob".into()), "hi", None)), 0)
 }
 
 #[test]

@@ -14,10 +14,10 @@ fn a_sender_gets_its_replies_in_the_places_of_its_records() {
     harness.say(1, "b");
     harness.say(0, "c");
     harness.say(1, "d");
-    let said = harness.settle();
-    assert_eq!(heard(&said, 0), ["sent 1", "#2", "sent 3", "#4"]);
-    assert_eq!(heard(&said, 1), ["#1", "sent 2", "#3", "sent 4"]);
-    assert_eq!(heard(&said, 2), ["#1", "#2", "#3", "#4"]);
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 0), ["sent 1", "#2", "sent 3", "#4"]);
+    assert_eq!(sent_to(&said, 1), ["#1", "sent 2", "#3", "sent 4"]);
+    assert_eq!(sent_to(&said, 2), ["#1", "#2", "#3", "#4"]);
 }
 
 #[test]
@@ -28,8 +28,8 @@ fn a_sender_that_wants_the_echo_gets_the_event_and_then_the_reply() {
         send.echo = true;
     }
     let said = harness.run(0, command);
-    assert_eq!(heard(&said, 0), ["#1", "sent 1"]);
-    assert_eq!(heard(&said, 1), ["#1"]);
+    assert_eq!(sent_to(&said, 0), ["#1", "sent 1"]);
+    assert_eq!(sent_to(&said, 1), ["#1"]);
 }
 
 #[test]
@@ -39,9 +39,9 @@ fn who_joins_in_the_middle_of_a_turn_sees_only_what_follows() {
     harness.say(0, "before");
     harness.ask(5, Command::Join { room: "lobby".into(), after: None, epoch: None });
     harness.say(0, "after");
-    let said = harness.settle();
-    assert_eq!(heard(&said, 5), ["joined at 1 from 1", "#2"]);
-    assert_eq!(heard(&said, 0), ["sent 1", "sent 2"]);
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 5), ["joined at 1 from 1", "#2"]);
+    assert_eq!(sent_to(&said, 0), ["sent 1", "sent 2"]);
 }
 
 #[test]
@@ -50,9 +50,9 @@ fn who_leaves_in_the_middle_of_a_turn_is_still_answered() {
     harness.say(1, "last words");
     harness.ask(1, Command::Leave { room: "lobby".into() });
     harness.say(0, "gone");
-    let said = harness.settle();
-    assert_eq!(heard(&said, 1), ["sent 1", "Left { room: \"lobby\" }", "left left"]);
-    assert_eq!(heard(&said, 0), ["#1", "sent 2"]);
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 1), ["sent 1", "Left { room: \"lobby\" }", "left left"]);
+    assert_eq!(sent_to(&said, 0), ["#1", "sent 2"]);
 }
 
 #[test]
@@ -60,21 +60,21 @@ fn a_slow_reader_falls_behind_and_catches_up_in_order() {
     let mut harness = Harness::with_lobby(credit_for(2), 2);
     harness.chat.handle_blocked(conn(1), weight(0));
     harness.say(0, "");
-    assert_eq!(heard(&harness.settle(), 1), ["#1"]);
+    assert_eq!(sent_to(&harness.end_turn(), 1), ["#1"]);
     harness.chat.handle_blocked(conn(1), 2 * weight(0));
     for _ in 0..3 {
         harness.say(0, "");
-        assert_eq!(heard(&harness.settle(), 1), [""; 0]);
+        assert_eq!(sent_to(&harness.end_turn(), 1), [""; 0]);
     }
     assert_eq!(harness.chat.stats().behind, 1);
     harness.chat.handle_drained(harness.now, conn(1));
-    let said = harness.settle();
-    assert_eq!(heard(&said, 1), ["replay 2..=3", "wake"]);
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 1), ["replay 2..=3", "wake"]);
     harness.chat.handle_drained(harness.now, conn(1));
-    let said = harness.settle();
-    assert_eq!(heard(&said, 1), ["replay 4..=4", "live 4"]);
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 1), ["replay 4..=4", "live 4"]);
     harness.say(0, "");
-    assert_eq!(heard(&harness.settle(), 1), ["#5"]);
+    assert_eq!(sent_to(&harness.end_turn(), 1), ["#5"]);
     assert_eq!(harness.chat.stats().behind, 0);
 }
 
@@ -85,12 +85,12 @@ fn the_answers_of_a_sender_that_is_behind_wait_for_their_places() {
     harness.say(0, "");
     harness.say(1, "");
     harness.say(0, "");
-    let said = harness.settle();
-    assert_eq!(heard(&said, 1), [""; 0]);
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 1), [""; 0]);
     assert_eq!(harness.chat.owed(conn(1)), 1);
     harness.chat.handle_drained(harness.now, conn(1));
-    let said = harness.settle();
-    assert_eq!(heard(&said, 1), ["replay 1..=1", "sent 2", "replay 3..=3", "live 3"]);
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 1), ["replay 1..=1", "sent 2", "replay 3..=3", "live 3"]);
     assert_eq!(harness.chat.owed(conn(1)), 0);
 }
 
@@ -101,19 +101,19 @@ fn a_cursor_that_falls_out_of_the_ring_is_told_the_gap() {
     harness.chat.handle_blocked(conn(1), 3 * weight(0));
     for _ in 0..5 {
         harness.say(0, "");
-        harness.settle();
+        harness.end_turn();
     }
     harness.chat.handle_drained(harness.now, conn(1));
-    let said = harness.settle();
-    assert_eq!(heard(&said, 1), ["gap 1..=3 pruned", "replay 4..=5", "live 5"]);
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 1), ["gap 1..=3 pruned", "replay 4..=5", "live 5"]);
 }
 
 #[test]
 fn a_record_larger_than_all_credit_reaches_who_has_nothing_waiting() {
     let mut harness = Harness::with_lobby(credit_for(1), 2);
     harness.say(0, &"x".repeat(1_000));
-    let said = harness.settle();
-    assert_eq!(heard(&said, 1), ["#1"]);
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 1), ["#1"]);
 }
 
 #[test]
@@ -122,26 +122,26 @@ fn a_join_with_a_position_brings_what_is_behind_it() {
     for _ in 0..5 {
         harness.say(0, "");
     }
-    harness.settle();
+    harness.end_turn();
     harness.hello(1, "late");
     let join = |after| Command::Join { room: "lobby".into(), after: Some(after), epoch: None };
     let said = harness.run(1, join(0));
     let expect = ["joined at 5 from 3", "gap 1..=2 pruned", "replay 3..=5", "live 5"];
-    assert_eq!(heard(&said, 1), expect);
+    assert_eq!(sent_to(&said, 1), expect);
     assert_eq!(
-        heard(&harness.run(1, join(4)), 1),
+        sent_to(&harness.run(1, join(4)), 1),
         ["joined at 5 from 3", "replay 5..=5", "live 5"]
     );
-    assert_eq!(heard(&harness.run(1, join(5)), 1), ["joined at 5 from 3", "live 5"]);
-    assert_eq!(heard(&harness.run(1, join(6)), 1), ["no 4003"]);
+    assert_eq!(sent_to(&harness.run(1, join(5)), 1), ["joined at 5 from 3", "live 5"]);
+    assert_eq!(sent_to(&harness.run(1, join(6)), 1), ["no 4003"]);
     harness.hello(2, "eager");
-    assert_eq!(heard(&harness.run(2, join(6)), 2), ["no 4003"]);
+    assert_eq!(sent_to(&harness.run(2, join(6)), 2), ["no 4003"]);
     assert_eq!(harness.chat.sizes()[..3], [3, 1, 2], "who was refused is no member");
     let fresh = Command::Join { room: "fresh".into(), after: Some(1), epoch: None };
-    assert_eq!(heard(&harness.run(2, fresh), 2), ["no 4003"]);
+    assert_eq!(sent_to(&harness.run(2, fresh), 2), ["no 4003"]);
     assert_eq!(harness.chat.sizes()[..3], [3, 1, 2], "and no room was made");
     let stale = Command::Join { room: "lobby".into(), after: Some(2), epoch: Some("k3f9".into()) };
-    assert_eq!(heard(&harness.run(1, stale), 1), ["joined at 5 from 3 reset"]);
+    assert_eq!(sent_to(&harness.run(1, stale), 1), ["joined at 5 from 3 reset"]);
 }
 
 #[test]
@@ -150,12 +150,12 @@ fn a_join_that_asks_for_more_than_the_limit_is_told_to_page() {
     for _ in 0..5 {
         harness.say(0, "");
     }
-    harness.settle();
+    harness.end_turn();
     harness.hello(1, "late");
     let join = Command::Join { room: "lobby".into(), after: Some(0), epoch: None };
     let said = harness.run(1, join);
     let expect = ["joined at 5 from 1", "gap 1..=3 limit", "replay 4..=5", "live 5"];
-    assert_eq!(heard(&said, 1), expect);
+    assert_eq!(sent_to(&said, 1), expect);
 }
 
 #[test]
@@ -165,9 +165,9 @@ fn a_repeated_cid_is_answered_with_the_first_seq() {
     harness.ask(0, send("a"));
     harness.ask(0, send("a"));
     harness.ask(0, send("b"));
-    let said = harness.settle();
-    assert_eq!(heard(&said, 0), ["sent 1", "dup 1", "no 4005"]);
-    assert_eq!(heard(&said, 1), ["#1"]);
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 0), ["sent 1", "dup 1", "no 4005"]);
+    assert_eq!(sent_to(&said, 1), ["#1"]);
     assert_eq!(harness.chat.stats().duplicates, 1);
 }
 
@@ -177,7 +177,7 @@ fn a_returning_client_gets_what_it_missed_once() {
     let secret = harness.hello(1, "ann");
     harness.join(1, "lobby");
     harness.say(0, "");
-    harness.settle();
+    harness.end_turn();
     let epoch = match harness
         .run(
             1,
@@ -196,13 +196,13 @@ fn a_returning_client_gets_what_it_missed_once() {
     harness.chat.handle_closed(harness.now, conn(1));
     harness.say(0, "");
     harness.say(0, "");
-    harness.settle();
+    harness.end_turn();
     let said = harness.hello_with(2, None, Some((&secret, &[("lobby", epoch, 1)])));
     let expect = ["welcome ann true lobby: From { from: 2, to: 3 }", "replay 2..=3", "live 3"];
-    assert_eq!(heard(&said, 2), expect);
+    assert_eq!(sent_to(&said, 2), expect);
     let said = harness.hello_with(3, Some("ann"), Some(("s?", &[("lobby", Epoch(7), 3)])));
     let reset = format!("welcome ann false lobby: Reset {{ epoch: {epoch}, seq: 3 }}");
-    assert_eq!(heard(&said, 3), [reset]);
+    assert_eq!(sent_to(&said, 3), [reset]);
 }
 
 #[test]
@@ -228,14 +228,14 @@ fn nothing_of_a_room_comes_between_the_answer_to_leave_and_the_end() {
     harness.say(0, "just before");
     let left = "Left { room: \"lobby\" }";
     let said = harness.run(1, Command::Leave { room: "lobby".into() });
-    assert_eq!(heard(&said, 1), ["#1", left, "left left"]);
+    assert_eq!(sent_to(&said, 1), ["#1", left, "left left"]);
     harness.join(1, "lobby");
     // A lagging one gets the answers to what it has said, and then no more.
     harness.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
     harness.say(0, "just before");
     harness.say(1, "mine");
     let said = harness.run(1, Command::Leave { room: "lobby".into() });
-    let mut heard = heard(&said, 1);
+    let mut heard = sent_to(&said, 1);
     heard.retain(|line| line != "wake");
     assert_eq!(heard, ["sent 3", left, "left left"]);
 }

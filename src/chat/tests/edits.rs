@@ -70,18 +70,18 @@ fn an_edited_message_shows_its_present_text_and_a_deleted_one_nothing() {
     harness.run(0, message(Target::Room("lobby".into()), "tae", Some("c1")));
     harness.now.wall_ms = 5_000;
     let said = harness.run(0, edit(1, "tea"));
-    assert_eq!((heard(&said, 0), heard(&said, 1)), (vec!["sent 2".into()], vec!["#2".into()]));
+    assert_eq!((sent_to(&said, 0), sent_to(&said, 1)), (vec!["sent 2".into()], vec!["#2".into()]));
     assert_eq!(shown(&mut harness), ["tea at 5000", "edit 1 Some(\"tea\")"]);
     harness.run(0, edit(1, &"long ".repeat(100)));
     harness.run(1, react(1));
-    assert_eq!(heard(&harness.run(0, delete(1)), 1), ["#5"]);
+    assert_eq!(sent_to(&harness.run(0, delete(1)), 1), ["#5"]);
     let erased = ["deleted", "edit 1 None", "edit 1 None", "+1 to 1", "deletion 1"];
     assert_eq!(shown(&mut harness), erased);
     let bytes = harness.chat.sizes()[3];
     assert!(bytes < 6 * weight(4), "what is erased takes no more room: {bytes}");
     // The message is remembered by its cid all the same.
     let again = harness.run(0, message(Target::Room("lobby".into()), "tae", Some("c1")));
-    assert_eq!(heard(&again, 0), ["dup 1"]);
+    assert_eq!(sent_to(&again, 0), ["dup 1"]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn only_a_message_that_is_there_can_be_touched() {
         (react(3), "sent 6"),
     ] {
         let shown = format!("{command:?}");
-        assert_eq!(heard(&harness.run(0, command), 0), [expect], "{shown}");
+        assert_eq!(sent_to(&harness.run(0, command), 0), [expect], "{shown}");
     }
 }
 
@@ -113,11 +113,11 @@ fn only_a_message_that_is_there_can_be_touched() {
 fn what_one_turn_asks_for_counts_in_its_order() {
     let mut harness = Harness::with_lobby(Limits::default(), 1);
     harness.say(0, "a");
-    harness.settle();
+    harness.end_turn();
     for command in [delete(1), delete(1), edit(1, "back"), react(1)] {
         harness.chat.handle_command(harness.now, conn(0), request(Op::Ping), command);
     }
-    let mut heard = heard(&harness.settle(), 0);
+    let mut heard = sent_to(&harness.end_turn(), 0);
     heard.sort();
     assert_eq!(heard, ["no 4002", "no 4002", "no 4002", "sent 2"]);
     assert_eq!(shown(&mut harness), ["deleted", "deletion 1"]);
@@ -139,7 +139,7 @@ fn others_messages_are_deleted_by_those_who_keep_order_and_edited_by_nobody() {
         }
         for (command, expect) in [edit(1, "x"), delete(1), react(1)].into_iter().zip(expect) {
             let shown = format!("{their_role:?} {command:?}");
-            assert_eq!(heard(&harness.run(actor, command), actor), [expect], "{shown}");
+            assert_eq!(sent_to(&harness.run(actor, command), actor), [expect], "{shown}");
         }
     }
 }
@@ -148,9 +148,9 @@ fn others_messages_are_deleted_by_those_who_keep_order_and_edited_by_nobody() {
 fn nobody_keeps_order_in_a_room_without_an_owner() {
     let mut harness = Harness::with_lobby(Limits::default(), 2);
     harness.say(0, "hi");
-    harness.settle();
-    assert_eq!(heard(&harness.run(1, delete(1)), 1), ["no 3004"]);
-    assert_eq!(heard(&harness.run(1, role("u0", Role::Reader)), 1), ["no 3004"]);
+    harness.end_turn();
+    assert_eq!(sent_to(&harness.run(1, delete(1)), 1), ["no 3004"]);
+    assert_eq!(sent_to(&harness.run(1, role("u0", Role::Reader)), 1), ["no 3004"]);
 }
 
 #[test]
@@ -160,8 +160,8 @@ fn a_message_may_be_edited_for_a_time_and_deleted_for_ever() {
     harness.say(0, "hi");
     let said_at = harness.now.wall_ms;
     harness.now.wall_ms = said_at + 10_000;
-    assert_eq!(heard(&harness.run(0, edit(1, "ho")), 0), ["sent 1", "sent 2"]);
+    assert_eq!(sent_to(&harness.run(0, edit(1, "ho")), 0), ["sent 1", "sent 2"]);
     harness.now.wall_ms = said_at + 10_001;
-    assert_eq!(heard(&harness.run(0, edit(1, "hm")), 0), ["no 4006"]);
-    assert_eq!(heard(&harness.run(0, delete(1)), 0), ["sent 3"]);
+    assert_eq!(sent_to(&harness.run(0, edit(1, "hm")), 0), ["no 4006"]);
+    assert_eq!(sent_to(&harness.run(0, delete(1)), 0), ["sent 3"]);
 }

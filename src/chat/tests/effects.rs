@@ -43,10 +43,10 @@ fn changes() -> Vec<(usize, Command<'static>, &'static str)> {
 fn a_change_without_effect_is_no_record() {
     let mut harness = Harness::with_lobby(Limits::default(), 2);
     harness.say(0, "one");
-    harness.settle();
+    harness.end_turn();
     for (number, command, expect) in changes() {
         let shown = format!("{command:?}");
-        let told = heard(&harness.run(number, command), number);
+        let told = sent_to(&harness.run(number, command), number);
         assert_eq!(told, [expect], "{shown}");
     }
 }
@@ -55,12 +55,12 @@ fn a_change_without_effect_is_no_record() {
 fn changes_that_are_asked_for_at_once_see_each_other() {
     let mut harness = Harness::with_lobby(Limits::default(), 2);
     harness.say(0, "one");
-    harness.settle();
+    harness.end_turn();
     for (number, command, _) in changes() {
         // Nothing is passed on before all are asked for.
         harness.chat.handle_command(harness.now, conn(number), request(Op::Ping), command);
     }
-    harness.settle();
+    harness.end_turn();
     let room = &harness.chat.rooms[harness.chat.rooms.named("lobby").unwrap()];
     assert_eq!(room.head, 10);
 }
@@ -71,10 +71,10 @@ fn a_lagging_cursor_is_shown_the_record_before_the_answer_that_names_it() {
     let mut harness = Harness::with_lobby(limits, 2);
     harness.chat.handle_blocked(conn(1), 2 * weight(0));
     harness.say(0, "");
-    assert_eq!(heard(&harness.settle(), 1), [""; 0]);
+    assert_eq!(sent_to(&harness.end_turn(), 1), [""; 0]);
     harness.run(1, react("+1", true));
     harness.chat.handle_drained(harness.now, conn(1));
-    let told = heard(&harness.settle(), 1);
+    let told = sent_to(&harness.end_turn(), 1);
     assert_eq!(told, ["replay 1..=1", "dup 1", "live 1"]);
 }
 
@@ -96,12 +96,12 @@ fn a_message_refers_to_messages_that_are_there() {
         },
     );
     harness.say(0, "two");
-    harness.settle();
+    harness.end_turn();
     let mut refer = |reply_to, thread| {
         let Command::Send(send) = message(Target::Room("lobby".into()), "re", None) else {
             panic!("a send");
         };
-        heard(&harness.run(0, Command::Send(Send { reply_to, thread, ..send })), 0)
+        sent_to(&harness.run(0, Command::Send(Send { reply_to, thread, ..send })), 0)
     };
     for seq in [1, 2, 4, 5, 7, 0] {
         assert_eq!(refer(Some(seq), None), ["no 4002"], "{seq}");
@@ -138,6 +138,6 @@ fn an_act_of_moderation_that_changes_nothing_is_no_record() {
         (ModerationCommand::Ban(None), "why", "dup 5"),
     ] {
         let said = harness.run(0, act(command, reason));
-        assert_eq!(heard(&said, 0).first().map(String::as_str), Some(expect), "{command:?}");
+        assert_eq!(sent_to(&said, 0).first().map(String::as_str), Some(expect), "{command:?}");
     }
 }

@@ -4,8 +4,8 @@ use super::super::model::command::ModerationCommand;
 use super::super::model::limits::{INVITATIONS_OF_ROOM_MAX, INVITATIONS_OF_USER_MAX};
 use super::super::model::log::{LogFault, Restriction};
 use super::super::model::reply::Invitation;
-use super::moderation::{act, den, refusal, told};
-use super::stored::{self, Shelf};
+use super::moderation::{act, answer_to, den, refusal};
+use super::stored::{self, FakeStore};
 use super::*;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -51,7 +51,7 @@ fn listed(
 }
 
 /// The private den of `own` on a shelf; `eve` is number 1.
-fn shelved_den() -> (Harness, Shelf) {
+fn shelved_den() -> (Harness, FakeStore) {
     let (mut harness, shelf) = stored::harness(4);
     harness.hello(0, "own");
     harness.hello(1, "eve");
@@ -82,10 +82,13 @@ fn who_was_away_finds_the_invitation_in_the_welcome_and_among_the_rooms() {
 fn the_same_invitation_again_is_no_new_event() {
     for private in [true, false] {
         let mut harness = den(Limits::default(), private);
-        assert_eq!(heard(&harness.run(0, invite("den", "out", "")), 4), ["invited to den by own"]);
+        assert_eq!(
+            sent_to(&harness.run(0, invite("den", "out", "")), 4),
+            ["invited to den by own"]
+        );
         for by in [0, 1] {
             let said = harness.run(by, invite("den", "out", "again"));
-            assert_eq!((heard(&said, by), heard(&said, 4)), (vec!["Done".to_owned()], vec![]));
+            assert_eq!((sent_to(&said, by), sent_to(&said, 4)), (vec!["Done".to_owned()], vec![]));
         }
         assert_eq!(open_to(&mut harness, 4).len(), 1);
         assert_eq!(open_to(&mut harness, 4)[0].reason, "".into(), "the first one holds");
@@ -98,8 +101,8 @@ fn an_invitation_ends_by_declining_withdrawing_a_ban_and_time() {
         let mut harness = den(Limits::default(), true);
         harness.run(0, invite("den", "out", ""));
         match way {
-            "declined" => assert!(told(&mut harness, 4, leave()).starts_with("Left")),
-            "withdrawn" => assert_eq!(told(&mut harness, 1, uninvite("out")), "Done"),
+            "declined" => assert!(answer_to(&mut harness, 4, leave()).starts_with("Left")),
+            "withdrawn" => assert_eq!(answer_to(&mut harness, 1, uninvite("out")), "Done"),
             "a ban" => {
                 harness.run(0, act("out", ModerationCommand::Ban(Some(1)), ""));
                 harness.now.wall_ms += 1;
@@ -119,12 +122,12 @@ fn an_invitation_ends_by_declining_withdrawing_a_ban_and_time() {
             }
         }
         assert_eq!(open_to(&mut harness, 4), [], "{way}");
-        assert_ne!(heard(&harness.join(4, "den"), 4), ["no 3008"], "{way}");
+        assert_ne!(sent_to(&harness.join(4, "den"), 4), ["no 3008"], "{way}");
         if way != "the room" {
-            assert_eq!(told(&mut harness, 4, leave()), "no 3001", "{way}");
-            assert_eq!(told(&mut harness, 0, uninvite("out")), "no 3010", "{way}");
+            assert_eq!(answer_to(&mut harness, 4, leave()), "no 3001", "{way}");
+            assert_eq!(answer_to(&mut harness, 0, uninvite("out")), "no 3010", "{way}");
             let said = harness.run(0, invite("den", "out", ""));
-            assert_eq!(heard(&said, 4), ["invited to den by own"], "{way}: it is a new one");
+            assert_eq!(sent_to(&said, 4), ["invited to den by own"], "{way}: it is a new one");
         }
     }
 }
@@ -133,16 +136,16 @@ fn an_invitation_ends_by_declining_withdrawing_a_ban_and_time() {
 fn who_has_invited_or_keeps_order_may_withdraw() {
     let mut harness = den(Limits::default(), true);
     harness.run(1, invite("den", "out", ""));
-    assert_eq!(told(&mut harness, 2, uninvite("out")), "no 3004");
-    assert_eq!(told(&mut harness, 4, uninvite("out")), "no 3003");
-    assert_eq!(told(&mut harness, 0, uninvite("Out")), "no 1003");
-    assert_eq!(told(&mut harness, 0, uninvite("out")), "Done");
+    assert_eq!(answer_to(&mut harness, 2, uninvite("out")), "no 3004");
+    assert_eq!(answer_to(&mut harness, 4, uninvite("out")), "no 3003");
+    assert_eq!(answer_to(&mut harness, 0, uninvite("Out")), "no 1003");
+    assert_eq!(answer_to(&mut harness, 0, uninvite("out")), "Done");
     // In an open room members invite, too, and withdraw what is theirs.
     let mut harness = den(Limits::default(), false);
     harness.run(2, invite("den", "out", ""));
-    assert_eq!(told(&mut harness, 3, uninvite("out")), "no 3004");
-    assert_eq!(told(&mut harness, 2, uninvite("out")), "Done");
-    assert_eq!(told(&mut harness, 2, uninvite("out")), "no 3010");
+    assert_eq!(answer_to(&mut harness, 3, uninvite("out")), "no 3004");
+    assert_eq!(answer_to(&mut harness, 2, uninvite("out")), "Done");
+    assert_eq!(answer_to(&mut harness, 2, uninvite("out")), "no 3010");
 }
 
 #[test]
@@ -152,19 +155,20 @@ fn open_invitations_are_bounded_for_a_room_and_for_a_user_and_take_no_place_of_a
         // Asked for without waiting for any answer.
         harness.ask(0, invite("den", &format!("x{number}"), ""));
         if number % 40 == 39 {
-            harness.settle();
+            harness.end_turn();
         }
     }
-    harness.settle();
+    harness.end_turn();
     let full = refusal(&mut harness, 0, invite("den", "out", ""));
     assert_eq!((full.code, full.limit), (Code::RateLimited, Some(100)));
     assert_eq!(full.retry_after_ms, Some(30 * DAY_MS));
-    assert_eq!(told(&mut harness, 0, invite("den", "x7", "")), "Done", "it is open already");
+    assert_eq!(answer_to(&mut harness, 0, invite("den", "x7", "")), "Done", "it is open already");
     assert!(
-        told(&mut harness, 0, act("out", ModerationCommand::Ban(None), "")).starts_with("sent")
+        answer_to(&mut harness, 0, act("out", ModerationCommand::Ban(None), ""))
+            .starts_with("sent")
     );
     harness.run(0, uninvite("x7"));
-    assert_eq!(told(&mut harness, 0, invite("den", "x100", "")), "Done");
+    assert_eq!(answer_to(&mut harness, 0, invite("den", "x100", "")), "Done");
 
     let mut harness = Harness::new(Limits::default());
     for (number, name) in ["ann", "vic"].into_iter().enumerate() {
@@ -175,12 +179,12 @@ fn open_invitations_are_bounded_for_a_room_and_for_a_user_and_take_no_place_of_a
         harness.join(0, room);
     }
     for room in &rooms[1..] {
-        assert_eq!(heard(&harness.run(0, invite(room, "vic", "")), 0), ["Done"], "{room}");
+        assert_eq!(sent_to(&harness.run(0, invite(room, "vic", "")), 0), ["Done"], "{room}");
     }
     let full = refusal(&mut harness, 0, invite("r0", "vic", ""));
     assert_eq!((full.code, full.limit), (Code::RateLimited, Some(50)));
     harness.run(1, Command::Leave { room: "r9".into() });
-    assert_eq!(heard(&harness.run(0, invite("r0", "vic", "")), 0), ["Done"]);
+    assert_eq!(sent_to(&harness.run(0, invite("r0", "vic", "")), 0), ["Done"]);
     assert_eq!(open_to(&mut harness, 1).len(), INVITATIONS_OF_USER_MAX);
 }
 
@@ -189,18 +193,18 @@ fn what_could_not_be_written_of_an_invitation_is_as_it_was() {
     let (mut harness, shelf) = shelved_den();
     let broken = |broken: bool| shelf.0.borrow_mut().fault = broken.then_some(LogFault::Broken);
     broken(true);
-    assert_eq!(told(&mut harness, 0, invite("den", "eve", "")), "no 5004");
+    assert_eq!(answer_to(&mut harness, 0, invite("den", "eve", "")), "no 5004");
     broken(false);
     assert_eq!(open_to(&mut harness, 1), []);
     harness.run(0, invite("den", "eve", "tea"));
     let before = open_to(&mut harness, 1);
     assert_eq!(before.len(), 1);
     broken(true);
-    assert_eq!(told(&mut harness, 0, uninvite("eve")), "no 5004");
-    assert_eq!(told(&mut harness, 1, leave()), "no 5004");
+    assert_eq!(answer_to(&mut harness, 0, uninvite("eve")), "no 5004");
+    assert_eq!(answer_to(&mut harness, 1, leave()), "no 5004");
     broken(false);
     assert_eq!(open_to(&mut harness, 1), before);
-    assert!(told(&mut harness, 1, leave()).starts_with("Left"));
+    assert!(answer_to(&mut harness, 1, leave()).starts_with("Left"));
 }
 
 #[test]
@@ -233,7 +237,7 @@ fn restrictions_are_listed_for_those_who_may_end_them() {
     assert_eq!(listed(&mut harness, 1, (Some(4), None)), first);
     assert_eq!(listed(&mut harness, 1, (Some(5), Some("b"))), (all[4..].to_vec(), false));
     let list = || Command::Restrictions { room: "den".into(), limit: None, after: None };
-    assert_eq!(told(&mut harness, 3, list()), "no 3004");
-    assert_eq!(told(&mut harness, 2, list()), "no 3005");
-    assert_eq!(told(&mut harness, 4, list()), "no 3003");
+    assert_eq!(answer_to(&mut harness, 3, list()), "no 3004");
+    assert_eq!(answer_to(&mut harness, 2, list()), "no 3005");
+    assert_eq!(answer_to(&mut harness, 4, list()), "no 3003");
 }

@@ -11,7 +11,7 @@ fn ack(read: u64) -> Command<'static> {
 
 /// The receipts that a connection is told.
 fn receipts(said: &[Output], number: usize) -> Vec<String> {
-    let mut lines = heard(said, number);
+    let mut lines = sent_to(said, number);
     lines.retain(|line| line.contains("receipt"));
     lines
 }
@@ -31,7 +31,7 @@ fn a_mark_is_told_when_it_is_kept_and_not_before() {
     said.extend(harness.run(2, Command::Rooms { since: None }));
     said.extend(harness.wait(5_000));
     let read = |number: usize, said: &[Output]| {
-        let lines = heard(said, number);
+        let lines = sent_to(said, number);
         let read = |line: &String| line.contains("Inbox").then(|| line.contains("read: 2"));
         (lines.iter().filter_map(read).collect::<Vec<_>>(), receipts(said, number))
     };
@@ -39,8 +39,8 @@ fn a_mark_is_told_when_it_is_kept_and_not_before() {
     assert_eq!(read(1, &said), (vec![], vec![]), "who asks behind an ack waits for it");
     assert_eq!(read(2, &said), (vec![], vec![]), "and so does the user's other connection");
     shelf.0.borrow_mut().slow = false;
-    let mut said = harness.settle();
-    assert_eq!(heard(&said, 1)[0], "Acked { room: \"lobby\", recv: 2, read: 2 }");
+    let mut said = harness.end_turn();
+    assert_eq!(sent_to(&said, 1)[0], "Acked { room: \"lobby\", recv: 2, read: 2 }");
     assert_eq!(read(1, &said), (vec![true], vec![]));
     assert_eq!(read(2, &said), (vec![true], vec!["own receipt 2".to_owned()]));
     said = harness.wait(2_000);
@@ -60,12 +60,12 @@ fn a_mark_that_cannot_be_kept_is_refused_and_told_to_nobody() {
     shelf.0.borrow_mut().fault = Some(LogFault::Full);
     harness.run(1, ack(3));
     let said = harness.wait(2_000);
-    assert_eq!(heard(&said, 1), ["no 5005"]);
+    assert_eq!(sent_to(&said, 1), ["no 5005"]);
     assert_eq!((receipts(&said, 0), receipts(&said, 2)), (vec![], vec![]));
     shelf.0.borrow_mut().fault = None;
     harness.run(1, ack(3));
     let said = harness.wait(2_000);
-    assert_eq!(heard(&said, 1), ["Acked { room: \"lobby\", recv: 3, read: 3 }"]);
+    assert_eq!(sent_to(&said, 1), ["Acked { room: \"lobby\", recv: 3, read: 3 }"]);
     assert_eq!(receipts(&said, 2), ["own receipt 3"]);
 }
 
@@ -92,9 +92,9 @@ fn no_other_change_of_a_membership_takes_a_mark_back() {
     };
     harness.run(0, role);
     shelf.0.borrow_mut().slow = false;
-    let mut said = harness.settle();
+    let mut said = harness.end_turn();
     said.extend(harness.wait(2_000));
-    assert_eq!(heard(&said, 1)[0], "Acked { room: \"lobby\", recv: 3, read: 3 }");
+    assert_eq!(sent_to(&said, 1)[0], "Acked { room: \"lobby\", recv: 3, read: 3 }");
     let bob = UserName::parse("bob").unwrap();
     let shelf = shelf.0.borrow();
     let kept = shelf.meta.iter().rev().find_map(|meta| match meta {
@@ -128,7 +128,7 @@ fn what_is_read_on_one_device_is_told_on_the_others_at_once_in_rooms_of_any_size
         harness.chat.handle_blocked(conn(100), Limits::default().outbound_soft);
         assert_eq!(receipts(&harness.run(1, ack(3)), 100), [""; 0]);
         harness.chat.handle_drained(harness.now, conn(100));
-        assert!(receipts(&harness.settle(), 100).contains(&"own receipt 3".to_owned()));
+        assert!(receipts(&harness.end_turn(), 100).contains(&"own receipt 3".to_owned()));
     }
 }
 
@@ -190,11 +190,11 @@ fn marks_that_are_too_many_for_a_welcome_are_told_afterwards() {
     };
     let in_welcome = told.iter().filter(|(.., marks)| marks.len() == 49).count();
     assert!((5..rooms.len()).contains(&in_welcome), "{in_welcome}");
-    assert!(heard(&said, 60).contains(&"wake".to_owned()));
+    assert!(sent_to(&said, 60).contains(&"wake".to_owned()));
     let mut afterwards = Vec::new();
     while afterwards.len() < 2 * (rooms.len() - in_welcome) {
         harness.chat.handle_drained(harness.now, conn(60));
-        let told = receipts(&harness.settle(), 60);
+        let told = receipts(&harness.end_turn(), 60);
         assert!(!told.is_empty(), "{afterwards:?}");
         afterwards.extend(told);
     }

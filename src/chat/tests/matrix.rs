@@ -226,7 +226,7 @@ fn hello_proved(
         is_visit: false,
     };
     harness.chat.handle_hello(harness.now, conn(number), request(Op::Hello), hello);
-    let said = harness.settle();
+    let said = harness.end_turn();
     welcome(&said)
 }
 
@@ -267,7 +267,7 @@ fn outcome_after_resume(person: Person, private: bool, command: Command<'_>) -> 
     let epoch = epoch.expect("the room");
     let restricted = harness.chat.directory.credentials.remove(conn(ASKER));
     harness.chat.handle_closed(harness.now, conn(ASKER));
-    harness.settle();
+    harness.end_turn();
     let again = ASKER + 1;
     if let Some(row) = restricted {
         // What is proved is proved again before anything else.

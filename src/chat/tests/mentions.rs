@@ -7,7 +7,7 @@ use super::super::model::log::{InboxFound, InboxQuery};
 use super::super::model::mentions::names;
 use super::super::model::policy::{Policies, Policy, RoomCallers};
 use super::super::model::reply::{Durability, InboxRow};
-use super::stored::Shelf;
+use super::stored::FakeStore;
 use super::*;
 
 fn to_lobby(text: &str) -> Command<'_> {
@@ -86,13 +86,13 @@ fn a_room_is_called_by_whom_its_policy_lets() {
             harness.run(number, to_lobby("`@room` is a word"));
             let said = harness.run(number, to_lobby("lunch, @room?"));
             let expect = if may { "sent" } else { "no 3004" };
-            let line = heard(&said, number).concat();
+            let line = sent_to(&said, number).concat();
             assert!(line.contains(expect), "{callers:?} {members} {number}: {line}");
         }
         // Neither may it be put in afterwards.
         harness.run(1, to_lobby("lunch?"));
         let last = harness.chat.rooms[harness.chat.rooms.named("lobby").unwrap()].head;
-        let line = heard(&harness.run(1, edit(last, "lunch, @room?")), 1).concat();
+        let line = sent_to(&harness.run(1, edit(last, "lunch, @room?")), 1).concat();
         assert_eq!(line.contains("no 3004"), !member, "{callers:?}: {line}");
     }
 }
@@ -135,11 +135,11 @@ fn counted(harness: &mut Harness) -> (u64, u64) {
 #[test]
 fn the_inbox_counts_mentions_as_they_are_now() {
     for ring_records in [100, 2] {
-        let shelf = Shelf::default();
+        let shelf = FakeStore::default();
         let policy = Policy { durability: Durability::Disk, ..Policy::default() };
         let policies = Policies::uniform(policy);
         let mut harness = Harness::new(Limits { ring_records, policies, ..Limits::default() });
-        harness.store = Box::new(Shelf(Rc::clone(&shelf.0)));
+        harness.store = Box::new(FakeStore(Rc::clone(&shelf.0)));
         for number in [0, 1] {
             harness.hello(number, &format!("u{number}"));
             harness.join(number, "lobby");

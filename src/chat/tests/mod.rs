@@ -117,7 +117,7 @@ impl Harness {
                 .collect(),
         });
         let hello = Hello {
-            name,
+            name: name.map(Into::into),
             resume,
             secret: self.secrets,
             encoding: Encoding::default(),
@@ -125,7 +125,7 @@ impl Harness {
             is_visit: false,
         };
         self.chat.handle_hello(self.now, conn(number), request(Op::Hello), hello);
-        self.settle()
+        self.end_turn()
     }
 
     fn join(&mut self, number: usize, room: &str) -> Vec<Output> {
@@ -135,7 +135,7 @@ impl Harness {
     /// One command in a turn of its own.
     fn run(&mut self, number: usize, command: Command<'_>) -> Vec<Output> {
         self.ask(number, command);
-        self.settle()
+        self.end_turn()
     }
 
     /// A command in a turn that goes on.
@@ -159,7 +159,7 @@ impl Harness {
     }
 
     /// Ends the turn and returns what was said.
-    fn settle(&mut self) -> Vec<Output> {
+    fn end_turn(&mut self) -> Vec<Output> {
         self.run_logs();
         self.chat.end_turn(self.now);
         self.chat.debug_check();
@@ -173,7 +173,7 @@ impl Harness {
         while self.chat.next_deadline() <= Tick::from_millis(end) {
             self.now.tick = self.chat.next_deadline().max(self.now.tick);
             self.chat.handle_timers(self.now);
-            said.extend(self.settle());
+            said.extend(self.end_turn());
         }
         self.now.tick = Tick::from_millis(end);
         said
@@ -181,7 +181,7 @@ impl Harness {
 }
 
 /// What one connection gets, in a line for each thing.
-fn heard(said: &[Output], number: usize) -> Vec<String> {
+fn sent_to(said: &[Output], number: usize) -> Vec<String> {
     let me = conn(number);
     let mut lines = Vec::new();
     for said in said {

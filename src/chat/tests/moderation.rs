@@ -40,7 +40,7 @@ pub(super) fn den(limits: Limits, private: bool) -> Harness {
     harness.run(0, create);
     for (number, name) in [(1, "mod"), (2, "mem"), (3, "rea")] {
         harness.run(0, invite(name));
-        assert!(heard(&harness.join(number, "den"), number)[0].starts_with("joined"));
+        assert!(sent_to(&harness.join(number, "den"), number)[0].starts_with("joined"));
     }
     harness.run(0, act("mod", ModerationCommand::Role(Role::Moderator), ""));
     harness.run(0, act("rea", ModerationCommand::Role(Role::Reader), ""));
@@ -49,8 +49,8 @@ pub(super) fn den(limits: Limits, private: bool) -> Harness {
 }
 
 /// The first thing that one connection gets for its command.
-pub(super) fn told(harness: &mut Harness, number: usize, command: Command<'_>) -> String {
-    let lines = heard(&harness.run(number, command), number);
+pub(super) fn answer_to(harness: &mut Harness, number: usize, command: Command<'_>) -> String {
+    let lines = sent_to(&harness.run(number, command), number);
     let is_told = |line: &String| !line.starts_with('#') && line != "wake";
     lines.into_iter().find(is_told).unwrap_or_default()
 }
@@ -86,7 +86,7 @@ fn what_each_role_may_do_to_each_other() {
         for (target, expect) in names.into_iter().zip(row) {
             for (command, expect) in measures.into_iter().zip(expect.chars()) {
                 let mut harness = den(Limits::default(), false);
-                let told = told(&mut harness, actor, act(target, command, ""));
+                let told = answer_to(&mut harness, actor, act(target, command, ""));
                 let what = format!("{} {command:?} {target}: {told}", names[actor]);
                 match expect {
                     '.' => assert!(told.starts_with("sent"), "{what}"),
@@ -108,16 +108,16 @@ fn who_is_put_out_is_told_and_hears_nothing_more() {
         let mut harness = den(Limits::default(), false);
         harness.hello(9, "mem");
         let said = harness.run(1, act("mem", command, ""));
-        let lines = heard(&said, 2);
+        let lines = sent_to(&said, 2);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].starts_with('#'), "the record comes first: {lines:?}");
         assert_eq!(lines[1], reason);
-        assert_eq!(heard(&said, 9), [reason], "all sessions are told");
+        assert_eq!(sent_to(&said, 9), [reason], "all sessions are told");
         let said = harness.run(0, say("gone?"));
-        assert_eq!(heard(&said, 2), [""; 0]);
+        assert_eq!(sent_to(&said, 2), [""; 0]);
         let after = if again == "joined" { "no 3003" } else { "no 3005" };
-        assert_eq!(told(&mut harness, 2, say("no")), after);
-        assert!(heard(&harness.join(2, "den"), 2)[0].starts_with(again));
+        assert_eq!(answer_to(&mut harness, 2, say("no")), after);
+        assert!(sent_to(&harness.join(2, "den"), 2)[0].starts_with(again));
     }
 }
 
@@ -149,7 +149,7 @@ fn a_ban_holds_for_everything_until_its_time_and_gives_its_reason() {
         assert!(refusal.message.contains("spam"), "{refusal:?}");
     }
     harness.now.wall_ms += 5_000;
-    assert!(heard(&harness.join(2, "den"), 2)[0].starts_with("joined"));
+    assert!(sent_to(&harness.join(2, "den"), 2)[0].starts_with("joined"));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_resume_from_before_a_ban_is_cut() {
         let epoch = harness.chat.rooms.table.iter().next().unwrap().1.epoch;
         let back = |harness: &mut Harness| {
             let said = harness.hello_with(7, Some("mem"), Some(("gone", &[("den", epoch, 1)])));
-            let line = heard(&said, 7)[0].clone();
+            let line = sent_to(&said, 7)[0].clone();
             harness.chat.handle_closed(harness.now, conn(7));
             line
         };
@@ -167,11 +167,12 @@ fn a_resume_from_before_a_ban_is_cut() {
         harness.run(0, act("mem", ModerationCommand::Ban(None), ""));
         assert!(back(&mut harness).contains(after));
         assert!(
-            told(&mut harness, 0, act("mem", ModerationCommand::Unban, "")).starts_with("sent")
+            answer_to(&mut harness, 0, act("mem", ModerationCommand::Unban, ""))
+                .starts_with("sent")
         );
         assert!(back(&mut harness).contains("NotMember"), "a removal outlives the ban");
         harness.hello(7, "mem");
-        assert!(heard(&harness.join(7, "den"), 7)[0].starts_with("joined"), "but one may join");
+        assert!(sent_to(&harness.join(7, "den"), 7)[0].starts_with("joined"), "but one may join");
         harness.chat.handle_closed(harness.now, conn(7));
         assert!(back(&mut harness).contains(before));
     }
@@ -181,11 +182,11 @@ fn a_resume_from_before_a_ban_is_cut() {
 fn a_private_room_stays_hidden_from_those_who_never_knew_it() {
     let mut harness = den(Limits::default(), true);
     harness.run(0, act("out", ModerationCommand::Ban(Some(1_000)), ""));
-    assert_eq!(heard(&harness.join(4, "den"), 4), ["no 3001"]);
+    assert_eq!(sent_to(&harness.join(4, "den"), 4), ["no 3001"]);
     harness.now.wall_ms += 1_000;
-    assert_eq!(heard(&harness.join(4, "den"), 4), ["no 3001"]);
+    assert_eq!(sent_to(&harness.join(4, "den"), 4), ["no 3001"]);
     harness.run(0, act("mem", ModerationCommand::Kick, ""));
-    assert_eq!(heard(&harness.join(2, "den"), 2), ["no 3001"]);
+    assert_eq!(sent_to(&harness.join(2, "den"), 2), ["no 3001"]);
 }
 
 #[test]
@@ -207,42 +208,46 @@ fn who_is_muted_has_no_voice_until_its_time() {
     // It is about the user, member or not.
     harness.run(2, Command::Leave { room: "den".into() });
     harness.join(2, "den");
-    assert_eq!(told(&mut harness, 2, say("x")), "no 3006");
+    assert_eq!(answer_to(&mut harness, 2, say("x")), "no 3006");
     harness.now.wall_ms += 700;
-    assert!(told(&mut harness, 2, say("x")).starts_with("sent"));
+    assert!(answer_to(&mut harness, 2, say("x")).starts_with("sent"));
     harness.run(1, act("mem", ModerationCommand::Mute(None), ""));
     assert_eq!(refusal(&mut harness, 2, say("x")).retry_after_ms, None);
     assert!(
-        told(&mut harness, 1, act("mem", ModerationCommand::Mute(Some(0)), "")).starts_with("sent")
+        answer_to(&mut harness, 1, act("mem", ModerationCommand::Mute(Some(0)), ""))
+            .starts_with("sent")
     );
-    assert!(told(&mut harness, 2, say("x")).starts_with("sent"));
-    assert_eq!(told(&mut harness, 1, act("mem", ModerationCommand::Mute(Some(0)), "")), "no 3010");
+    assert!(answer_to(&mut harness, 2, say("x")).starts_with("sent"));
+    assert_eq!(
+        answer_to(&mut harness, 1, act("mem", ModerationCommand::Mute(Some(0)), "")),
+        "no 3010"
+    );
 }
 
 #[test]
 fn an_invitation_is_told_lets_in_once_and_is_not_used_up_by_a_refusal() {
     let mut harness = den(Limits::default(), true);
-    assert_eq!(told(&mut harness, 2, invite("out")), "no 3004");
+    assert_eq!(answer_to(&mut harness, 2, invite("out")), "no 3004");
     let said = harness.run(1, invite("out"));
-    assert_eq!(heard(&said, 1), ["Done"]);
-    assert_eq!(heard(&said, 4), ["invited to den by mod"]);
-    assert_eq!(told(&mut harness, 4, say("hi")), "no 3003");
+    assert_eq!(sent_to(&said, 1), ["Done"]);
+    assert_eq!(sent_to(&said, 4), ["invited to den by mod"]);
+    assert_eq!(answer_to(&mut harness, 4, say("hi")), "no 3003");
     let join = Command::Join { room: "den".into(), after: Some(99), epoch: None };
-    assert_eq!(heard(&harness.run(4, join), 4), ["no 4003"]);
-    assert!(heard(&harness.join(4, "den"), 4)[0].starts_with("joined"));
-    assert_eq!(heard(&harness.run(1, invite("out")), 4), [""; 0], "who is in needs none");
+    assert_eq!(sent_to(&harness.run(4, join), 4), ["no 4003"]);
+    assert!(sent_to(&harness.join(4, "den"), 4)[0].starts_with("joined"));
+    assert_eq!(sent_to(&harness.run(1, invite("out")), 4), [""; 0], "who is in needs none");
     harness.run(4, Command::Leave { room: "den".into() });
-    assert_eq!(heard(&harness.join(4, "den"), 4), ["no 3001"]);
-    assert_eq!(told(&mut harness, 1, invite("mod")), "no 3004");
+    assert_eq!(sent_to(&harness.join(4, "den"), 4), ["no 3001"]);
+    assert_eq!(answer_to(&mut harness, 1, invite("mod")), "no 3004");
     harness.run(1, act("mem", ModerationCommand::Ban(None), ""));
-    assert_eq!(told(&mut harness, 0, invite("mem")), "no 3004");
+    assert_eq!(answer_to(&mut harness, 0, invite("mem")), "no 3004");
 }
 
 #[test]
 fn anybody_may_be_told_of_an_open_room() {
     let mut harness = den(Limits::default(), false);
-    assert_eq!(heard(&harness.run(3, invite("out")), 4), ["invited to den by rea"]);
-    assert_eq!(told(&mut harness, 3, invite("Out")), "no 1003");
+    assert_eq!(sent_to(&harness.run(3, invite("out")), 4), ["invited to den by rea"]);
+    assert_eq!(answer_to(&mut harness, 3, invite("Out")), "no 1003");
 }
 
 /// A store that keeps a note of what it is asked, answers when it may, and refuses when it must.
@@ -368,7 +373,7 @@ fn each_act_is_kept_with_its_facts() {
         (act("mem", ModerationCommand::Unban, ""), vec![standing(Restriction::Banned, None)]),
     ] {
         let shown = format!("{command:?}");
-        assert!(told(&mut harness, 0, command).starts_with("sent"), "{shown}");
+        assert!(answer_to(&mut harness, 0, command).starts_with("sent"), "{shown}");
         assert_eq!(std::mem::take(&mut watched.0.borrow_mut().meta), expect, "{shown}");
     }
 }
@@ -389,17 +394,17 @@ fn an_act_counts_from_when_it_is_asked_for_and_is_taken_back_if_it_is_refused() 
         let shown = format!("{command:?}");
         let (mut harness, watched) = stored_den(false);
         watched.0.borrow_mut().slow = true;
-        assert_eq!(heard(&harness.run(0, act("mem", act_command, "")), 0), [""; 0]);
-        assert_eq!(heard(&harness.run(2, command), 2), [during], "{shown}");
+        assert_eq!(sent_to(&harness.run(0, act("mem", act_command, "")), 0), [""; 0]);
+        assert_eq!(sent_to(&harness.run(2, command), 2), [during], "{shown}");
         let ack = Command::Ack { room: "den".into(), recv: None, read: Some(0), epoch: None };
         harness.run(2, ack);
         {
             let mut notes = watched.0.borrow_mut();
             (notes.slow, notes.fault) = (false, Some(LogFault::Full));
         }
-        assert_eq!(heard(&harness.settle(), 0), ["no 5005"]);
+        assert_eq!(sent_to(&harness.end_turn(), 0), ["no 5005"]);
         watched.0.borrow_mut().fault = None;
-        assert!(told(&mut harness, 2, say("x")).starts_with("sent"), "{shown} is taken back");
+        assert!(answer_to(&mut harness, 2, say("x")).starts_with("sent"), "{shown} is taken back");
         let last = watched
             .0
             .borrow()
@@ -421,14 +426,14 @@ fn who_is_suspended_is_sent_away_and_not_let_in_until_the_time_is_over() {
     let users = vec![(name("zoe"), forever.clone()), (name("u1"), term), (name("eve"), forever)];
     let suspended = Arc::new(Suspensions { users, ..Suspensions::default() });
     harness.chat.on_log_reply(harness.now, LogReply::Suspended(suspended));
-    let said = harness.settle();
-    assert_eq!(heard(&said, 1), ["close Banned"]);
-    assert_eq!(heard(&said, 0), [""; 0]);
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 1), ["close Banned"]);
+    assert_eq!(sent_to(&said, 0), [""; 0]);
     for user in ["u1", "eve", "zoe"] {
-        assert_eq!(heard(&harness.hello_with(5, Some(user), None), 5), ["no 2004"], "{user}");
+        assert_eq!(sent_to(&harness.hello_with(5, Some(user), None), 5), ["no 2004"], "{user}");
     }
     harness.now.wall_ms += 900;
-    assert_eq!(heard(&harness.hello_with(5, Some("u1"), None), 5), ["welcome u1 false"]);
+    assert_eq!(sent_to(&harness.hello_with(5, Some("u1"), None), 5), ["welcome u1 false"]);
     harness.chat.on_log_reply(harness.now, LogReply::Suspended(Arc::default()));
-    assert_eq!(heard(&harness.hello_with(6, Some("eve"), None), 6), ["welcome eve false"]);
+    assert_eq!(sent_to(&harness.hello_with(6, Some("eve"), None), 6), ["welcome eve false"]);
 }

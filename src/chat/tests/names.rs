@@ -4,7 +4,7 @@ use super::super::model::command::ModerationCommand;
 use super::super::model::load::Begun;
 use super::super::model::log::{MemberMeta, Restriction, RestrictionMeta, RoomMeta, Snapshot};
 use super::super::model::reply::{Durability, Role};
-use super::moderation::{act, refusal, told};
+use super::moderation::{act, answer_to, refusal};
 use super::stored;
 use super::*;
 
@@ -14,7 +14,7 @@ const PAY: &str = "\u{440}\u{430}\u{443}";
 const MIXED: &str = "\u{430}nn";
 
 fn come(harness: &mut Harness, number: usize, name: &str) -> String {
-    heard(&harness.hello_with(number, Some(name), None), number)[0].clone()
+    sent_to(&harness.hello_with(number, Some(name), None), number)[0].clone()
 }
 
 fn write_to(name: &str) -> Command<'_> {
@@ -78,9 +78,13 @@ fn a_room_is_not_made_whose_name_looks_like_that_of_another() {
         let refusal = refusal(&mut harness, number, command);
         assert_eq!((refusal.code, refusal.hint.as_deref()), (code, hint), "{shown}");
     }
-    assert_eq!(heard(&harness.join(1, "ha11/a"), 1), ["joined at 0 from 1"]);
+    assert_eq!(sent_to(&harness.join(1, "ha11/a"), 1), ["joined at 0 from 1"]);
     harness.run(0, Command::Leave { room: "hall".into() });
-    assert_eq!(heard(&harness.join(1, "ha11"), 1), ["joined at 0 from 1"], "the other one is gone");
+    assert_eq!(
+        sent_to(&harness.join(1, "ha11"), 1),
+        ["joined at 0 from 1"],
+        "the other one is gone"
+    );
 }
 
 #[test]
@@ -104,13 +108,18 @@ fn a_stored_name_stays_usable_though_it_would_be_refused_now() {
     harness.hello(0, "own");
     assert_eq!(come(&mut harness, 1, MIXED), format!("welcome {MIXED} false"));
     assert_eq!(come(&mut harness, 2, &banned), "no 1003", "this one is nobody's");
-    assert!(heard(&harness.run(0, write_to(MIXED)), 0).contains(&"sent 1".to_owned()));
+    assert!(sent_to(&harness.run(0, write_to(MIXED)), 0).contains(&"sent 1".to_owned()));
     let direct = RoomName::direct(&user(MIXED), &user("own"));
     let join = Command::Join { room: direct.as_str().into(), after: None, epoch: None };
-    assert_eq!(told(&mut harness, 1, join), "joined at 1 from 1");
+    assert_eq!(answer_to(&mut harness, 1, join), "joined at 1 from 1");
     let role = act(MIXED, ModerationCommand::Role(Role::Moderator), "");
-    assert!(told(&mut harness, 0, role).starts_with("sent"));
-    assert!(told(&mut harness, 0, act(&banned, ModerationCommand::Unban, "")).starts_with("sent"));
+    assert!(answer_to(&mut harness, 0, role).starts_with("sent"));
+    assert!(
+        answer_to(&mut harness, 0, act(&banned, ModerationCommand::Unban, "")).starts_with("sent")
+    );
     let other = format!("{MIXED}y");
-    assert_eq!(told(&mut harness, 0, act(&other, ModerationCommand::Ban(None), "")), "no 1003");
+    assert_eq!(
+        answer_to(&mut harness, 0, act(&other, ModerationCommand::Ban(None), "")),
+        "no 1003"
+    );
 }

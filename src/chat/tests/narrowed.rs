@@ -29,7 +29,7 @@ fn harness() -> Harness {
 fn narrow_hears(harness: &mut Harness, by: usize, command: Command<'_>) -> Vec<String> {
     let mut said = harness.run(by, command);
     said.extend(harness.wait(10_000));
-    heard(&said, NARROW).into_iter().filter(|line| line != "wake").collect()
+    sent_to(&said, NARROW).into_iter().filter(|line| line != "wake").collect()
 }
 
 #[test]

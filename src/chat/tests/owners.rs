@@ -4,8 +4,8 @@ use super::super::model::command::ModerationCommand;
 use super::super::model::load::Begun;
 use super::super::model::log::{LogFault, RoomMeta};
 use super::super::model::reply::{Durability, Role};
-use super::moderation::{act, den, refusal, stored_den, told};
-use super::stored::{self, Shelf};
+use super::moderation::{act, answer_to, den, refusal, stored_den};
+use super::stored::{self, FakeStore};
 use super::*;
 
 #[test]
@@ -16,14 +16,14 @@ fn the_only_owner_leaves_when_there_is_another_or_nobody_else() {
     assert_eq!(refusal.code, Code::Forbidden);
     assert!(refusal.message.contains("make another member an owner"), "{refusal:?}");
     assert!(
-        told(&mut harness, 0, act("mem", ModerationCommand::Role(Role::Owner), ""))
+        answer_to(&mut harness, 0, act("mem", ModerationCommand::Role(Role::Owner), ""))
             .starts_with("sent")
     );
-    assert!(told(&mut harness, 0, leave()).starts_with("Left"));
+    assert!(answer_to(&mut harness, 0, leave()).starts_with("Left"));
     for number in [1, 3] {
-        assert!(told(&mut harness, number, leave()).starts_with("Left"));
+        assert!(answer_to(&mut harness, number, leave()).starts_with("Left"));
     }
-    assert!(told(&mut harness, 2, leave()).starts_with("Left"), "nobody is left alone");
+    assert!(answer_to(&mut harness, 2, leave()).starts_with("Left"), "nobody is left alone");
 }
 
 #[test]
@@ -34,19 +34,19 @@ fn who_is_about_to_leave_is_an_owner_no_more() {
     ] {
         let (mut harness, watched) = stored_den(false);
         assert!(
-            told(&mut harness, 0, act("mem", ModerationCommand::Role(Role::Owner), ""))
+            answer_to(&mut harness, 0, act("mem", ModerationCommand::Role(Role::Owner), ""))
                 .starts_with("sent")
         );
         watched.0.borrow_mut().slow = true;
         let leave = Command::Leave { room: "den".into() };
         harness.run(0, leave);
-        assert_eq!(told(&mut harness, 2, second), expect);
+        assert_eq!(answer_to(&mut harness, 2, second), expect);
         // Another of the same user's sessions.
         harness.hello(9, "own");
         let demote = act("mem", ModerationCommand::Role(Role::Member), "");
-        assert_eq!(told(&mut harness, 9, demote), "no 3004");
+        assert_eq!(answer_to(&mut harness, 9, demote), "no 3004");
         watched.0.borrow_mut().slow = false;
-        assert!(heard(&harness.settle(), 0).iter().any(|line| line == "left left"));
+        assert!(sent_to(&harness.end_turn(), 0).iter().any(|line| line == "left left"));
     }
 }
 
@@ -60,28 +60,28 @@ fn who_comes_in_while_the_only_owner_leaves_is_not_left_alone() {
     harness.run(0, leave());
     harness.join(4, "den");
     watched.0.borrow_mut().slow = false;
-    let said = harness.settle();
-    let lines = heard(&said, 0);
+    let said = harness.end_turn();
+    let lines = sent_to(&said, 0);
     assert!(lines.iter().any(|line| line == "no 3004"), "{lines:?}");
-    assert!(heard(&said, 4).iter().any(|line| line.starts_with("joined")), "{said:?}");
+    assert!(sent_to(&said, 4).iter().any(|line| line.starts_with("joined")), "{said:?}");
 }
 
 #[test]
 fn the_only_owner_stays_and_one_of_two_may_step_down() {
     let mut harness = den(Limits::default(), false);
     let step_down = || act("own", ModerationCommand::Role(Role::Member), "");
-    assert_eq!(told(&mut harness, 0, step_down()), "no 3004");
+    assert_eq!(answer_to(&mut harness, 0, step_down()), "no 3004");
     assert!(
-        told(&mut harness, 0, act("mod", ModerationCommand::Role(Role::Owner), ""))
+        answer_to(&mut harness, 0, act("mod", ModerationCommand::Role(Role::Owner), ""))
             .starts_with("sent")
     );
     // Both at once: the second one finds nobody who would be left.
     harness.chat.handle_command(harness.now, conn(0), request(Op::Ping), step_down());
     let other = act("mod", ModerationCommand::Role(Role::Reader), "");
     harness.chat.handle_command(harness.now, conn(1), request(Op::Ping), other);
-    let said = harness.settle();
-    assert!(heard(&said, 0).iter().any(|line| line.starts_with("sent")), "{said:?}");
-    assert_eq!(heard(&said, 1)[0], "no 3004");
+    let said = harness.end_turn();
+    assert!(sent_to(&said, 0).iter().any(|line| line.starts_with("sent")), "{said:?}");
+    assert_eq!(sent_to(&said, 1)[0], "no 3004");
 }
 
 fn leave_den() -> Command<'static> {
@@ -101,7 +101,7 @@ fn say(text: &str) -> Command<'_> {
 }
 
 /// The private den of `own` alone, on a shelf, with rings of four records.
-fn shelved_den() -> (Harness, Shelf) {
+fn shelved_den() -> (Harness, FakeStore) {
     let (mut harness, shelf) = stored::harness(4);
     harness.hello(0, "own");
     harness.hello(1, "bob");
@@ -121,46 +121,52 @@ fn the_last_member_of_a_private_room_loses_its_messages_only_by_close() {
         assert_eq!((refusal.code, refusal.field, refusal.messages), expect);
         assert!(refusal.message.contains(&format!("{count} messages")), "{refusal:?}");
         assert_eq!(shelf.0.borrow().reads, usize::from(count > 4), "the ring has it, or the store");
-        assert_eq!(told(&mut harness, 0, make(true)), "no 3002");
-        assert!(told(&mut harness, 0, close_den()).starts_with("Left"));
-        assert_eq!(told(&mut harness, 0, say("gone")), "no 3001");
-        assert!(told(&mut harness, 1, make(true)).starts_with("joined at 0"), "the name is free");
+        assert_eq!(answer_to(&mut harness, 0, make(true)), "no 3002");
+        assert!(answer_to(&mut harness, 0, close_den()).starts_with("Left"));
+        assert_eq!(answer_to(&mut harness, 0, say("gone")), "no 3001");
+        assert!(
+            answer_to(&mut harness, 1, make(true)).starts_with("joined at 0"),
+            "the name is free"
+        );
     }
 }
 
 #[test]
 fn a_private_room_without_a_message_ends_with_its_last_member() {
     let (mut harness, _shelf) = shelved_den();
-    assert!(told(&mut harness, 0, leave_den()).starts_with("Left"));
-    assert!(told(&mut harness, 0, make(true)).starts_with("joined at 0"));
+    assert!(answer_to(&mut harness, 0, leave_den()).starts_with("Left"));
+    assert!(answer_to(&mut harness, 0, make(true)).starts_with("joined at 0"));
     let topic = Command::Topic { room: "den".into(), text: Some("tea".into()), weight: 3 };
     harness.run(0, topic);
     harness.run(0, say("x"));
     harness.run(0, Command::Delete { room: "den".into(), target: 2 });
-    assert!(told(&mut harness, 0, leave_den()).starts_with("Left"), "nothing is lost");
-    assert!(told(&mut harness, 1, make(false)).starts_with("joined at 0"));
+    assert!(answer_to(&mut harness, 0, leave_den()).starts_with("Left"), "nothing is lost");
+    assert!(answer_to(&mut harness, 1, make(false)).starts_with("joined at 0"));
 }
 
 #[test]
 fn close_is_for_the_last_member_of_a_private_room() {
     let mut harness = den(Limits::default(), true);
     for number in [0, 2] {
-        assert_eq!(told(&mut harness, number, close_den()), "no 3004", "others are there");
+        assert_eq!(answer_to(&mut harness, number, close_den()), "no 3004", "others are there");
     }
-    assert_eq!(told(&mut harness, 4, close_den()), "no 3001");
+    assert_eq!(answer_to(&mut harness, 4, close_den()), "no 3001");
     let mut harness = Harness::with_lobby(Limits::default(), 1);
     let close = |room: &str| Command::Close { room: room.to_owned().into() };
-    assert_eq!(told(&mut harness, 0, close("lobby")), "no 3004", "an open room stays");
+    assert_eq!(answer_to(&mut harness, 0, close("lobby")), "no 3004", "an open room stays");
     harness.hello(1, "bob");
     harness.run(0, message(Target::User("bob".into()), "hi", None));
     let direct = "@bob:u0";
-    assert_eq!(told(&mut harness, 0, close(direct)), "no 3004");
+    assert_eq!(answer_to(&mut harness, 0, close(direct)), "no 3004");
     for number in [0, 1] {
         let leave = Command::Leave { room: direct.into() };
-        assert!(told(&mut harness, number, leave).starts_with("Left"), "it is not asked for more");
+        assert!(
+            answer_to(&mut harness, number, leave).starts_with("Left"),
+            "it is not asked for more"
+        );
     }
     let again = message(Target::User("bob".into()), "again", None);
-    assert!(heard(&harness.run(0, again), 0).contains(&"sent 2".to_owned()), "nothing is lost");
+    assert!(sent_to(&harness.run(0, again), 0).contains(&"sent 2".to_owned()), "nothing is lost");
 }
 
 #[test]
@@ -168,7 +174,7 @@ fn a_room_that_could_not_be_ended_is_as_it_was() {
     let (mut harness, shelf) = shelved_den();
     harness.run(0, say("x"));
     shelf.0.borrow_mut().fault = Some(LogFault::Broken);
-    assert_eq!(told(&mut harness, 0, close_den()), "no 5004");
+    assert_eq!(answer_to(&mut harness, 0, close_den()), "no 5004");
     shelf.0.borrow_mut().fault = None;
     let access = |owned| RoomMeta::Access { private: true, owned, policy: None };
     let metas = shelf.0.borrow().meta.clone();
@@ -176,7 +182,7 @@ fn a_room_that_could_not_be_ended_is_as_it_was() {
         metas.iter().filter(|meta| matches!(meta, RoomMeta::Access { .. })).collect();
     assert_eq!(kept, [&access(true), &access(false), &access(true)]);
     let topic = Command::Topic { room: "den".into(), text: Some("tea".into()), weight: 3 };
-    assert_eq!(told(&mut harness, 0, topic), "sent 2");
+    assert_eq!(answer_to(&mut harness, 0, topic), "sent 2");
 }
 
 #[test]
@@ -188,9 +194,9 @@ fn who_comes_while_a_room_is_closed_keeps_it() {
     harness.run(0, close_den());
     harness.join(1, "den");
     shelf.0.borrow_mut().slow = false;
-    let said = harness.settle();
-    assert!(heard(&said, 0).contains(&"no 3004".to_owned()), "{said:?}");
-    assert_eq!(told(&mut harness, 1, say("y")), "sent 2");
+    let said = harness.end_turn();
+    assert!(sent_to(&said, 0).contains(&"no 3004".to_owned()), "{said:?}");
+    assert_eq!(answer_to(&mut harness, 1, say("y")), "sent 2");
     assert!(harness.chat.rooms.table.iter().all(|(_, room)| room.owned));
 }
 
@@ -211,7 +217,7 @@ fn a_room_that_was_closed_before_a_crash_does_not_come_back() {
         };
         let snapshot = Snapshot { rooms: vec![room], ..Snapshot::default() };
         harness.chat.restore(harness.now, snapshot);
-        harness.settle();
+        harness.end_turn();
         let rooms = harness.chat.rooms.table.iter();
         let rooms: Vec<_> = rooms.map(|(_, room)| room.name.as_str().to_owned()).collect();
         assert_eq!(rooms, names, "{private} {owned}");
@@ -225,14 +231,14 @@ fn an_open_room_that_all_have_left_is_anybodys() {
     harness.hello(1, "bob");
     harness.run(0, make(false));
     harness.run(0, say("x"));
-    assert!(told(&mut harness, 0, leave_den()).starts_with("Left"));
+    assert!(answer_to(&mut harness, 0, leave_den()).starts_with("Left"));
     let last = shelf.0.borrow().meta.last().cloned();
     let access = RoomMeta::Access { private: false, owned: false, policy: None };
     assert_eq!(last, Some(access), "also after a restart");
     harness.join(1, "den");
     let topic = Command::Topic { room: "den".into(), text: Some("tea".into()), weight: 3 };
-    assert_eq!(told(&mut harness, 1, topic), "sent 2");
-    assert_eq!(told(&mut harness, 1, act("own", ModerationCommand::Ban(None), "")), "no 3004");
+    assert_eq!(answer_to(&mut harness, 1, topic), "sent 2");
+    assert_eq!(answer_to(&mut harness, 1, act("own", ModerationCommand::Ban(None), "")), "no 3004");
 }
 
 /// What the roles of a room are once its only owner, a guest, was forgotten.
@@ -245,7 +251,7 @@ fn heirs(then: &[Command<'static>]) -> Vec<(String, Role)> {
         harness.join(number, "den");
     }
     for command in then {
-        assert!(told(&mut harness, 0, command.clone()).starts_with("sent"), "{command:?}");
+        assert!(answer_to(&mut harness, 0, command.clone()).starts_with("sent"), "{command:?}");
     }
     harness.chat.handle_closed(harness.now, conn(0));
     harness.wait(700_000);

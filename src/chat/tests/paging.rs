@@ -7,7 +7,7 @@ use super::super::model::log::Snapshot;
 use super::super::model::name::RoomName;
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::reply::Durability;
-use super::stored::{Shelf, answer, harness_of, say_many, told};
+use super::stored::{FakeStore, answer, harness_of, lines_to, say_many};
 use super::*;
 
 /// The last seq of every log here.
@@ -42,7 +42,7 @@ impl History {
     }
 
     /// A domain with such a log of the room `lobby`, of which `ann` is a member.
-    fn harness(self) -> (Harness, Shelf) {
+    fn harness(self) -> (Harness, FakeStore) {
         let Self { durability, ring_records, oldest, is_restarted } = self;
         let policies = Policies::uniform(Policy { durability, ..Policy::default() });
         let limits = Limits { ring_records, replay: 9, policies, ..Limits::default() };
@@ -57,7 +57,7 @@ impl History {
         let (log, epoch) = (room.log, room.epoch);
         if durability != Durability::Memory {
             shelf.0.borrow_mut().prune(log, oldest);
-            harness.settle();
+            harness.end_turn();
         }
         if is_restarted {
             harness = Harness::new(limits);
@@ -67,7 +67,7 @@ impl History {
             let kept = Begun { name, epoch, durability, head: HEAD, oldest, meta, kept: None };
             let snapshot = Snapshot { rooms: vec![kept], ..Snapshot::default() };
             harness.chat.restore(harness.now, snapshot);
-            harness.settle();
+            harness.end_turn();
             harness.hello(0, "ann");
             harness.join(0, "lobby");
             let room = &harness.chat.rooms[harness.chat.rooms.named("lobby").unwrap()];
@@ -161,10 +161,10 @@ fn a_cursor_from_any_position_is_told_of_everything_or_that_it_is_gone() {
             let context = format!("{history:?} after {after}");
             harness.run(1, Command::Leave { room: "lobby".into() });
             let join = Command::Join { room: "lobby".into(), after: Some(after), epoch: None };
-            let joined = told(&harness.run(1, join), 1);
+            let joined = lines_to(&harness.run(1, join), 1);
             let number = 2 + usize::try_from(after).unwrap();
             let returning = Some(("gone", &[("lobby", epoch, after)][..]));
-            let resumed = told(&harness.hello_with(number, Some("ann"), returning), number);
+            let resumed = lines_to(&harness.hello_with(number, Some("ann"), returning), number);
             harness.chat.handle_closed(harness.now, conn(number));
             for said in [joined, resumed] {
                 let (up_to, gone) = told_from(&said, after);
@@ -214,7 +214,7 @@ fn what_retention_takes_is_gone_from_history_inbox_and_edits_at_once() {
     let mut rev = 0;
     for (oldest, unread, last) in [(1, 9, Some(9)), (7, 3, Some(9)), (10, 0, None), (12, 0, None)] {
         shelf.0.borrow_mut().prune(log, oldest);
-        harness.settle();
+        harness.end_turn();
         let said = harness.run(1, Command::Rooms { since: Some(rev) });
         let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, rev: now, .. }), .. }) =
             answer(&said)

@@ -40,7 +40,7 @@ fn ann() -> Harness {
     let identity = Some(identity);
     let hello = Hello { name: None, resume, secret: 1, encoding, identity, is_visit: false };
     harness.chat.handle_hello(harness.now, conn(0), request(Op::Hello), hello);
-    assert_eq!(heard(&harness.settle(), 0), ["welcome ann false"]);
+    assert_eq!(sent_to(&harness.end_turn(), 0), ["welcome ann false"]);
     harness
 }
 
@@ -76,7 +76,7 @@ fn a_password_may_be_hashed_after_its_user_was_forgotten() {
     harness.wait(10_000);
     assert!(harness.chat.directory.user_named("ann").is_none());
     hashed(&mut harness, ticket, Hashed::Made(Hidden::new("new")));
-    assert_eq!(heard(&harness.settle(), 0), ["no 9002"]);
+    assert_eq!(sent_to(&harness.end_turn(), 0), ["no 9002"]);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_login_with_the_former_password_does_not_outlive_its_change() {
     // written, or after that.
     for (compared, written) in [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)] {
         let mut harness = ann();
-        let (shelf, login) = (stored::Shelf::default(), log_in(&mut harness, 1));
+        let (shelf, login) = (stored::FakeStore::default(), log_in(&mut harness, 1));
         harness.store = Box::new(shelf.clone());
         shelf.0.borrow_mut().slow = true;
         let change = begin_change(&mut harness);
@@ -93,11 +93,11 @@ fn a_login_with_the_former_password_does_not_outlive_its_change() {
         for step in 0..3 {
             if step == compared {
                 hashed(&mut harness, login, Hashed::Compared(true));
-                said.extend(harness.settle());
+                said.extend(harness.end_turn());
             }
             if step == written {
                 shelf.0.borrow_mut().slow = false;
-                said.extend(harness.settle());
+                said.extend(harness.end_turn());
                 shelf.0.borrow_mut().slow = true;
             }
             match step {
@@ -105,10 +105,10 @@ fn a_login_with_the_former_password_does_not_outlive_its_change() {
                 1 => shelf.0.borrow_mut().slow = false,
                 _ => {}
             }
-            said.extend(harness.settle());
+            said.extend(harness.end_turn());
         }
         let name = UserName::parse("ann").unwrap();
         let logins: Vec<u64> = harness.chat.accounts.logins_of(&name).map(|row| row.id).collect();
-        assert_eq!(logins, [1], "{compared} {written}: {:?}", heard(&said, 1));
+        assert_eq!(logins, [1], "{compared} {written}: {:?}", sent_to(&said, 1));
     }
 }

@@ -11,10 +11,10 @@ fn presence_is_gathered_and_told_as_one_change() {
     harness.join(1, "lobby");
     let said = harness.wait(60);
     let all = "presence 1 2 Delta { on: [\"ann\", \"bob\"], away: [], off: [] }";
-    assert_eq!(heard(&said, 0), [all]);
+    assert_eq!(sent_to(&said, 0), [all]);
     harness.run(1, Command::Status { away: true });
     let said = harness.wait(1_000);
-    assert_eq!(heard(&said, 0), ["presence 2 2 Delta { on: [], away: [\"bob\"], off: [] }"]);
+    assert_eq!(sent_to(&said, 0), ["presence 2 2 Delta { on: [], away: [\"bob\"], off: [] }"]);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn what_a_session_has_said_of_itself_holds_after_a_resume() {
     let presence = |harness: &mut Harness| {
         harness.wait(2_000);
         let said = harness.run(0, Command::Presence { room: "lobby".into() });
-        let line = heard(&said, 0).pop().unwrap();
+        let line = sent_to(&said, 0).pop().unwrap();
         line.contains("(\"bob\", Away)")
     };
     let secret = |said: &[Output]| match said.iter().rev().find_map(|said| match said {
@@ -61,19 +61,19 @@ fn who_asks_at_once_is_there() {
     let said = harness.run(0, Command::Presence { room: "lobby".into() });
     let delta = "presence 1 1 Delta { on: [\"ann\"], away: [], off: [] }";
     let state = "Presence { v: 1, count: 1, users: Some([(\"ann\", Online)]) }";
-    assert_eq!(heard(&said, 0), [delta, state]);
+    assert_eq!(sent_to(&said, 0), [delta, state]);
 }
 
 #[test]
 fn who_comes_back_within_the_grace_was_never_gone() {
     let mut harness = Harness::with_lobby(Limits::default(), 2);
     harness.chat.handle_closed(harness.now, conn(1));
-    assert_eq!(heard(&harness.wait(14_000), 0), [""; 0]);
+    assert_eq!(sent_to(&harness.wait(14_000), 0), [""; 0]);
     harness.hello(5, "u1");
-    assert_eq!(heard(&harness.wait(60_000), 0), [""; 0]);
+    assert_eq!(sent_to(&harness.wait(60_000), 0), [""; 0]);
     harness.chat.handle_closed(harness.now, conn(5));
     let said = harness.wait(16_000);
-    assert_eq!(heard(&said, 0), ["presence 2 1 Delta { on: [], away: [], off: [\"u1\"] }"]);
+    assert_eq!(sent_to(&said, 0), ["presence 2 1 Delta { on: [], away: [], off: [\"u1\"] }"]);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn who_comes_and_goes_all_the_time_is_told_once_and_noted_a_bounded_number_of_ti
         assert!(noted <= 2 * 3 + 65, "{noted}");
     }
     let said = harness.wait(1_100);
-    assert_eq!(heard(&said, 0), ["presence 2 2 Delta { on: [\"u1\"], away: [], off: [\"u2\"] }"]);
+    assert_eq!(sent_to(&said, 0), ["presence 2 2 Delta { on: [\"u1\"], away: [], off: [\"u2\"] }"]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_large_room_is_told_counts_only_and_seldom() {
     let mut harness = Harness::with_lobby(Limits::default(), members);
     harness.chat.handle_closed(harness.now, conn(3));
     let said = harness.wait(20_000);
-    let heard = heard(&said, 0);
+    let heard = sent_to(&said, 0);
     assert_eq!(heard.len(), 1, "{heard:?}");
     assert!(heard[0].ends_with(&format!("{} CountOnly", members - 1)), "{heard:?}");
 }
@@ -115,15 +115,15 @@ fn nobody_is_told_that_they_are_typing_themselves() {
     let mut harness = Harness::with_lobby(Limits::default(), 3);
     harness.run(0, Command::Typing { room: "lobby".into() });
     let said = harness.wait(100);
-    assert_eq!(heard(&said, 0), [""; 0]);
-    assert_eq!(heard(&said, 1), ["typing [\"u0\"]"]);
+    assert_eq!(sent_to(&said, 0), [""; 0]);
+    assert_eq!(sent_to(&said, 1), ["typing [\"u0\"]"]);
     harness.run(1, Command::Typing { room: "lobby".into() });
     let said = harness.wait(2_000);
-    assert_eq!(heard(&said, 0), ["typing [\"u1\"]"]);
-    assert_eq!(heard(&said, 1), ["typing [\"u0\"]"]);
-    assert_eq!(heard(&said, 2), ["typing [\"u0\", \"u1\"]"]);
+    assert_eq!(sent_to(&said, 0), ["typing [\"u1\"]"]);
+    assert_eq!(sent_to(&said, 1), ["typing [\"u0\"]"]);
+    assert_eq!(sent_to(&said, 2), ["typing [\"u0\", \"u1\"]"]);
     let said = harness.wait(10_000);
-    assert_eq!(heard(&said, 2).last().map(String::as_str), Some("typing []"));
+    assert_eq!(sent_to(&said, 2).last().map(String::as_str), Some("typing []"));
 }
 
 #[test]
@@ -133,9 +133,9 @@ fn a_slow_typist_is_not_told_who_else_is_typing_until_it_is_in_step() {
     harness.wait(1_000);
     harness.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
     harness.run(0, Command::Typing { room: "lobby".into() });
-    assert_eq!(heard(&harness.wait(1_500), 1), [""; 0]);
+    assert_eq!(sent_to(&harness.wait(1_500), 1), [""; 0]);
     harness.chat.handle_drained(harness.now, conn(1));
-    let told = heard(&harness.settle(), 1);
+    let told = sent_to(&harness.end_turn(), 1);
     assert!(told.contains(&"typing [\"u0\"]".to_owned()), "{told:?}");
 }
 
@@ -144,18 +144,18 @@ fn receipts_rise_and_are_told_to_the_others() {
     let mut harness = Harness::with_lobby(Limits::default(), 2);
     harness.say(0, "a");
     harness.say(0, "b");
-    harness.settle();
+    harness.end_turn();
     let ack =
         |read| Command::Ack { room: "lobby".into(), recv: None, read: Some(read), epoch: None };
     for read in [2, 1] {
         let said = harness.run(1, ack(read));
         let expect = "Acked { room: \"lobby\", recv: 2, read: 2 }";
-        assert_eq!(heard(&said, 1), [expect]);
+        assert_eq!(sent_to(&said, 1), [expect]);
     }
     let said = harness.wait(2_000);
-    assert_eq!(heard(&said, 0), ["receipts [(\"u1\", 2)]"]);
-    assert_eq!(heard(&said, 1), [""; 0]);
-    assert_eq!(heard(&harness.run(1, ack(3)), 1), ["no 4003"]);
+    assert_eq!(sent_to(&said, 0), ["receipts [(\"u1\", 2)]"]);
+    assert_eq!(sent_to(&said, 1), [""; 0]);
+    assert_eq!(sent_to(&harness.run(1, ack(3)), 1), ["no 4003"]);
 }
 
 #[test]
@@ -172,9 +172,9 @@ fn who_was_given_much_in_one_turn_is_told_the_state_in_the_next() {
     harness.ask(1, Command::Join { room: "lobby".into(), after: None, epoch: None });
     harness.chat.handle_timers(harness.now);
     let expect = ["#1", "#2", "#3", "#4", "joined at 4 from 1", "wake"];
-    assert_eq!(heard(&harness.settle(), 1), expect);
+    assert_eq!(sent_to(&harness.end_turn(), 1), expect);
     harness.chat.handle_drained(harness.now, conn(1));
-    let told = heard(&harness.settle(), 1);
+    let told = sent_to(&harness.end_turn(), 1);
     assert!(told.iter().any(|line| line.starts_with("presence 2 3 State")), "{told:?}");
 }
 
@@ -186,20 +186,20 @@ fn a_direct_message_subscribes_all_live_sessions_of_both() {
     harness.hello(2, "bob");
     harness.hello(3, "eve");
     let said = harness.run(0, message(Target::User("bob".into()), "psst", None));
-    assert_eq!(heard(&said, 0), ["subscribed @ann:bob at 0", "sent 1"]);
-    assert_eq!(heard(&said, 1), ["subscribed @ann:bob at 0", "#1"]);
-    assert_eq!(heard(&said, 2), ["subscribed @ann:bob at 0", "#1"]);
+    assert_eq!(sent_to(&said, 0), ["subscribed @ann:bob at 0", "sent 1"]);
+    assert_eq!(sent_to(&said, 1), ["subscribed @ann:bob at 0", "#1"]);
+    assert_eq!(sent_to(&said, 2), ["subscribed @ann:bob at 0", "#1"]);
     for command in [
         Command::Join { room: "@ann:bob".into(), after: None, epoch: None },
         message(Target::Room("@ann:bob".into()), "hi", None),
         Command::Presence { room: "@ann:bob".into() },
         Command::Typing { room: "@ann:bob".into() },
     ] {
-        assert_eq!(heard(&harness.run(3, command), 3), ["no 3001"]);
+        assert_eq!(sent_to(&harness.run(3, command), 3), ["no 3001"]);
     }
     let again = harness.run(1, message(Target::Room("@ann:bob".into()), "yo", None));
-    assert_eq!(heard(&again, 0), ["#2"]);
-    assert_eq!(heard(&again, 2), ["#2"]);
+    assert_eq!(sent_to(&again, 0), ["#2"]);
+    assert_eq!(sent_to(&again, 2), ["#2"]);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_direct_message_waits_for_who_is_not_there_yet() {
     harness.hello(1, "bob");
     let join = Command::Join { room: "@ann:bob".into(), after: Some(0), epoch: None };
     let said = harness.run(1, join);
-    assert_eq!(heard(&said, 1), ["joined at 1 from 1", "replay 1..=1", "live 1"]);
+    assert_eq!(sent_to(&said, 1), ["joined at 1 from 1", "replay 1..=1", "live 1"]);
 }
 
 #[test]
@@ -218,10 +218,10 @@ fn the_same_session_again_replaces_the_old_connection() {
     let mut harness = Harness::new(Limits::default());
     let secret = harness.hello(0, "ann");
     let said = harness.hello_with(1, Some("ann"), Some((&secret, &[])));
-    assert_eq!(heard(&said, 0), ["close Replaced"]);
-    assert_eq!(heard(&said, 1), ["welcome ann true"]);
+    assert_eq!(sent_to(&said, 0), ["close Replaced"]);
+    assert_eq!(sent_to(&said, 1), ["welcome ann true"]);
     let said = harness.hello_with(2, Some("bob"), Some((&secret, &[])));
-    assert_eq!(heard(&said, 2), ["welcome bob false"]);
+    assert_eq!(sent_to(&said, 2), ["welcome bob false"]);
 }
 
 #[test]
@@ -231,19 +231,19 @@ fn who_may_not_return_yet_can_return_later() {
     harness.chat.handle_closed(harness.now, conn(0));
     harness.hello(1, "ann");
     harness.hello(3, "ann");
-    assert_eq!(heard(&harness.hello_with(2, None, Some((&secret, &[]))), 2), ["no 3012"]);
+    assert_eq!(sent_to(&harness.hello_with(2, None, Some((&secret, &[]))), 2), ["no 3012"]);
     harness.chat.handle_closed(harness.now, conn(1));
     let said = harness.hello_with(2, None, Some((&secret, &[])));
-    assert_eq!(heard(&said, 2), ["welcome ann true"]);
+    assert_eq!(sent_to(&said, 2), ["welcome ann true"]);
 }
 
 #[test]
 fn nobody_converses_with_themselves() {
     let mut harness = Harness::new(Limits::default());
     harness.hello(0, "ann");
-    assert_eq!(heard(&harness.join(0, "@ann:ann"), 0), ["no 3001"]);
+    assert_eq!(sent_to(&harness.join(0, "@ann:ann"), 0), ["no 3001"]);
     let said = harness.run(0, message(Target::User("ann".into()), "hm", None));
-    assert_eq!(heard(&said, 0), ["no 1003"]);
+    assert_eq!(sent_to(&said, 0), ["no 1003"]);
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn guests_are_forgotten_in_time_and_so_are_rooms_without_members() {
     harness.hello_with(0, None, None);
     harness.join(0, "lobby");
     harness.say(0, "hi");
-    harness.settle();
+    harness.end_turn();
     harness.chat.handle_closed(harness.now, conn(0));
     harness.wait(500_000);
     assert_eq!(harness.chat.sizes()[..3], [1, 1, 1]);
@@ -269,13 +269,13 @@ fn a_named_member_keeps_its_place_until_it_is_needed() {
         harness.join(number, "lobby");
     }
     let busy = harness.hello_with(2, Some("u2"), None);
-    assert_eq!(heard(&busy, 2), ["no 5004"]);
+    assert_eq!(sent_to(&busy, 2), ["no 5004"]);
     harness.chat.handle_closed(harness.now, conn(0));
     harness.wait(14_000);
-    assert_eq!(heard(&harness.hello_with(2, Some("u2"), None), 2), ["no 5004"]);
+    assert_eq!(sent_to(&harness.hello_with(2, Some("u2"), None), 2), ["no 5004"]);
     assert_eq!(harness.chat.sizes()[2], 2);
     harness.wait(2_000);
-    assert_eq!(heard(&harness.hello_with(2, Some("u2"), None), 2), ["welcome u2 false"]);
+    assert_eq!(sent_to(&harness.hello_with(2, Some("u2"), None), 2), ["welcome u2 false"]);
     assert_eq!(harness.chat.sizes()[2], 1);
 }
 
@@ -288,7 +288,7 @@ fn a_known_session_does_not_bring_back_a_room_that_was_left() {
     harness.chat.handle_closed(harness.now, conn(1));
     harness.run(2, Command::Leave { room: "lobby".into() });
     let said = harness.hello_with(3, Some("ann"), Some((&secret, &[("lobby", Epoch(1), 0)])));
-    let heard = heard(&said, 3);
+    let heard = sent_to(&said, 3);
     assert!(heard[0].contains("welcome ann true lobby: Refused"), "{heard:?}");
 }
 
@@ -305,13 +305,13 @@ fn each_bound_refuses_in_its_own_code() {
     harness.hello(0, "ann");
     harness.join(0, "a");
     harness.join(0, "b");
-    assert_eq!(heard(&harness.join(0, "c"), 0), ["no 3011"]);
+    assert_eq!(sent_to(&harness.join(0, "c"), 0), ["no 3011"]);
     harness.hello(1, "bob");
-    assert_eq!(heard(&harness.join(1, "a"), 1), ["no 3009"]);
+    assert_eq!(sent_to(&harness.join(1, "a"), 1), ["no 3009"]);
     harness.join(1, "c");
-    assert_eq!(heard(&harness.join(1, "d"), 1), ["no 5004"]);
-    assert_eq!(heard(&harness.hello_with(2, Some("ann"), None), 2), ["no 3012"]);
-    assert_eq!(heard(&harness.join(1, "A"), 1), ["no 1003"]);
+    assert_eq!(sent_to(&harness.join(1, "d"), 1), ["no 5004"]);
+    assert_eq!(sent_to(&harness.hello_with(2, Some("ann"), None), 2), ["no 3012"]);
+    assert_eq!(sent_to(&harness.join(1, "A"), 1), ["no 1003"]);
 }
 
 #[test]
@@ -326,9 +326,9 @@ fn a_private_room_does_not_exist_for_strangers() {
         policy: None,
     };
     harness.run(0, create());
-    assert_eq!(heard(&harness.run(1, create()), 1), ["no 3002"]);
-    assert_eq!(heard(&harness.join(1, "den"), 1), ["no 3001"]);
-    assert_eq!(heard(&harness.run(1, Command::Leave { room: "den".into() }), 1), ["no 3001"]);
+    assert_eq!(sent_to(&harness.run(1, create()), 1), ["no 3002"]);
+    assert_eq!(sent_to(&harness.join(1, "den"), 1), ["no 3001"]);
+    assert_eq!(sent_to(&harness.run(1, Command::Leave { room: "den".into() }), 1), ["no 3001"]);
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn who_stops_takes_no_record_and_says_when_to_come_back() {
     let mut harness = Harness::with_lobby(Limits::default(), 2);
     harness.chat.stop(harness.now);
     harness.say(0, "late");
-    assert_eq!(heard(&harness.settle(), 0), ["no 5006"]);
+    assert_eq!(sent_to(&harness.end_turn(), 0), ["no 5006"]);
     harness.chat.drain(conn(1), (5_000, 20_000));
-    assert_eq!(heard(&harness.settle(), 1), ["drain 5000"]);
+    assert_eq!(sent_to(&harness.end_turn(), 1), ["drain 5000"]);
 }

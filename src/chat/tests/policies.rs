@@ -1,7 +1,7 @@
 //! What a policy says of the rooms that it is for.
 
 use super::super::model::policy::{Access, Creators, Policies, Policy, PresenceMode, Rule};
-use super::moderation::{name, refusal, told};
+use super::moderation::{answer_to, name, refusal};
 use super::*;
 
 /// A harness under these policies, by pattern; those without a star are only to be chosen.
@@ -33,21 +33,21 @@ fn a_policy_says_who_may_make_a_room_and_who_may_enter() {
         ("secret/*", Policy { access: Access::Private, ..Policy::default() }),
         ("members", invited),
     ]);
-    assert_eq!(heard(&harness.run(1, create("staff/a", None)), 1), ["no 3004"]);
-    assert_eq!(heard(&harness.join(1, "staff/a"), 1), ["no 3001"]);
-    assert!(heard(&harness.join(0, "staff/a"), 0)[0].starts_with("joined"));
-    assert!(heard(&harness.join(1, "staff/a"), 1)[0].starts_with("joined"));
-    assert_eq!(heard(&harness.join(0, "club/a"), 0), ["no 3001"], "nobody could invite");
+    assert_eq!(sent_to(&harness.run(1, create("staff/a", None)), 1), ["no 3004"]);
+    assert_eq!(sent_to(&harness.join(1, "staff/a"), 1), ["no 3001"]);
+    assert!(sent_to(&harness.join(0, "staff/a"), 0)[0].starts_with("joined"));
+    assert!(sent_to(&harness.join(1, "staff/a"), 1)[0].starts_with("joined"));
+    assert_eq!(sent_to(&harness.join(0, "club/a"), 0), ["no 3001"], "nobody could invite");
     for (room, policy, refused) in [
         ("club/a", None, "no 3008"),
         ("secret/a", None, "no 3001"),
         ("mine", Some("members"), "no 3008"),
     ] {
-        assert!(heard(&harness.run(0, create(room, policy)), 0)[0].starts_with("joined"));
-        assert_eq!(heard(&harness.join(1, room), 1), [refused], "{room}");
+        assert!(sent_to(&harness.run(0, create(room, policy)), 0)[0].starts_with("joined"));
+        assert_eq!(sent_to(&harness.join(1, room), 1), [refused], "{room}");
         let invite = Command::Invite { room: room.into(), user: "bob".into(), reason: "".into() };
-        assert_eq!(heard(&harness.run(0, invite), 1), [format!("invited to {room} by ann")]);
-        assert!(heard(&harness.join(1, room), 1)[0].starts_with("joined"), "{room}");
+        assert_eq!(sent_to(&harness.run(0, invite), 1), [format!("invited to {room} by ann")]);
+        assert!(sent_to(&harness.join(1, room), 1)[0].starts_with("joined"), "{room}");
     }
     let refusal = refusal(&mut harness, 0, create("b", Some("memberz")));
     assert_eq!((refusal.code, refusal.field), (Code::BadField, Some("policy")));
@@ -59,7 +59,7 @@ fn a_policy_may_take_less_at_once() {
     let mut harness = under(&[("*", Policy { message_bytes: Some(4), ..Policy::default() })]);
     harness.join(0, "lobby");
     assert_eq!(
-        told(&mut harness, 0, message(Target::Room("lobby".into()), "four", None)),
+        answer_to(&mut harness, 0, message(Target::Room("lobby".into()), "four", None)),
         "sent 1"
     );
     let five = message(Target::Room("lobby".into()), "five!", None);
@@ -75,10 +75,10 @@ fn a_policy_says_how_presence_is_told() {
         let mut harness = under(&[("*", Policy { presence, ..Policy::default() })]);
         harness.join(0, "lobby");
         harness.join(1, "lobby");
-        let mut lines = heard(&harness.wait(100), 0);
+        let mut lines = sent_to(&harness.wait(100), 0);
         harness.run(1, Command::Leave { room: "lobby".into() });
-        lines.extend(heard(&harness.wait(2_000), 0));
-        lines.extend(heard(&harness.run(0, Command::Presence { room: "lobby".into() }), 0));
+        lines.extend(sent_to(&harness.wait(2_000), 0));
+        lines.extend(sent_to(&harness.run(0, Command::Presence { room: "lobby".into() }), 0));
         lines
     };
     let count = ["presence 1 2 CountOnly", "presence 2 1 CountOnly"];

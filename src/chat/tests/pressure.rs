@@ -80,7 +80,7 @@ fn what_waits_for_all_stays_within_its_budget_at_every_turn_and_nobody_loses_any
             sent += 1;
         }
         sockets.seen[QUICK.end - 1] = 0;
-        let said = harness.settle();
+        let said = harness.end_turn();
         sockets.take(said);
         sockets.flush(&mut harness, QUICK);
         let waiting = sockets.waiting();
@@ -102,7 +102,7 @@ fn what_waits_for_all_stays_within_its_budget_at_every_turn_and_nobody_loses_any
         for number in slow {
             harness.chat.handle_drained(harness.now, conn(number));
         }
-        let said = harness.settle();
+        let said = harness.end_turn();
         sockets.take(said);
     }
     assert!(sockets.seen[1..READERS].iter().all(|&seen| seen == sent), "nobody lost anything");
@@ -113,7 +113,7 @@ fn while_nothing_is_left_long_answers_wait_and_short_ones_do_not() {
     let limits = Limits { outbound_total: Some(TOTAL), ..Limits::default() };
     let mut harness = Harness::with_lobby(limits, 2);
     harness.chat.handle_waiting(TOTAL);
-    let ask = |harness: &mut Harness, command| heard(&harness.run(1, command), 1).join(" ");
+    let ask = |harness: &mut Harness, command| sent_to(&harness.run(1, command), 1).join(" ");
     assert_eq!(ask(&mut harness, Command::Rooms { since: None }), "no 5004");
     let members = Command::Members { room: "lobby".into(), limit: None, after: None };
     assert_eq!(ask(&mut harness, members), "no 5004");
@@ -126,8 +126,8 @@ fn while_nothing_is_left_long_answers_wait_and_short_ones_do_not() {
 #[test]
 fn memberships_are_bounded_in_all() {
     let mut harness = Harness::with_lobby(Limits { memberships: 3, ..Limits::default() }, 2);
-    assert!(heard(&harness.join(0, "one"), 0)[0].starts_with("joined"));
-    assert_eq!(heard(&harness.join(1, "one"), 1)[0], "no 5004");
+    assert!(sent_to(&harness.join(0, "one"), 0)[0].starts_with("joined"));
+    assert_eq!(sent_to(&harness.join(1, "one"), 1)[0], "no 5004");
     harness.run(0, Command::Leave { room: "one".into() });
-    assert!(heard(&harness.join(1, "one"), 1)[0].starts_with("joined"));
+    assert!(sent_to(&harness.join(1, "one"), 1)[0].starts_with("joined"));
 }

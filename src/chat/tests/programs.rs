@@ -29,7 +29,7 @@ fn visit(harness: &mut Harness, number: usize) -> Vec<Output> {
         is_visit: true,
     };
     harness.chat.handle_hello(harness.now, conn(number), request(Op::Hello), hello);
-    harness.settle()
+    harness.end_turn()
 }
 
 #[test]
@@ -40,12 +40,12 @@ fn a_visit_is_told_to_nobody_and_leaves_nobody_behind() {
         let said = visit(&mut harness, 9);
         assert!(matches!(said[..], [Output::Reply { result: Ok(Reply::Done), .. }]), "{said:?}");
         let said = harness.run(9, message(Target::Room("lobby".into()), "hi", None));
-        assert_eq!(heard(&said, 0).len(), 1, "the message alone: {said:?}");
+        assert_eq!(sent_to(&said, 0).len(), 1, "the message alone: {said:?}");
         // It is not forgotten while it asks, however long that takes.
-        assert_eq!(heard(&harness.wait(120_000), 0), [""; 0]);
+        assert_eq!(sent_to(&harness.wait(120_000), 0), [""; 0]);
         assert!(harness.chat.directory.user_named("prog").is_some());
         harness.chat.handle_closed(harness.now, conn(9));
-        assert_eq!(heard(&harness.wait(120_000), 0), [""; 0]);
+        assert_eq!(sent_to(&harness.wait(120_000), 0), [""; 0]);
         assert!(harness.chat.directory.user_named("prog").is_none());
     }
 }

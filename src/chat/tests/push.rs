@@ -171,7 +171,7 @@ fn somebody_who_is_blocked_reaches_no_device() {
 fn devices_are_bounded_listed_and_ended() {
     let mut harness = harness(Some(terms(false)));
     let said = harness.run(ANN, subscribe("1"));
-    assert_eq!(heard(&said, ANN), ["PushSubscribed { id: 1 }"], "it is there already");
+    assert_eq!(sent_to(&said, ANN), ["PushSubscribed { id: 1 }"], "it is there already");
     for more in 3..=PUSHES_OF_USER_MAX + 1 {
         harness.run(ANN, subscribe(&more.to_string()));
     }
@@ -188,7 +188,7 @@ fn devices_are_bounded_listed_and_ended() {
     harness.run(BOB, subscribe("4"));
     assert_eq!(orders(&mut harness), ["end 4"]);
     harness.chat.on_push_ended(harness.now, 5);
-    harness.settle();
+    harness.end_turn();
     let said = harness.run(ANN, Command::PushSubscriptions);
     let Some(Output::Reply { result: Ok(Reply::PushSubscriptions { key, items, .. }), .. }) =
         said.into_iter().next()

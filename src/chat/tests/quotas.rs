@@ -10,7 +10,7 @@ fn limits(user_rates: UserRates) -> Limits {
 
 fn say(harness: &mut Harness, number: usize, cid: Option<&str>) -> String {
     let command = message(Target::Room("lobby".into()), "hi", cid);
-    heard(&harness.run(number, command), number).join(" ")
+    sent_to(&harness.run(number, command), number).join(" ")
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn joins_and_pages_have_rates_of_their_own_and_say_when_to_come_back() {
         ..UserRates::default()
     };
     let mut harness = Harness::with_lobby(limits(rates), 1);
-    let said = ["one", "two", "three"].map(|room| heard(&harness.join(0, room), 0)[0].clone());
+    let said = ["one", "two", "three"].map(|room| sent_to(&harness.join(0, room), 0)[0].clone());
     assert!(said.iter().all(|line| line.starts_with("joined")), "{said:?}");
     let refused = harness.join(0, "four");
     let Some(Output::Reply { result: Err(refusal), .. }) = refused.first() else {
@@ -52,7 +52,7 @@ fn joins_and_pages_have_rates_of_their_own_and_say_when_to_come_back() {
     assert_eq!((refusal.code, refusal.retry_after_ms), (Code::RateLimited, Some(1_000)));
     let search = || Command::Search { room: None, text: "word".into(), before: None, limit: None };
     for _ in 0..2 {
-        assert!(!heard(&harness.run(0, search()), 0)[0].starts_with("no"));
+        assert!(!sent_to(&harness.run(0, search()), 0)[0].starts_with("no"));
     }
-    assert_eq!(heard(&harness.run(0, search()), 0)[0], "no 5001");
+    assert_eq!(sent_to(&harness.run(0, search()), 0)[0], "no 5001");
 }

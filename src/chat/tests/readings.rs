@@ -4,7 +4,7 @@
 use super::super::model::command::Page;
 use super::super::model::policy::{Policies, Policy, Rule};
 use super::super::model::reply::Durability;
-use super::stored::{answer, harness, harness_of, say_many, told};
+use super::stored::{answer, harness, harness_of, lines_to, say_many};
 use super::*;
 
 /// What is read, and changed before the answer comes: the texts of seq 1 that are shown.
@@ -16,7 +16,7 @@ fn shown_after(change: Command<'_>, read: Command<'_>) -> Vec<String> {
         harness.join(number, "lobby");
     }
     harness.say(0, "secret");
-    harness.settle();
+    harness.end_turn();
     for number in 2..=9 {
         harness.run(
             1,
@@ -34,10 +34,10 @@ fn shown_after(change: Command<'_>, read: Command<'_>) -> Vec<String> {
     // What is read in parts is read on while the changes come.
     harness
         .run(0, Command::Edit { room: "lobby".into(), target: 1, text: "first".into(), weight: 5 });
-    let said = told(&harness.run(0, change), 1);
+    let said = lines_to(&harness.run(0, change), 1);
     assert_eq!(said, ["#11"], "the change is told");
     shelf.0.borrow_mut().reads_wait = false;
-    let said = harness.settle();
+    let said = harness.end_turn();
     let items: Vec<SharedRecord> = match answer(&said) {
         Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) => items.clone(),
         Some(Output::Reply { result: Ok(Reply::Found { items, .. }), .. }) => {
@@ -80,7 +80,7 @@ fn an_edit_that_was_read_loses_its_text_with_its_message() {
     harness.hello(0, "ann");
     harness.join(0, "lobby");
     harness.say(0, "secret");
-    harness.settle();
+    harness.end_turn();
     harness
         .run(0, Command::Edit { room: "lobby".into(), target: 1, text: "still".into(), weight: 5 });
     say_many(&mut harness, 0, 5);
@@ -89,7 +89,7 @@ fn an_edit_that_was_read_loses_its_text_with_its_message() {
     harness.run(0, Command::History { room: "lobby".into(), page, limit: Some(3), epoch: None });
     harness.run(0, Command::Delete { room: "lobby".into(), target: 1 });
     shelf.0.borrow_mut().reads_wait = false;
-    let said = harness.settle();
+    let said = harness.end_turn();
     let Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) = answer(&said) else {
         panic!("{said:?}");
     };
@@ -122,11 +122,11 @@ fn who_says_something_and_reads_at_once_finds_it_there() {
     for text in ["one", "two"] {
         harness.say(0, text);
     }
-    assert_eq!(heard(&harness.run(0, history()), 0), [""; 0], "not before it is stored");
+    assert_eq!(sent_to(&harness.run(0, history()), 0), [""; 0], "not before it is stored");
     assert!(harness.chat.owed(conn(0)) > 64, "and nothing more is read meanwhile");
     assert_eq!(history_seqs(&harness.run(1, history())), [0; 0], "others do not wait");
     shelf.0.borrow_mut().slow = false;
-    let said = harness.settle();
+    let said = harness.end_turn();
     let own: Vec<Output> = said
         .into_iter()
         .filter(|said| matches!(said, Output::Reply { to, .. } if *to == conn(0)))
@@ -139,7 +139,7 @@ fn who_says_something_and_reads_at_once_finds_it_there() {
     harness.run(0, inbox);
     harness.chat.handle_closed(harness.now, conn(0));
     shelf.0.borrow_mut().slow = false;
-    harness.settle();
+    harness.end_turn();
     assert_eq!(harness.chat.pending(), 0);
 }
 

@@ -6,7 +6,7 @@ use super::super::model::identity::Source;
 use super::super::model::limits::{REPORT_TEXT_MAX, REPORTS_OF_USER_MAX};
 use super::super::model::people::Report;
 use super::super::model::reply::Role;
-use super::moderation::{act, den, refusal, told};
+use super::moderation::{act, answer_to, den, refusal};
 use super::stored;
 use super::*;
 
@@ -68,12 +68,12 @@ fn a_message_is_reported_to_those_who_moderate_its_room_and_to_administrators() 
     harness.run(MEM, say("a rude word"));
     let seq = head(&harness);
     let said = harness.run(REA, of_message("den", seq));
-    assert_eq!(stored::told(&said, REA), ["Done"]);
+    assert_eq!(stored::lines_to(&said, REA), ["Done"]);
     for keeper in [OWN, MOD, OUT] {
-        let news = heard(&said, keeper);
+        let news = sent_to(&said, keeper);
         assert!(news.iter().any(|line| line.starts_with("reported")), "{keeper}: {news:?}");
     }
-    assert_eq!(heard(&said, MEM), Vec::<String>::new(), "the reported learns nothing");
+    assert_eq!(sent_to(&said, MEM), Vec::<String>::new(), "the reported learns nothing");
     assert_eq!(seen_by(&mut harness), [OWN, MOD, OUT]);
     let row = ("rea".to_owned(), "mem".to_owned(), Some(seq), "a rude word".to_owned());
     assert_eq!(seen(&mut harness, MOD), [row]);
@@ -89,7 +89,7 @@ fn nobody_sees_a_report_of_themselves_and_can_settle_it() {
     let settle = Command::Settle { report: 1 };
     let refused = refusal(&mut harness, MOD, settle.clone());
     assert_eq!(refused, refusal(&mut harness, MOD, Command::Settle { report: 99 }));
-    assert_eq!(told(&mut harness, OWN, settle), "Done");
+    assert_eq!(answer_to(&mut harness, OWN, settle), "Done");
     assert_eq!(seen_by(&mut harness), Vec::<usize>::new());
 }
 
@@ -97,13 +97,13 @@ fn nobody_sees_a_report_of_themselves_and_can_settle_it() {
 fn what_is_said_between_two_and_people_in_general_are_for_administrators() {
     let mut harness = den(Limits::default(), false);
     harness.run(MEM, message(Target::User("rea".into()), "psst", None));
-    assert_eq!(told(&mut harness, REA, of_message("@mem:rea", 1)), "Done");
-    assert_eq!(told(&mut harness, REA, of_user("mod", None)), "Done");
+    assert_eq!(answer_to(&mut harness, REA, of_message("@mem:rea", 1)), "Done");
+    assert_eq!(answer_to(&mut harness, REA, of_user("mod", None)), "Done");
     assert_eq!(seen_by(&mut harness), Vec::<usize>::new());
     make_admin(&mut harness);
     assert_eq!(seen_by(&mut harness), [OUT]);
     assert_eq!(seen(&mut harness, OUT).len(), 2);
-    assert_eq!(told(&mut harness, OWN, of_message("@mem:rea", 1)), "no 3001");
+    assert_eq!(answer_to(&mut harness, OWN, of_message("@mem:rea", 1)), "no 3001");
 }
 
 #[test]
@@ -113,12 +113,13 @@ fn who_cannot_read_a_message_cannot_report_it_and_no_name_is_known_by_an_answer(
         harness.run(MEM, say("hi"));
         let seq = head(&harness);
         let expect = if private { "no 3001" } else { "no 3003" };
-        assert_eq!(told(&mut harness, OUT, of_message("den", seq)), expect);
-        assert_eq!(told(&mut harness, OUT, of_user("mem", Some("den"))), expect);
-        assert_eq!(told(&mut harness, MEM, of_message("den", seq + 1)), "no 4002");
-        assert_eq!(told(&mut harness, MEM, of_message("den", seq)), "no 1003", "one's own");
-        assert_eq!(told(&mut harness, MEM, of_user("mem", None)), "no 1003");
-        let answers = ["mod", "nobody"].map(|user| told(&mut harness, OUT, of_user(user, None)));
+        assert_eq!(answer_to(&mut harness, OUT, of_message("den", seq)), expect);
+        assert_eq!(answer_to(&mut harness, OUT, of_user("mem", Some("den"))), expect);
+        assert_eq!(answer_to(&mut harness, MEM, of_message("den", seq + 1)), "no 4002");
+        assert_eq!(answer_to(&mut harness, MEM, of_message("den", seq)), "no 1003", "one's own");
+        assert_eq!(answer_to(&mut harness, MEM, of_user("mem", None)), "no 1003");
+        let answers =
+            ["mod", "nobody"].map(|user| answer_to(&mut harness, OUT, of_user(user, None)));
         assert_eq!(answers, ["Done", "Done"]);
     }
 }
@@ -130,12 +131,12 @@ fn the_words_stay_with_the_report_when_the_message_goes_and_go_with_it() {
     harness.run(MEM, say(&long));
     let seq = head(&harness);
     harness.run(REA, of_message("den", seq));
-    assert_eq!(told(&mut harness, REA, of_message("den", seq)), "Done", "once is enough");
+    assert_eq!(answer_to(&mut harness, REA, of_message("den", seq)), "Done", "once is enough");
     harness.run(MEM, Command::Delete { room: "den".into(), target: seq });
     let kept = seen(&mut harness, OWN);
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].3, "x".repeat(REPORT_TEXT_MAX - 1), "cut between two letters");
-    assert_eq!(told(&mut harness, REA, of_message("den", seq)), "no 4002", "it is gone");
+    assert_eq!(answer_to(&mut harness, REA, of_message("den", seq)), "no 4002", "it is gone");
     harness.run(OWN, Command::Settle { report: 1 });
     assert!(harness.chat.directory.reports.is_empty());
 }
@@ -148,7 +149,7 @@ fn a_right_that_is_lost_is_lost_for_reports_and_so_is_a_time_that_is_over() {
     harness.run(OWN, act("mod", ModerationCommand::Role(Role::Member), ""));
     assert_eq!(seen_by(&mut harness), [OWN]);
     let in_room = Command::Reports { room: Some("den".into()), limit: None, after: None };
-    assert_eq!(told(&mut harness, MOD, in_room), "no 3004");
+    assert_eq!(answer_to(&mut harness, MOD, in_room), "no 3004");
     harness.now.wall_ms += 90 * 86_400_000;
     harness.wait(3_600_000);
     assert!(harness.chat.directory.reports.is_empty(), "after ninety days");
@@ -160,7 +161,7 @@ fn as_many_reports_as_may_be_are_open_and_they_are_listed_by_pages() {
     for number in 0..REPORTS_OF_USER_MAX {
         let about = Reported::User(format!("user-{number}").into(), Some("den".into()));
         let command = Command::Report { about, reason: "x".repeat(256).into() };
-        assert_eq!(told(&mut harness, MEM, command), "Done");
+        assert_eq!(answer_to(&mut harness, MEM, command), "Done");
     }
     let refused = refusal(&mut harness, MEM, of_user("rea", None));
     assert_eq!(refused.code, Code::RateLimited);
@@ -191,9 +192,9 @@ fn a_message_that_only_the_store_has_is_reported_as_it_is_there() {
     }
     stored::say_many(&mut harness, 0, 10);
     shelf.0.borrow_mut().reads_wait = true;
-    assert_eq!(stored::told(&harness.run(1, of_message("lobby", 1)), 1), [""; 0]);
+    assert_eq!(stored::lines_to(&harness.run(1, of_message("lobby", 1)), 1), [""; 0]);
     shelf.0.borrow_mut().reads_wait = false;
-    assert_eq!(stored::told(&harness.settle(), 1), ["Done"]);
+    assert_eq!(stored::lines_to(&harness.end_turn(), 1), ["Done"]);
     let report = harness.chat.directory.reports.get(1).unwrap();
     assert_eq!((&*report.text, report.whom.as_str()), ("x", "ann"));
 }

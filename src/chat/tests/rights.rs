@@ -3,7 +3,7 @@
 use super::super::model::command::ModerationCommand;
 use super::super::model::limits::RESTRICTIONS_MAX;
 use super::super::model::reply::Role;
-use super::moderation::{act, den, refusal, stored_den, told};
+use super::moderation::{act, answer_to, den, refusal, stored_den};
 use super::*;
 
 fn join() -> Command<'static> {
@@ -52,10 +52,13 @@ fn who_is_a_reader_stays_one_whatever_it_does() {
             );
             let said = harness.run(3, join());
             assert_eq!(role_of(&said), Some(Role::Reader), "{private} {way}: {said:?}");
-            assert_eq!(told(&mut harness, 3, say()), "no 3007", "{private} {way}");
-            assert_eq!(told(&mut harness, 3, act("mem", ModerationCommand::Kick, "")), "no 3004");
+            assert_eq!(answer_to(&mut harness, 3, say()), "no 3007", "{private} {way}");
+            assert_eq!(
+                answer_to(&mut harness, 3, act("mem", ModerationCommand::Kick, "")),
+                "no 3004"
+            );
             let voice = act("rea", ModerationCommand::Role(Role::Member), "");
-            assert!(told(&mut harness, 0, voice).starts_with("sent"), "{way}");
+            assert!(answer_to(&mut harness, 0, voice).starts_with("sent"), "{way}");
             harness.run(3, leave());
             harness.run(
                 0,
@@ -72,10 +75,10 @@ fn the_voice_is_given_back_to_a_reader_that_has_left_and_nothing_else() {
     harness.run(3, leave());
     harness.run(2, leave());
     let role = |user, role| act(user, ModerationCommand::Role(role), "");
-    assert_eq!(told(&mut harness, 0, role("mem", Role::Member)), "no 3010");
-    assert_eq!(told(&mut harness, 0, role("rea", Role::Moderator)), "no 3010");
-    assert!(told(&mut harness, 0, role("rea", Role::Member)).starts_with("sent"));
-    assert_eq!(told(&mut harness, 0, role("rea", Role::Member)), "no 3010", "it was given");
+    assert_eq!(answer_to(&mut harness, 0, role("mem", Role::Member)), "no 3010");
+    assert_eq!(answer_to(&mut harness, 0, role("rea", Role::Moderator)), "no 3010");
+    assert!(answer_to(&mut harness, 0, role("rea", Role::Member)).starts_with("sent"));
+    assert_eq!(answer_to(&mut harness, 0, role("rea", Role::Member)), "no 3010", "it was given");
     assert_eq!(role_of(&harness.run(3, join())), Some(Role::Member));
 }
 
@@ -88,9 +91,9 @@ fn a_reader_in_the_making_that_leaves_and_joins_meanwhile_is_one() {
     harness.hello(9, "mem");
     harness.run(9, join());
     watched.0.borrow_mut().slow = false;
-    harness.settle();
+    harness.end_turn();
     assert_eq!(role_of(&harness.run(2, join())), Some(Role::Reader));
-    assert_eq!(told(&mut harness, 2, say()), "no 3007");
+    assert_eq!(answer_to(&mut harness, 2, say()), "no 3007");
 }
 
 #[test]
@@ -102,10 +105,10 @@ fn restrictions_under_way_count_against_their_bound() {
         for name in names {
             harness.ask(0, ban(name));
         }
-        harness.settle();
+        harness.end_turn();
     }
     watched.0.borrow_mut().slow = true;
-    assert_eq!(heard(&harness.run(0, ban(&names[RESTRICTIONS_MAX - 1])), 0), [""; 0]);
+    assert_eq!(sent_to(&harness.run(0, ban(&names[RESTRICTIONS_MAX - 1])), 0), [""; 0]);
     for command in [
         ban(&names[RESTRICTIONS_MAX]),
         act("mem", ModerationCommand::Mute(None), ""),
@@ -118,8 +121,8 @@ fn restrictions_under_way_count_against_their_bound() {
     harness.run(0, act("x1", ModerationCommand::Ban(None), "again"));
     harness.run(0, act("x2", ModerationCommand::Unban, ""));
     watched.0.borrow_mut().slow = false;
-    let lines = heard(&harness.settle(), 0);
+    let lines = sent_to(&harness.end_turn(), 0);
     assert_eq!(lines.iter().filter(|line| line.starts_with("sent")).count(), 3, "{lines:?}");
-    assert!(told(&mut harness, 0, ban(&names[RESTRICTIONS_MAX])).starts_with("sent"));
-    assert_eq!(told(&mut harness, 0, ban("another")), "no 4001");
+    assert!(answer_to(&mut harness, 0, ban(&names[RESTRICTIONS_MAX])).starts_with("sent"));
+    assert_eq!(answer_to(&mut harness, 0, ban("another")), "no 4001");
 }

@@ -23,7 +23,7 @@ use super::*;
 
 /// A store that answers when it is told to, and what it has.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shelf(pub(super) Rc<RefCell<Contents>>);
+pub(super) struct FakeStore(pub(super) Rc<RefCell<Contents>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Contents {
@@ -39,7 +39,7 @@ pub(super) struct Contents {
     pub(super) fault: Option<LogFault>,
 }
 
-impl Logs for Shelf {
+impl Logs for FakeStore {
     fn request(&mut self, now: Now, request: LogRequest) {
         self.0.borrow_mut().request(now, request);
     }
@@ -168,16 +168,16 @@ impl Contents {
 }
 
 /// A harness whose rooms are on a shelf, with rings of so many records.
-pub(super) fn harness(ring_records: usize) -> (Harness, Shelf) {
+pub(super) fn harness(ring_records: usize) -> (Harness, FakeStore) {
     let policy = Policy { durability: Durability::Disk, ..Policy::default() };
     let policies = Policies::uniform(policy);
     harness_of(Limits { ring_records, policies, ..Limits::default() })
 }
 
 /// A harness with its stored rooms on a shelf.
-pub(super) fn harness_of(limits: Limits) -> (Harness, Shelf) {
+pub(super) fn harness_of(limits: Limits) -> (Harness, FakeStore) {
     let mut harness = Harness::new(limits);
-    let shelf = Shelf::default();
+    let shelf = FakeStore::default();
     harness.store = Box::new(shelf.clone());
     (harness, shelf)
 }
@@ -185,13 +185,13 @@ pub(super) fn harness_of(limits: Limits) -> (Harness, Shelf) {
 pub(super) fn say_many(harness: &mut Harness, number: usize, count: usize) {
     for _ in 0..count {
         harness.say(number, "x");
-        harness.settle();
+        harness.end_turn();
     }
 }
 
 /// What one connection gets, but for being told that it may go on.
-pub(super) fn told(said: &[Output], number: usize) -> Vec<String> {
-    let mut lines = heard(said, number);
+pub(super) fn lines_to(said: &[Output], number: usize) -> Vec<String> {
+    let mut lines = sent_to(said, number);
     lines.retain(|line| line != "wake");
     lines
 }
@@ -201,12 +201,12 @@ fn a_membership_is_written_before_the_join_is_answered() {
     let (mut harness, shelf) = harness(8);
     harness.hello(0, "ann");
     shelf.0.borrow_mut().slow = true;
-    assert_eq!(told(&harness.join(0, "lobby"), 0), [""; 0]);
+    assert_eq!(lines_to(&harness.join(0, "lobby"), 0), [""; 0]);
     shelf.0.borrow_mut().slow = false;
-    assert_eq!(told(&harness.settle(), 0), ["joined at 0 from 1"]);
+    assert_eq!(lines_to(&harness.end_turn(), 0), ["joined at 0 from 1"]);
     shelf.0.borrow_mut().slow = true;
     assert_eq!(
-        told(&harness.join(0, "lobby"), 0),
+        lines_to(&harness.join(0, "lobby"), 0),
         ["joined at 0 from 1"],
         "who is one is answered"
     );
@@ -217,17 +217,17 @@ fn a_membership_that_cannot_be_written_does_not_begin_and_one_that_cannot_be_end
     let (mut harness, shelf) = harness(8);
     harness.hello(0, "ann");
     shelf.0.borrow_mut().fault = Some(LogFault::Full);
-    assert_eq!(told(&harness.join(0, "lobby"), 0), ["no 5005"]);
+    assert_eq!(lines_to(&harness.join(0, "lobby"), 0), ["no 5005"]);
     shelf.0.borrow_mut().fault = None;
-    assert_eq!(told(&harness.join(0, "lobby"), 0), ["joined at 0 from 1"]);
+    assert_eq!(lines_to(&harness.join(0, "lobby"), 0), ["joined at 0 from 1"]);
     shelf.0.borrow_mut().fault = Some(LogFault::Broken);
     let leave = || Command::Leave { room: "lobby".into() };
-    assert_eq!(told(&harness.run(0, leave()), 0), ["no 5004"]);
+    assert_eq!(lines_to(&harness.run(0, leave()), 0), ["no 5004"]);
     shelf.0.borrow_mut().fault = None;
     harness.say(0, "still here");
-    assert_eq!(told(&harness.settle(), 0), ["sent 1"]);
+    assert_eq!(lines_to(&harness.end_turn(), 0), ["sent 1"]);
     let left = ["Left { room: \"lobby\" }", "left left"];
-    assert_eq!(told(&harness.run(0, leave()), 0), left);
+    assert_eq!(lines_to(&harness.run(0, leave()), 0), left);
 }
 
 #[test]
@@ -239,11 +239,14 @@ fn nobody_hears_of_a_record_before_the_log_has_it() {
     }
     shelf.0.borrow_mut().slow = true;
     harness.say(0, "hi");
-    assert_eq!(told(&harness.settle(), 1), [""; 0]);
+    assert_eq!(lines_to(&harness.end_turn(), 1), [""; 0]);
     assert_eq!(harness.chat.pending_of(conn(0)), 1);
     shelf.0.borrow_mut().slow = false;
-    let said = harness.settle();
-    assert_eq!((told(&said, 0), told(&said, 1)), (vec!["sent 1".into()], vec!["#1".into()]));
+    let said = harness.end_turn();
+    assert_eq!(
+        (lines_to(&said, 0), lines_to(&said, 1)),
+        (vec!["sent 1".into()], vec!["#1".into()])
+    );
 }
 
 #[test]
@@ -255,7 +258,7 @@ fn a_cursor_that_is_behind_the_ring_reads_pages_that_others_share() {
     for number in 1..=5 {
         harness.hello(number, &format!("u{number}"));
         let join = Command::Join { room: "lobby".into(), after: Some(0), epoch: None };
-        let said = told(&harness.run(number, join), number);
+        let said = lines_to(&harness.run(number, join), number);
         let expect = [
             "joined at 150 from 1",
             "replay 1..=64",
@@ -278,10 +281,10 @@ fn a_cursor_waits_for_a_page_that_cannot_be_read_and_others_go_on() {
     harness.join(1, "lobby");
     shelf.0.borrow_mut().fault = Some(LogFault::Broken);
     let join = Command::Join { room: "lobby".into(), after: Some(0), epoch: None };
-    assert_eq!(told(&harness.run(1, join), 1), ["joined at 20 from 1"]);
-    assert!(!told(&harness.wait(5_000), 1).iter().any(|line| line.starts_with("replay")));
+    assert_eq!(lines_to(&harness.run(1, join), 1), ["joined at 20 from 1"]);
+    assert!(!lines_to(&harness.wait(5_000), 1).iter().any(|line| line.starts_with("replay")));
     shelf.0.borrow_mut().fault = None;
-    let said = told(&harness.wait(2_000), 1);
+    let said = lines_to(&harness.wait(2_000), 1);
     assert_eq!(said[..2], ["replay 1..=20", "live 20"]);
 }
 
@@ -295,7 +298,7 @@ fn what_was_pruned_is_told_as_a_gap() {
     harness.chat.on_log_reply(harness.now, LogReply::Pruned { log, oldest: 11 });
     harness.hello(1, "bob");
     let join = Command::Join { room: "lobby".into(), after: Some(5), epoch: None };
-    let said = told(&harness.run(1, join), 1);
+    let said = lines_to(&harness.run(1, join), 1);
     let expect = ["joined at 20 from 11", "gap 6..=10 pruned", "replay 11..=20"];
     assert_eq!(said[..3], expect);
 }
@@ -390,7 +393,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
         kept: None,
     };
     second.chat.restore(second.now, Snapshot { rooms: vec![kept], ..Snapshot::default() });
-    second.settle();
+    second.end_turn();
     let room = second.chat.rooms.named("lobby").unwrap();
     let log = second.chat.rooms[room].log;
     shelf.0.borrow_mut().logs.insert(log, records);
@@ -398,7 +401,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     let said = second.hello_with(0, Some("ann"), Some(("gone", &[("lobby", epoch, 4)])));
     let welcome = "welcome ann false lobby: From { from: 5, to: 10 } [(\"guest-1\", 6)]";
     let expect = [welcome, "replay 5..=10", "live 10"];
-    assert_eq!(told(&said, 0), expect);
+    assert_eq!(lines_to(&said, 0), expect);
     let said = second.run(0, Command::Rooms { since: Some(0) });
     let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
         panic!("{said:?}");
@@ -406,7 +409,7 @@ fn what_was_kept_is_there_after_a_restart_and_a_resume_goes_on() {
     let row = &rooms[0];
     assert_eq!((row.recv, row.read, row.seq, row.epoch), (7, 6, 10, epoch));
     second.say(0, "on");
-    assert!(told(&second.settle(), 0)[0].starts_with("sent"));
+    assert!(lines_to(&second.end_turn(), 0)[0].starts_with("sent"));
     // A clock that was ahead in an earlier life of the server.
     let since = Some(second.chat.context.rev + 1);
     let said = second.run(0, Command::Rooms { since });
@@ -422,7 +425,7 @@ fn users_and_rooms_that_lose_nothing_make_room_and_others_do_not() {
     let policies = Policies::uniform(policy);
     let limits = Limits { users: 3, rooms: 3, policies, ..Limits::default() };
     let mut harness = Harness::new(limits);
-    harness.store = Box::new(Shelf::default());
+    harness.store = Box::new(FakeStore::default());
     // One who has made a room in which something was said, one who has only read it, and one who
     // has a silent one.
     for (number, name) in ["ann", "bob", "cyd"].into_iter().enumerate() {
@@ -434,13 +437,13 @@ fn users_and_rooms_that_lose_nothing_make_room_and_others_do_not() {
     harness.join(1, "hers");
     harness.join(2, "silent");
     harness.join(2, "second");
-    assert_eq!(told(&harness.join(1, "third"), 1), ["no 5004"], "cyd is there");
+    assert_eq!(lines_to(&harness.join(1, "third"), 1), ["no 5004"], "cyd is there");
     for number in 0..3 {
         harness.chat.handle_closed(harness.now, conn(number));
     }
     harness.wait(20_000);
     let come = |harness: &mut Harness, number, name| {
-        told(&harness.hello_with(number, Some(name), None), number)
+        lines_to(&harness.hello_with(number, Some(name), None), number)
     };
     assert_eq!(come(&mut harness, 3, "dan"), ["welcome dan false"]);
     let names = |harness: &Harness| -> Vec<_> {
@@ -454,7 +457,7 @@ fn users_and_rooms_that_lose_nothing_make_room_and_others_do_not() {
         harness.chat.directory.user_named("bob").is_none(),
         "bob was absent for longest of those that may go"
     );
-    assert_eq!(told(&harness.join(3, "fourth"), 3), ["joined at 0 from 1"]);
+    assert_eq!(lines_to(&harness.join(3, "fourth"), 3), ["joined at 0 from 1"]);
     assert_eq!(names(&harness), ["fourth", "hers", "second"]);
     harness.chat.debug_check();
     assert_eq!(come(&mut harness, 4, "eve"), ["welcome eve false"]);
@@ -475,10 +478,10 @@ fn who_asks_faster_than_the_log_answers_is_told_when_to_go_on() {
     for _ in 0..65 {
         harness.say(0, "x");
     }
-    assert_eq!(heard(&harness.settle(), 0), [""; 0]);
+    assert_eq!(sent_to(&harness.end_turn(), 0), [""; 0]);
     assert_eq!(harness.chat.owed(conn(0)), 65);
     shelf.0.borrow_mut().slow = false;
-    let said = heard(&harness.settle(), 0);
+    let said = sent_to(&harness.end_turn(), 0);
     assert_eq!(said.iter().filter(|line| *line == "wake").count(), 1);
     assert_eq!(harness.chat.owed(conn(0)), 0);
 }

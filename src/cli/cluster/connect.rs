@@ -44,7 +44,7 @@ enum Stream {
 
 /// Why an engine could not be asked.
 #[derive(Debug)]
-pub(in crate::cli) enum Trouble {
+pub(in crate::cli) enum EngineFailure {
     /// The name has no address.
     NoAddress(io::Error),
     /// The connection could not be made.
@@ -69,7 +69,7 @@ pub(in crate::cli) enum Trouble {
     Answer,
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for EngineFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoAddress(error) => write!(f, "the name has no address: {error}"),
@@ -102,9 +102,9 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl std::error::Error for Trouble {}
+impl std::error::Error for EngineFailure {}
 
-impl From<WrongType> for Trouble {
+impl From<WrongType> for EngineFailure {
     fn from(_: WrongType) -> Self {
         Self::Answer
     }
@@ -112,7 +112,7 @@ impl From<WrongType> for Trouble {
 
 impl Session {
     /// Connects and logs in.
-    pub(super) fn open(address: &Address, host: &Host) -> Result<Self, Trouble> {
+    pub(super) fn open(address: &Address, host: &Host) -> Result<Self, EngineFailure> {
         let stream = connect(address, host)?;
         let login = Login {
             user: address.user.clone(),
@@ -123,12 +123,12 @@ impl Session {
         let client = Client::new(login, SETTINGS);
         let mut session = Self { stream, client, process: 0, version: Box::default() };
         let ready = session.reply().map_err(|trouble| match trouble {
-            Trouble::Silent => Trouble::Mute,
+            EngineFailure::Silent => EngineFailure::Mute,
             other => other,
         })?;
-        let Reply::Ready { process, version } = ready else { return Err(Trouble::Answer) };
+        let Reply::Ready { process, version } = ready else { return Err(EngineFailure::Answer) };
         (session.process, session.version) = (process, version);
-        session.stream.set_timeout(ANSWER_TIMEOUT).map_err(Trouble::Io)?;
+        session.stream.set_timeout(ANSWER_TIMEOUT).map_err(EngineFailure::Io)?;
         Ok(session)
     }
 
@@ -148,27 +148,29 @@ impl Session {
     }
 
     /// Has a statement without parameters done.
-    pub(super) fn ask(&mut self, statement: Statement) -> Result<Vec<Row>, Trouble> {
-        self.client.request(statement, &[] as &[Param<'_>]).map_err(|_busy| Trouble::Answer)?;
+    pub(super) fn ask(&mut self, statement: Statement) -> Result<Vec<Row>, EngineFailure> {
+        self.client
+            .request(statement, &[] as &[Param<'_>])
+            .map_err(|_busy| EngineFailure::Answer)?;
         self.rows()
     }
 
     /// Has several statements done.
-    pub(super) fn run(&mut self, sql: &str) -> Result<(), Trouble> {
-        self.client.script(sql).map_err(|_busy| Trouble::Answer)?;
+    pub(super) fn run(&mut self, sql: &str) -> Result<(), EngineFailure> {
+        self.client.script(sql).map_err(|_busy| EngineFailure::Answer)?;
         self.rows().map(drop)
     }
 
-    fn rows(&mut self) -> Result<Vec<Row>, Trouble> {
+    fn rows(&mut self) -> Result<Vec<Row>, EngineFailure> {
         match self.reply()? {
             Reply::Rows(rows) => Ok(rows),
-            Reply::Failed(error) => Err(Trouble::Refused(error)),
-            _ => Err(Trouble::Answer),
+            Reply::Failed(error) => Err(EngineFailure::Refused(error)),
+            _ => Err(EngineFailure::Answer),
         }
     }
 
     /// The next reply that answers something.
-    fn reply(&mut self) -> Result<Reply, Trouble> {
+    fn reply(&mut self) -> Result<Reply, EngineFailure> {
         let mut buffer = [0; 16 * 1024];
         loop {
             match self.client.poll() {
@@ -179,10 +181,12 @@ impl Session {
             let outgoing = self.client.outgoing().split();
             self.stream.write_all(&outgoing).map_err(broken)?;
             let len = match self.stream.read(&mut buffer).map_err(broken)? {
-                0 => return Err(Trouble::Io(io::ErrorKind::UnexpectedEof.into())),
+                0 => return Err(EngineFailure::Io(io::ErrorKind::UnexpectedEof.into())),
                 len => len,
             };
-            self.client.receive(buffer.get(..len).unwrap_or_default()).map_err(Trouble::Fault)?;
+            self.client
+                .receive(buffer.get(..len).unwrap_or_default())
+                .map_err(EngineFailure::Fault)?;
         }
     }
 }
@@ -196,26 +200,26 @@ impl Drop for Session {
     }
 }
 
-fn broken(error: io::Error) -> Trouble {
+fn broken(error: io::Error) -> EngineFailure {
     match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Trouble::Silent,
-        _ => Trouble::Io(error),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => EngineFailure::Silent,
+        _ => EngineFailure::Io(error),
     }
 }
 
-fn mute(error: io::Error) -> Trouble {
+fn mute(error: io::Error) -> EngineFailure {
     match broken(error) {
-        Trouble::Silent => Trouble::Mute,
+        EngineFailure::Silent => EngineFailure::Mute,
         other => other,
     }
 }
 
-fn connect(address: &Address, host: &Host) -> Result<Stream, Trouble> {
+fn connect(address: &Address, host: &Host) -> Result<Stream, EngineFailure> {
     let (name, port) = match host {
         Host::Unix(path) => {
-            let stream = UnixStream::connect(path).map_err(Trouble::Connect)?;
+            let stream = UnixStream::connect(path).map_err(EngineFailure::Connect)?;
             let stream = Stream::Unix(stream);
-            stream.set_timeout(LOGIN_TIMEOUT).map_err(Trouble::Connect)?;
+            stream.set_timeout(LOGIN_TIMEOUT).map_err(EngineFailure::Connect)?;
             return Ok(stream);
         }
         Host::Tcp(name, port) => (&**name, *port),
@@ -223,7 +227,7 @@ fn connect(address: &Address, host: &Host) -> Result<Stream, Trouble> {
     let mut failed = io::ErrorKind::NotFound.into();
     let mut connected = None;
     // All addresses of a name: the engine may have moved.
-    for addr in (name, port).to_socket_addrs().map_err(Trouble::NoAddress)? {
+    for addr in (name, port).to_socket_addrs().map_err(EngineFailure::NoAddress)? {
         match TcpStream::connect_timeout(&addr, CONNECT_TIMEOUT) {
             Ok(stream) => {
                 connected = Some(stream);
@@ -232,13 +236,13 @@ fn connect(address: &Address, host: &Host) -> Result<Stream, Trouble> {
             Err(error) => failed = error,
         }
     }
-    let mut stream = connected.ok_or(Trouble::Connect(failed))?;
+    let mut stream = connected.ok_or(EngineFailure::Connect(failed))?;
     let timeout = Some(LOGIN_TIMEOUT);
     let options = stream
         .set_read_timeout(timeout)
         .and_then(|()| stream.set_write_timeout(timeout))
         .and_then(|()| stream.set_nodelay(true));
-    options.map_err(Trouble::Connect)?;
+    options.map_err(EngineFailure::Connect)?;
     let roots = match &address.security {
         Security::Plain => return Ok(Stream::Tcp(stream)),
         Security::AsNeeded if host.is_local() => return Ok(Stream::Tcp(stream)),
@@ -249,13 +253,13 @@ fn connect(address: &Address, host: &Host) -> Result<Stream, Trouble> {
     stream.write_all(&TLS_REQUEST).map_err(mute)?;
     stream.read_exact(&mut answer).map_err(mute)?;
     if answer != [TLS_YES] {
-        return Err(Trouble::NoTls);
+        return Err(EngineFailure::NoTls);
     }
     seal(stream, name, roots)
 }
 
-fn seal(stream: TcpStream, name: &str, roots: &Path) -> Result<Stream, Trouble> {
-    let unusable = |why: String| Trouble::Roots(roots.to_owned(), why);
+fn seal(stream: TcpStream, name: &str, roots: &Path) -> Result<Stream, EngineFailure> {
+    let unusable = |why: String| EngineFailure::Roots(roots.to_owned(), why);
     let pem = fs::read(roots).map_err(|error| unusable(error.to_string()))?;
     let mut store = RootCertStore::empty();
     let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
@@ -265,18 +269,18 @@ fn seal(stream: TcpStream, name: &str, roots: &Path) -> Result<Stream, Trouble> 
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(Trouble::Tls)?
+        .map_err(EngineFailure::Tls)?
         .with_root_certificates(store)
         .with_no_client_auth();
     let name = ServerName::try_from(name.to_owned())
-        .map_err(|error| Trouble::Tls(rustls::Error::General(error.to_string())))?;
-    let connection = ClientConnection::new(Arc::new(config), name).map_err(Trouble::Tls)?;
+        .map_err(|error| EngineFailure::Tls(rustls::Error::General(error.to_string())))?;
+    let connection = ClientConnection::new(Arc::new(config), name).map_err(EngineFailure::Tls)?;
     let mut stream = StreamOwned::new(connection, stream);
     // The handshake, so that its failure is told as such.
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock).map_err(|error| {
             match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(inner) => Trouble::Tls(inner.clone()),
+                Some(inner) => EngineFailure::Tls(inner.clone()),
                 None => broken(error),
             }
         })?;

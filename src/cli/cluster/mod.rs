@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
+pub(super) use self::connect::EngineFailure;
 use self::connect::Session;
-pub(super) use self::connect::Trouble;
 use crate::cluster::check::{Engine, Fault, LOOK, Level};
 use crate::cluster::{PROBE, READ_VERSION, SCHEMA, SCHEMA_LOCK, SCHEMA_VERSION};
 use crate::pg::{Address, AddressFault, Host};
@@ -65,10 +65,10 @@ pub(super) struct Found {
 }
 
 /// Looks at one host.
-pub(super) fn look(address: &Address, host: &Host) -> Result<Found, Trouble> {
+pub(super) fn look(address: &Address, host: &Host) -> Result<Found, EngineFailure> {
     let mut session = Session::open(address, host)?;
     let rows = session.ask(LOOK)?;
-    let engine = Engine::read(rows.first().ok_or(Trouble::Answer)?)?;
+    let engine = Engine::read(rows.first().ok_or(EngineFailure::Answer)?)?;
     let schema = if engine.has_meta { session.ask(READ_VERSION)? } else { Vec::new() };
     let schema = schema.first().map(|row| row.text(0)).transpose()?;
     let faults = engine.faults(session.process(), schema);
@@ -168,7 +168,7 @@ fn init_at(address: &Address, host: &Host) -> Result<String, Box<dyn std::error:
     let session = &mut found.session;
     session.run(&format!("BEGIN; SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))?;
     let rows = session.ask(LOOK)?;
-    if Engine::read(rows.first().ok_or(Trouble::Answer)?)?.has_schema {
+    if Engine::read(rows.first().ok_or(EngineFailure::Answer)?)?.has_schema {
         session.run("ROLLBACK")?;
         return Ok(format!("the schema is there already, in version {SCHEMA_VERSION}"));
     }

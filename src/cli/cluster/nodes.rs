@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use super::{Found, Trouble, look};
+use super::{EngineFailure, Found, look};
 use crate::config::Config;
 use crate::pg::{Address, Host, Row, Statement, WrongType};
 use crate::server;
@@ -54,7 +54,7 @@ fn list(address: &Address, host: &Host) -> Result<String, Box<dyn std::error::Er
     }
     let rows = session.ask(LIST)?;
     let nodes = rows.iter().map(Node::read).collect::<Result<Vec<_>, _>>();
-    Ok(table(&nodes.map_err(Trouble::from)?))
+    Ok(table(&nodes.map_err(EngineFailure::from)?))
 }
 
 /// A node.

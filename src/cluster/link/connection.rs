@@ -8,7 +8,7 @@ use crate::time::Tick;
 
 /// What was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum Question {
     /// What the engine is.
     Look,
     /// Which engine it is.
@@ -32,7 +32,7 @@ pub(super) enum Asked {
 pub(super) enum Heard {
     /// The login is done: the number of the session, and the engine's version.
     Ready(i32, Box<str>),
-    Answered(Asked, Result<Vec<Row>, EngineError>),
+    Answered(Question, Result<Vec<Row>, EngineError>),
     Notified {
         channel: Box<str>,
         payload: Box<str>,
@@ -50,7 +50,7 @@ pub(super) struct Connection {
     /// Since the connection was made.
     client: Option<Client>,
     is_ready: bool,
-    pending: VecDeque<Asked>,
+    pending: VecDeque<Question>,
     /// When the engine began with the first of them.
     progress: Tick,
 }
@@ -83,14 +83,14 @@ impl Connection {
     }
 
     /// Whether such a request waits for its answer.
-    pub(super) fn awaits(&self, is_it: impl Fn(&Asked) -> bool) -> bool {
+    pub(super) fn awaits(&self, is_it: impl Fn(&Question) -> bool) -> bool {
         self.pending.iter().any(is_it)
     }
 
     pub(super) fn ask(
         &mut self,
         now: Tick,
-        asked: Asked,
+        question: Question,
         statement: Statement,
         params: &[Param<'_>],
     ) -> Result<(), Busy> {
@@ -99,7 +99,7 @@ impl Connection {
         if self.pending.is_empty() {
             self.progress = now;
         }
-        self.pending.push_back(asked);
+        self.pending.push_back(question);
         Ok(())
     }
 
@@ -111,8 +111,8 @@ impl Connection {
         while let Some(reply) = client.poll() {
             let mut answered = |outcome| {
                 self.progress = now;
-                let asked = self.pending.pop_front()?;
-                Some(Heard::Answered(asked, outcome))
+                let question = self.pending.pop_front()?;
+                Some(Heard::Answered(question, outcome))
             };
             heard.extend(match reply {
                 Reply::Ready { process, version } => {
@@ -155,8 +155,8 @@ impl Connection {
 
     /// It is closed already; the tags of what has no answer.
     pub(super) fn lost(self) -> Vec<u64> {
-        let tags = self.pending.into_iter().filter_map(|asked| match asked {
-            Asked::Ask(tag) => Some(tag),
+        let tags = self.pending.into_iter().filter_map(|question| match question {
+            Question::Ask(tag) => Some(tag),
             _ => None,
         });
         tags.collect()

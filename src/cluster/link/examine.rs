@@ -1,7 +1,7 @@
 //! What an engine is, asked at each connection, and why one is not used.
 
 use super::bounds::WAITING_MAX;
-use super::connection::{Asked, Connection};
+use super::connection::{Connection, Question};
 use super::statements::IDENTIFY;
 use crate::cluster::READ_VERSION;
 use crate::cluster::check::{Engine, Fault, LOOK, Level};
@@ -52,14 +52,14 @@ impl Examination {
         version: Box<str>,
     ) -> Result<(), Busy> {
         (self.process, self.version) = (process, version);
-        for (asked, statement) in [
-            (Asked::Look, LOOK),
-            (Asked::Identify, IDENTIFY),
+        for (question, statement) in [
+            (Question::Look, LOOK),
+            (Question::Identify, IDENTIFY),
             // It fails if there is no schema, and was asked in vain.
-            (Asked::Version, READ_VERSION),
-        ] as [(Asked, Statement); 3]
+            (Question::Version, READ_VERSION),
+        ] as [(Question, Statement); 3]
         {
-            connection.ask(now, asked, statement, &[])?;
+            connection.ask(now, question, statement, &[])?;
         }
         Ok(())
     }
@@ -67,27 +67,31 @@ impl Examination {
     /// One of its questions is answered: the whole, if it was the last one, or why not.
     pub(super) fn on_answer(
         &mut self,
-        asked: Asked,
+        question: Question,
         outcome: Result<Vec<Row>, EngineError>,
     ) -> Result<Option<Examined>, String> {
         let first = |rows: Vec<Row>| rows.into_iter().next().ok_or(STRANGE);
-        match asked {
-            Asked::Look => {
+        match question {
+            Question::Look => {
                 let row = first(outcome.map_err(|error| error.to_string())?)?;
                 self.engine = Some(Engine::read(&row).map_err(|error| error.to_string())?);
             }
-            Asked::Identify => {
+            Question::Identify => {
                 let row = first(outcome.map_err(|error| error.to_string())?)?;
                 let ints =
                     (|| Ok::<_, crate::pg::WrongType>((row.int(0)?, row.int(1)?, row.int(2)?)))();
                 self.identity = Some(ints.map_err(|error| error.to_string())?);
             }
-            Asked::Version => {
+            Question::Version => {
                 let schema = outcome.ok().and_then(|rows| rows.into_iter().next());
                 let schema = schema.as_ref().and_then(|row| row.text(0).ok());
                 return self.end(schema).map(Some);
             }
-            Asked::Listen | Asked::Beat(..) | Asked::Notify(_) | Asked::Leave | Asked::Ask(_) => {}
+            Question::Listen
+            | Question::Beat(..)
+            | Question::Notify(_)
+            | Question::Leave
+            | Question::Ask(_) => {}
         }
         Ok(None)
     }

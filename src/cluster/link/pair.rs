@@ -7,7 +7,7 @@ use super::base::Base;
 use super::bounds::{
     ASKS_MAX, BEAT_EVERY, HEARING_MAX, READ_DEADLINE, ROUND_MAX, SLOW_AFTER, WRITE_DEADLINE,
 };
-use super::connection::{Asked, Connection, Heard};
+use super::connection::{Connection, Heard, Question};
 use super::examine::{Examination, Examined};
 use super::frame::{self, Frame, Item};
 use super::nodes;
@@ -142,7 +142,7 @@ impl Pair {
         if connection.waiting() >= ASKS_MAX {
             return Err(NotAsked::Busy);
         }
-        connection.ask(now, Asked::Ask(tag), statement, params).map_err(|_busy| NotAsked::Busy)
+        connection.ask(now, Question::Ask(tag), statement, params).map_err(|_busy| NotAsked::Busy)
     }
 
     /// The node is removed from the registry.
@@ -150,7 +150,7 @@ impl Pair {
         let Some(id) = base.nodes.own() else { return Err(NotAsked::Down) };
         let params = [Param::Int(id.0.cast_signed()), Param::Int(base.nonce)];
         self.beat_at = Tick::MAX;
-        self.writer.ask(now, Asked::Leave, LEAVE, &params).map_err(|_busy| NotAsked::Busy)
+        self.writer.ask(now, Question::Leave, LEAVE, &params).map_err(|_busy| NotAsked::Busy)
     }
 
     /// Bytes have come.
@@ -180,13 +180,13 @@ impl Pair {
         match heard {
             Heard::Ready(process, version) => {
                 // What is told from now on is heard: what is read later is not older.
-                let asked = self
+                let sent = self
                     .reader
-                    .ask(now, Asked::Listen, LISTEN, &[])
+                    .ask(now, Question::Listen, LISTEN, &[])
                     .and_then(|()| self.examination.begin(now, &mut self.reader, process, version));
-                asked.map_err(|_busy| too_many())
+                sent.map_err(|_busy| too_many())
             }
-            Heard::Answered(asked, outcome) => self.on_answer(now, asked, outcome, base),
+            Heard::Answered(question, outcome) => self.on_answer(now, question, outcome, base),
             Heard::Notified { channel, payload } => {
                 if &*channel == CHANNEL {
                     self.on_notified(now, &payload, base);
@@ -209,13 +209,13 @@ impl Pair {
     fn on_answer(
         &mut self,
         now: Tick,
-        asked: Asked,
+        question: Question,
         outcome: Result<Vec<Row>, EngineError>,
         base: &mut Base,
     ) -> Result<(), String> {
-        match asked {
-            Asked::Look | Asked::Identify | Asked::Version => {
-                let Some(examined) = self.examination.on_answer(asked, outcome)? else {
+        match question {
+            Question::Look | Question::Identify | Question::Version => {
+                let Some(examined) = self.examination.on_answer(question, outcome)? else {
                     return Ok(());
                 };
                 if examined.identity != self.examined.identity {
@@ -225,12 +225,12 @@ impl Pair {
                 self.needed = self.sent + 1;
                 self.beat(now, base)
             }
-            Asked::Listen => outcome.map(drop).map_err(|error| error.to_string()),
-            Asked::Beat(serial, sent_at) => {
+            Question::Listen => outcome.map(drop).map_err(|error| error.to_string()),
+            Question::Beat(serial, sent_at) => {
                 let rows = outcome.map_err(|error| error.to_string())?;
                 self.on_beat(now, (serial, sent_at), &rows, base)
             }
-            Asked::Notify(counter) => {
+            Question::Notify(counter) => {
                 base.bus.on_told();
                 outcome.map_err(|error| error.to_string())?;
                 if let Some(counter) = counter.filter(|counter| self.heard < *counter) {
@@ -238,8 +238,8 @@ impl Pair {
                 }
                 Ok(())
             }
-            Asked::Leave => Ok(()),
-            Asked::Ask(tag) => {
+            Question::Leave => Ok(()),
+            Question::Ask(tag) => {
                 let end = outcome.as_ref().err().filter(|error| is_end(&error.code));
                 if let Some(why) = end.map(ToString::to_string) {
                     self.held.push((tag, outcome));
@@ -265,8 +265,8 @@ impl Pair {
             Param::Text(&base.options.address),
             Param::Text(&base.options.version),
         ];
-        let asked = Asked::Beat(self.sent, now);
-        self.writer.ask(now, asked, BEAT, &params).map_err(|_busy| too_many())
+        let question = Question::Beat(self.sent, now);
+        self.writer.ask(now, question, BEAT, &params).map_err(|_busy| too_many())
     }
 
     fn on_beat(
@@ -353,9 +353,9 @@ impl Pair {
         };
         self.hello.get_or_insert(telling.counter);
         let payloads = telling.payloads.iter().map(|payload| Some(&**payload)).collect::<Vec<_>>();
-        let asked = Asked::Notify(telling.is_checked.then_some(telling.counter));
+        let question = Question::Notify(telling.is_checked.then_some(telling.counter));
         let params = [Param::Texts(&payloads)];
-        self.writer.ask(now, asked, NOTIFY, &params).map_err(|_busy| too_many())
+        self.writer.ask(now, question, NOTIFY, &params).map_err(|_busy| too_many())
     }
 
     /// Time has passed.
@@ -428,7 +428,7 @@ impl Pair {
     /// When the next beat is sent: earlier than usual if a read takes long, to find out whether it
     /// is the read or the engine.
     fn beat_deadline(&self) -> Tick {
-        let is_beating = self.writer.awaits(|asked| matches!(asked, Asked::Beat(..)));
+        let is_beating = self.writer.awaits(|question| matches!(question, Question::Beat(..)));
         if self.step != Step::Up || is_beating || self.beat_at == Tick::MAX {
             return Tick::MAX;
         }

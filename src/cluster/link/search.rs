@@ -214,8 +214,8 @@ impl Candidate {
                     self.outcome = Some(Err(Fault::Malformed("it logs us in twice").to_string()));
                 }
             }
-            Heard::Answered(asked, outcome) => {
-                if let Some(end) = self.examination.on_answer(asked, outcome).transpose() {
+            Heard::Answered(question, outcome) => {
+                if let Some(end) = self.examination.on_answer(question, outcome).transpose() {
                     // The first reason is the one that led to the others.
                     self.outcome.get_or_insert(end);
                 }

@@ -74,7 +74,7 @@ impl Names {
 pub(super) fn rooms(parts: &[Part]) -> Vec<(Begun, RoomRow)> {
     let mut facts: BTreeMap<i64, Vec<RoomMeta>> = BTreeMap::new();
     for part in parts {
-        if let Part::Fact(room, meta, _) = part {
+        if let Part::Meta(room, meta, _) = part {
             facts.entry(*room).or_default().push(meta.clone());
         }
     }

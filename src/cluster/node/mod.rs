@@ -191,8 +191,8 @@ impl<E: Engine> Node<E> {
             self.prune_at = now.tick.after(PRUNE_EVERY);
             self.prune();
         }
-        self.pump();
-        self.pump_reads();
+        self.send_queued();
+        self.send_reads();
         self.tell();
     }
 
@@ -241,7 +241,7 @@ impl<E: Engine> Node<E> {
             LinkEvent::Up { node, is_changed, .. } => {
                 (self.id, self.is_up, self.is_down) = (Some(node), true, false);
                 self.people.is_stale = true;
-                self.doubt(is_changed);
+                self.schedule_check(is_changed);
                 self.replies.push_back(LogReply::Health(Ok(())));
             }
             LinkEvent::Slow => {}
@@ -255,7 +255,7 @@ impl<E: Engine> Node<E> {
                     self.held.wants.extend(self.held.of_row(row));
                 }
             }
-            LinkEvent::Bus { node, payload } => self.hear(node, &payload),
+            LinkEvent::Bus { node, payload } => self.on_bus(node, &payload),
             LinkEvent::NodeBegun { node } => {
                 self.replies.push_back(LogReply::NodeBegun { node });
             }
@@ -263,7 +263,7 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    fn hear(&mut self, node: NodeId, payload: &[u8]) {
+    fn on_bus(&mut self, node: NodeId, payload: &[u8]) {
         let Ok(payload) = str::from_utf8(payload) else { return };
         for word in bus::decode(payload) {
             match word {
@@ -334,16 +334,16 @@ impl<E: Engine> Node<E> {
             ];
             let tag = self.next_tag + 1;
             self.next_tag = tag;
-            let asked = self.engine.send(self.now, (Lane::Writer, tag), statements::PRUNE, &params);
-            if asked.is_ok() {
+            let sent = self.engine.send(self.now, (Lane::Writer, tag), statements::PRUNE, &params);
+            if sent.is_ok() {
                 self.flights.push_back(Flight { tag, what: What::Prune(id) });
             }
             self.pruned = Some(id);
         }
         let tag = self.next_tag();
         let params = [Param::Int(PRUNE_RECORDS)];
-        let asked = self.engine.send(self.now, (Lane::Writer, tag), statements::SWEEP, &params);
-        if asked.is_ok() {
+        let sent = self.engine.send(self.now, (Lane::Writer, tag), statements::SWEEP, &params);
+        if sent.is_ok() {
             self.flights.push_back(Flight { tag, what: What::Sweep });
         }
     }
@@ -449,8 +449,8 @@ impl<E: Engine> Logs for Node<E> {
     }
 
     fn flush(&mut self) {
-        self.pump();
-        self.pump_reads();
+        self.send_queued();
+        self.send_reads();
         self.tell();
     }
 

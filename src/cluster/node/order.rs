@@ -60,7 +60,7 @@ enum FactsWanted {
     /// Those that are asked for from now on.
     Next,
     /// Those that were asked for.
-    Asked,
+    Requested,
     /// Those of the log with this head.
     At(u64),
 }
@@ -146,14 +146,14 @@ impl Order {
     /// Records and facts are asked for.
     pub(super) fn on_asked(&mut self) {
         for held in self.held.iter_mut().filter(|held| held.facts == FactsWanted::Next) {
-            held.facts = FactsWanted::Asked;
+            held.facts = FactsWanted::Requested;
         }
     }
 
     /// Facts were fetched when the log had this `head`: all are known then up to this version.
     pub(super) fn on_facts(&mut self, head: u64, meta: Vec<RoomMeta>, version: Option<i64>) {
         for held in &mut self.held {
-            if held.facts == FactsWanted::Asked {
+            if held.facts == FactsWanted::Requested {
                 held.facts = FactsWanted::At(head);
             }
         }
@@ -203,7 +203,7 @@ impl Order {
                 held.above <= told
                     && match held.facts {
                         FactsWanted::No => true,
-                        FactsWanted::Next | FactsWanted::Asked => false,
+                        FactsWanted::Next | FactsWanted::Requested => false,
                         FactsWanted::At(head) => head <= told,
                     }
             };

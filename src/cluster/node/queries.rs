@@ -27,7 +27,7 @@ const LAST_RECORDS_MAX: i64 = 4_096;
 
 /// A query about rooms by the numbers of their rows.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum RowQuery {
     Page { row: i64, seqs: (u64, u64), limit: u32 },
     Below { row: i64, seq: u64, limit: u32 },
     Inbox { user: UserName, rows: Vec<(Option<i64>, InboxQuery)> },
@@ -35,7 +35,7 @@ pub(super) enum Asked {
     Audit { room: Option<RoomName>, before: Option<u64>, limit: u32 },
 }
 
-impl Asked {
+impl RowQuery {
     /// The same as `query`, where `row` gives the number of a log's row; or its answer, if the
     /// engine need not be asked.
     pub(super) fn of(

@@ -8,7 +8,7 @@ use super::codes::{signed, unsigned};
 use super::engine::Engine;
 use super::held::Log;
 use super::loading::{self, Names};
-use super::queries::Asked;
+use super::queries::RowQuery;
 use super::rows::{FactKey, Part, RoomRow};
 use super::statements;
 use super::writer::{Flight, What};
@@ -38,7 +38,7 @@ pub(super) enum Reading {
     Renewal(LogId),
     People,
     PeopleVersion,
-    Query(Ticket, Asked),
+    Query(Ticket, RowQuery),
 }
 
 /// A log as it was when it was asked what has become of it.
@@ -62,7 +62,7 @@ struct Fetched {
 
 impl<E: Engine> Node<E> {
     /// Asks for what is wanted.
-    pub(super) fn pump_reads(&mut self) {
+    pub(super) fn send_reads(&mut self) {
         if !self.is_up {
             return;
         }
@@ -70,10 +70,10 @@ impl<E: Engine> Node<E> {
         while let Some(id) = self.held.renewals.pop_first() {
             let Some(log) = self.held.get(id) else { continue };
             let names = Names::of(&loading::only(log.name.clone()));
-            let asked = names.with_params(|params| {
+            let sent = names.with_params(|params| {
                 self.ask_reader(Reading::Renewal(id), statements::LOAD, params)
             });
-            if asked.is_err() {
+            if sent.is_err() {
                 self.held.renewals.insert(id);
                 return;
             }
@@ -91,8 +91,8 @@ impl<E: Engine> Node<E> {
         params: &[Param<'_>],
     ) -> Result<(), LogFault> {
         let tag = self.next_tag();
-        let asked = self.engine.send(self.now, (Lane::Reader, tag), statement, params);
-        asked.map_err(|_not| LogFault::Broken)?;
+        let sent = self.engine.send(self.now, (Lane::Reader, tag), statement, params);
+        sent.map_err(|_not| LogFault::Broken)?;
         self.readings.insert(tag, reading);
         Ok(())
     }
@@ -104,11 +104,11 @@ impl<E: Engine> Node<E> {
         }
         let own = self.node_number();
         let wanted: Vec<LogId> = std::mem::take(&mut self.held.wants).into_iter().collect();
-        let mut asked = Vec::new();
+        let mut followed = Vec::new();
         let (mut rows, mut aboves, mut facts, mut selves) = (vec![], vec![], vec![], vec![]);
         for id in wanted {
             let Some(log) = self.held.get(id).filter(|log| log.is_followed()) else { continue };
-            if asked.len() >= FETCH_LOGS_MAX {
+            if followed.len() >= FETCH_LOGS_MAX {
                 self.held.wants.insert(id);
                 continue;
             }
@@ -123,13 +123,13 @@ impl<E: Engine> Node<E> {
             facts.push(Some(signed(log.facts)));
             selves.push(Some(if log.is_unsure { -1 } else { own }));
             let last = log.order.last().filter(|_| log.is_doubtful).cloned();
-            asked.push(Followed { id, era: log.era, told: log.order.told(), last });
+            followed.push(Followed { id, era: log.era, told: log.order.told(), last });
         }
-        if asked.is_empty() {
+        if followed.is_empty() {
             return;
         }
         let (all, each) = FETCH_RECORDS;
-        let limit = i64::try_from((all / asked.len()).max(each)).unwrap_or(1);
+        let limit = i64::try_from((all / followed.len()).max(each)).unwrap_or(1);
         let params = [
             Param::Ints(&rows),
             Param::Ints(&aboves),
@@ -137,8 +137,8 @@ impl<E: Engine> Node<E> {
             Param::Ints(&selves),
             Param::Int(limit),
         ];
-        let ids: Vec<LogId> = asked.iter().map(|asked| asked.id).collect();
-        match self.ask_reader(Reading::Grown(asked), statements::GROWN, &params) {
+        let ids: Vec<LogId> = followed.iter().map(|followed| followed.id).collect();
+        match self.ask_reader(Reading::Grown(followed), statements::GROWN, &params) {
             Ok(()) => {
                 self.is_fetching = true;
                 for id in ids {
@@ -174,9 +174,9 @@ impl<E: Engine> Node<E> {
     pub(super) fn read(&mut self, ticket: Ticket, query: Query) {
         let held = &self.held;
         let row = |id: LogId| held.get(id).and_then(|log| log.row);
-        let outcome = match Asked::of(query, row) {
-            Ok(asked) if self.readings.len() < READS_MAX && self.is_up => {
-                let (statement, params) = asked.statement();
+        let outcome = match RowQuery::of(query, row) {
+            Ok(query) if self.readings.len() < READS_MAX && self.is_up => {
+                let (statement, params) = query.statement();
                 self.next_tag += 1;
                 let tag = self.next_tag;
                 let done = params.with(|params| {
@@ -184,7 +184,7 @@ impl<E: Engine> Node<E> {
                 });
                 match done {
                     Ok(()) => {
-                        self.readings.insert(tag, Reading::Query(ticket, asked));
+                        self.readings.insert(tag, Reading::Query(ticket, query));
                         return;
                     }
                     Err(_) => Err(LogFault::Broken),
@@ -215,8 +215,8 @@ impl<E: Engine> Node<E> {
             Reading::Renewal(id) => self.on_renewed(id, &rows),
             Reading::People => self.on_people(&rows),
             Reading::PeopleVersion => self.on_people_version(&rows),
-            Reading::Query(ticket, asked) => {
-                let mut outcome = asked.answer(&rows).map_err(|wrong| {
+            Reading::Query(ticket, query) => {
+                let mut outcome = query.answer(&rows).map_err(|wrong| {
                     log::error!(wrong:%; "the engine has what was not written so");
                     LogFault::Corrupt
                 });
@@ -241,7 +241,7 @@ impl<E: Engine> Node<E> {
                 self.is_fetching = false;
                 // Looked at again when the heads are compared, or the engine is there again.
                 self.compare_at = self.compare_at.min(self.now.tick.after(COMPARE_EVERY));
-                self.held.wants.extend(logs.into_iter().map(|asked| asked.id));
+                self.held.wants.extend(logs.into_iter().map(|followed| followed.id));
             }
             Reading::Renewal(id) => _ = self.held.renewals.insert(id),
             Reading::People => self.people.is_asked = false,
@@ -261,39 +261,39 @@ impl<E: Engine> Node<E> {
                 Part::Record(row, record) => {
                     fetched.entry(row).or_default().records.push(record);
                 }
-                Part::Fact(row, meta, facts) => {
+                Part::Meta(row, meta, facts) => {
                     fetched.entry(row).or_default().facts.push((meta, facts));
                 }
                 Part::User(..) | Part::RoomOf(..) | Part::Unread(..) => {}
             }
         }
-        for asked in logs {
-            let Some(log) = self.held.get(asked.id) else { continue };
-            if log.era != asked.era || !log.is_followed() {
+        for followed in logs {
+            let Some(log) = self.held.get(followed.id) else { continue };
+            if log.era != followed.era || !log.is_followed() {
                 continue;
             }
             let one = log.row.and_then(|row| fetched.remove(&row)).unwrap_or_default();
-            self.on_fetched(asked, one);
+            self.on_fetched(followed, one);
         }
         Ok(())
     }
 
-    fn on_fetched(&mut self, asked: &Followed, fetched: Fetched) {
-        let id = asked.id;
+    fn on_fetched(&mut self, followed: &Followed, fetched: Fetched) {
+        let id = followed.id;
         let Some(log) = self.held.get_mut(id) else { return };
         let Some(room) = fetched.room.filter(|room| room.epoch == log.epoch) else {
             return self.held.renew(id);
         };
-        let is_other = asked.last.as_ref().is_some_and(|last| {
+        let is_other = followed.last.as_ref().is_some_and(|last| {
             let now = fetched.records.first().filter(|now| now.seq == last.seq);
             room.oldest <= last.seq
                 && now.is_none_or(|now| (now.at, &now.from) != (last.at, &last.from))
         });
-        if room.head < asked.told || is_other {
+        if room.head < followed.told || is_other {
             return self.give_new_epoch(id);
         }
         // Without a record to compare, the length is all that is known.
-        log.is_doubtful &= asked.last.is_none() && log.order.last().is_some();
+        log.is_doubtful &= followed.last.is_none() && log.order.last().is_some();
         if room.oldest > log.order.fetched() + 1 {
             // Others have pruned what was not told.
             return self.held.renew(id);
@@ -328,8 +328,8 @@ impl<E: Engine> Node<E> {
         let params =
             [Param::Int(place.row), Param::Int(place.epoch), Param::Int(new.0.cast_signed())];
         let tag = self.next_tag();
-        let asked = self.engine.send(self.now, (Lane::Writer, tag), statements::RENEW, &params);
-        if asked.is_ok() {
+        let sent = self.engine.send(self.now, (Lane::Writer, tag), statements::RENEW, &params);
+        if sent.is_ok() {
             self.engine.say_grown(&[place.row]);
             self.flights.push_back(Flight { tag, what: What::Renew(id) });
         } else {
@@ -374,7 +374,7 @@ impl<E: Engine> Node<E> {
     }
 
     /// Nothing was heard for so long that all is to be compared.
-    pub(super) fn doubt(&mut self, is_changed: bool) {
+    pub(super) fn schedule_check(&mut self, is_changed: bool) {
         self.compare_at = Tick::ZERO;
         if is_changed {
             let mut all = Vec::new();

@@ -18,7 +18,7 @@ pub(super) enum Part {
     /// A record of a room.
     Record(i64, SharedRecord),
     /// A fact about a room, and the room's counter when it changed last.
-    Fact(i64, RoomMeta, u64),
+    Meta(i64, RoomMeta, u64),
     /// A user: whether it is a member of any room, and whether it has come.
     User(UserName, bool, bool),
     /// A room of a user.
@@ -120,7 +120,7 @@ impl Part {
             1 => Self::Record(room, Arc::new(read_record(&reader)?)),
             2 => {
                 let (meta, facts) = read_fact(&reader)?;
-                Self::Fact(room, meta, facts)
+                Self::Meta(room, meta, facts)
             }
             3 => Self::User(reader.user(0)?, reader.int(0)? != 0, reader.int(1)? != 0),
             4 => Self::RoomOf(reader.user(0)?, reader.room(1)?),

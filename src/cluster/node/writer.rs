@@ -46,7 +46,7 @@ pub(super) enum What {
 
 impl<E: Engine> Node<E> {
     /// Sends what can be sent.
-    pub(super) fn pump(&mut self) {
+    pub(super) fn send_queued(&mut self) {
         while self.is_up && self.flights.len() < FLIGHTS_MAX {
             let Some(next) = self.queue.peek() else { break };
             if matches!(next, Op::Append(_)) && self.batches() >= BATCHES_MAX {
@@ -58,7 +58,7 @@ impl<E: Engine> Node<E> {
             let Some(op) = self.queue.pop() else { break };
             self.send(op);
         }
-        self.settle();
+        self.answer_syncs();
     }
 
     fn batches(&self) -> usize {
@@ -87,10 +87,10 @@ impl<E: Engine> Node<E> {
             Op::People(ticket, changes) => {
                 let tag = self.next_tag();
                 let columns = people::Acts::of(&changes);
-                let asked = columns.with_params(|params| {
+                let sent = columns.with_params(|params| {
                     self.engine.send(self.now, (Lane::Writer, tag), statements::PEOPLE, params)
                 });
-                match asked {
+                match sent {
                     Ok(()) => self.flights.push_back(Flight { tag, what: What::People(ticket) }),
                     Err(_) => self.hold(Op::People(ticket, changes)),
                 }
@@ -169,10 +169,10 @@ impl<E: Engine> Node<E> {
         }
         let batch = Batch::new(drafts);
         let tag = self.next_tag();
-        let asked = batch.with_params(self.node_number(), |params| {
+        let sent = batch.with_params(self.node_number(), |params| {
             self.engine.send(self.now, (Lane::Writer, tag), statements::APPEND, params)
         });
-        if asked.is_err() {
+        if sent.is_err() {
             let drafts: Vec<Append> = batch.into_drafts().collect();
             for append in drafts.into_iter().rev() {
                 self.hold(Op::Append(Box::new(append)));

@@ -15,7 +15,7 @@ use crate::pg::{EngineError, Row, WrongType};
 
 impl<E: Engine> Node<E> {
     /// Says of what everything before has its answer.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn answer_syncs(&mut self) {
         while let Some(Flight { what: What::Sync(id, era, ticket), .. }) =
             self.flights.pop_front_if(|flight| matches!(flight.what, What::Sync(..)))
         {
@@ -50,7 +50,7 @@ impl<E: Engine> Node<E> {
             What::Prune(id) => self.on_pruned(id, &outcome),
             What::Sync(..) | What::Sweep => {}
         }
-        self.settle();
+        self.answer_syncs();
     }
 
     fn on_appended(&mut self, batch: Batch, outcome: &Result<Vec<Row>, EngineError>) {

@@ -305,8 +305,8 @@ impl Client {
                 return Err(Fault::Refused(error));
             }
             (Phase::Greeted | Phase::Proved, Message::AuthenticationOk) => Phase::Starting,
-            (Phase::Greeted, Message::AuthenticationSasl(asked)) => {
-                let has = asked.mechanisms().any(|name| Ok(name == SCRAM_SHA_256));
+            (Phase::Greeted, Message::AuthenticationSasl(offered)) => {
+                let has = offered.mechanisms().any(|name| Ok(name == SCRAM_SHA_256));
                 if !has.map_err(malformed)? {
                     return Err(Fault::Authentication("a mechanism other than SCRAM-SHA-256"));
                 }

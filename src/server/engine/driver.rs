@@ -93,7 +93,7 @@ impl Driver {
     }
 
     /// Does what the link asks for, until it asks for nothing more.
-    pub(super) fn pump(&mut self, now: Now, driven: &mut dyn Driven, effects: &mut Effects) {
+    pub(super) fn drive(&mut self, now: Now, driven: &mut dyn Driven, effects: &mut Effects) {
         // What is sent to one connection in a row leaves as one piece.
         let (mut to, mut gathered) = (None, Vec::new());
         while let Some(effect) = driven.poll_effect() {
@@ -135,7 +135,10 @@ impl Driver {
                 }
                 Bytes::copy_from_slice(&self.out)
             }
-            (Stage::Resolving | Stage::Connecting | Stage::Asked | Stage::Handshaking(_), _) => {
+            (
+                Stage::Resolving | Stage::Connecting | Stage::TlsRequested | Stage::Handshaking(_),
+                _,
+            ) => {
                 return;
             }
         };
@@ -238,7 +241,7 @@ impl Driver {
         effects.push(Effect::OutboundMax { conn, bytes_max: OUTBOUND_BYTES_MAX });
         let is_local = self.hosts.get(leg.host).is_some_and(Host::is_local);
         if is_sealed(&self.security, is_local) {
-            leg.stage = Stage::Asked;
+            leg.stage = Stage::TlsRequested;
             let frame = Bytes::from_static(&TLS_REQUEST);
             return effects.push(Effect::Send { conn, frame });
         }
@@ -275,7 +278,7 @@ impl Driver {
         let hop = leg.hop;
         let fault = match &mut leg.stage {
             Stage::Plain => return driven.handle(now, LinkInput::Received { hop, bytes }),
-            Stage::Asked if bytes == [TLS_YES] => {
+            Stage::TlsRequested if bytes == [TLS_YES] => {
                 let Some(Host::Tcp(name, _)) = self.hosts.get(leg.host) else { return };
                 let Some(config) = &self.tls else { return };
                 self.out.clear();
@@ -288,9 +291,9 @@ impl Driver {
                     Err(fault) => tls_words(&fault),
                 }
             }
-            Stage::Asked if bytes.len() == 1 => NO_TLS.to_owned(),
+            Stage::TlsRequested if bytes.len() == 1 => NO_TLS.to_owned(),
             // More than one byte would be what somebody between has put in front of the handshake.
-            Stage::Asked | Stage::Resolving | Stage::Connecting => {
+            Stage::TlsRequested | Stage::Resolving | Stage::Connecting => {
                 "it answers otherwise than PostgreSQL does".to_owned()
             }
             Stage::Handshaking(tls) | Stage::Sealed(tls) => {

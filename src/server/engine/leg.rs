@@ -16,7 +16,7 @@ pub(super) enum Stage {
     /// One of its addresses is being connected to.
     Connecting,
     /// It is asked whether it speaks TLS.
-    Asked,
+    TlsRequested,
     /// Hands are shaken.
     Handshaking(Box<ClientConnection>),
     /// Bytes go both ways as they are.
@@ -53,7 +53,7 @@ impl Leg {
         match self.stage {
             Stage::Resolving => "the name server does not answer in time",
             Stage::Connecting => "no answer in time",
-            Stage::Asked | Stage::Handshaking(_) | Stage::Plain | Stage::Sealed(_) => {
+            Stage::TlsRequested | Stage::Handshaking(_) | Stage::Plain | Stage::Sealed(_) => {
                 "no answer to the TLS handshake in time: is that a PostgreSQL server?"
             }
         }

@@ -62,12 +62,12 @@ pub(super) struct Shared {
     /// The node has said what the engine has for a start.
     has_begun: bool,
     /// When its health is looked at again.
-    look_at: Tick,
+    next_health_at: Tick,
 }
 
 impl Shared {
     const fn new(driver: Driver, node: Box<dyn SharedLogs>) -> Self {
-        Self { driver, node, has_begun: false, look_at: Tick::ZERO }
+        Self { driver, node, has_begun: false, next_health_at: Tick::ZERO }
     }
 
     /// Takes an input of the reactor that is about a connection to the engine. `false` if it is
@@ -95,14 +95,14 @@ impl Shared {
             }
             _ => return false,
         }
-        self.pump(now, effects);
+        self.drive(now, effects);
         true
     }
 
     /// Takes the answers of the resolver.
     pub(super) fn on_woken(&mut self, now: Now, effects: &mut Effects) {
         self.driver.on_resolved(now, &mut *self.node, effects);
-        self.pump(now, effects);
+        self.drive(now, effects);
     }
 
     /// Does what is due.
@@ -111,13 +111,13 @@ impl Shared {
         if self.node.due_at() <= now.tick {
             self.node.handle(now, LinkInput::Expired);
         }
-        self.pump(now, effects);
+        self.drive(now, effects);
     }
 
     /// Does what the node asks for.
-    pub(super) fn pump(&mut self, now: Now, effects: &mut Effects) {
+    pub(super) fn drive(&mut self, now: Now, effects: &mut Effects) {
         self.node.go_on(now);
-        self.driver.pump(now, &mut *self.node, effects);
+        self.driver.drive(now, &mut *self.node, effects);
     }
 
     /// Ends the connections: nothing more is asked.
@@ -139,10 +139,10 @@ impl Shared {
 
     /// How the engine is, if it was not asked for a while or `at_once`.
     pub(super) fn look(&mut self, now: Now, at_once: bool) -> Option<Health> {
-        if !at_once && now.tick < self.look_at {
+        if !at_once && now.tick < self.next_health_at {
             return None;
         }
-        self.look_at = now.tick.after(LOOK_PAUSE);
+        self.next_health_at = now.tick.after(LOOK_PAUSE);
         Some(self.node.health())
     }
 

@@ -73,7 +73,7 @@ impl Harness {
 
     fn want(&mut self, wants: impl IntoIterator<Item = LinkEffect>) {
         self.link.wants.extend(wants);
-        self.driver.pump(self.now, &mut self.link, &mut self.effects);
+        self.driver.drive(self.now, &mut self.link, &mut self.effects);
     }
 
     fn connect(&mut self, life: u32, host: usize) {
@@ -102,7 +102,7 @@ impl Harness {
     }
 
     /// What the reactor was asked for since, each in a few words.
-    fn asked(&mut self) -> Vec<String> {
+    fn take_effects(&mut self) -> Vec<String> {
         let words = |effect| match effect {
             Effect::Connect(connect) => {
                 format!(
@@ -123,8 +123,8 @@ impl Harness {
     }
 
     #[track_caller]
-    fn check(&mut self, asked: &[&str], given: &[&str]) {
-        assert_eq!(self.asked(), asked);
+    fn check(&mut self, effects: &[&str], given: &[&str]) {
+        assert_eq!(self.take_effects(), effects);
         assert_eq!(std::mem::take(&mut self.link.given), given);
     }
 }
@@ -184,7 +184,7 @@ fn all_addresses_of_a_name_are_tried_within_the_time_there_is() {
     test.driver.on_resolved(test.now, &mut test.link, &mut test.effects);
     let mut tried = 0;
     while test.link.given.is_empty() {
-        assert_eq!(test.asked().len(), 1, "one after the other");
+        assert_eq!(test.take_effects().len(), 1, "one after the other");
         tried += 1;
         test.unreachable(1);
     }
@@ -203,11 +203,11 @@ fn an_engine_that_has_to_be_encrypted_and_is_not_is_refused() {
         let mut test = Harness::with(address, Some(&roots), Arc::new(|| {}));
         test.connect(1, 0);
         test.connected(conn(4), 1);
-        assert_eq!(test.asked().last(), Some(&request));
+        assert_eq!(test.take_effects().last(), Some(&request));
         // What would be sent in clear is not sent.
         test.want([LinkEffect::Send { hop: hop(1), bytes: Bytes::from("secret") }]);
         test.received(conn(4), answer);
-        assert_eq!(test.asked(), ["close 4"]);
+        assert_eq!(test.take_effects(), ["close 4"]);
         assert!(test.link.given[0].starts_with(expect), "{:?}", test.link.given);
         assert_eq!(test.link.given.len(), 1);
     }

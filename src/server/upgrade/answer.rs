@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It was asked for, and is not done yet.
-    Asked,
+    Requested,
     /// Another process serves.
     Done(String),
     /// The one that was asked goes on, and why.
@@ -32,7 +32,7 @@ impl Answer {
         let (word, rest) = text.split_once('\n').unwrap_or((&text, ""));
         let rest = rest.trim_end().to_owned();
         match word {
-            "asked" => Ok(Self::Asked),
+            "asked" => Ok(Self::Requested),
             "done" => Ok(Self::Done(rest)),
             "failed" => Ok(Self::Failed(rest)),
             _ => Err(io::Error::new(io::ErrorKind::InvalidData, "it is no answer to an upgrade")),
@@ -46,7 +46,7 @@ impl Answer {
     /// If it cannot be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let text = match self {
-            Self::Asked => "asked\n".to_owned(),
+            Self::Requested => "asked\n".to_owned(),
             Self::Done(text) => format!("done\n{text}\n"),
             Self::Failed(text) => format!("failed\n{text}\n"),
         };
@@ -66,7 +66,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = answer_file(folder.path());
         for answer in [
-            Answer::Asked,
+            Answer::Requested,
             Answer::Done("process 7".to_owned()),
             Answer::Failed("two\nlines".to_owned()),
         ] {

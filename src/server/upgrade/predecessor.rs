@@ -51,10 +51,10 @@ impl Predecessor {
     ///
     /// If that is no server, or one of another version with which this one cannot go on.
     pub(in crate::server) fn meet() -> io::Result<Self> {
-        Self::hear(connect()?)
+        Self::greet(connect()?)
     }
 
-    fn hear(mut channel: Channel) -> io::Result<Self> {
+    fn greet(mut channel: Channel) -> io::Result<Self> {
         let Frame { kind, payload, descriptors } = channel.receive()?;
         let unknown = || io::Error::new(ErrorKind::InvalidData, "no server has started this one");
         let (format, hello) = payload.split_first_chunk().ok_or_else(unknown)?;
@@ -169,30 +169,30 @@ mod tests {
     use crate::pack::packed;
 
     /// What a new process says to the first words of an old one.
-    fn hear(format: u64, schema: u64) -> Result<Predecessor, String> {
+    fn greet(format: u64, schema: u64) -> Result<Predecessor, String> {
         let (one, other) = UnixStream::pair().unwrap();
         let listeners = ["Http a", "Tcp b", "Http a"].map(Into::into).to_vec();
         let hello = Hello { micros: 5_000_000, schema, listeners };
         let payload = [&format.to_le_bytes()[..], &packed(&hello)].concat();
         Channel::new(one).send(Kind::Hello, &payload, &[]).unwrap();
-        Predecessor::hear(Channel::new(other)).map_err(|error| error.to_string())
+        Predecessor::greet(Channel::new(other)).map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_state_of_another_form_is_refused_before_it_is_sent() {
         let schema = u64::try_from(store::schema_version()).unwrap();
-        let said = hear(FORMAT ^ 1, schema).unwrap_err();
+        let said = greet(FORMAT ^ 1, schema).unwrap_err();
         assert!(said.contains("restart the server instead"), "{said}");
-        let said = hear(FORMAT, schema + 1).unwrap_err();
+        let said = greet(FORMAT, schema + 1).unwrap_err();
         assert!(said.contains("its database in another form"), "{said}");
-        let predecessor = hear(FORMAT, schema).unwrap();
+        let predecessor = greet(FORMAT, schema).unwrap();
         assert!(predecessor.clock().micros() >= 5_000_000, "its clock goes on");
     }
 
     #[test]
     fn listeners_are_known_by_what_they_are_for() {
         let schema = u64::try_from(store::schema_version()).unwrap();
-        let predecessor = hear(FORMAT, schema).unwrap();
+        let predecessor = greet(FORMAT, schema).unwrap();
         let names = ["Tcp b", "Http new", "Http a", "Http a"].map(str::to_owned);
         let here = [0, 1, 2, 3].map(|number| predecessor.listener_here(&names, number));
         assert_eq!(here, [Some(2), Some(0), Some(3), None]);

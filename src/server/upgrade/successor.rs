@@ -112,13 +112,13 @@ impl Successor {
     /// Says what became of it, to who has asked for it.
     pub(in crate::server) fn answer(&self, answer: &Answer) {
         match answer {
-            Answer::Asked => {}
+            Answer::Requested => {}
             Answer::Done(text) => log::info!("{text}"),
             Answer::Failed(why) => log::error!(why:%; "not upgraded: this process goes on"),
         }
         let path = answer_file(&self.data);
         // Nobody has asked who waits for a file.
-        if matches!(Answer::read(&path), Ok(Answer::Asked))
+        if matches!(Answer::read(&path), Ok(Answer::Requested))
             && let Err(error) = answer.write(&path)
         {
             let path = path.display();

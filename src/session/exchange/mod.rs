@@ -1,6 +1,6 @@
 //! One request of a program's over HTTP, from its head to its answer.
 
-mod asked;
+mod admin_request;
 mod file_plan;
 mod plan;
 mod problem;
@@ -8,8 +8,8 @@ mod response;
 mod stream;
 mod top_list;
 
-pub use self::asked::OperatorWish;
-pub(super) use self::asked::{AdminAsked, Scan};
+pub use self::admin_request::OperatorWish;
+pub(super) use self::admin_request::{AdminRequest, Scan};
 pub(super) use self::file_plan::{FilePlan, Sending};
 pub(super) use self::plan::{Plan, Target, cid_of, is_json, is_there};
 pub(super) use self::problem::Problem;
@@ -50,7 +50,7 @@ pub(super) enum Stage {
     /// The domain is told who asks.
     Visiting,
     /// The domain was asked.
-    Asked,
+    Answering,
     /// A list is to be made of a room that is not in memory.
     Loading(Box<Scan>),
     /// A list is being made, a step a turn.
@@ -82,7 +82,7 @@ impl Exchange {
             | Stage::Storing
             | Stage::Opening
             | Stage::Sending(_)
-            | Stage::Asked
+            | Stage::Answering
             | Stage::Loading(_)
             | Stage::Scanning(_)
             | Stage::Acting(_)

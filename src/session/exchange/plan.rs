@@ -1,6 +1,6 @@
 //! What a path and a method ask for, and the protocol's requests that this comes to.
 
-use super::asked::AdminAsked;
+use super::admin_request::AdminRequest;
 use super::file_plan::{self, FilePlan, UploadPlan};
 use super::problem::Problem;
 use super::stream::StreamPlan;
@@ -133,7 +133,7 @@ pub(in crate::session) enum Plan {
     /// A message by a hook.
     Hook { room: Box<str>, form: Form },
     /// What an operator asks for.
-    Admin(Box<AdminAsked>),
+    Admin(Box<AdminRequest>),
     /// To take a file.
     Upload(Box<UploadPlan>),
     /// How much has come of what is sent under this name.

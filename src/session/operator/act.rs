@@ -1,13 +1,13 @@
 //! What the operator does.
 
 use super::{Answer, json, query, respond};
-use crate::admin::asked::{
+use crate::admin::requests::{
     AddHook, AddKey, Ban, Broadcast, Can, Disconnect, EndKey, EndSessions, Kick, Millis, Nothing,
     Publish, RoomBan, RoomUnban, SetLogLevel, Unban,
 };
+use crate::admin::responses;
 use crate::admin::routes::{Call, Route};
 use crate::admin::shape::NUMBER_MAX;
-use crate::admin::told;
 use crate::auth::secret;
 use crate::chat::model::account::{Key, NewSecret, is_key_room};
 use crate::chat::model::identity::{Grant, Rights};
@@ -126,21 +126,21 @@ impl Session<'_, '_> {
         for_ms.map(until).map(|until| until.min(NUMBER_MAX))
     }
 
-    fn set_log_level(&mut self, asked: &SetLogLevel) -> Result<Answer, Refusal> {
-        let filter: Filter = asked.level.parse().map_err(|_bad| {
+    fn set_log_level(&mut self, request: &SetLogLevel) -> Result<Answer, Refusal> {
+        let filter: Filter = request.level.parse().map_err(|_bad| {
             let refusal = Refusal::new(Code::BadField, "this is no filter of the log");
             refusal.field("level", "off, error, warn, info, debug or trace, also by module")
         })?;
         let level = filter.to_string();
         self.note("log level", &level);
         crate::log::set_filter(&filter);
-        let answer = respond(&told::LogLevel { level: &level });
+        let answer = respond(&responses::LogLevel { level: &level });
         self.context.log_level = level;
         Ok(Answer::Now(answer))
     }
 
-    fn disconnect(&mut self, asked: &Disconnect) -> Result<Answer, Refusal> {
-        let (conns, whom): (Vec<ConnId>, &str) = match (&asked.connection, &asked.user) {
+    fn disconnect(&mut self, request: &Disconnect) -> Result<Answer, Refusal> {
+        let (conns, whom): (Vec<ConnId>, &str) = match (&request.connection, &request.user) {
             (Some(id), None) => {
                 let conn = conn_of(id).filter(|conn| {
                     let state = self.others.get(conn.slot());
@@ -167,41 +167,41 @@ impl Session<'_, '_> {
         }
         self.note("disconnect", whom);
         let closed = u64::try_from(conns.len()).unwrap_or(u64::MAX);
-        Ok(Answer::Now(respond(&told::Disconnected { closed })))
+        Ok(Answer::Now(respond(&responses::Disconnected { closed })))
     }
 
-    fn add_key(&mut self, asked: &AddKey) -> Result<Answer, Refusal> {
-        if asked.rooms.0.iter().any(|room| !is_key_room(room)) {
+    fn add_key(&mut self, request: &AddKey) -> Result<Answer, Refusal> {
+        if request.rooms.0.iter().any(|room| !is_key_room(room)) {
             let refusal = Refusal::new(Code::BadField, "this is no name of rooms");
             let expected = "names of rooms in lower case, in which * stands for any text";
             return Err(refusal.field("rooms", expected));
         }
-        let rights = match asked.can.unwrap_or(Can::Send) {
+        let rights = match request.can.unwrap_or(Can::Send) {
             Can::Send => Rights { read: false, send: true },
             Can::Read => Rights { read: true, send: false },
             Can::Both => Rights { read: true, send: true },
         };
-        let rooms = asked.rooms.0.iter();
+        let rooms = request.rooms.0.iter();
         let grants = rooms.map(|room| Grant { rooms: room.as_str().into(), rights }).collect();
         let made = self.new_secret(secret::KEY)?;
-        let key = self.key((user_name("name", &asked.name)?, grants), (&made, asked.for_ms));
-        let told = told::NewKey { name: key.name.as_str(), secret: made.text() };
-        let done = created(json(&told));
+        let key = self.key((user_name("name", &request.name)?, grants), (&made, request.for_ms));
+        let response = responses::NewKey { name: key.name.as_str(), secret: made.text() };
+        let done = created(json(&response));
         Ok(Answer::Act(OperatorAct::AddKey(key), done))
     }
 
-    fn add_hook(&mut self, asked: &AddHook) -> Result<Answer, Refusal> {
-        let room = RoomName::parse(&asked.room).map_err(|error| bad_name("room", error))?;
-        let name = match &asked.name {
+    fn add_hook(&mut self, request: &AddHook) -> Result<Answer, Refusal> {
+        let room = RoomName::parse(&request.room).map_err(|error| bad_name("room", error))?;
+        let name = match &request.name {
             Some(name) => user_name("name", name)?,
             None => user_name("name", &format!("{}-hook", room.as_str().replace('/', "-")))?,
         };
         let rights = Rights { read: false, send: true };
         let grants = vec![Grant { rooms: room.as_str().into(), rights }];
         let made = self.new_secret(secret::HOOK)?;
-        let key = Key { is_hook: true, ..self.key((name, grants), (&made, asked.for_ms)) };
+        let key = Key { is_hook: true, ..self.key((name, grants), (&made, request.for_ms)) };
         let path = format!("/hooks/{}", made.text());
-        let done = created(json(&told::NewHook { name: key.name.as_str(), path }));
+        let done = created(json(&responses::NewHook { name: key.name.as_str(), path }));
         Ok(Answer::Act(OperatorAct::AddKey(key), done))
     }
 
@@ -280,7 +280,7 @@ fn conn_of(id: &str) -> Option<ConnId> {
 }
 
 fn done() -> Response {
-    respond(&told::Done { done: true })
+    respond(&responses::Done { done: true })
 }
 
 fn created(body: Vec<u8>) -> Response {

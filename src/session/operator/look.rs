@@ -2,12 +2,12 @@
 
 use super::scan::{View, connection, count};
 use super::{Answer, query, respond, scan, stats};
-use crate::admin::asked::{
+use crate::admin::requests::{
     Can, ClosedQuery, ConnectionSort, ConnectionsQuery, LIMIT_DEFAULT, Limit, MembersQuery,
     Nothing, PageQuery, RoomSort, RoomsQuery, SessionsQuery,
 };
 use crate::admin::routes::{Call, Route};
-use crate::admin::{self, told};
+use crate::admin::{self, responses};
 use crate::chat::model::account::Key;
 use crate::chat::model::identity::Rights;
 use crate::chat::model::suspensions::Expiry;
@@ -23,49 +23,49 @@ impl Session<'_, '_> {
     pub(super) fn look(&self, route: &Route, query: &str) -> Result<Answer, Refusal> {
         match route.call {
             Call::Stats => {
-                let Nothing {} = query::parse(query, route.asked)?;
+                let Nothing {} = query::parse(query, route.request)?;
                 self.context.update_gauges(self.turn.chat);
                 Ok(Answer::Now(respond(&stats::stats(self.context, self.turn.now))))
             }
             Call::Nodes => {
-                let Nothing {} = query::parse(query, route.asked)?;
+                let Nothing {} = query::parse(query, route.request)?;
                 Ok(Answer::Now(respond(&self.context.nodes)))
             }
             Call::Connections => {
-                let ConnectionsQuery { sort, limit, user } = query::parse(query, route.asked)?;
+                let ConnectionsQuery { sort, limit, user } = query::parse(query, route.request)?;
                 let sort = sort.unwrap_or(ConnectionSort::Since);
                 let top = TopList::new(rows(limit));
                 Ok(Answer::Scan(Scan::Connections { sort, user, next: 0, top }))
             }
-            Call::Closed => self.closed(&query::parse(query, route.asked)?),
+            Call::Closed => self.closed(&query::parse(query, route.request)?),
             Call::Rooms => {
-                let RoomsQuery { sort, limit, after } = query::parse(query, route.asked)?;
+                let RoomsQuery { sort, limit, after } = query::parse(query, route.request)?;
                 let (sort, top) = (sort.unwrap_or(RoomSort::Name), page(limit, after)?);
                 Ok(Answer::Scan(Scan::Rooms { sort, next: 0, top }))
             }
             Call::Users => {
-                let PageQuery { limit, after } = query::parse(query, route.asked)?;
+                let PageQuery { limit, after } = query::parse(query, route.request)?;
                 Ok(Answer::Scan(Scan::Users { next: 0, top: page(limit, after)? }))
             }
             Call::Members => {
-                let MembersQuery { room, limit, after } = query::parse(query, route.asked)?;
+                let MembersQuery { room, limit, after } = query::parse(query, route.request)?;
                 Ok(Answer::Scan(Scan::Members { room, next: 0, top: page(limit, after)? }))
             }
-            Call::Sessions => self.sessions(&query::parse(query, route.asked)?),
-            Call::Keys => self.keys(query::parse(query, route.asked)?, false),
-            Call::Hooks => self.keys(query::parse(query, route.asked)?, true),
-            Call::Bans => self.bans(query::parse(query, route.asked)?),
+            Call::Sessions => self.sessions(&query::parse(query, route.request)?),
+            Call::Keys => self.keys(query::parse(query, route.request)?, false),
+            Call::Hooks => self.keys(query::parse(query, route.request)?, true),
+            Call::Bans => self.bans(query::parse(query, route.request)?),
             Call::LogLevel => {
-                let Nothing {} = query::parse(query, route.asked)?;
-                Ok(Answer::Now(respond(&told::LogLevel { level: &self.context.log_level })))
+                let Nothing {} = query::parse(query, route.request)?;
+                Ok(Answer::Now(respond(&responses::LogLevel { level: &self.context.log_level })))
             }
             Call::OpenApi => {
-                let Nothing {} = query::parse(query, route.asked)?;
+                let Nothing {} = query::parse(query, route.request)?;
                 let response = Response::new(Status::Ok).field("Cache-Control", "no-cache");
                 Ok(Answer::Now(response.body(JSON, admin::openapi().into_bytes())))
             }
             Call::AsyncApi => {
-                let Nothing {} = query::parse(query, route.asked)?;
+                let Nothing {} = query::parse(query, route.request)?;
                 let response = Response::new(Status::Ok).field("Cache-Control", "no-cache");
                 Ok(Answer::Now(response.body(JSON, admin::asyncapi().into_bytes())))
             }
@@ -89,7 +89,7 @@ impl Session<'_, '_> {
             (user.is_none() || user.as_deref() == name)
                 && reason.as_ref().is_none_or(|reason| row.reason.label() == reason)
         });
-        let connections = closed.take(rows(*limit)).map(|row| told::ClosedConnection {
+        let connections = closed.take(rows(*limit)).map(|row| responses::ClosedConnection {
             id: scan::id(row.peer.conn),
             user: row.peer.user.as_ref().map(UserName::as_str),
             address: row.peer.address.to_canonical().to_string(),
@@ -98,8 +98,8 @@ impl Session<'_, '_> {
             reason: row.reason.label(),
             listener: scan::listener(row.peer.kind),
         });
-        let told = told::ClosedConnections { connections: connections.collect() };
-        Ok(Answer::Now(respond(&told)))
+        let response = responses::ClosedConnections { connections: connections.collect() };
+        Ok(Answer::Now(respond(&response)))
     }
 
     /// The sessions of one user: at most as many as a user may have.
@@ -118,14 +118,15 @@ impl Session<'_, '_> {
         let conns = chat.connections_of(name.as_str()).unwrap_or_default();
         let peers = self.context.peers.as_ref();
         let shown = conns.iter().filter_map(|conn| connection(&view, peers?.get(*conn)?));
-        let logins = chat.logins_of(name).map(|login| told::Login {
+        let logins = chat.logins_of(name).map(|login| responses::Login {
             id: login.id,
             agent: &login.agent,
             since: login.at,
             used: login.used,
         });
-        let told = told::Sessions { connections: shown.collect(), logins: logins.collect() };
-        Ok(Answer::Now(respond(&told)))
+        let response =
+            responses::Sessions { connections: shown.collect(), logins: logins.collect() };
+        Ok(Answer::Now(respond(&response)))
     }
 
     /// Keys or hooks. There are so few that one turn looks at all.
@@ -133,7 +134,7 @@ impl Session<'_, '_> {
         let mut top = page(query.limit, query.after)?;
         let keys: Vec<&Key> = self.turn.chat.keys().filter(|key| key.is_hook == hooks).collect();
         keys.iter().enumerate().for_each(|(at, key)| top.offer(0, key.name.as_str(), at));
-        let shown = top.rows().filter_map(|at| keys.get(at)).map(|key| told::Key {
+        let shown = top.rows().filter_map(|at| keys.get(at)).map(|key| responses::Key {
             name: key.name.as_str(),
             rooms: key.grants.iter().map(|grant| &*grant.rooms).collect(),
             can: match key.grants.first().map(|grant| grant.rights) {
@@ -145,7 +146,7 @@ impl Session<'_, '_> {
             until: key.until,
         });
         let (next, total) = (top.next(), count(keys.len()));
-        Ok(Answer::Now(respond(&told::Keys { keys: shown.collect(), next, total })))
+        Ok(Answer::Now(respond(&responses::Keys { keys: shown.collect(), next, total })))
     }
 
     /// Bans from the server. There are so few that one turn looks at all.
@@ -164,10 +165,10 @@ impl Session<'_, '_> {
         }
         let shown = top.rows().filter_map(|at| bans.get(at)).map(|(user, address, expiry)| {
             let (user, address) = (*user, address.clone());
-            told::Banned { user, address, until: expiry.until, reason: &expiry.reason }
+            responses::Banned { user, address, until: expiry.until, reason: &expiry.reason }
         });
         let (next, total) = (top.next(), count(bans.len()));
-        Ok(Answer::Now(respond(&told::Bans { bans: shown.collect(), next, total })))
+        Ok(Answer::Now(respond(&responses::Bans { bans: shown.collect(), next, total })))
     }
 }
 

@@ -16,12 +16,12 @@ use serde::Serialize;
 use self::scan::View;
 use super::api::Begun;
 use super::context::SessionContext;
-use super::exchange::{AdminAsked, JSON, Plan, Problem, Scan, Stage, cid_of, is_json, refused};
+use super::exchange::{AdminRequest, JSON, Plan, Problem, Scan, Stage, cid_of, is_json, refused};
 use super::input::Session;
 use super::state::Protocol;
 use super::visits::unnamed;
+use crate::admin::responses;
 use crate::admin::routes::{self, Route, Verb};
-use crate::admin::told;
 use crate::auth::secret;
 use crate::chat::model::identity::Identity;
 use crate::chat::model::limits::CID_LEN_MAX;
@@ -49,10 +49,10 @@ impl SessionContext {
     /// Begins an operator's request.
     pub(super) fn begin_admin(&self, head: &Head<'_>) -> Begun {
         let planned = self.admin_plan(head);
-        self.begin(head, planned.map(|asked| (Plan::Admin(Box::new(asked)), None)))
+        self.begin(head, planned.map(|request| (Plan::Admin(Box::new(request)), None)))
     }
 
-    fn admin_plan(&self, head: &Head<'_>) -> Result<AdminAsked, Problem> {
+    fn admin_plan(&self, head: &Head<'_>) -> Result<AdminRequest, Problem> {
         let is_open = routes::at(head.path()).any(|route| route.is_open);
         if !is_open {
             // Before the path: a stranger does not learn what there is.
@@ -77,7 +77,7 @@ impl SessionContext {
         };
         let query: Box<str> = head.query().unwrap_or_default().into();
         if route.verb == Verb::Post {
-            if !route.asked.fields.is_empty() && !is_json(head) {
+            if !route.request.fields.is_empty() && !is_json(head) {
                 return Err(http::Refusal::ContentType.into());
             }
             if !query.is_empty() {
@@ -91,7 +91,7 @@ impl SessionContext {
             let refusal = Refusal::new(Code::BadField, "this is no Idempotency-Key");
             return Err(refusal.field("cid", "1 to 64 bytes").into());
         }
-        Ok(AdminAsked { route: Some(route), query, cid })
+        Ok(AdminRequest { route: Some(route), query, cid })
     }
 
     fn check_admin_token(&self, head: &Head<'_>) -> Result<(), Problem> {
@@ -117,8 +117,8 @@ impl SessionContext {
 
 impl Session<'_, '_> {
     /// All of an operator's request has come.
-    pub(super) fn on_admin_asked(&mut self, asked: &AdminAsked, body: &[u8]) {
-        match self.admin_answer(asked, body) {
+    pub(super) fn on_admin_request(&mut self, request: &AdminRequest, body: &[u8]) {
+        match self.admin_answer(request, body) {
             Ok(Answer::Now(response)) => self.finish_exchange(&response),
             Ok(Answer::Scan(scan)) => {
                 self.begin_scan(scan);
@@ -164,13 +164,13 @@ impl Session<'_, '_> {
         }
     }
 
-    fn admin_answer(&mut self, asked: &AdminAsked, body: &[u8]) -> Result<Answer, Refusal> {
-        let Some(route) = asked.route else {
+    fn admin_answer(&mut self, request: &AdminRequest, body: &[u8]) -> Result<Answer, Refusal> {
+        let Some(route) = request.route else {
             return Err(Refusal::new(Code::Internal, "the request was lost"));
         };
         match route.verb {
-            Verb::Get => self.look(route, &asked.query),
-            Verb::Post => self.act(route, body, asked.cid.as_deref()),
+            Verb::Get => self.look(route, &request.query),
+            Verb::Post => self.act(route, body, request.cid.as_deref()),
         }
     }
 
@@ -185,14 +185,14 @@ impl Session<'_, '_> {
             Ok(differences) => {
                 let of = |is_live: bool| {
                     let some = differences.iter().filter(move |row| row.is_live == is_live);
-                    some.map(|row| told::Setting {
+                    some.map(|row| responses::Setting {
                         name: &row.name,
                         from: row.from.as_deref(),
                         to: row.to.as_deref(),
                     })
                 };
                 let (changed, needs_restart) = (of(true).collect(), of(false).collect());
-                respond(&told::Reloaded { changed, needs_restart })
+                respond(&responses::Reloaded { changed, needs_restart })
             }
             Err(faults) => {
                 let message = format!("nothing of it was taken: {}", faults.join("; "));
@@ -221,8 +221,8 @@ impl Session<'_, '_> {
     }
 }
 
-fn respond(told: &impl Serialize) -> Response {
-    respond_with(json(told))
+fn respond(response: &impl Serialize) -> Response {
+    respond_with(json(response))
 }
 
 fn respond_with(body: Vec<u8>) -> Response {
@@ -230,9 +230,9 @@ fn respond_with(body: Vec<u8>) -> Response {
 }
 
 /// What is told, as JSON.
-fn json(told: &impl Serialize) -> Vec<u8> {
+fn json(response: &impl Serialize) -> Vec<u8> {
     // Nothing that is told has keys that are no texts.
-    let mut out = serde_json::to_vec(told).unwrap_or_default();
+    let mut out = serde_json::to_vec(response).unwrap_or_default();
     out.push(b'\n');
     out
 }

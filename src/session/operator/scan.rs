@@ -1,7 +1,7 @@
 //! Lists of many things, made in bounded steps: one a turn, so that a list never makes a long one.
 
-use crate::admin::asked::{ConnectionSort, RoomSort};
-use crate::admin::told;
+use crate::admin::requests::{ConnectionSort, RoomSort};
+use crate::admin::responses;
 use crate::chat::{Chat, Code, Refusal, UserName};
 use crate::collections::Slots;
 use crate::net::ConnId;
@@ -95,7 +95,7 @@ impl Scan {
             Self::Connections { top, .. } => {
                 let Some(peers) = &view.context.peers else { return Vec::new() };
                 let rows = top.rows().filter_map(|conn| connection(view, peers.get(conn)?));
-                super::json(&told::Connections {
+                super::json(&responses::Connections {
                     connections: rows.collect(),
                     total: count(peers.len()),
                 })
@@ -103,7 +103,7 @@ impl Scan {
             Self::Rooms { top, .. } => {
                 let rows = top.rows().filter_map(|place| room(view.chat, place));
                 let [_, total, ..] = view.chat.sizes();
-                super::json(&told::Rooms {
+                super::json(&responses::Rooms {
                     rooms: rows.collect(),
                     next: top.next(),
                     total: count(total),
@@ -113,12 +113,12 @@ impl Scan {
             Self::Users { top, .. } => {
                 let users = top.rows().filter_map(|place| user(view.chat, place)).collect();
                 let [total, ..] = view.chat.sizes();
-                super::json(&told::Users { users, next: top.next(), total: count(total) })
+                super::json(&responses::Users { users, next: top.next(), total: count(total) })
             }
             Self::Members { room, top, .. } => {
                 let members = top.rows().filter_map(|index| member(view.chat, room, index));
                 let total = view.chat.member_count(room).unwrap_or(0);
-                super::json(&told::Members {
+                super::json(&responses::Members {
                     members: members.collect(),
                     next: top.next(),
                     total: count(total),
@@ -152,9 +152,9 @@ fn idle_ms(view: &View<'_>, state: &SessionState) -> u64 {
     u64::try_from(view.now.tick.since(state.since).as_millis()).unwrap_or(u64::MAX)
 }
 
-fn user(chat: &Chat, place: usize) -> Option<told::User<'_>> {
+fn user(chat: &Chat, place: usize) -> Option<responses::User<'_>> {
     let user = chat.user_figures(place)?;
-    Some(told::User {
+    Some(responses::User {
         user: user.name.as_str(),
         source: user.source.name(),
         presence: user.presence.name(),
@@ -163,9 +163,9 @@ fn user(chat: &Chat, place: usize) -> Option<told::User<'_>> {
     })
 }
 
-fn member<'a>(chat: &'a Chat, room: &str, index: usize) -> Option<told::Member<'a>> {
+fn member<'a>(chat: &'a Chat, room: &str, index: usize) -> Option<responses::Member<'a>> {
     let member = chat.member_figures(room, index)?;
-    Some(told::Member {
+    Some(responses::Member {
         user: member.name.as_str(),
         role: member.role.name(),
         presence: member.presence.name(),
@@ -174,11 +174,11 @@ fn member<'a>(chat: &'a Chat, room: &str, index: usize) -> Option<told::Member<'
 }
 
 /// What is told of a connection; `None` for the one that asks, whose state is in use.
-pub(super) fn connection<'a>(view: &View<'a>, peer: &'a Peer) -> Option<told::Connection<'a>> {
+pub(super) fn connection<'a>(view: &View<'a>, peer: &'a Peer) -> Option<responses::Connection<'a>> {
     let state = view.states.get(peer.conn.slot()).filter(|state| state.conn == peer.conn)?;
     let figures = view.chat.reader_figures(peer.conn);
     let lagging = figures.map_or(0, |figures| u64::from(figures.lagging));
-    Some(told::Connection {
+    Some(responses::Connection {
         id: id(peer.conn),
         user: peer.user.as_ref().map(UserName::as_str),
         address: peer.address.to_canonical().to_string(),
@@ -194,9 +194,9 @@ pub(super) fn connection<'a>(view: &View<'a>, peer: &'a Peer) -> Option<told::Co
     })
 }
 
-fn room(chat: &Chat, place: usize) -> Option<told::Room<'_>> {
+fn room(chat: &Chat, place: usize) -> Option<responses::Room<'_>> {
     let room = chat.room_figures(place)?;
-    Some(told::Room {
+    Some(responses::Room {
         room: room.name.as_str(),
         members: count(room.members),
         subscribers: count(room.subscribers),
@@ -213,30 +213,30 @@ pub(super) fn id(conn: ConnId) -> String {
     format!("{conn:?}")
 }
 
-fn protocol(state: &SessionState) -> told::Protocol {
+fn protocol(state: &SessionState) -> responses::Protocol {
     match &state.protocol {
-        Protocol::Http { .. } => told::Protocol::Http,
-        Protocol::WebSocket { .. } => told::Protocol::WebSocket,
-        Protocol::Events(_) => told::Protocol::Events,
-        Protocol::Echo { .. } => told::Protocol::Echo,
-        Protocol::Closing => told::Protocol::Closing,
+        Protocol::Http { .. } => responses::Protocol::Http,
+        Protocol::WebSocket { .. } => responses::Protocol::WebSocket,
+        Protocol::Events(_) => responses::Protocol::Events,
+        Protocol::Echo { .. } => responses::Protocol::Echo,
+        Protocol::Closing => responses::Protocol::Closing,
         Protocol::Tcp(_) => match state.format() {
-            Some(Format::Lines) => told::Protocol::Lines,
-            Some(Format::Lengths) => told::Protocol::Lengths,
-            Some(Format::Text) => told::Protocol::Text,
+            Some(Format::Lines) => responses::Protocol::Lines,
+            Some(Format::Lengths) => responses::Protocol::Lengths,
+            Some(Format::Text) => responses::Protocol::Text,
             Some(Format::WebSocket | Format::Deflate(_) | Format::Events | Format::ManyEvents)
-            | None => told::Protocol::Tcp,
+            | None => responses::Protocol::Tcp,
         },
     }
 }
 
 /// The listener that a connection came by.
-pub(super) const fn listener(kind: ListenerKind) -> told::Listener {
+pub(super) const fn listener(kind: ListenerKind) -> responses::Listener {
     match kind {
-        ListenerKind::Http => told::Listener::Http,
-        ListenerKind::Https => told::Listener::Https,
-        ListenerKind::Tcp => told::Listener::Tcp,
-        ListenerKind::Admin => told::Listener::Admin,
+        ListenerKind::Http => responses::Listener::Http,
+        ListenerKind::Https => responses::Listener::Https,
+        ListenerKind::Tcp => responses::Listener::Tcp,
+        ListenerKind::Admin => responses::Listener::Admin,
     }
 }
 

@@ -1,13 +1,13 @@
 //! How the server is, as the admin API tells it.
 
-use crate::admin::{READYZ, health, told};
+use crate::admin::{READYZ, health, responses};
 use crate::metrics::{Counter, TURN_MICROS_BOUNDS};
 use crate::net::CloseReason;
 use crate::session::context::SessionContext;
 use crate::time::clock::Now;
 
 /// The numbers, of which those of the domain were brought up to date.
-pub(super) fn stats(context: &SessionContext, now: Now) -> told::Stats {
+pub(super) fn stats(context: &SessionContext, now: Now) -> responses::Stats {
     let metrics = &context.metrics;
     let (reactor, chat, store) = (&metrics.reactor, &metrics.chat, &metrics.store);
     let refused = [
@@ -21,7 +21,7 @@ pub(super) fn stats(context: &SessionContext, now: Now) -> told::Stats {
     ];
     let not_ready = health(READYZ, metrics, (&context.health, now.tick));
     let closes = CloseReason::ALL.iter().zip(&reactor.closed);
-    told::Stats {
+    responses::Stats {
         version: env!("CARGO_PKG_VERSION"),
         ready: not_ready.unwrap_or_else(|| "ok".to_owned()),
         time: now.wall_ms,
@@ -47,7 +47,7 @@ pub(super) fn stats(context: &SessionContext, now: Now) -> told::Stats {
         store_waiting: store.intake.value(),
         store_bytes: store.file_bytes.value(),
         closes: closes
-            .map(|(reason, counter)| told::CloseCount {
+            .map(|(reason, counter)| responses::CloseCount {
                 reason: reason.label(),
                 count: counter.value(),
             })
@@ -55,13 +55,13 @@ pub(super) fn stats(context: &SessionContext, now: Now) -> told::Stats {
         memory: metrics
             .memory
             .labelled()
-            .map(|(account, bytes)| told::MemoryAccount { account, bytes })
+            .map(|(account, bytes)| responses::MemoryAccount { account, bytes })
             .collect(),
     }
 }
 
-fn histogram(counts: &[Counter], sum: &Counter) -> told::Histogram {
-    told::Histogram {
+fn histogram(counts: &[Counter], sum: &Counter) -> responses::Histogram {
+    responses::Histogram {
         bounds_us: TURN_MICROS_BOUNDS.to_vec(),
         counts: counts.iter().map(Counter::value).collect(),
         sum_us: sum.value(),

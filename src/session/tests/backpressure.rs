@@ -137,17 +137,17 @@ fn who_waits_for_too_many_answers_of_the_logs_is_not_read_from() {
     harness.receive(conn, &frames);
     harness.end_turn();
     assert!(harness.see(conn).is_paused);
-    let asked = harness.chat.pending();
-    assert!((60..70).contains(&asked), "{asked} sends wait for the log");
+    let pending = harness.chat.pending();
+    assert!((60..70).contains(&pending), "{pending} sends wait for the log");
     assert_eq!(harness.see(conn).wakes, 0, "the domain wakes it when the log has answered");
     harness.take_replies();
     harness.end_turn();
-    assert_eq!(ids(&harness.frames(conn)), (0..asked).collect::<Vec<_>>());
+    assert_eq!(ids(&harness.frames(conn)), (0..pending).collect::<Vec<_>>());
     assert_eq!(harness.see(conn).wakes, 1);
     harness.are_logs_slow = false;
     harness.drain(conn);
     harness.end_turn();
-    assert_eq!(ids(&harness.frames(conn)), (asked..100).collect::<Vec<_>>());
+    assert_eq!(ids(&harness.frames(conn)), (pending..100).collect::<Vec<_>>());
 }
 
 #[test]

@@ -137,19 +137,7 @@ impl Subject {
 
     #[track_caller]
     fn append(&mut self, log: LogId, text: &str, expect: u64) {
-        let (text, cid) = (text.into(), Some(text.into()));
-        let (data, reply_to, thread, edited) = (None, None, None, None);
-        let body = Body::Message { text, data, cid, reply_to, thread, edited };
-        let draft = Draft {
-            from: user("ann"),
-            body,
-            weight: 100,
-            check: None,
-            since: None,
-            meta: Vec::new(),
-            is_question: false,
-            is_unseen: false,
-        };
+        let draft = Draft::new(user("ann"), Body::plain(text, Some(text)), 100);
         let ticket = self.ticket();
         self.request(LogRequest::Append { log, ticket, draft });
         let LogReply::Appended { outcome, .. } = self.reply() else { panic!("no answer") };

@@ -36,8 +36,8 @@ use crate::chat::model::suspensions::Suspended;
 pub(super) fn run(store: &mut Subject, script: &str) -> Result<(), String> {
     let mut log = store.open("lobby", None);
     for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let (asked, expect) = line.split_once("->").unwrap_or((line, ""));
-        let words: Vec<&str> = asked.split_whitespace().collect();
+        let (request, expect) = line.split_once("->").unwrap_or((line, ""));
+        let words: Vec<&str> = request.split_whitespace().collect();
         let found = match words[0] {
             "page" | "below" => read(store, log, &words),
             "inbox" => inbox(store, log, &words),
@@ -135,15 +135,12 @@ fn append(store: &mut Subject, log: LogId, words: &[&str]) -> String {
     let with = option(words, "with").map(|with| fact(&with.split(':').collect::<Vec<_>>()));
     let topic =
         (words[1] == "topic").then(|| RoomMeta::Topic(words[2].into(), Some(user(words[0]))));
+    let weight = option(words, "weight").map_or(300, |weight| weight.parse().unwrap());
     let draft = Draft {
-        from: user(words[0]),
-        body,
-        weight: option(words, "weight").map_or(300, |weight| weight.parse().unwrap()),
         check,
-        since: None,
         meta: with.into_iter().chain(topic).collect(),
         is_question: has("?"),
-        is_unseen: false,
+        ..Draft::new(user(words[0]), body, weight)
     };
     let ticket = store.ticket();
     store.request(LogRequest::Append { log, ticket, draft });

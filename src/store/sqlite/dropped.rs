@@ -12,7 +12,7 @@ pub(super) struct Dropped {
     /// Those that the writer has not been asked about.
     new: BTreeSet<i64>,
     /// Those of which it is to say that they are gone, in the order in which it was asked.
-    asked: VecDeque<BTreeSet<i64>>,
+    in_flight: VecDeque<BTreeSet<i64>>,
     /// Those that are gone, but may be in the answer to what was asked before.
     gone: BTreeSet<i64>,
 }
@@ -31,7 +31,7 @@ impl Dropped {
         if self.new.is_empty() {
             return None;
         }
-        self.asked.push_back(std::mem::take(&mut self.new));
+        self.in_flight.push_back(std::mem::take(&mut self.new));
         Some(Self::TICKET)
     }
 
@@ -44,7 +44,7 @@ impl Dropped {
     pub(super) fn take_out(&mut self, reply: LogReply) -> Option<LogReply> {
         match reply {
             LogReply::Synced { ticket: Self::TICKET, outcome } => {
-                let rows = self.asked.pop_front().unwrap_or_default();
+                let rows = self.in_flight.pop_front().unwrap_or_default();
                 // What could not be written is asked about with the next ones.
                 let place = if outcome.is_ok() { &mut self.gone } else { &mut self.new };
                 place.extend(rows);
@@ -60,7 +60,7 @@ impl Dropped {
 
     fn has(&self, room: &Begun) -> bool {
         let Some(kept) = &room.kept else { return false };
-        let mut all = self.asked.iter().chain([&self.new, &self.gone]);
+        let mut all = self.in_flight.iter().chain([&self.new, &self.gone]);
         all.any(|rows| rows.contains(&kept.row))
     }
 }

@@ -51,9 +51,9 @@ pub(super) type Answer = (SyncSender<FileOutcome>, FileOutcome);
 
 /// Says what has come of changes, once they are committed.
 pub(super) fn tell(answers: Vec<Answer>) {
-    for (asker, outcome) in answers {
+    for (requester, outcome) in answers {
         // Whoever has asked may be gone with the server.
-        _ = asker.try_send(outcome);
+        _ = requester.try_send(outcome);
     }
 }
 

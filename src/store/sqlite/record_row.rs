@@ -307,21 +307,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-
-    fn user(name: &str) -> UserName {
-        UserName::parse(name).unwrap()
-    }
-
-    fn message(text: &str) -> Body {
-        Body::Message {
-            text: text.into(),
-            data: None,
-            cid: None,
-            reply_to: None,
-            thread: None,
-            edited: None,
-        }
-    }
+    use crate::store::sqlite::testing::{message, user};
 
     fn moderation(act: Act) -> Body {
         Body::Moderation { act, target: user("jürgen"), reason: "spam".into() }

@@ -147,17 +147,16 @@ impl SqliteStore {
         let Opened { mut db, lock, loaded, is_clean, reserve, write_error } =
             open(&options.data, &clock, options.proves_names)?;
         let path = db.path().to_owned();
-        db.keep(options.cache_bytes).map_err(|error| OpenError::Failed(path.clone(), error))?;
-        let suspended =
-            suspensions::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
-        let suspended = Arc::new(suspended);
+        let failed = |error| OpenError::Failed(path.clone(), error);
+        db.keep(options.cache_bytes).map_err(failed)?;
+        let suspended = Arc::new(suspensions::load(&db).map_err(failed)?);
+        let webhooks = outbox::load(&db).map_err(failed)?;
         data_dir::write_owner(&lock);
         let Loaded { elsewhere, next_id: next_row, people } = loaded;
         let (sender, replies) = ReplySender::new(Arc::clone(&wake));
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics), options.queue_bytes));
         let connection = SharedReader::default();
-        let known = outbox::load(&db).map_err(|error| OpenError::Failed(path.clone(), error))?;
         let ways = (connection.clone(), Arc::clone(&queue));
         let outbox = match outbox {
             Some(outbox) => {
@@ -166,7 +165,7 @@ impl SqliteStore {
             }
             None => Arc::new(Outbox::new(path.clone(), ways.0, ways.1)),
         };
-        let webhooks = outbox.set_webhooks(known);
+        let webhooks = outbox.set_webhooks(webhooks);
         let mut engine = Engine::new(db, reserve, clock.now());
         engine.share_reader(connection.clone());
         engine.retain(options.policies.clone());
@@ -204,10 +203,6 @@ impl SqliteStore {
         Ok((store, snapshot))
     }
 
-    fn location(&self, id: LogId) -> Option<Location> {
-        self.logs.get(id.slot()).filter(|log| log.id == id).map(|log| log.location)
-    }
-
     fn open_log(&mut self, now: Now, request: LogRequest) {
         let LogRequest::Open { log: id, ref room, epoch, durability, retention, kept } = request
         else {
@@ -238,7 +233,7 @@ impl SqliteStore {
             self.dropped.begin_load();
         }
         let Self { reader, logs, .. } = self;
-        let rooms = |id: LogId| match logs.get(id.slot()).filter(|log| log.id == id)?.location {
+        let rooms = |id: LogId| match location(logs, id)? {
             Location::File(row, _) => Some(row),
             Location::Memory => None,
         };
@@ -288,7 +283,7 @@ impl SqliteStore {
     /// Passes a request about an open log to where the log is.
     fn route(&mut self, now: Now, id: LogId, request: LogRequest) {
         // The memory store also refuses what is asked of a log that is not open.
-        let Some(Location::File(row, level)) = self.location(id) else {
+        let Some(Location::File(row, level)) = location(&self.logs, id) else {
             let is_unseen = matches!(&request, LogRequest::Append { draft, .. } if draft.is_unseen);
             self.memory.request(now, request);
             return self.offer(id, is_unseen);
@@ -316,6 +311,11 @@ impl SqliteStore {
     }
 }
 
+/// Where a log is, if it is open.
+fn location(logs: &Slots<OpenLog>, id: LogId) -> Option<Location> {
+    logs.get(id.slot()).filter(|log| log.id == id).map(|log| log.location)
+}
+
 impl Logs for SqliteStore {
     fn request(&mut self, now: Now, request: LogRequest) {
         self.now = now.tick;
@@ -333,7 +333,7 @@ impl Logs for SqliteStore {
             | LogRequest::Sync { log, .. } => self.route(now, log, request),
             LogRequest::Close { log } | LogRequest::Drop { log } => {
                 self.route(now, log, request);
-                if self.location(log).is_some() {
+                if location(&self.logs, log).is_some() {
                     self.logs.remove(log.slot());
                     self.memory_rooms.remove(&log);
                 }

@@ -31,14 +31,7 @@ pub(in crate::store) fn user(name: &str) -> UserName {
 
 /// A message of this text.
 pub(in crate::store) fn message(text: &str) -> Body {
-    Body::Message {
-        text: text.into(),
-        data: None,
-        cid: None,
-        reply_to: None,
-        thread: None,
-        edited: None,
-    }
+    Body::plain(text, None)
 }
 
 /// Puts an empty room there.

@@ -294,16 +294,7 @@ mod tests {
     const LOG: u64 = 1;
 
     fn append(ticket: usize, level: Level, weight: u32, meta: Vec<RoomMeta>) -> Op {
-        let draft = Draft {
-            from: user("ann"),
-            body: message("x"),
-            weight,
-            check: None,
-            since: None,
-            meta,
-            is_question: false,
-            is_unseen: false,
-        };
+        let draft = Draft { meta, ..Draft::new(user("ann"), message("x"), weight) };
         let (log, ticket) = (LogId::new(1, LOG), Ticket(u64::try_from(ticket).unwrap()));
         Op::Append(Append { log, ticket, level, wall_ms: 0, draft })
     }

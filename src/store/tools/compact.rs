@@ -64,7 +64,7 @@ mod tests {
     use tempfile::TempDir;
 
     /// A file that is mostly unused.
-    fn swollen() -> TempDir {
+    fn bloated() -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let db = database(&folder);
         room(&db, 1, "lobby");
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_is_unused_is_given_back_and_the_file_keeps_its_mode() {
-        let folder = swollen();
+        let folder = bloated();
         let path = open::path(folder.path());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         // What an earlier one that was killed has left.
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_file_whose_server_was_killed_has_a_wal_afterwards_as_before() {
-        let folder = swollen();
+        let folder = bloated();
         let db = Connection::open(open::path(folder.path())).unwrap();
         meta_table::put(&db, CLEAN, 0).unwrap();
         drop(db);
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn beside_a_server_or_a_reader_or_without_space_nothing_changes() {
-        let folder = swollen();
+        let folder = bloated();
         let path = open::path(folder.path());
         let before = fs::read(&path).unwrap();
         let server = open::lock(folder.path()).unwrap();
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_ban_that_waited_for_the_file_that_was_replaced_is_refused_and_not_lost() {
-        let folder = swollen();
+        let folder = bloated();
         let path = open::path(folder.path());
         let place = open::Place::of(&path);
         place.check().unwrap();

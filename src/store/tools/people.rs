@@ -224,7 +224,7 @@ pub fn reports(data: &Path) -> Result<Vec<Report>, ToolError> {
 /// # Errors
 ///
 /// [`ToolError`]; nothing has changed then. The inner error says that there is no such report.
-pub fn settle(data: &Path, id: u64, wall_ms: u64) -> Result<Result<(), Refused>, ToolError> {
+pub fn settle_report(data: &Path, id: u64, wall_ms: u64) -> Result<Result<(), Refused>, ToolError> {
     change(data, |db| {
         let report = reports::load(db)?.into_iter().find(|report| report.id == id);
         let Some(Report { whom, room, .. }) = report else {

@@ -131,7 +131,7 @@ impl Pushes {
     }
 
     /// Takes up what the loop has ordered.
-    pub(super) fn take_up(&mut self, now: Now) {
+    pub(super) fn receive_orders(&mut self, now: Now) {
         while let Ok(order) = self.inbox.orders.try_recv() {
             if let PushOrder::Send(_) = &order {
                 self.inbox.under_way.fetch_sub(1, Ordering::Relaxed);
@@ -164,13 +164,13 @@ impl Pushes {
                 let lost = self.queue.end(id) + 1;
                 self.end(id, lost);
             }
-            Taken::Failed { why, asked, is_refused } => {
+            Taken::Failed { why, retry_in, is_refused } => {
                 metrics.failed.add(1);
                 log::debug!(id, service, why; "a push was not taken");
                 let failed = if is_refused {
                     self.queue.refused(id)
                 } else {
-                    self.queue.failed(push, asked, clock().tick)
+                    self.queue.failed(push, retry_in, clock().tick)
                 };
                 match failed {
                     Failed::Again => {}
@@ -187,7 +187,8 @@ impl Pushes {
 
     fn send(&self, push: &Push, now: Now) -> Taken {
         let to = Recipient { key: &push.to.key, secret: &push.to.secret };
-        let refused = |why: &str| Taken::Failed { why: why.into(), asked: None, is_refused: true };
+        let refused =
+            |why: &str| Taken::Failed { why: why.into(), retry_in: None, is_refused: true };
         let Ok(body) = seal::seal(to, payload(push).as_bytes()) else {
             return refused("its key is no point of the curve");
         };

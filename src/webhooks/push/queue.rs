@@ -121,12 +121,12 @@ impl Queue {
     }
 
     /// A push could not be sent, after which its service asks to wait for so long.
-    pub fn failed(&mut self, push: Push, asked: Option<Duration>, now: Tick) -> Failed {
+    pub fn failed(&mut self, push: Push, retry_in: Option<Duration>, now: Tick) -> Failed {
         let id = push.to.id;
         let device = self.devices.entry(id).or_default();
         device.failures += 1;
         let spread = u32::try_from(id % 100).unwrap_or(0);
-        device.next_at = now.after(schedule::wait(device.failures, asked, spread));
+        device.next_at = now.after(schedule::wait(device.failures, retry_in, spread));
         if device.failures < FAILURES_MAX {
             // A later message of the room says all that this one does.
             device.waiting.entry(push.room.clone()).or_insert_with(|| {
@@ -279,8 +279,8 @@ mod tests {
             }
             now += 400_000;
             let push = queue.next(at(now)).unwrap();
-            let asked = (round == 1).then_some(Duration::from_secs(90));
-            let outcome = queue.failed(push, asked, at(now));
+            let retry_in = (round == 1).then_some(Duration::from_secs(90));
+            let outcome = queue.failed(push, retry_in, at(now));
             if outcome == Failed::Again && round < 4 {
                 waits.push(queue.due().unwrap().since(at(now)).as_secs());
             } else if outcome != Failed::Again {

@@ -79,7 +79,7 @@ pub(super) fn parse<'a>(
         Op::PushSubscriptions => Command::PushSubscriptions,
         Op::Report => people::report(fields)?,
         Op::Reports => people::reports(fields)?,
-        Op::Settle => people::settle(fields)?,
+        Op::Settle => people::settle_report(fields)?,
         Op::Audit => people::audit(fields)?,
         Op::Export => Command::Export { after: fields.seq(Key::After)? },
     };
@@ -153,7 +153,7 @@ fn send<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Send<'a>, Fault>
         cid,
         reply_to: fields.message(Key::ReplyTo)?,
         thread: fields.message(Key::Thread)?,
-        data,
+        data: data.map(Into::into),
         echo: fields.flag(Key::Echo)?,
         weight,
     })

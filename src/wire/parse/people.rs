@@ -44,7 +44,7 @@ pub(super) fn audit<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     })
 }
 
-pub(super) fn settle<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Fault> {
+pub(super) fn settle_report<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Fault> {
     let report = fields.message(Key::Report)?;
     let report = report.ok_or_else(|| refuse(Key::Report, "", Key::Report.expected()))?;
     Ok(Command::Settle { report })

@@ -55,7 +55,7 @@ fn check_weight(command: &Command<'_>) {
     let (room, from) = (RoomName::parse("lobby").unwrap(), UserName::parse("bob").unwrap());
     let body = Body::Message {
         text: send.text.as_ref().into(),
-        data: send.data.map(Into::into),
+        data: send.data.as_deref().map(Into::into),
         cid: send.cid.as_deref().map(Into::into),
         reply_to: send.reply_to,
         thread: send.thread,

@@ -1,6 +1,6 @@
 //! What a JSON value must contain.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// In an expected value: any number.
 pub(crate) const NUMBER: &str = "<number>";
@@ -36,10 +36,25 @@ pub(crate) fn assert_subset(actual: &Value, expected: &Value) {
     assert!(is_subset(expected, actual), "expected {expected}\n  in {actual}");
 }
 
+/// What somebody may ask of a room, which is yet to be named.
+pub(crate) fn requests_about_a_room() -> [Value; 11] {
+    [
+        json!({"op": "join"}),
+        json!({"op": "join", "after": 0}),
+        json!({"op": "leave"}),
+        json!({"op": "send", "text": "hi"}),
+        json!({"op": "ack", "read": 1}),
+        json!({"op": "typing"}),
+        json!({"op": "history"}),
+        json!({"op": "presence"}),
+        json!({"op": "members"}),
+        json!({"op": "topic"}),
+        json!({"op": "topic", "text": "mine"}),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

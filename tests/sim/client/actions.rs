@@ -71,8 +71,8 @@ impl Client {
             }
             86..92 => {
                 let fields = [("room", Field::Text(&room))];
-                let asked = Pending::About { room: room.clone() };
-                self.ask(conn, context, (Op::Typing, &fields), asked);
+                let pending = Pending::About { room: room.clone() };
+                self.ask(conn, context, (Op::Typing, &fields), pending);
             }
             92..96 => {
                 let away = self.rng.once_in(2);
@@ -82,8 +82,8 @@ impl Client {
             102..104 => self.look_around(conn, context, &room),
             104..106 => {
                 let fields = [("room", Field::Text(&room))];
-                let asked = Pending::Members { room: room.clone() };
-                self.ask(conn, context, (Op::Members, &fields), asked);
+                let pending = Pending::Members { room: room.clone() };
+                self.ask(conn, context, (Op::Members, &fields), pending);
             }
             106..109 => self.ask_inbox(conn, context),
             109..111 => self.ask(conn, context, (Op::Ping, &[]), Pending::Other),
@@ -111,8 +111,7 @@ impl Client {
 
     fn join(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
         let room = (*self.rng.pick(context.plan.rooms)).to_owned();
-        let joining =
-            |asked: &Pending| matches!(asked, Pending::Join { room: other, .. } if *other == room);
+        let joining = |pending: &Pending| matches!(pending, Pending::Join { room: other, .. } if *other == room);
         if conn.pending.values().any(joining) {
             return;
         }
@@ -126,8 +125,8 @@ impl Client {
             fields.extend([("after", Field::Number(*seq)), ("epoch", Field::Text(epoch))]);
         }
         let known = context.history.known(&self.name);
-        let asked = Pending::Join { room: room.clone(), after: after.clone(), known };
-        self.ask(conn, context, (Op::Join, &fields), asked);
+        let pending = Pending::Join { room: room.clone(), after: after.clone(), known };
+        self.ask(conn, context, (Op::Join, &fields), pending);
     }
 
     /// Puts something to say into the outbox.
@@ -177,8 +176,8 @@ impl Client {
             ("read", Field::Number(read)),
         ];
         let known = context.history.known(&self.name);
-        let asked = Pending::Ack { room: room.to_owned(), read, known };
-        self.ask(conn, context, (Op::Ack, &fields), asked);
+        let pending = Pending::Ack { room: room.to_owned(), read, known };
+        self.ask(conn, context, (Op::Ack, &fields), pending);
     }
 
     fn page(&mut self, conn: &mut Connection, context: &mut Context<'_>, room: &str) {
@@ -194,8 +193,8 @@ impl Client {
         fields.extend(field.map(|field| (field, Field::Number(seq))));
         fields.push(("limit", Field::Number(1 + self.rng.below(50))));
         let known = context.history.known(&self.name);
-        let asked = Pending::History { room: room.to_owned(), bounds, known };
-        self.ask(conn, context, (Op::History, &fields), asked);
+        let pending = Pending::History { room: room.to_owned(), bounds, known };
+        self.ask(conn, context, (Op::History, &fields), pending);
     }
 
     fn change_topic(&mut self, conn: &mut Connection, context: &mut Context<'_>, room: &str) {
@@ -203,8 +202,8 @@ impl Client {
         let text = format!("topic of {}/{}/{}", self.name, self.id, self.said);
         context.history.say(Some(&self.name), None, &text, context.now);
         let fields = [("room", Field::Text(room)), ("text", Field::Text(&text))];
-        let asked = Pending::Topic { room: room.to_owned(), text: text.clone() };
-        self.ask(conn, context, (Op::Topic, &fields), asked);
+        let pending = Pending::Topic { room: room.to_owned(), text: text.clone() };
+        self.ask(conn, context, (Op::Topic, &fields), pending);
     }
 
     /// Changes a message of its own, or deletes it.
@@ -222,8 +221,8 @@ impl Client {
             context.history.say(Some(&self.name), None, &text, context.now);
             context.history.ask_change(&room, target, None);
             let fields = [("room", Field::Text(&room)), ("target", Field::Number(target))];
-            let asked = Pending::Change { room: room.clone(), target, new: None };
-            return self.ask(conn, context, (Op::Delete, &fields), asked);
+            let pending = Pending::Change { room: room.clone(), target, new: None };
+            return self.ask(conn, context, (Op::Delete, &fields), pending);
         }
         self.said += 1;
         let text = format!("edit by {}/{}/{}", self.name, self.id, self.said);
@@ -231,8 +230,8 @@ impl Client {
         context.history.ask_change(&room, target, Some(&text));
         let (to, new) = (("target", Field::Number(target)), ("text", Field::Text(&text)));
         let fields = [("room", Field::Text(&room)), to, new];
-        let asked = Pending::Change { room: room.clone(), target, new: Some(text.clone()) };
-        self.ask(conn, context, (Op::Edit, &fields), asked);
+        let pending = Pending::Change { room: room.clone(), target, new: Some(text.clone()) };
+        self.ask(conn, context, (Op::Edit, &fields), pending);
     }
 
     /// Asks for more at once than its connection can hold.

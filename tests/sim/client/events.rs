@@ -64,7 +64,7 @@ impl Client {
                 self.positions.remove(room);
                 conn.acked.remove(room);
                 conn.own.remove(room);
-                conn.pending.values_mut().for_each(|asked| asked.note_left(room));
+                conn.pending.values_mut().for_each(|pending| pending.note_left(room));
                 if let Some(view) = view {
                     context.history.forget_read(view.log, &self.name);
                 }
@@ -151,8 +151,8 @@ impl Client {
             return;
         }
         let field = [("room", chinwag::wire::client::Field::Text(room))];
-        let asked = super::Pending::Presence { room: room.to_owned() };
-        self.ask(conn, context, (Op::Presence, &field), asked);
+        let pending = super::Pending::Presence { room: room.to_owned() };
+        self.ask(conn, context, (Op::Presence, &field), pending);
     }
 }
 

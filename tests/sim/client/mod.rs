@@ -167,8 +167,8 @@ impl Client {
     pub(crate) fn describe_pending(&self) -> String {
         let Some(conn) = self.greeted() else { return format!("{self:?}") };
         let behind: Vec<_> = conn.views.iter().filter(|(_, view)| view.behind).collect();
-        let (name, outbox, asked) = (&self.name, &self.outbox, &conn.pending);
-        format!("{name}: outbox {outbox:?}, asked {asked:?}, behind {behind:?}")
+        let (name, outbox, pending) = (&self.name, &self.outbox, &conn.pending);
+        format!("{name}: outbox {outbox:?}, asked {pending:?}, behind {behind:?}")
     }
 
     /// Whether nothing is under way: all is answered, and every cursor is live.

@@ -45,18 +45,18 @@ impl Client {
         let mut fields = vec![("room", Field::Text(MODERATED_ROOM)), ("user", Field::Text(&user))];
         fields.extend(extra);
         fields.push(("reason", Field::Text(&reason)));
-        let asked = if op == Op::Invite {
+        let pending = if op == Op::Invite {
             Pending::Invite
         } else {
             context.history.say(Some(&self.name), None, &reason, context.now);
             Pending::Order { reason: reason.clone() }
         };
-        self.ask(conn, context, (op, &fields), asked);
+        self.ask(conn, context, (op, &fields), pending);
     }
 
     /// Tries to make the room, to get in, or to look in from outside.
     fn try_to_enter(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
-        if conn.pending.values().any(|asked| asked.room() == Some(MODERATED_ROOM)) {
+        if conn.pending.values().any(|pending| pending.room() == Some(MODERATED_ROOM)) {
             return;
         }
         let room = ("room", Field::Text(MODERATED_ROOM));
@@ -70,8 +70,8 @@ impl Client {
             1 => self.enter_moderated_room(conn, context),
             _ => {
                 let bounds = (0, u64::MAX);
-                let asked = Pending::History { room: MODERATED_ROOM.to_owned(), bounds, known };
-                self.ask(conn, context, (Op::History, &[room]), asked);
+                let pending = Pending::History { room: MODERATED_ROOM.to_owned(), bounds, known };
+                self.ask(conn, context, (Op::History, &[room]), pending);
             }
         }
     }
@@ -83,8 +83,8 @@ impl Client {
         context: &mut Context<'_>,
     ) {
         let known = context.history.known(&self.name);
-        let asked = Pending::Join { room: MODERATED_ROOM.to_owned(), after: None, known };
-        self.ask(conn, context, (Op::Join, &[("room", Field::Text(MODERATED_ROOM))]), asked);
+        let pending = Pending::Join { room: MODERATED_ROOM.to_owned(), after: None, known };
+        self.ask(conn, context, (Op::Join, &[("room", Field::Text(MODERATED_ROOM))]), pending);
     }
 
     /// Whether something in the room may be refused with this code; the client has a view of it, or
@@ -93,7 +93,7 @@ impl Client {
         &self,
         history: &History,
         code: u64,
-        (asked, is_view): (&Pending, bool),
+        (pending, is_view): (&Pending, bool),
     ) -> bool {
         let is_judged = |op: Op| history.is_act_asked(op.name(), &self.name);
         match code {
@@ -104,10 +104,10 @@ impl Client {
             READ_ONLY => is_judged(Op::Role),
             INVITE_ONLY => !is_view,
             BUSY => is_judged(Op::Kick) || is_judged(Op::Ban),
-            ROOM_EXISTS => matches!(asked, Pending::Create { .. }),
-            NO_SUCH_USER => matches!(asked, Pending::Order { .. } | Pending::Invite),
+            ROOM_EXISTS => matches!(pending, Pending::Create { .. }),
+            NO_SUCH_USER => matches!(pending, Pending::Order { .. } | Pending::Invite),
             FORBIDDEN => matches!(
-                asked,
+                pending,
                 Pending::Order { .. }
                     | Pending::Invite
                     | Pending::Leave { .. }

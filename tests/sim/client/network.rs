@@ -146,7 +146,7 @@ impl Client {
         }
         let mut texts = Vec::new();
         for heard in heard {
-            context.trace.heard(self.id, &heard);
+            context.trace.on_received(self.id, &heard);
             match heard {
                 Received::Switched => {}
                 Received::Text(text) => {

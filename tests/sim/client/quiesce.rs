@@ -55,8 +55,8 @@ impl Client {
                 let closes = room == MODERATED_ROOM && client.rng.once_in(2);
                 let fields = [("room", Field::Text(&room)), ("close", Field::Flag(closes))];
                 context.history.leaving(&room, &client.name);
-                let asked = Pending::Leave { room: room.clone() };
-                client.ask(conn, context, (Op::Leave, &fields), asked);
+                let pending = Pending::Leave { room: room.clone() };
+                client.ask(conn, context, (Op::Leave, &fields), pending);
             }
         });
     }

@@ -37,15 +37,15 @@ impl Client {
             };
             return Ok(());
         };
-        let asked = conn.pending.remove(&id).ok_or("an answer to nothing that was asked")?;
+        let pending = conn.pending.remove(&id).ok_or("an answer to nothing that was asked")?;
         let data = value.get("data").ok_or("an answer without data")?;
-        if matches!(asked, Pending::Wrong) && code == 0 {
-            return Err(format!("{asked:?} was answered with {code}"));
+        if matches!(pending, Pending::Wrong) && code == 0 {
+            return Err(format!("{pending:?} was answered with {code}"));
         }
-        match (code, asked) {
-            (0, asked) => self.succeeded(conn, context, asked, data),
+        match (code, pending) {
+            (0, pending) => self.succeeded(conn, context, pending, data),
             (_, Pending::Wrong) => Ok(()),
-            (code, asked) => self.refused(conn, context, asked, (code, data)),
+            (code, pending) => self.refused(conn, context, pending, (code, data)),
         }
     }
 
@@ -53,30 +53,30 @@ impl Client {
         &mut self,
         conn: &mut Connection,
         context: &mut Context<'_>,
-        asked: Pending,
+        pending: Pending,
         (code, data): (u64, &Value),
     ) -> Check {
         if conn.hostile {
             // What it has sent may have swallowed what it asks for.
             return Ok(());
         }
-        let is_view = asked.room().is_some_and(|room| conn.views.contains_key(room));
+        let is_view = pending.room().is_some_and(|room| conn.views.contains_key(room));
         match code {
             BUSY | STORAGE_FULL | SHUTTING_DOWN | RATE_LIMITED
                 if context.plan.may_refuse(code, context.now) =>
             {
                 let wait = number(data, "retry_after_ms")?;
-                self.try_later(conn, context, asked, Duration::from_millis(wait));
+                self.try_later(conn, context, pending, Duration::from_millis(wait));
                 Ok(())
             }
-            TOO_MANY_SESSIONS if matches!(asked, Pending::Hello { .. }) => {
+            TOO_MANY_SESSIONS if matches!(pending, Pending::Hello { .. }) => {
                 self.say_bye(conn, context);
                 Ok(())
             }
-            _ if asked.room() == Some(MODERATED_ROOM)
-                && self.may_be_refused_there(context.history, code, (&asked, is_view)) =>
+            _ if pending.room() == Some(MODERATED_ROOM)
+                && self.may_be_refused_there(context.history, code, (&pending, is_view)) =>
             {
-                if let Pending::Send(draft) = asked {
+                if let Pending::Send(draft) = pending {
                     self.outbox.retain(|waiting| waiting.text != draft.text);
                 }
                 Ok(())
@@ -84,19 +84,19 @@ impl Client {
             // It was about the log that was there before.
             SEQ_UNAVAILABLE | EPOCH_CHANGED
                 if context.plan.nodes > 1
-                    && asked.room().is_some_and(|room| context.history.is_cut(room)) =>
+                    && pending.room().is_some_and(|room| context.history.is_cut(room)) =>
             {
                 Ok(())
             }
-            NO_SUCH_MESSAGE if matches!(asked, Pending::Change { .. }) => Ok(()),
-            NO_SUCH_ROOM | NOT_MEMBER if !is_view || was_elsewhere(&asked) => {
-                if let Pending::Send(draft) = asked {
+            NO_SUCH_MESSAGE if matches!(pending, Pending::Change { .. }) => Ok(()),
+            NO_SUCH_ROOM | NOT_MEMBER if !is_view || was_elsewhere(&pending) => {
+                if let Pending::Send(draft) = pending {
                     // What cannot be said there any more is not said.
                     self.outbox.retain(|waiting| waiting.text != draft.text);
                 }
                 Ok(())
             }
-            _ => Err(format!("{asked:?} was refused")),
+            _ => Err(format!("{pending:?} was refused")),
         }
     }
 
@@ -105,10 +105,10 @@ impl Client {
         &mut self,
         conn: &mut Connection,
         context: &mut Context<'_>,
-        asked: Pending,
+        pending: Pending,
         wait: Duration,
     ) {
-        match asked {
+        match pending {
             Pending::Hello { .. } => conn.said_hello = false,
             // It may be in the log, and without a `cid` it would be there twice.
             Pending::Send(draft) if draft.cid.is_none() && context.plan.nodes > 1 => {
@@ -131,10 +131,10 @@ impl Client {
         &mut self,
         conn: &mut Connection,
         context: &mut Context<'_>,
-        asked: Pending,
+        pending: Pending,
         data: &Value,
     ) -> Check {
-        match asked {
+        match pending {
             Pending::Hello { known } => self.welcomed(conn, context, &known, data),
             Pending::Change { room, target, new } => {
                 changed(self, conn, context, (&room, target, new.as_deref()), data)
@@ -208,7 +208,7 @@ impl Client {
     /// What the session has said of itself is known when no other `status` is under way.
     fn said_away(&mut self, conn: &mut Connection, away: bool) {
         conn.away = away;
-        let is_open = |asked: &Pending| matches!(asked, Pending::Status { .. });
+        let is_open = |pending: &Pending| matches!(pending, Pending::Status { .. });
         self.away = (!conn.pending.values().any(is_open)).then_some(away);
     }
 
@@ -415,8 +415,8 @@ fn place(
     said: (&str, &str, &str),
     data: &Value,
 ) -> Check {
-    let moves = conn.pending.values().any(|asked| {
-        matches!(asked, Pending::Join { room: moved, .. } | Pending::Leave { room: moved }
+    let moves = conn.pending.values().any(|pending| {
+        matches!(pending, Pending::Join { room: moved, .. } | Pending::Leave { room: moved }
             if moved == room)
     });
     let Some(view) = conn.views.get_mut(room) else { return Ok(()) };
@@ -490,6 +490,6 @@ fn resumed(
 
 /// A message with a `cid` to a room that was not subscribed then: it may have been entered while
 /// the log was asked for the `cid`.
-fn was_elsewhere(asked: &Pending) -> bool {
-    matches!(asked, Pending::Send(draft) if draft.cid.is_some() && !draft.in_view)
+fn was_elsewhere(pending: &Pending) -> bool {
+    matches!(pending, Pending::Send(draft) if draft.cid.is_some() && !draft.in_view)
 }

@@ -145,12 +145,12 @@ impl Client {
         conn: &mut Connection,
         context: &mut Context<'_>,
         (op, fields): (Op, &[(&str, Field<'_>)]),
-        asked: Pending,
+        pending: Pending,
     ) {
         conn.next_id += 1;
         let mut text = Vec::new();
         request(&mut text, op, Some(conn.next_id), fields);
-        conn.pending.insert(conn.next_id, asked);
+        conn.pending.insert(conn.next_id, pending);
         let text = String::from_utf8(text).expect("JSON is UTF-8");
         self.put(conn, context, &text);
     }
@@ -170,12 +170,12 @@ impl Client {
     /// Asks for the inbox.
     pub(super) fn ask_inbox(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
         let seen = conn.views.iter().map(|(room, view)| (room.clone(), (view.log, view.next)));
-        let asked = Pending::Rooms {
+        let pending = Pending::Rooms {
             seen: seen.collect(),
             rev: conn.rev,
             known: context.history.known(&self.name),
         };
-        self.ask(conn, context, (Op::Rooms, &[]), asked);
+        self.ask(conn, context, (Op::Rooms, &[]), pending);
     }
 
     /// Sends a text.
@@ -232,7 +232,7 @@ impl Client {
         if draft.echo {
             fields.push(("echo", Field::Flag(true)));
         }
-        let asked = Pending::Send(draft.clone());
-        self.ask(conn, context, (Op::Send, &fields), asked);
+        let pending = Pending::Send(draft.clone());
+        self.ask(conn, context, (Op::Send, &fields), pending);
     }
 }

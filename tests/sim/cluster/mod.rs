@@ -240,7 +240,7 @@ impl Cluster {
         }
         // Longer than any connection without a client lives, and any stall.
         self.rest(Duration::from_secs(200), 6_000)?;
-        self.settle()?;
+        self.run_until_settled()?;
         self.each_client(|client, context| {
             let rooms: Vec<String> =
                 client.greeted().into_iter().flat_map(|conn| conn.views.keys().cloned()).collect();
@@ -249,23 +249,23 @@ impl Cluster {
             }
             Ok(())
         })?;
-        self.settle()?;
+        self.run_until_settled()?;
         // Until all nodes know.
         self.rest(Duration::from_secs(30), 500)?;
-        self.settle()?;
+        self.run_until_settled()?;
         self.each_client(|client, context| {
             client.read_all(context);
             Ok(())
         })?;
-        self.settle()?;
+        self.run_until_settled()?;
         // Leave grace, typing and the gathering of presence and receipts run out.
         self.rest(Duration::from_mins(1), 500)?;
-        self.settle()?;
+        self.run_until_settled()?;
         self.each_client(|client, context| {
             client.ask_rooms(context);
             Ok(())
         })?;
-        self.settle()?;
+        self.run_until_settled()?;
         self.history.check_kept(&self.engine.durable())?;
         self.history.check_order()?;
         Comparison { clients: &self.clients, history: &self.history }.compare()
@@ -281,7 +281,7 @@ impl Cluster {
         Ok(())
     }
 
-    fn settle(&mut self) -> Check {
+    fn run_until_settled(&mut self) -> Check {
         for _ in 0..STEPS_MAX {
             self.tick = self.tick.after(Duration::from_millis(20));
             self.turn()?;

@@ -55,8 +55,8 @@ impl History {
 
     /// That was answered.
     pub(crate) fn left(&mut self, room: &str, user: &str) {
-        if let Some(asked) = self.leaving.get_mut(&(room.to_owned(), user.to_owned())) {
-            *asked = asked.saturating_sub(1);
+        if let Some(requested) = self.leaving.get_mut(&(room.to_owned(), user.to_owned())) {
+            *requested = requested.saturating_sub(1);
         }
         self.ended(room, user);
     }
@@ -68,7 +68,9 @@ impl History {
     }
 
     fn is_leaving(&self, room: &str, user: &str) -> bool {
-        self.leaving.get(&(room.to_owned(), user.to_owned())).is_some_and(|&asked| asked > 0)
+        self.leaving
+            .get(&(room.to_owned(), user.to_owned()))
+            .is_some_and(|&requested| requested > 0)
     }
 
     /// The user was answered that it is in the room.

@@ -32,8 +32,8 @@ impl History {
     pub(crate) fn ask_change(&mut self, room: &str, target: u64, new: Option<&str>) {
         let named = (room.to_owned(), target);
         match new {
-            Some(new) => _ = self.asked.edits.entry(named).or_default().insert(new.to_owned()),
-            None => _ = self.asked.deletions.insert(named),
+            Some(new) => _ = self.requested.edits.entry(named).or_default().insert(new.to_owned()),
+            None => _ = self.requested.deletions.insert(named),
         }
     }
 
@@ -60,11 +60,11 @@ impl History {
         };
         if item.get("deleted").is_some() {
             let named = (log.room.clone(), about);
-            let edits = self.asked.edits.get(&named).map_or(0, BTreeSet::len);
+            let edits = self.requested.edits.get(&named).map_or(0, BTreeSet::len);
             let forgets = self.rules.forgetful.is_some_and(|(room, _)| room == log.room);
             // The text of an edit goes with the next edit, and with the message.
             let has_gone = kind == "edit" && (edits > 1 || forgets || !log.is_stored);
-            let is_asked = has_gone || self.asked.deletions.contains(&named);
+            let is_asked = has_gone || self.requested.deletions.contains(&named);
             let is_empty = item.get("text").is_none() && item.get("cid").is_none();
             return (is_asked && is_empty).then_some(true).ok_or_else(|| {
                 format!("{item} is deleted, which nobody has asked for, or not erased")
@@ -96,8 +96,8 @@ impl History {
             };
         }
         let shown = text(item, "text")?;
-        let asked = self.asked.edits.get(&(log.room.clone(), seq));
-        if !asked.is_some_and(|asked| asked.contains(shown)) {
+        let requested = self.requested.edits.get(&(log.room.clone(), seq));
+        if !requested.is_some_and(|requested| requested.contains(shown)) {
             return Err(format!("{item} shows what it was never changed to"));
         }
         let known = edits.iter().find(|(_, new)| *new == shown).map(|(at, _)| *at);
@@ -111,7 +111,7 @@ impl History {
 
     /// Whether somebody has asked for the deletion of a message.
     pub(super) fn is_to_be_deleted(&self, room: &str, seq: u64) -> bool {
-        self.asked.deletions.contains(&(room.to_owned(), seq))
+        self.requested.deletions.contains(&(room.to_owned(), seq))
     }
 
     /// The highest seq that anybody has seen of each log.

@@ -67,7 +67,7 @@ pub(crate) struct History {
     /// Requests to leave a room that were not answered.
     leaving: BTreeMap<(String, String), u64>,
     /// What clients have asked to be changed.
-    asked: edits::Requested,
+    requested: edits::Requested,
     /// What was asked to be done to whom.
     acts_asked: BTreeSet<(&'static str, String)>,
     /// Rooms whose logs lost their ends with a machine.
@@ -120,7 +120,7 @@ impl History {
             lives: 0,
             acts_asked: BTreeSet::new(),
             cut: BTreeSet::new(),
-            asked: edits::Requested::default(),
+            requested: edits::Requested::default(),
         }
     }
 

@@ -98,7 +98,7 @@ struct Store {
     // What follows is lost in a crash.
     memory: MemoryStore,
     /// The rooms of the logs that were asked for, `None` for those in memory.
-    asked: BTreeMap<LogId, Option<(RoomName, Durability)>>,
+    requested: BTreeMap<LogId, Option<(RoomName, Durability)>>,
     /// The logs that are open in what is durable.
     open: OpenLogs,
     intake: VecDeque<Job>,
@@ -166,7 +166,7 @@ impl SimStore {
             before: durable.clone(),
             durable,
             memory: MemoryStore::new(),
-            asked: BTreeMap::new(),
+            requested: BTreeMap::new(),
             open: OpenLogs::new(),
             intake: VecDeque::new(),
             take_at: 0,
@@ -231,7 +231,7 @@ impl SimStore {
             store.tear();
         }
         store.memory = MemoryStore::new();
-        store.asked.clear();
+        store.requested.clear();
         store.open.clear();
         store.intake.clear();
         store.batch = None;
@@ -317,15 +317,15 @@ impl Store {
             if is_kept && self.is_readable(room) {
                 self.open.insert(*log, room.clone());
             }
-            self.asked.insert(*log, kept);
+            self.requested.insert(*log, kept);
         }
         let log = log_of(&request);
         if matches!(request, LogRequest::Close { .. }) {
             return self.close(log);
         }
-        let Some(Some((room, durability))) = self.asked.get(&log).cloned() else {
+        let Some(Some((room, durability))) = self.requested.get(&log).cloned() else {
             if matches!(request, LogRequest::Drop { .. }) {
-                self.asked.remove(&log);
+                self.requested.remove(&log);
             }
             return self.memory.request(self.now, request);
         };
@@ -350,7 +350,7 @@ impl Store {
         let waiting = self.intake.iter().chain(batch).any(|job| job.log == log);
         assert!(!waiting, "a room is forgotten of which something is not written");
         assert!(self.open.remove(&log).is_some(), "a room that is forgotten is there");
-        self.asked.remove(&log);
+        self.requested.remove(&log);
         self.counts.forgotten += 1;
     }
 

@@ -124,7 +124,7 @@ impl Store {
             LogRequest::Drop { .. } => {
                 self.durable.remove(&room);
                 self.open.remove(&log);
-                self.asked.remove(&log);
+                self.requested.remove(&log);
                 None
             }
             LogRequest::Adopt { .. }
@@ -185,14 +185,14 @@ impl Store {
     fn answer_early(&mut self, batch: Batch) {
         let before = self.durable.clone();
         let open = self.open.clone();
-        let asked = self.asked.clone();
+        let requested = self.requested.clone();
         for job in batch.jobs.clone() {
             let answer = self.apply(job);
             self.durable.faults_done += u64::from(answer.is_some());
             self.replies.extend(answer);
         }
         let faults_done = self.durable.faults_done;
-        (self.durable, self.open, self.asked) = (before, open, asked);
+        (self.durable, self.open, self.requested) = (before, open, requested);
         self.durable.faults_done = faults_done;
         // Long enough for a crash to come before it.
         let next_at = self.turn + 20;

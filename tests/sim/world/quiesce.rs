@@ -25,7 +25,7 @@ impl World {
         self.keep_alive();
         // Longer than any connection without a client lives, and any stall.
         self.rest_long(Duration::from_secs(200))?;
-        self.settle()?;
+        self.run_until_settled()?;
         self.each_client(|client, context| {
             if client.kind == Kind::Events {
                 return Ok(());
@@ -37,25 +37,25 @@ impl World {
             }
             Ok(())
         })?;
-        self.settle()?;
+        self.run_until_settled()?;
         self.rest(Duration::from_secs(2))?;
-        self.settle()?;
+        self.run_until_settled()?;
         self.each_client(|client, context| {
             client.read_all(context);
             Ok(())
         })?;
-        self.settle()?;
+        self.run_until_settled()?;
         // Leave grace, typing and the gathering of presence and receipts run out.
         self.rest(Duration::from_secs(30))?;
-        self.settle()?;
+        self.run_until_settled()?;
         self.each_client(|client, context| {
             client.ask_rooms(context);
             Ok(())
         })?;
-        self.settle()?;
+        self.run_until_settled()?;
         // What people at terminals have said last, which nobody waits for, is on its way.
         self.rest(Duration::from_secs(2))?;
-        self.settle()?;
+        self.run_until_settled()?;
         if let Some(store) = &self.store {
             self.history.check_kept(&store.durable())?;
         }
@@ -94,7 +94,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn settle(&mut self) -> Check {
+    pub(super) fn run_until_settled(&mut self) -> Check {
         // There may be no room yet that could be read.
         let is_settled = |client: &Client| match client.kind {
             Kind::Text => true,

@@ -30,13 +30,13 @@ impl World {
                 Ok(())
             })?;
             self.rest(Duration::from_secs(2))?;
-            self.settle()?;
+            self.run_until_settled()?;
             self.each_client(|client, context| {
                 client.leave_all(context);
                 Ok(())
             })?;
             self.rest(Duration::from_secs(2))?;
-            self.settle()?;
+            self.run_until_settled()?;
         }
         self.each_client(|client, context| {
             client.behaviour = Behaviour::Leaving;

@@ -23,7 +23,7 @@ impl World {
         self.reactor.frozen = true;
         let crashes = self.crashes;
         for _ in 0..TURNS_MAX {
-            self.server.settle(self.now());
+            self.server.flush_to_logs(self.now());
             self.turn()?;
             if self.crashes > crashes {
                 return Ok(());

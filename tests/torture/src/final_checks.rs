@@ -17,7 +17,7 @@ use crate::server::Server;
 pub(crate) const BACK_WITHIN: Duration = Duration::from_secs(20);
 
 /// Nothing new is said; everything is answered, and everybody has everything.
-pub(crate) fn settle(clients: &mut Clients, server: &Server) -> Outcome<()> {
+pub(crate) fn wait_until_settled(clients: &mut Clients, server: &Server) -> Outcome<()> {
     let deadline = Instant::now() + BACK_WITHIN;
     clients.set_addresses(server.http, server.tcp);
     clients.until(deadline, "back", Client::is_here)?;

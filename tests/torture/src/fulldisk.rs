@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::Outcome;
 use crate::client::{Behaviour, Client, room_name};
 use crate::clients::{Clients, Size};
-use crate::final_checks::{BACK_WITHIN, check_memberships, judge, read_back, settle};
+use crate::final_checks::{BACK_WITHIN, check_memberships, judge, read_back, wait_until_settled};
 use crate::observed::user_name;
 use crate::prober::Prober;
 use crate::server::{Server, Setup};
@@ -292,7 +292,7 @@ impl Run {
     }
 
     fn end(mut self) -> Outcome<()> {
-        settle(&mut self.clients, &self.server)?;
+        wait_until_settled(&mut self.clients, &self.server)?;
         read_back(&mut self.clients, &self.server)?;
         check_memberships(&mut self.clients, &self.server)?;
         self.clients.disconnect_all()?;

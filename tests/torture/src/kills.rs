@@ -8,7 +8,7 @@ use chinwag::rng::Rng;
 
 use crate::client::{Behaviour, Client};
 use crate::clients::{Clients, Size};
-use crate::final_checks::{BACK_WITHIN, check_memberships, judge, read_back, settle};
+use crate::final_checks::{BACK_WITHIN, check_memberships, judge, read_back, wait_until_settled};
 use crate::server::Setup;
 use crate::{CONFIG, Outcome};
 
@@ -66,7 +66,7 @@ pub(crate) fn run(
     }
     let mut server = setup.start_well()?;
     tally.ready.push(server.ready_after);
-    settle(&mut clients, &server)?;
+    wait_until_settled(&mut clients, &server)?;
     read_back(&mut clients, &server)?;
     check_memberships(&mut clients, &server)?;
     clients.disconnect_all()?;

@@ -88,7 +88,7 @@ pub(crate) fn run(
         }
         slow.read_slowly(now)
     })?;
-    let head = room.settle()?;
+    let head = room.wait_until_settled()?;
     let behind = head - slow.seq(head)?;
     peaks.look(&server, slow.address)?;
     // The others have everything: what waits, waits for the slow one.
@@ -225,7 +225,7 @@ impl Room {
     }
 
     /// Until everybody has everything; returns the last seq.
-    fn settle(&mut self) -> Outcome<u64> {
+    fn wait_until_settled(&mut self) -> Outcome<u64> {
         let deadline = Instant::now() + CAUGHT_UP_WITHIN;
         let head = u64::from(self.sent);
         while self.seqs.iter().any(|seq| *seq != head) {

@@ -93,7 +93,7 @@ pub(crate) fn run(plan: &Plan<'_>) -> Outcome<()> {
             upgrade = Some(thread::spawn(move || replace(&setup)));
         }
     }
-    heard.settle(&mut load, (began, rooms), sent)?;
+    heard.wait_until_settled(&mut load, (began, rooms), sent)?;
     let missing = rooms_missing(&heard.answered, sent, rooms);
     load.leave();
     stop(pid)?;
@@ -211,7 +211,7 @@ impl Heard {
     }
 
     /// Waits for the last messages.
-    fn settle(
+    fn wait_until_settled(
         &mut self,
         load: &mut Load,
         (began, rooms): (Instant, usize),

@@ -86,7 +86,7 @@ impl Storm {
         let most = (BACKOFF_US << u32::from(*tries).min(20)).min(BACKOFF_US_MAX);
         let wait_us = match std::mem::take(asked_us) {
             0 => self.rng.below(most),
-            asked => asked,
+            wait => wait,
         };
         *tries = tries.saturating_add(1);
         self.tries.push(Reverse((now_us + wait_us, peer)));

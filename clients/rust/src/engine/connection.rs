@@ -216,8 +216,8 @@ impl Engine {
             queued.is_in_flight = false;
         }
         self.rooms.values_mut().for_each(Tracked::forget_connection);
-        for (_, asked) in std::mem::take(&mut self.asked) {
-            self.answer_tickets(&asked.tickets, &Err(Error::offline()));
+        for (_, request) in std::mem::take(&mut self.pending) {
+            self.answer_tickets(&request.tickets, &Err(Error::offline()));
         }
     }
 

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use self::outbox::Queued;
-use self::requests::Asked;
+use self::requests::PendingRequest;
 pub use self::requests::Ticket;
 use self::tracked::Tracked;
 use crate::model::{Entry, Error, Event, Item, Room, State};
@@ -86,7 +86,7 @@ pub struct Engine {
     rooms: BTreeMap<String, Tracked>,
     queues: BTreeMap<String, VecDeque<Queued>>,
     invited: BTreeSet<String>,
-    asked: BTreeMap<u64, Asked>,
+    pending: BTreeMap<u64, PendingRequest>,
     next_id: u64,
     timers: BTreeMap<Timer, u64>,
     actions: VecDeque<Action>,
@@ -136,7 +136,7 @@ impl Engine {
             rooms: BTreeMap::new(),
             queues,
             invited: BTreeSet::new(),
-            asked: BTreeMap::new(),
+            pending: BTreeMap::new(),
             next_id: 1,
             timers: BTreeMap::new(),
             actions: VecDeque::new(),

@@ -39,7 +39,7 @@ pub(super) enum Then {
 
 /// A request without an answer.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct PendingRequest {
     op: String,
     fields: Item,
     then: Then,
@@ -71,8 +71,8 @@ impl Engine {
     }
 
     pub(super) fn add_ticket(&mut self, id: u64, ticket: Ticket) {
-        if let Some(asked) = self.asked.get_mut(&id) {
-            asked.tickets.push(ticket);
+        if let Some(request) = self.pending.get_mut(&id) {
+            request.tickets.push(ticket);
         }
     }
 
@@ -81,13 +81,14 @@ impl Engine {
         let id = self.next_id;
         self.transmit(op, Some(id), &fields);
         let tickets = Vec::new();
-        self.asked.insert(id, Asked { op: op.to_owned(), fields, then, tickets });
+        self.pending.insert(id, PendingRequest { op: op.to_owned(), fields, then, tickets });
         id
     }
 
     pub(super) fn ask_again(&mut self, id: u64) {
-        let asked = self.asked.get(&id).map(|asked| (asked.op.clone(), asked.fields.clone()));
-        if let Some((op, fields)) = asked {
+        let request =
+            self.pending.get(&id).map(|request| (request.op.clone(), request.fields.clone()));
+        if let Some((op, fields)) = request {
             self.transmit(&op, Some(id), &fields);
         }
     }
@@ -113,28 +114,28 @@ impl Engine {
         }
         let code = number(&message, "code").unwrap_or_default();
         let id = number(&message, "id").unwrap_or_default();
-        let Some(mut asked) = self.asked.remove(&id) else {
+        let Some(mut request) = self.pending.remove(&id) else {
             if code != 0 {
                 self.emit(Event::Problem(Error::of(&message)));
             }
             return;
         };
-        let tickets = std::mem::take(&mut asked.tickets);
+        let tickets = std::mem::take(&mut request.tickets);
         if code == 0 {
             let data = crate::model::object(&message, "data");
-            self.on_success(id, asked.then, &data);
+            self.on_success(id, request.then, &data);
             return self.answer_tickets(&tickets, &Ok(data));
         }
         let error = Error::of(&message);
         let wait = error.retry_after_ms().filter(|wait| *wait <= RETRY_WAIT_MAX_MS);
         let is_repeated =
-            !matches!(asked.then, Then::Hello | Then::Send(..)) && asked.op != NEVER_REPEATED;
+            !matches!(request.then, Then::Hello | Then::Send(..)) && request.op != NEVER_REPEATED;
         if let Some(wait) = wait.filter(|_| is_repeated) {
-            asked.tickets = tickets;
-            self.asked.insert(id, asked);
+            request.tickets = tickets;
+            self.pending.insert(id, request);
             return self.arm(Timer::Again(id), wait);
         }
-        self.on_failure(id, asked.then, &error);
+        self.on_failure(id, request.then, &error);
         self.answer_tickets(&tickets, &Err(error));
     }
 

@@ -333,34 +333,34 @@ impl Pair {
 
     fn come(&mut self, node: usize, number: usize, name: &str) -> String {
         let session = self.nodes[node].hello(number, name);
-        self.settle();
+        self.end_turns();
         session
     }
 
     fn go(&mut self, node: usize, number: usize) -> [Vec<Output>; 2] {
         let now = self.nodes[node].now;
         self.nodes[node].chat.handle_closed(now, conn(number));
-        self.settle()
+        self.end_turns()
     }
 
     /// One command, and what both nodes say until all is answered.
     fn run(&mut self, node: usize, number: usize, command: Command<'_>) -> [Vec<Output>; 2] {
         self.nodes[node].ask(number, command);
-        self.settle()
+        self.end_turns()
     }
 
     /// The log says something to a node.
     fn reply(&mut self, node: usize, reply: LogReply) -> [Vec<Output>; 2] {
         self.shared.borrow_mut().nodes[node].replies.push_back(reply);
-        self.settle()
+        self.end_turns()
     }
 
-    fn settle(&mut self) -> [Vec<Output>; 2] {
+    fn end_turns(&mut self) -> [Vec<Output>; 2] {
         let mut said = [Vec::new(), Vec::new()];
         // As often as a word goes to and fro.
         for _ in 0..4 {
             for (node, said) in self.nodes.iter_mut().zip(&mut said) {
-                said.extend(node.settle());
+                said.extend(node.end_turn());
             }
         }
         said
@@ -372,7 +372,7 @@ impl Pair {
             for (node, said) in self.nodes.iter_mut().zip(&mut said) {
                 said.extend(node.wait(100));
             }
-            for (said, more) in said.iter_mut().zip(self.settle()) {
+            for (said, more) in said.iter_mut().zip(self.end_turns()) {
                 said.extend(more);
             }
         }
@@ -389,7 +389,7 @@ impl Pair {
         self.shared.borrow_mut().answers.push_back(answer);
     }
 
-    fn told(&self) -> Vec<Told> {
+    fn take_told(&self) -> Vec<Told> {
         std::mem::take(&mut self.shared.borrow_mut().told)
     }
 }
@@ -404,7 +404,7 @@ fn say<'a>(room: &'a str, text: &'a str) -> Command<'a> {
 
 /// What a connection hears, but for who is there and that it is woken.
 fn lines(said: &[Output], number: usize) -> Vec<String> {
-    let mut lines = heard(said, number);
+    let mut lines = sent_to(said, number);
     lines.retain(|line| {
         let is_of_people = ["presence", "receipts", "own receipt"];
         line != "wake" && !is_of_people.iter().any(|kind| line.starts_with(kind))
@@ -414,7 +414,7 @@ fn lines(said: &[Output], number: usize) -> Vec<String> {
 
 /// What a connection hears of this kind.
 fn lines_of(said: &[Output], number: usize, kind: &str) -> Vec<String> {
-    let mut lines = heard(said, number);
+    let mut lines = sent_to(said, number);
     lines.retain(|line| line.starts_with(kind));
     lines
 }

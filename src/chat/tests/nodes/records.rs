@@ -129,7 +129,7 @@ fn who_may_not_any_more_is_refused_when_judged_once_more() {
     pair.nodes[1].chat.handle_command(pair.nodes[1].now, conn(1), request(Op::Ping), command);
     pair.nodes[0].ask(0, act("bob", ModerationCommand::Ban(None)));
     pair.plan(Appended::Stale);
-    let said = pair.settle();
+    let said = pair.end_turns();
     let told = lines(&said[1], 1);
     assert!(told.contains(&"left banned".to_owned()), "{told:?}");
     assert!(told.contains(&"no 3005".to_owned()), "{told:?}");

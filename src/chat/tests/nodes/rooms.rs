@@ -18,7 +18,7 @@ fn renew(pair: &mut Pair, head: u64) -> [Vec<Output>; 2] {
         let renewed = LogReply::Renewed { log, begun: Box::new(begun.clone()) };
         pair.shared.borrow_mut().nodes[node].replies.push_back(renewed);
     }
-    pair.settle()
+    pair.end_turns()
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_room_that_two_nodes_begin_at_once_is_one() {
         let chat = &mut pair.nodes[node].chat;
         chat.handle_command(now, conn(number), request(Op::Join), join("tea"));
     }
-    let said = pair.settle();
+    let said = pair.end_turns();
     assert_eq!(lines(&said[0], 0), ["joined at 0 from 1"]);
     assert_eq!(lines(&said[1], 1), ["joined at 0 from 1"]);
     let epochs = pair.nodes.each_ref().map(|node| {
@@ -61,7 +61,7 @@ fn of_two_who_create_one_room_at_once_one_is_refused() {
         let now = pair.nodes[node].now;
         pair.nodes[node].chat.handle_command(now, conn(node), request(Op::Create), create);
     }
-    let said = pair.settle();
+    let said = pair.end_turns();
     let answers = [lines(&said[0], 0), lines(&said[1], 1)];
     assert_eq!(answers, [vec!["joined at 0 from 1".to_owned()], vec!["no 3002".to_owned()]]);
     let said = pair.run(1, 1, say("den", "x"));
@@ -76,7 +76,7 @@ fn two_who_write_to_each_other_at_once_have_one_conversation() {
         let send = message(Target::User(other.into()), "x", None);
         pair.nodes[node].chat.handle_command(now, conn(node), request(Op::Send), send);
     }
-    pair.settle();
+    pair.end_turns();
     pair.wait(3_000);
     for (node, other) in [(0, "bob"), (1, "ann")] {
         let before =

@@ -131,7 +131,7 @@ fn a_single_node_tells_nobody_anything() {
     pair.run(0, 0, Command::Ack { room: "lobby".into(), recv: None, read: Some(1), epoch: None });
     pair.go(0, 0);
     pair.wait(60_000);
-    assert_eq!(pair.told(), []);
+    assert_eq!(pair.take_told(), []);
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn up() -> World {
 }
 
 /// Another node tells.
-fn told(world: &mut World, node: u64, write: impl Fn(&mut FrameWriter)) {
+fn tell(world: &mut World, node: u64, write: impl Fn(&mut FrameWriter)) {
     let mut frame = FrameWriter::new(NodeId(node), 1);
     write(&mut frame);
     world.engines[0].notify(&frame.payload());
@@ -29,14 +29,14 @@ fn notifies(world: &World) -> usize {
 #[test]
 fn what_another_node_tells_is_reported() {
     let mut world = up();
-    told(&mut world, 8, |frame| {
+    tell(&mut world, 8, |frame| {
         frame.beat();
         frame.grew([3, 4, 70_000].into_iter());
         frame.message(b"hi");
     });
     assert_eq!(world.events(), ["grew [3, 4, 70000]", "8 tells b\"hi\""]);
-    told(&mut world, 8, FrameWriter::hello);
-    told(&mut world, 9, |frame| frame.message(b"ho"));
+    tell(&mut world, 8, FrameWriter::hello);
+    tell(&mut world, 9, |frame| frame.message(b"ho"));
     assert_eq!(world.events(), ["8 begins", "9 begins", "9 tells b\"ho\""]);
     for other in ["", "hello", "{\"room\": 3}"] {
         world.engines[0].notify(other);

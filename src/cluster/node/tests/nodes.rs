@@ -28,18 +28,7 @@ fn room(name: &str) -> RoomName {
 }
 
 fn message(from: &str, text: &str, cid: Option<&str>) -> Draft {
-    let (text, cid) = (text.into(), cid.map(Into::into));
-    let (data, reply_to, thread, edited) = (None, None, None, None);
-    Draft {
-        from: user(from),
-        body: Body::Message { text, data, cid, reply_to, thread, edited },
-        weight: 300,
-        check: None,
-        since: None,
-        meta: Vec::new(),
-        is_question: false,
-        is_unseen: false,
-    }
+    Draft::new(user(from), Body::plain(text, cid), 300)
 }
 
 fn member(name: &str, role: Role, read: u64) -> RoomMeta {
@@ -145,7 +134,7 @@ impl Actor {
     }
 
     /// Lets it go on until everything that it has sent is answered.
-    fn settle(&mut self) {
+    fn run_until_idle(&mut self) {
         self.poll();
         while !self.peer.node().is_settled() {
             self.poll();
@@ -357,7 +346,7 @@ fn a_room_that_another_node_has_dropped_is_gone() {
     one.until(|seen| seen.head == 1);
     two.until(|seen| seen.head == 1);
     one.peer.ask(LogRequest::Drop { log: log() });
-    one.settle();
+    one.run_until_idle();
     two.until(|seen| !seen.others.is_empty());
     assert_eq!(two.seen.others, [LogReply::Gone { log: log() }]);
     assert_eq!(two.load("lobby"), None);
@@ -372,7 +361,7 @@ fn a_room_that_another_node_has_begun_too_is_not_dropped() {
     two.open("den", 8, None);
     two.until(|seen| !seen.others.is_empty());
     two.peer.ask(LogRequest::Drop { log: log() });
-    two.settle();
+    two.run_until_idle();
     one.put(member("ann", Role::Member, 0));
     assert_eq!((one.sync(), one.seen.others), (Ok(()), vec![]));
     assert!(three.load("den").unwrap().meta.contains(&member("ann", Role::Member, 0)));

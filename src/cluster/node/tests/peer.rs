@@ -100,7 +100,7 @@ pub(crate) struct Faulty {
     /// Tags of statements of the writer.
     written: VecDeque<u64>,
     /// Statements that were asked.
-    pub(crate) asked: Vec<&'static str>,
+    pub(crate) sent: Vec<&'static str>,
 }
 
 impl Engine for Faulty {
@@ -111,7 +111,7 @@ impl Engine for Faulty {
         statement: Statement,
         params: &[Param<'_>],
     ) -> Result<(), NotAsked> {
-        self.asked.push(statement.name);
+        self.sent.push(statement.name);
         if lane == Lane::Writer {
             self.written.push_back(tag);
         }
@@ -167,8 +167,8 @@ impl Peer {
             seed: seed << 32 | u64::from(std::process::id()),
         };
         let link = Link::new(address.clone(), options, clock.now());
-        let (written, asked) = (VecDeque::new(), Vec::new());
-        let engine = Faulty { link, is_deaf: false, loses: 0, written, asked };
+        let (written, sent) = (VecDeque::new(), Vec::new());
+        let engine = Faulty { link, is_deaf: false, loses: 0, written, sent };
         let node = Node::new(engine, clock.now());
         let mut peer = Self { node, address: address.clone(), clock, streams: BTreeMap::new() };
         let since = clock.micros();

@@ -69,7 +69,7 @@ pub(in crate::store::sqlite) fn batch(
         let event = if is_notice {
             let Some(notice) = notices.rows.pop_front() else { break };
             batch.end.notice = notice.id;
-            told(&db, interest, notice)?
+            event_of(&db, interest, notice)?
         } else {
             let Some((id, event)) = next.take() else { break };
             batch.end.record = id;
@@ -181,7 +181,7 @@ fn last_notice(db: &Connection) -> rusqlite::Result<u64> {
 
 /// The event that a notice is, if it is of interest. A direct message that is not there any more is
 /// none.
-fn told(
+fn event_of(
     db: &Connection,
     interest: &Interest,
     NoticeRow { id, notice, .. }: NoticeRow,

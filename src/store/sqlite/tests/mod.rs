@@ -41,24 +41,7 @@ pub(super) fn user(name: &str) -> UserName {
 }
 
 pub(super) fn message(text: &str, cid: Option<&str>) -> Draft {
-    let body = Body::Message {
-        text: text.into(),
-        data: None,
-        cid: cid.map(Into::into),
-        reply_to: None,
-        thread: None,
-        edited: None,
-    };
-    Draft {
-        from: user("ann"),
-        body,
-        weight: 300,
-        check: None,
-        since: None,
-        meta: Vec::new(),
-        is_question: false,
-        is_unseen: false,
-    }
+    Draft::new(user("ann"), Body::plain(text, cid), 300)
 }
 
 impl Harness {

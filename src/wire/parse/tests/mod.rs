@@ -129,7 +129,7 @@ fn a_message_is_read_with_everything_it_may_have() {
         cid: Some("c\"1".into()),
         reply_to: Some(3),
         thread: Some((1 << 53) - 1),
-        data: Some(r#"{"a": [1]}"#),
+        data: Some(r#"{"a": [1]}"#.into()),
         echo: true,
         weight: 2 + 10 + 4,
         ..send("hi")
@@ -140,7 +140,7 @@ fn a_message_is_read_with_everything_it_may_have() {
         None,
         &Command::Send(all),
     );
-    let data = Send { data: Some("0"), weight: 1, ..send("") };
+    let data = Send { data: Some("0".into()), weight: 1, ..send("") };
     check(r#"{"op":"send","room":"lobby","data":0}"#, None, &Command::Send(data));
     let text = "\u{e9}\u{1f600}\u{2028}";
     check(

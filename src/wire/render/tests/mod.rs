@@ -41,14 +41,7 @@ fn request(id: Option<&str>, op: Op) -> Request {
 }
 
 fn message(text: &str) -> Record {
-    let body = Body::Message {
-        text: text.into(),
-        data: None,
-        cid: Some("c-1".into()),
-        reply_to: None,
-        thread: None,
-        edited: None,
-    };
+    let body = Body::plain(text, Some("c-1"));
     Record { seq: 123, at: 1_763_700_002_001, from: user("bob"), body, weight: 300 }
 }
 

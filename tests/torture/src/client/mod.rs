@@ -68,7 +68,7 @@ pub(crate) struct Client {
     outbox: VecDeque<Pending>,
     next_number: u64,
     next_id: u64,
-    asked: BTreeMap<u64, Request>,
+    pending: BTreeMap<u64, Request>,
     /// Own messages that can be changed: room and seq.
     own: VecDeque<(usize, u64, Mark)>,
     /// Rooms that it has joined for the sake of the membership, with whether that was answered.
@@ -117,7 +117,7 @@ impl Client {
             outbox: VecDeque::new(),
             next_number: 0,
             next_id: 1,
-            asked: BTreeMap::new(),
+            pending: BTreeMap::new(),
             own: VecDeque::new(),
             clubs: BTreeMap::new(),
             recent: VecDeque::new(),
@@ -153,8 +153,8 @@ impl Client {
     /// Who it is, what it waits for, and what it was told last.
     pub(crate) fn describe(&self) -> String {
         let rooms: Vec<_> = self.places.iter().map(|it| (it.room, it.seq, &it.epoch)).collect();
-        let (asked, recent) = (&self.asked, &self.recent);
-        format!("d{} in {rooms:?}, asked {asked:?}, told {recent:#?}", self.number)
+        let (pending, recent) = (&self.pending, &self.recent);
+        format!("d{} in {rooms:?}, asked {pending:?}, told {recent:#?}", self.number)
     }
 
     /// Messages without an answer.
@@ -180,7 +180,7 @@ impl Client {
         self.connection = None;
         self.is_here = false;
         self.losses += 1;
-        self.asked.clear();
+        self.pending.clear();
         self.clubs.retain(|_, answered| *answered);
         for pending in &mut self.outbox {
             pending.is_sent = false;
@@ -285,10 +285,10 @@ impl Client {
         context.connections.send(connection, &request);
     }
 
-    fn id_of(&mut self, asked: Request) -> u64 {
+    fn id_of(&mut self, request: Request) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        self.asked.insert(id, asked);
+        self.pending.insert(id, request);
         id
     }
 }

@@ -26,15 +26,15 @@ impl Client {
         self.recent.push_back(text.chars().take(RECENT_CHARS).collect());
         let message = ServerMessage::parse(text)?;
         if let (Some(code), Some(id)) = (message.code, message.id) {
-            let asked = self.asked.remove(&id).ok_or_else(|| format!("unasked: {text}"))?;
+            let request = self.pending.remove(&id).ok_or_else(|| format!("unasked: {text}"))?;
             let data = message.data.map(|data| ServerMessage::parse(data.get())).transpose()?;
             if code != 0 {
-                self.refused(asked, code, &data.unwrap_or_default(), context);
+                self.refused(request, code, &data.unwrap_or_default(), context);
                 return Ok(());
             }
-            return match asked {
+            return match request {
                 Request::Hello => self.welcomed(text, context),
-                _ => self.answered(asked, &data.unwrap_or_default(), context),
+                _ => self.answered(request, &data.unwrap_or_default(), context),
             };
         }
         let room = message.room.as_ref().and_then(Word::as_str);
@@ -123,11 +123,11 @@ impl Client {
 
     fn answered(
         &mut self,
-        asked: Request,
+        request: Request,
         data: &ServerMessage<'_>,
         context: &mut Context,
     ) -> Outcome<()> {
-        match asked {
+        match request {
             Request::Hello => {}
             Request::Club(club) => {
                 self.clubs.insert(club, true);
@@ -188,13 +188,13 @@ impl Client {
 
     fn refused(
         &mut self,
-        asked: Request,
+        request: Request,
         code: u16,
         data: &ServerMessage<'_>,
         context: &mut Context,
     ) {
         let later = data.retry_after_ms.filter(|_| LATER.contains(&code));
-        match (asked, later) {
+        match (request, later) {
             (Request::Send(number), Some(wait)) => {
                 *self.refusals.entry(code).or_default() += 1;
                 context.observed.refused.push(Mark { client: self.number, number });
@@ -218,7 +218,7 @@ impl Client {
                 self.on_disconnect(context);
                 self.return_at = context.now + Duration::from_millis(wait);
             }
-            _ => context.fault(format!("d{}: {asked:?} was refused with {code}", self.number)),
+            _ => context.fault(format!("d{}: {request:?} was refused with {code}", self.number)),
         }
     }
 }

@@ -15,7 +15,7 @@ use self::postgres::Trio;
 use self::proxy::{Mode, Proxy};
 use crate::client::{Behaviour, Client, room_name};
 use crate::clients::{Clients, Size};
-use crate::final_checks::{BACK_WITHIN, judge, member, read_back, settle};
+use crate::final_checks::{BACK_WITHIN, judge, member, read_back, wait_until_settled};
 use crate::observed::{ServerMessage, Sighting};
 use crate::server::{Server, Setup, get};
 use crate::{CONFIG, Outcome};
@@ -120,7 +120,7 @@ pub(crate) fn run(plan: &Plan<'_>) -> Outcome<()> {
         one_round(&mut cluster, &mut clients, (fault, victim, is_asynchronous))?;
     }
     let [first, others @ ..] = &*cluster.nodes else { return Err("no node".into()) };
-    settle(&mut clients, &first.server)?;
+    wait_until_settled(&mut clients, &first.server)?;
     read_back(&mut clients, &first.server)?;
     for node in others {
         compare(&mut clients, &node.server)?;

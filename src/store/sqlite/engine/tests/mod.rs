@@ -19,7 +19,7 @@ use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::Role;
 use crate::store::sqlite::load_rooms::load;
 use crate::store::sqlite::open::{Opened, open};
-use crate::store::sqlite::testing::{message, user};
+use crate::store::sqlite::testing::user;
 use crate::time::Tick;
 use crate::time::clock::Clock;
 
@@ -41,34 +41,12 @@ fn member(read: u64) -> RoomMeta {
 }
 
 fn said(text: &str, cid: Option<&str>) -> Draft {
-    let mut body = message(text);
-    if let Body::Message { cid: of_body, .. } = &mut body {
-        *of_body = cid.map(Into::into);
-    }
-    Draft {
-        from: user("ann"),
-        body,
-        weight: 400,
-        check: None,
-        since: None,
-        meta: Vec::new(),
-        is_question: false,
-        is_unseen: false,
-    }
+    Draft::new(user("ann"), Body::plain(text, cid), 400)
 }
 
 fn touching(target: u64, body: Body) -> Draft {
     let check = Some(TargetCheck { target, others: false, not_before: 0, data_max: 9 });
-    Draft {
-        from: user("ann"),
-        body,
-        weight: 400,
-        check,
-        since: None,
-        meta: Vec::new(),
-        is_question: false,
-        is_unseen: false,
-    }
+    Draft { check, ..Draft::new(user("ann"), body, 400) }
 }
 
 fn edit(target: u64, text: &str) -> Draft {

@@ -50,10 +50,10 @@ words! {
 
 shapes! {
     /// Nothing.
-    asked Nothing {}
+    request Nothing {}
 
     /// Which connections.
-    asked ConnectionsQuery {
+    request ConnectionsQuery {
         /// Which first: those that lag most, for which most bytes wait, that were silent for
         /// longest, or that came last. "since" without it.
         sort: Option<ConnectionSort>,
@@ -64,7 +64,7 @@ shapes! {
     }
 
     /// Which connections that have ended.
-    asked ClosedQuery {
+    request ClosedQuery {
         /// How many, 100 without it.
         limit: Option<Limit>,
         /// Only those of this user.
@@ -74,7 +74,7 @@ shapes! {
     }
 
     /// Which rooms.
-    asked RoomsQuery {
+    request RoomsQuery {
         /// In which order: by name, or those with most members, subscribers or records first.
         /// "name" without it.
         sort: Option<RoomSort>,
@@ -85,7 +85,7 @@ shapes! {
     }
 
     /// Which members.
-    asked MembersQuery {
+    request MembersQuery {
         /// Of which room.
         room: String,
         /// How many, 100 without it.
@@ -95,7 +95,7 @@ shapes! {
     }
 
     /// Which part of a list.
-    asked PageQuery {
+    request PageQuery {
         /// How many, 100 without it.
         limit: Option<Limit>,
         /// Only those behind this place: the `next` of the page before.
@@ -103,13 +103,13 @@ shapes! {
     }
 
     /// Whose sessions.
-    asked SessionsQuery {
+    request SessionsQuery {
         /// The user's name.
         user: String,
     }
 
     /// A message.
-    asked Publish {
+    request Publish {
         /// In which room it is said. An open room that does not exist is made.
         room: String,
         /// What is said.
@@ -119,7 +119,7 @@ shapes! {
     }
 
     /// A message in several rooms.
-    asked Broadcast {
+    request Broadcast {
         /// In which rooms it is said.
         rooms: Several<1, 64>,
         /// What is said.
@@ -129,7 +129,7 @@ shapes! {
     }
 
     /// Whom to remove from a room.
-    asked Kick {
+    request Kick {
         /// The room.
         room: String,
         /// The member.
@@ -139,7 +139,7 @@ shapes! {
     }
 
     /// Whom to keep out of a room.
-    asked RoomBan {
+    request RoomBan {
         /// The room.
         room: String,
         /// The user.
@@ -151,7 +151,7 @@ shapes! {
     }
 
     /// Who may enter a room again.
-    asked RoomUnban {
+    request RoomUnban {
         /// The room.
         room: String,
         /// The user.
@@ -159,7 +159,7 @@ shapes! {
     }
 
     /// Who may not use the server at all: either a user or an address.
-    asked Ban {
+    request Ban {
         /// The user.
         user: Option<String>,
         /// The IP address, or a network such as 10.0.0.0/8.
@@ -171,7 +171,7 @@ shapes! {
     }
 
     /// Who may use the server again: either a user or an address.
-    asked Unban {
+    request Unban {
         /// The user.
         user: Option<String>,
         /// The IP address, or the network, as it was banned.
@@ -179,7 +179,7 @@ shapes! {
     }
 
     /// Which connections are to be closed: either one, or all of a user.
-    asked Disconnect {
+    request Disconnect {
         /// The `id` of a connection.
         connection: Option<String>,
         /// The user.
@@ -187,13 +187,13 @@ shapes! {
     }
 
     /// Whose sessions are to end.
-    asked EndSessions {
+    request EndSessions {
         /// The user.
         user: String,
     }
 
     /// A key for a program.
-    asked AddKey {
+    request AddKey {
         /// The name of the program, which nobody else is given.
         name: String,
         /// Its rooms, in which `*` stands for any text.
@@ -205,7 +205,7 @@ shapes! {
     }
 
     /// An incoming hook.
-    asked AddHook {
+    request AddHook {
         /// The room in which it speaks.
         room: String,
         /// The name under which it speaks; without it, the room's with "-hook" behind it.
@@ -215,13 +215,13 @@ shapes! {
     }
 
     /// Which key or hook is to end.
-    asked EndKey {
+    request EndKey {
         /// Its name.
         name: String,
     }
 
     /// What is logged.
-    asked SetLogLevel {
+    request SetLogLevel {
         /// "off", "error", "warn", "info", "debug" or "trace", also by module, such as
         /// "info,session=debug".
         level: String,

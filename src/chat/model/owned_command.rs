@@ -4,26 +4,6 @@ use std::borrow::Cow;
 
 use super::command::{Command, PushTarget, Reported, Send, Target};
 
-/// A command that waits.
-#[derive(Debug)]
-pub(in crate::chat) struct HeldCommand {
-    command: Command<'static>,
-    /// The data of a message, which a command only borrows.
-    data: Option<Box<str>>,
-}
-
-impl HeldCommand {
-    /// The same as it came.
-    pub(in crate::chat) fn lend(&self) -> Command<'_> {
-        match &self.command {
-            Command::Send(send) => {
-                Command::Send(Send { data: self.data.as_deref(), ..send.clone() })
-            }
-            other => other.clone(),
-        }
-    }
-}
-
 fn own(text: Cow<'_, str>) -> Cow<'static, str> {
     Cow::Owned(text.into_owned())
 }
@@ -51,18 +31,9 @@ impl Command<'_> {
         }
     }
 
-    /// The same for later.
-    pub(in crate::chat) fn held(self) -> HeldCommand {
-        let data = match &self {
-            Self::Send(send) => send.data.map(Into::into),
-            _ => None,
-        };
-        HeldCommand { command: self.into_owned(), data }
-    }
-
-    /// The same with its texts copied, but for the data of a message.
+    /// The same with its texts copied.
     #[expect(clippy::too_many_lines, reason = "one line or two for each command")]
-    fn into_owned(self) -> Command<'static> {
+    pub(in crate::chat) fn into_owned(self) -> Command<'static> {
         match self {
             Self::Hello { name, resume, ping, token } => Command::Hello {
                 name: name.map(own),
@@ -172,11 +143,11 @@ fn own_reported(about: Reported<'_>) -> Reported<'static> {
 }
 
 fn own_send(send: Send<'_>) -> Send<'static> {
-    let Send { target, text, cid, reply_to, thread, echo, weight, .. } = send;
+    let Send { target, text, cid, reply_to, thread, data, echo, weight } = send;
     let target = match target {
         Target::Room(name) => Target::Room(own(name)),
         Target::User(name) => Target::User(own(name)),
     };
-    let (text, cid) = (own(text), cid.map(own));
-    Send { target, text, cid, reply_to, thread, data: None, echo, weight }
+    let (text, cid, data) = (own(text), cid.map(own), data.map(own));
+    Send { target, text, cid, reply_to, thread, data, echo, weight }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::asked::Can;
+use super::requests::Can;
 use super::shape::{Lacking, shapes, words};
 
 words! {
@@ -43,13 +43,13 @@ words! {
 
 shapes! {
     /// The answer to what was done and has nothing to tell.
-    told Done {
+    response Done {
         /// Always true: what could not be done is refused.
         done: bool,
     }
 
     /// What was refused, as the protocol of the socket says it.
-    told Refused {
+    response Refused {
         /// The protocol's code.
         code: u64,
         /// What is wrong, for a person.
@@ -60,7 +60,7 @@ shapes! {
     }
 
     /// A distribution of durations.
-    told Histogram {
+    response Histogram {
         /// The upper bounds of the buckets in microseconds; one more bucket holds what is longer.
         bounds_us: Vec<u64>,
         /// How many there were in each bucket since the start.
@@ -70,7 +70,7 @@ shapes! {
     }
 
     /// How many connections have ended for one reason.
-    told CloseCount {
+    response CloseCount {
         /// The reason.
         reason: &'static str,
         /// How many since the start.
@@ -78,7 +78,7 @@ shapes! {
     }
 
     /// Bytes that are held for one purpose.
-    told MemoryAccount {
+    response MemoryAccount {
         /// The purpose.
         account: &'static str,
         /// How many bytes.
@@ -86,7 +86,7 @@ shapes! {
     }
 
     /// How the server is. Numbers of what has happened count from its start.
-    told Stats {
+    response Stats {
         /// The server's version.
         version: &'static str,
         /// Whether new clients should connect: "ok", or why not.
@@ -142,7 +142,7 @@ shapes! {
     }
 
     /// The PostgreSQL in which the nodes of a cluster keep the chat, as this node finds it.
-    told EngineState {
+    response EngineState {
         /// "up", "slow" (answers take long) or "down" (what would be written is refused).
         state: &'static str,
         /// What is written there survives: "disk" (a crash) or "replicated" (the loss of the
@@ -163,7 +163,7 @@ shapes! {
     }
 
     /// One node of a cluster.
-    told NodeState {
+    response NodeState {
         /// Its number, which is never given again.
         id: u64,
         /// What it is called.
@@ -179,7 +179,7 @@ shapes! {
     }
 
     /// The nodes of a cluster.
-    told Nodes {
+    response Nodes {
         /// The engine; null where there is no cluster.
         engine: Option<EngineState>,
         /// The nodes, by their numbers.
@@ -187,7 +187,7 @@ shapes! {
     }
 
     /// One connection.
-    told Connection<'a> {
+    response Connection<'a> {
         /// Names it, and is never given again. What stands before the @ names it in the log.
         id: String,
         /// Whose it is, if it has said hello.
@@ -215,7 +215,7 @@ shapes! {
     }
 
     /// Connections, those that are most so first.
-    told Connections<'a> {
+    response Connections<'a> {
         /// As many as were asked for, but for the one that asks.
         connections: Vec<Connection<'a>>,
         /// How many there are in all, the one that asks included.
@@ -223,7 +223,7 @@ shapes! {
     }
 
     /// A connection that has ended.
-    told ClosedConnection<'a> {
+    response ClosedConnection<'a> {
         /// What it was named.
         id: String,
         /// Whose it was, if it had said hello.
@@ -241,13 +241,13 @@ shapes! {
     }
 
     /// Connections that have ended, the last one first.
-    told ClosedConnections<'a> {
+    response ClosedConnections<'a> {
         /// As many as were asked for. The last 10,000 are remembered.
         connections: Vec<ClosedConnection<'a>>,
     }
 
     /// One room.
-    told Room<'a> {
+    response Room<'a> {
         /// Its name.
         room: &'a str,
         /// How many members it has.
@@ -267,7 +267,7 @@ shapes! {
     }
 
     /// A page of the rooms in memory.
-    told Rooms<'a> {
+    response Rooms<'a> {
         /// As many as were asked for.
         rooms: Vec<Room<'a>>,
         /// The `after` of the next page; null if this is the last one.
@@ -279,7 +279,7 @@ shapes! {
     }
 
     /// One member of a room.
-    told Member<'a> {
+    response Member<'a> {
         /// Who.
         user: &'a str,
         /// In which role: "owner", "moderator", "member" or "reader".
@@ -291,7 +291,7 @@ shapes! {
     }
 
     /// A page of the members of a room.
-    told Members<'a> {
+    response Members<'a> {
         /// As many as were asked for, by name.
         members: Vec<Member<'a>>,
         /// The `after` of the next page; null if this is the last one.
@@ -301,7 +301,7 @@ shapes! {
     }
 
     /// One user.
-    told User<'a> {
+    response User<'a> {
         /// Its name.
         user: &'a str,
         /// Who says who it is: "none", "guest", "account", "token", "header" or "key".
@@ -315,7 +315,7 @@ shapes! {
     }
 
     /// A page of the users that are in memory: all who are here or are members of a room.
-    told Users<'a> {
+    response Users<'a> {
         /// As many as were asked for, by name.
         users: Vec<User<'a>>,
         /// The `after` of the next page; null if this is the last one.
@@ -325,7 +325,7 @@ shapes! {
     }
 
     /// One login of an account: a device.
-    told Login<'a> {
+    response Login<'a> {
         /// Names it to its user.
         id: u64,
         /// What the client called itself.
@@ -337,7 +337,7 @@ shapes! {
     }
 
     /// The sessions of a user.
-    told Sessions<'a> {
+    response Sessions<'a> {
         /// Those that are connected.
         connections: Vec<Connection<'a>>,
         /// Those of an account that can come back without a password.
@@ -345,7 +345,7 @@ shapes! {
     }
 
     /// A key for a program. Its secret is not kept.
-    told Key<'a> {
+    response Key<'a> {
         /// The name of the program.
         name: &'a str,
         /// Its rooms, in which `*` stands for any text.
@@ -359,7 +359,7 @@ shapes! {
     }
 
     /// A page of the keys, or of the hooks.
-    told Keys<'a> {
+    response Keys<'a> {
         /// As many as were asked for, by name.
         keys: Vec<Key<'a>>,
         /// The `after` of the next page; null if this is the last one.
@@ -369,7 +369,7 @@ shapes! {
     }
 
     /// A key that was made.
-    told NewKey<'a> {
+    response NewKey<'a> {
         /// The name of the program.
         name: &'a str,
         /// Its secret, which is not shown again.
@@ -377,7 +377,7 @@ shapes! {
     }
 
     /// A hook that was made.
-    told NewHook<'a> {
+    response NewHook<'a> {
         /// The name under which it speaks.
         name: &'a str,
         /// Its path behind the address of the page, which is its secret and is not shown again.
@@ -385,7 +385,7 @@ shapes! {
     }
 
     /// A user or an address that may not use the server.
-    told Banned<'a> {
+    response Banned<'a> {
         /// The user, if it is one.
         user: Option<&'a str>,
         /// The address or network, if it is one.
@@ -397,7 +397,7 @@ shapes! {
     }
 
     /// A page of the bans from the server that hold.
-    told Bans<'a> {
+    response Bans<'a> {
         /// As many as were asked for.
         bans: Vec<Banned<'a>>,
         /// The `after` of the next page; null if this is the last one.
@@ -407,7 +407,7 @@ shapes! {
     }
 
     /// A record that a room's log has.
-    told Sent {
+    response Sent {
         /// The room.
         room: String,
         /// Its seq in the log.
@@ -421,19 +421,19 @@ shapes! {
     }
 
     /// What became of a message in each room.
-    told Broadcasted {
+    response Broadcasted {
         /// For each room, in the order of the request: what `publish` answers, or what was refused.
         messages: Vec<Box<RawValue>>,
     }
 
     /// How many connections were closed.
-    told Disconnected {
+    response Disconnected {
         /// So many.
         closed: u64,
     }
 
     /// A setting that was read again and is another.
-    told Setting<'a> {
+    response Setting<'a> {
         /// Its name.
         name: &'a str,
         /// What it was, as in the file; null: it was not set.
@@ -443,7 +443,7 @@ shapes! {
     }
 
     /// What came of reading the configuration again.
-    told Reloaded<'a> {
+    response Reloaded<'a> {
         /// Settings that hold from now on.
         changed: Vec<Setting<'a>>,
         /// Settings that stay as they were until a restart.
@@ -451,7 +451,7 @@ shapes! {
     }
 
     /// What is logged.
-    told LogLevel<'a> {
+    response LogLevel<'a> {
         /// The filter, such as "info" or "info,session=debug".
         level: &'a str,
     }

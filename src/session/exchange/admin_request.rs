@@ -1,13 +1,13 @@
 //! What an operator asks for, and the list that is being made of it.
 
 use super::top_list::TopList;
-use crate::admin::asked::{ConnectionSort, RoomSort};
+use crate::admin::requests::{ConnectionSort, RoomSort};
 use crate::admin::routes::Route;
 use crate::net::ConnId;
 
 /// What an operator asks for.
 #[derive(Clone, Debug, Default)]
-pub(in crate::session) struct AdminAsked {
+pub(in crate::session) struct AdminRequest {
     /// There once the path is known.
     pub route: Option<&'static Route>,
     pub query: Box<str>,
