@@ -48,65 +48,19 @@ impl SessionContext {
         head: &Head<'_>,
         planned: Result<(Plan, Option<Identity>), Problem>,
     ) -> Begun {
-        let len_max = u64::try_from(self.request_len_max).unwrap_or(u64::MAX);
-        let method = head.method();
-        let waits = expects_continue(head);
-        let body = |len_max| match head.method() {
-            Method::Post => Body::of(head, len_max),
-            Method::Get | Method::Head | Method::Options | Method::Other => Ok(Body::of_length(0)),
+        let (plan, identity) = match planned {
+            Ok(planned) => planned,
+            Err(problem) => return refuse(head, problem),
         };
-        let keep_alive = head.may_persist();
-        let files_max = self.limits.file_bytes.unwrap_or(0);
-        let (stage, body, plan, identity) = match planned {
-            Ok((plan, identity)) => {
-                let len_max = match plan {
-                    Plan::Hook { .. } => HOOK_LEN_MAX,
-                    Plan::Upload(_) => files_max,
-                    _ => len_max,
-                };
-                match body(len_max) {
-                    Ok(body) => (Stage::Body, body, plan, identity),
-                    Err(refusal) => {
-                        let response = Box::new(refused(refusal.into()));
-                        return Begun::Answered { response, method, keep_alive: false };
-                    }
-                }
-            }
-            Err(problem) => {
-                let response = Box::new(refused(problem));
-                // A client that waits may send the body or not.
-                let is_bodied = head.method() == Method::Other && !head.keep_alive();
-                match body(DRAINED_MAX) {
-                    Ok(body) if keep_alive && !waits && !is_bodied => {
-                        if body.is_done() {
-                            return Begun::Answered { response, method, keep_alive: true };
-                        }
-                        (Stage::Refused(response), body, Plan::Nothing, None)
-                    }
-                    Ok(_) | Err(_) => {
-                        return Begun::Answered { response, method, keep_alive: false };
-                    }
-                }
-            }
+        let len_max = match plan {
+            Plan::Hook { .. } => HOOK_LEN_MAX,
+            Plan::Upload(_) => self.limits.file_bytes.unwrap_or(0),
+            _ => u64::try_from(self.request_len_max).unwrap_or(u64::MAX),
         };
-        let query = head.query().unwrap_or_default();
-        let name = http::percent::form_field(query, "as").and_then(http::percent::decode_form);
-        let waits = waits && !body.is_done();
-        let exchange = Exchange {
-            method,
-            keep_alive,
-            stage,
-            body,
-            bytes: Vec::new(),
-            plan,
-            identity,
-            name: name.map(Into::into),
-            requests: Vec::new(),
-            answers: Vec::new(),
-            is_batch: false,
-            retry_after_s: None,
-        };
-        Begun::Exchange(Box::new(exchange), waits)
+        match body_of(head, len_max) {
+            Ok(body) => exchange(head, (Stage::Body, body), plan, identity),
+            Err(refusal) => answered(head, refusal.into(), false),
+        }
     }
 
     /// What is asked for, and by whom.
@@ -187,6 +141,60 @@ impl SessionContext {
 /// Whether the identity is a key that may send nowhere.
 fn may_not_send(identity: &Identity) -> bool {
     !identity.grants.is_empty() && !identity.grants.iter().any(|grant| grant.rights.send)
+}
+
+/// Refuses a request. Its body is read over where another request may follow it.
+fn refuse(head: &Head<'_>, problem: Problem) -> Begun {
+    // A client that waits may send the body or not.
+    let is_bodied = head.method() == Method::Other && !head.keep_alive();
+    match body_of(head, DRAINED_MAX) {
+        Ok(body) if head.may_persist() && !expects_continue(head) && !is_bodied => {
+            if body.is_done() {
+                return answered(head, problem, true);
+            }
+            let stage = Stage::Refused(Box::new(refused(problem)));
+            exchange(head, (stage, body), Plan::Nothing, None)
+        }
+        Ok(_) | Err(_) => answered(head, problem, false),
+    }
+}
+
+fn answered(head: &Head<'_>, problem: Problem, keep_alive: bool) -> Begun {
+    Begun::Answered { response: Box::new(refused(problem)), method: head.method(), keep_alive }
+}
+
+/// The body of a request, of at most so many bytes.
+fn body_of(head: &Head<'_>, len_max: u64) -> Result<Body, http::Refusal> {
+    match head.method() {
+        Method::Post => Body::of(head, len_max),
+        Method::Get | Method::Head | Method::Options | Method::Other => Ok(Body::of_length(0)),
+    }
+}
+
+fn exchange(
+    head: &Head<'_>,
+    (stage, body): (Stage, Body),
+    plan: Plan,
+    identity: Option<Identity>,
+) -> Begun {
+    let query = head.query().unwrap_or_default();
+    let name = http::percent::form_field(query, "as").and_then(http::percent::decode_form);
+    let waits = expects_continue(head) && !body.is_done();
+    let exchange = Exchange {
+        method: head.method(),
+        keep_alive: head.may_persist(),
+        stage,
+        body,
+        bytes: Vec::new(),
+        plan,
+        identity,
+        name: name.map(Into::into),
+        requests: Vec::new(),
+        answers: Vec::new(),
+        is_batch: false,
+        retry_after_s: None,
+    };
+    Begun::Exchange(Box::new(exchange), waits)
 }
 
 impl Session<'_, '_> {

@@ -107,6 +107,31 @@ fn go_on(
     let names = waiting.wanted.users.keys();
     waiting.listed.extend(names.filter_map(|name| rooms_of.get(name)).flatten().cloned());
     waiting.requested.add(&std::mem::take(&mut waiting.wanted));
+    let mut wanted = needed(chat, &mut waiting);
+    wanted.take_out(&waiting.requested);
+    for (room, seq) in positions(&waiting.waiter) {
+        // Behind what its client has seen at another node: it is asked once more, and by then this
+        // one may have been told.
+        if let Some((name, head)) = ahead.iter().find(|(name, _)| name.as_str() == room)
+            && let Some(key) = chat.rooms.named(room)
+            && (chat.rooms[key].head + 1..=*head).contains(&seq)
+        {
+            wanted.add_room(name.clone(), false);
+        }
+    }
+    if wanted.is_empty() {
+        return resume(chat, waiting);
+    }
+    if waiting.rounds >= ROUNDS_MAX {
+        return give_up(chat, waiting, refusal_of(LogFault::Busy));
+    }
+    let rounds = waiting.rounds + 1;
+    wait_on(chat, WaitingLoad { wanted, rounds, ..waiting });
+}
+
+/// What is needed now that more is in memory, though it may have been asked for already. The users
+/// among it are kept in memory meanwhile.
+fn needed(chat: &mut Chat, waiting: &mut WaitingLoad) -> Wanted {
     let mut wanted = Wanted::default();
     // Those that are in memory may have been changed by other nodes, of which this one is told with
     // the answer.
@@ -141,25 +166,7 @@ fn go_on(
         | Waiter::Look { .. }
         | Waiter::Grant { .. } => {}
     }
-    wanted.take_out(&waiting.requested);
-    for (room, seq) in positions(&waiting.waiter) {
-        // Behind what its client has seen at another node: it is asked once more, and by then this
-        // one may have been told.
-        if let Some((name, head)) = ahead.iter().find(|(name, _)| name.as_str() == room)
-            && let Some(key) = chat.rooms.named(room)
-            && (chat.rooms[key].head + 1..=*head).contains(&seq)
-        {
-            wanted.add_room(name.clone(), false);
-        }
-    }
-    if wanted.is_empty() {
-        return resume(chat, waiting);
-    }
-    if waiting.rounds >= ROUNDS_MAX {
-        return give_up(chat, waiting, refusal_of(LogFault::Busy));
-    }
-    let rounds = waiting.rounds + 1;
-    wait_on(chat, WaitingLoad { wanted, rounds, ..waiting });
+    wanted
 }
 
 /// The heads of logs that other nodes have brought further than this one was told.
