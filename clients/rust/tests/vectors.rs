@@ -78,7 +78,7 @@ impl Player {
                     self.requests.clear();
                 }
                 Action::Send(message) => {
-                    self.requests.push(serde_json::from_str(&message).unwrap())
+                    self.requests.push(serde_json::from_str(&message).unwrap());
                 }
                 Action::Close(_) => self.requests.clear(),
             }
