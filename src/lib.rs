@@ -90,6 +90,7 @@ pub mod pack;
 pub mod page;
 pub mod pg;
 pub mod reactor;
+pub mod resp;
 pub mod rng;
 pub mod server;
 pub mod session;

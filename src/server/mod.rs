@@ -81,7 +81,9 @@ use self::clustering::Beginning;
 use self::config_watch::ConfigWatch;
 pub use self::config_watch::Sources;
 use self::engine::Engine;
-pub use self::engine::{EngineError, address as engine_address, level as engine_level};
+pub use self::engine::{
+    EngineError, address as engine_address, bus_address, level as engine_level,
+};
 use self::files::FileStart;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};

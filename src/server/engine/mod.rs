@@ -20,7 +20,7 @@ use std::time::Duration;
 pub(super) use self::driver::Driven;
 use self::driver::Driver;
 pub(super) use self::open::open;
-pub use self::open::{EngineError, address, level};
+pub use self::open::{EngineError, address, bus_address, level};
 use crate::chat::model::load::{Found, Wanted};
 use crate::chat::model::log::{
     CidSecret, LogId, LogReply, LogRequest, Logs, RememberedCid, Snapshot,
