@@ -48,6 +48,7 @@
 //! | | [`files`] | files that people send |
 //! | | [`webhooks`] | other servers, and devices, that are told what happens |
 //! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, both roles |
+//! | | [`pg`], [`resp`] | what engines and buses of a cluster speak, as their client |
 //! | | [`auth`] | secrets, tokens and keys in, identities out |
 //! | domain | [`chat`] | rooms, members, cursors, roles |
 //! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] |

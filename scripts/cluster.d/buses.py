@@ -1,5 +1,6 @@
 """Two nodes and a bus: it carries what may be lost, and nobody misses anything while it is away."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -65,11 +66,25 @@ class Bus:
         os.kill(self.process.pid, number)
 
 
+GRACE = {"timeouts_leave_grace": "300ms"}
+
+
+@contextlib.contextmanager
+def another(folder, name, engine, **settings):
+    """One more node, for a while."""
+    node = Node(folder, name, engine, **settings, **GRACE).await_ready()
+    try:
+        yield node
+    finally:
+        code = node.end()
+    assert code == 0, f"{name} has left with {code}"
+
+
 def until(what, is_so, patience=PATIENCE):
     deadline = time.monotonic() + patience
     while not is_so():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not so within {patience} s: {what}")
+            raise TimeoutError(f"not so within {patience} s: {what() if callable(what) else what}")
         time.sleep(0.02)
 
 
@@ -83,8 +98,8 @@ def figure(node, name):
 
 
 def uses(node, is_used=True):
-    until(f"{node.name} {'uses' if is_used else 'does not use'} its bus: {node.get('/api/v1/nodes')[1]['bus']}",
-          lambda: figure(node, "chinwag_cluster_bus_used") == is_used)
+    until(lambda: f"{node.name} {'uses' if is_used else 'does not use'} its bus: {node.get('/api/v1/nodes')[1]}",
+          lambda: figure(node, "chinwag_cluster_bus_used") == is_used, 2 * PATIENCE)
 
 
 def talk(one, other, patience=1.0):
@@ -146,6 +161,7 @@ def hung(bus, one, other):
         assert took < 2.5, f"it took {took:.3f} s"
         uses(one, False), uses(other, False)
         until("cleo is gone", lambda: nodes.presence_of(ann, "cleo") == "off")
+        bob.socket.shutdown(socket.SHUT_RDWR)
         talk(one, other)
         assert "hang" in one.get("/api/v1/nodes")[1]["bus"]["fault"], one.get("/api/v1/nodes")
     finally:
@@ -155,22 +171,20 @@ def hung(bus, one, other):
 
 
 def wrong_password(folder, engine, bus):
-    node = Node(folder, "stranger", engine, BUS=bus.address("mistaken")).await_ready()
-    until("it is refused", lambda: "WRONGPASS" in (node.get("/api/v1/nodes")[1]["bus"]["fault"] or ""))
-    assert node.end() == 0
+    with another(folder, "stranger", engine, BUS=bus.address("mistaken")) as node:
+        until("it is refused", lambda: "WRONGPASS" in (node.get("/api/v1/nodes")[1]["bus"]["fault"] or ""))
     assert "mistaken" not in (folder / "stranger" / "log").read_text()
 
 
 def mixed(folder, engine, one, other, settings, expected):
     """A node that is set up otherwise is told of, and nobody is deaf."""
-    node = Node(folder, f"odd{len(list(folder.glob('odd*')))}", engine, **settings).await_ready()
-    uses(one, False), uses(other, False)
-    talk(one, node)
-    talk(node, other)
-    until(f"one says {expected[0]}", lambda: expected[0] in str(one.get("/api/v1/nodes")[1]["apart"]))
-    until(f"the odd one says {expected[1]}", lambda: expected[1] in str(node.get("/api/v1/nodes")[1]["apart"]))
-    assert figure(one, "chinwag_cluster_bus_apart") == 1
-    assert node.end() == 0
+    with another(folder, f"odd{len(list(folder.glob('odd*')))}", engine, **settings) as node:
+        uses(one, False), uses(other, False)
+        talk(one, node)
+        talk(node, other)
+        until(f"one says {expected[0]}", lambda: expected[0] in str(one.get("/api/v1/nodes")[1]["apart"]))
+        until(f"the odd one says {expected[1]}", lambda: expected[1] in str(node.get("/api/v1/nodes")[1]["apart"]))
+        assert figure(one, "chinwag_cluster_bus_apart") == 1
     uses(one), uses(other)
     talk(one, other)
 
@@ -179,14 +193,12 @@ def other_ways(folder, engine, bus, one):
     """By a socket of the file system, and by TLS."""
     roots = f"sslrootcert={bus.folder}/ca.pem"
     for name, address in [("socket", f"unix://:right@{bus.socket}"), ("tls", f"rediss://:right@localhost:{bus.tls}?{roots}")]:
-        node = Node(folder, name, engine, BUS=address).await_ready()
-        uses(node), uses(one)
-        talk(one, node)
-        assert node.end() == 0
-    node = Node(folder, "untrusting", engine, BUS=f"rediss://:right@127.0.0.1:{bus.tls}?{roots}").await_ready()
-    until("a certificate of another name is refused",
-          lambda: "TLS failed" in (node.get("/api/v1/nodes")[1]["bus"]["fault"] or ""))
-    assert node.end() == 0
+        with another(folder, name, engine, BUS=address) as node:
+            uses(node), uses(one)
+            talk(one, node)
+    with another(folder, "untrusting", engine, BUS=f"rediss://:right@127.0.0.1:{bus.tls}?{roots}") as node:
+        until("a certificate of another name is refused",
+              lambda: "TLS failed" in (node.get("/api/v1/nodes")[1]["bus"]["fault"] or ""))
 
 
 def doctor(folder, engine, bus):
@@ -209,7 +221,7 @@ def main(folder):
     engine = nodes.engine_with_schema(folder)
     bus, elsewhere = Bus(folder, "bus"), Bus(folder, "elsewhere")
     try:
-        settings = {"BUS": bus.address(), "timeouts_leave_grace": "300ms"}
+        settings = {"BUS": bus.address(), **GRACE}
         one, other = (Node(folder, name, engine, **settings).await_ready() for name in ("one", "two"))
         check("the bus carries who is there, who types, and which rooms have grown", carried, bus, one, other)
         check("what must not be lost arrives, too", direct, one, other)

@@ -65,6 +65,11 @@ class Engine:
         where = f"host=127.0.0.1 port={self.port} user=chat password=right dbname={database}"
         run("psql", "-XqAt", where, *(part for statement in statements for part in ("-c", statement)))
 
+    def rows(self, statement, database="chat"):
+        """What a statement answers, as psql writes it without a head."""
+        where = f"host=127.0.0.1 port={self.port} user=chat password=right dbname={database}"
+        return run("psql", "-XqAt", where, "-c", statement).stdout.strip()
+
     def address(self, user="chat:right", database="chat", host="127.0.0.1", rest=""):
         return f"postgres://{user}@{host}:{self.port}/{database}{rest}"
 

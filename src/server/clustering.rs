@@ -124,13 +124,13 @@ impl Server {
 
     /// Ends the connections to the engine, if the server stops and nobody needs them any more:
     /// otherwise it would wait for them.
-    pub(super) fn leave_engine(&mut self, effects: &mut Effects) {
+    pub(super) fn leave_engine(&mut self, now: Now, effects: &mut Effects) {
         if self.stopping.is_some()
             && let Engine::Shared(shared) = &mut self.logs
             && self.sessions.is_empty()
             && self.chat.pending() == 0
         {
-            shared.close(effects);
+            shared.close(now, effects);
         }
     }
 

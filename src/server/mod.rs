@@ -331,7 +331,7 @@ impl Server {
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         let is_more = self.sessions.drain(self.drain_window_ms, turn);
-        self.leave_engine(effects);
+        self.leave_engine(now, effects);
         let deadline = if is_more { now.tick } else { self.supervise(now) };
         if deadline != Tick::MAX {
             effects.push(Effect::Alarm { deadline });
@@ -438,7 +438,7 @@ impl Handler for Server {
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.
-                self.leave_engine(effects);
+                self.leave_engine(now, effects);
                 self.arm_alarm(now, effects);
             }
             Input::StoreReady => {

@@ -43,6 +43,9 @@ pub(super) trait SharedLogs: Logs + Driven {
 
     /// How the engine is.
     fn health(&mut self) -> Health;
+
+    /// The node stops.
+    fn leave(&mut self, now: Now);
 }
 
 /// The logs.
@@ -63,11 +66,13 @@ pub(super) struct Shared {
     has_begun: bool,
     /// When its health is looked at again.
     look_at: Tick,
+    /// It is taken off the registry.
+    has_left: bool,
 }
 
 impl Shared {
     const fn new(driver: Driver, node: Box<dyn SharedLogs>) -> Self {
-        Self { driver, node, has_begun: false, look_at: Tick::ZERO }
+        Self { driver, node, has_begun: false, look_at: Tick::ZERO, has_left: false }
     }
 
     /// Takes an input of the reactor that is about a connection to the engine. `false` if it is
@@ -120,8 +125,13 @@ impl Shared {
         self.driver.pump(now, &mut *self.node, effects);
     }
 
-    /// Ends the connections: nothing more is asked.
-    pub(super) fn close(&mut self, effects: &mut Effects) {
+    /// Ends the connections: nothing more is asked. The other nodes need not wait until this one
+    /// counts as gone.
+    pub(super) fn close(&mut self, now: Now, effects: &mut Effects) {
+        if !std::mem::replace(&mut self.has_left, true) {
+            self.node.leave(now);
+            self.pump(now, effects);
+        }
         self.driver.close_all(effects);
     }
 
