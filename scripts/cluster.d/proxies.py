@@ -2,6 +2,7 @@
 node and then the engine are killed, and nobody misses a line or sees one twice. The engine is reached by TLS."""
 
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -103,7 +104,7 @@ class Socket:
         while (line := self.file.readline()) not in (b"\r\n", b""):
             head += line
         if b" 101 " not in head:
-            raise ConnectionError(head)
+            raise ConnectionError(head.split(b"\r\n")[0] + b": " + self.file.read1(1024))
         self.events, self.number = [], 0
         self.welcome = self.ask("hello", name=name, **hello)
 
@@ -202,9 +203,12 @@ def connections(node):
 
 
 def through(kind, folder, engine, settings):
-    behind = [Node(folder, f"{kind.name}{number}", engine, **settings).await_ready() for number in range(3)]
-    proxy = kind(folder, behind)
-    try:
+    with contextlib.ExitStack() as stack:
+        behind = [Node(folder, f"{kind.name}{number}", engine, **settings).await_ready() for number in range(3)]
+        for node in behind:
+            stack.callback(node.process.kill)
+        proxy = kind(folder, behind)
+        stack.callback(proxy.end)
         sealed = engine.rows("SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) "
                              "WHERE application_name = 'chinwag' AND ssl")
         assert sealed == "6", f"{sealed} of 6 connections to the engine are encrypted"
@@ -241,8 +245,6 @@ def through(kind, folder, engine, settings):
         assert len(set(sent.values())) == len(sent), "two have one seq"
         # The killed one has said its last word.
         assert all(node.end() == 0 for node in behind if node is not victims[0])
-    finally:
-        proxy.end()
 
 
 def main(folder):
@@ -250,7 +252,7 @@ def main(folder):
     engine = nodes.engine_with_schema(folder, "ssl = on", f"ssl_cert_file = '{folder}/server.pem'",
                                       f"ssl_key_file = '{folder}/server.key'")
     address = engine.address(host="localhost", rest=f"?sslrootcert={folder}/ca.pem")
-    settings = {"ENGINE": address, "proxies": "127.0.0.1"}
+    settings = {"ENGINE": address, "proxies": "127.0.0.1", "http_hosts": "localhost", "insecure": "true"}
     for kind in (Haproxy, Nginx):
         check(f"behind {kind.name} nobody misses a line or sees one twice while a node and the engine are killed",
               through, kind, folder, engine, settings)
