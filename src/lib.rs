@@ -52,6 +52,7 @@
 //! | | [`files`] | files that people send |
 //! | | [`webhooks`] | other servers, and devices, that are told what happens |
 //! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, both roles |
+//! | | [`pg`], [`resp`] | what engines and buses of a cluster speak, as their client |
 //! | | [`auth`] | secrets, tokens and keys in, identities out |
 //! | | [`pg`] | the client's side of PostgreSQL's protocol |
 //! | domain | [`chat`] | rooms, members, cursors, roles |
@@ -95,6 +96,7 @@ pub mod pack;
 pub mod page;
 pub mod pg;
 pub mod reactor;
+pub mod resp;
 pub mod rng;
 pub mod server;
 pub mod session;

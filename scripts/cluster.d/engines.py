@@ -25,6 +25,22 @@ def run(*command):
     )
 
 
+def certificates(folder):
+    """An authority, and a certificate of it for localhost."""
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=authority", "-days", "2")
+    openssl("req", *curve, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
+    (folder / "names").write_text("subjectAltName=DNS:localhost")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+            "-out", "server.pem", "-days", "2", "-extfile", "names")
+    for name in ["server.key", "server.pem"]:
+        if ACCOUNT:
+            os.chown(folder / name, ACCOUNT.pw_uid, ACCOUNT.pw_gid)
+    (folder / "server.key").chmod(0o600)
+
+
 class Engine:
     """One PostgreSQL on a port of its own. `settings` are its own lines of postgresql.conf."""
 
@@ -48,6 +64,11 @@ class Engine:
     def sql(self, *statements, database="chat"):
         where = f"host=127.0.0.1 port={self.port} user=chat password=right dbname={database}"
         run("psql", "-XqAt", where, *(part for statement in statements for part in ("-c", statement)))
+
+    def rows(self, statement, database="chat"):
+        """What a statement answers, as psql writes it without a head."""
+        where = f"host=127.0.0.1 port={self.port} user=chat password=right dbname={database}"
+        return run("psql", "-XqAt", where, "-c", statement).stdout.strip()
 
     def address(self, user="chat:right", database="chat", host="127.0.0.1", rest=""):
         return f"postgres://{user}@{host}:{self.port}/{database}{rest}"

@@ -337,12 +337,23 @@ def stopped(one, other):
     assert time.monotonic() - begin < 5
 
 
-def main(folder):
-    engine = Engine(folder, "engine", auth="scram-sha-256")
+def engine_with_schema(folder, *settings):
+    engine = Engine(folder, "engine", *settings, auth="scram-sha-256")
     # The engine may listen a moment before it lets anybody in.
     deadline = time.monotonic() + 20
     while (made := subprocess.run([CHINWAG, "cluster", "init", engine.address()], capture_output=True, text=True)).returncode:
         assert time.monotonic() < deadline, made.stdout + made.stderr
+    return engine
+
+
+def without_panics(folder):
+    for log in folder.glob("*/log"):
+        if log.is_file() and "panicked" in log.read_text(encoding="utf-8", errors="replace"):
+            raise SystemExit(f"a panic in {log}")
+
+
+def main(folder):
+    engine = engine_with_schema(folder)
     one, other = (Node(folder, name, engine, timeouts_leave_grace="300ms").await_ready() for name in ("one", "two"))
     check("what is said at one node is heard at the other, in one order", records, one, other)
     check("a message that is repeated at another node is there once", repeated, one, other)
@@ -359,22 +370,26 @@ def main(folder):
     check("nodes stop in good order", stopped, one, other)
     check("a node that does not reach its engine lets nobody in and says why", early, folder, engine)
     check("an account that was made at one node is known at the other", accounts, folder, engine)
-    for log in folder.glob("*/log"):
-        if log.is_file() and "panicked" in log.read_text(encoding="utf-8", errors="replace"):
-            raise SystemExit(f"a panic in {log}")
+    without_panics(folder)
     engine.stop()
 
 
-scratch = pathlib.Path(tempfile.mkdtemp())
-try:
-    if ACCOUNT:
-        os.chown(scratch, ACCOUNT.pw_uid, ACCOUNT.pw_gid)
-        scratch.chmod(0o755)
-    main(scratch)
-finally:
-    if failed and "KEEP" in os.environ:
-        print(scratch)
-    else:
-        shutil.rmtree(scratch, ignore_errors=True)
-print(f"{failed} failed" if failed else "all as it must be")
-sys.exit(failed > 0)
+def run(test):
+    """Gives a test a folder for itself, and ends the program with what came of it."""
+    scratch = pathlib.Path(tempfile.mkdtemp())
+    try:
+        if ACCOUNT:
+            os.chown(scratch, ACCOUNT.pw_uid, ACCOUNT.pw_gid)
+            scratch.chmod(0o755)
+        test(scratch)
+    finally:
+        if failed and "KEEP" in os.environ:
+            print(scratch)
+        else:
+            shutil.rmtree(scratch, ignore_errors=True)
+    print(f"{failed} failed" if failed else "all as it must be")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from engines import ACCOUNT, BIN, Engine, free_port, run
+from engines import ACCOUNT, BIN, Engine, certificates, free_port, run
 
 CHINWAG = sys.argv[1]
 failed = 0
@@ -50,22 +50,6 @@ def answer_once(listener, answer):
             connection.sendall(answer)
         while connection.recv(1024):
             pass
-
-
-def certificates(folder):
-    """An authority, and a certificate of it for localhost."""
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=authority", "-days", "2")
-    openssl("req", *curve, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-    (folder / "names").write_text("subjectAltName=DNS:localhost")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-            "-out", "server.pem", "-days", "2", "-extfile", "names")
-    for name in ["server.key", "server.pem"]:
-        if ACCOUNT:
-            os.chown(folder / name, ACCOUNT.pw_uid, ACCOUNT.pw_gid)
-    (folder / "server.key").chmod(0o600)
 
 
 def main(folder):

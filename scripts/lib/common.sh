@@ -42,7 +42,7 @@ install() {
   [ -z "$guard" ] || as_root rm "$guard"
   local unit
   for unit in $(comm -13 <(echo "$before") <(ls "$units")); do
-    case $unit in nginx.service | haproxy.service | apache2.service | lighttpd.service | caddy.service | prometheus.service | postgresql.service | pgbouncer.service)
+    case $unit in nginx.service | haproxy.service | apache2.service | lighttpd.service | caddy.service | prometheus.service | postgresql.service | pgbouncer.service | redis-server.service)
       ! command -v systemctl >/dev/null || as_root systemctl disable --quiet "$unit" || true
       ;;
     esac
@@ -74,7 +74,8 @@ needs_proxies=(nginx nginx-light 'ls /usr/lib/nginx/modules/ngx_stream_module.so
   apache2 apache2-bin lighttpd lighttpd caddy caddy)
 needs_packages=(strace strace pgrep procps systemd-analyze systemd promtool prometheus)
 
-needs_cluster=('ls /usr/lib/postgresql/*/bin/postgres' postgresql pgbouncer pgbouncer openssl openssl)
+needs_cluster=('ls /usr/lib/postgresql/*/bin/postgres' postgresql pgbouncer pgbouncer openssl openssl
+  'command -v valkey-server || command -v redis-server' redis-server)
 needs_terminal=(tmux tmux)
 needs_hostile=(slowhttptest slowhttptest openssl openssl)
 

@@ -162,6 +162,22 @@ shapes! {
         losses: u64,
     }
 
+    /// The Valkey or Redis that carries what may be lost between the nodes of a cluster.
+    response BusState {
+        /// What is published there comes back.
+        up: bool,
+        /// All nodes hear it; otherwise the engine carries everything.
+        used: bool,
+        /// Where it is.
+        host: String,
+        /// Its name and version; empty before the first answer.
+        server: String,
+        /// Why it is not up.
+        fault: Option<String>,
+        /// How often it was lost since the start.
+        losses: u64,
+    }
+
     /// One node of a cluster.
     response NodeState {
         /// Its number, which is never given again.
@@ -182,6 +198,10 @@ shapes! {
     response Nodes {
         /// The engine; null where there is no cluster.
         engine: Option<EngineState>,
+        /// The bus; null where there is none.
+        bus: Option<BusState>,
+        /// Of nodes that have no bus, or another one: in sentences.
+        apart: Vec<String>,
         /// The nodes, by their numbers.
         nodes: Vec<NodeState>,
     }

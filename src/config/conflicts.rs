@@ -10,6 +10,7 @@ use super::value::Value;
 use super::values::{Assigned, Values};
 use crate::chat::model::policy::{Policy, Rule};
 use crate::pg::{Address, AddressFault};
+use crate::resp;
 
 /// Room for everything in an event besides the message: names, positions and brackets.
 const ENVELOPE_BYTES: u64 = 4096;
@@ -70,6 +71,7 @@ pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> 
     faults.extend(admin_token(values));
     faults.extend(push_contact(values));
     faults.extend(engine(values));
+    faults.extend(bus(values));
     for rule in AT_LEAST {
         let fault = at_least(values, rule);
         faults.extend(fault.map(|(what, origin)| ConfigFault::new(what, origin)));
@@ -172,6 +174,45 @@ fn engine(values: &Values) -> Option<ConfigFault> {
         Err(fault) => {
             let fault: AddressFault = fault;
             format!("cluster.engine {fault}: such as {ENGINE_EXAMPLE}, or \"off\"")
+        }
+    };
+    let origin = origin.as_ref().map(Origin::without_text);
+    Some(ConfigFault::new(what, origin.as_ref()))
+}
+
+/// Where the bus is.
+pub(super) const BUS: &str = "cluster.bus";
+/// What an address looks like.
+const BUS_EXAMPLE: &str = "\"redis://bus.internal:6379\"";
+
+/// The bus has an address, with one password at the most, and an engine beside it.
+fn bus(values: &Values) -> Option<ConfigFault> {
+    let Assigned { value, origin } = values.get(BUS)?;
+    let password_file = values.get("cluster.bus_password_file")?;
+    let in_file = password_file.value.text().is_some();
+    let Some(secret) = value.secret() else {
+        let what = "cluster.bus_password_file is set, but cluster.bus is not: nobody is asked for \
+                    a password";
+        return in_file.then(|| ConfigFault::new(what, password_file.origin.as_ref()));
+    };
+    let has_engine = values.get(ENGINE)?.value.secret().is_some();
+    let what = match secret.reveal().parse() {
+        Ok(resp::Address { password: Some(_), .. }) if in_file => {
+            "cluster.bus has a password, and cluster.bus_password_file is set: keep one of them"
+                .to_owned()
+        }
+        Ok(resp::Address { user: Some(user), password: None, .. }) if !in_file => format!(
+            "cluster.bus has the user {user:?} without a password: write redis://USER:PASSWORD@…, \
+             or set cluster.bus_password_file"
+        ),
+        Ok(resp::Address { .. }) if !has_engine => {
+            "cluster.bus is set, but cluster.engine is not: a server that is alone needs no bus"
+                .to_owned()
+        }
+        Ok(resp::Address { .. }) => return None,
+        Err(fault) => {
+            let fault: resp::AddressFault = fault;
+            format!("cluster.bus {fault}: such as {BUS_EXAMPLE}, or \"off\"")
         }
     };
     let origin = origin.as_ref().map(Origin::without_text);

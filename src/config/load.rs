@@ -202,6 +202,7 @@ pub(super) fn config_of(
     let secret = |name| values.get(name).and_then(|row| row.value.secret());
     let admin_token = secret("admin_token").cloned();
     config.cluster.engine = secret(conflicts::ENGINE).and_then(|text| text.reveal().parse().ok());
+    config.cluster.bus = secret(conflicts::BUS).and_then(|text| text.reveal().parse().ok());
     Ok(Config { policies: policies(values, tables), token_keys, account, admin_token, ..config })
 }
 

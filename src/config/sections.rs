@@ -12,6 +12,7 @@ use super::value_type::ValueType::{
 };
 use crate::chat::model::identity::{Inviters, Registration};
 use crate::pg::Address;
+use crate::resp;
 
 /// The most of anything that is counted: far above what one machine holds.
 const COUNT: ValueType = Count(1, 1 << 24);
@@ -275,6 +276,11 @@ sections! {
         engine: Option<Address> = OptionalOr("off", &Secret),
         /// The file with the password for it, if that does not stand in its address.
         password_file: Option<PathBuf> = OptionalOr("off", &File),
+        /// The Valkey or Redis that carries what may be lost; `None`: the engine carries that, too.
+        #[serde(skip)]
+        bus: Option<resp::Address> = OptionalOr("off", &Secret),
+        /// The file with the password for it, if that does not stand in its address.
+        bus_password_file: Option<PathBuf> = OptionalOr("off", &File),
         /// What this node is called among the others; `None`: as its machine.
         name: Option<String> = OptionalOr("auto", &Text(64)),
         /// Where it is, for people and clients; `None`: that is not told.

@@ -1,6 +1,7 @@
 //! What a node of a cluster counts of its engine.
 
 use super::Gauge;
+use super::exposition::Exposition;
 
 /// How the engine is, at a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,14 @@ pub struct ClusterFigures {
     pub losses: u64,
     /// Messages to other nodes that were dropped, since too many waited.
     pub dropped: u64,
+    /// What is published on the bus comes back.
+    pub is_bus_up: bool,
+    /// What may be lost is told over the bus.
+    pub is_bus_used: bool,
+    /// How often the bus was lost.
+    pub bus_losses: u64,
+    /// Nodes that have no bus, or another one.
+    pub apart: u64,
 }
 
 /// The cells, all 0 where there is no cluster.
@@ -40,6 +49,14 @@ pub struct ClusterMetrics {
     pub losses: Gauge,
     /// Likewise.
     pub dropped: Gauge,
+    /// Likewise.
+    pub bus_up: Gauge,
+    /// Likewise.
+    pub bus_used: Gauge,
+    /// Likewise.
+    pub bus_losses: Gauge,
+    /// Likewise.
+    pub apart: Gauge,
 }
 
 impl ClusterMetrics {
@@ -53,5 +70,65 @@ impl ClusterMetrics {
         self.waiting.set(figures.waiting);
         self.losses.set(figures.losses);
         self.dropped.set(figures.dropped);
+        self.bus_up.set(u64::from(figures.is_bus_up));
+        self.bus_used.set(u64::from(figures.is_bus_used));
+        self.bus_losses.set(figures.bus_losses);
+        self.apart.set(figures.apart);
+    }
+
+    /// Writes them down.
+    pub(super) fn expose(&self, page: &mut Exposition) {
+        page.gauge(
+            "chinwag_cluster_node",
+            "1 if this is a node of a cluster; otherwise all of the others are 0, too.",
+            self.is_on.value(),
+        );
+        page.gauge("chinwag_cluster_up", "1 if the engine can be written to.", self.up.value());
+        page.gauge(
+            "chinwag_cluster_replicated",
+            "1 if what the engine confirms survives the loss of its primary.",
+            self.replicated.value(),
+        );
+        page.gauge("chinwag_cluster_nodes", "Nodes that are there.", self.nodes.value());
+        page.gauge(
+            "chinwag_cluster_write_milliseconds",
+            "Time of the last write that all nodes make every two seconds.",
+            self.write_ms.value(),
+        );
+        page.gauge(
+            "chinwag_cluster_waiting",
+            "Statements that wait for an answer of the engine.",
+            self.waiting.value(),
+        );
+        page.counter(
+            "chinwag_cluster_losses_total",
+            "How often the engine was lost.",
+            self.losses.value(),
+        );
+        page.counter(
+            "chinwag_cluster_dropped_total",
+            "Presence, typing and receipts that other nodes were not told, since too many waited.",
+            self.dropped.value(),
+        );
+        page.gauge(
+            "chinwag_cluster_bus_up",
+            "1 if what is published on the bus comes back; 0 also where there is none.",
+            self.bus_up.value(),
+        );
+        page.gauge(
+            "chinwag_cluster_bus_used",
+            "1 if all nodes hear the bus, which carries what may be lost.",
+            self.bus_used.value(),
+        );
+        page.counter(
+            "chinwag_cluster_bus_losses_total",
+            "How often the bus was lost.",
+            self.bus_losses.value(),
+        );
+        page.gauge(
+            "chinwag_cluster_bus_apart",
+            "Nodes that have no bus while this one has, or another one.",
+            self.apart.value(),
+        );
     }
 }

@@ -3,8 +3,8 @@
 use super::exposition::Exposition;
 use super::kernel;
 use super::{
-    ChatMetrics, ClusterMetrics, Counter, HttpMetrics, MemoryMetrics, Metrics, PushMetrics,
-    ReactorMetrics, StoreMetrics, TURN_MICROS_BOUNDS, WebhookMetrics,
+    ChatMetrics, Counter, HttpMetrics, MemoryMetrics, Metrics, PushMetrics, ReactorMetrics,
+    StoreMetrics, TURN_MICROS_BOUNDS, WebhookMetrics,
 };
 
 impl Metrics {
@@ -25,7 +25,7 @@ impl Metrics {
         messages(&self.chat, &mut page);
         memory(&self.memory, self.reactor.queued_bytes.value(), &mut page);
         store(&self.store, now_ms, &mut page);
-        cluster(&self.cluster, &mut page);
+        self.cluster.expose(&mut page);
         webhooks(&self.webhooks, now_ms, &mut page);
         pushes(&self.pushes, &mut page);
         let dropped = crate::log::dropped();
@@ -254,41 +254,6 @@ fn memory(memory: &MemoryMetrics, queued_bytes: u64, page: &mut Exposition) {
         "Bytes held, by what they are held for; shared ones count for each.",
         "account",
         memory.labelled().chain([("outbound", queued_bytes)]),
-    );
-}
-
-fn cluster(cluster: &ClusterMetrics, page: &mut Exposition) {
-    page.gauge(
-        "chinwag_cluster_node",
-        "1 if this is a node of a cluster; otherwise all of the others are 0, too.",
-        cluster.is_on.value(),
-    );
-    page.gauge("chinwag_cluster_up", "1 if the engine can be written to.", cluster.up.value());
-    page.gauge(
-        "chinwag_cluster_replicated",
-        "1 if what the engine confirms survives the loss of its primary.",
-        cluster.replicated.value(),
-    );
-    page.gauge("chinwag_cluster_nodes", "Nodes that are there.", cluster.nodes.value());
-    page.gauge(
-        "chinwag_cluster_write_milliseconds",
-        "Time of the last write that all nodes make every two seconds.",
-        cluster.write_ms.value(),
-    );
-    page.gauge(
-        "chinwag_cluster_waiting",
-        "Statements that wait for an answer of the engine.",
-        cluster.waiting.value(),
-    );
-    page.counter(
-        "chinwag_cluster_losses_total",
-        "How often the engine was lost.",
-        cluster.losses.value(),
-    );
-    page.counter(
-        "chinwag_cluster_dropped_total",
-        "Presence, typing and receipts that other nodes were not told, since too many waited.",
-        cluster.dropped.value(),
     );
 }
 

@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use crate::time::Tick;
 
 /// A connection to be made, for clients that run on the reactor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connect {
     /// Where to.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// The local address to connect from, `None` for the kernel's choice. One address has some
     /// 28,000 ports.
     pub source: Option<IpAddr>,
@@ -24,6 +25,30 @@ pub struct Connect {
     pub tag: u64,
 }
 
+/// Where a connection leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A socket of this machine's file system.
+    Unix(PathBuf),
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// Why a connection could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectFault {
@@ -33,6 +58,8 @@ pub enum ConnectFault {
     TimedOut,
     /// The source is not an address of this machine, or all of its ports towards there are taken.
     NoSource,
+    /// There is no such socket in the file system.
+    NoSocket,
     /// The process or the system has no descriptor left.
     NoDescriptor,
     /// Another error, by its number in the operating system; 0 if it has none.
@@ -48,6 +75,7 @@ impl fmt::Display for ConnectFault {
             Self::NoSource => f.write_str(
                 "no port is left at the source address, or it is not one of this machine",
             ),
+            Self::NoSocket => f.write_str("there is no such socket"),
             Self::NoDescriptor => f.write_str("no descriptor is left (ulimit -n)"),
             Self::Other(number) => write!(f, "error {number} of the operating system"),
         }

@@ -14,7 +14,7 @@ mod network;
 
 pub use close::{CloseReason, Ending};
 pub use conn_id::ConnId;
-pub use connect::{Connect, ConnectFault};
+pub use connect::{Connect, ConnectFault, Peer};
 pub use effect::{Effect, Effects, Pause, SharedFrame};
 pub use input::{Input, ListenerId, StopSignal};
 pub use network::{BadNetwork, Network, is_in};

@@ -11,24 +11,24 @@ use mio::Interest;
 use mio::event::Event;
 use mio::net::TcpStream;
 use rustix::io::Errno;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::addresses::AddressShare;
 use super::connection::{Flags, Phase};
 use super::connections::Connections;
 use super::work_lists::Attempt;
-use crate::net::{ConnId, Connect, ConnectFault};
+use crate::net::{ConnId, Connect, ConnectFault, Peer};
 use crate::time::Tick;
 
 /// Begins to connect. An attempt that cannot even begin is reported like one that fails later.
-pub(super) fn begin(connections: &mut Connections, connect: Connect) {
+pub(super) fn begin(connections: &mut Connections, connect: &Connect) {
     if let Err(error) = start(connections, connect) {
         let attempt = Attempt { tag: connect.tag, outcome: Err(fault_of(&error)) };
         connections.shared.lists.attempts.push(attempt);
     }
 }
 
-fn start(connections: &mut Connections, connect: Connect) -> io::Result<()> {
+fn start(connections: &mut Connections, connect: &Connect) -> io::Result<()> {
     let stream = open(connect, connections.send_buffer_len)?;
     let both = Interest::READABLE | Interest::WRITABLE;
     let id = connections.register(stream, AddressShare::UNCOUNTED, both)?;
@@ -41,9 +41,15 @@ fn start(connections: &mut Connections, connect: Connect) -> io::Result<()> {
     Ok(())
 }
 
-fn open(connect: Connect, send_buffer_len: usize) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(connect.peer), Type::STREAM.nonblocking(), None)?;
-    socket.set_tcp_nodelay(true)?;
+fn open(connect: &Connect, send_buffer_len: usize) -> io::Result<TcpStream> {
+    let (domain, address) = match &connect.peer {
+        Peer::Tcp(address) => (Domain::for_address(*address), (*address).into()),
+        Peer::Unix(path) => (Domain::UNIX, SockAddr::unix(path)?),
+    };
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), None)?;
+    if domain != Domain::UNIX {
+        socket.set_tcp_nodelay(true)?;
+    }
     socket.set_send_buffer_size(send_buffer_len)?;
     if let Some(len) = connect.receive_buffer_len {
         // Before the connection begins: the window's scale is agreed upon at its start.
@@ -53,12 +59,13 @@ fn open(connect: Connect, send_buffer_len: usize) -> io::Result<TcpStream> {
         // Port 0: the kernel chooses one, and may choose the same again for another peer.
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }
-    match socket.connect(&connect.peer.into()) {
+    match socket.connect(&address) {
         Ok(()) => {}
         // The usual case: the first edge tells the outcome.
         Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
         Err(error) => return Err(error),
     }
+    // A socket is a socket: what is read and written is the same.
     Ok(TcpStream::from_std(socket.into()))
 }
 
@@ -70,7 +77,7 @@ pub(super) fn on_edge(connections: &mut Connections, id: ConnId, event: &Event) 
     }
     match connection.stream.take_error() {
         // A writable edge alone may be spurious; a connected socket has a peer.
-        Ok(None) if event.is_writable() && connection.stream.peer_addr().is_ok() => {
+        Ok(None) if event.is_writable() && has_peer(&connection.stream) => {
             connection.phase = Phase::Open;
             connection.deadline = Tick::MAX;
             if let Some(tag) = connections.connecting.remove(&id.slot()) {
@@ -80,6 +87,11 @@ pub(super) fn on_edge(connections: &mut Connections, id: ConnId, event: &Event) 
         Ok(None) => {}
         Ok(Some(error)) | Err(error) => fail(connections, id.slot(), fault_of(&error)),
     }
+}
+
+fn has_peer(stream: &TcpStream) -> bool {
+    // The standard library knows no name of a socket in the file system.
+    SockRef::from(stream).peer_addr().is_ok()
 }
 
 /// The deadline of a connection that is still connecting has passed.
@@ -114,6 +126,7 @@ fn fault_of(error: &io::Error) -> ConnectFault {
     match error.kind() {
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => ConnectFault::Refused,
         ErrorKind::TimedOut => ConnectFault::TimedOut,
+        ErrorKind::NotFound => ConnectFault::NoSocket,
         ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse => ConnectFault::NoSource,
         _ => match error.raw_os_error() {
             Some(number) if number == Errno::MFILE.raw_os_error() => ConnectFault::NoDescriptor,

@@ -452,7 +452,7 @@ impl Reactor {
     fn apply(&mut self, now: Tick, effect: Effect) {
         let connections = &mut self.connections;
         match effect {
-            Effect::Connect(connect) => connect::begin(connections, connect),
+            Effect::Connect(connect) => connect::begin(connections, &connect),
             Effect::Send { conn, frame } => connections.send(conn, frame),
             Effect::Broadcast { to, frame } => connections.broadcast(&to, &frame),
             Effect::Arm { conn, deadline } => connections.arm(conn, deadline),

@@ -124,13 +124,13 @@ impl Server {
 
     /// Ends the connections to the engine, if the server stops and nobody needs them any more:
     /// otherwise it would wait for them.
-    pub(super) fn leave_engine(&mut self, effects: &mut Effects) {
+    pub(super) fn leave_engine(&mut self, now: Now, effects: &mut Effects) {
         if self.stopping.is_some()
             && let Engine::Shared(shared) = &mut self.logs
             && self.sessions.is_empty()
             && self.chat.pending() == 0
         {
-            shared.close(effects);
+            shared.close(now, effects);
         }
     }
 
@@ -184,6 +184,10 @@ fn figures(health: &LinkHealth) -> ClusterFigures {
         waiting: count(health.waiting),
         losses: health.losses,
         dropped: health.dropped,
+        is_bus_up: health.bus.as_ref().is_some_and(|bus| bus.is_up),
+        is_bus_used: health.bus.as_ref().is_some_and(|bus| bus.is_used),
+        bus_losses: health.bus.as_ref().map_or(0, |bus| bus.losses),
+        apart: count(health.apart.len()),
     }
 }
 
@@ -207,5 +211,14 @@ fn told_of(health: &LinkHealth, host: Option<String>) -> responses::Nodes {
         silent_ms: u64::try_from(row.age.as_millis()).unwrap_or(u64::MAX),
         own: row.is_own,
     });
-    responses::Nodes { engine: Some(engine), nodes: nodes.collect() }
+    let bus = health.bus.as_ref().map(|bus| responses::BusState {
+        up: bus.is_up,
+        used: bus.is_used,
+        host: bus.host.clone(),
+        server: bus.server.to_string(),
+        fault: bus.fault.clone(),
+        losses: bus.losses,
+    });
+    let apart = health.apart.clone();
+    responses::Nodes { engine: Some(engine), bus, apart, nodes: nodes.collect() }
 }

@@ -81,7 +81,9 @@ use self::clustering::Beginning;
 use self::config_watch::ConfigWatch;
 pub use self::config_watch::Sources;
 use self::engine::Engine;
-pub use self::engine::{EngineError, address as engine_address, level as engine_level};
+pub use self::engine::{
+    EngineError, address as engine_address, bus_address, level as engine_level,
+};
 use self::files::FileStart;
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
@@ -331,7 +333,7 @@ impl Server {
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         let is_more = self.sessions.drain(self.drain_window_ms, turn);
-        self.leave_engine(effects);
+        self.leave_engine(now, effects);
         let deadline = if is_more { now.tick } else { self.supervise(now) };
         if deadline != Tick::MAX {
             effects.push(Effect::Alarm { deadline });
@@ -462,7 +464,7 @@ impl Handler for Server {
             Input::Closed { conn, reason } => {
                 sessions.handle_closed(conn, reason, turn);
                 // This comes after the turn's end, and perhaps nothing for a long time after it.
-                self.leave_engine(effects);
+                self.leave_engine(now, effects);
                 self.arm_alarm(now, effects);
             }
             Input::StoreReady => {

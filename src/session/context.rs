@@ -196,7 +196,7 @@ impl SessionContext {
             entropy,
             metrics,
             health: Health::Serving,
-            nodes: Nodes { engine: None, nodes: Vec::new() },
+            nodes: Nodes { engine: None, bus: None, apart: Vec::new(), nodes: Vec::new() },
             server: SERVER,
             turn: 0,
             inbound: Pressure::new(rates.inbound_total_bytes),

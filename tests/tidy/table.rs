@@ -29,11 +29,13 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("auth", &["chat", "collections", "time"]),
     // The client's side of PostgreSQL's protocol, and what is written to an engine by it.
     ("pg", &["http"]),
-    ("cluster", &["pg", "chat", "collections", "time", "rng"]),
+    // The client's side of the protocol of Valkey and Redis: its hosts are written as an engine's.
+    ("resp", &["http", "pg"]),
+    ("cluster", &["pg", "resp", "chat", "collections", "time", "rng"]),
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.
-    ("config", &["time", "log", "auth", "chat", "http", "net", "pg"]),
+    ("config", &["time", "log", "auth", "chat", "http", "net", "pg", "resp"]),
     ("page", &["http"]),
     ("admin", &["http", "net", "metrics", "time", "chat", "wire", "docs"]),
     ("store", &["chat", "collections", "time", "metrics", "log"]),
@@ -88,6 +90,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
             "webhooks",
             "files",
             "pg",
+            "resp",
             "cluster",
             "session",
         ],
@@ -97,8 +100,8 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "admin", "auth", "cluster", "pg", "config", "server", "log", "store", "chat", "wire",
-            "time", "reactor", "terminal", "webhooks",
+            "admin", "auth", "cluster", "pg", "resp", "config", "server", "log", "store", "chat",
+            "wire", "time", "reactor", "terminal", "webhooks",
         ],
     ),
     ("main", &["cli", "config"]),

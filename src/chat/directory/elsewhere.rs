@@ -14,6 +14,8 @@ use crate::chat::model::reply::Presence;
 pub(in crate::chat) struct Elsewhere {
     by_user: BTreeMap<UserName, BTreeMap<NodeId, Presence>>,
     by_node: BTreeMap<NodeId, BTreeSet<UserName>>,
+    /// Of nodes that name all who are there: who was not named yet, and how many were.
+    rolls: BTreeMap<NodeId, (BTreeSet<UserName>, u64)>,
     /// The users that are here, as the others were told of them last.
     pub told: BTreeMap<UserName, Presence>,
 }
@@ -45,6 +47,10 @@ impl Elsewhere {
         user: &UserName,
         presence: Presence,
     ) -> bool {
+        if let Some((unnamed, named)) = self.rolls.get_mut(&node) {
+            unnamed.remove(user);
+            *named += 1;
+        }
         if presence == Presence::Off {
             return self.remove(node, user);
         }
@@ -71,8 +77,26 @@ impl Elsewhere {
         was_there
     }
 
+    /// A node is going to name all who are there.
+    pub(in crate::chat) fn begin_roll(&mut self, node: NodeId) {
+        let users = self.by_node.get(&node).cloned().unwrap_or_default();
+        self.rolls.insert(node, (users, 0));
+    }
+
+    /// It has named so many: who is not there any more, which was not heard when it happened.
+    pub(in crate::chat) fn end_roll(&mut self, node: NodeId, users: u64) -> BTreeSet<UserName> {
+        match self.rolls.remove(&node) {
+            Some((unnamed, named)) if named == users => {
+                unnamed.into_iter().filter(|user| self.remove(node, user)).collect()
+            }
+            // Some were not heard.
+            _ => BTreeSet::new(),
+        }
+    }
+
     /// A node is gone: who was there.
     pub(in crate::chat) fn end(&mut self, node: NodeId) -> BTreeSet<UserName> {
+        self.rolls.remove(&node);
         let users = self.by_node.get(&node).cloned().unwrap_or_default();
         for user in &users {
             self.remove(node, user);
@@ -136,5 +160,34 @@ mod tests {
         assert_eq!(there, [false, true, true]);
         assert!(elsewhere.end(NodeId(1)).is_empty());
         elsewhere.debug_check();
+    }
+
+    #[test]
+    fn who_is_not_named_in_a_whole_roll_is_not_there_any_more() {
+        let [ann, bob, cyd] = ["ann", "bob", "cyd"].map(|name| UserName::parse(name).unwrap());
+        let node = NodeId(1);
+        for (named, users, expect) in [
+            (vec![&ann], 1, vec![&bob, &cyd]),
+            (vec![&ann, &bob, &cyd], 3, vec![]),
+            (vec![], 0, vec![&ann, &bob, &cyd]),
+            // One of the two was not heard.
+            (vec![&ann], 2, vec![]),
+        ] {
+            let mut elsewhere = Elsewhere::default();
+            for user in [&ann, &bob, &cyd] {
+                elsewhere.set(node, user, Presence::Online);
+            }
+            elsewhere.set(NodeId(2), &ann, Presence::Online);
+            elsewhere.begin_roll(node);
+            for user in named {
+                elsewhere.set(node, user, Presence::Away);
+            }
+            let gone = elsewhere.end_roll(node, users);
+            assert_eq!(gone, expect.into_iter().cloned().collect());
+            assert!(elsewhere.has(&ann), "it is at the other node, too");
+            elsewhere.debug_check();
+        }
+        // One that ends without having begun says nothing.
+        assert!(Elsewhere::default().end_roll(node, 0).is_empty());
     }
 }

@@ -21,6 +21,13 @@ pub enum Told {
         /// How, by all its sessions at this node together.
         presence: Presence,
     },
+    /// All who are connected to this node follow, one by one.
+    RollBegins,
+    /// These were all: whoever was not named is not there.
+    RollEnds {
+        /// How many were named: if fewer were heard, the roll is of no use.
+        users: u64,
+    },
     /// A member is typing, or has stopped.
     Typing {
         /// In which room.

@@ -33,6 +33,12 @@ pub(super) fn on_told(chat: &mut Chat, node: NodeId, told: Told) {
                 on_moved(chat, &user);
             }
         }
+        Told::RollBegins => chat.directory.elsewhere.begin_roll(node),
+        Told::RollEnds { users } => {
+            for user in chat.directory.elsewhere.end_roll(node, users) {
+                on_moved(chat, &user);
+            }
+        }
         Told::Typing { room, user, on } => {
             let Some((key, membership)) = member(chat, &room, &user) else { return };
             let user = chat.rooms[membership].user;

@@ -40,9 +40,13 @@ pub(super) fn tell_present(chat: &mut Chat, user: UserKey) {
 
 /// Another node has begun: it is told who is here.
 pub(super) fn tell_all(chat: &mut Chat) {
-    for (user, presence) in chat.directory.elsewhere.told.clone() {
+    let told = chat.directory.elsewhere.told.clone();
+    let users = u64::try_from(told.len()).unwrap_or(u64::MAX);
+    tell(chat, Told::RollBegins);
+    for (user, presence) in told {
         tell(chat, Told::Present { user, presence });
     }
+    tell(chat, Told::RollEnds { users });
 }
 
 /// Tells the other nodes that a member types, if anybody there could see it.

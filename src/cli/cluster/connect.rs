@@ -36,7 +36,8 @@ pub(super) struct Session {
     version: Box<str>,
 }
 
-enum Stream {
+/// Bytes both ways.
+pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
@@ -113,7 +114,7 @@ impl From<WrongType> for EngineFailure {
 impl Session {
     /// Connects and logs in.
     pub(super) fn open(address: &Address, host: &Host) -> Result<Self, EngineFailure> {
-        let stream = connect(address, host)?;
+        let stream = connect((host, &address.security), true)?;
         let login = Login {
             user: address.user.clone(),
             password: address.password.clone(),
@@ -214,7 +215,11 @@ fn mute(error: io::Error) -> EngineFailure {
     }
 }
 
-fn connect(address: &Address, host: &Host) -> Result<Stream, EngineFailure> {
+/// Connects. An engine `is_asked` whether it speaks TLS before it does; a bus is not.
+pub(super) fn connect(
+    (host, security): (&Host, &Security),
+    is_asked: bool,
+) -> Result<Stream, EngineFailure> {
     let (name, port) = match host {
         Host::Unix(path) => {
             let stream = UnixStream::connect(path).map_err(EngineFailure::Connect)?;
@@ -243,17 +248,19 @@ fn connect(address: &Address, host: &Host) -> Result<Stream, EngineFailure> {
         .and_then(|()| stream.set_write_timeout(timeout))
         .and_then(|()| stream.set_nodelay(true));
     options.map_err(EngineFailure::Connect)?;
-    let roots = match &address.security {
+    let roots = match security {
         Security::Plain => return Ok(Stream::Tcp(stream)),
         Security::AsNeeded if host.is_local() => return Ok(Stream::Tcp(stream)),
         Security::AsNeeded | Security::Tls(None) => Path::new(ROOTS),
         Security::Tls(Some(path)) => path,
     };
-    let mut answer = [0];
-    stream.write_all(&TLS_REQUEST).map_err(mute)?;
-    stream.read_exact(&mut answer).map_err(mute)?;
-    if answer != [TLS_YES] {
-        return Err(EngineFailure::NoTls);
+    if is_asked {
+        let mut answer = [0];
+        stream.write_all(&TLS_REQUEST).map_err(mute)?;
+        stream.read_exact(&mut answer).map_err(mute)?;
+        if answer != [TLS_YES] {
+            return Err(EngineFailure::NoTls);
+        }
     }
     seal(stream, name, roots)
 }

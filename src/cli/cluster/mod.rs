@@ -1,5 +1,6 @@
 //! The commands about the shared log of a cluster.
 
+pub(super) mod bus;
 mod connect;
 pub(super) mod nodes;
 

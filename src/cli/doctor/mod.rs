@@ -1,6 +1,7 @@
 //! `chinwag doctor`: whether this host can carry the server as it is configured, a line for each
 //! thing that was looked at, with what to do where it is not as it should be.
 
+mod bus;
 mod engine;
 mod host;
 
@@ -91,6 +92,7 @@ pub(super) fn run(config: &Config) -> ExitCode {
     findings.extend(listeners(config));
     findings.extend(storage(config));
     findings.extend(engine::examine(config));
+    findings.extend(bus::examine(config));
     findings.extend(of_webhooks(config));
     let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
     let printed = super::print(&(lines.join("\n") + "\n"));

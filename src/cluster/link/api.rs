@@ -17,6 +17,8 @@ pub enum Lane {
     Writer,
     /// It listens and reads: what waits for no standby.
     Reader,
+    /// It leads to no engine but to the bus, if there is one: nothing is asked of it.
+    Bus,
 }
 
 /// One connection of a lane: its number is never used again.
@@ -62,6 +64,19 @@ pub enum LinkInput<'a> {
     Expired,
 }
 
+impl LinkInput<'_> {
+    /// Whether it is about a connection of this lane.
+    pub(super) fn is_of(&self, lane: Lane) -> bool {
+        match self {
+            Self::Connected { hop, .. }
+            | Self::Failed { hop, .. }
+            | Self::Received { hop, .. }
+            | Self::Closed { hop } => hop.lane == lane,
+            Self::Expired => false,
+        }
+    }
+}
+
 /// What the driver of the connections has to do, in this order. A connection that it has just
 /// reported as closed may still be named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +85,8 @@ pub enum LinkEffect {
     Connect {
         /// What it is called from now on.
         hop: Hop,
-        /// Where: an index into [`Address::hosts`](crate::pg::Address::hosts).
+        /// Where: an index into [`Address::hosts`](crate::pg::Address::hosts); of [`Lane::Bus`] 0,
+        /// the bus's.
         host: usize,
         /// When it is closed if it is of no use until then.
         deadline: Tick,
@@ -147,6 +163,8 @@ pub enum LinkEvent {
         /// Which.
         node: NodeId,
     },
+    /// What others have told may not have been heard: heads are to be compared soon.
+    Missed,
     /// A node is no more: it has left, or was not heard of for ten seconds.
     NodeGone {
         /// Which.
@@ -220,6 +238,23 @@ pub struct NodeRow {
     pub is_own: bool,
 }
 
+/// How the bus is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusHealth {
+    /// What we publish comes back to us.
+    pub is_up: bool,
+    /// All nodes hear it: what may be lost is told over it, and not by the engine.
+    pub is_used: bool,
+    /// Where it is.
+    pub host: String,
+    /// The server and its version; empty before the first answer.
+    pub server: Box<str>,
+    /// Why it is not up.
+    pub fault: Option<String>,
+    /// How often it was lost.
+    pub losses: u64,
+}
+
 /// How a link is, for `/readyz`, metrics and logging.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
@@ -244,6 +279,10 @@ pub struct Health {
     pub waiting: usize,
     /// How often the engine was lost.
     pub losses: u64,
-    /// Messages of the bus that were dropped, since too many waited.
+    /// Messages to other nodes that were dropped, since too many waited.
     pub dropped: u64,
+    /// The bus, if there is one.
+    pub bus: Option<BusHealth>,
+    /// In sentences, of nodes that have no bus, or another one: then the engine carries everything.
+    pub apart: Vec<String>,
 }

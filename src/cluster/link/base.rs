@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use super::api::{Hop, Lane, LinkEffect, LinkEvent, LinkOptions};
 use super::bus::Bus;
 use super::nodes::Nodes;
+use super::peers::Peers;
+use super::pubsub::PubSub;
 use crate::cluster::check::Level;
+use crate::time::Tick;
 
 /// What a link keeps whatever connections it has.
 #[derive(Debug)]
@@ -15,9 +18,13 @@ pub(super) struct Base {
     pub(super) nonce: i64,
     pub(super) nodes: Nodes,
     pub(super) bus: Bus,
+    pub(super) pubsub: Option<PubSub>,
+    pub(super) peers: Peers,
     pub(super) events: VecDeque<LinkEvent>,
     pub(super) effects: VecDeque<LinkEffect>,
     pub(super) beat_ms: Option<u64>,
+    /// Which nodes had no bus, or another one, when it was looked last.
+    apart: Vec<String>,
     lives: u32,
 }
 
@@ -28,9 +35,12 @@ impl Base {
             nonce,
             nodes: Nodes::default(),
             bus: Bus::default(),
+            pubsub: None,
+            peers: Peers::default(),
             events: VecDeque::new(),
             effects: VecDeque::new(),
             beat_ms: None,
+            apart: Vec::new(),
             lives: 0,
         }
     }
@@ -39,6 +49,20 @@ impl Base {
     pub(super) const fn hop(&mut self, lane: Lane) -> Hop {
         self.lives += 1;
         Hop { lane, life: self.lives }
+    }
+
+    /// In sentences, which nodes have no bus, or another one.
+    pub(super) fn apart(&self, now: Tick) -> Vec<String> {
+        self.peers.apart(now, self.pubsub.as_ref().map(PubSub::is_up), self.nodes.rows())
+    }
+
+    /// Logs what is new of that.
+    pub(super) fn look_apart(&mut self, now: Tick) {
+        let apart = self.apart(now);
+        for sentence in apart.iter().filter(|it| !self.apart.contains(it)) {
+            log::warn!(why = sentence; "a node does not hear the bus");
+        }
+        self.apart = apart;
     }
 
     /// Reports that statements are taken.

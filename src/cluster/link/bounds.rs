@@ -53,6 +53,22 @@ pub const BUS_PAUSE: Duration = Duration::from_millis(5);
 /// Transactions of the bus that may be without an answer: what comes then is gathered.
 pub const BUS_IN_FLIGHT_MAX: usize = 4;
 
+/// The pause between two publications of a bus.
+pub const PUBLISH_PAUSE: Duration = Duration::from_millis(1);
+
+/// How long it may take until what was published comes back to us.
+pub const ECHO_MAX: Duration = Duration::from_millis(500);
+
+/// How long a node counts as one that hears the bus after it was heard on it.
+pub const HEARS_FOR: Duration = Duration::from_secs(5);
+
+/// Publications that have not come back yet: what comes then is gathered.
+pub const UNHEARD_MAX: usize = 64;
+
+/// After how long all is told once more if it goes another way than before, on which it may have
+/// overtaken what was told last: by then a node has read what it was told, or is told anew.
+pub const RETELL_AFTER: Duration = Duration::from_secs(5);
+
 /// The longest payload that `NOTIFY` takes.
 pub const PAYLOAD_LEN_MAX: usize = 7_999;
 
@@ -88,5 +104,12 @@ const _: () = assert!(BACKOFF_MIN.as_millis() < BACKOFF_MAX.as_millis());
 // The message, its kind and length, and the head of its frame.
 const _: () = assert!(TOLD_LEN_MAX + 64 <= FRAME_LEN_MAX);
 const _: () = assert!(TOLD_BYTES_MAX >= TOLD_LEN_MAX);
+const _: () = assert!(RETELL_AFTER.as_millis() > READ_DEADLINE.as_millis());
+// A node that is there says so twice before it counts as one that does not hear.
+const _: () = assert!(HEARS_FOR.as_millis() >= 2 * BEAT_EVERY.as_millis());
+// Each may wait for its answer.
+const _: () = assert!(UNHEARD_MAX + 8 <= crate::resp::PUBLICATIONS_MAX);
+// A frame, and what is around it.
+const _: () = assert!(FRAME_LEN_MAX + 512 <= crate::resp::MESSAGE_LEN_MAX);
 // Beats, one of them a barrier, the bus, and leave.
 const _: () = assert!(ASKS_MAX + BUS_IN_FLIGHT_MAX + 8 <= REQUESTS_MAX);

@@ -1,10 +1,19 @@
 //! What waits to be told to the other nodes: gathered, since each telling takes a lock that all
 //! nodes share.
+//!
+//! ```text
+//!  tell ──────────────────────────────▶ told ─────▶ take ─▶ NOTIFY
+//!  mention ─┬─ no bus that all hear ──▶
+//!           └─ one ───────────────────▶ mentioned ▶ take_mentioned ─▶ the bus
+//!  grew ────┬─ none ──────────────────▶ grown ────▶ take
+//!           └─ one ▶ later ─ answered ▶ ripe ─────▶ take_mentioned
+//! ```
 
 use std::collections::{BTreeSet, VecDeque};
 
 use super::bounds::{
-    BUS_IN_FLIGHT_MAX, BUS_PAUSE, FRAMES_MAX, GROWN_MAX, TOLD_BYTES_MAX, TOLD_LEN_MAX,
+    BUS_IN_FLIGHT_MAX, BUS_PAUSE, FRAMES_MAX, GROWN_MAX, PUBLISH_PAUSE, TOLD_BYTES_MAX,
+    TOLD_LEN_MAX,
 };
 use super::frame::{FrameWriter, ITEM_HEAD_LEN_MAX};
 use crate::chat::model::others::NodeId;
@@ -12,18 +21,30 @@ use crate::time::Tick;
 
 /// What waits to be told.
 ///
-/// Invariant: `told` has `told_bytes`, at most [`TOLD_BYTES_MAX`], each at most [`TOLD_LEN_MAX`].
+/// Invariants:
+/// - `told` and `mentioned` have `told_bytes`, at most [`TOLD_BYTES_MAX`], each at most
+///   [`TOLD_LEN_MAX`].
+/// - `later`, `ripe` and `mentioned` are empty unless a bus carries what is mentioned.
 #[derive(Debug, Default)]
 pub(super) struct Bus {
     has_beat: bool,
     has_hello: bool,
+    /// Whether this node hears its bus; `None` if it has none.
+    state: Option<bool>,
+    is_carried: bool,
     grown: BTreeSet<i64>,
     told: VecDeque<Box<[u8]>>,
+    /// For the bus: rooms that have grown when so many requests of the writer are answered, those
+    /// of which the append is answered, and messages.
+    later: VecDeque<(u64, i64)>,
+    ripe: BTreeSet<i64>,
+    mentioned: VecDeque<Box<[u8]>>,
     told_bytes: usize,
     /// Of the last frame: it rises over all connections.
     counter: u64,
-    /// When the last transaction was sent.
+    /// When the last transaction was sent, and the last publication.
     sent_at: Option<Tick>,
+    published_at: Option<Tick>,
     in_flight: usize,
     dropped: u64,
 }
@@ -38,6 +59,13 @@ pub(super) struct Telling {
     pub(super) is_checked: bool,
 }
 
+/// What one frame says, besides who is there.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) rooms: Vec<i64>,
+    pub(super) messages: Vec<Box<[u8]>>,
+}
+
 impl Bus {
     /// Says that this node is there.
     pub(super) const fn beat(&mut self) {
@@ -49,42 +77,111 @@ impl Bus {
         self.has_hello = true;
     }
 
-    pub(super) fn grew(&mut self, rooms: impl IntoIterator<Item = i64>) {
+    /// With each beat it is said whether this node hears its bus; soon, if that is new.
+    pub(super) fn set_state(&mut self, is_heard: bool) {
+        self.has_beat |= self.state != Some(is_heard);
+        self.state = Some(is_heard);
+    }
+
+    /// From now on a bus carries what is mentioned, or none. So many requests of the writer were
+    /// sent.
+    pub(super) fn set_carried(&mut self, is_carried: bool, question: u64) {
+        self.is_carried = is_carried;
+        if is_carried {
+            self.later.extend(std::mem::take(&mut self.grown).into_iter().map(|it| (question, it)));
+        } else {
+            self.grown.append(&mut self.ripe);
+            self.grown.extend(self.later.drain(..).map(|(_, room)| room));
+            self.told.append(&mut self.mentioned);
+        }
+    }
+
+    /// Rooms have grown, or will have when so many requests of the writer are answered.
+    pub(super) fn grew(&mut self, rooms: impl IntoIterator<Item = i64>, question: u64) {
         for room in rooms {
-            if self.grown.len() < GROWN_MAX || self.grown.contains(&room) {
-                self.grown.insert(room);
-            } else {
-                self.dropped += 1;
+            let is_known =
+                self.grown.contains(&room) || self.later.back() == Some(&(question, room));
+            if is_known {
+                continue;
             }
+            if self.grown.len() + self.later.len() + self.ripe.len() >= GROWN_MAX {
+                self.dropped += 1;
+            } else if self.is_carried {
+                self.later.push_back((question, room));
+            } else {
+                self.grown.insert(room);
+            }
+        }
+    }
+
+    /// So many requests of the writer are answered.
+    pub(super) fn on_answered(&mut self, answered: u64) {
+        while let Some((_, room)) = self.later.pop_front_if(|(question, _)| *question <= answered) {
+            self.ripe.insert(room);
         }
     }
 
     /// Whether the message is going to be told.
     pub(super) fn tell(&mut self, payload: &[u8]) -> bool {
+        let fits = self.fits(payload);
+        if fits {
+            self.told.push_back(payload.into());
+        }
+        fits
+    }
+
+    /// The same, over the bus if there is one that all hear.
+    pub(super) fn mention(&mut self, payload: &[u8]) -> bool {
+        if !self.is_carried {
+            return self.tell(payload);
+        }
+        let fits = self.fits(payload);
+        if fits {
+            self.mentioned.push_back(payload.into());
+        }
+        fits
+    }
+
+    fn fits(&mut self, payload: &[u8]) -> bool {
         let fits = payload.len() <= TOLD_LEN_MAX
             && self.told_bytes + payload.len() <= TOLD_BYTES_MAX
             // An empty message takes memory, too.
-            && self.told.len() < TOLD_BYTES_MAX / 16;
+            && self.told.len() + self.mentioned.len() < TOLD_BYTES_MAX / 16;
         if fits {
             self.told_bytes += payload.len();
-            self.told.push_back(payload.into());
         } else {
             self.dropped += 1;
         }
         fits
     }
 
+    /// What was published may not have been heard: the engine tells it.
+    pub(super) fn tell_again(&mut self, said: Said) {
+        self.grown.extend(said.rooms);
+        for message in said.messages {
+            self.tell(&message);
+        }
+    }
+
     pub(super) const fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    fn waits(&self) -> bool {
+        self.has_beat || self.has_hello || !self.grown.is_empty() || !self.told.is_empty()
     }
 
     /// When something is to be told; `None` if nothing waits, or what was told before is to be
     /// answered first.
     pub(super) fn due(&self) -> Option<Tick> {
-        let waits =
-            self.has_beat || self.has_hello || !self.grown.is_empty() || !self.told.is_empty();
-        let may = waits && self.in_flight < BUS_IN_FLIGHT_MAX;
+        let may = self.waits() && self.in_flight < BUS_IN_FLIGHT_MAX;
         may.then(|| self.sent_at.map_or(Tick::ZERO, |at| at.after(BUS_PAUSE)))
+    }
+
+    /// When something is to be published; `None` if nothing waits.
+    pub(super) fn publication_due(&self) -> Option<Tick> {
+        let waits = !self.ripe.is_empty() || !self.mentioned.is_empty();
+        waits.then(|| self.published_at.map_or(Tick::ZERO, |at| at.after(PUBLISH_PAUSE)))
     }
 
     /// What is to be told now, if it is due.
@@ -95,9 +192,7 @@ impl Bus {
         let is_checked = self.has_beat || self.has_hello;
         let counter = self.counter + 1;
         let mut payloads = Vec::new();
-        while payloads.len() < FRAMES_MAX
-            && (self.has_beat || self.has_hello || !self.grown.is_empty() || !self.told.is_empty())
-        {
+        while payloads.len() < FRAMES_MAX && self.waits() {
             payloads.push(self.frame(node));
         }
         self.sent_at = Some(now);
@@ -105,31 +200,35 @@ impl Bus {
         Some(Telling { payloads, counter, is_checked })
     }
 
-    fn frame(&mut self, node: NodeId) -> String {
+    /// A frame of this node, with its counter.
+    pub(super) fn begin_frame(&mut self, node: NodeId) -> (u64, FrameWriter) {
         self.counter += 1;
-        let mut frame = FrameWriter::new(node, self.counter);
-        if std::mem::take(&mut self.has_beat) {
+        (self.counter, FrameWriter::new(node, self.counter))
+    }
+
+    fn frame(&mut self, node: NodeId) -> String {
+        let (_, mut frame) = self.begin_frame(node);
+        let has_beat = std::mem::take(&mut self.has_beat);
+        if has_beat {
             frame.beat();
         }
-        if std::mem::take(&mut self.has_hello) {
+        let has_hello = std::mem::take(&mut self.has_hello);
+        if has_hello {
             frame.hello();
         }
-        if !self.grown.is_empty() {
-            let count = frame.grew(self.grown.iter().copied());
-            match self.grown.iter().nth(count).copied() {
-                Some(next) => self.grown = self.grown.split_off(&next),
-                None => self.grown.clear(),
-            }
+        if let Some(is_heard) = self.state
+            && (has_beat || has_hello)
+        {
+            frame.bus(is_heard);
         }
-        while let Some(message) = self.told.front() {
-            if message.len() + ITEM_HEAD_LEN_MAX > frame.room() {
-                break;
-            }
-            frame.message(message);
-            self.told_bytes -= message.len();
-            self.told.pop_front();
-        }
+        fill(&mut frame, &mut self.grown, &mut self.told, &mut self.told_bytes);
         frame.payload()
+    }
+
+    /// Puts what is to be published into a frame.
+    pub(super) fn fill_publication(&mut self, now: Tick, frame: &mut FrameWriter) -> Said {
+        self.published_at = Some(now);
+        fill(frame, &mut self.ripe, &mut self.mentioned, &mut self.told_bytes)
     }
 
     /// A transaction is answered.
@@ -140,9 +239,34 @@ impl Bus {
     /// The connection is gone: what waits is of no use any more, since all is told again when the
     /// next one is there.
     pub(super) fn reset(&mut self) {
-        let Self { counter, dropped, .. } = *self;
-        *self = Self { counter, dropped, ..Self::default() };
+        let Self { counter, dropped, state, is_carried, .. } = *self;
+        *self = Self { counter, dropped, state, is_carried, ..Self::default() };
     }
+}
+
+/// Puts as much as there is room for into a frame; what that is.
+fn fill(
+    frame: &mut FrameWriter,
+    rooms: &mut BTreeSet<i64>,
+    messages: &mut VecDeque<Box<[u8]>>,
+    bytes: &mut usize,
+) -> Said {
+    let mut said = Said::default();
+    if !rooms.is_empty() {
+        let count = frame.grew(rooms.iter().copied());
+        let rest = match rooms.iter().nth(count).copied() {
+            Some(next) => rooms.split_off(&next),
+            None => BTreeSet::new(),
+        };
+        said.rooms = std::mem::replace(rooms, rest).into_iter().collect();
+    }
+    let fits = |frame: &FrameWriter, len: usize| len + ITEM_HEAD_LEN_MAX <= frame.room();
+    while let Some(message) = messages.pop_front_if(|message| fits(frame, message.len())) {
+        frame.message(&message);
+        *bytes -= message.len();
+        said.messages.push(message);
+    }
+    said
 }
 
 #[cfg(test)]
@@ -165,12 +289,12 @@ mod tests {
     fn what_comes_within_five_milliseconds_is_told_together() {
         let mut bus = Bus::default();
         assert_eq!((bus.due(), bus.take(at(1), NODE)), (None, None));
-        bus.grew([3]);
+        bus.grew([3], 0);
         let first = bus.take(at(10), NODE).unwrap();
         assert_eq!((items(&first), first.is_checked), (vec![Item::Grew(vec![3])], false));
-        bus.grew([9, 4]);
+        bus.grew([9, 4], 0);
         assert!(bus.tell(b"hi"));
-        bus.grew([4]);
+        bus.grew([4], 0);
         bus.beat();
         assert_eq!((bus.due(), bus.take(at(14), NODE)), (Some(at(15)), None));
         let second = bus.take(at(15), NODE).unwrap();
@@ -190,7 +314,7 @@ mod tests {
         for nth in 0..250 {
             assert!(bus.tell(&message(nth)));
         }
-        bus.grew(0..60_000);
+        bus.grew(0..60_000, 0);
         let (mut got, mut rooms, mut now) = (Vec::new(), Vec::new(), 0);
         while let Some(telling) = bus.take(at(now), NODE) {
             assert!(telling.payloads.len() <= FRAMES_MAX);
@@ -218,8 +342,8 @@ mod tests {
         for nth in 0..fit + 3 {
             assert_eq!(bus.tell(&[0; TOLD_LEN_MAX]), nth < fit, "{nth}");
         }
-        bus.grew(0..i64::try_from(GROWN_MAX).unwrap() + 5);
-        bus.grew([0]);
+        bus.grew(0..i64::try_from(GROWN_MAX).unwrap() + 5, 0);
+        bus.grew([0], 0);
         assert_eq!(bus.dropped(), 9);
         bus.reset();
         assert_eq!((bus.due(), bus.dropped(), bus.told_bytes), (None, 9, 0));
@@ -232,5 +356,72 @@ mod tests {
         assert_eq!(bus.due(), None);
         bus.on_told();
         assert_eq!(bus.due(), Some(at(20)));
+    }
+
+    /// What is published now.
+    fn published(bus: &mut Bus, now: Tick) -> Said {
+        let (_, mut frame) = bus.begin_frame(NODE);
+        bus.fill_publication(now, &mut frame)
+    }
+
+    fn said(rooms: &[i64], messages: &[&[u8]]) -> Said {
+        Said { rooms: rooms.into(), messages: messages.iter().map(|it| (*it).into()).collect() }
+    }
+
+    #[test]
+    fn a_bus_carries_what_may_be_lost_and_rooms_once_their_appends_are_answered() {
+        let mut bus = Bus::default();
+        bus.set_carried(true, 0);
+        bus.grew([3, 4], 7);
+        bus.grew([3], 8);
+        assert!(bus.mention(b"lost at worst") && bus.tell(b"must not be"));
+        let told = bus.take(at(0), NODE).unwrap();
+        assert_eq!(items(&told), [Item::Message(b"must not be"[..].into())]);
+        bus.on_answered(6);
+        assert_eq!(published(&mut bus, at(5)), said(&[], &[b"lost at worst"]));
+        assert_eq!(bus.publication_due(), None);
+        bus.on_answered(7);
+        assert_eq!(bus.publication_due(), Some(at(6)));
+        assert_eq!(published(&mut bus, at(6)), said(&[3, 4], &[]));
+        // It has grown once more since.
+        bus.on_answered(8);
+        assert_eq!(published(&mut bus, at(7)), said(&[3], &[]));
+        assert_eq!((bus.publication_due(), bus.told_bytes), (None, 0));
+    }
+
+    #[test]
+    fn what_waits_goes_by_the_engine_when_the_bus_is_gone_and_what_was_not_heard_again() {
+        let mut bus = Bus::default();
+        bus.grew([1], 4);
+        bus.set_carried(true, 5);
+        bus.on_answered(4);
+        assert_eq!(bus.publication_due(), None, "it is not answered yet");
+        bus.grew([2], 6);
+        bus.mention(b"a");
+        bus.on_answered(5);
+        let unheard = published(&mut bus, at(0));
+        assert_eq!(unheard, said(&[1], &[b"a"]));
+        bus.mention(b"b");
+        bus.tell_again(unheard);
+        bus.set_carried(false, 6);
+        bus.mention(b"c");
+        let told = bus.take(at(0), NODE).unwrap();
+        let messages = [&b"a"[..], b"b", b"c"].map(|it| Item::Message(it.into()));
+        assert_eq!(items(&told), [&[Item::Grew(vec![1, 2])][..], &messages].concat());
+        assert_eq!((bus.publication_due(), bus.told_bytes), (None, 0));
+    }
+
+    #[test]
+    fn beats_say_whether_the_bus_is_heard_and_a_change_does_at_once() {
+        let mut bus = Bus::default();
+        bus.set_state(false);
+        let told = bus.take(at(0), NODE).unwrap();
+        assert_eq!(items(&told), [Item::Beat, Item::Bus(false)]);
+        bus.set_state(false);
+        assert_eq!(bus.due(), None);
+        bus.set_state(true);
+        bus.hello();
+        let told = bus.take(at(9), NODE).unwrap();
+        assert_eq!(items(&told), [Item::Beat, Item::Hello, Item::Bus(true)]);
     }
 }

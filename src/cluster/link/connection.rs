@@ -53,13 +53,16 @@ pub(super) struct Connection {
     pending: VecDeque<Question>,
     /// When the engine began with the first of them.
     progress: Tick,
+    /// How many requests were sent.
+    question: u64,
 }
 
 impl Connection {
     /// One that is being made.
     pub(super) const fn new(hop: Hop, host: usize, now: Tick) -> Self {
         let pending = VecDeque::new();
-        Self { hop, host, client: None, is_ready: false, pending, progress: now }
+        let (client, is_ready, question) = (None, false, 0);
+        Self { hop, host, client, is_ready, pending, progress: now, question }
     }
 
     /// It was made.
@@ -82,6 +85,12 @@ impl Connection {
         self.pending.len()
     }
 
+    /// How many requests were sent, and how many of them are answered.
+    pub(super) fn progress_counts(&self) -> (u64, u64) {
+        let waiting = u64::try_from(self.pending.len()).unwrap_or(u64::MAX);
+        (self.question, self.question.saturating_sub(waiting))
+    }
+
     /// Whether such a request waits for its answer.
     pub(super) fn awaits(&self, is_it: impl Fn(&Question) -> bool) -> bool {
         self.pending.iter().any(is_it)
@@ -100,6 +109,7 @@ impl Connection {
             self.progress = now;
         }
         self.pending.push_back(question);
+        self.question += 1;
         Ok(())
     }
 

@@ -8,7 +8,11 @@
 //!         1  a hello      nothing: the node has begun to listen
 //!         2  rooms grew   the first id, then the difference to the next …
 //!         3  a message    its bytes
+//!         4  a proof      a number, by which a node knows its own greeting of a bus
+//!         5  a bus        1: this node hears its bus, 0: it does not
 //! ```
+//!
+//! On a bus, a frame is the payload of a publication as it is.
 //!
 //! Kinds that are not known are passed over, so that nodes of two versions hear each other.
 
@@ -26,6 +30,8 @@ const BEAT: u8 = 0;
 const HELLO: u8 = 1;
 const GREW: u8 = 2;
 const MESSAGE: u8 = 3;
+const PROOF: u8 = 4;
+const BUS: u8 = 5;
 
 /// The longest number.
 const NUMBER_LEN_MAX: usize = 10;
@@ -44,6 +50,10 @@ pub(super) enum Item {
     Grew(Vec<i64>),
     /// Something.
     Message(Bytes),
+    /// A greeting of a bus has this number.
+    Proof(u64),
+    /// Whether the node hears its bus; one that has none does not say so.
+    Bus(bool),
 }
 
 /// What came in one notification.
@@ -84,6 +94,16 @@ impl FrameWriter {
         self.bytes.extend([HELLO, 0]);
     }
 
+    pub(super) fn proof(&mut self, number: u64) {
+        let mut body = Vec::new();
+        put_number(&mut body, number);
+        self.item(PROOF, &body);
+    }
+
+    pub(super) fn bus(&mut self, is_heard: bool) {
+        self.bytes.extend([BUS, 1, u8::from(is_heard)]);
+    }
+
     /// A message, for which there is room.
     pub(super) fn message(&mut self, message: &[u8]) {
         self.item(MESSAGE, message);
@@ -111,8 +131,13 @@ impl FrameWriter {
     }
 
     pub(super) fn payload(self) -> String {
+        STANDARD_NO_PAD.encode(self.into_bytes())
+    }
+
+    /// As it is, for a bus.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
         debug_assert!(self.bytes.len() <= FRAME_LEN_MAX, "{} bytes", self.bytes.len());
-        STANDARD_NO_PAD.encode(self.bytes)
+        self.bytes
     }
 }
 
@@ -121,7 +146,14 @@ pub(super) fn read(payload: &str) -> Option<Frame> {
     if payload.len() > PAYLOAD_LEN_MAX {
         return None;
     }
-    let mut rest = Bytes::from(STANDARD_NO_PAD.decode(payload).ok()?);
+    read_bytes(STANDARD_NO_PAD.decode(payload).ok()?.into())
+}
+
+/// Reads what was published on a bus, in the same way.
+pub(super) fn read_bytes(mut rest: Bytes) -> Option<Frame> {
+    if rest.len() > FRAME_LEN_MAX {
+        return None;
+    }
     if take(&mut rest)? != VERSION {
         return None;
     }
@@ -140,6 +172,8 @@ pub(super) fn read(payload: &str) -> Option<Frame> {
             HELLO => Some(Item::Hello),
             GREW => Some(Item::Grew(rooms(body)?)),
             MESSAGE => Some(Item::Message(body)),
+            PROOF => Some(Item::Proof(number(&mut body.clone())?)),
+            BUS => Some(Item::Bus(take(&mut body.clone())? != 0)),
             _ => None,
         });
     }
@@ -244,9 +278,16 @@ mod tests {
             let mut writer = FrameWriter::new(NodeId(node), counter);
             writer.beat();
             writer.hello();
+            writer.proof(counter);
+            writer.bus(node % 2 == 0);
             writer.grew(rooms.iter().copied());
-            let mut items =
-                vec![Item::Beat, Item::Hello, Item::Grew(rooms.into_iter().collect())];
+            let mut items = vec![
+                Item::Beat,
+                Item::Hello,
+                Item::Proof(counter),
+                Item::Bus(node % 2 == 0),
+                Item::Grew(rooms.into_iter().collect()),
+            ];
             for message in messages {
                 if message.len() + ITEM_HEAD_LEN_MAX <= writer.room() {
                     writer.message(&message);

@@ -43,13 +43,16 @@ mod examine;
 mod frame;
 mod nodes;
 mod pair;
+mod peers;
+mod pubsub;
 mod search;
 mod statements;
 
 use std::time::Duration;
 
 pub use self::api::{
-    Health, Hop, Lane, LinkEffect, LinkEvent, LinkInput, LinkOptions, LinkState, NodeRow, NotAsked,
+    BusHealth, Health, Hop, Lane, LinkEffect, LinkEvent, LinkInput, LinkOptions, LinkState,
+    NodeRow, NotAsked,
 };
 
 use self::base::Base;
@@ -59,9 +62,11 @@ use self::bounds::{
 use self::connection::Connection;
 use self::examine::Identity;
 use self::pair::Pair;
+use self::pubsub::PubSub;
 use self::search::{Choice, Search};
 use super::SETTINGS;
 use crate::pg::{Address, Login, Param, Statement};
+use crate::resp;
 use crate::rng::Rng;
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -124,10 +129,20 @@ impl Link {
         link
     }
 
+    /// With a bus, for what may be lost.
+    #[must_use]
+    pub fn with_bus(mut self, address: resp::Address) -> Self {
+        let rng = Rng::new(self.rng.bits());
+        self.base.pubsub = Some(PubSub::new(address, rng));
+        self
+    }
+
     /// Takes what the driver reports.
     pub fn handle(&mut self, now: Now, input: LinkInput<'_>) {
         self.now = now.tick;
+        let is_up = self.is_paired_up();
         match input {
+            input if input.is_of(Lane::Bus) => self.base.on_bus(self.now, input, is_up),
             LinkInput::Connected { hop, is_private } => self.on_connected(hop, is_private),
             LinkInput::Failed { hop, why } => self.on_closed(hop, why),
             LinkInput::Received { hop, bytes } => self.on_received(hop, bytes),
@@ -141,6 +156,7 @@ impl Link {
 
     /// What the driver has to do next.
     pub fn poll_effect(&mut self) -> Option<LinkEffect> {
+        self.base.tick_bus(self.now, self.writer_counts());
         if let Phase::Paired(pair) = &mut self.phase
             && let Err(why) = pair.tell(self.now, &mut self.base)
         {
@@ -149,11 +165,12 @@ impl Link {
         if let Some(effect) = self.base.effects.pop_front() {
             return Some(effect);
         }
-        match &mut self.phase {
+        let effect = match &mut self.phase {
             Phase::Resting(_) => None,
             Phase::Searching(search) => search.connections().find_map(Connection::poll_effect),
             Phase::Paired(pair) => pair.poll_effect(),
-        }
+        };
+        effect.or_else(|| self.base.pubsub.as_mut().and_then(PubSub::poll_effect))
     }
 
     /// When [`LinkInput::Expired`] is wanted, if nothing else comes before.
@@ -170,7 +187,9 @@ impl Link {
             (LinkState::Slow, Some(since)) => since.after(DOWN_AFTER),
             (LinkState::Down, _) | (_, None) => Tick::MAX,
         };
-        phase.min(circuit)
+        let due = self.base.bus.publication_due();
+        let bus = self.base.pubsub.as_ref().map_or(Tick::MAX, |bus| bus.deadline(due));
+        phase.min(circuit).min(bus)
     }
 
     /// Sends a statement, pipelined behind those before on its lane, as a transaction of its own.
@@ -212,12 +231,18 @@ impl Link {
         self.is_paired_up() && self.base.bus.tell(payload)
     }
 
+    /// The same for what may be lost, such as that somebody types: it goes over the bus while all
+    /// nodes hear one, and is lost if the bus is lost.
+    pub fn mention(&mut self, payload: &[u8]) -> bool {
+        self.is_paired_up() && self.base.bus.mention(payload)
+    }
+
     /// Tells all other nodes that these rooms have grown, or that facts of them have changed: to
     /// be said right behind the append, whose answer need not be there. It goes out on the same
     /// lane, so that the append is done before.
     pub fn grew(&mut self, rooms: impl IntoIterator<Item = i64>) {
-        if self.is_paired_up() {
-            self.base.bus.grew(rooms);
+        if let Some((question, _)) = self.writer_counts() {
+            self.base.bus.grew(rooms, question);
         }
     }
 
@@ -258,6 +283,16 @@ impl Link {
             waiting: pair.map_or(0, |pair| pair.waiting()),
             losses: self.losses,
             dropped: self.base.bus.dropped(),
+            bus: self.base.pubsub.as_ref().map(PubSub::health),
+            apart: self.base.apart(self.now),
+        }
+    }
+
+    /// How many requests of the writer were sent, and answered, if the link is up.
+    fn writer_counts(&self) -> Option<(u64, u64)> {
+        match &self.phase {
+            Phase::Paired(pair) if pair.up_at().is_some() => Some(pair.writer_counts()),
+            _ => None,
         }
     }
 
@@ -442,6 +477,8 @@ impl Link {
         let Phase::Paired(pair) = &mut self.phase else { return };
         self.state = LinkState::Up;
         let identity = pair.examined().identity;
+        let channel = format!("chinwag:1:{}:{}", identity.system, self.address.database);
+        self.base.hear_bus(self.now, &channel);
         let level = pair.examined().engine.level();
         self.base.push_up(level, self.known.is_some_and(|known| known != identity));
         self.known = Some(identity);

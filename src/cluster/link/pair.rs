@@ -113,6 +113,11 @@ impl Pair {
         self.writer.waits_since()
     }
 
+    /// How many requests of the writer were sent, and answered.
+    pub(super) fn writer_counts(&self) -> (u64, u64) {
+        self.writer.progress_counts()
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.writer.waiting() + self.reader.waiting()
     }
@@ -138,6 +143,7 @@ impl Pair {
         let connection = match lane {
             Lane::Writer => &mut self.writer,
             Lane::Reader => &mut self.reader,
+            Lane::Bus => return Err(NotAsked::Down),
         };
         if connection.waiting() >= ASKS_MAX {
             return Err(NotAsked::Busy);
@@ -294,6 +300,8 @@ impl Pair {
             base.push_up(self.examined.engine.level(), false);
             base.push_others();
         }
+        base.peers.keep(base.nodes.others());
+        base.look_apart(now);
         self.confirmed = serial;
         if self.confirmed >= self.needed {
             for (tag, outcome) in self.held.drain(..) {
@@ -331,12 +339,19 @@ impl Pair {
             }
         });
         // Before, it is of no use: heads are compared, and nodes greeted, when the link is up.
+        if counts && (is_hello || items.contains(&Item::Beat)) {
+            let says = items.iter().find_map(|item| match item {
+                Item::Bus(is_heard) => Some(*is_heard),
+                _ => None,
+            });
+            base.peers.on_said(now, node, says);
+        }
         if !counts || !is_up {
             return;
         }
         for item in items {
             match item {
-                Item::Beat | Item::Hello => {}
+                Item::Beat | Item::Hello | Item::Proof(_) | Item::Bus(_) => {}
                 Item::Grew(rooms) => base.events.push_back(LinkEvent::Grew { rooms }),
                 Item::Message(payload) => base.events.push_back(LinkEvent::Bus { node, payload }),
             }

@@ -6,6 +6,8 @@
 //! ```text
 //! c1                        version 1
 //! p ann 2                   ann is here: 0 no more, 1 away, 2 there
+//! r                         all who are here follow
+//! e 12                      these were all 12
 //! t lobby ann 1             ann is typing in the lobby, or 0: has stopped
 //! m lobby ann 41 40         ann has received up to 41 and read up to 40
 //! l @ann:bob bob            whoever has bob: look at this room
@@ -36,6 +38,24 @@ pub enum Word {
     People,
 }
 
+impl Word {
+    /// Whether something is missing for long if it is lost. What does not matter is told again, or
+    /// nobody misses it.
+    #[must_use]
+    pub const fn matters(&self) -> bool {
+        match self {
+            Self::Told(
+                Told::Present { .. }
+                | Told::RollBegins
+                | Told::RollEnds { .. }
+                | Told::Typing { .. }
+                | Told::Marks { .. },
+            ) => false,
+            Self::Told(Told::Look { .. }) | Self::People => true,
+        }
+    }
+}
+
 /// The payloads that say these words, in order.
 #[must_use]
 pub fn encode<'a>(words: impl IntoIterator<Item = &'a Word>) -> Vec<String> {
@@ -63,6 +83,8 @@ fn write_line(line: &mut String, word: &Word) {
             };
             write!(line, "\np {user} {code}")
         }
+        Word::Told(Told::RollBegins) => line.write_str("\nr"),
+        Word::Told(Told::RollEnds { users }) => write!(line, "\ne {users}"),
         Word::Told(Told::Typing { room, user, on }) => {
             write!(line, "\nt {room} {user} {}", u8::from(*on))
         }
@@ -95,6 +117,8 @@ fn read_line(line: &str) -> Option<Word> {
             };
             Told::Present { user: UserName::stored(user)?, presence }
         }
+        ("r", []) => Told::RollBegins,
+        ("e", [users]) => Told::RollEnds { users: users.parse().ok()? },
         ("t", [room, user, on]) => {
             let on = match *on {
                 "0" => false,
@@ -132,6 +156,8 @@ mod tests {
             Told::Present { user: user("ann"), presence: Presence::Off },
             Told::Present { user: user("ann"), presence: Presence::Away },
             Told::Present { user: user("é-1"), presence: Presence::Online },
+            Told::RollBegins,
+            Told::RollEnds { users: 12 },
             Told::Typing { room: lobby.clone(), user: user("ann"), on: true },
             Told::Typing { room: lobby.clone(), user: user("ann"), on: false },
             Told::Marks { room: lobby, user: user("ann"), recv: u64::MAX, read: 0 },
@@ -159,12 +185,12 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_passed_over_and_nothing_else() {
-        let look = &words()[6..7];
+        let look = &words()[8..9];
         for (payload, expect) in [
             ("", &[][..]),
             ("c2\nl @ann:bob bob", &[]),
             ("c1", &[]),
-            ("c1\n\nz 1 2\nl @ann:bob bob\nl @ann:bob", look),
+            ("c1\n\nz 1 2\nr 1\ne\ne -1\nl @ann:bob bob\nl @ann:bob", look),
             ("c1\np ann 3\np ann\np ann 1 1\np Ann 1\nl @ann:bob bob", look),
             (
                 "c1\nm a/b ann 1 -1\nm a/b ann 1 99999999999999999999\nt a/b ann 2\nl @ann:bob bob",

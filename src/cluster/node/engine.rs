@@ -28,6 +28,9 @@ pub trait Engine: fmt::Debug {
     /// See [`Link::tell`].
     fn say(&mut self, payload: &[u8]);
 
+    /// See [`Link::mention`].
+    fn mention(&mut self, payload: &[u8]);
+
     /// See [`Link::grew`].
     fn say_grown(&mut self, rooms: &[i64]);
 
@@ -53,6 +56,10 @@ impl Engine for Link {
     fn say(&mut self, payload: &[u8]) {
         // Whether it goes out is counted by the link.
         _ = Self::tell(self, payload);
+    }
+
+    fn mention(&mut self, payload: &[u8]) {
+        _ = Self::mention(self, payload);
     }
 
     fn say_grown(&mut self, rooms: &[i64]) {

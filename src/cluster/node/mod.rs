@@ -255,6 +255,7 @@ impl<E: Engine> Node<E> {
                     self.held.wants.extend(self.held.of_row(row));
                 }
             }
+            LinkEvent::Missed => self.compare_at = self.now.tick,
             LinkEvent::Bus { node, payload } => self.on_bus(node, &payload),
             LinkEvent::NodeBegun { node } => {
                 self.replies.push_back(LogReply::NodeBegun { node });
@@ -274,8 +275,13 @@ impl<E: Engine> Node<E> {
     }
 
     fn tell(&mut self) {
-        for payload in bus::encode(&std::mem::take(&mut self.words)) {
+        let words = std::mem::take(&mut self.words);
+        let (surely, perhaps): (Vec<_>, Vec<_>) = words.iter().partition(|word| word.matters());
+        for payload in bus::encode(surely) {
             self.engine.say(payload.as_bytes());
+        }
+        for payload in bus::encode(perhaps) {
+            self.engine.mention(payload.as_bytes());
         }
     }
 

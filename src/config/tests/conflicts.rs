@@ -126,3 +126,39 @@ fn a_push_service_can_ask_at_an_address_of_mail_or_of_the_web() {
            \"mailto:admin@example.org\""],
     );
 }
+
+#[test]
+fn a_bus_has_an_address_and_one_password_and_stands_beside_an_engine() {
+    const ENGINE: &str = "[cluster]\nengine = \"postgres://chat@db/chat\"\n";
+    for bus in ["redis://bus", "rediss://:secret@bus:7", "unix:///run/bus.sock", "off"] {
+        check(file(&format!("{ENGINE}bus = \"{bus}\"\n")), &[]);
+    }
+    check(file(&format!("{ENGINE}bus = \"redis://bus\"\nbus_password_file = \"p\"\n")), &[]);
+    for (more, expect) in [
+        (
+            "bus = \"bus:6379\"",
+            "cluster.bus does not begin with redis://, rediss:// or unix://: such as \
+             \"redis://bus.internal:6379\", or \"off\"",
+        ),
+        (
+            "bus = \"redis://:secret@bus\"\nbus_password_file = \"p\"",
+            "cluster.bus has a password, and cluster.bus_password_file is set: keep one of them",
+        ),
+        (
+            "bus = \"redis://ann@bus\"",
+            "cluster.bus has the user \"ann\" without a password: write \
+             redis://USER:PASSWORD@…, or set cluster.bus_password_file",
+        ),
+        (
+            "bus_password_file = \"p\"",
+            "cluster.bus_password_file is set, but cluster.bus is not: nobody is asked for a \
+             password",
+        ),
+    ] {
+        check(file(&format!("{ENGINE}{more}\n")), &[expect]);
+    }
+    check(
+        file("[cluster]\nbus = \"redis://bus\"\n"),
+        &["cluster.bus is set, but cluster.engine is not: a server that is alone needs no bus"],
+    );
+}

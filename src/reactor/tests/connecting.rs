@@ -4,13 +4,14 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 
 use super::harness::{Harness, Seen, echo, silence};
-use crate::net::{Connect, ConnectFault, Effect};
+use crate::net::{Connect, ConnectFault, Effect, Peer};
 use crate::time::Tick;
 
 const DEADLINE: Tick = Tick::from_millis(5_000);
 
 fn connect(peer: SocketAddr, tag: u64) -> Effect {
     let (source, receive_buffer_len) = (Some([127, 0, 0, 9].into()), Some(4096));
+    let peer = peer.into();
     Effect::Connect(Connect { peer, source, receive_buffer_len, deadline: DEADLINE, tag })
 }
 
@@ -43,13 +44,44 @@ fn a_connection_is_made_from_its_source_and_talks_both_ways() {
 }
 
 #[test]
+fn a_socket_of_the_file_system_is_connected_to_as_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let mut harness = Harness::new(echo, |_| {});
+    let to = |path: &std::path::Path, tag| {
+        let (peer, deadline) = (Peer::Unix(path.to_owned()), DEADLINE);
+        let (source, receive_buffer_len) = (None, None);
+        Effect::Connect(Connect { peer, source, receive_buffer_len, deadline, tag })
+    };
+    harness.ask([to(&path, 7)]);
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.write_all(b"hello").unwrap();
+    while harness.handler.seen.len() < 2 {
+        harness.until_edge();
+    }
+    let Some(Seen::Connected(conn, 7)) = harness.handler.seen.first().cloned() else {
+        panic!("{:?}", harness.handler.seen);
+    };
+    assert_eq!(harness.handler.seen[1], Seen::Received(conn, b"hello".to_vec()));
+    let mut back = [0; 5];
+    std::io::Read::read_exact(&mut peer, &mut back).unwrap();
+    assert_eq!(&back, b"hello");
+    drop(listener);
+    harness.ask([to(&path, 8)]);
+    harness.until_seen(&Seen::Unreachable(8, ConnectFault::Refused));
+    harness.ask([to(&folder.path().join("none"), 9)]);
+    harness.until_seen(&Seen::Unreachable(9, ConnectFault::NoSocket));
+}
+
+#[test]
 fn where_nobody_listens_it_is_unreachable_and_nothing_is_left() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut harness = Harness::new(silence, |_| {});
     harness.ask([connect(gone, 1)]);
     harness.until_seen(&Seen::Unreachable(1, ConnectFault::Refused));
     let elsewhere = Connect {
-        peer: gone,
+        peer: gone.into(),
         // Not an address of this machine.
         source: Some([192, 0, 2, 1].into()),
         receive_buffer_len: None,

@@ -5,6 +5,8 @@
 //!  Connect ─▶ resolver ─▶ connect, address by address ─▶ (TLS) ─▶ Connected | Failed
 //!  Send ─▶ (seal) ─▶ the reactor's ring       Received ◀─ (open) ◀─ the reactor
 //! ```
+//!
+//! The connection to the bus, if there is one, is made in the same way.
 
 use std::io;
 use std::mem;
@@ -14,8 +16,8 @@ use bytes::Bytes;
 
 use super::leg::{Leg, Stage};
 use super::resolver::Resolver;
-use crate::cluster::link::{Hop, LinkEffect, LinkInput};
-use crate::net::{CloseReason, ConnId, Connect, Effect, Effects, Ending, IpAddr};
+use crate::cluster::link::{Hop, Lane, LinkEffect, LinkInput};
+use crate::net::{CloseReason, ConnId, Connect, Effect, Effects, Ending, IpAddr, Peer};
 use crate::pg::{Address, Host, Security, TLS_REQUEST, TLS_YES};
 use crate::store::Wake;
 use crate::time::Tick;
@@ -39,14 +41,22 @@ pub(in crate::server) trait Driven {
     fn poll_effect(&mut self) -> Option<LinkEffect>;
 }
 
+/// Where a bus is, and how connections to it are sealed, if they are.
+#[derive(Debug)]
+pub(super) struct BusSite {
+    pub(super) host: Host,
+    pub(super) tls: Option<Arc<ClientConfig>>,
+}
+
 /// The connections to an engine.
 #[derive(Debug)]
 pub(super) struct Driver {
     hosts: Vec<Host>,
     security: Security,
     tls: Option<Arc<ClientConfig>>,
+    bus: Option<BusSite>,
     resolver: Resolver,
-    /// Two, and at times one more that is being made.
+    /// Two, one to the bus, and at times one more that is being made.
     legs: Vec<Leg>,
     tags: u64,
     /// What is gathered for one connection, and what came of one.
@@ -69,12 +79,36 @@ impl Driver {
             hosts: address.hosts.clone(),
             security: address.security.clone(),
             tls,
+            bus: None,
             resolver: Resolver::start(wake)?,
             legs: Vec::new(),
             tags: 0,
             out: Vec::new(),
             plain: Vec::new(),
         })
+    }
+
+    /// With a bus.
+    pub(super) fn with_bus(self, bus: Option<BusSite>) -> Self {
+        Self { bus, ..self }
+    }
+
+    /// Where a connection leads to.
+    fn target(&self, hop: Hop, host: usize) -> Option<&Host> {
+        match hop.lane {
+            Lane::Writer | Lane::Reader => self.hosts.get(host),
+            Lane::Bus => self.bus.as_ref().map(|bus| &bus.host),
+        }
+    }
+
+    /// What a connection is sealed with, if it has to be.
+    fn seal(&self, hop: Hop, is_local: bool) -> Option<&Arc<ClientConfig>> {
+        match hop.lane {
+            Lane::Writer | Lane::Reader => {
+                self.tls.as_ref().filter(|_| is_sealed(&self.security, is_local))
+            }
+            Lane::Bus => self.bus.as_ref()?.tls.as_ref(),
+        }
     }
 
     /// Whether it is a connection to the engine.
@@ -164,17 +198,22 @@ impl Driver {
             addresses: [].into(),
             deadline,
         };
-        let why = match self.hosts.get(host) {
+        let why = match self.target(hop, host) {
             Some(Host::Tcp(name, port)) => match name.parse::<IpAddr>() {
                 Ok(ip) => {
-                    leg.addresses.push_back((ip, *port).into());
+                    leg.addresses.push_back(Peer::Tcp((ip, *port).into()));
                     leg.stage = Stage::Connecting;
                     try_next(now, &mut leg, effects);
                     None
                 }
                 Err(_) => self.resolver.ask(leg.tag, name, *port).err(),
             },
-            Some(Host::Unix(_)) => Some("a Unix socket is for chinwag cluster check alone"),
+            Some(Host::Unix(path)) => {
+                leg.addresses.push_back(Peer::Unix(path.clone()));
+                leg.stage = Stage::Connecting;
+                try_next(now, &mut leg, effects);
+                None
+            }
             None => Some("there is no such host"),
         };
         match why {
@@ -212,7 +251,7 @@ impl Driver {
             let Some(leg) = self.legs.get_mut(at) else { continue };
             let why = match found {
                 Ok(addresses) => {
-                    leg.addresses = addresses.into();
+                    leg.addresses = addresses.into_iter().map(Peer::Tcp).collect();
                     leg.stage = Stage::Connecting;
                     if try_next(now, leg, effects) { None } else { Some(String::new()) }
                 }
@@ -239,14 +278,51 @@ impl Driver {
         };
         leg.conn = Some(conn);
         effects.push(Effect::OutboundMax { conn, bytes_max: OUTBOUND_BYTES_MAX });
-        let is_local = self.hosts.get(leg.host).is_some_and(Host::is_local);
-        if is_sealed(&self.security, is_local) {
-            leg.stage = Stage::TlsRequested;
-            let frame = Bytes::from_static(&TLS_REQUEST);
-            return effects.push(Effect::Send { conn, frame });
+        let (hop, host) = (leg.hop, leg.host);
+        let is_local = self.target(hop, host).is_some_and(Host::is_local);
+        let is_sealed = self.seal(hop, is_local).is_some();
+        let Some(at) = self.legs.iter().position(|leg| leg.hop == hop) else { return };
+        let Some(leg) = self.legs.get_mut(at) else { return };
+        if !is_sealed {
+            (leg.stage, leg.deadline) = (Stage::Plain, Tick::MAX);
+            return driven.handle(now, LinkInput::Connected { hop, is_private: is_local });
         }
-        (leg.stage, leg.deadline) = (Stage::Plain, Tick::MAX);
-        driven.handle(now, LinkInput::Connected { hop: leg.hop, is_private: is_local });
+        if hop.lane == Lane::Bus {
+            // There is nothing to ask: TLS begins at once.
+            if let Err(fault) = self.shake_hands(at, conn, effects) {
+                self.fail(now, (at, fault), driven, effects);
+            }
+            return;
+        }
+        leg.stage = Stage::TlsRequested;
+        let frame = Bytes::from_static(&TLS_REQUEST);
+        effects.push(Effect::Send { conn, frame });
+    }
+
+    /// Begins a TLS handshake.
+    fn shake_hands(
+        &mut self,
+        at: usize,
+        conn: ConnId,
+        effects: &mut Effects,
+    ) -> Result<(), String> {
+        let Some((hop, host)) = self.legs.get(at).map(|leg| (leg.hop, leg.host)) else {
+            return Ok(());
+        };
+        let name = match self.target(hop, host) {
+            Some(Host::Tcp(name, _)) => name.clone(),
+            Some(Host::Unix(_)) | None => return Err("a Unix socket has no TLS".to_owned()),
+        };
+        let Some(config) = self.seal(hop, false).cloned() else { return Ok(()) };
+        self.out.clear();
+        let tls = ClientConnection::connect(config, &name, &mut self.out);
+        let tls = tls.map_err(|fault| tls_words(&fault))?;
+        if let Some(leg) = self.legs.get_mut(at) {
+            leg.stage = Stage::Handshaking(Box::new(tls));
+        }
+        let frame = Bytes::copy_from_slice(&self.out);
+        effects.push(Effect::Send { conn, frame });
+        Ok(())
     }
 
     /// A connection cannot be made.
@@ -279,16 +355,9 @@ impl Driver {
         let fault = match &mut leg.stage {
             Stage::Plain => return driven.handle(now, LinkInput::Received { hop, bytes }),
             Stage::TlsRequested if bytes == [TLS_YES] => {
-                let Some(Host::Tcp(name, _)) = self.hosts.get(leg.host) else { return };
-                let Some(config) = &self.tls else { return };
-                self.out.clear();
-                match ClientConnection::connect(Arc::clone(config), name, &mut self.out) {
-                    Ok(tls) => {
-                        leg.stage = Stage::Handshaking(Box::new(tls));
-                        let frame = Bytes::copy_from_slice(&self.out);
-                        return effects.push(Effect::Send { conn, frame });
-                    }
-                    Err(fault) => tls_words(&fault),
+                match self.shake_hands(at, conn, effects) {
+                    Ok(()) => return,
+                    Err(fault) => fault,
                 }
             }
             Stage::TlsRequested if bytes.len() == 1 => NO_TLS.to_owned(),

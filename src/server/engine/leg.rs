@@ -1,10 +1,9 @@
 //! One connection to a host of the engine, from its name to the first byte that is the engine's.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
-use crate::cluster::link::Hop;
-use crate::net::ConnId;
+use crate::cluster::link::{Hop, Lane};
+use crate::net::{ConnId, Peer};
 use crate::time::Tick;
 use crate::tls::ClientConnection;
 
@@ -42,7 +41,7 @@ pub(super) struct Leg {
     pub(super) conn: Option<ConnId>,
     pub(super) stage: Stage,
     /// Addresses that were not tried yet.
-    pub(super) addresses: VecDeque<SocketAddr>,
+    pub(super) addresses: VecDeque<Peer>,
     /// When the link has to know whether it is there.
     pub(super) deadline: Tick,
 }
@@ -53,6 +52,9 @@ impl Leg {
         match self.stage {
             Stage::Resolving => "the name server does not answer in time",
             Stage::Connecting => "no answer in time",
+            _ if matches!(self.hop.lane, Lane::Bus) => {
+                "no answer to the TLS handshake in time: is TLS spoken at that port?"
+            }
             Stage::TlsRequested | Stage::Handshaking(_) | Stage::Plain | Stage::Sealed(_) => {
                 "no answer to the TLS handshake in time: is that a PostgreSQL server?"
             }

@@ -20,7 +20,7 @@ use std::time::Duration;
 pub(super) use self::driver::Driven;
 use self::driver::Driver;
 pub(super) use self::open::open;
-pub use self::open::{EngineError, address, level};
+pub use self::open::{EngineError, address, bus_address, level};
 use crate::chat::model::load::{Found, Wanted};
 use crate::chat::model::log::{
     CidSecret, LogId, LogReply, LogRequest, Logs, RememberedCid, Snapshot,
@@ -43,6 +43,9 @@ pub(super) trait SharedLogs: Logs + Driven {
 
     /// How the engine is.
     fn health(&mut self) -> Health;
+
+    /// The node stops.
+    fn leave(&mut self, now: Now);
 }
 
 /// The logs.
@@ -63,11 +66,13 @@ pub(super) struct Shared {
     has_begun: bool,
     /// When its health is looked at again.
     next_health_at: Tick,
+    /// It is taken off the registry.
+    has_left: bool,
 }
 
 impl Shared {
     const fn new(driver: Driver, node: Box<dyn SharedLogs>) -> Self {
-        Self { driver, node, has_begun: false, next_health_at: Tick::ZERO }
+        Self { driver, node, has_begun: false, next_health_at: Tick::ZERO, has_left: false }
     }
 
     /// Takes an input of the reactor that is about a connection to the engine. `false` if it is
@@ -120,8 +125,13 @@ impl Shared {
         self.driver.drive(now, &mut *self.node, effects);
     }
 
-    /// Ends the connections: nothing more is asked.
-    pub(super) fn close(&mut self, effects: &mut Effects) {
+    /// Ends the connections: nothing more is asked. The other nodes need not wait until this one
+    /// counts as gone.
+    pub(super) fn close(&mut self, now: Now, effects: &mut Effects) {
+        if !std::mem::replace(&mut self.has_left, true) {
+            self.node.leave(now);
+            self.drive(now, effects);
+        }
         self.driver.close_all(effects);
     }
 

@@ -33,4 +33,8 @@ impl SharedLogs for Node<Link> {
     fn health(&mut self) -> Health {
         self.engine().health()
     }
+
+    fn leave(&mut self, now: Now) {
+        self.engine().leave(now);
+    }
 }

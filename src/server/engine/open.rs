@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Shared;
-use super::driver::{Driver, is_sealed};
+use super::driver::{BusSite, Driver, is_sealed};
 use crate::cluster::check::Level;
 use crate::cluster::link::{Link, LinkOptions};
 use crate::cluster::node::Node;
 use crate::config::Config;
 use crate::pg::{Address, Host, Security};
+use crate::resp;
 use crate::store::Wake;
 use crate::time::clock::Now;
 use crate::tls::{self, ClientConfig};
@@ -29,13 +30,17 @@ const ROOTS_LEN_MAX: u64 = 16 << 20;
 /// The most bytes of a password.
 const PASSWORD_LEN_MAX: u64 = 4 << 10;
 
+/// The settings of the two addresses.
+const ENGINE: &str = "engine";
+const BUS: &str = "bus";
+
 /// Why a node cannot begin.
 #[derive(Debug)]
 pub enum EngineError {
-    /// The file of the password cannot be used.
-    Password(PathBuf, String),
-    /// That of the authorities cannot be used.
-    Roots(PathBuf, String),
+    /// The file of a password cannot be used; the setting, the file, and why.
+    Password(&'static str, PathBuf, String),
+    /// That of the authorities cannot be used; the setting, the file, and why.
+    Roots(&'static str, PathBuf, String),
     /// The system refused something.
     Io(io::Error),
 }
@@ -43,15 +48,22 @@ pub enum EngineError {
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Password(path, why) => {
-                write!(f, "[cluster] password_file: {}: {why}", path.display())
+            Self::Password(setting, path, why) => {
+                write!(f, "[cluster] {setting}: {}: {why}", path.display())
             }
-            Self::Roots(path, why) => write!(
-                f,
-                "[cluster] engine: no authorities in {}: {why}; write ?sslrootcert=FILE, or \
-                 ?sslmode=disable if nobody else can read along",
-                path.display()
-            ),
+            Self::Roots(setting, path, why) => {
+                let plain = if *setting == BUS {
+                    "redis:// in place of rediss://"
+                } else {
+                    "?sslmode=disable"
+                };
+                write!(
+                    f,
+                    "[cluster] {setting}: no authorities in {}: {why}; write ?sslrootcert=FILE, or \
+                     {plain} if nobody else can read along",
+                    path.display()
+                )
+            }
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -67,17 +79,33 @@ impl std::error::Error for EngineError {}
 pub fn address(config: &Config) -> Result<Option<Address>, EngineError> {
     let Some(mut address) = config.cluster.engine.clone() else { return Ok(None) };
     if let Some(path) = &config.cluster.password_file {
-        let fault = |why: String| EngineError::Password(path.clone(), why);
-        let bytes = read(path, PASSWORD_LEN_MAX).map_err(|error| fault(error.to_string()))?;
-        let text =
-            String::from_utf8(bytes).map_err(|_error| fault("it is not UTF-8".to_owned()))?;
-        let password = text.trim_end_matches(['\r', '\n']);
-        if password.is_empty() || password.contains('\0') {
-            return Err(fault("it has no password".to_owned()));
-        }
-        address.password = Some(password.into());
+        address.password = Some(password("password_file", path)?);
     }
     Ok(Some(address))
+}
+
+/// The address of the bus with its password; `None`: there is none.
+///
+/// # Errors
+///
+/// [`EngineError`] if the file with the password cannot be used.
+pub fn bus_address(config: &Config) -> Result<Option<resp::Address>, EngineError> {
+    let Some(mut address) = config.cluster.bus.clone() else { return Ok(None) };
+    if let Some(path) = &config.cluster.bus_password_file {
+        address.password = Some(password("bus_password_file", path)?);
+    }
+    Ok(Some(address))
+}
+
+fn password(setting: &'static str, path: &Path) -> Result<Box<str>, EngineError> {
+    let fault = |why: String| EngineError::Password(setting, path.to_owned(), why);
+    let bytes = read(path, PASSWORD_LEN_MAX).map_err(|error| fault(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_error| fault("it is not UTF-8".to_owned()))?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() || password.contains('\0') {
+        return Err(fault("it has no password".to_owned()));
+    }
+    Ok(password.into())
 }
 
 /// What a message must survive.
@@ -106,11 +134,24 @@ pub(in crate::server) fn open(
         level: level(config),
         seed: u64::from_ne_bytes(seed),
     };
-    let node = Box::new(Node::new(Link::new(address.clone(), options, now), now));
+    let bus = bus_address(config)?;
+    let mut link = Link::new(address.clone(), options, now);
+    if let Some(bus) = &bus {
+        link = link.with_bus(bus.clone());
+    }
+    let node = Box::new(Node::new(link, now));
     let is_sealed = |host: &Host| is_sealed(&address.security, host.is_local());
-    let tls = address.hosts.iter().any(is_sealed).then(|| client_config(&address.security));
-    let driver = Driver::new(address, tls.transpose()?, wake).map_err(EngineError::Io)?;
+    let config = || client_config(ENGINE, &address.security);
+    let tls = address.hosts.iter().any(is_sealed).then(config).transpose()?;
+    let driver = Driver::new(address, tls, wake).map_err(EngineError::Io)?;
+    let driver = driver.with_bus(bus.map(site).transpose()?);
     Ok(Shared::new(driver, node))
+}
+
+fn site(bus: resp::Address) -> Result<BusSite, EngineError> {
+    let is_sealed = matches!(bus.security, Security::Tls(_));
+    let tls = is_sealed.then(|| client_config(BUS, &bus.security)).transpose()?;
+    Ok(BusSite { host: bus.host, tls })
 }
 
 /// What this machine is called.
@@ -120,12 +161,15 @@ fn own_name() -> Box<str> {
     if name.is_empty() { "node".into() } else { name.into() }
 }
 
-fn client_config(security: &Security) -> Result<Arc<ClientConfig>, EngineError> {
+fn client_config(
+    setting: &'static str,
+    security: &Security,
+) -> Result<Arc<ClientConfig>, EngineError> {
     let path = match security {
         Security::Tls(Some(path)) => path,
         Security::Tls(None) | Security::AsNeeded | Security::Plain => Path::new(ROOTS),
     };
-    let fault = |why: String| EngineError::Roots(path.to_owned(), why);
+    let fault = |why: String| EngineError::Roots(setting, path.to_owned(), why);
     let pem = read(path, ROOTS_LEN_MAX).map_err(|error| fault(error.to_string()))?;
     tls::client_config(&pem).map_err(|error| fault(error.to_string()))
 }

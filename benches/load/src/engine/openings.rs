@@ -53,7 +53,7 @@ impl Core {
             peer.stage = Stage::Connecting;
             let crawls = peer.is_slow();
             effects.push(Effect::Connect(Connect {
-                peer: self.plan.addr,
+                peer: self.plan.addr.into(),
                 source: self.source_of(index),
                 receive_buffer_len: crawls.then_some(4096),
                 deadline: self.now.after(CONNECT_PATIENCE),

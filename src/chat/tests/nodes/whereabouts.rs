@@ -27,6 +27,23 @@ fn who_is_at_another_node_is_told_to_be_there_and_goes_with_it() {
 }
 
 #[test]
+fn who_has_left_while_its_node_was_not_heard_is_gone_when_that_names_who_is_there() {
+    let mut pair = Pair::in_lobby();
+    let is_there = |pair: &Pair| {
+        let chat = &pair.nodes[0].chat;
+        chat.directory[chat.directory.user_named("bob").unwrap()].presence != Presence::Off
+    };
+    pair.shared.borrow_mut().deaf = true;
+    pair.go(1, 1);
+    pair.wait(60_000);
+    assert!(is_there(&pair), "it was not heard");
+    pair.shared.borrow_mut().deaf = false;
+    pair.reply(1, LogReply::NodeBegun { node: node_id(0) });
+    pair.wait(60_000);
+    assert!(!is_there(&pair));
+}
+
+#[test]
 fn a_user_at_two_nodes_is_there_until_it_has_left_both() {
     let mut pair = Pair::in_lobby();
     pair.come(0, 2, "bob");

@@ -43,6 +43,8 @@ pub(super) struct Engine {
     /// The number that this node gets, and has.
     pub(super) next_node: i64,
     pub(super) own_node: Option<i64>,
+    /// What nodes have told each other by it.
+    pub(super) told: Vec<String>,
     /// The statements that were done, in order.
     pub(super) done: Vec<String>,
     pub(super) sessions: BTreeMap<Hop, Session>,
@@ -86,6 +88,7 @@ impl Default for Engine {
             nodes: Vec::new(),
             next_node: 1,
             own_node: None,
+            told: Vec::new(),
             done: Vec::new(),
             sessions: BTreeMap::new(),
             processes: 0,
@@ -146,6 +149,11 @@ impl Engine {
     /// From so many commits on, they wait.
     pub(super) const fn holds_after(&mut self, commits: usize) {
         (self.holds_commits, self.commits_left) = (false, Some(commits));
+    }
+
+    /// Commits wait, or do not any more.
+    pub(super) const fn hold_writes(&mut self, holds: bool) {
+        self.holds_commits = holds;
     }
 
     /// A read takes long, during which a session hears nothing, either.
@@ -232,6 +240,7 @@ impl Engine {
             let output = std::mem::take(&mut session.output);
             self.sessions.insert(hop, session);
             for payload in told {
+                self.told.push(payload.clone());
                 self.notify(&payload);
             }
             if !output.is_empty() {

@@ -1,5 +1,6 @@
 //! A link against engines of a few lines.
 
+mod bus;
 mod connecting;
 mod engine;
 mod telling;

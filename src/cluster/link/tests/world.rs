@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{Hop, Lane, Link, LinkEffect, LinkEvent, LinkInput, LinkOptions, NotAsked};
+use super::bus::Bus;
 use super::engine::Engine;
 use crate::cluster::check::Level;
 use crate::pg::{Param, Statement};
@@ -26,6 +27,9 @@ pub(super) struct World {
     pub(super) attempts: Vec<(u64, usize)>,
     /// What was sent, by host.
     pub(super) sent: usize,
+    pub(super) bus: Bus,
+    /// When the bus was tried.
+    pub(super) bus_attempts: Vec<u64>,
 }
 
 fn at(millis: u64) -> Now {
@@ -37,7 +41,15 @@ impl World {
         Self::with(engines, Level::Replicated, None)
     }
 
+    pub(super) fn with_bus(engines: Vec<Engine>) -> Self {
+        Self::start(engines, (Level::Replicated, true), None)
+    }
+
     pub(super) fn with(engines: Vec<Engine>, level: Level, pieces: Option<Rng>) -> Self {
+        Self::start(engines, (level, false), pieces)
+    }
+
+    fn start(engines: Vec<Engine>, (level, has_bus): (Level, bool), pieces: Option<Rng>) -> Self {
         let hosts = (0..engines.len()).map(|nth| format!("db{nth}")).collect::<Vec<_>>();
         let address = format!("postgres://chat@{}/chat?sslmode=disable", hosts.join(","));
         let options = LinkOptions {
@@ -47,9 +59,21 @@ impl World {
             level,
             seed: 5,
         };
-        let link = Link::new(address.parse().unwrap(), options, at(0));
-        let (hops, attempts) = (BTreeMap::new(), Vec::new());
-        let mut world = Self { link, engines, hops, now: 0, pieces, attempts, sent: 0 };
+        let mut link = Link::new(address.parse().unwrap(), options, at(0));
+        if has_bus {
+            link = link.with_bus("redis://bus".parse().unwrap());
+        }
+        let mut world = Self {
+            link,
+            engines,
+            hops: BTreeMap::new(),
+            now: 0,
+            pieces,
+            attempts: Vec::new(),
+            sent: 0,
+            bus: Bus::default(),
+            bus_attempts: Vec::new(),
+        };
         world.run();
         world
     }
@@ -65,7 +89,7 @@ impl World {
                 self.apply(effect);
                 continue;
             }
-            let said = self.engines.iter_mut().find_map(Engine::poll);
+            let said = self.engines.iter_mut().find_map(Engine::poll).or_else(|| self.bus.poll());
             let Some((hop, bytes)) = said else { return };
             let mut rest = &bytes[..];
             while !rest.is_empty() {
@@ -80,6 +104,19 @@ impl World {
 
     fn apply(&mut self, effect: LinkEffect) {
         match effect {
+            LinkEffect::Connect { hop, .. } if hop.lane == Lane::Bus => {
+                self.bus_attempts.push(self.now);
+                if self.bus.refuses {
+                    self.handle(LinkInput::Failed { hop, why: "connection refused".into() });
+                } else {
+                    self.bus.connect(hop);
+                    self.handle(LinkInput::Connected { hop, is_private: false });
+                }
+            }
+            LinkEffect::Send { hop, bytes } if hop.lane == Lane::Bus => {
+                self.bus.receive(hop, &bytes);
+            }
+            LinkEffect::Close { hop } if hop.lane == Lane::Bus => self.bus.close(hop),
             LinkEffect::Connect { hop, host, .. } => {
                 self.attempts.push((self.now, host));
                 if self.engines[host].refuses {
@@ -130,6 +167,15 @@ impl World {
         }
     }
 
+    /// The bus ends its connections.
+    pub(super) fn break_bus(&mut self) {
+        for hop in self.bus.open() {
+            self.bus.close(hop);
+            self.handle(LinkInput::Closed { hop });
+        }
+        self.run();
+    }
+
     pub(super) fn ask(&mut self, lane: Lane, tag: u64, name: &'static str) -> Result<(), NotAsked> {
         let statement = Statement { name, sql: "…" };
         self.link.ask(at(self.now), lane, tag, statement, &[Param::Int(5)])
@@ -162,6 +208,7 @@ fn line(event: &LinkEvent) -> String {
         LinkEvent::Down { why } => format!("down: {why}"),
         LinkEvent::Grew { rooms } => format!("grew {rooms:?}"),
         LinkEvent::Bus { node, payload } => format!("{} tells {payload:?}", node.0),
+        LinkEvent::Missed => "missed".to_owned(),
         LinkEvent::NodeBegun { node } => format!("{} begins", node.0),
         LinkEvent::NodeGone { node } => format!("{} is gone", node.0),
     }

@@ -137,6 +137,10 @@ impl Engine for Faulty {
         _ = self.link.tell(payload);
     }
 
+    fn mention(&mut self, payload: &[u8]) {
+        _ = self.link.mention(payload);
+    }
+
     fn say_grown(&mut self, rooms: &[i64]) {
         self.link.grew(rooms.iter().copied());
     }
