@@ -33,6 +33,10 @@ const WEIGHTS: u64 = 64;
 const CONNECTION: u64 = 4 * KIB;
 /// What TLS adds to a connection: its keys and its state.
 const TLS: u64 = 3 * KIB;
+/// What the admin API remembers of a connection while it is there, and of each of the last 10,000
+/// that have ended, the longest names included.
+const ADMIN_ROW: u64 = 80;
+const ADMIN_CLOSED: u64 = 10_000 * 144;
 /// The smallest buffers of a socket that the kernel grants, as they are set.
 const SEND_BUFFER_MIN: u64 = 4 * KIB;
 const RECEIVE_BUFFER_MIN: u64 = 2 * KIB;
@@ -107,10 +111,11 @@ pub(super) fn divide(values: &mut Values) -> Result<Vec<Part>, ConfigFault> {
         return Ok(Vec::new());
     };
     let logins = logins(values, memory);
+    let closed = if has_admin_api(values) { ADMIN_CLOSED } else { 0 };
     let free = memory.saturating_sub(PROCESS);
-    // What logins take is taken from the others rather than from the connections: they have a third
+    // What these take is taken from the others rather than from the connections: they have a third
     // of all, and some of them a least.
-    let held = logins * 4;
+    let held = (logins + closed) * 4;
     let mut budget = Budget { values, free: free.saturating_sub(held), weights: WEIGHTS };
     // Connections last: their buffers can follow what the others leave.
     for fund in FUNDS.iter().rev() {
@@ -120,8 +125,9 @@ pub(super) fn divide(values: &mut Values) -> Result<Vec<Part>, ConfigFault> {
     for fund in FUNDS.iter().rev() {
         if fund.name == CONNECTIONS_FUND {
             let others = FUNDS.iter().filter(|other| other.name != CONNECTIONS_FUND);
-            let spent =
-                others.fold(logins, |sum, other| sum.saturating_add((other.cost)(budget.values)));
+            let spent = others.fold(logins + closed, |sum, other| {
+                sum.saturating_add((other.cost)(budget.values))
+            });
             budget.free = free.saturating_sub(spent);
         }
         budget.give(fund);
@@ -135,6 +141,11 @@ pub(super) fn divide(values: &mut Values) -> Result<Vec<Part>, ConfigFault> {
         let what = "the hash of one password at a time (auth)".to_owned();
         parts.push(Part { name: "logins", bytes: logins, what });
     }
+    if closed > 0 {
+        let what = "the last 10,000 connections that have ended (admin_token, admin_token_file)"
+            .to_owned();
+        parts.push(Part { name: "closed", bytes: closed, what });
+    }
     parts.extend(FUNDS.iter().map(|fund| fund.part(values)));
     let sum: u64 = parts.iter().map(|part| part.bytes).sum();
     if sum > memory { Err(overdrawn(values, memory)) } else { Ok(parts) }
@@ -144,6 +155,13 @@ pub(super) fn divide(values: &mut Values) -> Result<Vec<Part>, ConfigFault> {
 fn logins(values: &Values, memory: u64) -> u64 {
     let has_accounts = super::auth::has_source(values, "accounts");
     if has_accounts { Cost::within(Some(memory)).memory() } else { 0 }
+}
+
+/// Whether there is an admin API, which remembers who connections are.
+fn has_admin_api(values: &Values) -> bool {
+    let is_set =
+        |name| values.get(name).is_some_and(|token| !matches!(token.value, Value::Absent(_)));
+    is_set("admin_token") || is_set("admin_token_file")
 }
 
 /// Some settings that bound one kind of memory together.
@@ -326,13 +344,15 @@ fn connection_cost(values: &Values) -> u64 {
     base(values) + send * 5 / 2 + number(values, RECEIVE_BUFFER) * 2
 }
 
-/// An idle connection, with TLS where any listener speaks it.
+/// An idle connection, with TLS where any listener speaks it, and what the admin API remembers.
 fn base(values: &Values) -> u64 {
     let is_tls = |name: &str| match values.get(name).map(|assigned| &assigned.value) {
         Some(Value::Addresses(addresses)) => addresses.iter().any(|address| address.is_tls),
         _ => false,
     };
-    CONNECTION + if is_tls("listen") || is_tls("tcp") { TLS } else { 0 }
+    let tls = if is_tls("listen") || is_tls("tcp") { TLS } else { 0 };
+    let admin = if has_admin_api(values) { ADMIN_ROW } else { 0 };
+    CONNECTION + tls + admin
 }
 
 fn give_connections(values: &mut Values, bytes: u64) {

@@ -99,6 +99,10 @@ impl Peers {
             return;
         }
         let Some(peer) = self.rows.remove(conn.slot()) else { return };
+        if self.closed.is_empty() {
+            // Exactly, since it would double otherwise, beyond what the memory budget counts.
+            self.closed.reserve_exact(CLOSED_MAX);
+        }
         if self.closed.len() >= CLOSED_MAX {
             self.closed.pop_front();
         }
@@ -132,6 +136,7 @@ mod tests {
             peers.closed(conn, CloseReason::Bye, 7);
         }
         assert_eq!((peers.len(), peers.closed.len()), (0, CLOSED_MAX));
+        assert_eq!(peers.closed.capacity(), CLOSED_MAX, "more than the memory budget counts");
         let generations: Vec<u64> =
             peers.latest_closed().map(|row| row.peer.conn.generation()).collect();
         assert_eq!((generations[0], generations[CLOSED_MAX - 1]), (10_000, 1));

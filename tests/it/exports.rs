@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::database_commands::done;
+use crate::support::http::request;
 use crate::support::{Client, Server, Setup};
 
 /// All parts of what is kept of the client's user.
@@ -112,4 +113,30 @@ fn much_comes_in_many_short_answers() {
     assert!(sizes.iter().all(|size| *size < 64 * 1024), "{sizes:?}");
     assert_eq!(texts(&parts).len(), 12);
     assert!(parts.len() > 5, "{sizes:?}");
+}
+
+#[test]
+fn by_http_the_same_is_given_part_by_part_and_to_nobody_else() {
+    let server = Server::start();
+    let mut ann = scene(&server);
+    let ask = |query: &str| {
+        let head = format!("GET /me/export{query} HTTP/1.1\r\nHost: {}\r\n\r\n", server.http);
+        request(server.http, head.as_bytes())
+    };
+    let (mut given, mut query) = (Vec::new(), "?as=ann".to_owned());
+    loop {
+        let response = ask(&query);
+        assert_eq!(response.status, 200, "{}", response.text());
+        let part: Value = serde_json::from_str(&response.text()).expect("JSON");
+        query = format!("?as=ann&after={}", part["after"]);
+        let is_last = part["more"] == json!(false);
+        given.push(part);
+        if is_last {
+            break;
+        }
+    }
+    assert_eq!(given, parts(&mut ann));
+    assert_eq!(texts(&given), expected());
+    assert_eq!(ask("").status, 401, "nobody says who asks");
+    assert_eq!(ask("?as=ann&after=x").status, 400);
 }

@@ -34,6 +34,7 @@ mod identity;
 mod keys;
 mod limits;
 mod live_upgrade;
+mod log_pipe;
 mod memory;
 mod mentions;
 mod not_in_memory;

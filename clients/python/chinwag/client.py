@@ -227,6 +227,28 @@ class Client:
             # Whoever gives tokens is asked again, as a server is that does not answer.
             raise ChinwagError(f"there is no token: {error}") from error
 
+    async def refresh(self, token: str) -> None:
+        """Replaces the token by a newer one of the same user, without a new connection."""
+        if not callable(self._token):
+            self._token = token
+        if self.state.state == "ready":
+            await self.request("refresh", token=token)
+
+    async def _renew(self, seconds: float) -> None:
+        """Asks for another token until there is one or ours has ended; the connection's end ends it, too."""
+        end = self._clock.now() + seconds
+        while True:
+            try:
+                if (fresh := await self._fetch_token()) is None:
+                    return
+                return await self.refresh(fresh)
+            except ChinwagError as error:
+                if error.code and error.retry_after is None:
+                    return self._emit(Problem(error))
+            if self._clock.now() + seconds / 4 >= end:
+                return
+            await self._clock.sleep(seconds / 4)
+
     async def _talk(self, socket: Socket, token: str | None) -> None:
         """Says hello, and all that is to be said after it."""
         joined = {room.name: [room.epoch, room.seq] for room in self.rooms.values() if room.state != "wanted"}
@@ -417,6 +439,10 @@ class Client:
         ev = event["ev"]
         if ev == "drain":
             self._come_back_at = self._clock.now() + event["reconnect_after_ms"] / 1000
+        elif ev == "expires":
+            self._emit(Expires(event["in_ms"] / 1000))
+            if callable(self._token):
+                self._spawn(self._renew(event["in_ms"] / 1000))
         elif ev == "joined":
             self._joined(self._room(event["room"]), event)
         elif ev == "invited":

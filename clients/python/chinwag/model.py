@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 __all__ = [
-    "ChinwagError", "Entry", "Event", "Gap", "Invited", "Item", "Left", "Live", "Notice", "Outbox", "Problem", "Record",
-    "Reset", "Room", "Sent", "State", "direct_room", "other_in",
+    "ChinwagError", "Entry", "Event", "Expires", "Gap", "Invited", "Item", "Left", "Live", "Notice", "Outbox", "Problem",
+    "Record", "Reset", "Room", "Sent", "State", "direct_room", "other_in",
 ]  # fmt: skip
 
 #: A record of a room's log, or the data of a reply, as the protocol has it.
@@ -180,13 +180,20 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Expires:
+    """Our token ends in so many seconds. Where ``token`` is called for one, that has begun; else see ``refresh``."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Problem:
     """A refusal that no request waits for."""
 
     error: ChinwagError
 
 
-Event: TypeAlias = State | Record | Gap | Reset | Live | Left | Invited | Outbox | Notice | Problem
+Event: TypeAlias = State | Record | Gap | Reset | Live | Left | Invited | Outbox | Notice | Expires | Problem
 
 
 def direct_room(a: str, b: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import unittest
 
-from chinwag import ChinwagError, Client, State
+from chinwag import ChinwagError, Client, Expires, Item, Problem, State
 
 from .fakes import FakeClock, network, settle
 
@@ -75,3 +75,74 @@ class Faults(unittest.IsolatedAsyncioTestCase):
                 async for event in chat:
                     self.assertIsInstance(event, State)
         self.assertEqual(refused.exception.slug, "name_taken")
+
+    async def accepted(self, chat: Client) -> None:
+        """Starts a client whose hello is answered."""
+        chat.start()
+        await settle()
+        self.sockets[-1].accepted.set()
+        await settle()
+        self.answer("hello", WELCOME)
+        await asyncio.wait_for(chat.ready(), 5)
+
+    def answer(self, op: str, data: Item, code: int = 0) -> Item:
+        """Answers the latest request of this op, and returns it."""
+        request: Item = next(request for request in reversed(self.sockets[-1].sent) if request["op"] == op)
+        self.sockets[-1].said.put_nowait(json.dumps({"id": request["id"], "code": code, "message": "so", "data": data}))
+        return request
+
+    async def told(self, chat: Client, kind: type[Expires] | type[Problem]) -> Expires | Problem:
+        async with asyncio.timeout(5):
+            async for event in chat:
+                if isinstance(event, kind):
+                    return event
+        raise AssertionError("the client has ended")
+
+    async def test_a_token_that_ends_soon_is_told_and_renewed_on_the_same_connection(self) -> None:
+        tokens = iter(["t1", None, "t2", "t3"])
+        failures = iter([False, True, False, False])
+
+        async def token() -> str | None:
+            fresh = next(tokens)
+            if next(failures):
+                raise RuntimeError("the back end is down")
+            return fresh
+
+        chat = Client("ws://test/ws", token=token, connect=self.connect, clock=self.clock, random=lambda: 0.5)
+        await self.accepted(chat)
+        socket = self.sockets[-1]
+        socket.said.put_nowait(json.dumps({"ev": "expires", "in_ms": 60_000}))
+        self.assertEqual(await self.told(chat, Expires), Expires(60.0))
+        await settle()
+        self.assertEqual([request for request in socket.sent if request["op"] == "refresh"], [], "there is none yet")
+        await self.clock.advance(15_000)
+        self.assertEqual(self.answer("refresh", {})["token"], "t2")
+        await settle()
+        self.assertEqual((chat.state.state, self.sockets[-1]), ("ready", socket))
+        # One that is refused is told, and not tried again.
+        socket.said.put_nowait(json.dumps({"ev": "expires", "in_ms": 60_000}))
+        await settle()
+        self.answer("refresh", {"error": "unauthorized"}, 2001)
+        problem = await self.told(chat, Problem)
+        self.assertEqual(isinstance(problem, Problem) and problem.error.code, 2001)
+        await self.clock.advance(60_000)
+        self.assertEqual(len([request for request in socket.sent if request["op"] == "refresh"]), 2)
+        await chat.stop()
+
+    async def test_a_fixed_token_is_renewed_by_who_has_given_it(self) -> None:
+        chat = Client("ws://test/ws", token="t1", connect=self.connect, clock=self.clock, random=lambda: 0.5)
+        await self.accepted(chat)
+        self.sockets[-1].said.put_nowait(json.dumps({"ev": "expires", "in_ms": 2_500}))
+        self.assertEqual(await self.told(chat, Expires), Expires(2.5))
+        refreshed = asyncio.create_task(chat.refresh("t2"))
+        await settle()
+        self.assertEqual(self.answer("refresh", {})["token"], "t2")
+        await asyncio.wait_for(refreshed, 5)
+        # The next connection says it, too.
+        self.sockets[-1].said.put_nowait(1006)
+        await settle()
+        await self.clock.advance(250)
+        self.sockets[-1].accepted.set()
+        await settle()
+        self.assertEqual(self.sockets[-1].sent[0]["token"], "t2")
+        await chat.stop()

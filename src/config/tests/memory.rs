@@ -14,15 +14,17 @@ fn whatever_the_budget_its_parts_fit_it_and_nothing_is_above_the_defaults() {
     let usual = with("memory = \"off\"");
     assert_eq!((usual.memory, usual.account.len()), (None, 0));
     for auth in ["none", "accounts"] {
-        fits_every_budget(&usual, auth);
+        for admin in ["", "admin_token_file = \"token\"\n"] {
+            fits_every_budget(&usual, (auth, admin));
+        }
     }
 }
 
 #[track_caller]
-fn fits_every_budget(usual: &Config, auth: &str) {
+fn fits_every_budget(usual: &Config, (auth, admin): (&str, &str)) {
     let mut connections = 0;
     for mebibytes in (24..200).chain([256, 512, 1_024, 4_096, 65_536, 1 << 20]) {
-        let config = with(&format!("memory = \"{mebibytes}MiB\"\nauth = \"{auth}\"\n"));
+        let config = with(&format!("memory = \"{mebibytes}MiB\"\nauth = \"{auth}\"\n{admin}"));
         let sum: u64 = config.account.iter().map(|part| part.bytes).sum();
         let all = mebibytes * MIB;
         assert!(sum <= all, "{mebibytes} MiB: {sum} of {all}: {:#?}", config.account);
@@ -65,6 +67,9 @@ fn what_is_set_holds_and_the_rest_is_divided() {
     let accounts =
         with("memory = \"256MiB\"\nauth = [\"accounts\", \"header\"]\nproxies = [\"127.0.0.1\"]\n");
     assert!(accounts.account.iter().any(|part| part.name == "logins" && part.bytes == 19 << 20));
+    let admin = with("memory = \"64MB\"\nauth = \"accounts\"\nadmin_token_file = \"token\"\n");
+    assert!(admin.limits.connections.unwrap() >= 2_000, "{:#?}", admin.account);
+    assert!(admin.account.iter().any(|part| part.name == "closed" && part.bytes == 1_440_000));
     let tls = "memory = \"64MB\"\nlisten = \"tls:127.0.0.1:8443\"\n[tls]\ncertificate = \"a\"\nkey = \"b\"\n";
     let with_tls = with(tls).limits.connections.unwrap();
     assert!((1_500..2_000).contains(&with_tls), "{with_tls}: TLS takes 3 KiB of each");

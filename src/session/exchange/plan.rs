@@ -26,6 +26,8 @@ pub(in crate::session) enum Target<'a> {
     Events(&'a str),
     /// A stream of the rooms that the query names.
     ManyEvents,
+    /// What is kept of who asks.
+    Export,
     /// By its secret.
     Hook(&'a str),
     /// Files as they are sent.
@@ -48,6 +50,7 @@ impl<'a> Target<'a> {
             return match path {
                 "/rooms" => Some(Self::Rooms),
                 "/events" => Some(Self::ManyEvents),
+                "/me/export" => Some(Self::Export),
                 "/files" => Some(Self::Files),
                 _ => None,
             };
@@ -78,7 +81,8 @@ impl<'a> Target<'a> {
             | Self::Presence(_)
             | Self::Events(_)
             | Self::File(..)
-            | Self::ManyEvents => Methods::GetAndHead,
+            | Self::ManyEvents
+            | Self::Export => Methods::GetAndHead,
         }
     }
 
@@ -93,6 +97,7 @@ impl<'a> Target<'a> {
         };
         match self {
             Self::Rooms => Ok(Plan::ask(Op::Rooms, &fields(&["since"])?)),
+            Self::Export => Ok(Plan::ask(Op::Export, &fields(&["after"])?)),
             Self::Messages(room) if head.method() == Method::Post => {
                 let (room, cid) = (room_of(room)?.into(), cid_of(head)?);
                 Ok(Plan::Say { room, form: form_of(head)?, cid })
@@ -273,6 +278,8 @@ mod tests {
             ("/rooms/a%2Fb/presence", Some(Target::Presence("a%2Fb"))),
             ("/rooms/a/b/events", Some(Target::Events("a/b"))),
             ("/events", Some(Target::ManyEvents)),
+            ("/me/export", Some(Target::Export)),
+            ("/me", None),
             ("/hooks/cwh_x", Some(Target::Hook("cwh_x"))),
             ("/files", Some(Target::Files)),
             ("/rooms/a/b/messages/7/files/cwf_x", Some(Target::File("a/b", "7", "cwf_x"))),
