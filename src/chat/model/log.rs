@@ -38,6 +38,7 @@ use super::policy::Retention;
 use super::record::{Epoch, SharedRecord};
 use super::reply::Durability;
 pub use super::suspensions::{Expiry, Network, Suspensions};
+use super::thread::{FollowedThread, ThreadPage};
 
 /// What the domain asks of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +200,26 @@ pub enum Query {
         /// How many.
         limit: u32,
     },
+    /// The last messages of a thread below a seq: as many as a page holds.
+    Thread {
+        /// Who asks.
+        user: UserName,
+        /// Which log.
+        log: LogId,
+        /// The seq of its first message.
+        thread: u64,
+        /// The seq.
+        below: u64,
+        /// How many.
+        limit: u32,
+    },
+    /// The threads that a user follows in these logs, those first whose marks were changed last.
+    Threads {
+        /// Who.
+        user: UserName,
+        /// The logs.
+        logs: Vec<LogId>,
+    },
     /// What a user has written, and all of these logs, oldest first: as many as a page holds.
     Written {
         /// Who.
@@ -240,6 +261,10 @@ pub enum Answer {
         /// Whether there are more.
         more: bool,
     },
+    /// To [`Query::Thread`].
+    Thread(ThreadPage),
+    /// To [`Query::Threads`].
+    Threads(Vec<FollowedThread>),
     /// To [`Query::Written`].
     Written {
         /// The records, with the names of their rooms.
