@@ -51,6 +51,15 @@ test("a thread is read here, and the server is told once of all that was read in
 	assert.deepEqual(it.unread(), [[3, 0]]);
 });
 
+test("all threads are read at once", async () => {
+	const it = await following([ROW, { ...ROW, thread: 4, seq: 9 }]);
+	it.socket.say(message(11, "a", { thread: 3 }));
+	it.threads.readAll();
+	assert.equal(it.threads.unread(), 0);
+	await it.clock.advance(300);
+	assert.deepEqual(told(it, "ack").map(({ thread, read }) => [thread, read]), [[3, 11], [4, 9]]);
+});
+
 test("a thread that was read in part is counted by the server", async () => {
 	const it = await following();
 	it.threads.read("lobby", 3, 7);

@@ -28,8 +28,8 @@ test("a thread opens beside the log, is followed by who writes in it, and counts
 	await say(ann, "and who the tea?");
 	await shows(bob, "and who the tea?");
 	await openThread(bob, "who brings the cake?");
-	assert.equal(await bob.textContent("#thread-title"), "Thread of \u2068ann\u2069");
 	await inThread(bob, "who brings the cake?");
+	await holds(bob, () => document.querySelector("#thread-title").textContent === "Thread of \u2068ann\u2069");
 	assert.equal(await bob.textContent("#thread-follow"), "Follow");
 	await sayInThread(bob, "I do");
 	await holds(bob, () => document.querySelector("#thread-follow").textContent === "Unfollow");
@@ -55,6 +55,15 @@ test("a thread opens beside the log, is followed by who writes in it, and counts
 	await holds(ann, () => document.querySelector("#threads li .badge")?.textContent === "");
 	assert.doesNotMatch(await ann.title(), /^\(/);
 	assert.deepEqual(await texts(ann), ["who brings the cake?", "I do", "with cherries"]);
+
+	// All is read by one button, threads included.
+	await ann.click("#thread-close");
+	await sayInThread(bob, "and cream");
+	await holds(ann, () => document.querySelector("#threads li .badge")?.textContent === "1 new");
+	await ann.click("#read-all");
+	await holds(ann, () => document.querySelector("#threads li .badge")?.textContent === "");
+	await ann.locator("#threads button").click();
+	await inThread(ann, "and cream");
 
 	// What is done to its messages is done here, too.
 	await say(ann, "x");
@@ -122,11 +131,15 @@ test("on a phone a thread lies over the log, and earlier messages are asked for"
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.join("phone");
 	await eve.say("phone", "the beginning");
-	for (let line = 1; line <= 70; line += 1) await eve.ask("send", { room: "phone", text: `line ${line}`, thread: 1 });
+	for (let line = 1; line <= 69; line += 1) await eve.ask("send", { room: "phone", text: `line ${line}`, thread: 1 });
+	await eve.say("phone", "something else");
+	await eve.ask("send", { room: "phone", text: "line 70", thread: 1 });
 	const ann = await enter("ann", "phone", undefined, PHONE);
 	await shows(ann, "line 70");
 	await picture(ann, "phone-log");
-	await ann.locator("#messages .quoted").last().click();
+	// One line for all that follow each other in one thread.
+	assert.ok((await ann.locator("#messages .quoted:visible").count()) < 5);
+	await ann.locator("#messages .quoted:visible").last().click();
 	await inThread(ann, "line 70");
 	const box = await ann.locator("#thread").boundingBox();
 	assert.deepEqual([box.x, box.y, box.width, box.height], [0, 0, 320, 640]);
@@ -143,8 +156,8 @@ test("on a phone a thread lies over the log, and earlier messages are asked for"
 	assert.equal(await ann.evaluate(() => document.querySelector("#chat").inert), false);
 });
 
-test("a thread goes on over a lost connection, and in memory it has no marks", async () => {
-	const ann = await enter("ann", "tmp/short");
+test("a thread of a room in memory is shown, and has no marks", async () => {
+	const ann = await enter("lea", "tmp/short");
 	await say(ann, "first");
 	await shows(ann, "first");
 	await openThread(ann, "first");
@@ -156,7 +169,7 @@ test("a thread goes on over a lost connection, and in memory it has no marks", a
 test("nothing that is said runs in a thread", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.join("hostile-threads");
-	const ann = await enter("ann", "hostile-threads");
+	const ann = await enter("mia", "hostile-threads");
 	const kept = PAYLOADS.filter((payload) => payload.trim() && !/[\x00-\x08\x0b-\x1f]/.test(payload)).slice(0, 50);
 	for (const [at, payload] of kept.entries()) {
 		const root = await eve.reply("send", { room: "hostile-threads", text: payload });

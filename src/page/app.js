@@ -151,7 +151,7 @@ function drawRooms() {
 	const [unread, mentions] = [sum(unreadIn) + (threadParts?.unread() ?? 0), sum((room) => room.mentions)];
 	setText($("nav-badge"), mentions ? `@${count(mentions)}` : count(unread + invitations.list().length));
 	$("nav-badge").classList.toggle("at", mentions > 0);
-	$("read-all").hidden = !rooms.some((room) => room.unread > 0 || isMarked(room));
+	$("read-all").hidden = !threadParts?.unread() && !rooms.some((room) => room.unread > 0 || isMarked(room));
 	document.title = `${unread ? `(${mentions ? `@${count(mentions)}, ` : ""}${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
 }
 
@@ -388,6 +388,8 @@ function signIn(options) {
 
 /** Goes in as the form at the door says. */
 async function enter(way, { name, password, invite }) {
+	// Whoever comes in goes where the address leads, even if it was reloaded at the door.
+	returns = false;
 	if (way !== "login" && way !== "register") {
 		wished = name;
 		return signIn({ name });
@@ -598,6 +600,7 @@ function readAll() {
 		takeMark(room);
 		if (room.unread) chat.read(room.name, room.seq);
 	}
+	threadParts?.readAll();
 	draw();
 	toast("All is marked as read.");
 }

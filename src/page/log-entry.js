@@ -152,9 +152,10 @@ function moderated({ act, from, target, until, role, reason }) {
 }
 
 /** Marks that depend on the previous entry: a new day, a new author, the first unread message. */
-export function decorate(node, { from, at, seq }, previous, newFrom) {
+export function decorate(node, { from, at, seq, thread }, previous, newFrom) {
 	const newDay = !previous || dayOf(previous.at) !== dayOf(at);
 	node.classList.toggle("lead", newDay || previous.ev !== "message" || previous.from !== from || at - previous.at > TOGETHER_MS);
+	node.classList.toggle("same-thread", thread > 0 && previous?.thread === thread);
 	node.classList.toggle("new", newFrom > 0 && seq >= newFrom && !(previous?.seq >= newFrom));
 	const shown = node.querySelector(".day");
 	if (!newDay) return shown?.remove();

@@ -132,10 +132,10 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		title.focus();
 		await load(shown);
 		if (open !== shown) return;
+		drawThread();
 		const node = mark && [...list.children].find(({ value }) => value === mark);
 		if (node) node.scrollIntoView({ block: "center" });
 		else log.scrollTop = log.scrollHeight;
-		draw();
 	}
 
 	async function load(shown, where = {}) {
@@ -292,7 +292,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		draw();
 	}
 
-	return { begin, show, hide, draw, unread, keeps, follows, isOpen: () => Boolean(open) };
+	return { begin, show, hide, draw, unread, readAll: () => marks?.readAll(), keeps, follows, isOpen: () => Boolean(open) };
 }
 
 const keyOf = ({ room, thread }) => `${thread} ${room.name}`;

@@ -112,6 +112,11 @@ export class Threads extends EventTarget {
 		if (!isWaiting) this.#clock.setTimeout(() => this.#tell(key, room, thread), READ_MS);
 	}
 
+	/** Reports that all of them have been read. */
+	readAll() {
+		for (const { room, thread, seq, since } of this.#rows.values()) this.read(room, thread, since.at(-1) ?? seq);
+	}
+
 	#tell(key, room, thread) {
 		const read = this.#unsent.get(key);
 		this.#unsent.delete(key);

@@ -68,7 +68,7 @@ fn a_thread_is_read_followed_and_marked_over_each_transport() {
         assert_eq!(threads(&mut cat), json!([]));
         cat.refused(&json!({"op": "follow", "room": "lobby", "thread": 99}), 4002);
         cat.refused(&json!({"op": "ack", "room": "lobby", "thread": root, "read": 99}), 4003);
-        cat.refused(&json!({"op": "thread", "room": "nowhere", "thread": 1}), 3003);
+        cat.refused(&json!({"op": "thread", "room": "nowhere", "thread": 1}), 3001);
     }
 }
 
@@ -149,7 +149,7 @@ fn an_erasure_takes_the_marks_of_a_user() {
 
 #[test]
 fn a_room_in_memory_shows_its_threads_and_keeps_no_marks() {
-    let server = Setup::default().set("rooms.durability", "memory").start();
+    let server = Setup::default().set("durability", "memory").start();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     let mut bob = Client::ws(&server).named("bob", Some("lobby"));
     let root = say(&mut ann, "cake?", None);
