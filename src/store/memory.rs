@@ -213,7 +213,7 @@ impl Logs for MemoryStore {
             // Whatever there is, the domain has in its memory.
             LogRequest::Read { ticket, query } => {
                 let outcome = match query {
-                    Query::Thread { .. } => Ok(Answer::Thread(ThreadPage::default())),
+                    Query::Thread(_) => Ok(Answer::Thread(ThreadPage::default())),
                     Query::Threads { .. } => Ok(Answer::Threads(Vec::new())),
                     Query::Written { .. } => Ok(Answer::Written { items: Vec::new(), next: None }),
                     Query::Load(_) => Ok(Answer::Loaded(Found::default())),

@@ -38,7 +38,7 @@ use super::policy::Retention;
 use super::record::{Epoch, SharedRecord};
 use super::reply::Durability;
 pub use super::suspensions::{Expiry, Network, Suspensions};
-use super::thread::{FollowedThread, ThreadPage};
+use super::thread::{FollowedThread, ThreadPage, ThreadQuery};
 
 /// What the domain asks of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,18 +201,7 @@ pub enum Query {
         limit: u32,
     },
     /// The last messages of a thread below a seq: as many as a page holds.
-    Thread {
-        /// Who asks.
-        user: UserName,
-        /// Which log.
-        log: LogId,
-        /// The seq of its first message.
-        thread: u64,
-        /// The seq.
-        below: u64,
-        /// How many.
-        limit: u32,
-    },
+    Thread(ThreadQuery),
     /// The threads that a user follows in these logs, those first whose marks were changed last.
     Threads {
         /// Who.

@@ -47,6 +47,21 @@ pub struct FollowedThread {
     pub unread: u64,
 }
 
+/// Which page of a thread is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadQuery {
+    /// Who asks.
+    pub user: UserName,
+    /// The log of its room.
+    pub log: LogId,
+    /// The seq of its first message.
+    pub thread: u64,
+    /// Only messages below this seq.
+    pub below: u64,
+    /// How many.
+    pub limit: u32,
+}
+
 /// A page of a thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ThreadPage {

@@ -26,7 +26,9 @@ use crate::chat::model::log::{LogId, Query};
 use crate::chat::model::people::PeopleChange;
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{Refusal, Reply};
-use crate::chat::model::thread::{FollowedThread, ThreadChange, ThreadMark, ThreadPage, ThreadRow};
+use crate::chat::model::thread::{
+    FollowedThread, ThreadChange, ThreadMark, ThreadPage, ThreadQuery, ThreadRow,
+};
 use crate::chat::pending::{Change, PendingOp, PeopleOp, Requester};
 use crate::chat::rooms::{Room, apply_changes};
 
@@ -55,7 +57,7 @@ pub(super) fn thread(
     }
     check_alone(chat)?;
     let (user, log) = (chat.directory[by.user].name.clone(), room.log);
-    let query = Query::Thread { user, log, thread, below, limit };
+    let query = Query::Thread(ThreadQuery { user, log, thread, below, limit });
     let since = chat.pending.changes.begin();
     chat.begin_read(PendingOp::Thread { by: by.take(), room: key, thread, since }, query);
     Ok(Answer::Later)

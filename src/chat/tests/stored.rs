@@ -148,7 +148,7 @@ impl Contents {
                 Answer::Inbox(found.collect())
             }
             Query::Audit { .. } => Answer::Acts { acts: Vec::new(), more: false },
-            Query::Thread { .. } => Answer::Thread(ThreadPage::default()),
+            Query::Thread(_) => Answer::Thread(ThreadPage::default()),
             Query::Threads { .. } => Answer::Threads(Vec::new()),
             Query::Written { user, .. } => {
                 let mine = self.logs.values().flatten().filter(|record| record.from == user);

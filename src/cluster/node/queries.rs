@@ -57,7 +57,7 @@ impl Asked {
             Query::Audit { room, before, limit, .. } => Self::Audit { room, before, limit },
             Query::Search { .. } | Query::Written { .. } => return Err(Err(LogFault::TooDear)),
             // Nobody asks: see `chat::operations::threads`.
-            Query::Thread { .. } | Query::Threads { .. } => return Err(Err(LogFault::TooDear)),
+            Query::Thread(_) | Query::Threads { .. } => return Err(Err(LogFault::TooDear)),
         })
     }
 

@@ -29,7 +29,7 @@ use crate::chat::model::people::{AuditedAct, Block, PeopleChange, Report};
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::Role;
 use crate::chat::model::suspensions::Suspended;
-use crate::chat::model::thread::{FollowedThread, ThreadChange, ThreadMark};
+use crate::chat::model::thread::{FollowedThread, ThreadChange, ThreadMark, ThreadQuery};
 
 /// Runs a script: the first line of which comes something else than it says.
 ///
@@ -243,7 +243,7 @@ fn acts(store: &mut Subject, words: &[&str]) -> String {
 fn thread(store: &mut Subject, log: LogId, words: &[&str]) -> String {
     let (user, limit) = (user(words[1]), words[4].parse().unwrap());
     let (thread, below) = (number(words[2]), number(words[3]));
-    let query = Query::Thread { user, log, thread, below, limit };
+    let query = Query::Thread(ThreadQuery { user, log, thread, below, limit });
     let Answer::Thread(page) = ask(store, query) else { panic!("no thread") };
     let mut texts: Vec<String> = page.records.iter().map(|record| record_text(record)).collect();
     texts.extend(page.more.then(|| "+".to_owned()));

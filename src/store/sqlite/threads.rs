@@ -13,22 +13,9 @@ use crate::chat::model::limits::{PAGE_BYTES_MAX, THREAD_UNREAD_MAX, THREADS_OF_U
 use crate::chat::model::log::LogId;
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::{Body, Record, SharedRecord};
-use crate::chat::model::thread::{FollowedThread, ThreadChange, ThreadMark, ThreadPage};
-
-/// What is asked for of one thread.
-#[derive(Debug)]
-pub(super) struct ThreadQuery {
-    /// Who asks.
-    pub(super) user: UserName,
-    /// The row id of the room; `None` is one that is not stored.
-    pub(super) room: Option<i64>,
-    /// The seq of the first message.
-    pub(super) thread: u64,
-    /// Only messages below this seq.
-    pub(super) below: u64,
-    /// How many.
-    pub(super) limit: u32,
-}
+use crate::chat::model::thread::{
+    FollowedThread, ThreadChange, ThreadMark, ThreadPage, ThreadQuery,
+};
 
 /// Notes what follows from a record: its author follows the thread that it belongs to, and has read
 /// it; so does who has begun it, unless that was ended by choice.
@@ -87,12 +74,12 @@ pub(super) fn put(db: &Connection, mark: &ThreadMark) -> rusqlite::Result<bool> 
 /// A page of a thread.
 pub(super) fn page(
     reading: &mut ReadTransaction<'_>,
+    room: Option<i64>,
     query: &ThreadQuery,
 ) -> Result<ThreadPage, QueryFault> {
-    let ThreadQuery { user, room: Some(room), thread, below, limit } = query else {
-        return Ok(ThreadPage::default());
-    };
-    let stored = reading.extent(Some(*room))?;
+    let Some(room) = room else { return Ok(ThreadPage::default()) };
+    let ThreadQuery { user, thread, below, limit, .. } = query;
+    let stored = reading.extent(Some(room))?;
     let mut statement = reading.db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM record WHERE room = ?1 AND thread = ?2 AND seq < ?3 AND seq >= ?4 \
          ORDER BY seq DESC LIMIT ?5"
@@ -113,7 +100,7 @@ pub(super) fn page(
         page.more
     };
     while let Some(row) = rows.next()? {
-        if let Some(record) = reading.decode(row, *room)
+        if let Some(record) = reading.decode(row, room)
             && push(&mut page, record)
         {
             break;
@@ -121,7 +108,7 @@ pub(super) fn page(
     }
     if !page.more
         && thread < below
-        && let Some(root) = root(reading, *room, *thread)?
+        && let Some(root) = root(reading, room, *thread)?
     {
         push(&mut page, root);
     }
@@ -131,7 +118,7 @@ pub(super) fn page(
         .query_row((room, signed(*thread), user.as_str()), |row| row.get(0))
         .optional()?;
     if let Some(read) = read.map(unsigned) {
-        page.mark = Some((read, unread(reading.db, (*room, *thread), (user, read))?));
+        page.mark = Some((read, unread(reading.db, (room, *thread), (user, read))?));
     }
     Ok(page)
 }

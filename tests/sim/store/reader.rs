@@ -27,7 +27,7 @@ pub(super) fn answer(durable: &Durable, open: &OpenLogs, query: &Query) -> Answe
         }
         // No client of the simulation asks for these.
         Query::Audit { .. } => Answer::Acts { acts: Vec::new(), more: false },
-        Query::Thread { .. } => Answer::Thread(ThreadPage::default()),
+        Query::Thread(_) => Answer::Thread(ThreadPage::default()),
         Query::Threads { .. } => Answer::Threads(Vec::new()),
         Query::Written { .. } => Answer::Written { items: Vec::new(), next: None },
         Query::Search { logs, text, before, limit, .. } => {
