@@ -55,6 +55,8 @@ export class Room {
 	unread: number;
 	/** How many of the unread messages name us, or the room. */
 	mentions: number;
+	/** How many of them belong to threads. */
+	inThreads: number;
 	presence: Presence | null;
 	typing: string[];
 	receipts: Map<string, number>;
@@ -137,6 +139,41 @@ export interface Report {
 	at: number;
 }
 
+/** A thread that we follow, as `request("threads")` lists it. */
+export interface Thread {
+	room: string;
+	/** The seq of its first message, who has written it, and the beginning of its text. */
+	thread: number;
+	from: string;
+	text: string;
+	/** The seq of its last message. */
+	seq: number;
+	read: number;
+	/** Messages of others above `read`; 100 means that there are as many or more. */
+	unread: number;
+}
+
+/** A page of a thread, as `request("thread", {room, thread, before, limit})` resolves to it. */
+export interface ThreadPage {
+	room: string;
+	epoch: string;
+	thread: number;
+	/** Its messages, ascending; before all others the one with which it began. */
+	items: Item[];
+	more: boolean;
+	following: boolean;
+	read?: number;
+	unread?: number;
+}
+
+/** What our mark of a thread has become by another of our clients. */
+export interface ThreadMark {
+	room: string;
+	thread: number;
+	following: boolean;
+	read?: number;
+}
+
 export interface Limits {
 	message_bytes?: number;
 	frame_bytes?: number;
@@ -179,6 +216,7 @@ export interface ClientEvents {
 	invitations: { invitations: Invitation[] };
 	blocked: { users: Set<string> };
 	reported: { room?: string };
+	thread: ThreadMark;
 	/** Our token ends soon. */
 	expires: { in_ms: number };
 	outbox: { entry: Entry; status: "pending" | "sent" | "failed"; error?: ChinwagError; /** Whom the message names who is no member. */ notMembers?: string[] };

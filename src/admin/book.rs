@@ -40,6 +40,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("packages", include_str!("../docs/packages.md")),
     ("promises", include_str!("../docs/promises.md")),
     ("protocol", include_str!("../docs/protocol.md")),
+    ("threads", include_str!("../docs/threads.md")),
     ("push", include_str!("../docs/push.md")),
     ("resume", include_str!("../docs/resume.md")),
     ("rights", include_str!("../docs/rights.md")),

@@ -6,7 +6,7 @@ use super::model::limits::Limits;
 use super::model::log::Suspensions;
 use super::model::meant::Meant;
 use super::model::name::UserName;
-use super::model::record::SharedRecord;
+use super::model::record::{Body, SharedRecord};
 use super::model::stats::Stats;
 use super::{Chat, HELD_OWES};
 use crate::net::ConnId;
@@ -32,16 +32,18 @@ impl Chat {
     }
 
     /// The seq of the last message that is meant, of those in memory, in a room of which the
-    /// connection's user is a member.
+    /// connection's user is a member, and that of the first one of its thread.
     #[must_use]
-    pub fn recent_message(&self, conn: ConnId, room: &str, of: Meant<'_>) -> Option<u64> {
+    pub fn recent_message(&self, conn: ConnId, room: &str, of: Meant<'_>) -> Option<(u64, u64)> {
         let user = self.delivery.reader(conn)?.user;
         let (room, _) = self.lookup().find_membership(user, room).ok()?;
         let mut latest = self.rooms[room].ring.from(0).rev();
         let is_meant = |record: &&SharedRecord| {
             record.body.text().is_some_and(|text| of.is(record.from.as_str(), text))
         };
-        latest.find(is_meant).map(|record| record.seq)
+        let found = latest.find(is_meant)?;
+        let Body::Message { thread, .. } = &found.body else { return None };
+        Some((found.seq, thread.unwrap_or(found.seq)))
     }
 
     /// How many rooms are in the store only.

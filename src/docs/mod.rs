@@ -20,6 +20,7 @@
 //! | How do programs post and read without a socket? | [`http`] |
 //! | How are files and pictures sent, kept and removed? | [`files`] |
 //! | How are other servers told what happens? | [`webhooks`] |
+//! | Who follows a thread, and what is unread there? | [`threads`] |
 //! | How are people told whose browser is closed? | [`push`] |
 //! | What does an operator see and do while it runs? | [`admin`] |
 //! | What is defended, and what is left to who runs it? | [`security`] |
@@ -98,6 +99,9 @@ pub mod promises {}
 
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
+
+#[doc = include_str!("threads.md")]
+pub mod threads {}
 
 #[doc = include_str!("push.md")]
 pub mod push {}

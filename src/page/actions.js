@@ -6,15 +6,17 @@ const QUICK = [["👍", "Like"], ["❤️", "Love"], ["😂", "Laugh"], ["🎉",
 const MESSAGE = ".msg:not(.waiting)";
 
 /**
- * Adds the toolbar to the messages in `log`. `rights(state)` gives the allowed actions, `{edit, remove, moderate, about}`;
- * `react(state, emoji)`, `pick(state)` (another emoji), `answer(state)`, `unread(state)`, `edit(state)`, `remove(state)`, and `moderate(state)` and `about(state)`, about the author, carry one out; `leave()` moves
+ * Adds the toolbar to the messages in `log`. `rights(state)` gives the allowed actions, `{edit, remove, moderate, about, thread, unread}`;
+ * `react(state, emoji)`, `pick(state)` (another emoji), `answer(state)`, `thread(state)`, `link(state)` (copies one to it), `unread(state)`, `edit(state)`, `remove(state)`, and `moderate(state)` and `about(state)`, about the author, carry one out; `leave()` moves
  * the focus out of the log. Returns the function to call when messages have changed.
  */
-export function messageToolbar(log, { rights, react, pick, answer, unread, edit, remove, moderate, about, leave }) {
+export function messageToolbar(log, { rights, react, pick, answer, thread, link, unread, edit, remove, moderate, about, leave }) {
 	const run = (act, ...more) => () => at && act(stateOf(at), ...more);
 	const emoji = QUICK.map(([text, label]) => el("button", { ariaLabel: label, title: label, onclick: run(react, text) }, text));
 	const other = el("button", { ariaLabel: "Another reaction", title: "Another reaction", onclick: run(pick) }, "☺");
 	const reply = el("button", { title: "Answer (R)", onclick: run(answer) }, "Answer");
+	const begin = el("button", { title: "Open the thread (T)", onclick: run(thread) }, "Thread");
+	const address = el("button", { title: "Copy a link to this message (L)", onclick: run(link) }, "Link");
 	const again = el("button", { title: "Mark as unread from here (U)", onclick: run(unread) }, "Unread");
 	const change = el("button", { onclick: run(edit) }, "Edit");
 	// The first press asks, so that a slip deletes nothing; the second deletes, unless both are one double click.
@@ -22,7 +24,13 @@ export function messageToolbar(log, { rights, react, pick, answer, unread, edit,
 	const erase = el("button", { onclick: confirm });
 	const more = el("button", { ariaLabel: "Moderate", title: "Moderate", onclick: run(moderate) }, "⋯");
 	const flag = el("button", { ariaLabel: "Block or report", title: "Block or report", onclick: run(about) }, "⚑");
-	const bar = el("div", { className: "actions", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, other, reply, again, change, erase, flag, more);
+	const bar = el("div", { className: "actions", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, other, reply, begin, address, again, change, erase, flag, more);
+	const shortcuts = {
+		r: answer,
+		l: link,
+		t: (state) => rights(state).thread && thread(state),
+		u: (state) => rights(state).unread && unread(state),
+	};
 	let at = null;
 
 	function arm(wanted) {
@@ -39,6 +47,8 @@ export function messageToolbar(log, { rights, react, pick, answer, unread, edit,
 		const state = node && stateOf(node);
 		if (!state || state.deleted) return bar.remove();
 		const may = rights(state);
+		begin.hidden = !may.thread;
+		again.hidden = !may.unread;
 		change.hidden = !may.edit;
 		erase.hidden = !may.remove;
 		more.hidden = !may.moderate;
@@ -72,8 +82,7 @@ export function messageToolbar(log, { rights, react, pick, answer, unread, edit,
 		if (by) step(node, by);
 		else if (event.key === "Enter") bar.querySelector("button")?.focus();
 		else if (event.key === "Escape") leave();
-		else if (event.key.toLowerCase() === "r" && node && !stateOf(node).deleted) answer(stateOf(node));
-		else if (event.key.toLowerCase() === "u" && node && !stateOf(node).deleted) unread(stateOf(node));
+		else if (node && !stateOf(node).deleted && shortcuts[event.key.toLowerCase()]) shortcuts[event.key.toLowerCase()](stateOf(node));
 		else return;
 		event.preventDefault();
 		event.stopPropagation();

@@ -1,5 +1,4 @@
 /** The chat page: draws the state of a `Client`. Text reaches the document as text only. */
-import { ask, leaving } from "/asking.js";
 import { Client, otherIn, present } from "/client.js";
 import { commandList, fold } from "/commands.js";
 import { composer } from "/composer.js";
@@ -9,7 +8,6 @@ import { addressOf, count, invitationList, peopleList, roomList } from "/lists.j
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
 import { isMarked, loadPreferences, markUnread, preferences, takeMark } from "/preferences.js";
-import { quoteFinder } from "/quotes.js";
 import { canModerate } from "/roles.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
@@ -70,13 +68,20 @@ const windows = logWindows({
 	fail: refuse,
 });
 const { view, note } = windows;
-const findQuote = quoteFinder({ history: (name, where) => chat.history(name, where), draw });
+/** What finds a message that is answered, once there is such an answer. */
+let findQuote = null;
 
 /** Whether there is such a person, as far as is known here; "me" if it is the user. */
 const knownAs = (name) => (name === chat.user ? "me" : chat.rooms.has(directName(name)) || Boolean(open?.presence?.users?.has(name)) || authors().has(name));
 /** Whether the user is to be told of a message: it is of somebody else, new, and not before the user's eyes. */
-const isToldOf = ({ room, item }) => item.from !== chat.user && !isBlocked(item.from) && item.seq > room.read && !(watched() && room === open) && !(isIdle && room.direct && remembered("push") === chat.user);
-const tell = later(async () => (await import("/notices.js")).notices({ isNamed: (item) => chat.namesUs(item), label: (room) => label(room), go: (room) => show(room) }));
+const isToldOf = ({ room, item }) => item.from !== chat.user && !isBlocked(item.from) && item.seq > room.read && !(watched() && room === open) && isFollowed(room, item) && !(isIdle && room.direct && remembered("push") === chat.user);
+/** Whether a message is to be noticed as far as its thread goes: of one that is not followed only what names the user. */
+const isFollowed = (room, { thread, ...item }) => !thread || room.direct || !threadParts?.keeps() || threadParts.follows(room, thread) || chat.namesUs(item);
+const tell = later(async () => (await import("/notices.js")).notices({ isNamed: (item, room) => chat.namesUs(item) || Boolean(threadParts?.follows(room, item.thread)), label: (room) => label(room), go: (room) => show(room) }));
+/** The part of the page for threads, once we are in. */
+let threadParts = null;
+/** What is unread in a room, but for what is counted in threads. */
+const unreadIn = (room) => room.unread - (threadParts?.keeps() ? room.inThreads : 0);
 /** The part of the page for files, once there are any. */
 let fileParts = null;
 const attached = () => Boolean(open && fileParts?.holds(open.name));
@@ -89,16 +94,20 @@ async function copy(text) {
 }
 
 /** Shows a message at its place in the log, in any room. */
-async function goTo({ room: name, seq }) {
+async function goTo({ room: name, seq, epoch }) {
+	// After a reload a conversation is not known yet.
+	if (name.startsWith("@") && !chat.rooms.get(name)?.epoch) await chat.join(name).catch(() => {});
 	await join(name);
 	const room = open;
 	if (room?.name !== name) return;
+	if (epoch && epoch !== room.epoch) return toast("This link leads to an earlier state of the room, which is gone.");
 	following = false;
 	await windows.around(room, seq);
 	if (open !== room) return;
 	sought = seq;
 	drawNow();
 	const node = [...$("messages").children].find((each) => each.value === seq);
+	if (!node) toast("This message is no longer stored.");
 	node?.scrollIntoView({ block: "center" });
 	node?.focus({ preventScroll: true });
 }
@@ -129,6 +138,7 @@ function drawNow() {
 	drawFrame();
 	people.draw(open && !view(open).ended ? open.presence : null);
 	drawLog();
+	threadParts?.draw();
 }
 
 function drawRooms() {
@@ -137,10 +147,11 @@ function drawRooms() {
 	for (const { room } of invitations.list()) if (chat.rooms.has(room)) invitations.forget(room);
 	invitations.draw();
 	const counted = rooms.filter((room) => preferences.rooms[room.name] !== "none");
-	const [unread, mentions] = ["unread", "mentions"].map((what) => counted.reduce((sum, room) => sum + room[what], 0));
+	const sum = (of) => counted.reduce((total, room) => total + of(room), 0);
+	const [unread, mentions] = [sum(unreadIn) + (threadParts?.unread() ?? 0), sum((room) => room.mentions)];
 	setText($("nav-badge"), mentions ? `@${count(mentions)}` : count(unread + invitations.list().length));
 	$("nav-badge").classList.toggle("at", mentions > 0);
-	$("read-all").hidden = !rooms.some((room) => room.unread > 0 || isMarked(room));
+	$("read-all").hidden = !threadParts?.unread() && !rooms.some((room) => room.unread > 0 || isMarked(room));
 	document.title = `${unread ? `(${mentions ? `@${count(mentions)}, ` : ""}${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
 }
 
@@ -176,19 +187,9 @@ function drawLog() {
 	let previous = null;
 	const states = present([...shown.entries, ...shown.later]);
 	const bySeq = new Map(states.filter(({ item }) => item.ev === "message").map((state) => [state.item.seq, state]));
-	const named = authors();
-	const shownName = open?.name;
-	const context = {
-		me: chat.user,
-		writeTo: writeButton,
-		react,
-		isBlocked,
-		copy,
-		people: (name) => (named.has(name) && name !== chat.user) || knownAs(name),
-		quoted: (seq) => findQuote(open, seq, bySeq),
-		goTo: (seq) => goTo({ room: open.name, seq }),
-		files: (box, item) => !item.waiting && tray("show", box, item, shownName),
-	};
+	const answers = new Map();
+	for (const { item } of states) if (item.thread) answers.set(item.thread, (answers.get(item.thread) ?? 0) + 1);
+	const context = { ...entryContext(bySeq), answers: (seq) => answers.get(seq) };
 	const nodes = [...states, ...waiting].map((state) => {
 		const node = entryNode(state, context);
 		decorate(node, state.item, previous, shown.newFrom);
@@ -209,6 +210,24 @@ function drawLog() {
 	if (open?.state !== "live" || shown.ended) return;
 	if (following && shown.atHead && watched()) chat.read(open.name, open.seq);
 	if (shown.more && log.scrollTop < 300) windows.older(open);
+}
+
+/** What an entry needs of the page; `bySeq` are the messages that are shown. */
+function entryContext(bySeq = new Map()) {
+	const named = authors();
+	const shownName = open?.name;
+	return {
+		me: chat.user,
+		writeTo: writeButton,
+		react,
+		isBlocked,
+		copy,
+		people: (name) => (named.has(name) && name !== chat.user) || knownAs(name),
+		quoted: (seq) => bySeq.get(seq) ?? (findQuote ? findQuote(open, seq, bySeq) : void loadQuotes()),
+		goTo: (seq) => goTo({ room: open.name, seq }),
+		files: (box, item) => !item.waiting && tray("show", box, item, shownName),
+		openThread: (thread, mark) => threads("show", thread, mark),
+	};
 }
 
 function beginning(shown) {
@@ -328,6 +347,9 @@ function prepare(options) {
 	on("welcome", () => client.listBlocked().catch(() => {}));
 	on("welcome", () => reports("look"));
 	on("welcome", () => device("begin"));
+	on("welcome", () => threads("begin"));
+	// So that it is there without a connection, too.
+	on("welcome", () => import("/asking.js").catch(() => {}));
 	on("reported", () => reports("look"));
 	on("blocked", draw);
 	on("record", (detail) => {
@@ -366,6 +388,8 @@ function signIn(options) {
 
 /** Goes in as the form at the door says. */
 async function enter(way, { name, password, invite }) {
+	// Whoever comes in goes where the address leads, even if it was reloaded at the door.
+	returns = false;
 	if (way !== "login" && way !== "register") {
 		wished = name;
 		return signIn({ name });
@@ -393,6 +417,7 @@ function signOut(why = "") {
 	invitations.set([]);
 	people.clear();
 	fileParts?.clear();
+	threadParts?.hide();
 	field.clear();
 	open = null;
 	isAway = false;
@@ -427,12 +452,19 @@ function wishToSignOut() {
 /** Whether the address was come to by going back and forth, or by a reload: that enters no room that we are not in. */
 let returns = performance.getEntriesByType("navigation")[0]?.type !== "navigate";
 
-/** Opens the room that the address names. */
+const inAddress = (key) => new URLSearchParams(location.hash.slice(1)).get(key);
+
+/** Opens the room that the address names, at the message that it names, if it does. */
 async function route() {
 	const given = chat?.user && secretInAddress();
 	if (given) return offerInvitation(given);
-	const name = new URLSearchParams(location.hash.slice(1)).get("room");
+	const name = inAddress("room");
 	if (!chat?.user) return;
+	if (/^@.+:/.test(name) && !name.slice(1).split(":").includes(chat.user)) {
+		history.replaceState(null, "", open ? addressOf(open.name) : "/");
+		toast("This link leads into a conversation of others.");
+		return open || join(FIRST_ROOM);
+	}
 	const isReturn = returns;
 	returns = false;
 	if (name && isReturn && !name.startsWith("@") && !chat.rooms.has(name)) {
@@ -444,7 +476,9 @@ async function route() {
 			return join(FIRST_ROOM);
 		}
 	}
-	if (name) join(name);
+	const seq = Number(inAddress("at"));
+	if (name && seq > 0) goTo({ room: name, seq, epoch: inAddress("epoch") });
+	else if (name) join(name);
 	else if (!open) enterRooms(invitedTo.splice(0));
 }
 
@@ -510,7 +544,7 @@ function show(room) {
 	field.take(room?.name);
 	fileParts?.drawTray(room?.name);
 	if (room) {
-		if (location.hash !== addressOf(room.name)) history.pushState(null, "", addressOf(room.name));
+		if (inAddress("room") !== room.name) history.pushState(null, "", addressOf(room.name));
 		if (room.unread) view(room).newFrom = room.read + 1;
 		const marked = takeMark(room);
 		if (marked) view(room).newFrom = marked;
@@ -544,6 +578,15 @@ function say(text, more) {
 	toLatest();
 }
 
+/** Sends a message in a thread. Returns why not, if it cannot be sent. */
+function sayInThread(room, text, more) {
+	try {
+		chat.send(room.name, text, more);
+	} catch (error) {
+		return sentence(error);
+	}
+}
+
 /** Answers the last message of somebody, or with some words, of those that are shown here. */
 function answerMeant({ user, words = "" }, text) {
 	const isMeant = ({ item, deleted, text: said }) => item.ev === "message" && !deleted && (user ? item.from === user : said.toLowerCase().includes(words.toLowerCase()));
@@ -557,6 +600,7 @@ function readAll() {
 		takeMark(room);
 		if (room.unread) chat.read(room.name, room.seq);
 	}
+	threadParts?.readAll();
 	draw();
 	toast("All is marked as read.");
 }
@@ -605,7 +649,7 @@ function lastOwn() {
 /** Whether the user may moderate this person. */
 /** An administrator keeps order in every room. */
 const mayModerate = (name) => name !== chat.user && Boolean(open) && !open.direct && (isAdmin || canModerate(open.role));
-const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || mayModerate(item.from), moderate: mayModerate(item.from), about: item.from !== chat.user });
+const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || mayModerate(item.from), moderate: mayModerate(item.from), about: item.from !== chat.user, thread: true, unread: true });
 
 const isBlocked = (name) => chat.blocked.has(name);
 
@@ -809,18 +853,41 @@ function attach(files) {
 on("attach", "click", () => tray("choose", attach));
 const pickEmoji = later(async () => (await import("/emoji.js")).emojiDialog());
 const openSwitcher = later(async () => (await import("/switcher.js")).switcherDialog({ choices: conversations, go: join, fold }));
-const updateActions = later(async () => (await import("/actions.js")).messageToolbar($("log"), {
+/** What the toolbar of a message does. */
+const deeds = {
 	rights,
 	react,
 	pick: (state) => pickEmoji((emoji) => react(state, emoji)),
-	answer: field.answer,
+	answer: (state) => field.answer(state),
+	thread: ({ item }) => threads("show", item.thread ?? item.seq),
+	link: ({ item }) => copy(`${location.origin}/${addressOf(open.name, item.seq, open.epoch)}`),
 	unread: markAsUnread,
-	edit: field.edit,
+	edit: (state) => field.edit(state),
 	remove: ({ item }) => chat.delete(open.name, item.seq).catch(refuse),
 	moderate: ({ item }) => moderatePerson(item.from),
 	about: ({ item }) => aboutPerson(item.from, item),
 	leave: () => $("text").focus(),
-}));
+};
+const updateActions = later(async () => (await import("/actions.js")).messageToolbar($("log"), deeds));
+const threads = later(async () => {
+	threadParts = (await import("/thread-view.js")).threadsView({
+		chat: () => chat,
+		here: () => open,
+		context: entryContext,
+		changes: () => (open ? [...view(open).entries, ...view(open).later] : []),
+		openIn: async (name, thread) => {
+			await join(name);
+			if (open?.name === name) threadParts.show(thread);
+		},
+		say: sayInThread,
+		deeds,
+		watched,
+		isMuted: (room) => preferences.rooms[room] === "none",
+		changed: draw,
+		fail: refuse,
+	});
+	return byName(threadParts);
+});
 const moderation = later(async () => byName((await import("/moderation.js")).moderationDialogs({
 	ask: (op, fields) => chat.request(op, fields),
 	act: (...action) => chat.moderate(...action),
@@ -829,7 +896,7 @@ const moderation = later(async () => byName((await import("/moderation.js")).mod
 	fail: refuse,
 })));
 const account = later(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
-const drawRoomList = roomList(label);
+const drawRoomList = roomList(label, unreadIn);
 const invitations = invitationList({
 	decline: (room) => chat.request("leave", { room }).catch((error) => {
 		// It is gone, by whatever means.
@@ -845,7 +912,8 @@ const invitations = invitationList({
 const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
 const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
 const reports = later(async () => byName((await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence })));
-const leave = leaving({
+const ask = later(async () => (await import("/asking.js")).ask);
+const leave = later(async () => (await import("/asking.js")).leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
 	leave: async ({ name }, more) => {
 		await chat.leave(name, more);
@@ -853,6 +921,11 @@ const leave = leaving({
 	},
 	me: () => chat.user,
 	fail: refuse,
+}));
+const loadQuotes = later(async () => {
+	findQuote = (await import("/quotes.js")).quoteFinder({ history: (name, where) => chat.history(name, where), draw });
+	draw();
+	return () => {};
 });
 const device = later(async () => byName((await import("/device.js")).thisDevice({ chat: () => chat, sentence, go: join })));
 const openSettings = later(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device }));

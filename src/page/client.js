@@ -34,6 +34,7 @@
  * | `invitations` | `{invitations}` | the open invitations as the server lists them: `{room, by, at, reason}` |
  * | `blocked` | `{users}` | whom we have blocked, a set: as {@link Client.listBlocked} lists them, and as it changes |
  * | `reported` | `{room}` | somebody has reported something that we may settle; without a room, in none |
+ * | `thread` | `{room, thread, following, read}` | another of our clients follows a thread, follows it no more, or has read it up to `read` |
  * | `expires` | `{in_ms}` | our token ends soon: where the option `token` is a function it is asked for another one, else call `refresh` |
  * | `outbox` | `{entry, status, error}` | a message is `pending`, `sent` or `failed` |
  * | `problem` | {@link ChinwagError} | a refusal without a promise |
@@ -92,6 +93,8 @@ export class Room {
 	unread = 0;
 	/** How many of the unread messages name us, or the room. */
 	mentions = 0;
+	/** How many of them belong to threads, which a program may count by themselves. */
+	inThreads = 0;
 	/** `{v, count, users}`; `users`, a map from name to status, is null in a room too large for names. */
 	presence = null;
 	typing = [];
@@ -108,6 +111,9 @@ export class Room {
 	/** Those that name us: as the server has counted them, and by seq since. */
 	mentionsBefore = 0;
 	mentionsSince = [];
+	/** Likewise those of threads. */
+	threadsBefore = 0;
+	threadsSince = [];
 	acked = 0;
 	acking = 0;
 	recounting = false;
@@ -643,7 +649,7 @@ export class Client extends EventTarget {
 	#event(event) {
 		if (event.ev === "drain") this.#comeBackAt = this.#clock.now() + event.reconnect_after_ms;
 		if (event.ev === "joined") return this.#joined(this.#room(event.room), event);
-		if (event.ev === "invited" || event.ev === "reported") {
+		if (event.ev === "invited" || event.ev === "reported" || event.ev === "thread") {
 			const { ev, ...news } = event;
 			return this.#emit(ev, news);
 		}
@@ -738,7 +744,7 @@ export class Client extends EventTarget {
 				room.recounting = true;
 				this.#armAck(room);
 			} else if (entry.seq >= room.counted) {
-				Object.assign(room, { read: entry.read, counted: entry.seq, unreadBefore: entry.unread, mentionsBefore: entry.mentions ?? 0, recounting: false });
+				Object.assign(room, { read: entry.read, counted: entry.seq, unreadBefore: entry.unread, mentionsBefore: entry.mentions ?? 0, threadsBefore: entry.in_threads ?? 0, recounting: false });
 				this.#count(room);
 			}
 			if (room.state === "wanted") this.#joinRoom(room).catch(() => {});
@@ -755,6 +761,9 @@ export class Client extends EventTarget {
 		room.mentionsSince = room.mentionsSince.filter((seq) => room.unreadSince.includes(seq));
 		room.mentionsBefore = Math.min(room.mentionsBefore, room.unreadBefore);
 		room.mentions = room.mentionsBefore + room.mentionsSince.length;
+		room.threadsSince = room.threadsSince.filter((seq) => room.unreadSince.includes(seq));
+		room.threadsBefore = Math.min(room.threadsBefore, room.unreadBefore);
+		room.inThreads = room.threadsBefore + room.threadsSince.length;
 	}
 
 	/** Whether a record names us, or the room in which we are. */
@@ -882,6 +891,7 @@ export class Client extends EventTarget {
 			room.typing = room.typing.filter((user) => user !== item.from);
 			if (!ours && !item.deleted && item.seq > Math.max(room.read, room.counted)) {
 				room.unreadSince.push(item.seq);
+				if (item.thread && room.durable !== "memory") room.threadsSince.push(item.seq);
 				this.#countMention(room, item.seq, this.namesUs(item));
 			}
 		}
@@ -927,7 +937,7 @@ export class Client extends EventTarget {
 	}
 
 	#reset(room, { epoch, seq }) {
-		Object.assign(room, { epoch, seq, oldest: 1, read: 0, acked: 0, counted: 0, unread: 0, unreadBefore: 0, unreadSince: [], mentions: 0, mentionsBefore: 0, mentionsSince: [], heldBack: null, presence: null });
+		Object.assign(room, { epoch, seq, oldest: 1, read: 0, acked: 0, counted: 0, unread: 0, unreadBefore: 0, unreadSince: [], mentions: 0, mentionsBefore: 0, mentionsSince: [], inThreads: 0, threadsBefore: 0, threadsSince: [], heldBack: null, presence: null });
 		room.receipts.clear();
 		this.#emit("reset", { room, seq });
 		if (room.watching) this.#askPresence(room);

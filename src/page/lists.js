@@ -3,14 +3,16 @@ import { $, avatar, bdi, cached, el, place, setText } from "/dom.js";
 import { isMarked, preferences } from "/preferences.js";
 
 export const count = (n) => (n > 99 ? "99+" : String(n || ""));
-export const addressOf = (name) => `#room=${encodeURIComponent(name)}`;
+/** The address of a room, or of a message in it, of this epoch of the room. */
+export const addressOf = (name, at, epoch) => `#room=${encodeURIComponent(name)}${at ? `&at=${at}&epoch=${epoch}` : ""}`;
 
-/** Draws conversations: `label(room)` names one. */
-export function roomList(label) {
+/** Draws conversations: `label(room)` names one, `unreadIn(room)` is how many messages are unread there. */
+export function roomList(label, unreadIn) {
 	const nodes = new WeakMap();
 
 	function node(room, isOpen) {
-		const { name, direct, unread, mentions } = room;
+		const { name, direct, mentions } = room;
+		const unread = unreadIn(room);
 		const isMuted = preferences.rooms[name] === "none";
 		const made = cached(nodes, room, () => {
 			const mark = direct ? avatar(label(room)) : el("span", { className: "hash", ariaHidden: "true" }, "#");

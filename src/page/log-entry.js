@@ -26,9 +26,10 @@ export const forget = (item) => nodes.delete(item);
  * The node of an entry of the client's `present`, created or updated. `me` is the user of this page; `writeTo(name, ...children)`
  * makes the button of an author, `react(state, emoji)` adds or removes a reaction, `isBlocked(name)` says whose words are
  * not shown; `quoted(seq)` is the message that is answered, `goTo(seq)` leads there; `people` and `copy` are for `formatted`;
- * `files(box, item)` shows the files of a message.
+ * `files(box, item)` shows the files of a message; `answers(seq)` is how many messages of its thread are shown, `openThread(seq, mark)`
+ * shows that, and `inThread` is whether it is shown already.
  */
-export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, people, copy, files }) {
+export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, people, copy, files, answers, openThread, inThread }) {
 	const { item } = state;
 	if (item.ev !== "message") return nodes.get(item) ?? keep(item, note(item));
 	const node = nodes.get(item) ?? keep(item, message(item, me, writeTo));
@@ -47,7 +48,10 @@ export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, 
 		node.classList.toggle("named", !isPlain && item.from !== me && [...named.values()].includes("me"));
 	}
 	words.classList.toggle("gone", isPlain);
-	if (item.reply_to) drawQuote(node, item.reply_to, quoted(item.reply_to), { isBlocked, goTo });
+	const isOfThread = item.thread && !inThread;
+	const [meant, go] = isOfThread ? [item.thread, () => openThread(item.thread, item.seq)] : [item.reply_to, goTo];
+	if (meant) drawQuote(node, meant, quoted(meant), { isBlocked, go, isOfThread });
+	if (!inThread && item.seq) drawAnswers(node, answers(item.seq), () => openThread(item.seq));
 	words.classList.toggle("edited", state.edited !== undefined);
 	words.title = state.edited === undefined ? "" : `Edited ${new Date(state.edited).toLocaleString()}`;
 	if (item.data?.files) drawFiles(node, item, !isPlain && files);
@@ -77,18 +81,27 @@ function message(item, me, writeTo) {
 	return el("li", { className, value: item.seq ?? 0, tabIndex: -1 }, avatar(from), body);
 }
 
-/** The message that this one answers: a few of its words, which lead to it. */
-function drawQuote(node, seq, state, { isBlocked, goTo }) {
+/** The message that this one answers, or the first of its thread: a few of its words, which lead to it. */
+function drawQuote(node, seq, state, { isBlocked, go, isOfThread }) {
 	const body = node.lastElementChild;
-	const made = body.querySelector(".quoted") ?? el("button", { className: "quoted", tabIndex: -1, title: "Show the message that this one answers", onclick: () => goTo(seq) }, el("b"), el("span", { dir: "auto" }));
+	const made = body.querySelector(".quoted") ?? el("button", { className: "quoted", tabIndex: -1, title: isOfThread ? "Open the thread" : "Show the message that this one answers", onclick: () => go(seq) }, el("b"), el("span", { dir: "auto" }));
 	const [who, words] = made.children;
 	const isHidden = state?.item && isBlocked(state.item.from);
-	setText(who, state?.item ? isolated(state.item.from) : "");
+	setText(who, `${isOfThread ? "↳ " : ""}${state?.item ? isolated(state.item.from) : ""}`);
 	const missing = state ? (state.deleted ? "a message that was deleted" : "a message that is no longer stored") : "…";
 	const text = isHidden ? "Hidden" : state?.item && !state.deleted ? state.text.slice(0, QUOTED_MAX).replace(/\s+/g, " ") : missing;
 	setText(words, text);
-	made.disabled = Boolean(state?.isGone);
+	made.disabled = Boolean(state?.isGone && !isOfThread);
 	if (!made.isConnected) body.querySelector(".text").before(made);
+}
+
+/** What leads from the first message of a thread to the thread. */
+function drawAnswers(node, count, onclick) {
+	const made = node.querySelector(".answers");
+	if (!count) return made?.remove();
+	const button = made ?? el("button", { className: "answers plain", tabIndex: -1, title: "Open the thread", onclick });
+	setText(button, `${count} ${count === 1 ? "message" : "messages"} in the thread`);
+	if (!made) node.querySelector(".reactions").before(button);
 }
 
 /** The files of a message, drawn once; those of one that is not shown go. */
@@ -139,9 +152,10 @@ function moderated({ act, from, target, until, role, reason }) {
 }
 
 /** Marks that depend on the previous entry: a new day, a new author, the first unread message. */
-export function decorate(node, { from, at, seq }, previous, newFrom) {
+export function decorate(node, { from, at, seq, thread }, previous, newFrom) {
 	const newDay = !previous || dayOf(previous.at) !== dayOf(at);
 	node.classList.toggle("lead", newDay || previous.ev !== "message" || previous.from !== from || at - previous.at > TOGETHER_MS);
+	node.classList.toggle("same-thread", thread > 0 && previous?.thread === thread);
 	node.classList.toggle("new", newFrom > 0 && seq >= newFrom && !(previous?.seq >= newFrom));
 	const shown = node.querySelector(".day");
 	if (!newDay) return shown?.remove();

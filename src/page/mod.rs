@@ -15,6 +15,8 @@
 //! | `log-entry.js` | one entry of the log: a message or a notice |
 //! | `text.js`, `markdown.js` | the words of a message: a small part of Markdown, mentions, links |
 //! | `quotes.js` | finds the message that another one answers |
+//! | `threads.js` | the threads that the user follows, and what is unread there; no DOM |
+//! | `thread-view.js`, `threads.css` | a thread beside the log, and the list of threads |
 //! | `lists.js` | conversations, invitations, people |
 //! | `composer.js` | the message field: drafts, edits, hints |
 //! | `complete.js`, `emoji.js` | completion of names, commands and emoji, and the emoji to choose |
@@ -161,7 +163,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 42] = [
+const FILES: [File; 45] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -196,6 +198,9 @@ const FILES: [File; 42] = [
     ("/storage.js", "text/javascript; charset=utf-8", include_bytes!("storage.js")),
     ("/switcher.js", "text/javascript; charset=utf-8", include_bytes!("switcher.js")),
     ("/text.js", "text/javascript; charset=utf-8", include_bytes!("text.js")),
+    ("/thread-view.js", "text/javascript; charset=utf-8", include_bytes!("thread-view.js")),
+    ("/threads.css", "text/css; charset=utf-8", include_bytes!("threads.css")),
+    ("/threads.js", "text/javascript; charset=utf-8", include_bytes!("threads.js")),
     ("/toasts.js", "text/javascript; charset=utf-8", include_bytes!("toasts.js")),
     ("/transfer.js", "text/javascript; charset=utf-8", include_bytes!("transfer.js")),
     ("/welcome.js", "text/javascript; charset=utf-8", include_bytes!("welcome.js")),
@@ -217,9 +222,10 @@ mod tests {
 
     /// Those that are loaded when they are used first, or, for the worker, when the page is there;
     /// and the icon's second address, which no browser asks for that has read the page.
-    const LATER: [&str; 20] = [
+    const LATER: [&str; 25] = [
         "/account.js",
         "/actions.js",
+        "/asking.js",
         "/complete.js",
         "/device.js",
         "/emoji.js",
@@ -231,11 +237,15 @@ mod tests {
         "/notices.js",
         "/personal.js",
         "/pictures.js",
+        "/quotes.js",
         "/reports.js",
         "/run-command.js",
         "/search.js",
         "/settings.js",
         "/switcher.js",
+        "/thread-view.js",
+        "/threads.css",
+        "/threads.js",
         "/transfer.js",
         "/worker.js",
     ];

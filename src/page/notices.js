@@ -17,7 +17,7 @@ function beep(context) {
 	tone.stop(context.currentTime + 0.25);
 }
 
-/** Tells of a record, if it is to be told of. `isNamed(item)` is whether it names the user, `label(room)` what the room is called, `go(room)` shows it. */
+/** Tells of a record, if it is to be told of. `isNamed(item, room)` is whether it names the user, or is of a thread that the user follows; `label(room)` what the room is called, `go(room)` shows it. */
 export function notices({ isNamed, label, go }) {
 	let context = null;
 	let soundAt = 0;
@@ -31,7 +31,7 @@ export function notices({ isNamed, label, go }) {
 
 	return ({ room, item }) => {
 		const told = toldOf(room);
-		if (told === "none" || (told === "mentions" && !isNamed(item))) return;
+		if (told === "none" || (told === "mentions" && !isNamed(item, room))) return;
 		sound();
 		if (globalThis.Notification?.permission !== "granted") return;
 		const title = room.direct ? item.from : `${item.from} in ${label(room)}`;

@@ -8,7 +8,7 @@ const FILES = [
 	"/", "/style.css", "/account.js", "/actions.js", "/app.js", "/asking.js", "/client.js", "/commands.js", "/complete.js",
 	"/composer.js", "/connection.js", "/device.js", "/dom.js", "/emoji.js", "/files.css", "/files.js", "/lists.js", "/log-entry.js", "/log-window.js",
 	"/markdown.js", "/moderation.js", "/notices.js", "/personal.js", "/pictures.js", "/preferences.js", "/quotes.js", "/reports.js", "/roles.js",
-	"/run-command.js", "/search.js", "/settings.js", "/storage.js", "/switcher.js", "/text.js", "/toasts.js", "/transfer.js", "/welcome.js",
+	"/run-command.js", "/search.js", "/settings.js", "/storage.js", "/switcher.js", "/text.js", "/thread-view.js", "/threads.css", "/threads.js", "/toasts.js", "/transfer.js", "/welcome.js",
 	"/favicon.svg", "/icon.svg", "/manifest.json",
 ];
 /** How long the server has to answer before the kept file is taken. */

@@ -160,6 +160,7 @@ impl Stream {
             | Event::Typing { .. }
             | Event::Receipts { .. }
             | Event::ReadElsewhere { .. }
+            | Event::Thread { .. }
             | Event::Reported { .. } => {}
         }
         false

@@ -78,7 +78,8 @@ impl Session<'_, '_> {
             Line::Quit => self.on_leave_taken(PeerEnd::Quit),
             Line::Command(op, command) => self.typed(op, command),
             Line::Talk(user) => self.talk(user),
-            Line::Answer(of, send) => self.answer_to(of, send),
+            Line::Answer(of, send) => self.answer_to(of, send, false),
+            Line::InThread(of, send) => self.answer_to(of, send, true),
             Line::Account(account) if self.context.limits.auth.accounts => {
                 self.account_of_guest(account, has_spoken || is_account);
             }
@@ -144,14 +145,16 @@ impl Session<'_, '_> {
         self.request(Ok((note::typed(op, &command), Parsed::Command(command))));
     }
 
-    /// Says a person's answer to a message of lately.
-    fn answer_to(&mut self, of: Meant<'_>, send: Send<'_>) {
+    /// Says a person's answer to a message of lately, or what belongs into its thread.
+    fn answer_to(&mut self, of: Meant<'_>, send: Send<'_>, is_in_thread: bool) {
         let Target::Room(room) = &send.target else { return };
-        let Some(seq) = self.turn.chat.recent_message(self.state.conn, room, of) else {
+        let Some((seq, thread)) = self.turn.chat.recent_message(self.state.conn, room, of) else {
             let message = "no message of lately is meant by this; /history shows them";
             return self.refuse_text(Refusal::new(Code::NoSuchMessage, message));
         };
-        self.typed(Op::Send, Command::Send(Send { reply_to: Some(seq), ..send }));
+        let (reply_to, thread) =
+            if is_in_thread { (None, Some(thread)) } else { (Some(seq), None) };
+        self.typed(Op::Send, Command::Send(Send { reply_to, thread, ..send }));
     }
 
     /// Lets the lines that follow go to `other`.

@@ -28,6 +28,7 @@ const TARGET: Field = (Key::Target, "the seq of the message");
 const USER: Field = (Key::User, "the user's name");
 const REASON: Field = (Key::Reason, "why, optional");
 const ROLE: Field = (Key::Role, "\"owner\", \"moderator\", \"member\" or \"reader\"");
+const THREAD: Field = (Key::Thread, "the seq of the message that began the thread");
 const EPOCH: Field = (Key::Epoch, "the epoch in which the seqs count, optional");
 const LIMIT: Field = (Key::Limit, "how many at most, optional");
 const FOR_MS: Field = (Key::ForMs, "for how many milliseconds; without it, until it is ended");
@@ -80,6 +81,13 @@ pub(super) const fn entry(op: Op) -> Entry {
         Op::Help => ("Explains the operations", &[(Key::Of, "one operation, optional")]),
         Op::Refresh => ("Renews the token", &[(Key::Token, "the new token")]),
         Op::Search => ("Searches the messages of your rooms", SEARCH),
+        Op::Thread => ("Reads a page of a thread, and your mark in it", THREAD_PAGE),
+        Op::Threads => (
+            "Lists the threads that you follow, with their unread messages",
+            &[(Key::Room, "only in this room, optional")],
+        ),
+        Op::Follow => ("Follows a thread, as who writes in it does", &[ROOM, THREAD]),
+        Op::Unfollow => ("Ends that", &[ROOM, THREAD]),
         Op::Edit => ("Changes a message of yours", &[ROOM, TARGET, (Key::Text, "the new text")]),
         Op::Delete => ("Deletes a message of yours or, as a moderator, of others", &[ROOM, TARGET]),
         Op::React => ("Adds a reaction to a message, or removes it", REACT),
@@ -224,6 +232,10 @@ const ACK: &[Field] = &[
     ROOM,
     (Key::Recv, "the last seq you have received"),
     (Key::Read, "the last seq you have read"),
+    (
+        Key::Thread,
+        "the seq of the message that began a thread, if read is about that alone, optional",
+    ),
     EPOCH,
 ];
 const REACT: &[Field] = &[
@@ -239,6 +251,12 @@ const HISTORY: &[Field] = &[
     (Key::Around, "records around this seq; without all three, the latest"),
     LIMIT,
     EPOCH,
+];
+const THREAD_PAGE: &[Field] = &[
+    ROOM,
+    THREAD,
+    (Key::Before, "only messages below this seq; without it, the latest; optional"),
+    LIMIT,
 ];
 const SEARCH: &[Field] = &[
     (Key::Text, "the words to search for; the last one may be a beginning"),
@@ -288,6 +306,10 @@ pub const EVENTS: &[(&str, &str)] = &[
     ("presence", "Who has come and who has gone in a room"),
     ("typing", "Who types in a room"),
     ("receipts", "How far others have read in a room"),
+    (
+        "thread",
+        "The user follows a thread, follows it no more, or has read it, by another of its connections",
+    ),
     ("reported", "Something was reported that the user may settle"),
     ("expires", "The token ends soon"),
     ("drain", "The server sends this client away, and says when to come back"),

@@ -66,6 +66,7 @@ mod tcp_framing;
 mod terminals;
 mod text_accounts;
 mod text_client;
+mod threads;
 mod tls;
 mod tokens;
 mod upgrade;

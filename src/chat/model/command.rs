@@ -75,6 +75,17 @@ pub enum Page {
     Around(u64),
 }
 
+/// What a user wants of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadWish {
+    /// To follow it.
+    Follow,
+    /// Not to follow it.
+    Unfollow,
+    /// That it is read up to this seq.
+    Read(u64),
+}
+
 /// An act of moderation that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModerationCommand {
@@ -357,6 +368,31 @@ pub enum Command<'a> {
         before: Option<u64>,
         /// How many messages at most; the server's own limit if there is none.
         limit: Option<u32>,
+    },
+    /// See [`Op::Thread`].
+    Thread {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// The seq of the thread's first message.
+        thread: u64,
+        /// Only messages below this seq.
+        before: Option<u64>,
+        /// How many at most; the server's own limit if there is none.
+        limit: Option<u32>,
+    },
+    /// See [`Op::Threads`].
+    Threads {
+        /// Only in this room; otherwise in all of the user's.
+        room: Option<Cow<'a, str>>,
+    },
+    /// [`Op::Follow`], [`Op::Unfollow`], and [`Op::Ack`] of a thread.
+    MarkThread {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// The seq of the thread's first message.
+        thread: u64,
+        /// What becomes of it.
+        wish: ThreadWish,
     },
     /// See [`Op::Invite`].
     Invite {

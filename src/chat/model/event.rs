@@ -95,6 +95,17 @@ pub enum Event {
         /// Up to which seq.
         read: u64,
     },
+    /// What the user's mark of a thread has become by another of its connections.
+    Thread {
+        /// The room.
+        room: RoomName,
+        /// The seq of the thread's first message.
+        thread: u64,
+        /// Whether it is followed, and up to which seq it is read now, if that is what has changed.
+        following: bool,
+        /// Likewise.
+        read: Option<u64>,
+    },
     /// Somebody has reported something that the user may settle: `reports` lists it.
     Reported {
         /// Where, if in a room.

@@ -25,6 +25,8 @@ pub struct InboxFound {
     /// Those of them that [name](super::mentions::names) the user, among the latest
     /// [`MENTIONING_MAX`](super::limits::MENTIONING_MAX) with an `@`.
     pub mentions: u64,
+    /// Those of them that belong to a thread; 0 where nobody can follow one.
+    pub in_threads: u64,
     /// The last message, if it is wanted.
     pub last: Option<SharedRecord>,
 }

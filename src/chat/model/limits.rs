@@ -152,6 +152,11 @@ pub const REPORT_OVERHEAD: usize = 160;
 pub const AUDIT_PAGE_MAX: u32 = 100;
 /// How long a report is open if nobody settles it.
 pub const REPORT_LASTS: Duration = Duration::from_hours(90 * 24);
+/// Threads of which a user has a mark, those that are not to be followed included: beyond that the
+/// marks that were changed longest ago go.
+pub const THREADS_OF_USER_MAX: usize = 64;
+/// Unread messages of a thread above which they are not counted: a client shows that as "99+".
+pub const THREAD_UNREAD_MAX: u64 = 100;
 /// How long an invitation is open.
 pub const INVITATION_LASTS: Duration = Duration::from_hours(30 * 24);
 /// Unread messages of a room above which they are not counted.

@@ -38,6 +38,7 @@ use super::policy::Retention;
 use super::record::{Epoch, SharedRecord};
 use super::reply::Durability;
 pub use super::suspensions::{Expiry, Network, Suspensions};
+use super::thread::{FollowedThread, ThreadPage, ThreadQuery};
 
 /// What the domain asks of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +200,15 @@ pub enum Query {
         /// How many.
         limit: u32,
     },
+    /// The last messages of a thread below a seq: as many as a page holds.
+    Thread(ThreadQuery),
+    /// The threads that a user follows in these logs, those first whose marks were changed last.
+    Threads {
+        /// Who.
+        user: UserName,
+        /// The logs.
+        logs: Vec<LogId>,
+    },
     /// What a user has written, and all of these logs, oldest first: as many as a page holds.
     Written {
         /// Who.
@@ -240,6 +250,10 @@ pub enum Answer {
         /// Whether there are more.
         more: bool,
     },
+    /// To [`Query::Thread`].
+    Thread(ThreadPage),
+    /// To [`Query::Threads`].
+    Threads(Vec<FollowedThread>),
     /// To [`Query::Written`].
     Written {
         /// The records, with the names of their rooms.

@@ -40,6 +40,7 @@ pub mod resume;
 pub mod role;
 pub mod stats;
 pub mod suspensions;
+pub mod thread;
 pub mod watch;
 pub mod webhook;
 pub mod words;

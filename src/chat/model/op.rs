@@ -64,6 +64,14 @@ ops! {
     History "history",
     /// Searches the log.
     Search "search",
+    /// Reads a page of a thread.
+    Thread "thread",
+    /// Lists the threads that the user follows.
+    Threads "threads",
+    /// Begins to follow a thread.
+    Follow "follow",
+    /// Ends that.
+    Unfollow "unfollow",
     /// Says who is there.
     Presence "presence",
     /// Lists who is a member.

@@ -20,6 +20,8 @@ impl Command<'_> {
         match self {
             Self::History { .. }
             | Self::Search { .. }
+            | Self::Thread { .. }
+            | Self::Threads { .. }
             | Self::Rooms { .. }
             | Self::Audit { .. }
             | Self::Export { .. }
@@ -55,6 +57,13 @@ impl Command<'_> {
             Self::Accept { invite } => Command::Accept { invite },
             Self::Block { user, on } => Command::Block { user: own(user), on },
             Self::Blocked => Command::Blocked,
+            Self::Thread { room, thread, before, limit } => {
+                Command::Thread { room: own(room), thread, before, limit }
+            }
+            Self::Threads { room } => Command::Threads { room: room.map(own) },
+            Self::MarkThread { room, thread, wish } => {
+                Command::MarkThread { room: own(room), thread, wish }
+            }
             Self::PushSubscribe { endpoint, key, secret, agent } => {
                 let (endpoint, agent) = (own(endpoint), agent.map(own));
                 Command::PushSubscribe { endpoint, key, secret, agent }

@@ -7,6 +7,7 @@ use super::identity::Bound;
 use super::name::{RoomName, UserName};
 use super::push::PushSubscription;
 use super::suspensions::{Expiry, Suspended};
+use super::thread::ThreadMark;
 
 /// A change of what is kept of people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub enum PeopleChange {
     Report(Report),
     /// A report is over.
     Settle(u64),
+    /// A user follows a thread, follows it no more, or has read it; to be followed it must be there.
+    Thread(ThreadMark),
     /// Somebody has done something that an operator may want to know later.
     Audit(AuditedAct),
 }

@@ -155,10 +155,11 @@ impl Body {
         }
     }
 
-    /// The seq of the message that it is about, or answers.
+    /// The seq of the message that it is about or answers, or of the first one of its thread.
     #[must_use]
     pub const fn refers_to(&self) -> Option<u64> {
         match self {
+            Self::Message { thread: Some(thread), .. } => Some(*thread),
             Self::Message { reply_to, .. } => *reply_to,
             _ => self.target(),
         }

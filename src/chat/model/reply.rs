@@ -12,6 +12,7 @@ use super::people::{AuditedAct, Report};
 use super::push::PushSubscription;
 use super::record::{Epoch, SharedRecord};
 pub use super::role::Role;
+use super::thread::{ThreadPage, ThreadRow};
 
 /// What a room's records survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,6 +144,8 @@ pub struct InboxRow {
     pub unread: u64,
     /// Those of them that name the user, or the room.
     pub mentions: u64,
+    /// Those of them that belong to a thread; 0 where nobody can follow one.
+    pub in_threads: u64,
     /// The last message, if the log still has it.
     pub last: Option<SharedRecord>,
 }
@@ -265,8 +268,24 @@ pub enum Reply {
         read: u64,
     },
     /// To `typing`, `status`, `invite`, `uninvite`, `block`, `unblock`, `push_unsubscribe`,
-    /// `report` and `settle`.
+    /// `report`, `settle`, `follow`, `unfollow`, and `ack` of a thread.
     Done,
+    /// To `thread`.
+    Thread {
+        /// The room.
+        room: RoomName,
+        /// Its log's epoch.
+        epoch: Epoch,
+        /// The seq of the thread's first message.
+        thread: u64,
+        /// Its messages, and the user's mark.
+        page: ThreadPage,
+    },
+    /// To `threads`: those first whose marks were changed last.
+    Threads {
+        /// The threads.
+        items: Vec<ThreadRow>,
+    },
     /// To `history`.
     History {
         /// The room.

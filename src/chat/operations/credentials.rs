@@ -225,6 +225,7 @@ fn check_key(
             | Command::Join { .. }
             | Command::Leave { .. }
             | Command::History { .. }
+            | Command::Thread { .. }
             | Command::Presence { .. }
             | Command::Members { .. }
             | Command::Topic { text: None, .. }
@@ -284,6 +285,9 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Leave { room }
         | Command::Ack { room, .. }
         | Command::History { room, .. }
+        | Command::Thread { room, .. }
+        | Command::Threads { room: Some(room) }
+        | Command::MarkThread { room, .. }
         | Command::Presence { room }
         | Command::Members { room, .. }
         | Command::Restrictions { room, .. }
@@ -316,6 +320,7 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Rooms { .. }
         | Command::Status { .. }
         | Command::Search { room: None, .. }
+        | Command::Threads { room: None }
         | Command::Unsupported(_) => return None,
     };
     Some((room.to_string(), rights))

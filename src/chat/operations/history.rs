@@ -157,7 +157,7 @@ pub(super) fn on_read(
 
 /// The answer comes turns later: who was removed meanwhile must not be shown what was said before,
 /// either.
-fn check_still_reads(chat: &Chat, by: &Requester, key: RoomKey) -> Result<(), Refusal> {
+pub(super) fn check_still_reads(chat: &Chat, by: &Requester, key: RoomKey) -> Result<(), Refusal> {
     if chat.delivery.reader(by.conn).is_none() {
         return Err(not_member());
     }

@@ -90,7 +90,11 @@ pub(super) fn rooms(
             let (log, read, head) = (room.log, marks.read, room.head);
             queries.push(InboxQuery { log, read, head, last });
         }
-        rows.push(inbox_row(room, marks, &chat.directory[by.user].name, last));
+        let mut row = inbox_row(room, marks, &chat.directory[by.user].name, last);
+        if chat.context.node.is_some() {
+            row.in_threads = 0;
+        }
+        rows.push(row);
     }
     if open.is_empty() {
         let inbox = Reply::Inbox { rev, rooms: rows, more, gone, full, invitations };
@@ -196,6 +200,7 @@ pub(super) fn on_read(
     for (&index, found) in open.iter().zip(found) {
         if let Some(row) = rows.get_mut(index) {
             (row.unread, row.mentions) = (found.unread, found.mentions);
+            row.in_threads = found.in_threads;
             row.last = found.last.as_ref().map(glance);
         }
     }
@@ -217,11 +222,13 @@ pub(super) fn on_read(
 }
 
 fn inbox_row(room: &Room, marks: Marks, me: &UserName, last: bool) -> InboxRow {
-    let (mut unread, mut mentions) = (0, 0);
+    let (mut unread, mut mentions, mut in_threads) = (0, 0, 0);
     for record in room.ring.from(marks.read + 1).filter(|record| record.from != *me) {
         let Some(text) = record.body.text() else { continue };
         unread += 1;
         mentions += u64::from(names(text, me));
+        let is_in_thread = matches!(record.body, Body::Message { thread: Some(_), .. });
+        in_threads += u64::from(is_in_thread && room.is_stored());
     }
     let messages = || room.ring.from(0).rev().find(|record| is_message(record));
     InboxRow {
@@ -232,6 +239,7 @@ fn inbox_row(room: &Room, marks: Marks, me: &UserName, last: bool) -> InboxRow {
         read: marks.read,
         unread: unread.min(UNREAD_MAX),
         mentions,
+        in_threads,
         last: last.then(messages).flatten().map(glance),
     }
 }

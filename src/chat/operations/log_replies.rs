@@ -7,7 +7,7 @@ use super::history::{self, Excerpt};
 use super::{
     Answer, Chat, ack, direct, edits, export, forget, grown, inbox, invitations, join, leave, load,
     loaded, moderation, others, people, push, renewed, reports, resume_deferred, room_end, search,
-    stale, stored, suspensions, tell_others,
+    stale, stored, suspensions, tell_others, threads,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::PageId;
@@ -158,6 +158,8 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Report { .. }
         | PendingOp::Export { .. }
         | PendingOp::Audit { .. }
+        | PendingOp::Thread { .. }
+        | PendingOp::Threads { .. }
         | PendingOp::Page(_)
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
@@ -218,6 +220,24 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
             let result = match outcome {
                 Ok((log::Answer::Written { items, next }, changes)) => {
                     Ok(export::on_read(chat, &by, (items, next, changes)))
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
+            };
+            (by, result)
+        }
+        PendingOp::Thread { mut by, room, thread, .. } => {
+            let result = match outcome {
+                Ok((log::Answer::Thread(page), changes)) => {
+                    threads::on_read(chat, &mut by, (room, thread), (page, &changes))
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
+            };
+            (by, result)
+        }
+        PendingOp::Threads { by, .. } => {
+            let result = match outcome {
+                Ok((log::Answer::Threads(found), changes)) => {
+                    Ok(threads::on_listed(chat, &by, (found, &changes)))
                 }
                 outcome => Err(refusal_of(fault_of(outcome))),
             };

@@ -57,6 +57,7 @@ mod stale;
 mod stored;
 mod suspensions;
 mod tell_others;
+mod threads;
 pub(super) mod watch;
 
 use super::Chat;
@@ -192,6 +193,9 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
         Command::Close { room } => leave::close(chat, by, &room),
         Command::Password { old, new } => accounts::change_password(chat, by, (old, new)),
         Command::EndLogin { which } => accounts::end_login(chat, by, &which),
+        Command::MarkThread { room, thread, wish } => {
+            threads::mark(chat, by, (&room, thread), wish)
+        }
         Command::Block { user, on } => blocks::block(chat, by, (&user, on)),
         Command::PushSubscribe { endpoint, key, secret, agent } => {
             let agent = agent.as_deref().unwrap_or_default();
@@ -234,6 +238,10 @@ fn execute_reading(
         Command::Search { room, text, before, limit } => {
             search::search(chat, by, (room.as_deref(), &text), (before, limit))
         }
+        Command::Thread { room, thread, before, limit } => {
+            threads::thread(chat, by, (&room, thread), (before, limit))
+        }
+        Command::Threads { room } => threads::threads(chat, by, room.as_deref()),
         Command::Presence { room } => {
             let (key, _) = outsiders::reads(chat, (by.conn, user), &room)?;
             Ok(Answer::Now(chat.ephemeral_mut().presence_reply(key, user)))
@@ -275,7 +283,9 @@ const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
         | Command::Block { .. }
         | Command::PushSubscribe { .. }
         | Command::Report { .. } => Some((Quota::Joins, 1)),
-        Command::History { .. } => Some((Quota::Readings, 1)),
+        Command::History { .. } | Command::Thread { .. } | Command::Threads { .. } => {
+            Some((Quota::Readings, 1))
+        }
         Command::Search { .. } | Command::Export { .. } | Command::Audit { .. } => {
             Some((Quota::Readings, SEARCH_TOKENS))
         }
@@ -290,6 +300,8 @@ const fn is_long(command: &Command<'_>) -> bool {
         Command::Rooms { .. }
             | Command::History { .. }
             | Command::Search { .. }
+            | Command::Thread { .. }
+            | Command::Threads { .. }
             | Command::Presence { .. }
             | Command::Members { .. }
             | Command::Restrictions { .. }

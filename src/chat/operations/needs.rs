@@ -64,6 +64,9 @@ pub(super) fn of_command(
         | Command::Ack { room: name, .. }
         | Command::Typing { room: name }
         | Command::History { room: name, .. }
+        | Command::Thread { room: name, .. }
+        | Command::Threads { room: Some(name) }
+        | Command::MarkThread { room: name, .. }
         | Command::Presence { room: name }
         | Command::Members { room: name, .. }
         | Command::Restrictions { room: name, .. }
@@ -83,6 +86,7 @@ pub(super) fn of_command(
         | Command::Audit { room: None, .. }
         | Command::Export { .. }
         | Command::Search { room: None, .. }
+        | Command::Threads { room: None }
         | Command::Status { .. }
         | Command::Block { .. }
         | Command::Blocked

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Chat, accounts, blocks, invite_links, operator, push, reports, session_lifecycle};
+use super::{
+    Chat, accounts, blocks, invite_links, operator, push, reports, session_lifecycle, threads,
+};
 use crate::chat::model::identity::{Bound, Identity};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::load::Begun;
@@ -60,6 +62,7 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         }
         PeopleOp::Report { by, report } => reports::on_reported(chat, by, *report, outcome),
         PeopleOp::Settle { by, report } => reports::on_settled(chat, by, report, outcome),
+        PeopleOp::Thread { by, mark } => threads::on_written(chat, by, *mark, outcome),
         PeopleOp::Accept { by, invite } => invite_links::on_accepted(chat, by, &invite, outcome),
     }
 }

@@ -155,6 +155,10 @@ pub(super) enum PendingOp {
     Report { by: Requester, room: RoomKey, report: Box<Report>, since: Mark },
     /// How much a user has not read in a room, before its devices are told of this seq.
     Unread { user: UserName, room: RoomKey, seq: u64 },
+    /// A page of a thread.
+    Thread { by: Requester, room: RoomKey, thread: u64, since: Mark },
+    /// The threads that a user follows.
+    Threads { by: Requester, since: Mark },
     /// What was noted.
     Audit { by: Requester },
     /// What a user has written.
@@ -197,6 +201,8 @@ impl PendingOp {
             | Self::Report { .. }
             | Self::Export { .. }
             | Self::Audit { .. }
+            | Self::Thread { .. }
+            | Self::Threads { .. }
             | Self::Search { .. } => EXCLUSIVE_WEIGHT,
         }
     }
@@ -214,6 +220,7 @@ impl PendingOp {
             | Self::Forget { room }
             | Self::Unread { room, .. }
             | Self::Report { room, .. }
+            | Self::Thread { room, .. }
             | Self::History { room, .. } => Some(*room),
             Self::Ack { .. }
             | Self::Deferred(_)
@@ -225,6 +232,7 @@ impl PendingOp {
             | Self::Load(_)
             | Self::Export { .. }
             | Self::Audit { .. }
+            | Self::Threads { .. }
             | Self::Search { .. } => None,
         }
     }
@@ -237,6 +245,8 @@ impl PendingOp {
             | Self::LeaveAsLast { since, .. }
             | Self::Report { since, .. }
             | Self::Export { since, .. }
+            | Self::Thread { since, .. }
+            | Self::Threads { since, .. }
             | Self::Search { since, .. } => Some(*since),
             // Pages keep their own books.
             Self::Page(_)
@@ -274,6 +284,8 @@ impl PendingOp {
             | Self::Report { by, .. }
             | Self::Export { by, .. }
             | Self::Audit { by }
+            | Self::Thread { by, .. }
+            | Self::Threads { by, .. }
             | Self::Search { by, .. } => Some(by.conn),
             Self::People(op) => op.conn(),
             Self::Waiting(waiting) => waiting.waiter.conn(),

@@ -8,6 +8,7 @@ use crate::chat::model::operator::OperatorAct;
 use crate::chat::model::output::Request;
 use crate::chat::model::people::{Block, Report};
 use crate::chat::model::push::PushSubscription;
+use crate::chat::model::thread::ThreadMark;
 use crate::net::{ConnId, IpAddr};
 
 /// A change of what is kept of people, and who waits for it.
@@ -40,6 +41,8 @@ pub(in crate::chat) enum PeopleOp {
     Report { by: Requester, report: Box<Report> },
     /// The end of one.
     Settle { by: Requester, report: u64 },
+    /// A mark of a thread.
+    Thread { by: Requester, mark: Box<ThreadMark> },
 }
 
 impl PeopleOp {
@@ -52,7 +55,8 @@ impl PeopleOp {
             | Self::Block { by, .. }
             | Self::Push { by, .. }
             | Self::Report { by, .. }
-            | Self::Settle { by, .. } => Some(by.conn),
+            | Self::Settle { by, .. }
+            | Self::Thread { by, .. } => Some(by.conn),
             Self::Noted
             | Self::AdminInvite(_)
             | Self::Hello { .. }

@@ -68,6 +68,8 @@ fn operations() -> Vec<(&'static str, Command<'static>)> {
         ("send", message(Target::Room(room()), "hi", None)),
         ("history", Command::History { room: room(), page, limit: None, epoch: None }),
         ("search", search),
+        ("thread", Command::Thread { room: room(), thread: 3, before: None, limit: None }),
+        ("threads of the room", Command::Threads { room: Some(room()) }),
         ("presence", Command::Presence { room: room() }),
         ("members", Command::Members { room: room(), limit: None, after: None }),
         ("typing", Command::Typing { room: room() }),

@@ -112,7 +112,7 @@ pub(super) fn inbox_found(
     let messages = |record: &&SharedRecord| matches!(record.body, Body::Message { .. });
     let last = records.iter().rev().find(messages).filter(|_| row.last).cloned();
     let count = |count| u64::try_from(count).unwrap();
-    InboxFound { unread: count(unread.len()), mentions: count(mentions), last }
+    InboxFound { unread: count(unread.len()), mentions: count(mentions), in_threads: 0, last }
 }
 
 /// What the inbox of u0 counts in `lobby`: unread, and mentions.

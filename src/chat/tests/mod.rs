@@ -27,6 +27,7 @@ mod readings;
 mod reports;
 mod rights;
 mod stored;
+mod threads;
 
 use super::model::command::{Position, Resume, Send, Target};
 use super::model::limits::RECORD_OVERHEAD;
@@ -251,6 +252,9 @@ fn event_line(event: &Event) -> String {
         Event::Presence { v, count, change, .. } => format!("presence {v} {count} {change:?}"),
         Event::Typing { users, .. } => format!("typing {users:?}"),
         Event::Receipts { read, .. } => format!("receipts {read:?}"),
+        Event::Thread { thread, following, read, .. } => {
+            format!("thread {thread} {following} {}", read.unwrap_or_default())
+        }
         Event::ReadElsewhere { read, .. } => format!("own receipt {read}"),
         Event::Reported { room } => format!("reported {room:?}"),
         Event::Expires { in_ms } => format!("expires {in_ms}"),

@@ -17,6 +17,7 @@ use super::super::model::log::{
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::record::Record;
 use super::super::model::reply::{Durability, Role};
+use super::super::model::thread::ThreadPage;
 use super::mentions::inbox_found;
 use super::moderation::without_joined;
 use super::*;
@@ -147,6 +148,8 @@ impl Contents {
                 Answer::Inbox(found.collect())
             }
             Query::Audit { .. } => Answer::Acts { acts: Vec::new(), more: false },
+            Query::Thread(_) => Answer::Thread(ThreadPage::default()),
+            Query::Threads { .. } => Answer::Threads(Vec::new()),
             Query::Written { user, .. } => {
                 let mine = self.logs.values().flatten().filter(|record| record.from == user);
                 let lobby = || RoomName::parse("lobby").expect("a name");

@@ -56,6 +56,8 @@ impl RowQuery {
             Query::Load(wanted) => Self::Load(wanted),
             Query::Audit { room, before, limit, .. } => Self::Audit { room, before, limit },
             Query::Search { .. } | Query::Written { .. } => return Err(Err(LogFault::TooDear)),
+            // Nobody asks: see `chat::operations::threads`.
+            Query::Thread(_) | Query::Threads { .. } => return Err(Err(LogFault::TooDear)),
         })
     }
 
@@ -185,7 +187,7 @@ fn inbox(user: &UserName, rows: &[(Option<i64>, InboxQuery)], parts: Vec<Part>) 
         let Some(row) = row else { return InboxFound::default() };
         let last = query.last.then(|| last.get(row).cloned()).flatten();
         let (unread, mentions) = unread.get(&place).copied().unwrap_or_default();
-        InboxFound { unread, mentions, last }
+        InboxFound { unread, mentions, in_threads: 0, last }
     };
     Answer::Inbox((1..).zip(rows).map(of).collect())
 }

@@ -13,6 +13,8 @@
 //! room -> 1..1 member:ann:owner:3    loaded: oldest and head, the facts
 //! people bind:ann account:ann -> ok  changes of people, all or none
 //! acts 9 -> act2 act1                what was noted, at most so many; `+` if there is more
+//! thread ann 1 9 9 -> 1:ann:hi       who, thread, below, limit -> the page; `+`, and the mark
+//! threads ann -> 1-3:bob:hi read1 new2   those that are followed, with the last seq
 //! ```
 
 use super::{PATIENCE, Subject, room, user};
@@ -27,6 +29,7 @@ use crate::chat::model::people::{AuditedAct, Block, PeopleChange, Report};
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::Role;
 use crate::chat::model::suspensions::Suspended;
+use crate::chat::model::thread::{FollowedThread, ThreadChange, ThreadMark, ThreadQuery};
 
 /// Runs a script: the first line of which comes something else than it says.
 ///
@@ -69,6 +72,8 @@ pub(super) fn run(store: &mut Subject, script: &str) -> Result<(), String> {
                 synced(&store.reply())
             }
             "acts" => acts(store, &words),
+            "thread" => thread(store, log, &words),
+            "threads" => threads(store, log, &words),
             _ => append(store, log, &words),
         };
         let expect = expect.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -215,10 +220,11 @@ fn inbox(store: &mut Subject, log: LogId, words: &[&str]) -> String {
     let Answer::Inbox(rows) = ask(store, Query::Inbox { user: user(words[1]), rows }) else {
         panic!("no inbox")
     };
-    let [InboxFound { unread, mentions, last }] = &rows[..] else { panic!("{rows:?}") };
+    let [InboxFound { unread, mentions, in_threads, last }] = &rows[..] else { panic!("{rows:?}") };
     let last = last.as_ref().map_or(String::new(), |last| format!(" {}", record_text(last)));
     let mentions = if *mentions > 0 { format!(" @{mentions}") } else { String::new() };
-    format!("{unread}{mentions}{last}")
+    let threads = if *in_threads > 0 { format!(" #{in_threads}") } else { String::new() };
+    format!("{unread}{mentions}{threads}{last}")
 }
 
 fn acts(store: &mut Subject, words: &[&str]) -> String {
@@ -229,6 +235,28 @@ fn acts(store: &mut Subject, words: &[&str]) -> String {
     let mut texts: Vec<String> = acts.iter().map(|(_, act)| act.act.to_string()).collect();
     texts.extend(more.then(|| "+".to_owned()));
     texts.join(" ")
+}
+
+fn thread(store: &mut Subject, log: LogId, words: &[&str]) -> String {
+    let (user, limit) = (user(words[1]), words[4].parse().unwrap());
+    let (thread, below) = (number(words[2]), number(words[3]));
+    let query = Query::Thread(ThreadQuery { user, log, thread, below, limit });
+    let Answer::Thread(page) = ask(store, query) else { panic!("no thread") };
+    let mut texts: Vec<String> = page.records.iter().map(|record| record_text(record)).collect();
+    texts.extend(page.more.then(|| "+".to_owned()));
+    texts.extend(page.mark.map(|(read, unread)| format!("read{read} new{unread}")));
+    texts.join(" ")
+}
+
+fn threads(store: &mut Subject, log: LogId, words: &[&str]) -> String {
+    let query = Query::Threads { user: user(words[1]), logs: vec![log] };
+    let Answer::Threads(found) = ask(store, query) else { panic!("no threads") };
+    let texts = found.iter().map(|thread| {
+        let FollowedThread { root, last, read, unread, .. } = thread;
+        let root = record_text(root).replacen(':', &format!("-{last}:"), 1);
+        format!("{root} read{read} new{unread}")
+    });
+    texts.collect::<Vec<_>>().join(" ")
 }
 
 fn synced(reply: &LogReply) -> String {
@@ -362,6 +390,16 @@ fn change(word: &str) -> PeopleChange {
             at: 1,
         }),
         "settle" => PeopleChange::Settle(3),
+        "follow" | "unfollow" | "readthread" => {
+            let seq = || number(words[3]);
+            let change = match words[0] {
+                "follow" => ThreadChange::Follow(seq()),
+                "unfollow" => ThreadChange::Unfollow,
+                _ => ThreadChange::Read(seq()),
+            };
+            let (room, thread) = (room("lobby"), number(words[2]));
+            PeopleChange::Thread(ThreadMark { user: name(), room, thread, change, at: 1 })
+        }
         "proved" => PeopleChange::Proved(true),
         "audit" => PeopleChange::Audit(AuditedAct {
             by: Some(user("ann")),

@@ -11,6 +11,7 @@ use super::record_row::{self, INSERT};
 use super::room_meta;
 use super::room_row::RoomCounters;
 use super::tail::Tail;
+use super::threads;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{Appended, Draft, LogFault};
 use crate::chat::model::name::RoomName;
@@ -83,6 +84,7 @@ pub(super) fn append(
     let id = tail.push(key, &record);
     record_row::insert(&mut statements.insert, (room, id), &record)?;
     files::note(db, (room, record.seq), &record.body)?;
+    threads::note(db, room, &record)?;
     for meta in &meta {
         room_meta::write(db, room, meta)?;
         room_meta::sign(db, room, meta, &record)?;

@@ -37,16 +37,16 @@ pub(super) fn inbox(
             answers.push(InboxFound::default());
             continue;
         };
-        let unread = unread(reading, user, room, row, &mut budget)?;
+        let (unread, in_threads) = unread(reading, user, room, row, &mut budget)?;
         let last = if row.last { last_message(reading, room, row.head)? } else { None };
         let mentions =
             if unread == 0 { 0 } else { mentions(reading, user, room, row, &mut texts)? };
-        answers.push(InboxFound { unread, mentions, last });
+        answers.push(InboxFound { unread, mentions, in_threads, last });
     }
     Ok(answers)
 }
 
-/// How many messages above `read` are not the user's; only the latest ones that `budget` allows are
+/// How many messages above `read` are not the user's, and how many of these belong to a thread; only the latest ones that `budget` allows are
 /// read.
 fn unread(
     reading: &ReadTransaction<'_>,
@@ -54,22 +54,24 @@ fn unread(
     room: i64,
     row: &InboxQuery,
     budget: &mut u64,
-) -> rusqlite::Result<u64> {
+) -> rusqlite::Result<(u64, u64)> {
     let stored = reading.extent(Some(room))?;
     let above = row.read.max(stored.start().saturating_sub(1));
     let last = row.head.min(*stored.end());
     let all = last.saturating_sub(above);
     if all == 0 {
-        return Ok(0);
+        return Ok((0, 0));
     }
     let read = all.min(INBOX_ROOM_RECORDS_MAX).min(*budget);
     *budget -= read;
-    let sql = "SELECT count(*) FROM record WHERE room = ?1 AND seq > ?2 AND seq <= ?3 \
+    let sql = "SELECT count(*), count(thread) FROM record WHERE room = ?1 AND seq > ?2 AND seq <= ?3 \
                AND kind = ?4 AND sender <> ?5";
     let mut statement = reading.db.prepare_cached(sql)?;
     let params = (room, signed(last - read), signed(last), kind::MESSAGE, user.as_str());
-    let unread: i64 = statement.query_row(params, |row| row.get(0))?;
-    Ok(unsigned(unread).saturating_add(all - read).min(UNREAD_MAX))
+    let (unread, in_threads): (i64, i64) =
+        statement.query_row(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let unread = unsigned(unread).saturating_add(all - read).min(UNREAD_MAX);
+    Ok((unread, unsigned(in_threads).min(unread)))
 }
 
 /// How many of the unread messages name the user: only the latest ones that `budget` allows are
@@ -203,9 +205,9 @@ mod tests {
         let row = InboxQuery { log: LogId::new(1, 1), read: 0, head: 20, last: false };
         let reading = ReadTransaction::new(&db);
         let mut budget = 30;
-        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok(0));
-        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok(10));
-        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok(20));
+        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok((0, 0)));
+        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok((10, 0)));
+        assert_eq!(unread(&reading, &user("ann"), 1, &row, &mut budget), Ok((20, 0)));
         assert_eq!(budget, 0);
     }
 

@@ -7,7 +7,7 @@ use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
 use super::outbox::{self, StoredWebhook};
-use super::{accounts, blocks, programs, pushes, reports, suspensions};
+use super::{accounts, blocks, programs, pushes, reports, suspensions, threads};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
 use crate::chat::model::name::{RoomName, UserName};
@@ -129,6 +129,7 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::Report(report) => reports::put(db, report),
         PeopleChange::Settle(id) => reports::end(db, *id),
         PeopleChange::Audit(act) => note(db, act),
+        PeopleChange::Thread(mark) => threads::put(db, mark),
         PeopleChange::Proved(proved) => {
             meta_table::put(db, PROVED, i64::from(*proved))?;
             Ok(true)

@@ -10,12 +10,14 @@ use super::load_rooms;
 use super::read_transaction::{DamagedRecord, QueryFault, ReadTransaction};
 use super::record_row::{self, COLUMNS};
 use super::search::{self, StoredSearch};
+use super::threads;
 use super::written::{self, WrittenQuery};
 use crate::chat::model::limits::PAGE_BYTES_MAX;
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Answer, InboxQuery, LogId, Query};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::SharedRecord;
+use crate::chat::model::thread::ThreadQuery;
 
 /// A [`Query`] about rooms by their row ids; `None` is a room that is not stored.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(super) enum StoredQuery {
     Below { room: Option<i64>, seq: u64, limit: u32 },
     Inbox { user: UserName, rows: Vec<(Option<i64>, InboxQuery)> },
     Search(StoredSearch),
+    Thread(Option<i64>, ThreadQuery),
+    Threads { user: UserName, rooms: Vec<(i64, LogId)> },
     Load(Box<Wanted>),
     Written(WrittenQuery),
     Audit(AuditQuery),
@@ -45,6 +49,11 @@ impl StoredQuery {
                 let rooms = logs.into_iter().filter_map(|log| Some((rooms(log)?, log))).collect();
                 Self::Search(StoredSearch { user, rooms, text, before, limit })
             }
+            Query::Thread(query) => Self::Thread(rooms(query.log), query),
+            Query::Threads { user, logs } => {
+                let rooms = logs.into_iter().filter_map(|log| Some((rooms(log)?, log))).collect();
+                Self::Threads { user, rooms }
+            }
             Query::Load(wanted) => Self::Load(wanted),
             Query::Audit { user, room, before, limit } => {
                 Self::Audit(AuditQuery { user, room, before, limit })
@@ -61,6 +70,8 @@ impl StoredQuery {
         match self {
             Self::Page { .. } | Self::Below { .. } | Self::Load(_) => None,
             Self::Inbox { user, .. }
+            | Self::Thread(_, ThreadQuery { user, .. })
+            | Self::Threads { user, .. }
             | Self::Search(StoredSearch { user, .. })
             | Self::Audit(AuditQuery { user, .. })
             | Self::Written(WrittenQuery { user, .. }) => Some(user),
@@ -79,6 +90,10 @@ impl StoredQuery {
             Self::Below { room, seq, limit } => below(reading, *room, *seq, *limit),
             Self::Inbox { user, rows } => inbox(reading, user, rows).map(Answer::Inbox),
             Self::Search(search) => search::find(reading, search),
+            Self::Thread(room, query) => threads::page(reading, *room, query).map(Answer::Thread),
+            Self::Threads { user, rooms } => {
+                threads::followed(reading, user, rooms).map(Answer::Threads)
+            }
             Self::Load(wanted) => Ok(load_rooms::load(reading.db, wanted).map(Answer::Loaded)?),
             Self::Audit(query) => {
                 let (acts, more) = audit::find(reading.db, query)?;

@@ -89,7 +89,8 @@ impl<'a> Typed<'a> {
             Line::Nick(name) => self.rename(name),
             Line::Command(_, command) => self.command(command),
             Line::Account(line) => self.account(line),
-            Line::Answer(of, send) => self.answer(of, &send),
+            Line::Answer(of, send) => self.answer(of, &send, false),
+            Line::InThread(of, send) => self.answer(of, &send, true),
             Line::Talk(user) => {
                 self.enter(&format!("@{user}"));
                 Ok(())
@@ -318,22 +319,25 @@ impl<'a> Typed<'a> {
         Ok(())
     }
 
-    /// Answers a message that is on the screen, or was lately.
+    /// Answers a message that is on the screen, or was lately, or says something in its thread.
     fn answer(
         &self,
         of: Meant<'_>,
         send: &crate::chat::model::command::Send<'_>,
+        is_in_thread: bool,
     ) -> Result<(), Error> {
         use crate::chat::model::command::Target;
         let Target::Room(room) = &send.target else { return Ok(()) };
         let mut view = self.view.lock();
-        let Some((seq, quote)) = view.find_quotable(room, of) else {
+        let Some((seq, quote)) = view.find_quotable(room, of, is_in_thread) else {
             let message = "no message of lately is meant by this; /history shows them";
             return Err(Error::local(message));
         };
-        let entry = self.client.post_with(room, &send.text, fields([("reply_to", seq.into())]))?;
+        let (field, to) =
+            if is_in_thread { ("thread", "in the thread of") } else { ("reply_to", "to") };
+        let entry = self.client.post_with(room, &send.text, fields([(field, seq.into())]))?;
         view.typed.insert(entry.cid);
-        view.say(&format!("-- to {quote} --"));
+        view.say(&format!("-- {to} {quote} --"));
         Ok(())
     }
 

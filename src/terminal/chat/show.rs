@@ -36,13 +36,15 @@ pub(super) fn name(name: &str) -> String {
 pub(super) struct Quotable {
     from: String,
     text: String,
+    /// The seq of the first message of its thread, if it is in one.
+    pub(super) thread: Option<u64>,
 }
 
 impl Quotable {
     pub(super) fn of(item: &Item) -> Option<Self> {
         let from = text(item, "from")?.to_owned();
         let text = text(item, "text").filter(|_| text(item, "ev") == Some("message"))?.to_owned();
-        Some(Self { from, text })
+        Some(Self { from, text, thread: number(item, "thread") })
     }
 
     pub(super) fn is(&self, of: Meant<'_>) -> bool {
@@ -66,8 +68,8 @@ pub(super) fn record(
             let shown = if from == me { style.paint(&who, "1") } else { style.name(&who, from) };
             let edited = if item.contains_key("edited") { " (edited)" } else { "" };
             let words = if words.is_empty() { "(data)".to_owned() } else { safe_text(words) };
-            let to = number(item, "reply_to").map(|seq| self::quote(quotable.get(&seq), from));
-            let to = to.map(|to| style.faint(&format!(" to {to}"))).unwrap_or_default();
+            let to = answered(item, quotable, from);
+            let to = to.map(|to| style.faint(&to)).unwrap_or_default();
             let mark = if names(item, me) { style.paint(NAMED, "1") } else { String::new() };
             return format!("{mark}{shown}{edited}{to}: {words}{}", files(item));
         }
@@ -87,6 +89,21 @@ pub(super) fn record(
         other => format!("* {who}: {}", line(other)),
     };
     style.faint(&what)
+}
+
+/// The thread of a message, and what it answers, as it stands behind the name of its author.
+fn answered(item: &Item, quotable: &BTreeMap<u64, Quotable>, from: &str) -> Option<String> {
+    let (to, thread) = (number(item, "reply_to"), number(item, "thread"));
+    let quote = |seq: u64| quote(quotable.get(&seq), from);
+    // That which answers the first message of its thread says so by being there.
+    match (to.filter(|_| to != thread), thread) {
+        (None, None) => None,
+        (Some(to), None) => Some(format!(" to {}", quote(to))),
+        (None, Some(thread)) => Some(format!(" in the thread of {}", quote(thread))),
+        (Some(to), Some(thread)) => {
+            Some(format!(" in the thread of {}, to {}", quote(thread), quote(to)))
+        }
+    }
 }
 
 /// Stands before a message that names whoever looks at it: no name begins so.
@@ -129,7 +146,7 @@ fn moderation(item: &Item, who: &str) -> String {
 }
 
 pub(super) fn quote(message: Option<&Quotable>, by: &str) -> String {
-    let Some(Quotable { from, text }) = message else { return "an earlier message".to_owned() };
+    let Some(Quotable { from, text, .. }) = message else { return "an earlier message".to_owned() };
     let mut shown: String = text.trim().chars().take(QUOTE_LEN_MAX).collect();
     if shown.len() < text.trim().len() {
         shown.push('…');
@@ -314,6 +331,18 @@ mod tests {
         check(
             json!({"ev": "message", "from": "bob", "text": "yes", "reply_to": 9}),
             "bob to an earlier message: yes",
+        );
+        check(
+            json!({"ev": "message", "from": "ann", "text": "yes", "thread": 1}),
+            "ann in the thread of bob's \"say 'tea'\": yes",
+        );
+        check(
+            json!({"ev": "message", "from": "ann", "text": "yes", "thread": 1, "reply_to": 1}),
+            "ann in the thread of bob's \"say 'tea'\": yes",
+        );
+        check(
+            json!({"ev": "message", "from": "ann", "text": "yes", "thread": 9, "reply_to": 1}),
+            "ann in the thread of an earlier message, to bob's \"say 'tea'\": yes",
         );
         for (named, expect) in [
             (json!(["ann"]), ">> bob: hm"),

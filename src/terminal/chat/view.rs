@@ -132,11 +132,17 @@ impl View {
         self.unread.remove(room);
     }
 
-    /// The last message that is meant: its seq, and how it is quoted.
-    pub(super) fn find_quotable(&self, room: &str, of: Meant<'_>) -> Option<(u64, String)> {
+    /// The last message that is meant, or the first one of its thread: its seq, and how it is quoted.
+    pub(super) fn find_quotable(
+        &self,
+        room: &str,
+        of: Meant<'_>,
+        is_in_thread: bool,
+    ) -> Option<(u64, String)> {
         let quotable = self.quotable.get(room)?;
         let (seq, found) = quotable.iter().rev().find(|(_, message)| message.is(of))?;
-        Some((*seq, show::quote(Some(found), "")))
+        let seq = found.thread.filter(|_| is_in_thread).unwrap_or(*seq);
+        Some((seq, show::quote(quotable.get(&seq), "")))
     }
 
     /// Whether it has to be said now that something is unread in a room.

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use super::fields::{Fields, refuse, refuse_blank, refuse_unknown, too_large};
 use super::{
     AGENT_LEN_MAX, Fault, Parsed, SECRET_LEN_MAX, accounts, data, edits, moderation, people, push,
-    resume,
+    resume, threads,
 };
 use crate::chat::model::code::Code;
-use crate::chat::model::command::{Command, Op, Page, Send, Target};
+use crate::chat::model::command::{Command, Op, Page, Send, Target, ThreadWish};
 use crate::chat::model::limits::{CID_LEN_MAX, Limits, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
 use crate::chat::model::prose::is_blank;
 use crate::chat::model::reply::Refusal;
@@ -51,6 +51,10 @@ pub(super) fn parse<'a>(
         },
         Op::Topic => topic(fields)?,
         Op::Search => search(fields)?,
+        Op::Thread => threads::thread(fields)?,
+        Op::Threads => Command::Threads { room: fields.string(Key::Room)? },
+        Op::Follow => threads::wish(fields, ThreadWish::Follow)?,
+        Op::Unfollow => threads::wish(fields, ThreadWish::Unfollow)?,
         Op::Help => return help(fields),
         Op::Edit => edits::edit(fields, limits)?,
         Op::Delete => edits::delete(fields)?,
@@ -164,6 +168,9 @@ fn ack<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     let (recv, read) = (fields.seq(Key::Recv)?, fields.seq(Key::Read)?);
     if recv.or(read).is_none() {
         return Err(refuse(Key::Read, "", "recv, read or both"));
+    }
+    if let Some(thread) = fields.message(Key::Thread)? {
+        return threads::read(room, thread, (recv, read));
     }
     Ok(Command::Ack { room, recv, read, epoch: fields.bounded(Key::Epoch, SECRET_LEN_MAX)? })
 }

@@ -13,6 +13,7 @@ mod push;
 mod quick;
 mod read;
 mod resume;
+mod threads;
 mod value;
 
 use std::borrow::Cow;

@@ -6,7 +6,7 @@ use crate::chat::model::event::{Event, PresenceChange};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Presence;
-use crate::wire::json::{array, name, put, string};
+use crate::wire::json::{array, boolean, name, put, string};
 
 /// Appends an event for `viewer`, who sees the `cid` of their own items.
 pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
@@ -62,6 +62,15 @@ pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
             open(out, r#"{"ev":"receipts","room":"#, room);
             read_marks(out, r#","read":{"#, std::slice::from_ref(&(user.clone(), *read)));
             put(out, r#","own":true"#);
+        }
+        Event::Thread { room, thread, following, read } => {
+            open(out, r#"{"ev":"thread","room":"#, room);
+            field(out, r#","thread":"#, *thread);
+            put(out, r#","following":"#);
+            boolean(out, *following);
+            if let Some(read) = read {
+                field(out, r#","read":"#, *read);
+            }
         }
         Event::Reported { room } => {
             put(out, r#"{"ev":"reported""#);

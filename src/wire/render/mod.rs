@@ -13,6 +13,7 @@ mod refusal;
 mod reply;
 mod report;
 mod restrictions;
+mod threads;
 mod webhook;
 mod welcome;
 

@@ -8,6 +8,7 @@ use super::push::push_subscription;
 use super::record::{glance, item};
 use super::report::{act, report};
 use super::restrictions::{invitations, restriction};
+use super::threads;
 use super::welcome::welcome;
 use crate::chat::model::account::Login;
 use crate::chat::model::command::{Op, RequestId};
@@ -111,6 +112,7 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         }
         Reply::Done => {}
         Reply::History { .. } => history(out, reply, context),
+        Reply::Thread { .. } | Reply::Threads { .. } => threads::threads(out, reply, context),
         Reply::Presence { v, count, users } => {
             field(out, r#""v":"#, *v);
             field(out, r#","count":"#, *count);
@@ -322,6 +324,9 @@ fn inbox_row(out: &mut Vec<u8>, row: &InboxRow, context: &Context<'_>) {
     field(out, r#","read":"#, row.read);
     field(out, r#","unread":"#, row.unread);
     field(out, r#","mentions":"#, row.mentions);
+    if row.in_threads > 0 {
+        field(out, r#","in_threads":"#, row.in_threads);
+    }
     put(out, r#","last":"#);
     match &row.last {
         Some(record) => glance(out, record, context.viewer),

@@ -1,17 +1,21 @@
 //! `/reply bob yes`, `/reply "see you" yes`: an answer to a message that is named by its author, or
-//! by some of its words.
+//! by some of its words. `/thread` says something in the thread of such a message.
 
 use super::Line;
 use super::words::{person, split_word};
-use crate::chat::model::command::Command;
+use crate::chat::model::command::{Command, Send};
 use crate::chat::model::meant::Meant;
 
-/// The line of an answer, of which `say` makes a message; `None` if there is no message named, or
+/// The line of an answer, made by `line`, of which `say` makes a message; `None` if there is no message named, or
 /// nothing said.
-pub(super) fn parse<'a>(rest: &'a str, say: impl FnOnce(&'a str) -> Line<'a>) -> Option<Line<'a>> {
+pub(super) fn parse<'a>(
+    rest: &'a str,
+    say: impl FnOnce(&'a str) -> Line<'a>,
+    line: impl FnOnce(Meant<'a>, Send<'a>) -> Line<'a>,
+) -> Option<Line<'a>> {
     let (of, text) = parts(rest)?;
     Some(match say(text) {
-        Line::Command(_, Command::Send(send)) => Line::Answer(of, send),
+        Line::Command(_, Command::Send(send)) => line(of, send),
         other => other,
     })
 }

@@ -10,6 +10,7 @@ pub(super) enum Verb {
     Close,
     Msg,
     Reply,
+    Thread,
     Me,
     Say,
     Who,
@@ -86,7 +87,7 @@ pub(super) const COMMANDS: &[Entry] = &[
         Verb::Msg,
         &["msg", "query", "m", "w", "whisper", "tell", "dm", "pm", "privmsg"],
         "/msg bob hi",
-        "writes to bob alone; /reply bob yes answers what bob said",
+        "writes to bob alone; /reply, /thread answer what bob said",
     ),
     entry(
         Verb::Who,
@@ -163,6 +164,7 @@ pub(super) const COMMANDS: &[Entry] = &[
     // Those below are named in the line of another one.
     entry(Verb::Members, &["members"], "/members", ""),
     entry(Verb::Reply, &["reply", "re", "answer"], "/reply bob yes", ""),
+    entry(Verb::Thread, &["thread"], "/thread bob yes", ""),
     entry(Verb::Back, &["back", "unaway"], "/back", ""),
     entry(Verb::Unmute, &["unmute", "voice", "unsilence"], "/unmute bob", ""),
     entry(Verb::Unban, &["unban"], "/unban bob", ""),

@@ -20,6 +20,7 @@ pub fn answer(out: &mut Vec<u8>, line: &Line<'_>, has_accounts: bool) {
         | Line::Nick(_)
         | Line::Command(..)
         | Line::Answer(..)
+        | Line::InThread(..)
         | Line::Talk(_)
         | Line::Account(_) => {}
         Line::NoRoom(word) => no_room(out, word),

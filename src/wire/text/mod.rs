@@ -6,6 +6,7 @@
 //! | `/join lobby`, `/leave`, `/close` | enters a room, leaves it, ends a private one |
 //! | `/msg bob hi`, `/msg bob` | sends a message to one user; lets all that follows go there |
 //! | `/reply bob yes`, `/reply "see you" yes` | answers bob's last message, or the last with these words |
+//! | `/thread bob yes`, `/thread "see you" yes` | says it in the thread of that message |
 //! | `/who`, `/members`, `/rooms` | lists who is online, who belongs to the room, the user's rooms |
 //! | `/history 20`, `/search tea` | shows the latest messages, or those with a word |
 //! | `/login ann secret`, `/register`, `/password`, `/logins`, `/invite-link` | accounts |
@@ -62,6 +63,8 @@ pub enum Line<'a> {
     Account(AccountLine<'a>),
     /// Send this as the answer to a message.
     Answer(Meant<'a>, Send<'a>),
+    /// Send this in the thread of a message.
+    InThread(Meant<'a>, Send<'a>),
     /// Let the lines that follow go to this user.
     Talk(&'a str),
     /// A line that needs a room, but none was joined; its only word, if it has only one.

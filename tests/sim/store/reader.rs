@@ -7,6 +7,7 @@ use chinwag::chat::model::log::{Answer, InboxFound, InboxQuery, LogId, Query};
 use chinwag::chat::model::mentions::names;
 use chinwag::chat::model::name::{RoomName, UserName};
 use chinwag::chat::model::record::{Body, SharedRecord};
+use chinwag::chat::model::thread::ThreadPage;
 
 use super::durable::{Durable, Room};
 
@@ -26,6 +27,8 @@ pub(super) fn answer(durable: &Durable, open: &OpenLogs, query: &Query) -> Answe
         }
         // No client of the simulation asks for these.
         Query::Audit { .. } => Answer::Acts { acts: Vec::new(), more: false },
+        Query::Thread(_) => Answer::Thread(ThreadPage::default()),
+        Query::Threads { .. } => Answer::Threads(Vec::new()),
         Query::Written { .. } => Answer::Written { items: Vec::new(), next: None },
         Query::Search { logs, text, before, limit, .. } => {
             search(durable, open, logs, (text, *before, *limit))
@@ -82,7 +85,7 @@ fn inbox_row(room: Option<&Room>, user: &UserName, row: &InboxQuery) -> InboxFou
     let unread = count(unread.len()).min(UNREAD_MAX);
     let messages = || room.records.range(..=row.head).rev().map(|(_, record)| record);
     let last = row.last.then(|| messages().find(is_message).cloned()).flatten();
-    InboxFound { unread, mentions, last }
+    InboxFound { unread, mentions, in_threads: 0, last }
 }
 
 fn search(

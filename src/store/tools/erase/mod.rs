@@ -381,6 +381,7 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
         "DELETE FROM file_use WHERE file IN (SELECT id FROM file WHERE owner = ?1)",
         "DELETE FROM file WHERE owner = ?1",
         "DELETE FROM member WHERE user = ?1",
+        "DELETE FROM follow WHERE user = ?1",
         "DELETE FROM restriction WHERE user = ?1",
         "DELETE FROM lookalike WHERE kind = 0 AND name = ?1",
         "DELETE FROM account WHERE name = ?1",

@@ -23,6 +23,7 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         | Op::PushSubscriptions
         | Op::Reports
         | Op::Audit
+        | Op::Threads
         | Op::Export => vec![],
         Op::PushSubscribe => {
             vec![("endpoint", "\"https://a\""), ("p256dh", KEY), ("auth", SECRET)]
@@ -44,6 +45,7 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         | Op::Members
         | Op::Restrictions
         | Op::Topic => vec![room],
+        Op::Thread | Op::Follow | Op::Unfollow => vec![room, ("thread", "1")],
         Op::Send => vec![room, ("text", "\"hi\"")],
         Op::Ack => vec![room, ("recv", "1"), ("read", "1")],
         Op::Status => vec![("status", "\"away\"")],

@@ -140,6 +140,7 @@ fn no_inbox_is_longer_than_the_welcome_says() {
         read: SEQ,
         unread: 9_999,
         mentions: 9_999,
+        in_threads: 9_999,
         last,
     };
     let inbox = |rooms| Reply::Inbox {

@@ -88,6 +88,8 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         | Reply::Blocked { .. } => account::reply(out, reply),
         // That one has left is said by the event, to all of one's sessions.
         Reply::Export { .. }
+        | Reply::Thread { .. }
+        | Reply::Threads { .. }
         | Reply::PushSubscribed { .. }
         | Reply::PushSubscriptions { .. }
         | Reply::Audit { .. }
@@ -168,6 +170,7 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
         Event::Live { .. }
         | Event::Typing { .. }
         | Event::Receipts { .. }
+        | Event::Thread { .. }
         | Event::ReadElsewhere { .. } => {}
         Event::Reported { room } => {
             let place = room.as_ref().map_or("", RoomName::as_str);

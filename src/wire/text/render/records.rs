@@ -84,11 +84,14 @@ fn body(out: &mut Vec<u8>, room: &RoomName, record: &Record, target: Option<&Rec
             put(out, &[from, " sent data"]);
             files(out, room, record);
         }
-        Body::Message { text, edited, .. } => {
+        Body::Message { text, edited, thread, .. } => {
             put(out, &[from, if edited.is_some() { " (edited)" } else { "" }]);
-            if let Some(target) = target {
-                put(out, &[" to "]);
-                quote(out, &record.from, Some(target));
+            match target {
+                Some(target) => {
+                    put(out, &[if thread.is_some() { " in the thread of " } else { " to " }]);
+                    quote(out, &record.from, Some(target));
+                }
+                None => put(out, &[if thread.is_some() { " in a thread" } else { "" }]),
             }
             put(out, &[": "]);
             safe::text(out, text);

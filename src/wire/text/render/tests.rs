@@ -151,6 +151,14 @@ fn the_longest_quote_fits_the_weight_of_the_least_record() {
             thread: None,
             edited: Some(1),
         },
+        Body::Message {
+            text: "".into(),
+            data: None,
+            cid: None,
+            reply_to: Some(1),
+            thread: Some(1),
+            edited: Some(1),
+        },
     ] {
         let mut out = Vec::new();
         let record = Record { from: user(&"\u{5d1}".repeat(16)), ..body(change) };
@@ -318,6 +326,7 @@ fn the_inbox_counts_what_is_unread() {
         read: 0,
         unread,
         mentions: 0,
+        in_threads: 0,
         last: None,
     };
     let rooms = vec![InboxRow { mentions: 2, ..row(lobby(), 3) }, row(direct(), 0)];
@@ -355,6 +364,7 @@ fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
         read: 0,
         unread,
         mentions: 0,
+        in_threads: 0,
         last: None,
     };
     let inbox = |rooms| Reply::Inbox {

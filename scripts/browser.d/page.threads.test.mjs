@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PAYLOADS } from "./hostile.mjs";
+import { assertAccessible, enter, holds, opened, picture, say, server, shows, visit } from "./page.mjs";
+import { Member, until } from "./surroundings.mjs";
+
+const PHONE = { viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true };
+const inThread = (page, text) => holds(page, (wanted) => [...document.querySelectorAll("#thread-messages > .msg:not(.waiting) .text")].some((node) => node.textContent === wanted), text);
+const texts = (page) => page.$$eval("#thread-messages > .msg .text", (nodes) => nodes.map(({ textContent }) => textContent));
+const entry = (page, text) => page.locator("#messages > .msg", { hasText: text }).first();
+
+/** Opens the thread of a message by its menu. */
+async function openThread(page, text) {
+	await entry(page, text).hover();
+	await page.getByRole("button", { name: "Thread", exact: true }).click();
+	await page.locator("#thread:not([hidden])").waitFor();
+}
+
+async function sayInThread(page, text) {
+	await page.fill("#thread-text", text);
+	await page.press("#thread-text", "Enter");
+	await inThread(page, text);
+}
+
+test("a thread opens beside the log, is followed by who writes in it, and counts for itself", async () => {
+	const [ann, bob] = await Promise.all([enter("ann", "threads"), enter("bob", "threads")]);
+	await say(ann, "who brings the cake?");
+	await say(ann, "and who the tea?");
+	await shows(bob, "and who the tea?");
+	await openThread(bob, "who brings the cake?");
+	await inThread(bob, "who brings the cake?");
+	await holds(bob, () => document.querySelector("#thread-title").textContent === "Thread of \u2068ann\u2069");
+	assert.equal(await bob.textContent("#thread-follow"), "Follow");
+	await sayInThread(bob, "I do");
+	await holds(bob, () => document.querySelector("#thread-follow").textContent === "Unfollow");
+	// In the log it stands as well, and says where it belongs.
+	await shows(bob, "I do");
+	assert.equal(await bob.textContent("#messages .quoted"), "↳ \u2068ann\u2069who brings the cake?");
+	assert.equal(await bob.textContent("#messages .answers"), "1 message in the thread");
+	await assertAccessible(bob, "a thread");
+	await picture(bob, "thread");
+
+	// Whoever has begun it is told by the list, and not by the room.
+	await holds(ann, () => document.querySelector("#threads li .badge")?.textContent === "1 new");
+	await say(ann, "/join elsewhere");
+	await opened(ann, "elsewhere");
+	await sayInThread(bob, "with cherries");
+	await holds(ann, () => document.querySelector("#threads li .badge")?.textContent === "2 new");
+	assert.match(await ann.title(), /^\(2\) /);
+	assert.equal(await ann.locator("#rooms a", { hasText: "threads" }).locator(".badge").textContent(), "");
+	await picture(ann, "threads-list");
+	await ann.locator("#threads button", { hasText: "who brings" }).click();
+	await opened(ann, "threads");
+	await inThread(ann, "with cherries");
+	await holds(ann, () => document.querySelector("#threads li .badge")?.textContent === "");
+	assert.doesNotMatch(await ann.title(), /^\(/);
+	assert.deepEqual(await texts(ann), ["who brings the cake?", "I do", "with cherries"]);
+
+	// All is read by one button, threads included.
+	await ann.click("#thread-close");
+	await sayInThread(bob, "and cream");
+	await holds(ann, () => document.querySelector("#threads li .badge")?.textContent === "1 new");
+	await ann.click("#read-all");
+	await holds(ann, () => document.querySelector("#threads li .badge")?.textContent === "");
+	await ann.locator("#threads button").click();
+	await inThread(ann, "and cream");
+
+	// What is done to its messages is done here, too.
+	await say(ann, "x");
+	await bob.locator("#thread-messages > .msg", { hasText: "I do" }).hover();
+	await bob.locator("#thread").getByRole("button", { name: "Like" }).click();
+	await holds(ann, () => document.querySelector("#thread-messages .reaction")?.textContent === "👍1");
+	assert.equal(await bob.locator("#thread .actions").getByRole("button", { name: "Thread", exact: true }).count(), 0);
+	await bob.locator("#thread").getByRole("button", { name: "Delete" }).click();
+	await bob.locator("#thread").getByRole("button", { name: "Delete for everyone?" }).click();
+	await holds(ann, () => [...document.querySelectorAll("#thread-messages .text")].some((node) => node.textContent === "Message deleted"));
+
+	// A reload keeps what is read, and who follows.
+	await bob.click("#thread-close");
+	assert.equal(await bob.locator("#thread").isHidden(), true);
+	await sayInThread(ann, "one more");
+	await holds(bob, () => document.querySelector("#threads li .badge")?.textContent === "1 new");
+	await bob.reload();
+	await opened(bob, "threads");
+	await holds(bob, () => document.querySelector("#threads li .badge")?.textContent === "1 new");
+
+	// Who follows it no more is not counted.
+	await bob.locator("#threads button").click();
+	await inThread(bob, "one more");
+	await bob.click("#thread-follow");
+	await holds(bob, () => document.querySelector("#thread-follow").textContent === "Follow");
+	await bob.click("#thread-close");
+	await sayInThread(ann, "the last");
+	await shows(bob, "the last");
+	assert.equal(await bob.locator("#threads li").count(), 0);
+	assert.equal(await bob.locator("#threads-title").isHidden(), true);
+});
+
+test("a thread is in reach of the keyboard alone", async () => {
+	const ann = await enter("ann", "keys");
+	await say(ann, "first");
+	await shows(ann, "first");
+	await entry(ann, "first").focus();
+	await ann.keyboard.press("t");
+	await holds(ann, () => document.activeElement.id === "thread-title");
+	const seen = [];
+	while (seen.at(-1) !== "thread-text" && seen.length < 12) {
+		await ann.keyboard.press("Tab");
+		seen.push(await ann.evaluate(() => document.activeElement.id || document.activeElement.localName));
+	}
+	assert.equal(seen.at(-1), "thread-text", `${seen}`);
+	await ann.keyboard.type("second");
+	await ann.keyboard.press("Enter");
+	await inThread(ann, "second");
+	// An answer within it, given up, and given.
+	await ann.locator("#thread-messages > .msg").first().focus();
+	await ann.keyboard.press("r");
+	await holds(ann, () => /^Answering .ann.: first/.test(document.querySelector("#thread-hint").textContent));
+	await ann.keyboard.press("Escape");
+	assert.equal(await ann.locator("#thread-hint").isHidden(), true);
+	await ann.keyboard.type("third");
+	await ann.keyboard.press("Enter");
+	await inThread(ann, "third");
+	assert.equal(await ann.locator("#thread-messages .quoted").count(), 0);
+	await ann.keyboard.press("Escape");
+	assert.equal(await ann.locator("#thread").isHidden(), true);
+	await holds(ann, () => document.activeElement.closest("#messages > .msg") !== null);
+});
+
+test("on a phone a thread lies over the log, and earlier messages are asked for", async () => {
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("phone");
+	await eve.say("phone", "the beginning");
+	for (let line = 1; line <= 69; line += 1) await eve.ask("send", { room: "phone", text: `line ${line}`, thread: 1 });
+	await eve.say("phone", "something else");
+	await eve.ask("send", { room: "phone", text: "line 70", thread: 1 });
+	const ann = await enter("ann", "phone", undefined, PHONE);
+	await shows(ann, "line 70");
+	await picture(ann, "phone-log");
+	// One line for all that follow each other in one thread.
+	assert.ok((await ann.locator("#messages .quoted:visible").count()) < 5);
+	await ann.locator("#messages .quoted:visible").last().click();
+	await inThread(ann, "line 70");
+	const box = await ann.locator("#thread").boundingBox();
+	assert.deepEqual([box.x, box.y, box.width, box.height], [0, 0, 320, 640]);
+	assert.equal(await ann.evaluate(() => document.querySelector("#chat").inert), true);
+	assert.equal(await ann.evaluate(() => document.documentElement.scrollWidth), 320);
+	await assertAccessible(ann, "a thread on a phone");
+	await picture(ann, "thread-phone");
+	assert.equal((await texts(ann)).includes("the beginning"), false);
+	await ann.click("#thread-earlier");
+	await inThread(ann, "the beginning");
+	assert.equal((await texts(ann)).length, 71);
+	assert.equal(await ann.locator("#thread-earlier").isHidden(), true);
+	await ann.click("#thread-close");
+	assert.equal(await ann.evaluate(() => document.querySelector("#chat").inert), false);
+});
+
+test("a thread of a room in memory is shown, and has no marks", async () => {
+	const ann = await enter("lea", "tmp/short");
+	await say(ann, "first");
+	await shows(ann, "first");
+	await openThread(ann, "first");
+	await sayInThread(ann, "second");
+	assert.equal(await ann.locator("#thread-follow").isHidden(), true);
+	assert.equal(await ann.locator("#threads li").count(), 0);
+});
+
+test("nothing that is said runs in a thread", async () => {
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("hostile-threads");
+	const ann = await enter("mia", "hostile-threads");
+	const kept = PAYLOADS.filter((payload) => payload.trim() && !/[\x00-\x08\x0b-\x1f]/.test(payload)).slice(0, 50);
+	for (const [at, payload] of kept.entries()) {
+		const root = await eve.reply("send", { room: "hostile-threads", text: payload });
+		if (root.code !== 0) continue;
+		if (at < 5) await ann.locator("#text").waitFor();
+		await eve.reply("send", { room: "hostile-threads", text: payload, thread: root.data.seq });
+	}
+	const first = await eve.ask("send", { room: "hostile-threads", text: "root" });
+	for (const payload of kept) await eve.reply("send", { room: "hostile-threads", text: payload, thread: first.seq });
+	await shows(ann, "root");
+	await ann.locator("#messages .answers").last().click();
+	await until("the thread", async () => (await texts(ann)).length > 40);
+	await ann.click("#thread-follow");
+	await holds(ann, () => document.querySelectorAll("#threads li").length === 1);
+	const kinds = await ann.$$eval("#threads *, #thread header *", (nodes) => [...new Set(nodes.map((node) => node.localName))].sort());
+	assert.deepEqual(kinds, ["bdi", "button", "h2", "li", "span"]);
+	assert.equal(await ann.locator("#thread-messages :is(script, img, iframe, svg, object)").count(), 0);
+});
+
+test("a link to a message opens it in another browser after the sign-in, and marks it", async () => {
+	const ann = await enter("ann", "links");
+	await say(ann, "this one");
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("links");
+	for (let line = 0; line < 130; line += 1) await eve.say("links", `line ${line}`);
+	await ann.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: { writeText: async (written) => (window.written = written) }, configurable: true }));
+	await ann.evaluate(() => document.querySelector("#log").scrollTo(0, 0));
+	await until("the first message", async () => (await entry(ann, "this one").count()) > 0);
+	await entry(ann, "this one").focus();
+	await ann.getByRole("button", { name: "Link", exact: true }).click();
+	await holds(ann, () => Boolean(window.written));
+	const link = await ann.evaluate(() => window.written);
+	assert.match(link, /#room=links&at=1&epoch=\w+$/);
+
+	const bob = await visit();
+	await bob.goto(link);
+	await bob.reload();
+	await bob.fill("#name", "bob");
+	await bob.click("#sign-in .primary");
+	await opened(bob, "links");
+	await holds(bob, () => document.querySelector("#messages .sought .text")?.textContent === "this one");
+	await holds(bob, () => document.activeElement.classList.contains("sought"));
+	await picture(bob, "permalink");
+	// In a page that is open already.
+	await say(bob, "/join elsewhere");
+	await opened(bob, "elsewhere");
+	await bob.evaluate((address) => (location.hash = address), new URL(link).hash);
+	await opened(bob, "links");
+	await holds(bob, () => document.querySelector("#messages .sought .text")?.textContent === "this one");
+
+	// Of another epoch, of what is not there, and of others.
+	for (const [hash, words] of [
+		["#room=links&at=1&epoch=zz", /earlier state of the room/],
+		["#room=links&at=9999", /no longer stored/],
+		[`#room=${encodeURIComponent("@ann:eve")}&at=1`, /conversation of others/],
+	]) {
+		await bob.evaluate(() => document.querySelectorAll(".toast").forEach((toast) => toast.remove()));
+		await bob.evaluate((address) => (location.hash = address), hash);
+		await holds(bob, (source) => [...document.querySelectorAll(".toast")].some((toast) => new RegExp(source).test(toast.textContent)), words.source);
+	}
+	assert.equal(await bob.textContent("#title"), "links");
+});

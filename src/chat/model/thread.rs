@@ -1,0 +1,94 @@
+//! Threads: the messages that belong to another one, who follows them, and how far.
+
+use super::log::LogId;
+use super::name::{RoomName, UserName};
+use super::record::SharedRecord;
+
+/// What a user wants to be kept of a thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadMark {
+    /// Who.
+    pub user: UserName,
+    /// The room of the thread.
+    pub room: RoomName,
+    /// The seq of its first message.
+    pub thread: u64,
+    /// What.
+    pub change: ThreadChange,
+    /// When: milliseconds since 1970.
+    pub at: u64,
+}
+
+/// How a mark changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadChange {
+    /// The thread is followed from here on: up to this seq it counts as read, unless it was
+    /// followed before.
+    Follow(u64),
+    /// It is not followed, and does not become so by what others write.
+    Unfollow,
+    /// It is read up to this seq, if it is followed. A mark never goes back.
+    Read(u64),
+}
+
+/// A thread that a user follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FollowedThread {
+    /// The log of its room.
+    pub log: LogId,
+    /// Its first message.
+    pub root: SharedRecord,
+    /// The seq of its last message; that of the first, if there is no other.
+    pub last: u64,
+    /// Up to which seq the user has read it.
+    pub read: u64,
+    /// The messages of others above that, counted up to
+    /// [`THREAD_UNREAD_MAX`](super::limits::THREAD_UNREAD_MAX).
+    pub unread: u64,
+}
+
+/// Which page of a thread is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadQuery {
+    /// Who asks.
+    pub user: UserName,
+    /// The log of its room.
+    pub log: LogId,
+    /// The seq of its first message.
+    pub thread: u64,
+    /// Only messages below this seq.
+    pub below: u64,
+    /// How many.
+    pub limit: u32,
+}
+
+/// A page of a thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThreadPage {
+    /// Its messages, ascending; before all others the one with which it began.
+    pub records: Vec<SharedRecord>,
+    /// Whether there are earlier ones.
+    pub more: bool,
+    /// Up to which seq the user has read it, and how many messages of others are above that;
+    /// `None` if it is not followed.
+    pub mark: Option<(u64, u64)>,
+}
+
+/// A thread in the list of those that a user follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadRow {
+    /// The room.
+    pub room: RoomName,
+    /// The seq of its first message.
+    pub thread: u64,
+    /// Who has written that.
+    pub from: UserName,
+    /// The beginning of its text; empty, if it was deleted.
+    pub text: Box<str>,
+    /// The seq of its last message.
+    pub seq: u64,
+    /// Up to which seq the user has read it.
+    pub read: u64,
+    /// The messages of others above that.
+    pub unread: u64,
+}

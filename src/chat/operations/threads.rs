@@ -1,0 +1,261 @@
+//! `thread`, `threads`, `follow`, `unfollow`, and `ack` of a thread: who follows which, and how far
+//! who has read it.
+//!
+//! | who | follows a thread |
+//! |---|---|
+//! | has written its first message | from the first answer on, which is unread |
+//! | writes in it | from then on: it is read up to there |
+//! | asks to | from then on |
+//! | does not want to | not, whoever writes in it, until asked for or written in |
+//!
+//! A message of a thread is a record of its room like any other, and unread there like any other;
+//! the inbox says how many of these there are. The mark of a thread is apart from that of the room.
+//!
+//! The store keeps the marks, and makes those that follow from a message together with its record,
+//! so that a kill takes neither alone. Rooms in memory and clusters have none.
+
+use super::history::check_still_reads;
+use super::send::{may_be_message, no_such_reference};
+use super::{Answer, Chat, outsiders};
+use crate::chat::keys::RoomKey;
+use crate::chat::model::code::Code;
+use crate::chat::model::command::ThreadWish;
+use crate::chat::model::event::Event;
+use crate::chat::model::limits::{LAST_LEN_MAX, PAGE_BYTES_MAX, SEQ_END};
+use crate::chat::model::log::{LogId, Query};
+use crate::chat::model::people::PeopleChange;
+use crate::chat::model::record::{Body, Record, SharedRecord};
+use crate::chat::model::reply::{Refusal, Reply};
+use crate::chat::model::thread::{
+    FollowedThread, ThreadChange, ThreadMark, ThreadPage, ThreadQuery, ThreadRow,
+};
+use crate::chat::pending::{Change, PendingOp, PeopleOp, Requester};
+use crate::chat::rooms::{Room, apply_changes};
+
+/// A page of a thread: its last messages, or the last ones before a seq.
+///
+/// # Errors
+///
+/// Those of finding the room, [`Code::NoSuchMessage`] for a seq that the log has not, and
+/// [`Code::NotSupported`] on a cluster.
+pub(super) fn thread(
+    chat: &mut Chat,
+    by: &mut Requester,
+    (name, thread): (&str, u64),
+    (before, limit): (Option<u64>, Option<u32>),
+) -> Result<Answer, Refusal> {
+    let (key, _) = outsiders::reads(chat, (by.conn, by.user), name)?;
+    let room = &chat.rooms[key];
+    if !(room.oldest()..=room.head).contains(&thread) {
+        return Err(no_such_reference("thread"));
+    }
+    let limit = limit.unwrap_or(u32::MAX).clamp(1, chat.context.limits.history_page);
+    let below = before.unwrap_or(SEQ_END);
+    if !room.is_stored() {
+        let page = page_of_ring(room, thread, (below, limit));
+        return Ok(Answer::Now(reply(room, thread, page)));
+    }
+    check_alone(chat)?;
+    let (user, log) = (chat.directory[by.user].name.clone(), room.log);
+    let query = Query::Thread(ThreadQuery { user, log, thread, below, limit });
+    let since = chat.pending.changes.begin();
+    chat.begin_read(PendingOp::Thread { by: by.take(), room: key, thread, since }, query);
+    Ok(Answer::Later)
+}
+
+/// The same of a room that is in memory only.
+fn page_of_ring(room: &Room, thread: u64, (below, limit): (u64, u32)) -> ThreadPage {
+    let is_of_it = |record: &&SharedRecord| {
+        record.seq < below && (record.seq == thread || thread_of(record) == Some(thread))
+    };
+    let mut found = room.ring.from(thread).rev().filter(is_of_it).cloned().peekable();
+    let (mut records, mut bytes) = (Vec::new(), 0_usize);
+    while let Some(record) = found.next_if(|record| {
+        bytes = bytes.saturating_add(usize::try_from(record.weight).unwrap_or(usize::MAX));
+        let fits = bytes <= PAGE_BYTES_MAX || records.is_empty();
+        fits && records.len() < usize::try_from(limit).unwrap_or(usize::MAX)
+    }) {
+        records.push(record);
+    }
+    records.reverse();
+    ThreadPage { more: found.peek().is_some(), records, mark: None }
+}
+
+fn thread_of(record: &Record) -> Option<u64> {
+    match record.body {
+        Body::Message { thread, .. } => thread,
+        _ => None,
+    }
+}
+
+fn reply(room: &Room, thread: u64, page: ThreadPage) -> Reply {
+    Reply::Thread { room: room.name.clone(), epoch: room.epoch, thread, page }
+}
+
+/// A page was read: it is told as it is now.
+///
+/// # Errors
+///
+/// [`Code::NotMember`] for a user that has left or was removed meanwhile.
+pub(super) fn on_read(
+    chat: &Chat,
+    by: &Requester,
+    (key, thread): (RoomKey, u64),
+    (mut page, changes): (ThreadPage, &[Change]),
+) -> Result<Answer, Refusal> {
+    check_still_reads(chat, by, key)?;
+    let room = &chat.rooms[key];
+    apply_changes(&mut page.records, &told(room.log, changes));
+    let oldest = room.oldest();
+    // A message that was deleted belongs to no thread any more; the first one of it stays.
+    page.records.retain(|record| {
+        record.seq >= oldest
+            && (record.seq == thread || matches!(record.body, Body::Message { .. }))
+    });
+    Ok(Answer::Now(reply(room, thread, page)))
+}
+
+fn told(log: LogId, changes: &[Change]) -> Vec<&Record> {
+    changes.iter().filter(|change| change.log == log).map(|change| &*change.record).collect()
+}
+
+/// The threads that the user follows, in all rooms of which it is a member, or in one of them.
+///
+/// # Errors
+///
+/// Those of finding the room, and [`Code::NotSupported`] on a cluster.
+pub(super) fn threads(
+    chat: &mut Chat,
+    by: &mut Requester,
+    name: Option<&str>,
+) -> Result<Answer, Refusal> {
+    let rooms = match name {
+        Some(name) => vec![chat.lookup().find_membership(by.user, name)?.0],
+        None => {
+            let credentials = &chat.directory.credentials;
+            let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
+            rooms
+                .filter(|&room| credentials.may_read(by.conn, chat.rooms[room].name.as_str()))
+                .collect()
+        }
+    };
+    check_alone(chat)?;
+    let stored = rooms.into_iter().map(|room| &chat.rooms[room]).filter(|room| room.is_stored());
+    let logs: Vec<LogId> = stored.map(|room| room.log).collect();
+    if logs.is_empty() {
+        return Ok(Answer::Now(Reply::Threads { items: Vec::new() }));
+    }
+    let query = Query::Threads { user: chat.directory[by.user].name.clone(), logs };
+    let since = chat.pending.changes.begin();
+    chat.begin_read(PendingOp::Threads { by: by.take(), since }, query);
+    Ok(Answer::Later)
+}
+
+/// The list was read: those of rooms in which the user still is.
+pub(super) fn on_listed(
+    chat: &Chat,
+    by: &Requester,
+    (found, changes): (Vec<FollowedThread>, &[Change]),
+) -> Answer {
+    let row = |thread: FollowedThread| {
+        let FollowedThread { log, mut root, last, read, unread } = thread;
+        let key = chat.rooms.of_log(log)?;
+        chat.directory.user(by.user)?.membership(key)?;
+        apply_changes([&mut root], &told(log, changes));
+        let (from, text) = (root.from.clone(), glance(&root));
+        let room = chat.rooms[key].name.clone();
+        Some(ThreadRow { room, thread: root.seq, from, text, seq: last, read, unread })
+    };
+    Answer::Now(Reply::Threads { items: found.into_iter().filter_map(row).collect() })
+}
+
+/// The beginning of a message, on one line.
+fn glance(record: &Record) -> Box<str> {
+    let text = record.body.text().unwrap_or_default();
+    let shown = text.get(..text.floor_char_boundary(LAST_LEN_MAX)).unwrap_or_default();
+    let mut shown: String = shown.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.len() > LAST_LEN_MAX {
+        shown.push('…');
+    }
+    shown.into()
+}
+
+/// Begins to follow a thread, ends that, or notes how far it is read.
+///
+/// # Errors
+///
+/// Those of finding the membership; [`Code::NoSuchMessage`] for a thread that does not begin with a
+/// message, [`Code::SeqUnavailable`] for a seq that the log has not reached, and
+/// [`Code::NotSupported`] where no marks are kept.
+pub(super) fn mark(
+    chat: &mut Chat,
+    by: &mut Requester,
+    (name, thread): (&str, u64),
+    wish: ThreadWish,
+) -> Result<Answer, Refusal> {
+    let (key, _) = chat.lookup().find_membership(by.user, name)?;
+    check_alone(chat)?;
+    let room = &chat.rooms[key];
+    if !room.is_stored() {
+        let message = "this room is in memory, where threads have no marks";
+        return Err(Refusal::new(Code::NotSupported, message));
+    }
+    let is_there = (room.oldest()..=room.head).contains(&thread);
+    let change = match wish {
+        ThreadWish::Follow if !may_be_message(room, thread) => {
+            return Err(no_such_reference("thread"));
+        }
+        _ if !is_there => return Err(no_such_reference("thread")),
+        ThreadWish::Follow => ThreadChange::Follow(room.head),
+        ThreadWish::Unfollow => ThreadChange::Unfollow,
+        ThreadWish::Read(seq) => {
+            room.check_reached("read", seq)?;
+            ThreadChange::Read(seq)
+        }
+    };
+    let (user, room) = (chat.directory[by.user].name.clone(), room.name.clone());
+    let mark = ThreadMark { user, room, thread, change, at: chat.context.now.wall_ms };
+    let op = PeopleOp::Thread { by: by.take(), mark: Box::new(mark.clone()) };
+    chat.change_people(op, vec![PeopleChange::Thread(mark)]);
+    Ok(Answer::Later)
+}
+
+/// A mark is written, or could not be.
+pub(super) fn on_written(
+    chat: &mut Chat,
+    by: Requester,
+    mark: ThreadMark,
+    outcome: Result<(), Refusal>,
+) {
+    let (conn, user) = (by.conn, by.user);
+    let is_done = outcome.is_ok();
+    // The store has found no such message.
+    let outcome = outcome.map_err(|refusal| match refusal.code {
+        Code::NameTaken => no_such_reference("thread"),
+        _ => refusal,
+    });
+    chat.answer(by, outcome.map(|()| Answer::Now(Reply::Done)));
+    let Some(row) = chat.directory.user(user).filter(|_| is_done) else { return };
+    let (following, read) = match mark.change {
+        ThreadChange::Follow(_) => (true, None),
+        ThreadChange::Unfollow => (false, None),
+        ThreadChange::Read(seq) => (true, Some(seq)),
+    };
+    for &other in &row.connections() {
+        if other != conn && chat.directory.credentials.may_read(other, mark.room.as_str()) {
+            let (room, thread) = (mark.room.clone(), mark.thread);
+            chat.context.tell(other, Event::Thread { room, thread, following, read });
+        }
+    }
+}
+
+/// # Errors
+///
+/// [`Code::NotSupported`] where several nodes share the logs: their engine has no threads yet.
+fn check_alone(chat: &Chat) -> Result<(), Refusal> {
+    if chat.context.node.is_some() {
+        let message = "a cluster keeps no threads; their messages are in the history of the room";
+        return Err(Refusal::new(Code::NotSupported, message));
+    }
+    Ok(())
+}

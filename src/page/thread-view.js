@@ -1,0 +1,298 @@
+/** Threads on the page: one beside the log, and the list of those that we follow. Text reaches the document as text only. */
+import { messageToolbar } from "/actions.js";
+import { present } from "/client.js";
+import { readTyped } from "/commands.js";
+import { $, bdi, cached, el, isolated, place, setText } from "/dom.js";
+import { count } from "/lists.js";
+import { decorate, entryNode } from "/log-entry.js";
+import { preferences } from "/preferences.js";
+import { Threads } from "/threads.js";
+
+/** Messages of a page, and the most that are shown: earlier ones are asked for, the latest stay. */
+const PAGE = 60;
+const SHOWN_MAX = 400;
+/** Threads in the list. */
+const LISTED_MAX = 6;
+/** Where the thread lies over the log instead of beside it. */
+const narrow = matchMedia("(max-width: 56rem)");
+
+document.head.append(el("link", { rel: "stylesheet", href: "/threads.css" }));
+
+const title = el("h2", { id: "thread-title", tabIndex: -1 }, "Thread");
+const follow = el("button", { id: "thread-follow", type: "button", className: "plain" });
+const close = el("button", { id: "thread-close", type: "button", className: "plain", ariaLabel: "Close the thread" }, "×");
+const earlier = el("button", { id: "thread-earlier", type: "button", hidden: true }, "Show earlier messages");
+const list = el("ol", { id: "thread-messages" });
+const status = el("p", { id: "thread-status", className: "help", role: "status" });
+const log = el("div", { id: "thread-log", role: "log", ariaLabel: "Messages of the thread", tabIndex: 0 }, earlier, list);
+const hint = el("p", { id: "thread-hint", role: "alert", hidden: true });
+const field = el("textarea", { id: "thread-text", rows: 1, dir: "auto", ariaLabel: "Message in the thread", placeholder: "Write in the thread", enterKeyHint: "send" });
+field.setAttribute("aria-describedby", "thread-hint");
+const send = el("button", { className: "primary", ariaLabel: "Send in the thread", title: "Send in the thread" }, "↑");
+const form = el("form", { id: "thread-form" }, field, send);
+const aside = el("aside", { id: "thread", hidden: true }, el("header", null, title, follow, close), log, status, hint, form);
+aside.setAttribute("aria-labelledby", "thread-title");
+$("people").before(aside);
+
+const heading = el("h2", { id: "threads-title", hidden: true }, "Threads");
+const listed = el("ul", { id: "threads" });
+listed.setAttribute("aria-labelledby", "threads-title");
+$("directs-title").before(heading, listed);
+
+/**
+ * `chat()` is the client, `here()` the open room, `context()` what `entryNode` needs of the page, `changes()` the records of the open
+ * room's window; `openIn(room, thread)` goes to a room and shows a thread there, `say(room, text, more)` sends a message and returns
+ * why not, `deeds` is what the toolbar of a message does; `watched()` is whether the user looks at the page; `changed()` follows each change of what is unread, `fail(error)` a refusal. Returns the parts.
+ */
+export function threadsView({ chat, here, context, changes, openIn, say, deeds, watched, isMuted, changed, fail }) {
+	let marks = null;
+	let marksOf = null;
+	/** The thread that is open: `{room, thread, items, changes, more}`. */
+	let open = null;
+	/** Where the focus goes when it is closed. */
+	let before = null;
+	/** The seq of the message that is being answered. */
+	let answering = 0;
+	/** What stands in the field of other threads. */
+	const drafts = new Map();
+	const rows = new Map();
+	const waitingStates = new WeakMap();
+
+	/** In a thread there is no other one, and nothing is marked as unread; what needs the field under the log goes there. */
+	const outside = (run) => (state) => {
+		if (narrow.matches) hide();
+		run(state);
+	};
+	const updateActions = messageToolbar(log, {
+		...deeds,
+		rights: (state) => ({ ...deeds.rights(state), thread: false, unread: false }),
+		answer: ({ item, text }) => {
+			answering = item.seq;
+			tell(`Answering ${isolated(item.from)}: ${text.slice(0, 60).replace(/\s+/g, " ")}. Escape ends that.`);
+			field.focus();
+		},
+		edit: outside(deeds.edit),
+		leave: () => field.focus(),
+	});
+
+	function tell(text) {
+		setText(hint, text);
+		hint.hidden = !text;
+	}
+
+	function endAnswer() {
+		answering = 0;
+		tell("");
+	}
+
+	/** Begins to follow the threads of a client, which has come in. */
+	function begin() {
+		if (marksOf === chat()) return;
+		marksOf = chat();
+		const made = (marks = new Threads(marksOf));
+		made.addEventListener("change", () => {
+			if (marks !== made) return;
+			draw();
+			changed();
+		});
+		marksOf.addEventListener("record", ({ detail }) => open?.room === detail.room && record(detail.item));
+		for (const type of ["gap", "reset"]) marksOf.addEventListener(type, ({ detail }) => open?.room === detail.room && load(open));
+		made.refresh();
+	}
+
+	/** What is unread in threads, and those of a room that are unread nowhere else. */
+	const unread = () => (marks?.isSupported ? marks.unread((room) => !isMuted(room)) : 0);
+	const keeps = () => Boolean(marks?.isSupported);
+	const follows = (room, thread) => Boolean(marks?.find(room.name, thread));
+
+	function record(item) {
+		if (item.ev === "message" && (item.thread === open.thread || item.seq === open.thread)) {
+			open.items.push(item);
+			if (open.items.length > SHOWN_MAX) {
+				open.items.splice(0, open.items.length - SHOWN_MAX);
+				open.more = true;
+			}
+		} else if (item.target) open.changes.set(item.seq, item);
+		draw();
+	}
+
+	/** Shows a thread; `mark` is the seq of a message in it that is to be marked. */
+	async function show(thread, mark = 0) {
+		const room = here();
+		if (!room) return;
+		if (aside.hidden) before = document.activeElement;
+		keep();
+		const shown = (open = { room, thread, mark, items: [], changes: new Map(), more: false, isMissing: false });
+		field.value = drafts.get(keyOf(shown)) ?? "";
+		endAnswer();
+		aside.hidden = false;
+		$("app").classList.add("threaded");
+		$("chat").inert = narrow.matches;
+		draw();
+		title.focus();
+		await load(shown);
+		if (open !== shown) return;
+		drawThread();
+		const node = mark && [...list.children].find(({ value }) => value === mark);
+		if (node) node.scrollIntoView({ block: "center" });
+		else log.scrollTop = log.scrollHeight;
+	}
+
+	async function load(shown, where = {}) {
+		setText(status, "Loading messages…");
+		try {
+			const page = await marks.page(shown.room.name, shown.thread, { limit: PAGE, ...where });
+			if (open !== shown) return;
+			const later = where.before ? shown.items : shown.items.filter(({ seq }) => seq > (page.items.at(-1)?.seq ?? 0));
+			Object.assign(shown, { items: [...page.items, ...later], more: page.more });
+			setText(status, page.items.length ? "" : "There is no such thread any more.");
+		} catch (error) {
+			if (open !== shown) return;
+			setText(status, "");
+			fail(error);
+		}
+		draw();
+	}
+
+	function keep() {
+		if (!open) return;
+		if (field.value) drafts.set(keyOf(open), field.value);
+		else drafts.delete(keyOf(open));
+	}
+
+	function hide() {
+		if (!open) return;
+		keep();
+		const had = aside.contains(document.activeElement);
+		open = null;
+		aside.hidden = true;
+		$("app").classList.remove("threaded");
+		$("chat").inert = false;
+		list.replaceChildren();
+		if (had) (before?.isConnected ? before : $("text")).focus();
+	}
+
+	let drawing = false;
+	function draw() {
+		if (drawing) return;
+		drawing = true;
+		requestAnimationFrame(() => {
+			drawing = false;
+			drawList();
+			if (open) drawThread();
+		});
+	}
+
+	function drawThread() {
+		const { room, thread, items, mark } = open;
+		if (room !== here()) return hide();
+		const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+		const own = new Set(items.map(({ seq }) => seq));
+		const made = new Map(open.changes);
+		for (const item of changes()) if (item.seq && item.ev !== "message") made.set(item.seq, item);
+		const about = [...made.values()].filter(({ target }) => own.has(target));
+		const states = present([...items, ...about].sort((a, b) => a.seq - b.seq));
+		const waiting = chat().outbox.filter(({ room: name, more }) => name === room.name && more?.thread === thread).map(waitingState);
+		const common = context();
+		const leading = (run) => (...given) => {
+			if (narrow.matches) hide();
+			run(...given);
+		};
+		const shown = { ...common, goTo: leading(common.goTo), inThread: true };
+		let previous = null;
+		const nodes = [...states, ...waiting].map((state) => {
+			const node = entryNode(state, shown);
+			decorate(node, state.item, previous, 0);
+			node.classList.toggle("sought", mark > 0 && state.item.seq === mark);
+			node.classList.toggle("root", state.item.seq === thread);
+			previous = state.item;
+			return node;
+		});
+		place(list, nodes);
+		updateActions();
+		earlier.hidden = !open.more;
+		const root = states.find(({ item }) => item.seq === thread);
+		setText(title, root && !root.deleted ? `Thread of ${isolated(root.item.from)}` : "Thread");
+		const row = marks.find(room.name, thread);
+		follow.hidden = !keeps() || room.durable === "memory";
+		setText(follow, row ? "Unfollow" : "Follow");
+		follow.title = row ? "Count and tell nothing more of this thread" : "Count what is said in this thread, and tell of it";
+		if (isAtEnd && !mark) log.scrollTop = log.scrollHeight;
+		const last = items.at(-1)?.seq ?? 0;
+		if (row && watched() && log.scrollHeight - log.scrollTop - log.clientHeight < 40) marks.read(room.name, thread, last);
+	}
+
+	const waitingState = (entry) => cached(waitingStates, entry, () => {
+		const item = { ...entry, ...entry.more, ev: "message", from: chat().user, waiting: true };
+		return { item, text: entry.text, deleted: false, reactions: new Map() };
+	});
+
+	function drawList() {
+		const all = keeps() ? marks.list().filter(({ unread: n }, at) => n > 0 || at < LISTED_MAX).slice(0, 4 * LISTED_MAX) : [];
+		heading.hidden = all.length === 0;
+		if (rows.size > 500) rows.clear();
+		place(listed, all.map(row));
+	}
+
+	function row({ room, thread, from, text, unread: n }) {
+		const node = cached(rows, `${thread} ${room}`, () => {
+			const onclick = () => openIn(room, thread);
+			const words = bdi("");
+			return el("li", null, el("button", { type: "button", onclick }, el("span", { className: "hash", ariaHidden: "true" }, "↳"), words, el("span", { className: "badge" })));
+		});
+		const [button] = node.children;
+		setText(button.children[1], text || "A message that was deleted");
+		button.title = `A thread of ${from} in ${room}`;
+		button.classList.toggle("unread", n > 0 && !isMuted(room));
+		button.classList.toggle("muted", isMuted(room));
+		setText(button.lastChild, n ? `${count(n)} new` : "");
+		return node;
+	}
+
+	follow.addEventListener("click", async () => {
+		const { room, thread } = open;
+		await (marks.find(room.name, thread) ? marks.unfollow(room.name, thread) : marks.follow(room.name, thread)).catch(fail);
+		draw();
+	});
+	close.addEventListener("click", hide);
+	earlier.addEventListener("click", async () => {
+		const { scrollHeight } = log;
+		await load(open, { before: open.items[0]?.seq });
+		// Behind the drawing: what was in view stays there.
+		requestAnimationFrame(() => (log.scrollTop += log.scrollHeight - scrollHeight));
+	});
+	log.addEventListener("scroll", draw);
+	aside.addEventListener("keydown", (event) => {
+		if (event.key !== "Escape") return;
+		event.stopPropagation();
+		if (event.target !== field || !answering) hide();
+		else endAnswer();
+	});
+	form.addEventListener("submit", (event) => {
+		event.preventDefault();
+		submit();
+	});
+	field.addEventListener("keydown", (event) => {
+		if (event.isComposing || event.keyCode === 229 || event.key !== "Enter") return;
+		if (preferences.enter === "breaks" ? !(event.ctrlKey || event.metaKey) : event.shiftKey) return;
+		event.preventDefault();
+		submit();
+	});
+	narrow.addEventListener("change", () => open && ($("chat").inert = narrow.matches));
+
+	function submit() {
+		const typed = readTyped(field.value);
+		const why = typed.command ? "Commands are for the field under the log." : typed.say === undefined ? typed.hint : say(open.room, typed.say, { thread: open.thread, ...(answering && { reply_to: answering }) });
+		tell(why ?? "");
+		if (why || typed.say === undefined) return;
+		field.value = "";
+		answering = 0;
+		open.mark = 0;
+		log.scrollTop = log.scrollHeight;
+		draw();
+	}
+
+	return { begin, show, hide, draw, unread, readAll: () => marks?.readAll(), keeps, follows, isOpen: () => Boolean(open) };
+}
+
+const keyOf = ({ room, thread }) => `${thread} ${room.name}`;
