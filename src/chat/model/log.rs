@@ -27,6 +27,7 @@ use std::sync::Arc;
 pub use super::cids::{CidSecret, RememberedCid};
 pub use super::draft::{Draft, TargetCheck};
 pub use super::inbox::{InboxFound, InboxQuery};
+use super::listed::StoredRoom;
 use super::load::{Begun, Found, Kept, Wanted};
 pub use super::log_id::{LogId, Ticket};
 pub use super::meta::{MemberMeta, Restriction, RestrictionMeta, RoomMeta};
@@ -199,6 +200,18 @@ pub enum Query {
         /// How many.
         limit: u32,
     },
+    /// The rooms that everybody may find, by name: conversations and private rooms are not among
+    /// them.
+    Directory {
+        /// Who asks.
+        user: UserName,
+        /// Only rooms that are [meant](super::listed::is_meant) by this.
+        text: Box<str>,
+        /// Only what is behind this name.
+        after: Box<str>,
+        /// How many.
+        limit: u32,
+    },
     /// What a user has written, and all of these logs, oldest first: as many as a page holds.
     Written {
         /// Who.
@@ -239,6 +252,13 @@ pub enum Answer {
         acts: Vec<(u64, AuditedAct)>,
         /// Whether there are more.
         more: bool,
+    },
+    /// To [`Query::Directory`].
+    Rooms {
+        /// The rooms, by name.
+        rooms: Vec<StoredRoom>,
+        /// The name behind which to look for more, `None` if that was all.
+        next: Option<RoomName>,
     },
     /// To [`Query::Written`].
     Written {

@@ -13,11 +13,13 @@
 //! room -> 1..1 member:ann:owner:3    loaded: oldest and head, the facts
 //! people bind:ann account:ann -> ok  changes of people, all or none
 //! acts 9 -> act2 act1                what was noted, at most so many; `+` if there is more
+//! rooms 9 -> lobby:1:tea            rooms that everybody may find: members, topic; also text=, after=
 //! ```
 
 use super::{PATIENCE, Subject, room, user};
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login, SecretHash};
 use crate::chat::model::identity::{Bound, Grant, Rights, Source};
+use crate::chat::model::listed::StoredRoom;
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{
     Answer, Appended, Draft, Expiry, InboxFound, InboxQuery, LogFault, LogId, LogReply, LogRequest,
@@ -69,6 +71,7 @@ pub(super) fn run(store: &mut Subject, script: &str) -> Result<(), String> {
                 synced(&store.reply())
             }
             "acts" => acts(store, &words),
+            "rooms" => rooms(store, &words),
             _ => append(store, log, &words),
         };
         let expect = expect.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -231,6 +234,18 @@ fn acts(store: &mut Subject, words: &[&str]) -> String {
     let Answer::Acts { acts, more } = ask(store, query) else { panic!("no acts") };
     let mut texts: Vec<String> = acts.iter().map(|(_, act)| act.act.to_string()).collect();
     texts.extend(more.then(|| "+".to_owned()));
+    texts.join(" ")
+}
+
+fn rooms(store: &mut Subject, words: &[&str]) -> String {
+    let limit = words[1].parse().unwrap();
+    let (text, after) = (option(words, "text"), option(words, "after"));
+    let (text, after) = (text.unwrap_or_default().into(), after.unwrap_or_default().into());
+    let query = Query::Directory { user: user("ann"), text, after, limit };
+    let Answer::Rooms { rooms, next } = ask(store, query) else { panic!("no rooms") };
+    let text = |row: &StoredRoom| format!("{}:{}:{}", row.room, row.members, row.topic);
+    let mut texts: Vec<String> = rooms.iter().map(text).collect();
+    texts.extend(next.map(|next| format!("+{next}")));
     texts.join(" ")
 }
 

@@ -23,6 +23,7 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         | Op::PushSubscriptions
         | Op::Reports
         | Op::Audit
+        | Op::Directory
         | Op::Export => vec![],
         Op::PushSubscribe => {
             vec![("endpoint", "\"https://a\""), ("p256dh", KEY), ("auth", SECRET)]
