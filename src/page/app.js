@@ -4,13 +4,13 @@ import { Client, otherIn, present } from "/client.js";
 import { commandList, fold } from "/commands.js";
 import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
-import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
-import { addressOf, count, invitationList, peopleList, roomList } from "/lists.js";
+import { $, avatar, bdi, cached, el, isolated, linked, place, setText } from "/dom.js";
+import { addressOf, count, invitationList, keptFor, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
-import { isMarked, loadPreferences, markUnread, preferences, takeMark } from "/preferences.js";
+import { isMarked, isPinned, loadPreferences, markUnread, preferences, setListed, takeMark } from "/preferences.js";
 import { quoteFinder } from "/quotes.js";
-import { canModerate } from "/roles.js";
+import { canModerate, roleName } from "/roles.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
 import { secretInAddress, signInView } from "/welcome.js";
@@ -147,17 +147,44 @@ function drawRooms() {
 function drawFrame() {
 	setText($("title"), open ? label(open) : "No conversation open");
 	const about = open?.direct ? open.presence && (open.presence.users?.get(label(open)) ?? "offline") : open?.topic;
-	setText($("topic"), about ?? "");
+	// Links stay under the pointer.
+	if ($("topic").textContent !== (about ?? "")) $("topic").replaceChildren(...linked(about ?? ""));
+	$("pin").hidden = !open;
+	drawPin();
 	$("app").classList.toggle("alone", !open || open.direct);
 	$("chat").classList.toggle("bare", !open);
 	$("text").placeholder = `Message ${open ? label(open) : ""}`;
 	const ended = open && view(open).ended;
-	for (const id of ["leave", "about-open"]) $(id).hidden = Boolean(ended);
+	for (const id of ["leave", "about-open", "members-open"]) $(id).hidden = Boolean(ended);
 	$("gone").hidden = !ended;
 	setText($("gone-text"), ended ? `You are not in ${isolated(label(open))} any more.` : "");
 	const names = (!ended && open?.typing) || [];
 	const who = names.length > 2 ? "Several people" : names.map(isolated).join(" and ");
 	setText($("typing"), names.length ? `${who} ${names.length > 1 ? "are" : "is"} typing…` : "");
+}
+
+function drawPin() {
+	const isOn = Boolean(open) && isPinned(open);
+	setText($("pin"), isOn ? "★" : "☆");
+	$("pin").ariaPressed = String(isOn);
+	$("pin").ariaLabel = $("pin").title = "Pin above the others";
+}
+
+/** What the members of the open room may do, by name, as far as it is known. */
+const rolesOf = new WeakMap();
+const roleOf = (name) => (rolesOf.get(open)?.get(name) ?? "member");
+
+async function askRoles(room) {
+	if (room.direct) return;
+	const { users } = await chat.members(room.name).catch(() => ({ users: [] }));
+	rolesOf.set(room, new Map(users.filter(([, role]) => role !== "member")));
+	draw();
+}
+
+/** Roles change by what is in the log. */
+function noteRole({ room, item }) {
+	if (item.act === "role") rolesOf.get(room)?.set(item.target, item.role);
+	else if (item.act === "kick" || item.act === "ban") rolesOf.get(room)?.delete(item.target);
 }
 
 function writeButton(name, ...children) {
@@ -215,7 +242,8 @@ function beginning(shown) {
 	if (!open) return "Join a room or choose a person to message.";
 	if (shown.ended) return "";
 	if (open.epoch !== null && (shown.loading || shown.more)) return "Loading messages…";
-	return open.oldest > 1 ? "Older messages are no longer stored." : `This is the beginning of ${label(open)}.`;
+	const begins = open.oldest > 1 ? "Older messages are no longer stored." : `This is the beginning of ${label(open)}.`;
+	return [begins, keptFor(open)].filter(Boolean).join(" ");
 }
 
 /** A message of the outbox, as one of the log. */
@@ -326,11 +354,12 @@ function prepare(options) {
 	on("state", onState);
 	on("welcome", onWelcome);
 	on("welcome", () => client.listBlocked().catch(() => {}));
-	on("welcome", () => reports("look"));
+	on("welcome", lookForReports);
 	on("welcome", () => device("begin"));
-	on("reported", () => reports("look"));
+	on("reported", lookForReports);
 	on("blocked", draw);
 	on("record", (detail) => {
+		if (detail.item.ev === "moderation") noteRole(detail);
 		windows.record(detail);
 		if (detail.item.ev === "message" && isToldOf(detail)) tell(detail);
 	});
@@ -343,6 +372,12 @@ function prepare(options) {
 	on("live", onLive);
 	on("room", draw);
 	on("problem", (error) => error.code !== 5001 && refuse(error));
+}
+
+/** Whether anything is reported that we may settle. */
+async function lookForReports() {
+	const { items } = await chat.reports({ limit: 1 }).catch(() => ({ items: [] }));
+	$("reports-open").hidden = !items.length;
 }
 
 /** What this browser is called, in the list of devices. */
@@ -515,13 +550,14 @@ function show(room) {
 		const marked = takeMark(room);
 		if (marked) view(room).newFrom = marked;
 		chat.watch(room.name);
+		askRoles(room);
 	}
 	drawNow();
 	field.focus();
 }
 
 function step(by) {
-	const links = [...document.querySelectorAll("#nav li a")];
+	const links = [...document.querySelectorAll("#nav .scroll > ul a")];
 	const at = links.findIndex((link) => link.ariaCurrent);
 	links.at((at + by) % links.length)?.click();
 }
@@ -705,6 +741,32 @@ function onKey(event) {
 	if (isSwitch && chat?.user && !document.querySelector("dialog[open]")) instead(openSwitcher)(event);
 }
 
+/** The dialogs that are not there from the start, in a document that the browser parses and in which nothing runs. */
+const dialogs = () => new Promise((resolve, reject) => {
+	const request = new XMLHttpRequest();
+	request.responseType = "document";
+	request.onload = () => {
+		const found = [...(request.response?.querySelectorAll("dialog") ?? [])];
+		document.body.append(...found);
+		if (found.length) resolve();
+		else reject(new Error("no dialogs"));
+	};
+	request.onerror = reject;
+	request.open("GET", "/dialogs.html");
+	request.send();
+});
+let dialogsThere = null;
+
+/** A part of the page that is loaded when it is used first, with the dialogs. */
+const laterDialog = (load) => later(async () => {
+	dialogsThere ??= dialogs().catch((error) => {
+		dialogsThere = null;
+		throw error;
+	});
+	await dialogsThere;
+	return load();
+});
+
 /** A part of the page that is loaded when it is used first. */
 function later(load) {
 	let made = null;
@@ -754,6 +816,23 @@ on("invite-friend", "click", () => {
 	closeDrawers();
 	account("inviteLink", open);
 });
+on("open-directory", "click", () => {
+	closeDrawers();
+	directory();
+});
+on("members-open", "click", () => {
+	closeDrawers();
+	allMembers(open);
+});
+on("reports-open", "click", () => {
+	closeDrawers();
+	reports();
+});
+on("pin", "click", () => {
+	setListed("pinned", open, !isPinned(open));
+	draw();
+});
+on("nav-filter", "input", draw);
 on("about-open", "click", () => {
 	closeDrawers();
 	moderation("aboutRoom", open);
@@ -807,8 +886,8 @@ function attach(files) {
 	if (open && !view(open).ended && files.length) tray("add", files, open.name);
 }
 on("attach", "click", () => tray("choose", attach));
-const pickEmoji = later(async () => (await import("/emoji.js")).emojiDialog());
-const openSwitcher = later(async () => (await import("/switcher.js")).switcherDialog({ choices: conversations, go: join, fold }));
+const pickEmoji = laterDialog(async () => (await import("/emoji.js")).emojiDialog());
+const openSwitcher = laterDialog(async () => (await import("/switcher.js")).switcherDialog({ choices: conversations, go: join, fold }));
 const updateActions = later(async () => (await import("/actions.js")).messageToolbar($("log"), {
 	rights,
 	react,
@@ -821,14 +900,15 @@ const updateActions = later(async () => (await import("/actions.js")).messageToo
 	about: ({ item }) => aboutPerson(item.from, item),
 	leave: () => $("text").focus(),
 }));
-const moderation = later(async () => byName((await import("/moderation.js")).moderationDialogs({
+const moderation = laterDialog(async () => byName((await import("/moderation.js")).moderationDialogs({
 	ask: (op, fields) => chat.request(op, fields),
 	act: (...action) => chat.moderate(...action),
 	setTopic: (room, text) => chat.topic(room, text),
 	invite,
+	kept: keptFor,
 	fail: refuse,
 })));
-const account = later(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
+const account = laterDialog(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
 const drawRoomList = roomList(label);
 const invitations = invitationList({
 	decline: (room) => chat.request("leave", { room }).catch((error) => {
@@ -842,9 +922,19 @@ const invitations = invitationList({
 		draw();
 	},
 });
-const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
-const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
-const reports = later(async () => byName((await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence })));
+const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name), roleOf: (name) => (roleOf(name) === "member" ? "" : roleName(roleOf(name))) });
+const personal = laterDialog(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
+const reports = laterDialog(async () => (await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence }));
+const directory = laterDialog(async () => (await import("/directory.js")).directoryDialog({ chat: () => chat, label, go: join, sentence }));
+const allMembers = laterDialog(async () => (await import("/members.js")).membersDialog({
+	me: () => chat.user,
+	members: (name, page) => chat.members(name, page),
+	writeTo: (name) => show(chat.open(name)),
+	mayModerate,
+	moderate: moderatePerson,
+	roleName,
+	sentence,
+}));
 const leave = leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
 	leave: async ({ name }, more) => {
@@ -855,9 +945,14 @@ const leave = leaving({
 	fail: refuse,
 });
 const device = later(async () => byName((await import("/device.js")).thisDevice({ chat: () => chat, sentence, go: join })));
-const openSettings = later(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device }));
-const openSearch = later(async () => (await import("/search.js")).searchDialog({
+const openSettings = laterDialog(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device, blocked: () => chat.blocked, unblock: (name) => block(name, false).catch((error) => {
+	refuse(error);
+	throw error;
+}) }));
+const openSearch = laterDialog(async () => (await import("/search.js")).searchDialog({
 	search: (text, where) => chat.search(text, where),
+	me: () => chat.user,
+	roomOf: (name) => (name.startsWith("@") ? directName(name.slice(1)) : name),
 	label: (name) => (name.startsWith("@") ? otherIn(name, chat.user) : name),
 	go: goTo,
 	fail: refuse,

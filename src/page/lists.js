@@ -1,6 +1,9 @@
 /** The lists beside the log: conversations, invitations, people. */
 import { $, avatar, bdi, cached, el, place, setText } from "/dom.js";
-import { isMarked, preferences } from "/preferences.js";
+import { isArchived, isMarked, isPinned, preferences } from "/preferences.js";
+
+/** Conversations from which on they can be filtered. */
+const FILTERED_FROM = 12;
 
 export const count = (n) => (n > 99 ? "99+" : String(n || ""));
 export const addressOf = (name) => `#room=${encodeURIComponent(name)}`;
@@ -8,6 +11,8 @@ export const addressOf = (name) => `#room=${encodeURIComponent(name)}`;
 /** Draws conversations: `label(room)` names one. */
 export function roomList(label) {
 	const nodes = new WeakMap();
+	const isNew = (room) => (room.unread > 0 && preferences.rooms[room.name] !== "none") || isMarked(room);
+	const rank = (room) => (isPinned(room) ? 0 : preferences.order === "unread" && isNew(room) ? 1 : 2);
 
 	function node(room, isOpen) {
 		const { name, direct, unread, mentions } = room;
@@ -17,8 +22,12 @@ export function roomList(label) {
 			return el("li", null, el("a", { href: addressOf(name) }, mark, bdi(label(room)), el("span", { className: "badge" })));
 		});
 		const link = made.firstChild;
+		// What the server has said of the room comes after its name.
+		link.firstChild.classList.toggle("lock", room.private);
+		link.title = room.private ? "Private: by invitation only" : "";
+		link.classList.toggle("pinned", isPinned(room));
 		link.ariaCurrent = isOpen ? "page" : null;
-		link.classList.toggle("unread", (unread > 0 && !isMuted) || isMarked(room));
+		link.classList.toggle("unread", isNew(room));
 		link.classList.toggle("muted", isMuted);
 		const badge = link.lastChild;
 		badge.classList.toggle("at", mentions > 0);
@@ -29,10 +38,18 @@ export function roomList(label) {
 	}
 
 	return (rooms, open) => {
-		const sorted = [...rooms].sort((a, b) => label(a).localeCompare(label(b)));
-		for (const [list, direct] of [["rooms", false], ["directs", true]]) {
-			place($(list), sorted.filter((room) => room.direct === direct).map((room) => node(room, room === open)));
+		$("nav-filter").hidden = rooms.length < FILTERED_FROM;
+		const wanted = $("nav-filter").hidden ? "" : $("nav-filter").value.trim().toLowerCase();
+		const found = wanted ? rooms.filter((room) => label(room).includes(wanted)) : [...rooms];
+		const sorted = found.map((room) => [rank(room), label(room), room]).sort(([a, b], [c, d]) => a - c || b.localeCompare(d)).map(([, , room]) => room);
+		// Who looks for a room finds it, wherever it is.
+		const isAway = (room) => !wanted && room !== open && isArchived(room) && !isNew(room);
+		for (const [list, isIn] of [["rooms", (room) => !room.direct && !isAway(room)], ["directs", (room) => room.direct && !isAway(room)], ["archived-rooms", isAway]]) {
+			place($(list), sorted.filter(isIn).map((room) => node(room, room === open)));
 		}
+		const away = $("archived-rooms").childElementCount;
+		$("archived").hidden = !away;
+		setText($("archived-title"), `Archived (${away})`);
 	};
 }
 
@@ -74,9 +91,10 @@ export function invitationList({ decline, changed }) {
 
 /**
  * Draws people: `me()` is the user, `writeTo(name, ...children)` makes the button that begins a conversation, `mayModerate(name)`
- * and `moderate(name)` are about the button beside it, `about(name)` about the one to block or report.
+ * and `moderate(name)` are about the button beside it, `about(name)` about the one to block or report; `roleOf(name)` is a role in words,
+ * empty if it is nothing special.
  */
-export function peopleList({ me, writeTo, mayModerate, moderate, about }) {
+export function peopleList({ me, writeTo, mayModerate, moderate, about, roleOf }) {
 	const nodes = new Map();
 
 	function node([name, status]) {
@@ -89,7 +107,7 @@ export function peopleList({ me, writeTo, mayModerate, moderate, about }) {
 		made.className = status;
 		made.lastChild.hidden = !mayModerate(name);
 		made.lastChild.previousSibling.hidden = name === me();
-		setText(made.querySelector("small"), status === "away" ? "away" : name === me() ? "you" : "");
+		setText(made.querySelector("small"), [status === "away" ? "away" : name === me() ? "you" : "", roleOf(name)].filter(Boolean).join(", "));
 		return made;
 	}
 
@@ -117,3 +135,18 @@ export function crowd(presence) {
 
 /** Up to as many members the server names. */
 const NAMED_MAX = 200;
+
+const UNITS = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1_000]];
+
+/** For how long a room keeps what is said, for those inside; empty if for ever. */
+export function keptFor({ durable, kept: { ms, records, bytes } }) {
+	const amount = (value, unit) => value.toLocaleString("en", { style: "unit", unit, unitDisplay: "long" });
+	const [unit, length] = UNITS.find(([, length]) => ms % length === 0) ?? UNITS.at(-1);
+	const said = [
+		durable === "memory" && "What is said here is not stored: it is gone when the server restarts.",
+		ms && `What is said here is deleted after ${amount(Math.max(1, Math.round(ms / length)), unit)}.`,
+		records && `Only the latest ${records.toLocaleString("en")} messages and changes are kept.`,
+		bytes && `Only the latest ${amount(Math.max(1, Math.round(bytes / 1_000)), "kilobyte")} are kept.`,
+	];
+	return said.filter(Boolean).join(" ");
+}

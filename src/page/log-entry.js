@@ -103,11 +103,11 @@ function drawFiles(node, item, files) {
 
 function reaction(list, node, emoji, users, { me, react }) {
 	const found = [...list.children].find((button) => button.firstChild.textContent === emoji);
-	const make = () => el("button", { className: "reaction", onclick: () => react(stateOf(node), emoji) }, bdi(emoji), el("span"));
+	const make = () => el("button", { className: "reaction", onclick: () => react(stateOf(node), emoji) }, bdi(emoji), " ", el("span"));
 	const button = found ?? make();
 	const names = [...users].slice(0, NAMES_MAX).join(", ") + (users.size > NAMES_MAX ? ` and ${users.size - NAMES_MAX} more` : "");
 	setText(button.lastChild, String(users.size));
-	Object.assign(button, { title: names, ariaLabel: `${emoji} by ${names}`, ariaPressed: String(users.has(me)) });
+	Object.assign(button, { title: names, ariaLabel: `${emoji} ${users.size} by ${names}`, ariaPressed: String(users.has(me)) });
 	return button;
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Each is served with an entity tag of its contents and `no-cache`: a browser keeps its copy and
 //! asks each time whether it is still valid, so that a new server never runs with an old page. Who
-//! takes gzip gets them compressed: each is when it is asked for first.
+//! takes gzip gets them compressed, and scripts without their comments: each is made so when it is
+//! asked for first.
 //!
 //! | file | holds |
 //! |---|---|
@@ -18,6 +19,9 @@
 //! | `lists.js` | conversations, invitations, people |
 //! | `composer.js` | the message field: drafts, edits, hints |
 //! | `complete.js`, `emoji.js` | completion of names, commands and emoji, and the emoji to choose |
+//! | `dialogs.html` | the dialogs that are loaded with what first uses one |
+//! | `directory.js` | the directory: rooms that everybody may find, and people |
+//! | `members.js` | the dialog with all members of a room |
 //! | `switcher.js` | leads to any conversation by a few letters |
 //! | `connection.js` | the bar that says what becomes of the connection |
 //! | `commands.js`, `run-command.js` | slash commands: what was typed, and what it does |
@@ -40,6 +44,9 @@
 //! | `dom.js` | helpers for the document |
 //! | `admin/index.html`, `admin.css`, `admin.js`, `chart.js` | the operator's dashboard |
 
+mod comments;
+
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::sync::OnceLock;
 
@@ -61,7 +68,7 @@ pub struct Asset {
     pub etag: ETag,
     /// How a browser may store it.
     pub cache_control: &'static str,
-    /// The contents compressed, with the tag of that.
+    /// The contents compressed, a script without its comments, with the tag of that.
     compressed: OnceLock<(Vec<u8>, ETag)>,
 }
 
@@ -91,8 +98,14 @@ impl Asset {
     fn compressed(&self) -> &(Vec<u8>, ETag) {
         self.compressed.get_or_init(|| {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            let short = match std::str::from_utf8(self.body) {
+                Ok(script) if self.path.ends_with(".js") => {
+                    Cow::Owned(comments::without(script).into_bytes())
+                }
+                _ => Cow::Borrowed(self.body),
+            };
             // Memory takes all that is written.
-            let body = encoder.write_all(self.body).and_then(|()| encoder.finish());
+            let body = encoder.write_all(&short).and_then(|()| encoder.finish());
             let body = body.unwrap_or_default();
             let etag = ETag::of(&body);
             (body, etag)
@@ -161,7 +174,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 42] = [
+const FILES: [File; 45] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -174,6 +187,8 @@ const FILES: [File; 42] = [
     ("/composer.js", "text/javascript; charset=utf-8", include_bytes!("composer.js")),
     ("/connection.js", "text/javascript; charset=utf-8", include_bytes!("connection.js")),
     ("/device.js", "text/javascript; charset=utf-8", include_bytes!("device.js")),
+    ("/dialogs.html", "text/html; charset=utf-8", include_bytes!("dialogs.html")),
+    ("/directory.js", "text/javascript; charset=utf-8", include_bytes!("directory.js")),
     ("/dom.js", "text/javascript; charset=utf-8", include_bytes!("dom.js")),
     ("/emoji.js", "text/javascript; charset=utf-8", include_bytes!("emoji.js")),
     ("/files.css", "text/css; charset=utf-8", include_bytes!("files.css")),
@@ -182,6 +197,7 @@ const FILES: [File; 42] = [
     ("/log-entry.js", "text/javascript; charset=utf-8", include_bytes!("log-entry.js")),
     ("/log-window.js", "text/javascript; charset=utf-8", include_bytes!("log-window.js")),
     ("/markdown.js", "text/javascript; charset=utf-8", include_bytes!("markdown.js")),
+    ("/members.js", "text/javascript; charset=utf-8", include_bytes!("members.js")),
     ("/moderation.js", "text/javascript; charset=utf-8", include_bytes!("moderation.js")),
     ("/notices.js", "text/javascript; charset=utf-8", include_bytes!("notices.js")),
     ("/personal.js", "text/javascript; charset=utf-8", include_bytes!("personal.js")),
@@ -217,16 +233,19 @@ mod tests {
 
     /// Those that are loaded when they are used first, or, for the worker, when the page is there;
     /// and the icon's second address, which no browser asks for that has read the page.
-    const LATER: [&str; 20] = [
+    const LATER: [&str; 23] = [
         "/account.js",
         "/actions.js",
         "/complete.js",
         "/device.js",
+        "/dialogs.html",
+        "/directory.js",
         "/emoji.js",
         "/favicon.ico",
         "/files.css",
         "/files.js",
         "/icon.svg",
+        "/members.js",
         "/moderation.js",
         "/notices.js",
         "/personal.js",
@@ -263,6 +282,18 @@ mod tests {
             list
         };
         assert_eq!(sorted(kept), sorted(all));
+    }
+
+    #[test]
+    fn no_script_has_a_text_over_several_lines() {
+        for (path, _, body) in FILES.iter().filter(|(path, ..)| path.ends_with(".js")) {
+            let script = comments::without(std::str::from_utf8(body).unwrap());
+            // Fences of Markdown and lists of quotation marks stand in regular expressions.
+            let script = script.replace("```", "").replace("\"'`", "");
+            for line in script.lines() {
+                assert_eq!(line.matches('`').count() % 2, 0, "{path}: {line}");
+            }
+        }
     }
 
     #[test]

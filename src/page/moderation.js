@@ -1,9 +1,6 @@
 /** Two dialogs: one to moderate a member of a room, one with the topic and invitations of a room. */
 import { $, bdi, el, endOf } from "/dom.js";
-import { ROLES, canModerate, rank } from "/roles.js";
-
-/** A role in words. */
-const roleName = (role) => (role === "reader" ? "read-only" : role);
+import { ROLES, canModerate, rank, roleName } from "/roles.js";
 
 /** What holds of people in a room, by the server's words: in ours, and how it is ended. */
 const HELD = {
@@ -13,11 +10,14 @@ const HELD = {
 	invitation: ["invited", "Withdraw"],
 };
 
+/** Bans, mutes and invitations of one page. */
+const HELD_PAGE = 50;
+
 /**
  * Connects the dialogs. `ask(op, fields)` asks the server; `act(act, room, user, more)` moderates; `setTopic(room, text)`,
- * `invite(room, user)`; `fail(error)` reports a refusal of these. Returns the functions that open them.
+ * `invite(room, user)`; `kept(room)` says for how long a room keeps what is said; `fail(error)` reports a refusal of these. Returns the functions that open them.
  */
-export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
+export function moderationDialogs({ ask, act, setTopic, invite, kept, fail }) {
 	/** The person in the first dialog: `{room, user, role}`; `role` is null if not a member, undefined if not known. */
 	let about = null;
 	let room = null;
@@ -115,20 +115,27 @@ export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
 		$("about-invite").reset();
 		$("about-title").replaceChildren(bdi(where.name));
 		$("about-text").value = where.topic;
+		$("about-kept").textContent = kept(where);
 		drawHeld();
 		$("about").showModal();
 	}
 
-	/** Lists bans, mutes and invitations, for those who may end them. */
-	async function drawHeld() {
+	/** Lists bans, mutes and invitations, for those who may end them: the first page, or the one behind the user `after`. */
+	async function drawHeld(after) {
 		const where = room;
-		const items = canModerate(where.role) ? await ask("restrictions", { room: where.name }).then((answer) => answer.items, () => []) : [];
-		if (room === where) $("about-held").replaceChildren(...items.filter(({ kind }) => kind in HELD).map((item) => held(where, item)));
+		const none = { items: [], more: false };
+		const { items, more } = canModerate(where.role) ? await ask("restrictions", { room: where.name, limit: HELD_PAGE, after }).catch(() => none) : none;
+		if (room !== where) return;
+		const nodes = items.filter(({ kind }) => kind in HELD).map((item) => held(where, item));
+		if (after) $("about-held").append(...nodes);
+		else $("about-held").replaceChildren(...nodes);
+		$("about-more").hidden = !more;
+		$("about-more").onclick = () => drawHeld(items.at(-1).user);
 	}
 
 	function held(where, { user, kind, until, by, reason }) {
 		const [state, label, what, more] = HELD[kind];
-		const onclick = () => (what ? act(what, where.name, user, more) : ask("uninvite", { room: where.name, user })).then(drawHeld, fail);
+		const onclick = () => (what ? act(what, where.name, user, more) : ask("uninvite", { room: where.name, user })).then(() => drawHeld(), fail);
 		const words = [bdi(user), ` is ${state}${endOf(until)}`, ...(by ? [", by ", bdi(by)] : []), ...(reason ? [": ", bdi(reason)] : [])];
 		return el("li", null, el("span", null, ...words), el("button", { type: "button", ariaLabel: `${label} ${user}`, onclick }, label));
 	}

@@ -2,8 +2,8 @@
 import { $, bdi, el, setText } from "/dom.js";
 
 /**
- * Connects the dialog. `chat()` is the client; `label(room)` names a room; `sentence(error)` puts a refusal into words. Returns `{look}`,
- * which asks the server whether anything is reported, and shows the button if something is.
+ * Connects the dialog. `chat()` is the client; `label(room)` names a room; `sentence(error)` puts a refusal into words. Returns the
+ * function that opens it.
  */
 export function reportsDialog({ chat, label, sentence }) {
 	let last = 0;
@@ -46,10 +46,9 @@ export function reportsDialog({ chat, label, sentence }) {
 
 	$("reports-more").addEventListener("click", () => page(last));
 	$("reports-close").addEventListener("click", () => $("reports").close());
-	$("reports-open").addEventListener("click", async () => {
+
+	return async () => {
 		await page(0);
 		$("reports").showModal();
-	});
-
-	return { look: () => page(0) };
+	};
 }

@@ -1,10 +1,13 @@
 /** The dialog of what the user prefers in this browser. */
-import { $, el, setText } from "/dom.js";
+import { $, bdi, el, setText } from "/dom.js";
 import { mayNotify } from "/notices.js";
-import { prefer, preferOf, preferences } from "/preferences.js";
+import { isArchived, isPinned, prefer, preferOf, preferences, setListed } from "/preferences.js";
 
-/** `changed()` follows each change; `device(what, …)` has this device told while the page is closed. Returns the function that opens the dialog; `room` is the one that is open, `name` what it is called. */
-export function settingsDialog({ changed, device }) {
+/**
+ * `changed()` follows each change; `device(what, …)` has this device told while the page is closed; `blocked()` is whom the user has
+ * blocked, and `unblock(name)` ends that. Returns the function that opens the dialog; `room` is the one that is open, `name` what it is called.
+ */
+export function settingsDialog({ changed, device, blocked, unblock }) {
 	let open = null;
 	const status = (text) => setText($("settings-status"), text);
 
@@ -32,6 +35,26 @@ export function settingsDialog({ changed, device }) {
 		if (["all", "mentions"].includes($("settings-of").value)) askLeave();
 		changed();
 	});
+	for (const list of ["pinned", "archived"]) {
+		$(`settings-${list}`).addEventListener("change", ({ target }) => {
+			setListed(list, open, target.checked);
+			changed();
+		});
+	}
+
+	function drawBlocked() {
+		const names = [...blocked()].sort();
+		$("settings-nobody").hidden = names.length > 0;
+		$("settings-blocked").replaceChildren(...names.map((name) => {
+			const onclick = () => unblock(name).then(() => {
+				drawBlocked();
+				// The button that was pressed is gone.
+				$("settings-title").focus();
+			}, () => {});
+			return el("li", null, el("span", null, bdi(name)), el("button", { type: "button", ariaLabel: `Unblock ${name}`, onclick }, "Unblock"));
+		}));
+	}
+
 	$("settings-close").addEventListener("click", () => $("settings").close());
 
 	async function askLeave() {
@@ -50,6 +73,8 @@ export function settingsDialog({ changed, device }) {
 		$("settings-room").hidden = !room;
 		setText($("settings-room-name"), name ?? "");
 		$("settings-of").value = (room && preferences.rooms[room.name]) ?? "";
+		if (room) [$("settings-pinned").checked, $("settings-archived").checked] = [isPinned(room), isArchived(room)];
+		drawBlocked();
 		status("");
 		$("settings").showModal();
 	};
