@@ -1,5 +1,6 @@
 /** The directory: the rooms that everybody may find, and the people of one's own rooms. */
 import { $, avatar, bdi, dayName, dayOf, el, hourOf, setText } from "/dom.js";
+import { t, tn } from "/words.js";
 
 /** Rooms whose members are asked for, and members of each. */
 const PEOPLE_ROOMS_MAX = 30;
@@ -9,11 +10,8 @@ const SHOWN_MAX = 200;
 /** After the last key, before the server is asked. */
 const TYPED_MS = 250;
 
-const HELP = {
-	rooms: "All rooms that everybody may find. Private ones are not listed.",
-	people: "The people of the rooms that you are in, and those with whom you have talked.",
-};
-const FIND = { rooms: "Find by name or topic", people: "Find by name" };
+const HELP = { rooms: "dir.roomsHelp", people: "dir.peopleHelp" };
+const FIND = { rooms: "dir.findRooms", people: "dir.findPeople" };
 
 /**
  * Connects the dialog. `chat()` is the client; `label(room)` names a room, `go(name)` opens one, or by `@name` a conversation;
@@ -39,18 +37,18 @@ export function directoryDialog({ chat, label, go, sentence }) {
 	}
 
 	function roomNode({ room, topic, members, at, by_invitation: isClosed }) {
-		const word = at ? `, last word ${dayOf(at) === dayOf(Date.now()) ? hourOf(at) : dayName(at)}` : "";
-		const facts = `${members === 1 ? "1 member" : `${members.toLocaleString("en")} members`}${word}${isClosed ? ", by invitation" : ""}`;
+		const word = at ? t("dir.last", { when: dayOf(at) === dayOf(Date.now()) ? hourOf(at) : dayName(at) }) : "";
+		const facts = t("dir.members", { n: members }) + word + (isClosed ? t("dir.closed") : "");
 		const lines = [bdi(room), el("small", null, facts), ...(topic ? [el("small", { dir: "auto" }, topic)] : [])];
 		const mark = el("span", { className: "hash", ariaHidden: "true" }, "#");
-		return choice(room, mark, lines, el("small", null, chat().rooms.has(room) ? "You are in" : "Join"));
+		return choice(room, mark, lines, el("small", null, t(chat().rooms.has(room) ? "dir.isIn" : "door.go")));
 	}
 
 	/** Asks for the first page, or for the one behind `after`. */
 	async function rooms(after) {
 		const token = (latest = {});
 		$("directory-more").hidden = true;
-		status(after ? "" : "Loading…");
+		status(after ? "" : t("loading"));
 		try {
 			const text = field.value.trim().replace(/^#/, "");
 			const { items, more, after: next } = await chat().directory({ text: text || undefined, after });
@@ -59,7 +57,7 @@ export function directoryDialog({ chat, label, go, sentence }) {
 			list.append(...items.map(roomNode));
 			$("directory-more").hidden = !more;
 			$("directory-more").onclick = () => rooms(next);
-			status(list.childElementCount || more ? "" : "No such room. “New conversation” makes one.");
+			status(list.childElementCount || more ? "" : t("dir.noRoom"));
 		} catch (error) {
 			if (latest === token) status(sentence(error));
 		}
@@ -81,25 +79,26 @@ export function directoryDialog({ chat, label, go, sentence }) {
 
 	function statusOf(name) {
 		const seen = [...chat().rooms.values()].map(({ presence }) => presence?.users?.get(name)).find(Boolean);
-		return seen ?? "";
+		return seen ? t(seen) : "";
 	}
 
 	function drawPeople() {
 		const wanted = field.value.trim().toLowerCase().replace(/^@/, "");
 		const found = [...people].filter(([name]) => name.includes(wanted)).sort(([a], [b]) => a.localeCompare(b));
 		list.replaceChildren(...found.slice(0, SHOWN_MAX).map(([name, names]) => {
-			const shown = names.slice(0, 3).join(", ") + (names.length > 3 ? ` and ${names.length - 3} more` : "");
-			const lines = [bdi(name), ...(shown ? [el("small", null, "in ", bdi(shown))] : [])];
+			const some = names.slice(0, 3).join(", ");
+			const shown = names.length > 3 ? t("dir.andMore", { names: some, n: names.length - 3 }) : some;
+			const lines = [bdi(name), ...(shown ? [el("small", null, ...tn("dir.in", { rooms: bdi(shown) }))] : [])];
 			return choice(`@${name}`, avatar(name), lines, el("small", null, statusOf(name)));
 		}));
-		status(found.length > SHOWN_MAX ? `${found.length - SHOWN_MAX} more: type a part of the name.` : found.length ? "" : "Nobody is found.");
+		status(found.length > SHOWN_MAX ? t("dir.manyPeople", { n: found.length - SHOWN_MAX }) : found.length ? "" : t("dir.nobody"));
 	}
 
 	async function persons() {
 		const token = (latest = {});
 		$("directory-more").hidden = true;
 		if (people) return drawPeople();
-		status("Loading…");
+		status(t("loading"));
 		try {
 			const found = await gather();
 			if (latest !== token) return;
@@ -111,9 +110,9 @@ export function directoryDialog({ chat, label, go, sentence }) {
 	}
 
 	function draw() {
-		field.ariaLabel = field.placeholder = FIND[what()];
-		list.ariaLabel = what() === "rooms" ? "Rooms" : "People";
-		setText($("directory-help"), HELP[what()]);
+		field.ariaLabel = field.placeholder = t(FIND[what()]);
+		list.ariaLabel = t(what() === "rooms" ? "nav.rooms" : "dir.people");
+		setText($("directory-help"), t(HELP[what()]));
 		if (what() === "rooms") rooms();
 		else persons();
 	}

@@ -1,5 +1,6 @@
 /** The dialog with all members of a room and their roles, in pages. */
 import { $, avatar, bdi, el, setText } from "/dom.js";
+import { t, tn } from "/words.js";
 
 /** Members of one page. */
 const PAGE = 50;
@@ -13,17 +14,17 @@ export function membersDialog({ me, members, writeTo, mayModerate, moderate, rol
 	const [dialog, list] = [$("members"), $("members-list")];
 	let room = null;
 
-	function button(label, name, run) {
+	function button(label, name, title, run) {
 		const onclick = () => {
 			dialog.close();
 			run(name);
 		};
-		return el("button", { type: "button", ariaLabel: `${label} ${name}`, onclick }, label);
+		return el("button", { type: "button", ariaLabel: title, onclick }, label);
 	}
 
 	function node([name, role]) {
-		const about = el("span", null, bdi(name), el("small", null, name === me() ? `${roleName(role)}, you` : roleName(role)));
-		const buttons = name === me() ? [] : [button("Message", name, writeTo), ...(mayModerate(name) ? [button("Moderate", name, moderate)] : [])];
+		const about = el("span", null, bdi(name), el("small", null, name === me() ? t("and.you", { role: roleName(role) }) : roleName(role)));
+		const buttons = name === me() ? [] : [button(t("members.write"), name, t("members.writeTo", { name }), writeTo), ...(mayModerate(name) ? [button(t("members.moderate"), name, t("members.moderateWho", { name }), moderate)] : [])];
 		return el("li", null, avatar(name), about, ...buttons);
 	}
 
@@ -31,13 +32,13 @@ export function membersDialog({ me, members, writeTo, mayModerate, moderate, rol
 	async function page(after) {
 		const asked = room;
 		$("members-more").hidden = true;
-		setText($("members-status"), "Loading…");
+		setText($("members-status"), t("loading"));
 		try {
 			const { count, users, more } = await members(room, { limit: PAGE, after });
 			if (room !== asked) return;
 			list.append(...users.map(node));
 			const shown = list.childElementCount;
-			setText($("members-status"), more ? `${shown} of ${count.toLocaleString("en")}` : count === 1 ? "1 member" : `${count.toLocaleString("en")} members`);
+			setText($("members-status"), more ? t("members.some", { shown, all: count }) : t("dir.members", { n: count }));
 			$("members-more").hidden = !more;
 			$("members-more").onclick = () => page(users.at(-1)[0]);
 		} catch (error) {
@@ -48,7 +49,7 @@ export function membersDialog({ me, members, writeTo, mayModerate, moderate, rol
 	$("members-close").addEventListener("click", () => dialog.close());
 	return (where) => {
 		room = where.name;
-		$("members-title").replaceChildren("Members of ", bdi(room));
+		$("members-title").replaceChildren(...tn("members.title", { room: bdi(room) }));
 		list.replaceChildren();
 		dialog.showModal();
 		page();

@@ -40,6 +40,7 @@
 //! | `device.js` | this device: installs the worker, has notices pushed to it |
 //! | `worker.js` | the service worker: the page without a connection, and pushed notices |
 //! | `manifest.json`, `icon.svg` | what an installed page is called and looks like |
+//! | `words.js`, `en.js`, `zh.js` | the words of the page, a file for each language |
 //! | `storage.js` | what the browser keeps for a reload or the next visit |
 //! | `dom.js` | helpers for the document |
 //! | `admin/index.html`, `admin.css`, `admin.js`, `chart.js` | the operator's dashboard |
@@ -174,7 +175,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 45] = [
+const FILES: [File; 48] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -218,6 +219,9 @@ const FILES: [File; 45] = [
     ("/worker.js", "text/javascript; charset=utf-8", include_bytes!("worker.js")),
     ("/icon.svg", "image/svg+xml", include_bytes!("icon.svg")),
     ("/manifest.json", "application/manifest+json", include_bytes!("manifest.json")),
+    ("/words.js", "text/javascript; charset=utf-8", include_bytes!("words.js")),
+    ("/en.js", "text/javascript; charset=utf-8", include_bytes!("en.js")),
+    ("/zh.js", "text/javascript; charset=utf-8", include_bytes!("zh.js")),
     ("/favicon.svg", "image/svg+xml", ICON),
     ("/favicon.ico", "image/svg+xml", ICON),
 ];
@@ -233,7 +237,7 @@ mod tests {
 
     /// Those that are loaded when they are used first, or, for the worker, when the page is there;
     /// and the icon's second address, which no browser asks for that has read the page.
-    const LATER: [&str; 23] = [
+    const LATER: [&str; 24] = [
         "/account.js",
         "/actions.js",
         "/complete.js",
@@ -257,6 +261,7 @@ mod tests {
         "/switcher.js",
         "/transfer.js",
         "/worker.js",
+        "/zh.js",
     ];
 
     #[test]

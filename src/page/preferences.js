@@ -1,7 +1,7 @@
 /** What the user of this browser prefers, kept for the next visit. */
 import { remembered } from "/storage.js";
 
-const DEFAULTS = { theme: "system", density: "roomy", hours: "system", order: "unread", enter: "sends", notices: "off", sound: false };
+const DEFAULTS = { theme: "system", density: "roomy", hours: "system", order: "unread", language: "system", enter: "sends", notices: "off", sound: false };
 /** Rooms with a preference of their own that are kept. */
 const ROOMS_MAX = 200;
 

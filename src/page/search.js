@@ -1,5 +1,6 @@
 /** The search dialog: a result leads to its place in the log. */
 import { $, bdi, dayName, el, hourOf } from "/dom.js";
+import { t, tn } from "/words.js";
 
 /** Results a page. */
 const PAGE = 20;
@@ -29,7 +30,7 @@ export function readQuery(typed, { me, roomOf }) {
 	}
 
 	function narrow(key, value) {
-		if (!value) return `Something is missing behind ${key}:`;
+		if (!value) return t("search.missing", { key });
 		if (key === "in") query.room = roomOf(value.replace(/^#/, ""));
 		else if (key === "from") {
 			const name = value.replace(/^@/, "");
@@ -38,7 +39,7 @@ export function readQuery(typed, { me, roomOf }) {
 			const [, year, month, day] = value.match(DAY) ?? [];
 			const [begin, end] = [0, 1].map((more) => new Date(year, month - 1, Number(day) + more).getTime());
 			const isDay = year && new Date(begin).getDate() === Number(day) && new Date(begin).getMonth() === month - 1;
-			if (!isDay) return `“${value}” is no day. Write it as 2026-01-31.`;
+			if (!isDay) return t("search.noDay", { value });
 			tests.push({ on: ({ at }) => at >= begin && at < end, before: ({ at }) => at < begin, after: ({ at }) => at >= end }[key]);
 		}
 		return "";
@@ -47,7 +48,7 @@ export function readQuery(typed, { me, roomOf }) {
 	const inRow = (text) => ` ${(text.match(WORD) ?? []).map(plain).join(" ")} `;
 	for (const phrase of phrases.filter((each) => inRow(each).trim())) tests.push(({ text }) => inRow(text ?? "").includes(inRow(phrase)));
 	const text = [...phrases, ...words].join(" ").trim();
-	if (typed.trim() && !(text.match(WORD) ?? []).length) return { hint: "Type a word to be found, too." };
+	if (typed.trim() && !(text.match(WORD) ?? []).length) return { hint: t("search.needWord") };
 	return { ...query, text, isSifted: tests.length > 0, isMeant: (item) => tests.every((test) => test(item)) };
 }
 
@@ -90,7 +91,7 @@ export function searchDialog({ search, me, roomOf, label, go, fail }) {
 		if (!before) $("found").replaceChildren();
 		$("found-more").hidden = true;
 		if (!asked) return setStatus(query.hint ?? "");
-		setStatus("Searching…");
+		setStatus(t("search.searching"));
 		try {
 			const where = { room: query.room ?? ($("search-here").checked ? room : undefined), limit: query.isSifted ? SIFTED_PAGE : PAGE };
 			let [answer, shown] = [{ more: true, before }, 0];
@@ -102,7 +103,7 @@ export function searchDialog({ search, me, roomOf, label, go, fail }) {
 				$("found").append(...meant.map(found));
 				shown += meant.length;
 			}
-			setStatus($("found").childElementCount ? "" : answer.more ? "Nothing in the latest messages with these words. “Show more” looks further back." : "No messages found.");
+			setStatus($("found").childElementCount ? "" : t(answer.more ? "search.further" : "search.nothing"));
 			$("found-more").hidden = !answer.more;
 			$("found-more").onclick = () => request(answer.before);
 		} catch (error) {
@@ -126,6 +127,9 @@ export function searchDialog({ search, me, roomOf, label, go, fail }) {
 		event.preventDefault();
 		request();
 	});
+	const code = (text) => el("code", null, text);
+	const examples = { from: code("from:ann"), in: code("in:tea"), on: code("on:2026-01-31"), before: code("before:"), after: code("after:") };
+	$("search-help").replaceChildren(...tn("search.narrow", examples));
 	$("search-close").addEventListener("click", () => $("search").close());
 	$("search-here").addEventListener("change", () => request());
 	/** Opens the dialog; `name` is the open room, if any. With `text` it asks at once. */
@@ -133,7 +137,7 @@ export function searchDialog({ search, me, roomOf, label, go, fail }) {
 		room = name;
 		$("search-only").hidden = !name;
 		$("search-here").checked = false;
-		$("search-room").textContent = name ? label(name) : "";
+		$("search-room").replaceChildren(...(name ? tn("search.only", { room: bdi(label(name)) }) : []));
 		$("search").showModal();
 		if (text) $("search-text").value = text;
 		$("search-text").select();

@@ -2,6 +2,7 @@
 import { $, bdi, el, setText } from "/dom.js";
 import { mayNotify } from "/notices.js";
 import { isArchived, isPinned, prefer, preferOf, preferences, setListed } from "/preferences.js";
+import { t, tn } from "/words.js";
 
 /**
  * `changed()` follows each change; `device(what, …)` has this device told while the page is closed; `blocked()` is whom the user has
@@ -12,14 +13,14 @@ export function settingsDialog({ changed, device, blocked, unblock }) {
 	const status = (text) => setText($("settings-status"), text);
 
 	const push = el("input", { type: "checkbox", id: "settings-push" });
-	$("settings-status").before(el("label", { className: "check" }, push, " Of direct messages on this device, also while the page is closed"));
+	$("settings-status").before(el("label", { className: "check" }, push, " ", el("span", null, t("settings.push"))));
 	push.addEventListener("change", async () => {
-		status(push.checked ? "Asking the browser…" : "");
+		status(push.checked ? t("settings.asking") : "");
 		push.disabled = true;
 		const why = await device("set", push.checked);
 		push.disabled = false;
 		push.checked = await device("isOn");
-		status(why || (push.checked ? "This device is told of direct messages." : ""));
+		status(why || (push.checked ? t("settings.isTold") : ""));
 	});
 
 	for (const field of document.querySelectorAll("#settings [name]")) {
@@ -35,6 +36,12 @@ export function settingsDialog({ changed, device, blocked, unblock }) {
 		if (["all", "mentions"].includes($("settings-of").value)) askLeave();
 		changed();
 	});
+	// Everything that is shown is made anew.
+	$("settings-language").addEventListener("change", ({ target }) => {
+		prefer("language", target.value);
+		location.reload();
+	});
+
 	for (const list of ["pinned", "archived"]) {
 		$(`settings-${list}`).addEventListener("change", ({ target }) => {
 			setListed(list, open, target.checked);
@@ -51,7 +58,7 @@ export function settingsDialog({ changed, device, blocked, unblock }) {
 				// The button that was pressed is gone.
 				$("settings-title").focus();
 			}, () => {});
-			return el("li", null, el("span", null, bdi(name)), el("button", { type: "button", ariaLabel: `Unblock ${name}`, onclick }, "Unblock"));
+			return el("li", null, el("span", null, bdi(name)), el("button", { type: "button", ariaLabel: t("settings.unblock", { name }), onclick }, t("personal.unblock")));
 		}));
 	}
 
@@ -60,7 +67,7 @@ export function settingsDialog({ changed, device, blocked, unblock }) {
 	async function askLeave() {
 		if (preferences.notices === "off" && !$("settings-of").value) return;
 		const may = await mayNotify();
-		status(may ? "" : "This browser does not let this page show notices. Allow them in its settings of this site; the sound and the count in the title work without.");
+		status(may ? "" : t("settings.denied"));
 	}
 
 	return (room, name) => {
@@ -71,7 +78,8 @@ export function settingsDialog({ changed, device, blocked, unblock }) {
 		}
 		device("isOn").then((isOn) => (push.checked = isOn));
 		$("settings-room").hidden = !room;
-		setText($("settings-room-name"), name ?? "");
+		$("settings-room-name").replaceChildren(...tn("settings.of", { room: bdi(name ?? "") }));
+		$("settings-language").value = preferences.language;
 		$("settings-of").value = (room && preferences.rooms[room.name]) ?? "";
 		if (room) [$("settings-pinned").checked, $("settings-archived").checked] = [isPinned(room), isArchived(room)];
 		drawBlocked();
