@@ -51,6 +51,10 @@ export class Room {
 	role: string;
 	durable: string;
 	topic: string;
+	/** Whether strangers do not learn that it exists. */
+	private: boolean;
+	/** For how long what is said is kept; what is missing is no bound. */
+	kept: { ms?: number; records?: number; bytes?: number };
 	read: number;
 	unread: number;
 	/** How many of the unread messages name us, or the room. */
@@ -60,6 +64,16 @@ export class Room {
 	presence: Presence | null;
 	typing: string[];
 	receipts: Map<string, number>;
+}
+
+/** A room that everybody may find. */
+export interface ListedRoom {
+	room: string;
+	members: number;
+	/** When something was said last. */
+	at?: number;
+	topic?: string;
+	by_invitation?: boolean;
 }
 
 /** The state of the connection. */
@@ -359,6 +373,10 @@ export class Client extends EventTarget {
 	sync(): Promise<void>;
 	uninvite(name: string, user: string): Promise<void>;
 	restrictions(name: string, page?: { limit?: number; after?: string }): Promise<{ items: Restriction[]; more: boolean }>;
+	/** A page of the rooms that everybody may find, by name. */
+	directory(page?: { text?: string; after?: string; limit?: number }): Promise<{ items: ListedRoom[]; after?: string; more: boolean }>;
+	/** A page of a room's members with their roles, by name. */
+	members(name: string, page?: { limit?: number; after?: string }): Promise<{ count: number; users: [string, string][]; more: boolean }>;
 	history(name: string, where?: Where): Promise<Page>;
 	search(text: string, where?: { room?: string; limit?: number; before?: unknown }): Promise<SearchPage>;
 

@@ -1,10 +1,18 @@
 // A clock that moves only when told to, and a WebSocket whose server is the test.
 import { readFile } from "node:fs/promises";
 
-/** A module of the page that needs no other, loaded as a browser loads it. */
+/** The address of a module of the page with all that it needs in itself. */
+async function address(name) {
+	let source = await readFile(new URL(`../../src/page/${name}`, import.meta.url), "utf8");
+	for (const [, needed] of source.matchAll(/^import .* from "\/([\w-]+\.js)";$/gm)) source = source.replace(`"/${needed}"`, JSON.stringify(await address(needed)));
+	return `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
+}
+
+/** A module of the page that draws nothing, loaded as a browser loads it. */
 export async function load(name) {
-	const source = await readFile(new URL(`../../src/page/${name}`, import.meta.url));
-	return import(`data:text/javascript;base64,${source.toString("base64")}`);
+	globalThis.navigator ??= { language: "en" };
+	globalThis.document ??= { documentElement: { dataset: {} }, querySelectorAll: () => [] };
+	return import(await address(name));
 }
 
 /** The module under test. */

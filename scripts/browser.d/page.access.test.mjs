@@ -29,7 +29,7 @@ test("everything is in reach of the keyboard", async () => {
 		seen.push(focus.id);
 		assert.ok(focus.outline || focus.id === "body", `${focus.id} shows its focus`);
 	}
-	assert.deepEqual(seen.slice(seen.indexOf("skip")), ["skip", "a", "open-switcher", "add"]);
+	assert.deepEqual(seen.slice(seen.indexOf("skip")), ["skip", "a", "open-switcher", "open-directory", "add"]);
 	assert.ok(seen.length < 12, `${seen}`);
 	await page.keyboard.press("Enter");
 	await page.keyboard.press("Escape");

@@ -184,6 +184,7 @@ test("a changed password ends the other devices, and the old one is none any mor
 	const here = await member("fay");
 	const there = await signIn("fay");
 	await here.click("#account-open");
+	await here.locator("#account[open]").waitFor();
 	assert.deepEqual(await here.$$eval("#password-form input", (nodes) => nodes.map((node) => node.autocomplete)), ["username", "current-password", "new-password"]);
 	const change = async (old, password) => {
 		await here.fill("#old-password", old);

@@ -17,7 +17,7 @@ const pointAt = async (message) => {
 };
 const press = (message, name) => message.locator(".actions").getByRole("button", { name, exact: true }).click();
 const reactions = (page) =>
-	page.$$eval(".reaction", (nodes) => nodes.map((node) => `${node.textContent} ${node.title}${node.ariaPressed === "true" ? " mine" : ""}`));
+	page.$$eval(".reaction", (nodes) => nodes.map((node) => `${node.textContent.replace(" ", "")} ${node.title}${node.ariaPressed === "true" ? " mine" : ""}`));
 
 test("everyone sees edits, deletions and reactions, also after a restart", async () => {
 	const room = "changes";

@@ -67,7 +67,7 @@ need() {
 # The programs that the tests run, and Debian's packages of them: of each part, for itself and for scripts/setup.
 needs_basic=(cc build-essential ss iproute2 strace strace nc netcat-openbsd 'python3 -c "import ensurepip, venv"' python3-venv)
 needs_node=(node nodejs npm npm)
-needs_browser=(chromium chromium 'ls /usr/share/fonts/*/*' fonts-dejavu-core)
+needs_browser=(chromium chromium firefox-esr firefox-esr 'ls /usr/share/fonts/*/*' fonts-dejavu-core)
 needs_clients=(tclsh tcl 'echo "exit [catch {package require websocket}]" | tclsh' tcllib 'perl -MMojolicious -e1' libmojolicious-perl
   'ruby -e "require %q(faye/websocket)"' ruby-faye-websocket)
 needs_proxies=(nginx nginx-light 'ls /usr/lib/nginx/modules/ngx_stream_module.so' libnginx-mod-stream haproxy haproxy

@@ -1,5 +1,6 @@
 /** Two dialogs of who has an account: its devices, its data and its password, and links that let others in. */
 import { $, bdi, el, endOf, setText } from "/dom.js";
+import { t } from "/words.js";
 
 const when = (at) => new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 
@@ -10,7 +11,7 @@ const when = (at) => new Date(at).toLocaleString([], { dateStyle: "medium", time
 export function accountDialogs({ chat, sentence, label, toast }) {
 	const told = (error) => {
 		const seconds = Math.ceil(error.retryAfterMs / 1000);
-		return sentence(error) + (seconds > 0 ? ` Try again in ${seconds} s.` : "");
+		return seconds > 0 ? t("again", { text: sentence(error), s: seconds }) : sentence(error);
 	};
 
 	// --- Devices
@@ -29,17 +30,17 @@ export function accountDialogs({ chat, sentence, label, toast }) {
 	}
 
 	function loginNode({ id, agent, at, used, current }) {
-		const name = agent?.match(/^chinwag-page \((.+)\)$/)?.[1] ?? (agent || "Unknown program");
-		const about = el("span", null, bdi(name), el("small", null, `Signed in ${when(at)}; ${current ? "this device" : `last used ${when(used)}`}`));
+		const name = agent?.match(/^chinwag-page \((.+)\)$/)?.[1] ?? (agent || t("account.unknown"));
+		const about = el("span", null, bdi(name), el("small", null, t(current ? "account.since" : "account.sinceUsed", { when: when(at), used: when(used) })));
 		if (current) return el("li", null, about);
-		const label = `Sign out ${name}, signed in ${when(at)}`;
-		return el("li", null, about, el("button", { type: "button", ariaLabel: label, onclick: () => end(id) }, "Sign out"));
+		const label = t("account.end", { name, when: when(at) });
+		return el("li", null, about, el("button", { type: "button", ariaLabel: label, onclick: () => end(id) }, t("nav.signOut")));
 	}
 
 	async function end(which) {
 		try {
 			await chat().endLogin(which);
-			setText($("logins-status"), which === "others" ? "All other devices were signed out." : "The device was signed out.");
+			setText($("logins-status"), t(which === "others" ? "account.othersEnded" : "account.ended"));
 		} catch (error) {
 			return setText($("logins-status"), told(error));
 		}
@@ -65,7 +66,7 @@ export function accountDialogs({ chat, sentence, label, toast }) {
 		const href = URL.createObjectURL(new Blob([`[\n${parts.join(",\n")}\n]\n`], { type: "application/json" }));
 		el("a", { href, download: `${chat().user}.json` }).click();
 		URL.revokeObjectURL(href);
-		setText($("logins-status"), "Your data was downloaded.");
+		setText($("logins-status"), t("account.downloaded"));
 	}
 
 	// --- Password
@@ -83,17 +84,17 @@ export function accountDialogs({ chat, sentence, label, toast }) {
 	async function changePassword() {
 		const [old, password] = FIELDS.map((each) => $(`${each}-password`).value);
 		complain();
-		if (!old) return complain("old", "Type the password that you have now.");
-		if (!password) return complain("new", "Type the new password.");
+		if (!old) return complain("old", t("account.needOld"));
+		if (!password) return complain("new", t("account.needNew"));
 		try {
 			await chat().password(old, password);
 		} catch (error) {
 			const isOld = error.code === 2001 || error.code === 5001 || error.data.field === "old";
-			return complain(isOld ? "old" : "new", error.code === 2001 ? "This is not your password." : told(error));
+			return complain(isOld ? "old" : "new", error.code === 2001 ? t("account.wrong") : told(error));
 		}
 		$("password-form").reset();
 		$("account").close();
-		toast("Your password was changed. Your other devices were signed out.");
+		toast(t("account.changed"));
 	}
 
 	function account() {
@@ -113,14 +114,16 @@ export function accountDialogs({ chat, sentence, label, toast }) {
 		const rooms = [...chat().rooms.values()].filter((each) => !each.direct);
 		const option = (each) => el("option", { value: each.name, selected: each === room }, label(each));
 		$("inviting-form").reset();
-		$("inviting-room").replaceChildren(el("option", { value: "" }, "None"), ...rooms.map(option));
+		$("inviting-room").replaceChildren(el("option", { value: "" }, t("none")), ...rooms.map(option));
+		for (const option of $("inviting-uses").options) option.textContent = t("link.people", { n: Number(option.value) });
+		for (const option of $("inviting-time").options) option.textContent = t("link.days", { n: option.value / 86_400_000 });
 		showLink(null);
 		$("inviting").showModal();
 	}
 
 	function showLink(made) {
 		setText($("inviting-error"), "");
-		setText($("inviting-status"), made ? `It lets in ${made.uses === 1 ? "one person" : `${made.uses} people`}${endOf(made.until)}.` : "");
+		setText($("inviting-status"), made ? t("link.lets", { who: t("link.people", { n: made.uses }), until: endOf(made.until) }) : "");
 		$("inviting-made").hidden = !made;
 		$("inviting-link").value = made ? new URL(made.path, location.href).href : "";
 		if (made) $("inviting-link").select();
@@ -144,7 +147,7 @@ export function accountDialogs({ chat, sentence, label, toast }) {
 		link.select();
 		// Without TLS there is no clipboard but the old way.
 		const isCopied = await (navigator.clipboard?.writeText(link.value).then(() => true, () => false) ?? false);
-		setText($("inviting-status"), isCopied || document.execCommand("copy") ? "Copied." : "Press Ctrl+C to copy.");
+		setText($("inviting-status"), t(isCopied || document.execCommand("copy") ? "link.copied" : "link.press"));
 	}
 
 	const on = (id, type, run) =>

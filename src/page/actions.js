@@ -1,8 +1,9 @@
 /** The actions on a message: one toolbar, shown at the message under the pointer or with the focus. */
 import { el } from "/dom.js";
 import { stateOf } from "/log-entry.js";
+import { t } from "/words.js";
 
-const QUICK = [["👍", "Like"], ["❤️", "Love"], ["😂", "Laugh"], ["🎉", "Celebrate"]];
+const QUICK = [["👍", t("act.like")], ["❤️", t("act.love")], ["😂", t("act.laugh")], ["🎉", t("act.celebrate")]];
 const MESSAGE = ".msg:not(.waiting)";
 
 /**
@@ -13,18 +14,18 @@ const MESSAGE = ".msg:not(.waiting)";
 export function messageToolbar(log, { rights, react, pick, answer, thread, link, unread, edit, remove, moderate, about, leave }) {
 	const run = (act, ...more) => () => at && act(stateOf(at), ...more);
 	const emoji = QUICK.map(([text, label]) => el("button", { ariaLabel: label, title: label, onclick: run(react, text) }, text));
-	const other = el("button", { ariaLabel: "Another reaction", title: "Another reaction", onclick: run(pick) }, "☺");
-	const reply = el("button", { title: "Answer (R)", onclick: run(answer) }, "Answer");
-	const begin = el("button", { title: "Open the thread (T)", onclick: run(thread) }, "Thread");
-	const address = el("button", { title: "Copy a link to this message (L)", onclick: run(link) }, "Link");
-	const again = el("button", { title: "Mark as unread from here (U)", onclick: run(unread) }, "Unread");
-	const change = el("button", { onclick: run(edit) }, "Edit");
+	const other = el("button", { ariaLabel: t("act.other"), title: t("act.other"), onclick: run(pick) }, "☺");
+	const reply = el("button", { title: t("act.answerTitle"), onclick: run(answer) }, t("act.answer"));
+	const begin = el("button", { title: t("act.threadTitle"), onclick: run(thread) }, t("act.thread"));
+	const address = el("button", { title: t("act.linkTitle"), onclick: run(link) }, t("act.link"));
+	const again = el("button", { title: t("act.unreadTitle"), onclick: run(unread) }, t("act.unread"));
+	const change = el("button", { onclick: run(edit) }, t("act.edit"));
 	// The first press asks, so that a slip deletes nothing; the second deletes, unless both are one double click.
 	const confirm = ({ detail }) => (!erase.dataset.armed ? arm(true) : detail < 2 && at && remove(stateOf(at)));
 	const erase = el("button", { onclick: confirm });
-	const more = el("button", { ariaLabel: "Moderate", title: "Moderate", onclick: run(moderate) }, "⋯");
-	const flag = el("button", { ariaLabel: "Block or report", title: "Block or report", onclick: run(about) }, "⚑");
-	const bar = el("div", { className: "actions", role: "toolbar", ariaLabel: "Message actions", ariaLive: "off" }, ...emoji, other, reply, begin, address, again, change, erase, flag, more);
+	const more = el("button", { ariaLabel: t("members.moderate"), title: t("members.moderate"), onclick: run(moderate) }, "⋯");
+	const flag = el("button", { ariaLabel: t("people.flag"), title: t("people.flag"), onclick: run(about) }, "⚑");
+	const bar = el("div", { className: "actions", role: "toolbar", ariaLabel: t("act.bar"), ariaLive: "off" }, ...emoji, other, reply, begin, address, again, change, erase, flag, more);
 	const shortcuts = {
 		r: answer,
 		l: link,
@@ -36,7 +37,7 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 	function arm(wanted) {
 		if (wanted) erase.dataset.armed = "1";
 		else delete erase.dataset.armed;
-		erase.textContent = wanted ? "Delete for everyone?" : "Delete";
+		erase.textContent = t(wanted ? "act.deleteAsk" : "act.delete");
 	}
 
 	function attach(node) {

@@ -3,30 +3,28 @@ import { Client, otherIn, present } from "/client.js";
 import { commandList, fold } from "/commands.js";
 import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
-import { $, avatar, bdi, cached, el, isolated, place, setText } from "/dom.js";
-import { addressOf, count, invitationList, peopleList, roomList } from "/lists.js";
+import { $, avatar, bdi, cached, el, isolated, linked, place, setText } from "/dom.js";
+import { addressOf, count, invitationList, keptFor, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
-import { isMarked, loadPreferences, markUnread, preferences, takeMark } from "/preferences.js";
-import { canModerate } from "/roles.js";
+import { isMarked, isPinned, markUnread, preferences, setListed, takeMark } from "/preferences.js";
+import { canModerate, roleName } from "/roles.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
 import { secretInAddress, signInView } from "/welcome.js";
+import { fill, has, t } from "/words.js";
 
 const AWAY_MS = 60_000;
 const FIRST_ROOM = "lobby";
 /** What became of our token, in words. */
-const TOKEN_ENDS = {
-	ended: "You were signed out: this login was ended on another device, or the password was changed.",
-	expired: "Your sign-in has expired. Sign in again.",
-	refused: "Your sign-in is no longer valid. Sign in again.",
-};
+const TOKEN_ENDS = { ended: "end.ended", expired: "end.expired", refused: "end.refused" };
 
 /** An error as a sentence. */
 function sentence(error) {
-	if (error.slug === "offline") return "Not connected. Try again in a moment.";
-	const hint = error.data.hint ? ` Try “${error.data.hint}”.` : "";
-	return error.message.charAt(0).toUpperCase() + error.message.slice(1).replace(/\.?$/, ".") + hint;
+	if (!error.code) return t("error.offline");
+	const message = error.message.charAt(0).toUpperCase() + error.message.slice(1).replace(/\.?$/, ".");
+	const text = has(`error.${error.code}`) ? t(`error.${error.code}`, { message }) : message;
+	return error.data.hint ? t("error.hint", { text, hint: error.data.hint }) : text;
 }
 
 let chat;
@@ -90,7 +88,7 @@ const directName = (name) => `@${[name, chat.user].sort().join(":")}`;
 const authors = () => new Set((open ? view(open).entries : []).map(({ from }) => from).filter(Boolean));
 
 async function copy(text) {
-	await navigator.clipboard.writeText(text).then(() => toast("Copied."), () => toast("The browser does not let this page copy. Select the text, and copy it."));
+	await navigator.clipboard.writeText(text).then(() => toast(t("copy.done")), () => toast(t("copy.failed")));
 }
 
 /** Shows a message at its place in the log, in any room. */
@@ -100,14 +98,14 @@ async function goTo({ room: name, seq, epoch }) {
 	await join(name);
 	const room = open;
 	if (room?.name !== name) return;
-	if (epoch && epoch !== room.epoch) return toast("This link leads to an earlier state of the room, which is gone.");
+	if (epoch && epoch !== room.epoch) return toast(t("link.earlier"));
 	following = false;
 	await windows.around(room, seq);
 	if (open !== room) return;
 	sought = seq;
 	drawNow();
 	const node = [...$("messages").children].find((each) => each.value === seq);
-	if (!node) toast("This message is no longer stored.");
+	if (!node) toast(t("link.gone"));
 	node?.scrollIntoView({ block: "center" });
 	node?.focus({ preventScroll: true });
 }
@@ -156,25 +154,51 @@ function drawRooms() {
 }
 
 function drawFrame() {
-	setText($("title"), open ? label(open) : "No conversation open");
-	const about = open?.direct ? open.presence && (open.presence.users?.get(label(open)) ?? "offline") : open?.topic;
-	setText($("topic"), about ?? "");
+	setText($("title"), open ? label(open) : t("log.noRoom"));
+	const about = open?.direct ? open.presence && t(open.presence.users?.get(label(open)) ?? "offline") : open?.topic;
+	// Links stay under the pointer.
+	if ($("topic").textContent !== (about ?? "")) $("topic").replaceChildren(...linked(about ?? ""));
+	$("pin").hidden = !open;
+	drawPin();
 	$("app").classList.toggle("alone", !open || open.direct);
 	$("chat").classList.toggle("bare", !open);
-	$("text").placeholder = `Message ${open ? label(open) : ""}`;
+	$("text").placeholder = t("log.messageTo", { room: open ? label(open) : "" });
 	const ended = open && view(open).ended;
-	for (const id of ["leave", "about-open"]) $(id).hidden = Boolean(ended);
+	for (const id of ["leave", "about-open", "members-open"]) $(id).hidden = Boolean(ended);
 	$("gone").hidden = !ended;
-	setText($("gone-text"), ended ? `You are not in ${isolated(label(open))} any more.` : "");
-	const names = (!ended && open?.typing) || [];
-	const who = names.length > 2 ? "Several people" : names.map(isolated).join(" and ");
-	setText($("typing"), names.length ? `${who} ${names.length > 1 ? "are" : "is"} typing…` : "");
+	setText($("gone-text"), ended ? t("log.notIn", { room: isolated(label(open)) }) : "");
+	const [a, b, c] = ((!ended && open?.typing) || []).map(isolated);
+	setText($("typing"), !a ? "" : c ? t("log.typingMany") : b ? t("log.typingTwo", { a, b }) : t("log.typing", { who: a }));
+}
+
+function drawPin() {
+	const isOn = Boolean(open) && isPinned(open);
+	setText($("pin"), isOn ? "★" : "☆");
+	$("pin").ariaPressed = String(isOn);
+	$("pin").ariaLabel = $("pin").title = t("chat.pin");
+}
+
+/** What the members of the open room may do, by name, as far as it is known. */
+const rolesOf = new WeakMap();
+const roleOf = (name) => (rolesOf.get(open)?.get(name) ?? "member");
+
+async function askRoles(room) {
+	if (room.direct) return;
+	const { users } = await chat.members(room.name).catch(() => ({ users: [] }));
+	rolesOf.set(room, new Map(users.filter(([, role]) => role !== "member")));
+	draw();
+}
+
+/** Roles change by what is in the log. */
+function noteRole({ room, item }) {
+	if (item.act === "role") rolesOf.get(room)?.set(item.target, item.role);
+	else if (item.act === "kick" || item.act === "ban") rolesOf.get(room)?.delete(item.target);
 }
 
 function writeButton(name, ...children) {
 	const disabled = name === chat.user;
 	const onclick = () => show(chat.open(name));
-	return el("button", { title: "Send a direct message", disabled, onclick }, ...children);
+	return el("button", { title: t("log.direct"), disabled, onclick }, ...children);
 }
 
 function drawLog() {
@@ -206,7 +230,7 @@ function drawLog() {
 	if (following) log.scrollTop = log.scrollHeight;
 	else if (anchor?.isConnected) log.scrollTop += topOf(anchor) - offset;
 	$("latest").hidden = following && shown.atHead;
-	setText($("latest"), open?.unread ? `${count(open.unread)} new ↓` : "Latest ↓");
+	setText($("latest"), open?.unread ? t("log.newBelow", { n: count(open.unread) }) : t("log.latest"));
 	if (open?.state !== "live" || shown.ended) return;
 	if (following && shown.atHead && watched()) chat.read(open.name, open.seq);
 	if (shown.more && log.scrollTop < 300) windows.older(open);
@@ -231,10 +255,11 @@ function entryContext(bySeq = new Map()) {
 }
 
 function beginning(shown) {
-	if (!open) return "Join a room or choose a person to message.";
+	if (!open) return t("log.empty");
 	if (shown.ended) return "";
-	if (open.epoch !== null && (shown.loading || shown.more)) return "Loading messages…";
-	return open.oldest > 1 ? "Older messages are no longer stored." : `This is the beginning of ${label(open)}.`;
+	if (open.epoch !== null && (shown.loading || shown.more)) return t("log.loading");
+	const begins = open.oldest > 1 ? t("log.older") : t("log.beginning", { room: label(open) });
+	return [begins, keptFor(open)].filter(Boolean).join(" ");
 }
 
 /** A message of the outbox, as one of the log. */
@@ -256,9 +281,8 @@ function onState({ state, error, token }) {
 
 /** Our token is no longer good. Nothing stays to be read: the device may be in other hands. */
 function tokenEnded(token) {
-	const unsent = chat.outbox.length;
-	const lost = unsent ? ` ${unsent === 1 ? "One message was" : `${unsent} messages were`} not sent.` : "";
-	signOut(TOKEN_ENDS[token] + lost);
+	const [text, n] = [t(TOKEN_ENDS[token]), chat.outbox.length];
+	signOut(n ? t("end.unsent", { text, n }) : text);
 }
 
 function onWelcome({ may_invite, admin = false }) {
@@ -280,9 +304,9 @@ function onOutbox({ entry, status, error, notMembers }) {
 	stored("outbox", chat.outbox);
 	if (notMembers) sayWhoIsNoMember(entry.room, notMembers);
 	if (status === "failed") {
-		toast(`Not sent: ${sentence(error)}`);
+		toast(t("said.notSent", { text: sentence(error) }));
 		const room = chat.rooms.get(entry.room) ?? (open?.name === entry.room ? open : null);
-		if (room) note(room, `Not sent: ${entry.text}`, "unsent");
+		if (room) note(room, t("said.notSent", { text: entry.text }), "unsent");
 	}
 	draw();
 }
@@ -292,7 +316,7 @@ function sayWhoIsNoMember(name, users) {
 	const room = chat.rooms.get(name);
 	if (!room) return;
 	const who = users.map((user) => isolated(user)).join(", ");
-	note(room, `${who} ${users.length > 1 ? "are" : "is"} not in ${isolated(label(room))}, and ${users.length > 1 ? "do" : "does"} not see this.`);
+	note(room, t("said.notMember", { who, room: isolated(label(room)), n: users.length }));
 }
 
 /** The view of a room that ends stays, with what was being typed: the next key must not go to another room. */
@@ -300,11 +324,11 @@ function onLeft({ room, reason, error }) {
 	invitations.forget(room.name);
 	const reads = $("messages").contains(document.activeElement);
 	const { from, reason: words } = windows.end(room, { why: whyLeft(room, reason, error) });
-	if (error) toast(`${room.name}: ${sentence(error)}`);
+	if (error) toast(t("said.left", { room: room.name, text: sentence(error) }));
 	else if (reason !== "left") {
 		// Of the open room its view says more.
-		const more = open !== room && from ? ` By ${from}${words ? `: ${words}` : "."}` : "";
-		toast(`You were ${reason === "kicked" ? "removed" : reason} from ${room.name}.${more}`);
+		const text = t(reason === "banned" ? "said.banned" : "said.removed", { room: room.name });
+		toast(open === room || !from ? text : words ? t("said.byWhy", { text, by: from, reason: words }) : t("said.by", { text, by: from }));
 	}
 	draw();
 	if (open !== room) return;
@@ -315,8 +339,7 @@ function onLeft({ room, reason, error }) {
 
 function whyLeft(room, reason, error) {
 	if (error) return sentence(error);
-	const name = isolated(label(room));
-	return { left: `You have left ${name}.`, banned: `You were banned from ${name}.` }[reason] ?? `You were removed from ${name}.`;
+	return t({ left: "said.youLeft", banned: "said.banned" }[reason] ?? "said.removed", { room: isolated(label(room)) });
 }
 
 /** We are in a room again, whose view had ended. */
@@ -334,7 +357,7 @@ function onInvited({ room, from, by = from, reason }) {
 	// After a reload it may be told again.
 	const isKnown = invitations.list().some((open) => open.room === room && open.by === by);
 	invitations.add({ room, by, reason });
-	if (!isKnown) toast(`${by} invited you to ${room}.`);
+	if (!isKnown) toast(t("said.invited", { by, room }));
 }
 
 /** Makes the client, which is not connected yet. */
@@ -345,14 +368,15 @@ function prepare(options) {
 	on("state", onState);
 	on("welcome", onWelcome);
 	on("welcome", () => client.listBlocked().catch(() => {}));
-	on("welcome", () => reports("look"));
+	on("welcome", lookForReports);
 	on("welcome", () => device("begin"));
 	on("welcome", () => threads("begin"));
 	// So that it is there without a connection, too.
 	on("welcome", () => import("/asking.js").catch(() => {}));
-	on("reported", () => reports("look"));
+	on("reported", lookForReports);
 	on("blocked", draw);
 	on("record", (detail) => {
+		if (detail.item.ev === "moderation") noteRole(detail);
 		windows.record(detail);
 		if (detail.item.ev === "message" && isToldOf(detail)) tell(detail);
 	});
@@ -367,11 +391,17 @@ function prepare(options) {
 	on("problem", (error) => error.code !== 5001 && refuse(error));
 }
 
+/** Whether anything is reported that we may settle. */
+async function lookForReports() {
+	const { items } = await chat.reports({ limit: 1 }).catch(() => ({ items: [] }));
+	$("reports-open").hidden = !items.length;
+}
+
 /** What this browser is called, in the list of devices. */
 function browserName() {
 	const { userAgentData: data, userAgent, platform } = navigator;
-	const [name] = userAgent.match(/Firefox|Edg|OPR|Chrome|Safari/) ?? ["browser"];
-	return `${{ Edg: "Edge", OPR: "Opera" }[name] ?? name}, ${data?.platform || platform || "unknown system"}`;
+	const [name] = userAgent.match(/Firefox|Edg|OPR|Chrome|Safari/) ?? [t("said.browser")];
+	return `${{ Edg: "Edge", OPR: "Opera" }[name] ?? name}, ${data?.platform || platform || t("said.system")}`;
 }
 
 function showApp() {
@@ -436,15 +466,14 @@ async function endAndSignOut() {
 	const isKept = login ? await client.logout().then(() => false, () => true) : false;
 	// The end of the connection may have come first.
 	if (chat !== client || !chat.user) return;
-	signOut(isKept ? "You are signed out here. The server could not be told: end this login from another device to be sure." : "");
+	signOut(isKept ? t("end.kept") : "");
 }
 
 /** Asks first if messages would be lost. */
 function wishToSignOut() {
-	const unsent = chat.outbox.length;
-	if (!unsent) return endAndSignOut();
-	const what = unsent === 1 ? "One message has" : `${unsent} messages have`;
-	ask(["Sign out?"], `${what} not been sent yet, and would be lost.`, "Sign out", endAndSignOut);
+	const n = chat.outbox.length;
+	if (!n) return endAndSignOut();
+	ask([t("ask.signOut")], t("ask.unsent", { n }), t("nav.signOut"), endAndSignOut);
 }
 
 // --- Rooms
@@ -462,7 +491,7 @@ async function route() {
 	if (!chat?.user) return;
 	if (/^@.+:/.test(name) && !name.slice(1).split(":").includes(chat.user)) {
 		history.replaceState(null, "", open ? addressOf(open.name) : "/");
-		toast("This link leads into a conversation of others.");
+		toast(t("link.others"));
 		return open || join(FIRST_ROOM);
 	}
 	const isReturn = returns;
@@ -471,7 +500,7 @@ async function route() {
 		// After a reload the rooms are not known yet.
 		const isKnown = Boolean(open) || (await chat.sync().then(() => true, () => false));
 		if (isKnown && !chat.rooms.has(name)) {
-			toast(`You are not in ${name} any more.`);
+			toast(t("said.notIn", { room: name }));
 			if (open) return history.replaceState(null, "", isMember(open) ? addressOf(open.name) : "/");
 			return join(FIRST_ROOM);
 		}
@@ -492,15 +521,15 @@ function enterRooms([first = FIRST_ROOM, ...others]) {
 function offerInvitation({ kind, secret }) {
 	history.replaceState(null, "", open && isMember(open) ? addressOf(open.name) : "/");
 	if (!open) route();
-	if (!login || kind === "admin") return toast("This link creates an account. To use it, sign out first.");
-	ask(["Accept the invitation?"], `You are signed in as ${chat.user}, and would join the rooms of this invitation.`, "Accept", () => acceptInvitation(secret));
+	if (!login || kind === "admin") return toast(t("said.signOutFirst"));
+	ask([t("ask.accept")], t("ask.acceptText", { user: chat.user }), t("ask.acceptGo"), () => acceptInvitation(secret));
 }
 
 async function acceptInvitation(secret) {
 	toAccept = null;
 	try {
 		const { rooms = [] } = await chat.accept(secret);
-		toast("You have accepted the invitation.");
+		toast(t("said.accepted"));
 		if (rooms.length || !open) enterRooms(rooms);
 	} catch (error) {
 		refuse(error);
@@ -522,7 +551,7 @@ async function join(name) {
 /** Shows a room that was asked for, unless the user has gone on meanwhile. */
 function arrive(room, doing) {
 	if (!open || doing === doings) show(room);
-	else toast(`You are in ${label(room)} now.`);
+	else toast(t("said.isIn", { room: label(room) }));
 }
 
 function show(room) {
@@ -549,13 +578,14 @@ function show(room) {
 		const marked = takeMark(room);
 		if (marked) view(room).newFrom = marked;
 		chat.watch(room.name);
+		askRoles(room);
 	}
 	drawNow();
 	field.focus();
 }
 
 function step(by) {
-	const links = [...document.querySelectorAll("#nav li a")];
+	const links = [...document.querySelectorAll("#nav .scroll > ul a")];
 	const at = links.findIndex((link) => link.ariaCurrent);
 	links.at((at + by) % links.length)?.click();
 }
@@ -564,7 +594,7 @@ function step(by) {
 
 /** Sends a message to the open room. Returns why not, if it cannot be sent. */
 function say(text, more) {
-	if (view(open).ended) return `You are not in ${isolated(label(open))} any more, so this was not sent.`;
+	if (view(open).ended) return t("said.notSentHere", { room: isolated(label(open)) });
 	if (attached()) {
 		tray("sendTray", text, more);
 		return;
@@ -591,7 +621,7 @@ function sayInThread(room, text, more) {
 function answerMeant({ user, words = "" }, text) {
 	const isMeant = ({ item, deleted, text: said }) => item.ev === "message" && !deleted && (user ? item.from === user : said.toLowerCase().includes(words.toLowerCase()));
 	const found = present(view(open).entries).findLast(isMeant);
-	field.hint(found ? say(text, { reply_to: found.item.seq }) ?? "" : "No message that is shown here is meant by this. Use “Answer” at the message.");
+	field.hint(found ? say(text, { reply_to: found.item.seq }) ?? "" : t("said.noMessage"));
 }
 
 /** Everything is read, in all rooms. */
@@ -602,14 +632,14 @@ function readAll() {
 	}
 	threadParts?.readAll();
 	draw();
-	toast("All is marked as read.");
+	toast(t("said.allRead"));
 }
 
 /** A message and what follows are to be looked at again, on this device: what others are told of one's reading stays. */
 function markAsUnread({ item }) {
 	markUnread(open, item.seq);
 	view(open).newFrom = item.seq;
-	toast(`${isolated(label(open))} is marked as unread, until you open it again.`);
+	toast(t("said.unread", { room: isolated(label(open)) }));
 	draw();
 }
 
@@ -624,20 +654,20 @@ function conversations() {
 function setAway(wanted) {
 	isAway = wanted;
 	chat.status(wanted ? "away" : "online");
-	note(open, wanted ? "You are shown as away, until you type /back." : "You are shown as online.");
+	note(open, t(wanted ? "said.away" : "said.back"));
 }
 
 /** Signs in by another name, in the same room. */
 function rename(name) {
 	if (name === chat.user) return;
-	if (login) return field.hint("Your name is that of your account. To come in by another, sign out first.");
-	if (chat.outbox.length) return field.hint("Wait until your messages have been sent.");
+	if (login) return field.hint(t("said.accountName"));
+	if (chat.outbox.length) return field.hint(t("said.waitSent"));
 	const [before, room] = [chat.user, open];
 	signOut();
 	if (!room.direct) history.replaceState(null, "", addressOf(room.name));
 	wished = name;
 	signIn({ name });
-	toast(`You sign in as ${name}. What ${before} has said and joined stays with that name.`);
+	toast(t("said.renamed", { name, before }));
 }
 
 /** The user's last message in the window. */
@@ -655,13 +685,13 @@ const isBlocked = (name) => chat.blocked.has(name);
 
 async function block(name, on) {
 	await (on ? chat.block(name) : chat.unblock(name));
-	toast(on ? `You have blocked ${name}.` : `${name} is not blocked any more.`);
+	toast(t(on ? "said.blocked" : "said.unblocked", { name }));
 }
 
 async function report({ name, item, reason }) {
 	const room = open?.name;
 	await chat.report({ ...(item ? { room, target: item.seq } : { user: name, room: open?.direct ? undefined : room }), reason: reason || undefined });
-	toast("Thank you. It is reported to those who keep order here.");
+	toast(t("said.reported"));
 }
 
 function aboutPerson(name, item) {
@@ -676,7 +706,7 @@ function moderatePerson(name) {
 
 const invite = (room, name) => {
 	const user = fold(name).replace(/^@/, "");
-	chat.request("invite", { room, user }).then(() => toast(`You invited ${user} to ${room}.`), refuse);
+	chat.request("invite", { room, user }).then(() => toast(t("said.youInvited", { user, room })), refuse);
 };
 
 function react({ item, reactions }, emoji) {
@@ -749,6 +779,33 @@ function onKey(event) {
 	if (isSwitch && chat?.user && !document.querySelector("dialog[open]")) instead(openSwitcher)(event);
 }
 
+/** The dialogs that are not there from the start, in a document that the browser parses and in which nothing runs. */
+const dialogs = () => new Promise((resolve, reject) => {
+	const request = new XMLHttpRequest();
+	request.responseType = "document";
+	request.onload = () => {
+		const found = [...(request.response?.querySelectorAll("dialog") ?? [])];
+		document.body.append(...found);
+		found.forEach(fill);
+		if (found.length) resolve();
+		else reject(new Error("no dialogs"));
+	};
+	request.onerror = reject;
+	request.open("GET", "/dialogs.html");
+	request.send();
+});
+let dialogsThere = null;
+
+/** A part of the page that is loaded when it is used first, with the dialogs. */
+const laterDialog = (load) => later(async () => {
+	dialogsThere ??= dialogs().catch((error) => {
+		dialogsThere = null;
+		throw error;
+	});
+	await dialogsThere;
+	return load();
+});
+
 /** A part of the page that is loaded when it is used first. */
 function later(load) {
 	let made = null;
@@ -756,7 +813,7 @@ function later(load) {
 		made ??= load();
 		const run = await made.catch(() => (made = null));
 		if (run) return run(...given);
-		toast("This could not be loaded. Try again in a moment.");
+		toast(t("said.loadFailed"));
 	};
 }
 const byName = (parts) => (name, ...given) => parts[name](...given);
@@ -798,6 +855,23 @@ on("invite-friend", "click", () => {
 	closeDrawers();
 	account("inviteLink", open);
 });
+on("open-directory", "click", () => {
+	closeDrawers();
+	directory();
+});
+on("members-open", "click", () => {
+	closeDrawers();
+	allMembers(open);
+});
+on("reports-open", "click", () => {
+	closeDrawers();
+	reports();
+});
+on("pin", "click", () => {
+	setListed("pinned", open, !isPinned(open));
+	draw();
+});
+on("nav-filter", "input", draw);
 on("about-open", "click", () => {
 	closeDrawers();
 	moderation("aboutRoom", open);
@@ -842,7 +916,7 @@ const tray = later(async () => {
 			if (open?.name === room) toLatest();
 		},
 		toast,
-		sentence: (error) => (error.data ? sentence(error) : error.message),
+		sentence: (error) => (error.isOurs ? error.message : sentence({ data: {}, ...error, message: error.message })),
 	});
 	return (name, ...given) => fileParts[name](...given);
 });
@@ -851,8 +925,8 @@ function attach(files) {
 	if (open && !view(open).ended && files.length) tray("add", files, open.name);
 }
 on("attach", "click", () => tray("choose", attach));
-const pickEmoji = later(async () => (await import("/emoji.js")).emojiDialog());
-const openSwitcher = later(async () => (await import("/switcher.js")).switcherDialog({ choices: conversations, go: join, fold }));
+const pickEmoji = laterDialog(async () => (await import("/emoji.js")).emojiDialog());
+const openSwitcher = laterDialog(async () => (await import("/switcher.js")).switcherDialog({ choices: conversations, go: join, fold }));
 /** What the toolbar of a message does. */
 const deeds = {
 	rights,
@@ -888,14 +962,15 @@ const threads = later(async () => {
 	});
 	return byName(threadParts);
 });
-const moderation = later(async () => byName((await import("/moderation.js")).moderationDialogs({
+const moderation = laterDialog(async () => byName((await import("/moderation.js")).moderationDialogs({
 	ask: (op, fields) => chat.request(op, fields),
 	act: (...action) => chat.moderate(...action),
 	setTopic: (room, text) => chat.topic(room, text),
 	invite,
+	kept: keptFor,
 	fail: refuse,
 })));
-const account = later(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
+const account = laterDialog(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
 const drawRoomList = roomList(label, unreadIn);
 const invitations = invitationList({
 	decline: (room) => chat.request("leave", { room }).catch((error) => {
@@ -909,9 +984,19 @@ const invitations = invitationList({
 		draw();
 	},
 });
-const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name) });
-const personal = later(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
-const reports = later(async () => byName((await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? "a direct conversation" : name), sentence })));
+const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name), roleOf: (name) => (roleOf(name) === "member" ? "" : roleName(roleOf(name))) });
+const personal = laterDialog(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
+const reports = laterDialog(async () => byName((await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? t("reports.direct") : name), sentence })));
+const directory = laterDialog(async () => (await import("/directory.js")).directoryDialog({ chat: () => chat, label, go: join, sentence }));
+const allMembers = laterDialog(async () => (await import("/members.js")).membersDialog({
+	me: () => chat.user,
+	members: (name, page) => chat.members(name, page),
+	writeTo: (name) => show(chat.open(name)),
+	mayModerate,
+	moderate: moderatePerson,
+	roleName,
+	sentence,
+}));
 const ask = later(async () => (await import("/asking.js")).ask);
 const leave = later(async () => (await import("/asking.js")).leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
@@ -928,9 +1013,14 @@ const loadQuotes = later(async () => {
 	return () => {};
 });
 const device = later(async () => byName((await import("/device.js")).thisDevice({ chat: () => chat, sentence, go: join })));
-const openSettings = later(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device }));
-const openSearch = later(async () => (await import("/search.js")).searchDialog({
+const openSettings = laterDialog(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device, blocked: () => chat.blocked, unblock: (name) => block(name, false).catch((error) => {
+	refuse(error);
+	throw error;
+}) }));
+const openSearch = laterDialog(async () => (await import("/search.js")).searchDialog({
 	search: (text, where) => chat.search(text, where),
+	me: () => chat.user,
+	roomOf: (name) => (name.startsWith("@") ? directName(name.slice(1)) : name),
 	label: (name) => (name.startsWith("@") ? otherIn(name, chat.user) : name),
 	go: goTo,
 	fail: refuse,
@@ -949,9 +1039,9 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	invite,
 	search: (text) => openSearch(open.name, text),
 	rename,
-	account: () => (login ? account("account") : toast("You are in without an account.")),
+	account: () => (login ? account("account") : toast(t("said.noAccount"))),
 	block,
-	inviteLink: (room) => (login ? account("inviteLink", room) : toast("Only who has an account can make invite links.")),
+	inviteLink: (room) => (login ? account("inviteLink", room) : toast(t("said.linkAccount"))),
 	report,
 	signOut: wishToSignOut,
 	setAway,
@@ -988,5 +1078,4 @@ function begin() {
 	showDoor();
 }
 
-loadPreferences();
 begin();

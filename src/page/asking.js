@@ -1,5 +1,6 @@
 /** Asks before what the user could not take back: leaving a room that does not let everybody in, unsent messages. */
 import { $, bdi } from "/dom.js";
+import { t, tn } from "/words.js";
 
 let confirmed = () => {};
 
@@ -33,9 +34,7 @@ export function leaving({ members, leave, me, fail }) {
 		} catch (error) {
 			const messages = messagesIn(error);
 			if (more || !messages) return fail(error);
-			const what = messages === 1 ? "its only message" : `its ${messages.toLocaleString("en")} messages`;
-			const text = `You are its last member. If you leave, the room and ${what} are deleted for good. Nobody can bring them back.`;
-			ask(["Delete ", bdi(room.name), "?"], text, "Leave and delete", () => go(room, { close: true }));
+			ask(tn("ask.deleteRoom", { room: bdi(room.name) }), t("ask.last", { n: messages }), t("ask.leaveDelete"), () => go(room, { close: true }));
 		}
 	}
 
@@ -45,6 +44,6 @@ export function leaving({ members, leave, me, fail }) {
 		const isOwned = more || users.some(([, role]) => role === "owner");
 		const isAlone = !more && users.every(([name]) => name === me());
 		if (!isOwned || isAlone) return go(room);
-		ask(["Leave ", bdi(room.name), "?"], "You get no more of its messages. To come back you may need an invitation.", "Leave", () => go(room));
+		ask(tn("ask.leave", { room: bdi(room.name) }), t("ask.leaveText"), t("ask.leaveGo"), () => go(room));
 	};
 }

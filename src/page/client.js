@@ -89,6 +89,10 @@ export class Room {
 	role = "member";
 	durable = "";
 	topic = "";
+	/** Whether strangers do not learn that it exists. */
+	private = false;
+	/** For how long what is said is kept, `{ms, records, bytes}`: each is undefined if it is no bound. */
+	kept = {};
 	read = 0;
 	unread = 0;
 	/** How many of the unread messages name us, or the room. */
@@ -807,6 +811,19 @@ export class Client extends EventTarget {
 		return this.request("restrictions", { room: name, limit, after });
 	}
 
+	/**
+	 * A page of the rooms that everybody may find, by name: `{items: [{room, members, at, topic, by_invitation}], after, more}`.
+	 * `text` is a part of the name or topic; the next page is `after` that of the answer.
+	 */
+	directory({ text, after, limit } = {}) {
+		return this.request("directory", { text, after, limit });
+	}
+
+	/** A page of a room's members, by name: `{count, users: [[name, role]], more}`. The next one is `after` the last name. */
+	members(name, { limit, after } = {}) {
+		return this.request("members", { room: name, limit, after });
+	}
+
 	#room(name) {
 		let room = this.rooms.get(name);
 		if (!room) {
@@ -831,7 +848,8 @@ export class Client extends EventTarget {
 	/** We are in the room, by `join` or by another user's first direct message. */
 	#joined(room, data) {
 		room.joining = null;
-		for (const key of ["role", "durable", "oldest", "topic"]) room[key] = data[key] ?? room[key];
+		for (const key of ["role", "durable", "oldest", "topic", "private"]) room[key] = data[key] ?? room[key];
+		if (data.role) room.kept = { ms: data.keep_for_ms, records: data.keep_records, bytes: data.keep_bytes };
 		if (room.epoch !== null && (data.reset || data.epoch !== room.epoch)) {
 			this.#reset(room, data);
 			return this.#mergeReceipts(room, { read: data.marks });

@@ -2,46 +2,47 @@
  * What is typed into the message field: a message, or a command by the name that it has at the terminal. A text that begins with
  * a slash is never a message, so that a slip of the finger tells nobody anything; `//` stands for a slash at the beginning.
  */
+import { t } from "/words.js";
 
-/** By name: what it takes (`?`: may be missing), an example, and what it does. */
+/** By name: what it takes (`?`: may be missing), and an example. What it does is a text of the page. */
 const COMMANDS = {
-	msg: ["user text?", "/msg bob hi", "writes to bob alone"],
-	reply: ["meant text", "/reply bob yes", "answers bob's last message; /reply \"see you\" yes, the last with these words"],
-	me: ["text", "/me waves", "says what you do"],
-	join: ["room", "/join tea", "enters a room, and makes it if there is none"],
-	create: ["word text?", "/create den", "makes a room that is yours; /create den private, one by invitation only"],
-	leave: ["room?", "/leave", "leaves the room"],
-	who: ["room?", "/who", "lists who is online in the room"],
-	members: ["", "/members", "lists all members, with their roles"],
-	rooms: ["", "/rooms", "lists your rooms"],
-	whois: ["user", "/whois bob", "says whether bob is online here"],
-	search: ["text?", "/search tea", "finds messages"],
-	history: ["", "/history", "shows older messages"],
-	read: ["", "/read", "marks all rooms as read"],
-	topic: ["text?", "/topic tea", "sets the topic; alone shows it, with - removes it"],
-	invite: ["user", "/invite bob", "invites bob into the room"],
-	uninvite: ["user", "/uninvite bob", "takes that back"],
-	kick: ["user text?", "/kick bob spam", "removes bob, for a reason"],
-	mute: ["user time? text?", "/mute bob 10m spam", "keeps bob from speaking"],
-	unmute: ["user", "/unmute bob", "ends that"],
-	ban: ["user time? text?", "/ban bob 1d spam", "keeps bob out"],
-	unban: ["user", "/unban bob", "ends that"],
-	bans: ["", "/bans", "shows who is kept out, muted or invited, to those who may end it"],
-	role: ["user text", "/role bob moderator", "or owner, member, reader"],
-	block: ["user", "/block bob", "hides bob from you; bob does not learn of it"],
-	unblock: ["user", "/unblock bob", "ends that"],
-	blocked: ["", "/blocked", "lists whom you have blocked"],
-	report: ["user text?", "/report bob spam", "tells those who keep order; bob does not learn of it"],
-	reports: ["", "/reports", "shows what was reported, to those who may settle it"],
-	settle: ["word", "/settle 3", "ends a report"],
-	nick: ["name", "/nick ann", "signs you in by another name"],
-	account: ["", "/account", "shows your devices, and changes your password"],
-	"invite-link": ["", "/invite-link", "makes a link that lets others in"],
-	away: ["", "/away", "shows you as away"],
-	back: ["", "/back", "ends that"],
-	help: ["", "/help", "shows this"],
-	quit: ["", "/quit", "signs you out"],
-	say: ["text", "/say /hi", "says the rest, even if it begins with a slash"],
+	msg: ["user text?", "/msg bob hi"],
+	reply: ["meant text", "/reply bob yes"],
+	me: ["text", "/me waves"],
+	join: ["room", "/join tea"],
+	create: ["word text?", "/create den"],
+	leave: ["room?", "/leave"],
+	who: ["room?", "/who"],
+	members: ["", "/members"],
+	rooms: ["", "/rooms"],
+	whois: ["user", "/whois bob"],
+	search: ["text?", "/search tea"],
+	history: ["", "/history"],
+	read: ["", "/read"],
+	topic: ["text?", "/topic tea"],
+	invite: ["user", "/invite bob"],
+	uninvite: ["user", "/uninvite bob"],
+	kick: ["user text?", "/kick bob spam"],
+	mute: ["user time? text?", "/mute bob 10m spam"],
+	unmute: ["user", "/unmute bob"],
+	ban: ["user time? text?", "/ban bob 1d spam"],
+	unban: ["user", "/unban bob"],
+	bans: ["", "/bans"],
+	role: ["user text", "/role bob moderator"],
+	block: ["user", "/block bob"],
+	unblock: ["user", "/unblock bob"],
+	blocked: ["", "/blocked"],
+	report: ["user text?", "/report bob spam"],
+	reports: ["", "/reports"],
+	settle: ["word", "/settle 3"],
+	nick: ["name", "/nick ann"],
+	account: ["", "/account"],
+	"invite-link": ["", "/invite-link"],
+	away: ["", "/away"],
+	back: ["", "/back"],
+	help: ["", "/help"],
+	quit: ["", "/quit"],
+	say: ["text", "/say /hi"],
 };
 /** Names that they have elsewhere, the same as at the terminal. */
 const OTHER_NAMES = {
@@ -52,13 +53,13 @@ const OTHER_NAMES = {
 const BY_NAME = new Map(Object.keys(COMMANDS).flatMap((command) => [command, ...(OTHER_NAMES[command]?.split(" ") ?? [])].map((name) => [name, command])));
 /** Commands of other chats that there are none of here, and what to do instead. */
 const ELSEWHERE = [
-	["op deop halfop devoice", "Roles are given with /role bob moderator."],
-	["notice ctcp", "Use /msg bob hi."],
-	["edit delete react", "Point at a message, or tap it, to change it or react to it."],
-	["register signup identify signin login pass", "You are in already. To come in by another name, /quit first; names and passwords are asked for at the door."],
-	["export", "“Account and devices” downloads what is kept of you."],
-	["accept", "Open the address of the invitation in this browser: it asks whether to join its rooms."],
-	["server connect reconnect user clear", "This page has no such command. /help lists those that it has."],
+	["op deop halfop devoice", "cmd.roles"],
+	["notice ctcp", "cmd.useMsg"],
+	["edit delete react", "cmd.point"],
+	["register signup identify signin login pass", "cmd.inAlready"],
+	["export", "cmd.exports"],
+	["accept", "cmd.accepts"],
+	["server connect reconnect user clear", "cmd.noSuch"],
 ];
 const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 };
 const TIME = /^(\d+) ?(s|m|h|d|w|y|sec(?:ond)?s?|min(?:ute)?s?|(?:hour|day|week|year)s?)(?=\s|$)/i;
@@ -68,11 +69,11 @@ const NOTHING_TO_SEE = /^[\s\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]*$/u;
 export const fold = (name) => name.normalize("NFKC").trim().toLowerCase().replace(/\s+/g, "-");
 
 /** Each command with what it does, for completion. */
-export const commandList = () => Object.entries(COMMANDS).map(([name, [, , about]]) => [name, about]);
+export const commandList = () => Object.keys(COMMANDS).map((name) => [name, t(`cmd.${name}`)]);
 
 /** Each command with what it does, a line each. */
 export const helpText = () =>
-	[...Object.values(COMMANDS).map(([, form, about]) => `${form} – ${about}`), "//hi – says /hi"].join("\n");
+	[...Object.entries(COMMANDS).map(([name, [, form]]) => `${form} – ${t(`cmd.${name}`)}`), t("cmd.slash")].join("\n");
 
 /**
  * Reads what was typed: `{say}` is a message, `{command, user, room, …}` a command, `{hint}` says why it is neither, and
@@ -86,23 +87,24 @@ export function readTyped(typed) {
 	if (/^[/／]{2}/.test(seen)) return { say: seen.slice(1) };
 	if (/^[/／]/.test(seen)) return readCommand(seen.slice(1));
 	if (!NOTHING_TO_SEE.test(text)) return { say: text };
-	return typed ? { hint: "There is nothing to see in this message, so it was not sent." } : {};
+	return typed ? { hint: t("field.nothing") } : {};
 }
 
 function readCommand(text) {
 	const [, word, after] = text.match(/^(\S*)\s*([^]*)$/);
 	const typed = word.toLowerCase();
 	const command = BY_NAME.get(typed);
-	if (!command) return { hint: ELSEWHERE.find(([names]) => names.split(" ").includes(typed))?.[1] ?? unknown(typed) };
+	const elsewhere = ELSEWHERE.find(([names]) => names.split(" ").includes(typed))?.[1];
+	if (!command) return { hint: elsewhere ? t(elsewhere) : unknown(typed) };
 	const [takes, form] = COMMANDS[command];
-	if (command === "say") return after ? { say: after } : { hint: `This needs more. For example: ${COMMANDS.say[1]}` };
+	if (command === "say") return after ? { say: after } : { hint: t("cmd.needsMore", { form: COMMANDS.say[1] }) };
 	const found = { command };
 	let rest = after;
 	for (const part of takes.split(" ").filter(Boolean)) {
 		const kind = part.replace("?", "");
 		let value;
 		[value, rest] = READERS[kind](rest);
-		if (value === undefined && (rest === null || part === kind)) return { hint: `${rest === null ? "That is no length of time." : "This needs more."} For example: ${form}` };
+		if (value === undefined && (rest === null || part === kind)) return { hint: t(rest === null ? "cmd.noTime" : "cmd.needsMore", { form }) };
 		found[kind] = value;
 	}
 	return found;
@@ -138,8 +140,8 @@ const READERS = {
 function unknown(typed) {
 	// One letter is near to every other.
 	const near = [...BY_NAME.keys()].find((each) => each.length > 1 && isNear(each, typed));
-	const help = near ? `Did you mean /${near}?` : "/help lists the commands.";
-	return `There is no command /${typed.slice(0, 32)}. ${help} To say it, begin with //.`;
+	const help = near ? t("cmd.near", { near }) : t("cmd.lists");
+	return t("cmd.unknown", { typed: typed.slice(0, 32), help });
 }
 
 /** Whether two words differ by one letter too many, missing, other, or in another place. */

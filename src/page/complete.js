@@ -1,5 +1,6 @@
 /** Completion while a message is typed: names after `@`, emoji after `:`, commands after `/`. */
 import { $, el, place, setText } from "/dom.js";
+import { t } from "/words.js";
 
 /** Choices shown. */
 const CHOICES_MAX = 8;
@@ -54,7 +55,7 @@ export function completion(field, { names, commands }) {
 		}));
 		if (choices.length) field.setAttribute("aria-activedescendant", `choice-${at}`);
 		else field.removeAttribute("aria-activedescendant");
-		setText($("choices-status"), choices.length ? `${choices.length} suggestions, Tab takes ${choices[at].label}` : "");
+		setText($("choices-status"), choices.length ? t("field.suggestions", { n: choices.length, label: choices[at].label }) : "");
 	}
 
 	function choose(index) {

@@ -3,6 +3,7 @@ import { readTyped } from "/commands.js";
 import { $, isolated, setText } from "/dom.js";
 import { preferences } from "/preferences.js";
 import { stored } from "/storage.js";
+import { t } from "/words.js";
 
 /** Drafts kept; those of rooms left longest ago go first. */
 const DRAFTS_MAX = 50;
@@ -54,7 +55,7 @@ export function composer({ say, attached, save, run, lastOwn, typing, touched, f
 		const { value } = field;
 		const typed = readTyped(value);
 		hint(typed.hint ?? "");
-		if (typed.command && editing) hint("Save or cancel the edit first.");
+		if (typed.command && editing) hint(t("field.first"));
 		else if (typed.command) runTyped(typed, value);
 		else if (typed.say !== undefined && editing) saveEdit(typed.say, value);
 		else if (typed.say !== undefined || (attached() && !value.trim())) {
@@ -77,7 +78,7 @@ export function composer({ say, attached, save, run, lastOwn, typing, touched, f
 		endEdit();
 		answering = item.seq;
 		const words = text.slice(0, 60).replace(/\s+/g, " ");
-		setText($("editing-text"), `Answering ${isolated(item.from)}: ${words}${text.length > 60 ? "…" : ""}`);
+		setText($("editing-text"), t("field.answering", { name: isolated(item.from), words: words + (text.length > 60 ? "…" : "") }));
 		$("editing").hidden = false;
 		field.focus();
 	}
@@ -92,7 +93,7 @@ export function composer({ say, attached, save, run, lastOwn, typing, touched, f
 	function edit({ item, text }) {
 		endEdit();
 		endAnswer();
-		setText($("editing-text"), "Editing a message");
+		setText($("editing-text"), t("field.editing"));
 		editing = { seq: item.seq, draft: field.value };
 		field.value = /^[/／]/.test(text) ? `/${text}` : text;
 		hint("");

@@ -1,14 +1,10 @@
 /** This device: the worker by which the page opens without a connection, and is told of messages while it is closed. */
 import { remembered } from "/storage.js";
+import { t } from "/words.js";
 
 const WORKER = "/worker.js";
 /** The page's policy lets scripts be loaded by an address that this gives out only. */
 const scripts = globalThis.trustedTypes?.createPolicy("chinwag-worker", { createScriptURL: () => WORKER }) ?? { createScriptURL: () => WORKER };
-
-const UNABLE = "This browser cannot be told while the page is closed.";
-const APPLE = "On an iPhone or iPad, add this page to the home screen first, and open it from there.";
-const DENIED = "This browser does not let this page show notices. Allow them in its settings of this site, and try again.";
-const NO_SERVICE = "The browser could not reach its push service. Try again later, or with another browser.";
 
 /** `chat()` is the client, `sentence(error)` puts a refusal into words, `go(room)` shows a room. */
 export function thisDevice({ chat, sentence, go }) {
@@ -63,15 +59,15 @@ export function thisDevice({ chat, sentence, go }) {
 			return end(client);
 		}
 		if (!registration) await begin();
-		if (!registration?.pushManager) return `${UNABLE} ${/iPhone|iPad/.test(navigator.userAgent) ? APPLE : isSecureContext ? "" : "It takes a page that is served by https."}`.trim();
-		if ((await Notification.requestPermission()) !== "granted") return DENIED;
+		if (!registration?.pushManager) return `${t("push.unable")} ${/iPhone|iPad/.test(navigator.userAgent) ? t("push.apple") : isSecureContext ? "" : t("push.https")}`.trim();
+		if ((await Notification.requestPermission()) !== "granted") return t("push.denied");
 		try {
 			await subscribe(client);
 			remembered("push", client.user);
 			return "";
 		} catch (error) {
-			if (error.code === 9002) return "This server does not tell devices.";
-			return error.slug === undefined ? (error.name === "NotAllowedError" ? DENIED : NO_SERVICE) : sentence(error);
+			if (error.code === 9002) return t("push.none");
+			return error.slug === undefined ? t(error.name === "NotAllowedError" ? "push.denied" : "push.noService") : sentence(error);
 		}
 	}
 

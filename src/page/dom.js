@@ -1,5 +1,6 @@
 /** Helpers for the document. Text is inserted as text only, never as HTML. */
 import { preferences } from "/preferences.js";
+import { locale, t } from "/words.js";
 
 export const $ = (id) => document.getElementById(id);
 
@@ -69,9 +70,9 @@ export function linked(text) {
 }
 
 export const dayOf = (at) => new Date(at).toDateString();
-export const dayName = (at) => (dayOf(at) === dayOf(Date.now()) ? "Today" : new Date(at).toLocaleDateString("en", { dateStyle: "full" }));
+export const dayName = (at) => (dayOf(at) === dayOf(Date.now()) ? t("log.today") : new Date(at).toLocaleDateString(locale, { dateStyle: "full" }));
 export function hourOf(at) {
 	const { hours } = preferences;
 	return new Date(at).toLocaleTimeString([], { timeStyle: "short", ...(hours === "system" ? {} : { hourCycle: hours === "12" ? "h12" : "h23" }) });
 }
-export const endOf = (until) => (until ? ` until ${new Date(until).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}` : "");
+export const endOf = (until) => (until ? t("log.until", { when: new Date(until).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) }) : "");

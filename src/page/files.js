@@ -2,6 +2,7 @@
 import { $, bdi, el, setText } from "/dom.js";
 import { prepared } from "/pictures.js";
 import { fetchFile, sendFile } from "/transfer.js";
+import { t } from "/words.js";
 
 /** Files of one message; each may have a thumbnail, which is a file, too. */
 const FILES_MAX = 10;
@@ -15,7 +16,7 @@ const SHOWN = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 const isId = (id) => typeof id === "string" && /^cwf_[a-z2-7]{32}$/.test(id);
 
 document.head.append(el("link", { rel: "stylesheet", href: "/files.css" }));
-const trayList = el("ul", { id: "tray", ariaLabel: "Files to be sent", hidden: true });
+const trayList = el("ul", { id: "tray", ariaLabel: t("file.tray"), hidden: true });
 const chooser = el("input", { type: "file", multiple: true, hidden: true, id: "attach-files" });
 $("composer").before(trayList, chooser);
 
@@ -23,8 +24,8 @@ $("composer").before(trayList, chooser);
 const large = {
 	image: el("img", { id: "picture-image", alt: "" }),
 	name: el("p", { id: "picture-name" }),
-	save: el("button", { id: "picture-save" }, "Save"),
-	close: el("button", { id: "picture-close", autofocus: true }, "Close"),
+	save: el("button", { id: "picture-save" }, t("file.save")),
+	close: el("button", { id: "picture-close", autofocus: true }, t("close")),
 };
 large.dialog = el("dialog", { id: "picture" }, large.image, large.name, el("p", { className: "buttons" }, large.save, " ", large.close));
 large.dialog.setAttribute("aria-labelledby", "picture-name");
@@ -34,7 +35,7 @@ large.dialog.addEventListener("click", ({ target }) => target === large.dialog &
 
 export const sizeOf = (bytes) => {
 	const step = bytes < 1024 ? 0 : bytes < 1024 ** 2 ? 1 : 2;
-	return `${(bytes / 1024 ** step).toFixed(step && bytes / 1024 ** step < 10 ? 1 : 0)} ${["bytes", "KB", "MB"][step]}`;
+	return `${(bytes / 1024 ** step).toFixed(step && bytes / 1024 ** step < 10 ? 1 : 0)} ${[t("file.bytes"), "KB", "MB"][step]}`;
 };
 const whole = (value) => (Number.isSafeInteger(value) && value > 0 ? value : 0);
 
@@ -43,7 +44,7 @@ function filesOf({ data }) {
 	const listed = Array.isArray(data?.files) ? data.files.slice(0, FILES_MAX) : [];
 	return listed.filter((file) => isId(file?.id)).map(({ id, name, type, size, w, h, thumb }) => ({
 		id,
-		name: typeof name === "string" && name.trim() ? name.slice(0, NAME_MAX) : "file",
+		name: typeof name === "string" && name.trim() ? name.slice(0, NAME_MAX) : t("file.name"),
 		isPicture: SHOWN.has(type) && whole(w) > 0 && whole(h) > 0,
 		size: whole(size),
 		w: whole(w),
@@ -96,7 +97,7 @@ export function filesView({ auth, limits, send, toast, sentence }) {
 		try {
 			el("a", { href: await urlOf(place), download: name }).click();
 		} catch (error) {
-			toast(`${name} cannot be fetched: ${sentence(error)}`);
+			toast(t("file.fetchFailed", { name, why: sentence(error) }));
 		}
 	}
 
@@ -112,7 +113,7 @@ export function filesView({ auth, limits, send, toast, sentence }) {
 			if (dialog.open) image.src = url;
 		} catch (error) {
 			dialog.close();
-			toast(`${name} cannot be fetched: ${sentence(error)}`);
+			toast(t("file.fetchFailed", { name, why: sentence(error) }));
 		}
 	}
 
@@ -120,7 +121,7 @@ export function filesView({ auth, limits, send, toast, sentence }) {
 		const scale = Math.min(1, BOX.w / file.w, BOX.h / file.h);
 		const [width, height] = [file.w, file.h].map((side) => Math.max(1, Math.round(side * scale)));
 		const image = el("img", { alt: file.name, width, height });
-		const button = el("button", { type: "button", className: "picture plain", title: `Show ${file.name}`, onclick: () => enlarge(place, file) }, image);
+		const button = el("button", { type: "button", className: "picture plain", title: t("file.show", { name: file.name }), onclick: () => enlarge(place, file) }, image);
 		loaders.set(image, () => urlOf({ ...place, id: file.thumb }).then((url) => (image.src = url), () => button.classList.add("missing")));
 		seen.observe(image);
 		return button;
@@ -128,7 +129,7 @@ export function filesView({ auth, limits, send, toast, sentence }) {
 
 	function link(file, place) {
 		const label = file.size ? ` (${sizeOf(file.size)})` : "";
-		return el("button", { type: "button", className: "file plain", title: "Save this file", onclick: () => save(place, file.name) }, "↓ ", bdi(file.name), label);
+		return el("button", { type: "button", className: "file plain", title: t("file.saveThis"), onclick: () => save(place, file.name) }, "↓ ", bdi(file.name), label);
 	}
 
 	/** Shows the files of a message in `box`. */
@@ -159,27 +160,27 @@ export function filesView({ auth, limits, send, toast, sentence }) {
 
 	/** Begins to send files, which a message of this room is to refer to. */
 	function add(files, room) {
-		if (!limits().file_bytes) return toast("Files cannot be sent here, only text.");
+		if (!limits().file_bytes) return toast(t("file.none"));
 		if (trayRoom !== room) tray.splice(0).forEach((entry) => entry.stop.abort());
 		trayRoom = room;
 		for (const file of files) {
-			if (tray.length >= FILES_MAX) return toast(`A message takes ${FILES_MAX} files at the most.`);
+			if (tray.length >= FILES_MAX) return toast(t("file.most", { n: FILES_MAX }));
 			begin(file);
 		}
 		drawTray();
 	}
 
 	function begin(file) {
-		const name = (file.name || "file").slice(0, NAME_MAX);
-		const bar = el("progress", { max: 1, value: 0, ariaLabel: `Sending ${name}` });
+		const name = (file.name || t("file.name")).slice(0, NAME_MAX);
+		const bar = el("progress", { max: 1, value: 0, ariaLabel: t("file.sending", { name }) });
 		const state = el("small", { role: "status" });
 		const entry = { stop: new AbortController(), name };
-		const cancel = el("button", { type: "button", className: "plain", ariaLabel: `Do not send ${name}`, onclick: () => drop(entry) }, "×");
+		const cancel = el("button", { type: "button", className: "plain", ariaLabel: t("file.stop", { name }), onclick: () => drop(entry) }, "×");
 		entry.node = el("li", null, bdi(name), bar, state, cancel);
 		entry.done = run(file, entry, { bar, state });
 		entry.done.catch((error) => {
 			if (entry.stop.signal.aborted) return;
-			toast(`${name} was not sent: ${sentence(error)}`);
+			toast(t("file.failed", { name, why: sentence(error) }));
 			drop(entry);
 		});
 		tray.push(entry);
@@ -188,14 +189,14 @@ export function filesView({ auth, limits, send, toast, sentence }) {
 	async function run(file, entry, { bar, state }) {
 		const { blob, name, thumb } = await prepared(file);
 		const most = limits().file_bytes;
-		if (blob.size > most) throw Object.assign(new Error(`it has ${sizeOf(blob.size)}, and ${sizeOf(most)} is the most`), { data: {} });
+		if (blob.size > most) throw Object.assign(new Error(t("file.large", { size: sizeOf(blob.size), most: sizeOf(most) })), { isOurs: true });
 		const { signal } = entry.stop;
-		const waiting = (is) => setText(state, is ? "Waiting for the connection…" : "");
+		const waiting = (is) => setText(state, is ? t("file.waiting") : "");
 		const put = (what, progress) => sendFile(what, { auth, progress, waiting, signal });
 		const stored = await put(blob, (part) => (bar.value = part));
 		const small = thumb && thumb.size < blob.size ? await put(thumb, () => {}) : null;
 		bar.value = 1;
-		setText(state, "Ready");
+		setText(state, t("file.ready"));
 		return { ...stored, name: name || entry.name, ...(small && { thumb: { id: small.id, w: small.w, h: small.h } }) };
 	}
 

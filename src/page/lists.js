@@ -1,6 +1,10 @@
 /** The lists beside the log: conversations, invitations, people. */
 import { $, avatar, bdi, cached, el, place, setText } from "/dom.js";
-import { isMarked, preferences } from "/preferences.js";
+import { isArchived, isMarked, isPinned, preferences } from "/preferences.js";
+import { locale, t, tn } from "/words.js";
+
+/** Conversations from which on they can be filtered. */
+const FILTERED_FROM = 12;
 
 export const count = (n) => (n > 99 ? "99+" : String(n || ""));
 /** The address of a room, or of a message in it, of this epoch of the room. */
@@ -9,6 +13,8 @@ export const addressOf = (name, at, epoch) => `#room=${encodeURIComponent(name)}
 /** Draws conversations: `label(room)` names one, `unreadIn(room)` is how many messages are unread there. */
 export function roomList(label, unreadIn) {
 	const nodes = new WeakMap();
+	const isNew = (room) => (room.unread > 0 && preferences.rooms[room.name] !== "none") || isMarked(room);
+	const rank = (room) => (isPinned(room) ? 0 : preferences.order === "unread" && isNew(room) ? 1 : 2);
 
 	function node(room, isOpen) {
 		const { name, direct, mentions } = room;
@@ -19,22 +25,35 @@ export function roomList(label, unreadIn) {
 			return el("li", null, el("a", { href: addressOf(name) }, mark, bdi(label(room)), el("span", { className: "badge" })));
 		});
 		const link = made.firstChild;
+		// What the server has said of the room comes after its name.
+		link.firstChild.classList.toggle("lock", room.private);
+		link.title = room.private ? t("list.private") : "";
+		link.classList.toggle("pinned", isPinned(room));
 		link.ariaCurrent = isOpen ? "page" : null;
-		link.classList.toggle("unread", (unread > 0 && !isMuted) || isMarked(room));
+		link.classList.toggle("unread", isNew(room));
 		link.classList.toggle("muted", isMuted);
 		const badge = link.lastChild;
 		badge.classList.toggle("at", mentions > 0);
-		const words = mentions ? `@${count(mentions)}, ${count(unread)} new` : unread ? `${count(unread)} new` : isMarked(room) ? "unread" : "";
+		const n = count(unread);
+		const words = mentions ? t("list.named", { m: count(mentions), n }) : unread ? t("list.new", { n }) : isMarked(room) ? t("list.unread") : "";
 		setText(badge, words);
-		badge.title = mentions ? `You are named ${mentions === 1 ? "once" : `${count(mentions)} times`}` : isMuted ? "Muted" : "";
+		badge.title = mentions ? t(mentions === 1 ? "list.once" : "list.times", { n: count(mentions) }) : isMuted ? t("list.muted") : "";
 		return made;
 	}
 
 	return (rooms, open) => {
-		const sorted = [...rooms].sort((a, b) => label(a).localeCompare(label(b)));
-		for (const [list, direct] of [["rooms", false], ["directs", true]]) {
-			place($(list), sorted.filter((room) => room.direct === direct).map((room) => node(room, room === open)));
+		$("nav-filter").hidden = rooms.length < FILTERED_FROM;
+		const wanted = $("nav-filter").hidden ? "" : $("nav-filter").value.trim().toLowerCase();
+		const found = wanted ? rooms.filter((room) => label(room).includes(wanted)) : [...rooms];
+		const sorted = found.map((room) => [rank(room), label(room), room]).sort(([a, b], [c, d]) => a - c || b.localeCompare(d)).map(([, , room]) => room);
+		// Who looks for a room finds it, wherever it is.
+		const isAway = (room) => !wanted && room !== open && isArchived(room) && !isNew(room);
+		for (const [list, isIn] of [["rooms", (room) => !room.direct && !isAway(room)], ["directs", (room) => room.direct && !isAway(room)], ["archived-rooms", isAway]]) {
+			place($(list), sorted.filter(isIn).map((room) => node(room, room === open)));
 		}
+		const away = $("archived-rooms").childElementCount;
+		$("archived").hidden = !away;
+		setText($("archived-title"), t("nav.archived", { n: away }));
 	};
 }
 
@@ -57,10 +76,10 @@ export function invitationList({ decline, changed }) {
 	function node(invitation) {
 		const { room, by, reason } = invitation;
 		return cached(nodes, invitation, () => {
-			const from = el("small", null, ...(by ? ["from ", bdi(by)] : []), ...(reason ? [": ", bdi(reason)] : []));
+			const from = el("small", null, ...(by ? tn("list.from", { by: bdi(by) }) : []), ...(reason ? tn("list.why", { reason: bdi(reason) }) : []));
 			const onclick = () => decline(room).then(() => forget(room), () => {});
-			const button = el("button", { className: "plain", ariaLabel: `Decline ${room}`, title: "Decline", onclick }, "×");
-			const link = el("a", { href: addressOf(room), title: "Accept the invitation" }, el("span", { className: "hash", ariaHidden: "true" }, "+"), bdi(room), from);
+			const button = el("button", { className: "plain", ariaLabel: t("list.declineRoom", { room }), title: t("list.decline"), onclick }, "×");
+			const link = el("a", { href: addressOf(room), title: t("list.accept") }, el("span", { className: "hash", ariaHidden: "true" }, "+"), bdi(room), from);
 			return el("li", null, link, button);
 		});
 	}
@@ -76,22 +95,23 @@ export function invitationList({ decline, changed }) {
 
 /**
  * Draws people: `me()` is the user, `writeTo(name, ...children)` makes the button that begins a conversation, `mayModerate(name)`
- * and `moderate(name)` are about the button beside it, `about(name)` about the one to block or report.
+ * and `moderate(name)` are about the button beside it, `about(name)` about the one to block or report; `roleOf(name)` is a role in words,
+ * empty if it is nothing special.
  */
-export function peopleList({ me, writeTo, mayModerate, moderate, about }) {
+export function peopleList({ me, writeTo, mayModerate, moderate, about, roleOf }) {
 	const nodes = new Map();
 
 	function node([name, status]) {
 		const made = cached(nodes, name, () => {
 			const onclick = () => moderate(name);
-			const more = el("button", { className: "plain", ariaLabel: `Moderate ${name}`, title: "Moderate", onclick }, "⋯");
-			const flag = el("button", { className: "plain", ariaLabel: `Block or report ${name}`, title: "Block or report", onclick: () => about(name) }, "⚑");
+			const more = el("button", { className: "plain", ariaLabel: t("members.moderateWho", { name }), title: t("members.moderate"), onclick }, "⋯");
+			const flag = el("button", { className: "plain", ariaLabel: t("people.flagWho", { name }), title: t("people.flag"), onclick: () => about(name) }, "⚑");
 			return el("li", null, writeTo(name, avatar(name), bdi(name), el("small")), flag, more);
 		});
 		made.className = status;
 		made.lastChild.hidden = !mayModerate(name);
 		made.lastChild.previousSibling.hidden = name === me();
-		setText(made.querySelector("small"), status === "away" ? "away" : name === me() ? "you" : "");
+		setText(made.querySelector("small"), [status === "away" ? t("away") : name === me() ? t("you") : "", roleOf(name)].filter(Boolean).join(", "));
 		return made;
 	}
 
@@ -99,7 +119,7 @@ export function peopleList({ me, writeTo, mayModerate, moderate, about }) {
 	return {
 		clear: () => nodes.clear(),
 		draw: (presence) => {
-			setText($("open-people"), presence?.count ? `${presence.count.toLocaleString("en")} online` : "People");
+			setText($("open-people"), presence?.count ? t("people.online", { n: presence.count }) : t("chat.people"));
 			setText($("crowd"), crowd(presence));
 			const users = [...(presence?.users ?? [])].sort((a, b) => rank(a) - rank(b) || a[0].localeCompare(b[0]));
 			if (nodes.size > 2 * users.length + 50) nodes.clear();
@@ -110,12 +130,27 @@ export function peopleList({ me, writeTo, mayModerate, moderate, about }) {
 
 /** How many are here. Names are missing where a room has many members, however few of them are here. */
 export function crowd(presence) {
-	if (!presence?.count) return "People";
-	const total = `${presence.count.toLocaleString("en")} online`;
-	if (presence.users) return total;
-	if (presence.count === 1) return "Nobody else is online";
-	return presence.count > NAMED_MAX ? `${total}, too many to list` : `${total}, not listed in a large room`;
+	if (!presence?.count) return t("chat.people");
+	const n = presence.count;
+	if (presence.users) return t("people.online", { n });
+	if (n === 1) return t("people.alone");
+	return t(n > NAMED_MAX ? "people.tooMany" : "people.large", { n });
 }
 
 /** Up to as many members the server names. */
 const NAMED_MAX = 200;
+
+const UNITS = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1_000]];
+
+/** For how long a room keeps what is said, for those inside; empty if for ever. */
+export function keptFor({ durable, kept: { ms, records, bytes } }) {
+	const amount = (value, unit) => value.toLocaleString(locale, { style: "unit", unit, unitDisplay: "long" });
+	const [unit, length] = UNITS.find(([, length]) => ms % length === 0) ?? UNITS.at(-1);
+	const said = [
+		durable === "memory" && t("kept.memory"),
+		ms && t("kept.for", { time: amount(Math.max(1, Math.round(ms / length)), unit) }),
+		records && t("kept.records", { n: records }),
+		bytes && t("kept.bytes", { size: amount(Math.max(1, Math.round(bytes / 1_000)), "kilobyte") }),
+	];
+	return said.filter(Boolean).join(" ");
+}

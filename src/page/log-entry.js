@@ -1,6 +1,7 @@
 /** One entry of the log as a node: a message with its edits and reactions applied, or a notice. */
 import { avatar, bdi, dayName, dayOf, el, endOf, hourOf, isolated, place, setText } from "/dom.js";
 import { formatted } from "/text.js";
+import { t, tn } from "/words.js";
 
 /** Messages of one author within this time stand under one name. */
 const TOGETHER_MS = 300_000;
@@ -36,7 +37,7 @@ export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, 
 	states.set(node, state);
 	const [words, reactions] = node.querySelectorAll(".text, .reactions");
 	const isHidden = !state.deleted && isBlocked(item.from);
-	const text = state.deleted ? "Message deleted" : isHidden ? "Hidden: you have blocked this person" : state.text;
+	const text = state.deleted ? t("log.deleted") : isHidden ? t("log.hidden") : state.text;
 	const isPlain = state.deleted || isHidden;
 	const named = mentionsOf(state, me);
 	// What we have just said ourselves has not come back from the server, which finds the names.
@@ -53,7 +54,8 @@ export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, 
 	if (meant) drawQuote(node, meant, quoted(meant), { isBlocked, go, isOfThread });
 	if (!inThread && item.seq) drawAnswers(node, answers(item.seq), () => openThread(item.seq));
 	words.classList.toggle("edited", state.edited !== undefined);
-	words.title = state.edited === undefined ? "" : `Edited ${new Date(state.edited).toLocaleString()}`;
+	words.dataset.edited = t("log.edited");
+	words.title = state.edited === undefined ? "" : t("log.editedAt", { when: new Date(state.edited).toLocaleString() });
 	if (item.data?.files) drawFiles(node, item, !isPlain && files);
 	const kinds = [...state.reactions].slice(0, KINDS_MAX);
 	place(reactions, kinds.map(([emoji, users]) => reaction(reactions, node, emoji, users, { me, react })));
@@ -75,7 +77,7 @@ function message(item, me, writeTo) {
 	const who = Object.assign(writeTo(from, bdi(from)), { tabIndex: -1 });
 	const head = el("div", { className: "head" }, who, time);
 	const words = el("div", { className: "text", dir: "auto" });
-	const under = waiting ? [el("small", null, "Not sent yet")] : [];
+	const under = waiting ? [el("small", null, t("log.waiting"))] : [];
 	const body = el("div", null, head, words, ...under, el("div", { className: "reactions" }));
 	const className = `msg ${from === me ? "mine" : ""} ${waiting ? "waiting" : ""}`;
 	return el("li", { className, value: item.seq ?? 0, tabIndex: -1 }, avatar(from), body);
@@ -84,12 +86,12 @@ function message(item, me, writeTo) {
 /** The message that this one answers, or the first of its thread: a few of its words, which lead to it. */
 function drawQuote(node, seq, state, { isBlocked, go, isOfThread }) {
 	const body = node.lastElementChild;
-	const made = body.querySelector(".quoted") ?? el("button", { className: "quoted", tabIndex: -1, title: isOfThread ? "Open the thread" : "Show the message that this one answers", onclick: () => go(seq) }, el("b"), el("span", { dir: "auto" }));
+	const made = body.querySelector(".quoted") ?? el("button", { className: "quoted", tabIndex: -1, title: t(isOfThread ? "log.openThread" : "log.quote"), onclick: () => go(seq) }, el("b"), el("span", { dir: "auto" }));
 	const [who, words] = made.children;
 	const isHidden = state?.item && isBlocked(state.item.from);
 	setText(who, `${isOfThread ? "↳ " : ""}${state?.item ? isolated(state.item.from) : ""}`);
-	const missing = state ? (state.deleted ? "a message that was deleted" : "a message that is no longer stored") : "…";
-	const text = isHidden ? "Hidden" : state?.item && !state.deleted ? state.text.slice(0, QUOTED_MAX).replace(/\s+/g, " ") : missing;
+	const missing = state ? t(state.deleted ? "log.quoteDeleted" : "log.quoteGone") : "…";
+	const text = isHidden ? t("log.quoteHidden") : state?.item && !state.deleted ? state.text.slice(0, QUOTED_MAX).replace(/\s+/g, " ") : missing;
 	setText(words, text);
 	made.disabled = Boolean(state?.isGone && !isOfThread);
 	if (!made.isConnected) body.querySelector(".text").before(made);
@@ -116,39 +118,36 @@ function drawFiles(node, item, files) {
 
 function reaction(list, node, emoji, users, { me, react }) {
 	const found = [...list.children].find((button) => button.firstChild.textContent === emoji);
-	const make = () => el("button", { className: "reaction", onclick: () => react(stateOf(node), emoji) }, bdi(emoji), el("span"));
+	const make = () => el("button", { className: "reaction", onclick: () => react(stateOf(node), emoji) }, bdi(emoji), " ", el("span"));
 	const button = found ?? make();
-	const names = [...users].slice(0, NAMES_MAX).join(", ") + (users.size > NAMES_MAX ? ` and ${users.size - NAMES_MAX} more` : "");
+	const some = [...users].slice(0, NAMES_MAX).join(", ");
+	const names = users.size > NAMES_MAX ? t("log.names", { names: some, n: users.size - NAMES_MAX }) : some;
 	setText(button.lastChild, String(users.size));
-	Object.assign(button, { title: names, ariaLabel: `${emoji} by ${names}`, ariaPressed: String(users.has(me)) });
+	Object.assign(button, { title: names, ariaLabel: t("log.reaction", { emoji: `${emoji} ${users.size}`, names }), ariaPressed: String(users.has(me)) });
 	return button;
 }
 
 function note(item) {
 	const { ev, from, text = "" } = item;
-	const kinds = { topic: () => [bdi(from), " set the topic: ", bdi(text)], moderation: () => moderated(item), ended: () => ended(item) };
+	const kinds = { topic: () => tn("log.topic", { from: bdi(from), text: bdi(text) }), moderation: () => moderated(item), ended: () => ended(item) };
 	return el("li", { className: `note ${ev === "ended" ? ev : ""}` }, el("p", null, ...(kinds[ev]?.() ?? [text || `${from}: ${ev}`])));
 }
 
 /** What ended our membership, as a sentence. */
 function ended({ act, from, until, reason, room, why }) {
 	if (!from) return [why];
-	const what = act === "ban" ? ` banned you from ${isolated(room)}${endOf(until)}` : ` removed you from ${isolated(room)}`;
-	return [bdi(from), what, ...(reason ? [": ", bdi(reason)] : ["."])];
+	const what = tn(act === "ban" ? "log.bannedYou" : "log.removedYou", { from: bdi(from), room: isolated(room), until: endOf(until) });
+	return [...what, ...(reason ? tn("log.why", { reason: bdi(reason) }) : [t("log.end")])];
 }
+
+/** The sentences of acts, and of the roles that are given. */
+const MODERATED = new Set(["kick", "ban", "unban", "mute", "unmute", "owner", "moderator", "member", "reader"].map((act) => `log.${act}`));
 
 /** A moderation record as a sentence. */
 function moderated({ act, from, target, until, role, reason }) {
-	const end = endOf(until);
-	const [verb, after] = {
-		kick: [" removed ", ""],
-		ban: [" banned ", end],
-		unban: [" unbanned ", ""],
-		mute: [" muted ", end],
-		unmute: [" unmuted ", ""],
-		role: [" made ", { owner: " an owner", reader: " read-only" }[role] ?? ` a ${role}`],
-	}[act] ?? [` (${act}) `, ""];
-	return [bdi(from), verb, bdi(target), after, ...(reason ? [": ", bdi(reason)] : [])];
+	const key = `log.${act === "role" ? role : act}`;
+	const what = tn(MODERATED.has(key) ? key : "log.act", { from: bdi(from), target: bdi(target), until: endOf(until), act });
+	return [...what, ...(reason ? tn("log.why", { reason: bdi(reason) }) : [])];
 }
 
 /** Marks that depend on the previous entry: a new day, a new author, the first unread message. */
@@ -156,6 +155,7 @@ export function decorate(node, { from, at, seq, thread }, previous, newFrom) {
 	const newDay = !previous || dayOf(previous.at) !== dayOf(at);
 	node.classList.toggle("lead", newDay || previous.ev !== "message" || previous.from !== from || at - previous.at > TOGETHER_MS);
 	node.classList.toggle("same-thread", thread > 0 && previous?.thread === thread);
+	node.dataset.new = t("log.new");
 	node.classList.toggle("new", newFrom > 0 && seq >= newFrom && !(previous?.seq >= newFrom));
 	const shown = node.querySelector(".day");
 	if (!newDay) return shown?.remove();
@@ -169,6 +169,7 @@ export function decorate(node, { from, at, seq, thread }, previous, newFrom) {
 export function readBy(item, receipts, me) {
 	if (item?.from !== me) return "";
 	const readers = [...receipts].filter(([user, seq]) => seq >= item.seq && user !== me);
-	const names = readers.length > 3 ? `${readers.length} people` : readers.map(([user]) => isolated(user)).join(", ");
-	return names && `Read by ${names}`;
+	if (!readers.length) return "";
+	if (readers.length > 3) return t("log.readByMany", { n: readers.length });
+	return t("log.readBy", { names: readers.map(([user]) => isolated(user)).join(", ") });
 }

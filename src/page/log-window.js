@@ -1,5 +1,6 @@
 /** The windows on the logs of rooms: which entries are there to be shown, and how others are fetched. */
 import { cached } from "/dom.js";
+import { t } from "/words.js";
 
 /** Entries kept of the open room; others are fetched again. */
 const SHOWN_MAX = 400;
@@ -66,14 +67,13 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 	function gap({ room, from, to, why }) {
 		// Too many for a replay: the window restarts here.
 		if (why === "limit") return restart(room);
-		const what = from === to ? `Message ${from} is` : `Messages ${from}–${to} are`;
-		note(room, `${what} ${why === "pruned" ? "no longer stored" : "missing"}.`);
+		const seqs = { from: String(from), to: String(to), n: to - from + 1 };
+		note(room, t(why === "pruned" ? "log.pruned" : "log.missing", seqs));
 	}
 
 	function reset({ room, seq }) {
 		Object.assign(view(room), { newFrom: 0, more: false, atHead: true, loading: null });
-		const cause = room.durable === "memory" ? "The server restarted" : "The server went back to an earlier state";
-		note(room, `${cause}. Messages above this line may no longer be stored.`, "reset");
+		note(room, t(room.durable === "memory" ? "log.restarted" : "log.wentBack"), "reset");
 		if (seq > 0) older(room, seq + 1);
 	}
 

@@ -2,7 +2,8 @@
 //!
 //! Each is served with an entity tag of its contents and `no-cache`: a browser keeps its copy and
 //! asks each time whether it is still valid, so that a new server never runs with an old page. Who
-//! takes gzip gets them compressed: each is when it is asked for first.
+//! takes gzip gets them compressed, and scripts without their comments: each is made so when it is
+//! asked for first.
 //!
 //! | file | holds |
 //! |---|---|
@@ -20,6 +21,9 @@
 //! | `lists.js` | conversations, invitations, people |
 //! | `composer.js` | the message field: drafts, edits, hints |
 //! | `complete.js`, `emoji.js` | completion of names, commands and emoji, and the emoji to choose |
+//! | `dialogs.html` | the dialogs that are loaded with what first uses one |
+//! | `directory.js` | the directory: rooms that everybody may find, and people |
+//! | `members.js` | the dialog with all members of a room |
 //! | `switcher.js` | leads to any conversation by a few letters |
 //! | `connection.js` | the bar that says what becomes of the connection |
 //! | `commands.js`, `run-command.js` | slash commands: what was typed, and what it does |
@@ -38,10 +42,14 @@
 //! | `device.js` | this device: installs the worker, has notices pushed to it |
 //! | `worker.js` | the service worker: the page without a connection, and pushed notices |
 //! | `manifest.json`, `icon.svg` | what an installed page is called and looks like |
+//! | `words.js`, `en.js`, `zh.js` | the words of the page, a file for each language |
 //! | `storage.js` | what the browser keeps for a reload or the next visit |
 //! | `dom.js` | helpers for the document |
 //! | `admin/index.html`, `admin.css`, `admin.js`, `chart.js` | the operator's dashboard |
 
+mod comments;
+
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::sync::OnceLock;
 
@@ -63,7 +71,7 @@ pub struct Asset {
     pub etag: ETag,
     /// How a browser may store it.
     pub cache_control: &'static str,
-    /// The contents compressed, with the tag of that.
+    /// The contents compressed, a script without its comments, with the tag of that.
     compressed: OnceLock<(Vec<u8>, ETag)>,
 }
 
@@ -93,8 +101,14 @@ impl Asset {
     fn compressed(&self) -> &(Vec<u8>, ETag) {
         self.compressed.get_or_init(|| {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            let short = match std::str::from_utf8(self.body) {
+                Ok(script) if self.path.ends_with(".js") => {
+                    Cow::Owned(comments::without(script).into_bytes())
+                }
+                _ => Cow::Borrowed(self.body),
+            };
             // Memory takes all that is written.
-            let body = encoder.write_all(self.body).and_then(|()| encoder.finish());
+            let body = encoder.write_all(&short).and_then(|()| encoder.finish());
             let body = body.unwrap_or_default();
             let etag = ETag::of(&body);
             (body, etag)
@@ -163,7 +177,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 45] = [
+const FILES: [File; 51] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -176,6 +190,8 @@ const FILES: [File; 45] = [
     ("/composer.js", "text/javascript; charset=utf-8", include_bytes!("composer.js")),
     ("/connection.js", "text/javascript; charset=utf-8", include_bytes!("connection.js")),
     ("/device.js", "text/javascript; charset=utf-8", include_bytes!("device.js")),
+    ("/dialogs.html", "text/html; charset=utf-8", include_bytes!("dialogs.html")),
+    ("/directory.js", "text/javascript; charset=utf-8", include_bytes!("directory.js")),
     ("/dom.js", "text/javascript; charset=utf-8", include_bytes!("dom.js")),
     ("/emoji.js", "text/javascript; charset=utf-8", include_bytes!("emoji.js")),
     ("/files.css", "text/css; charset=utf-8", include_bytes!("files.css")),
@@ -184,6 +200,7 @@ const FILES: [File; 45] = [
     ("/log-entry.js", "text/javascript; charset=utf-8", include_bytes!("log-entry.js")),
     ("/log-window.js", "text/javascript; charset=utf-8", include_bytes!("log-window.js")),
     ("/markdown.js", "text/javascript; charset=utf-8", include_bytes!("markdown.js")),
+    ("/members.js", "text/javascript; charset=utf-8", include_bytes!("members.js")),
     ("/moderation.js", "text/javascript; charset=utf-8", include_bytes!("moderation.js")),
     ("/notices.js", "text/javascript; charset=utf-8", include_bytes!("notices.js")),
     ("/personal.js", "text/javascript; charset=utf-8", include_bytes!("personal.js")),
@@ -207,6 +224,9 @@ const FILES: [File; 45] = [
     ("/worker.js", "text/javascript; charset=utf-8", include_bytes!("worker.js")),
     ("/icon.svg", "image/svg+xml", include_bytes!("icon.svg")),
     ("/manifest.json", "application/manifest+json", include_bytes!("manifest.json")),
+    ("/words.js", "text/javascript; charset=utf-8", include_bytes!("words.js")),
+    ("/en.js", "text/javascript; charset=utf-8", include_bytes!("en.js")),
+    ("/zh.js", "text/javascript; charset=utf-8", include_bytes!("zh.js")),
     ("/favicon.svg", "image/svg+xml", ICON),
     ("/favicon.ico", "image/svg+xml", ICON),
 ];
@@ -222,17 +242,20 @@ mod tests {
 
     /// Those that are loaded when they are used first, or, for the worker, when the page is there;
     /// and the icon's second address, which no browser asks for that has read the page.
-    const LATER: [&str; 25] = [
+    const LATER: [&str; 29] = [
         "/account.js",
         "/actions.js",
         "/asking.js",
         "/complete.js",
         "/device.js",
+        "/dialogs.html",
+        "/directory.js",
         "/emoji.js",
         "/favicon.ico",
         "/files.css",
         "/files.js",
         "/icon.svg",
+        "/members.js",
         "/moderation.js",
         "/notices.js",
         "/personal.js",
@@ -248,6 +271,7 @@ mod tests {
         "/threads.js",
         "/transfer.js",
         "/worker.js",
+        "/zh.js",
     ];
 
     #[test]
@@ -273,6 +297,18 @@ mod tests {
             list
         };
         assert_eq!(sorted(kept), sorted(all));
+    }
+
+    #[test]
+    fn no_script_has_a_text_over_several_lines() {
+        for (path, _, body) in FILES.iter().filter(|(path, ..)| path.ends_with(".js")) {
+            let script = comments::without(std::str::from_utf8(body).unwrap());
+            // Fences of Markdown and lists of quotation marks stand in regular expressions.
+            let script = script.replace("```", "").replace("\"'`", "");
+            for line in script.lines() {
+                assert_eq!(line.matches('`').count() % 2, 0, "{path}: {line}");
+            }
+        }
     }
 
     #[test]

@@ -1,23 +1,24 @@
 /** Two dialogs: one to moderate a member of a room, one with the topic and invitations of a room. */
 import { $, bdi, el, endOf } from "/dom.js";
-import { ROLES, canModerate, rank } from "/roles.js";
+import { ROLES, canModerate, rank, roleName } from "/roles.js";
+import { t, tn } from "/words.js";
 
-/** A role in words. */
-const roleName = (role) => (role === "reader" ? "read-only" : role);
-
-/** What holds of people in a room, by the server's words: in ours, and how it is ended. */
+/** What holds of people in a room, by the server's words: what ends it, in ours and in the server's. */
 const HELD = {
-	ban: ["banned", "Unban", "unban"],
-	mute: ["muted", "Unmute", "mute", { for_ms: 0 }],
-	reader: ["read-only", "Make member", "role", { role: "member" }],
-	invitation: ["invited", "Withdraw"],
+	ban: ["mod.unban", "unban"],
+	mute: ["mod.unmute", "mute", { for_ms: 0 }],
+	reader: ["mod.makeMember", "role", { role: "member" }],
+	invitation: ["mod.withdraw"],
 };
+
+/** Bans, mutes and invitations of one page. */
+const HELD_PAGE = 50;
 
 /**
  * Connects the dialogs. `ask(op, fields)` asks the server; `act(act, room, user, more)` moderates; `setTopic(room, text)`,
- * `invite(room, user)`; `fail(error)` reports a refusal of these. Returns the functions that open them.
+ * `invite(room, user)`; `kept(room)` says for how long a room keeps what is said; `fail(error)` reports a refusal of these. Returns the functions that open them.
  */
-export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
+export function moderationDialogs({ ask, act, setTopic, invite, kept, fail }) {
 	/** The person in the first dialog: `{room, user, role}`; `role` is null if not a member, undefined if not known. */
 	let about = null;
 	let room = null;
@@ -61,18 +62,18 @@ export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
 	const none = () => ({});
 	const time = () => $("mod-time");
 	const duration = () => ({ for_ms: time().value ? Number(time().value) : undefined });
-	const until = () => (time().value ? `for ${time().selectedOptions[0].textContent}` : "with no time limit");
+	const until = () => (time().value ? t("mod.for", { time: time().selectedOptions[0].textContent }) : t("mod.forEver"));
 
 	/** The actions that the role `mine` may take on a person with the role `theirs`. */
 	function actions(mine, theirs) {
 		if (theirs && rank(theirs) >= rank(mine)) return [];
-		const nodes = [button("Ban", "ban", duration, () => `Ban ${until()}?`)];
-		if (!theirs) nodes.push(button("Unban", "unban", none));
+		const nodes = [button(t("mod.ban"), "ban", duration, () => t("mod.banAsk", { time: until() }))];
+		if (!theirs) nodes.push(button(t("mod.unban"), "unban", none));
 		if (theirs === null) return nodes;
 		return [
-			button("Mute", "mute", duration, () => `Mute ${until()}?`),
-			button("Unmute", "mute", () => ({ for_ms: 0 })),
-			button("Remove", "kick", none, () => "Remove from the room?"),
+			button(t("mod.mute"), "mute", duration, () => t("mod.muteAsk", { time: until() })),
+			button(t("mod.unmute"), "mute", () => ({ for_ms: 0 })),
+			button(t("mod.remove"), "kick", none, () => t("mod.removeAsk")),
 			...nodes,
 		];
 	}
@@ -80,8 +81,8 @@ export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
 	/** The roles that `mine` may give to that person. */
 	function roles(mine, theirs) {
 		if (mine !== "owner" || theirs === null) return [];
-		const make = (role) => `Make ${roleName(role)}`;
-		return ROLES.filter((role) => role !== theirs).map((role) => button(make(role), "role", () => ({ role }), () => `${make(role)}?`));
+		const make = (key, role) => t(key, { role: roleName(role) });
+		return ROLES.filter((role) => role !== theirs).map((role) => button(make("mod.make", role), "role", () => ({ role }), () => make("mod.makeAsk", role)));
 	}
 
 	/** Opens the dialog about a person in a room. */
@@ -96,9 +97,9 @@ export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
 		armed = null;
 		const [acting, giving] = [actions, roles].map((offer) => offer(where.role, about.role));
 		const some = acting.length + giving.length > 0;
-		$("mod-title").replaceChildren(bdi(user), " in ", bdi(where.name));
-		const role = about.role === null ? "Not a member of this room." : about.role ? `Role: ${roleName(about.role)}.` : "";
-		$("mod-help").textContent = some ? role : `${role} Your role does not let you moderate this person.`;
+		$("mod-title").replaceChildren(...tn("mod.in", { user: bdi(user), room: bdi(where.name) }));
+		const role = about.role === null ? t("mod.noMember") : about.role ? t("mod.role", { role: roleName(about.role) }) : "";
+		$("mod-help").textContent = some ? role : `${role} ${t("mod.mayNot")}`;
 		$("mod-terms").hidden = !some;
 		$("mod-actions").replaceChildren(...acting);
 		$("mod-roles").replaceChildren(...giving);
@@ -115,21 +116,29 @@ export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
 		$("about-invite").reset();
 		$("about-title").replaceChildren(bdi(where.name));
 		$("about-text").value = where.topic;
+		$("about-kept").textContent = kept(where);
 		drawHeld();
 		$("about").showModal();
 	}
 
-	/** Lists bans, mutes and invitations, for those who may end them. */
-	async function drawHeld() {
+	/** Lists bans, mutes and invitations, for those who may end them: the first page, or the one behind the user `after`. */
+	async function drawHeld(after) {
 		const where = room;
-		const items = canModerate(where.role) ? await ask("restrictions", { room: where.name }).then((answer) => answer.items, () => []) : [];
-		if (room === where) $("about-held").replaceChildren(...items.filter(({ kind }) => kind in HELD).map((item) => held(where, item)));
+		const none = { items: [], more: false };
+		const { items, more } = canModerate(where.role) ? await ask("restrictions", { room: where.name, limit: HELD_PAGE, after }).catch(() => none) : none;
+		if (room !== where) return;
+		const nodes = items.filter(({ kind }) => kind in HELD).map((item) => held(where, item));
+		if (after) $("about-held").append(...nodes);
+		else $("about-held").replaceChildren(...nodes);
+		$("about-more").hidden = !more;
+		$("about-more").onclick = () => drawHeld(items.at(-1).user);
 	}
 
 	function held(where, { user, kind, until, by, reason }) {
-		const [state, label, what, more] = HELD[kind];
-		const onclick = () => (what ? act(what, where.name, user, more) : ask("uninvite", { room: where.name, user })).then(drawHeld, fail);
-		const words = [bdi(user), ` is ${state}${endOf(until)}`, ...(by ? [", by ", bdi(by)] : []), ...(reason ? [": ", bdi(reason)] : [])];
+		const [key, what, more] = HELD[kind];
+		const label = t(key);
+		const onclick = () => (what ? act(what, where.name, user, more) : ask("uninvite", { room: where.name, user })).then(() => drawHeld(), fail);
+		const words = [...tn(`held.${kind}`, { user: bdi(user), until: endOf(until) }), ...(by ? tn("held.by", { by: bdi(by) }) : []), ...(reason ? tn("held.why", { reason: bdi(reason) }) : [])];
 		return el("li", null, el("span", null, ...words), el("button", { type: "button", ariaLabel: `${label} ${user}`, onclick }, label));
 	}
 

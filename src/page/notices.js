@@ -1,5 +1,6 @@
 /** Notices of messages that come while the user looks elsewhere: of the desktop, and a sound. */
 import { preferences, toldOf } from "/preferences.js";
+import { t } from "/words.js";
 
 /** Characters of a message that are shown. */
 const SHOWN_MAX = 140;
@@ -34,7 +35,7 @@ export function notices({ isNamed, label, go }) {
 		if (told === "none" || (told === "mentions" && !isNamed(item, room))) return;
 		sound();
 		if (globalThis.Notification?.permission !== "granted") return;
-		const title = room.direct ? item.from : `${item.from} in ${label(room)}`;
+		const title = room.direct ? item.from : t("notice.in", { from: item.from, room: label(room) });
 		// One a room: the last message takes the place of the one before.
 		const options = { body: (item.text ?? "").slice(0, SHOWN_MAX), tag: room.name, icon: "/favicon.svg" };
 		try {

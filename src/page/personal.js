@@ -1,5 +1,6 @@
 /** The dialog about a person, perhaps because of a message: to block, or to report. */
 import { $, bdi } from "/dom.js";
+import { t } from "/words.js";
 
 /**
  * Connects the dialog. `isBlocked(name)` and `block(name, on)` are about blocking; `report({name, item, reason})` reports the message
@@ -25,12 +26,9 @@ export function personalDialog({ isBlocked, block, report, fail }) {
 		[about, message] = [name, item];
 		$("personal-form").reset();
 		$("personal-title").replaceChildren(bdi(name));
-		$("personal-help").textContent = isBlocked(name)
-			? "You have blocked this person."
-			: "Blocking hides this person from you: direct messages, invitations, and what they say in rooms. They are not told.";
-		$("personal-block").textContent = isBlocked(name) ? "Unblock" : "Block";
-		const keepers = "those who keep order here read it, with your name; the person does not learn of it.";
-		$("report-help").textContent = item ? `Report this message: ${keepers}` : `Report this person: ${keepers}`;
+		$("personal-help").textContent = t(isBlocked(name) ? "personal.blocked" : "personal.about");
+		$("personal-block").textContent = t(isBlocked(name) ? "personal.unblock" : "personal.block");
+		$("report-help").textContent = t(item ? "personal.reportMessage" : "personal.reportPerson");
 		$("personal").showModal();
 	};
 }

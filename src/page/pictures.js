@@ -10,13 +10,29 @@ const QUALITY = 0.85;
 /** The kinds that are drawn anew, and as what. */
 const DRAWN = { "image/jpeg": "image/jpeg", "image/png": "image/png", "image/webp": "image/webp", "image/bmp": "image/png", "image/avif": "image/jpeg", "image/heic": "image/jpeg", "image/heif": "image/jpeg" };
 
+/** The parts of a PNG that show it. */
+const PNG_PARTS = new Set(["IHDR", "PLTE", "tRNS", "cHRM", "gAMA", "iCCP", "sRGB", "IDAT", "IEND"]);
+
+/** A picture without what a browser adds that shows nothing: Firefox writes a number into PNGs by which it could be known again. */
+async function bare(blob) {
+	if (blob?.type !== "image/png") return blob;
+	const bytes = await blob.arrayBuffer();
+	const view = new DataView(bytes);
+	const kept = [bytes.slice(0, 8)];
+	for (let at = 8, end; at + 12 <= bytes.byteLength; at = end) {
+		end = at + 12 + view.getUint32(at);
+		if (PNG_PARTS.has(String.fromCharCode(...new Uint8Array(bytes, at + 4, 4)))) kept.push(bytes.slice(at, end));
+	}
+	return new Blob(kept, { type: blob.type });
+}
+
 function drawn(bitmap, side, type) {
 	const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
 	const canvas = document.createElement("canvas");
 	canvas.width = Math.max(1, Math.round(bitmap.width * scale));
 	canvas.height = Math.max(1, Math.round(bitmap.height * scale));
 	canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-	return new Promise((resolve) => canvas.toBlob(resolve, type, QUALITY));
+	return new Promise((resolve) => canvas.toBlob(resolve, type, QUALITY)).then(bare);
 }
 
 const NAMES = { "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp" };

@@ -1,12 +1,14 @@
 /** What the user of this browser prefers, kept for the next visit. */
 import { remembered } from "/storage.js";
 
-const DEFAULTS = { theme: "system", density: "roomy", hours: "system", enter: "sends", notices: "off", sound: false };
+const DEFAULTS = { theme: "system", density: "roomy", hours: "system", order: "unread", language: "system", enter: "sends", notices: "off", sound: false };
 /** Rooms with a preference of their own that are kept. */
 const ROOMS_MAX = 200;
 
-/** The preferences; `rooms` has what of a room is told: `all`, `mentions` or `none`; `marked` the messages from which on rooms are marked as unread. */
-export const preferences = { ...DEFAULTS, rooms: {}, marked: {} };
+/**
+ * The preferences; `rooms` has what of a room is told: `all`, `mentions` or `none`; `marked` the messages from which on rooms are marked as unread;
+ * `pinned` and `archived` the names of conversations. */
+export const preferences = { ...DEFAULTS, rooms: {}, marked: {}, pinned: [], archived: [] };
 
 /** Takes what is kept. What another version of the page has kept and is no value any more is harmless: it means the default. */
 export function loadPreferences() {
@@ -25,6 +27,18 @@ export function preferOf(room, value) {
 	if (value) preferences.rooms[room] = value;
 	const names = Object.keys(preferences.rooms);
 	if (names.length > ROOMS_MAX) delete preferences.rooms[names[0]];
+	keep();
+}
+
+/** Whether a conversation stands above the others. */
+export const isPinned = ({ name }) => preferences.pinned.includes(name);
+/** Whether it is out of the list until there is something new. */
+export const isArchived = ({ name }) => preferences.archived.includes(name);
+
+/** Puts a conversation on the list `pinned` or `archived`, or takes it off. */
+export function setListed(list, { name }, on) {
+	const others = preferences[list].filter((each) => each !== name);
+	preferences[list] = on ? [...others, name].slice(-ROOMS_MAX) : others;
 	keep();
 }
 

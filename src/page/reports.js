@@ -1,20 +1,21 @@
 /** The dialog with what was reported, for those who may settle it. */
 import { $, bdi, el, setText } from "/dom.js";
+import { t, tn } from "/words.js";
 
 /**
- * Connects the dialog. `chat()` is the client; `label(room)` names a room; `sentence(error)` puts a refusal into words. Returns `{look}`,
- * which asks the server whether anything is reported, and shows the button if something is.
+ * Connects the dialog. `chat()` is the client; `label(room)` names a room; `sentence(error)` puts a refusal into words. Returns the
+ * function that opens it.
  */
 export function reportsDialog({ chat, label, sentence }) {
 	let last = 0;
 
 	function node({ id, by, user, room, text, reason, at }) {
 		const when = new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-		const place = room ? [" in ", bdi(label(room))] : [];
-		const about = el("span", null, bdi(user), ...place, el("small", null, "Reported by ", bdi(by), `, ${when}`));
-		for (const words of [text, reason && `Reason: ${reason}`]) if (words) about.append(el("small", { dir: "auto" }, words));
+		const place = room ? tn("reports.in", { room: bdi(label(room)) }) : [];
+		const about = el("span", null, bdi(user), ...place, el("small", null, ...tn("reports.by", { by: bdi(by), when })));
+		for (const words of [text, reason && t("reports.why", { reason })]) if (words) about.append(el("small", { dir: "auto" }, words));
 		const onclick = () => settle(id);
-		return el("li", null, about, el("button", { type: "button", ariaLabel: `Settle the report about ${user}`, onclick }, "Settle"));
+		return el("li", null, about, el("button", { type: "button", ariaLabel: t("reports.settleOf", { user }), onclick }, t("reports.settle")));
 	}
 
 	/** Draws the next page behind the report `after`. */
@@ -26,7 +27,7 @@ export function reportsDialog({ chat, label, sentence }) {
 			else $("reports-list").replaceChildren(...nodes);
 			last = items.at(-1)?.id ?? last;
 			$("reports-more").hidden = !more;
-			setText($("reports-status"), $("reports-list").childElementCount ? "" : "Nothing is reported.");
+			setText($("reports-status"), $("reports-list").childElementCount ? "" : t("reports.nothing"));
 			$("reports-open").hidden = !$("reports-list").childElementCount;
 		} catch (error) {
 			setText($("reports-status"), sentence(error));
@@ -46,10 +47,9 @@ export function reportsDialog({ chat, label, sentence }) {
 
 	$("reports-more").addEventListener("click", () => page(last));
 	$("reports-close").addEventListener("click", () => $("reports").close());
-	$("reports-open").addEventListener("click", async () => {
+
+	return async () => {
 		await page(0);
 		$("reports").showModal();
-	});
-
-	return { look: () => page(0) };
+	};
 }

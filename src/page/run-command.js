@@ -3,6 +3,8 @@ import { otherIn } from "/client.js";
 import { helpText } from "/commands.js";
 import { $, isolated } from "/dom.js";
 import { crowd } from "/lists.js";
+import { roleName } from "/roles.js";
+import { t } from "/words.js";
 
 /**
  * Returns the function that carries out a command as `readTyped` reads it, and says whether it could. `chat()` is the client, `here()` the open room;
@@ -13,20 +15,20 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 	const moderate = (act) => ({ user, time, text }) => chat().moderate(act, here().name, user, { for_ms: time, reason: text });
 	const titleOf = (room) => isolated(room.direct ? otherIn(room.name, chat().user) : room.name);
 
-	const listed = (names) => (names.length ? `: ${names.sort().join(", ")}` : "");
+	const listed = (what, names) => (names.length ? t("run.listed", { what, names: names.sort().join(", ") }) : what);
 
 	async function who(room) {
 		const at = here();
 		const presence = room ? await chat().request("presence", { room }) : here().presence;
-		const users = [...(presence?.users ?? [])].map(([name, status]) => isolated(name) + (status === "away" ? " (away)" : ""));
-		note(at, crowd(presence) + listed(users));
+		const users = [...(presence?.users ?? [])].map(([name, status]) => (status === "away" ? t("run.isAway", { name: isolated(name) }) : isolated(name)));
+		note(at, listed(crowd(presence), users));
 	}
 
 	async function members() {
 		const at = here();
 		const { users, more } = await chat().request("members", { room: at.name });
-		const names = users.map(([name, role]) => isolated(name) + (role === "member" ? "" : ` (${role})`));
-		note(at, (more ? `The first ${names.length} members` : `${names.length} ${names.length === 1 ? "member" : "members"}`) + listed(names));
+		const names = users.map(([name, role]) => (role === "member" ? isolated(name) : t("run.withRole", { name: isolated(name), role: roleName(role) })));
+		note(at, listed(t(more ? "run.firstMembers" : "run.members", { n: names.length }), names));
 	}
 
 	const run = {
@@ -34,28 +36,28 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 			const room = chat().open(user);
 			if (!text) return show(room);
 			chat().send(room.name, text);
-			tell(`To ${isolated(user)}: ${text}`);
+			tell(t("run.to", { user: isolated(user), text }));
 		},
 		reply: ({ meant, text }) => answer(meant, text),
 		join: ({ room }) => join(room),
 		leave: ({ room: name = here().name }) => {
 			const room = chat().rooms.get(name);
-			return room ? leave(room) : toast(`You are not in ${name}.`);
+			return room ? leave(room) : toast(t("run.notIn", { room: name }));
 		},
 		me: ({ text }) => say(`*${text}*`),
 		create: ({ word, text }) => create(word, text?.toLowerCase() === "private"),
 		who: ({ room }) => who(room),
 		members,
-		whois: ({ user }) => tell(`${isolated(user)} is ${here().presence?.users?.get(user) ?? "not online"} here.`),
-		rooms: () => tell(`Your conversations${listed([...chat().rooms.values()].map(titleOf))}`),
+		whois: ({ user }) => tell(t({ online: "run.here", away: "run.hereAway" }[here().presence?.users?.get(user)] ?? "run.notOnline", { user: isolated(user) })),
+		rooms: () => tell(listed(t("run.conversations"), [...chat().rooms.values()].map(titleOf))),
 		search: ({ text }) => search(text),
 		history: () => {
 			$("log").focus();
 			$("log").scrollTop = 0;
 		},
-		topic: ({ text }) => (text ? chat().topic(here().name, text === "-" ? "" : text) : tell(here().topic ? `Topic: ${here().topic}` : "There is no topic.")),
+		topic: ({ text }) => (text ? chat().topic(here().name, text === "-" ? "" : text) : tell(here().topic ? t("run.topic", { text: here().topic }) : t("run.noTopic"))),
 		invite: ({ user }) => invite(here().name, user),
-		uninvite: ({ user }) => chat().request("uninvite", { room: here().name, user }).then(() => toast(`${user} is no longer invited.`)),
+		uninvite: ({ user }) => chat().request("uninvite", { room: here().name, user }).then(() => toast(t("run.uninvited", { user }))),
 		kick: moderate("kick"),
 		mute: moderate("mute"),
 		unmute: ({ user }) => moderate("mute")({ user, time: 0 }),
@@ -65,10 +67,10 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 		role: ({ user, text }) => chat().moderate("role", here().name, user, { role: text.toLowerCase() }),
 		block: ({ user }) => block(user, true),
 		unblock: ({ user }) => block(user, false),
-		blocked: () => tell(`Blocked${listed([...chat().blocked].map(isolated)) || ": nobody"}`),
+		blocked: () => tell(listed(t("run.blocked"), chat().blocked.size ? [...chat().blocked].map(isolated) : [t("run.nobody")])),
 		report: ({ user, text }) => report({ name: user, reason: text }),
 		reports: () => $("reports-open").click(),
-		settle: ({ word }) => chat().settle(Number(word)).then(() => toast("The report is settled.")),
+		settle: ({ word }) => chat().settle(Number(word)).then(() => toast(t("run.settled"))),
 		nick: ({ name }) => rename(name),
 		account: () => account(),
 		"invite-link": () => inviteLink(here()),

@@ -1,22 +1,26 @@
 /** The dialog of what the user prefers in this browser. */
-import { $, el, setText } from "/dom.js";
+import { $, bdi, el, setText } from "/dom.js";
 import { mayNotify } from "/notices.js";
-import { prefer, preferOf, preferences } from "/preferences.js";
+import { isArchived, isPinned, prefer, preferOf, preferences, setListed } from "/preferences.js";
+import { t, tn } from "/words.js";
 
-/** `changed()` follows each change; `device(what, …)` has this device told while the page is closed. Returns the function that opens the dialog; `room` is the one that is open, `name` what it is called. */
-export function settingsDialog({ changed, device }) {
+/**
+ * `changed()` follows each change; `device(what, …)` has this device told while the page is closed; `blocked()` is whom the user has
+ * blocked, and `unblock(name)` ends that. Returns the function that opens the dialog; `room` is the one that is open, `name` what it is called.
+ */
+export function settingsDialog({ changed, device, blocked, unblock }) {
 	let open = null;
 	const status = (text) => setText($("settings-status"), text);
 
 	const push = el("input", { type: "checkbox", id: "settings-push" });
-	$("settings-status").before(el("label", { className: "check" }, push, " Of direct messages on this device, also while the page is closed"));
+	$("settings-status").before(el("label", { className: "check" }, push, " ", el("span", null, t("settings.push"))));
 	push.addEventListener("change", async () => {
-		status(push.checked ? "Asking the browser…" : "");
+		status(push.checked ? t("settings.asking") : "");
 		push.disabled = true;
 		const why = await device("set", push.checked);
 		push.disabled = false;
 		push.checked = await device("isOn");
-		status(why || (push.checked ? "This device is told of direct messages." : ""));
+		status(why || (push.checked ? t("settings.isTold") : ""));
 	});
 
 	for (const field of document.querySelectorAll("#settings [name]")) {
@@ -32,12 +36,38 @@ export function settingsDialog({ changed, device }) {
 		if (["all", "mentions"].includes($("settings-of").value)) askLeave();
 		changed();
 	});
+	// Everything that is shown is made anew.
+	$("settings-language").addEventListener("change", ({ target }) => {
+		prefer("language", target.value);
+		location.reload();
+	});
+
+	for (const list of ["pinned", "archived"]) {
+		$(`settings-${list}`).addEventListener("change", ({ target }) => {
+			setListed(list, open, target.checked);
+			changed();
+		});
+	}
+
+	function drawBlocked() {
+		const names = [...blocked()].sort();
+		$("settings-nobody").hidden = names.length > 0;
+		$("settings-blocked").replaceChildren(...names.map((name) => {
+			const onclick = () => unblock(name).then(() => {
+				drawBlocked();
+				// The button that was pressed is gone.
+				$("settings-title").focus();
+			}, () => {});
+			return el("li", null, el("span", null, bdi(name)), el("button", { type: "button", ariaLabel: t("settings.unblock", { name }), onclick }, t("personal.unblock")));
+		}));
+	}
+
 	$("settings-close").addEventListener("click", () => $("settings").close());
 
 	async function askLeave() {
 		if (preferences.notices === "off" && !$("settings-of").value) return;
 		const may = await mayNotify();
-		status(may ? "" : "This browser does not let this page show notices. Allow them in its settings of this site; the sound and the count in the title work without.");
+		status(may ? "" : t("settings.denied"));
 	}
 
 	return (room, name) => {
@@ -48,8 +78,11 @@ export function settingsDialog({ changed, device }) {
 		}
 		device("isOn").then((isOn) => (push.checked = isOn));
 		$("settings-room").hidden = !room;
-		setText($("settings-room-name"), name ?? "");
+		$("settings-room-name").replaceChildren(...tn("settings.of", { room: bdi(name ?? "") }));
+		$("settings-language").value = preferences.language;
 		$("settings-of").value = (room && preferences.rooms[room.name]) ?? "";
+		if (room) [$("settings-pinned").checked, $("settings-archived").checked] = [isPinned(room), isArchived(room)];
+		drawBlocked();
 		status("");
 		$("settings").showModal();
 	};

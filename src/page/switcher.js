@@ -1,5 +1,6 @@
 /** The quick switcher: a few letters lead to any conversation. */
 import { $, bdi, el } from "/dom.js";
+import { t } from "/words.js";
 
 /** Conversations shown. */
 const FOUND_MAX = 12;
@@ -28,7 +29,7 @@ export function switcherDialog({ choices, go, fold }) {
 		const isNew = wanted && !all.some(({ label }) => label === wanted);
 		if (isNew) {
 			const isPerson = field.value.trim().startsWith("@");
-			found.push({ name: isPerson ? `@${wanted}` : wanted, label: wanted, about: isPerson ? "write to this person" : "enter this room" });
+			found.push({ name: isPerson ? `@${wanted}` : wanted, label: wanted, about: t(isPerson ? "switch.person" : "switch.room") });
 		}
 		at = 0;
 		draw();
@@ -36,7 +37,7 @@ export function switcherDialog({ choices, go, fold }) {
 
 	function draw() {
 		list.replaceChildren(...found.map(({ label, name, unread, about }, index) => {
-			const more = unread ? `${unread} new` : (about ?? "");
+			const more = unread ? t("switch.new", { n: unread }) : (about ?? "");
 			const onclick = () => choose(index);
 			const properties = { id: `switch-${index}`, role: "option", ariaSelected: String(index === at), onclick };
 			return el("li", properties, el("span", { ariaHidden: "true" }, name.startsWith("@") ? "@" : "#"), bdi(label), el("small", null, more));

@@ -1,6 +1,7 @@
 /** The text of a message as nodes. Text is inserted as text only. */
 import { el, linked } from "/dom.js";
 import { blocks, inline, PIECES_MAX } from "/markdown.js";
+import { t } from "/words.js";
 
 /**
  * The nodes of a text. `people(name)` is whether there is such a person, or "me" if it is the user of this page; `copy(text)` copies a
@@ -28,7 +29,7 @@ export function formatted(text, { people, copy }) {
 			const items = lines.map((line) => el("li", null, ...nodesOf(line)));
 			return kind === "points" ? el("ul", null, ...items) : el("ol", { start }, ...items);
 		}
-		const button = el("button", { type: "button", className: "copy plain", tabIndex: -1, onclick: () => copy(code) }, "Copy");
+		const button = el("button", { type: "button", className: "copy plain", tabIndex: -1, onclick: () => copy(code) }, t("copy.button"));
 		return el("div", { className: "code" }, el("pre", null, el("code", { className: language }, code)), button);
 	}
 

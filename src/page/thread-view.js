@@ -7,6 +7,7 @@ import { count } from "/lists.js";
 import { decorate, entryNode } from "/log-entry.js";
 import { preferences } from "/preferences.js";
 import { Threads } from "/threads.js";
+import { t } from "/words.js";
 
 /** Messages of a page, and the most that are shown: earlier ones are asked for, the latest stay. */
 const PAGE = 60;
@@ -18,23 +19,23 @@ const narrow = matchMedia("(max-width: 56rem)");
 
 document.head.append(el("link", { rel: "stylesheet", href: "/threads.css" }));
 
-const title = el("h2", { id: "thread-title", tabIndex: -1 }, "Thread");
+const title = el("h2", { id: "thread-title", tabIndex: -1 }, t("thread.thread"));
 const follow = el("button", { id: "thread-follow", type: "button", className: "plain" });
-const close = el("button", { id: "thread-close", type: "button", className: "plain", ariaLabel: "Close the thread" }, "×");
-const earlier = el("button", { id: "thread-earlier", type: "button", hidden: true }, "Show earlier messages");
+const close = el("button", { id: "thread-close", type: "button", className: "plain", ariaLabel: t("thread.close") }, "×");
+const earlier = el("button", { id: "thread-earlier", type: "button", hidden: true }, t("thread.earlier"));
 const list = el("ol", { id: "thread-messages" });
 const status = el("p", { id: "thread-status", className: "help", role: "status" });
-const log = el("div", { id: "thread-log", role: "log", ariaLabel: "Messages of the thread", tabIndex: 0 }, earlier, list);
+const log = el("div", { id: "thread-log", role: "log", ariaLabel: t("thread.messages"), tabIndex: 0 }, earlier, list);
 const hint = el("p", { id: "thread-hint", role: "alert", hidden: true });
-const field = el("textarea", { id: "thread-text", rows: 1, dir: "auto", ariaLabel: "Message in the thread", placeholder: "Write in the thread", enterKeyHint: "send" });
+const field = el("textarea", { id: "thread-text", rows: 1, dir: "auto", ariaLabel: t("thread.field"), placeholder: t("thread.write"), enterKeyHint: "send" });
 field.setAttribute("aria-describedby", "thread-hint");
-const send = el("button", { className: "primary", ariaLabel: "Send in the thread", title: "Send in the thread" }, "↑");
+const send = el("button", { className: "primary", ariaLabel: t("thread.send"), title: t("thread.send") }, "↑");
 const form = el("form", { id: "thread-form" }, field, send);
 const aside = el("aside", { id: "thread", hidden: true }, el("header", null, title, follow, close), log, status, hint, form);
 aside.setAttribute("aria-labelledby", "thread-title");
 $("people").before(aside);
 
-const heading = el("h2", { id: "threads-title", hidden: true }, "Threads");
+const heading = el("h2", { id: "threads-title", hidden: true }, t("thread.threads"));
 const listed = el("ul", { id: "threads" });
 listed.setAttribute("aria-labelledby", "threads-title");
 $("directs-title").before(heading, listed);
@@ -68,7 +69,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		rights: (state) => ({ ...deeds.rights(state), thread: false, unread: false }),
 		answer: ({ item, text }) => {
 			answering = item.seq;
-			tell(`Answering ${isolated(item.from)}: ${text.slice(0, 60).replace(/\s+/g, " ")}. Escape ends that.`);
+			tell(t("thread.answering", { from: isolated(item.from), text: text.slice(0, 60).replace(/\s+/g, " ") }));
 			field.focus();
 		},
 		edit: outside(deeds.edit),
@@ -139,13 +140,13 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 	}
 
 	async function load(shown, where = {}) {
-		setText(status, "Loading messages…");
+		setText(status, t("log.loading"));
 		try {
 			const page = await marks.page(shown.room.name, shown.thread, { limit: PAGE, ...where });
 			if (open !== shown) return;
 			const later = where.before ? shown.items : shown.items.filter(({ seq }) => seq > (page.items.at(-1)?.seq ?? 0));
 			Object.assign(shown, { items: [...page.items, ...later], more: page.more });
-			setText(status, page.items.length ? "" : "There is no such thread any more.");
+			setText(status, page.items.length ? "" : t("thread.gone"));
 		} catch (error) {
 			if (open !== shown) return;
 			setText(status, "");
@@ -212,11 +213,11 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		updateActions();
 		earlier.hidden = !open.more;
 		const root = states.find(({ item }) => item.seq === thread);
-		setText(title, root && !root.deleted ? `Thread of ${isolated(root.item.from)}` : "Thread");
+		setText(title, root && !root.deleted ? t("thread.of", { from: isolated(root.item.from) }) : t("thread.thread"));
 		const row = marks.find(room.name, thread);
 		follow.hidden = !keeps() || room.durable === "memory";
-		setText(follow, row ? "Unfollow" : "Follow");
-		follow.title = row ? "Count and tell nothing more of this thread" : "Count what is said in this thread, and tell of it";
+		setText(follow, t(row ? "thread.unfollow" : "thread.follow"));
+		follow.title = t(row ? "thread.unfollowTitle" : "thread.followTitle");
 		if (isAtEnd && !mark) log.scrollTop = log.scrollHeight;
 		const last = items.at(-1)?.seq ?? 0;
 		if (row && watched() && log.scrollHeight - log.scrollTop - log.clientHeight < 40) marks.read(room.name, thread, last);
@@ -241,11 +242,11 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 			return el("li", null, el("button", { type: "button", onclick }, el("span", { className: "hash", ariaHidden: "true" }, "↳"), words, el("span", { className: "badge" })));
 		});
 		const [button] = node.children;
-		setText(button.children[1], text || "A message that was deleted");
-		button.title = `A thread of ${from} in ${room}`;
+		setText(button.children[1], text || t("log.quoteDeleted"));
+		button.title = t("thread.in", { from, room });
 		button.classList.toggle("unread", n > 0 && !isMuted(room));
 		button.classList.toggle("muted", isMuted(room));
-		setText(button.lastChild, n ? `${count(n)} new` : "");
+		setText(button.lastChild, n ? t("thread.new", { n: count(n) }) : "");
 		return node;
 	}
 
@@ -282,7 +283,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 
 	function submit() {
 		const typed = readTyped(field.value);
-		const why = typed.command ? "Commands are for the field under the log." : typed.say === undefined ? typed.hint : say(open.room, typed.say, { thread: open.thread, ...(answering && { reply_to: answering }) });
+		const why = typed.command ? t("thread.commands") : typed.say === undefined ? typed.hint : say(open.room, typed.say, { thread: open.thread, ...(answering && { reply_to: answering }) });
 		tell(why ?? "");
 		if (why || typed.say === undefined) return;
 		field.value = "";

@@ -1,5 +1,6 @@
 /** Short messages over the page, which disappear by themselves. */
 import { $, el } from "/dom.js";
+import { t } from "/words.js";
 
 const TOAST_MS = 7_000;
 
@@ -7,7 +8,7 @@ const TOAST_MS = 7_000;
 export function toast(text) {
 	[...$("toasts").children].find((box) => box.firstChild.textContent === text)?.remove();
 	const remove = () => box.remove();
-	const close = el("button", { className: "plain", ariaLabel: "Dismiss", onclick: remove }, "×");
+	const close = el("button", { className: "plain", ariaLabel: t("toast.dismiss"), onclick: remove }, "×");
 	const box = el("div", { className: "toast" }, el("p", null, text), close);
 	setTimeout(remove, TOAST_MS);
 	$("toasts").append(box);

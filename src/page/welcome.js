@@ -1,26 +1,20 @@
 /** The way in: by a name alone, with an account, or with a new one, whatever the server offers. */
 import { fold } from "/commands.js";
 import { $, setText } from "/dom.js";
+import { t } from "/words.js";
 
-const NAME_HELP = "Letters, digits and . _ - only.";
-/** Each way: what stands above, what the button and the button to it say, the fields that it has, and the help for these. */
+/** Each way: the fields that it has, how a browser fills them, and the keys of the help for these. */
 const WAYS = {
-	login: { text: "Sign in to your account.", go: "Sign in", to: "I have an account", fields: ["name", "password"], autocomplete: ["username", "current-password"] },
-	register: {
-		text: "Create your account.",
-		go: "Create account",
-		to: "Create an account",
-		fields: ["name", "password"],
-		autocomplete: ["username", "new-password"],
-		help: { name: `${NAME_HELP} Others see it.`, password: "At least 8 characters. A few words are easy to remember and hard to guess." },
-	},
-	name: { text: "Chat in rooms or one to one.", go: "Join", to: "Join by a name alone", fields: ["name"], autocomplete: ["nickname"], help: { name: `${NAME_HELP} Leave empty to join as a guest.` } },
-	guests: { text: "Chat in rooms or one to one.", go: "Join as a guest", to: "Join as a guest", fields: ["name"], autocomplete: ["nickname"], help: { name: `${NAME_HELP} Others see that you are a guest.` } },
-	header: { text: "You are signed in where this server is kept.", go: "Continue", to: "Continue with the sign-in of this site", fields: [] },
-	none: { text: "People come in from another application here. Open the chat there.", fields: [] },
+	login: { text: "login", go: "loginGo", to: "loginTo", fields: ["name", "password"], autocomplete: ["username", "current-password"] },
+	register: { text: "register", go: "registerGo", to: "registerTo", fields: ["name", "password"], autocomplete: ["username", "new-password"], help: { name: ["nameHelp", "seen"], password: ["passwordHelp"] } },
+	name: { text: "text", go: "go", to: "nameTo", fields: ["name"], autocomplete: ["nickname"], help: { name: ["nameHelp", "guestHelp"] } },
+	guests: { text: "text", go: "guest", to: "guest", fields: ["name"], autocomplete: ["nickname"], help: { name: ["nameHelp", "guestSeen"] } },
+	header: { text: "header", go: "headerGo", to: "headerTo", fields: [] },
+	none: { text: "none", fields: [] },
 };
+const door = (key) => t(`door.${key}`);
 /** What stands above the form, by the kind of secret that the link has. */
-const SECRETS = { invite: "You are invited. Choose a name and a password.", admin: "Create the first administrator's account." };
+const SECRETS = { invite: "invited", admin: "admin" };
 const SECRET = /cw[ia]_[\w-]+/;
 
 /** The invitation, or the first administrator's link, that the address holds: `{kind, secret}`. */
@@ -66,17 +60,17 @@ export function signInView({ offers, enter, sentence }) {
 		if (!ways.includes(way)) [way] = ways;
 		const { text, go, fields, autocomplete, help = {} } = WAYS[way];
 		const needsInvite = way === "register" && !given && offered.registration === "invite";
-		setText($("door-text"), (way === "register" && given && SECRETS[given.kind]) || text);
+		setText($("door-text"), door((way === "register" && given && SECRETS[given.kind]) || text));
 		for (const field of FIELDS) {
 			$(`${field}-part`).hidden = field === "invite" ? !needsInvite : !fields.includes(field);
-			if (field !== "invite") setText($(`${field}-help`), help[field] ?? "");
+			if (field !== "invite") setText($(`${field}-help`), (help[field] ?? []).map(door).join(" "));
 		}
 		$("name").autocomplete = autocomplete?.[0] ?? "off";
 		$("password").autocomplete = autocomplete?.[1] ?? "off";
-		setText($("door-go"), go ?? "");
+		setText($("door-go"), go ? door(go) : "");
 		$("door-go").hidden = !go;
 		const others = ways.filter((each) => each !== way).map((each) => {
-			const label = each === "register" && offered.registration === "invite" && !given ? "I have an invitation" : WAYS[each].to;
+			const label = each === "register" && offered.registration === "invite" && !given ? door("haveInvite") : door(WAYS[each].to);
 			const button = Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: label });
 			button.addEventListener("click", () => turn(each));
 			return button;
@@ -113,9 +107,9 @@ export function signInView({ offers, enter, sentence }) {
 			const name = fold($("name").value);
 			const password = $("password").value;
 			const isAccount = way === "login" || way === "register";
-			if (isAccount && !name) return complain("name", "Type your name.");
-			if (isAccount && !password) return complain("password", "Type your password.");
-			if (invite === "") return complain("invite", "Paste the link of your invitation: it ends with #invite= and a long code.");
+			if (isAccount && !name) return complain("name", door("needName"));
+			if (isAccount && !password) return complain("password", door("needPassword"));
+			if (invite === "") return complain("invite", door("needInvite"));
 			await enter(way, { name, password, invite });
 		} catch (error) {
 			complain(fieldOf(error), told(error));
@@ -132,9 +126,9 @@ export function signInView({ offers, enter, sentence }) {
 	}
 
 	function told(error) {
-		if (error.code === 2001 && way === "login") return "The name or the password is wrong.";
+		if (error.code === 2001 && way === "login") return door("wrong");
 		const seconds = Math.ceil(error.retryAfterMs / 1000);
-		return sentence(error) + (seconds > 0 ? ` Try again in ${seconds} s.` : "");
+		return seconds > 0 ? t("again", { text: sentence(error), s: seconds }) : sentence(error);
 	}
 
 	$("sign-in").addEventListener("submit", (event) => {

@@ -60,6 +60,14 @@ pub(super) const fn entry(op: Op) -> Entry {
             "Lists your rooms with their unread messages, and how many of these name you",
             &[(Key::Since, "the rev of the last reply, for changes since then only, optional")],
         ),
+        Op::Directory => (
+            "Lists the rooms that everybody may find, with their topics, members and last word",
+            &[
+                (Key::Text, "only rooms with this in their name or topic, optional"),
+                (Key::After, "the after of the last reply, for the next page, optional"),
+                LIMIT,
+            ],
+        ),
         Op::Create => ("Creates a room with you as its owner", CREATE),
         Op::Join => (
             "Joins a room",

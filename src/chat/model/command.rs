@@ -238,6 +238,15 @@ pub enum Command<'a> {
         /// The `rev` of an earlier answer: only rooms that have changed since are listed.
         since: Option<u64>,
     },
+    /// See [`Op::Directory`].
+    Directory {
+        /// Only rooms with this in their name or topic; all of them without.
+        text: Option<Cow<'a, str>>,
+        /// The name of the room behind which to begin.
+        after: Option<Cow<'a, str>>,
+        /// How many at most.
+        limit: Option<u32>,
+    },
     /// See [`Op::Create`].
     Create {
         /// The room's name.

@@ -148,6 +148,10 @@ pub const REPORT_TEXT_MAX: usize = 512;
 pub const REPORTS_PAGE_MAX: usize = 50;
 /// Bytes that a report in a list takes at most when it is rendered, without names and texts.
 pub const REPORT_OVERHEAD: usize = 160;
+/// Rooms of one page of the directory.
+pub const DIRECTORY_PAGE_MAX: u32 = 40;
+/// Bytes that such a room takes at most when it is rendered, without its name and topic.
+pub const LISTED_ROOM_OVERHEAD: usize = 128;
 /// Entries of one page of the audit.
 pub const AUDIT_PAGE_MAX: u32 = 100;
 /// How long a report is open if nobody settles it.

@@ -27,6 +27,7 @@ use std::sync::Arc;
 pub use super::cids::{CidSecret, RememberedCid};
 pub use super::draft::{Draft, TargetCheck};
 pub use super::inbox::{InboxFound, InboxQuery};
+use super::listed::StoredRoom;
 use super::load::{Begun, Found, Kept, Wanted};
 pub use super::log_id::{LogId, Ticket};
 pub use super::meta::{MemberMeta, Restriction, RestrictionMeta, RoomMeta};
@@ -209,6 +210,18 @@ pub enum Query {
         /// The logs.
         logs: Vec<LogId>,
     },
+    /// The rooms that everybody may find, by name: conversations and private rooms are not among
+    /// them.
+    Directory {
+        /// Who asks.
+        user: UserName,
+        /// Only rooms that are [meant](super::listed::is_meant) by this.
+        text: Box<str>,
+        /// Only what is behind this name.
+        after: Box<str>,
+        /// How many.
+        limit: u32,
+    },
     /// What a user has written, and all of these logs, oldest first: as many as a page holds.
     Written {
         /// Who.
@@ -254,6 +267,13 @@ pub enum Answer {
     Thread(ThreadPage),
     /// To [`Query::Threads`].
     Threads(Vec<FollowedThread>),
+    /// To [`Query::Directory`].
+    Rooms {
+        /// The rooms, by name.
+        rooms: Vec<StoredRoom>,
+        /// The name behind which to look for more, `None` if that was all.
+        next: Option<RoomName>,
+    },
     /// To [`Query::Written`].
     Written {
         /// The records, with the names of their rooms.

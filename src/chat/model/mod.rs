@@ -16,6 +16,7 @@ pub mod hello;
 pub mod identity;
 pub mod inbox;
 pub mod limits;
+pub mod listed;
 pub mod load;
 pub mod log;
 pub mod log_id;

@@ -126,6 +126,8 @@ ops! {
     Audit "audit",
     /// Gives a user what is kept of it.
     Export "export",
+    /// Lists the rooms that everybody may find.
+    Directory "directory",
     /// Explains the operations.
     Help "help",
 }

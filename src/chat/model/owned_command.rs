@@ -24,6 +24,7 @@ impl Command<'_> {
             | Self::Threads { .. }
             | Self::Rooms { .. }
             | Self::Audit { .. }
+            | Self::Directory { .. }
             | Self::Export { .. }
             | Self::Restrictions { .. }
             | Self::Leave { .. }
@@ -86,6 +87,9 @@ impl Command<'_> {
                 Command::Audit { room: room.map(own), before, limit }
             }
             Self::Export { after } => Command::Export { after },
+            Self::Directory { text, after, limit } => {
+                Command::Directory { text: text.map(own), after: after.map(own), limit }
+            }
             Self::Ping => Command::Ping,
             Self::Rooms { since } => Command::Rooms { since },
             Self::Create { room, topic, private, policy } => Command::Create {

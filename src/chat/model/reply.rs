@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::account::{Hidden, Login};
 use super::code::Code;
 use super::export::ExportPart;
+use super::listed::ListedRoom;
 use super::meta::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
 use super::people::{AuditedAct, Report};
+use super::policy::Retention;
 use super::push::PushSubscription;
 use super::record::{Epoch, SharedRecord};
 pub use super::role::Role;
@@ -232,6 +234,10 @@ pub enum Reply {
         v: u64,
         /// The topic, empty if there is none.
         topic: Box<str>,
+        /// Whether strangers do not learn that it exists.
+        private: bool,
+        /// For how long its records are kept.
+        retention: Retention,
         /// The client's position belongs to another epoch; the cursor starts at the head.
         reset: bool,
         /// How far others have read, where that is told.
@@ -395,6 +401,13 @@ pub enum Reply {
         items: Vec<(u64, AuditedAct)>,
         /// Whether there are more before the last.
         more: bool,
+    },
+    /// To `directory`.
+    Directory {
+        /// Rooms, by name.
+        items: Vec<ListedRoom>,
+        /// The name to give as `after` for more, `None` if that was all.
+        next: Option<RoomName>,
     },
     /// To `export`.
     Export {

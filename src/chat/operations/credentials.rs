@@ -316,6 +316,7 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Settle { .. }
         | Command::Export { .. }
         | Command::Audit { room: None, .. }
+        | Command::Directory { .. }
         | Command::Ping
         | Command::Rooms { .. }
         | Command::Status { .. }

@@ -149,6 +149,8 @@ fn joined_reply(
         members: u64::try_from(members).unwrap_or(u64::MAX),
         v: chat.ephemeral.presence_version(key).0,
         topic: room.topic.clone(),
+        private: room.private,
+        retention: chat.lookup().policy(room).retention,
         reset: is_reset,
         marks: Vec::new(),
     })

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::faults::{self, refusal_of};
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, direct, edits, export, forget, grown, inbox, invitations, join, leave, load,
-    loaded, moderation, others, people, push, renewed, reports, resume_deferred, room_end, search,
-    stale, stored, suspensions, tell_others, threads,
+    Answer, Chat, ack, direct, directory, edits, export, forget, grown, inbox, invitations, join,
+    leave, load, loaded, moderation, others, people, push, renewed, reports, resume_deferred,
+    room_end, search, stale, stored, suspensions, tell_others, threads,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::PageId;
@@ -160,6 +160,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Audit { .. }
         | PendingOp::Thread { .. }
         | PendingOp::Threads { .. }
+        | PendingOp::Directory { .. }
         | PendingOp::Page(_)
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
@@ -216,6 +217,15 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
             (by, result.map(Answer::Now))
         }
         PendingOp::Audit { by } => (by, acts(outcome).map(Answer::Now)),
+        PendingOp::Directory { by, page } => {
+            let result = match outcome {
+                Ok((log::Answer::Rooms { rooms, next }, _)) => {
+                    Ok(directory::on_read(chat, &by, &page, (rooms, next)))
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
+            };
+            (by, result.map(Answer::Now))
+        }
         PendingOp::Export { by, .. } => {
             let result = match outcome {
                 Ok((log::Answer::Written { items, next }, changes)) => {

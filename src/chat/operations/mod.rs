@@ -15,6 +15,7 @@ mod blocks;
 mod create;
 pub(super) mod credentials;
 mod direct;
+mod directory;
 mod edits;
 mod export;
 mod faults;
@@ -261,6 +262,9 @@ fn execute_reading(
         Command::Audit { room, before, limit } => {
             audit::audit(chat, by, (room.as_deref(), before, limit))
         }
+        Command::Directory { text, after, limit } => {
+            Ok(directory::directory(chat, by, (text.as_deref(), after.as_deref()), limit))
+        }
         Command::Export { after } => Ok(export::export(chat, by, after)),
         Command::Hello { .. } => Err(session_lifecycle::second_hello()),
         _ => {
@@ -286,9 +290,10 @@ const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
         Command::History { .. } | Command::Thread { .. } | Command::Threads { .. } => {
             Some((Quota::Readings, 1))
         }
-        Command::Search { .. } | Command::Export { .. } | Command::Audit { .. } => {
-            Some((Quota::Readings, SEARCH_TOKENS))
-        }
+        Command::Search { .. }
+        | Command::Export { .. }
+        | Command::Directory { .. }
+        | Command::Audit { .. } => Some((Quota::Readings, SEARCH_TOKENS)),
         _ => None,
     }
 }
@@ -307,6 +312,7 @@ const fn is_long(command: &Command<'_>) -> bool {
             | Command::Restrictions { .. }
             | Command::Reports { .. }
             | Command::Export { .. }
+            | Command::Directory { .. }
             | Command::Audit { .. }
     )
 }

@@ -85,6 +85,7 @@ pub(super) fn of_command(
         | Command::Settle { .. }
         | Command::Audit { room: None, .. }
         | Command::Export { .. }
+        | Command::Directory { .. }
         | Command::Search { room: None, .. }
         | Command::Threads { room: None }
         | Command::Status { .. }

@@ -112,6 +112,16 @@ pub(super) type WrittenMarks = (MembershipKey, Marks, Vec<WaitingAck>);
 /// A message that was found, and its log.
 pub(super) type Found = (LogId, SharedRecord);
 
+/// Which page of the rooms that everybody may find is wanted.
+#[derive(Debug)]
+pub(super) struct DirectoryPage {
+    /// Only rooms that are meant by this.
+    pub text: Box<str>,
+    /// Only what is behind this name.
+    pub after: Box<str>,
+    pub limit: u32,
+}
+
 /// A reading that waits until everything that its connection has sent before is answered.
 #[derive(Debug)]
 pub(super) struct DeferredReading {
@@ -161,6 +171,8 @@ pub(super) enum PendingOp {
     Threads { by: Requester, since: Mark },
     /// What was noted.
     Audit { by: Requester },
+    /// A page of the rooms that everybody may find.
+    Directory { by: Requester, page: Box<DirectoryPage> },
     /// What a user has written.
     Export { by: Requester, since: Mark },
     /// A change of what is kept of people.
@@ -203,6 +215,7 @@ impl PendingOp {
             | Self::Audit { .. }
             | Self::Thread { .. }
             | Self::Threads { .. }
+            | Self::Directory { .. }
             | Self::Search { .. } => EXCLUSIVE_WEIGHT,
         }
     }
@@ -233,6 +246,7 @@ impl PendingOp {
             | Self::Export { .. }
             | Self::Audit { .. }
             | Self::Threads { .. }
+            | Self::Directory { .. }
             | Self::Search { .. } => None,
         }
     }
@@ -259,6 +273,7 @@ impl PendingOp {
             | Self::Leave { .. }
             | Self::Invite { .. }
             | Self::Audit { .. }
+            | Self::Directory { .. }
             | Self::Hash(_)
             | Self::Waiting(_)
             | Self::Load(_)
@@ -286,6 +301,7 @@ impl PendingOp {
             | Self::Audit { by }
             | Self::Thread { by, .. }
             | Self::Threads { by, .. }
+            | Self::Directory { by, .. }
             | Self::Search { by, .. } => Some(by.conn),
             Self::People(op) => op.conn(),
             Self::Waiting(waiting) => waiting.waiter.conn(),

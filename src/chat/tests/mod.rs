@@ -4,6 +4,7 @@ mod admins;
 mod blocks;
 mod bounds;
 mod cursors;
+mod directory;
 mod edits;
 mod effects;
 mod invitations;

@@ -12,6 +12,7 @@ use super::loading::{self, Names};
 use super::rows::{BETWEEN, Part};
 use super::statements;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
+use crate::chat::model::listed::StoredRoom;
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Answer, InboxFound, InboxQuery, LogFault, LogId, Query};
 use crate::chat::model::mentions::names;
@@ -33,6 +34,7 @@ pub(super) enum RowQuery {
     Inbox { user: UserName, rows: Vec<(Option<i64>, InboxQuery)> },
     Load(Box<Wanted>),
     Audit { room: Option<RoomName>, before: Option<u64>, limit: u32 },
+    Directory { text: Box<str>, after: Box<str>, limit: u32 },
 }
 
 impl RowQuery {
@@ -55,6 +57,7 @@ impl RowQuery {
             }
             Query::Load(wanted) => Self::Load(wanted),
             Query::Audit { room, before, limit, .. } => Self::Audit { room, before, limit },
+            Query::Directory { text, after, limit, .. } => Self::Directory { text, after, limit },
             Query::Search { .. } | Query::Written { .. } => return Err(Err(LogFault::TooDear)),
             // Nobody asks: see `chat::operations::threads`.
             Query::Thread(_) | Query::Threads { .. } => return Err(Err(LogFault::TooDear)),
@@ -79,6 +82,9 @@ impl RowQuery {
                 // One more, which says whether there are more.
                 (statements::AUDIT, Params::Audit(before, room, i64::from(*limit) + 1))
             }
+            Self::Directory { text, after, limit } => {
+                (statements::DIRECTORY, Params::Directory(after, text, i64::from(*limit) + 1))
+            }
         }
     }
 
@@ -91,13 +97,16 @@ impl RowQuery {
         if let Self::Audit { limit, .. } = self {
             return acts(rows, *limit);
         }
+        if let Self::Directory { limit, .. } = self {
+            return listed(rows, *limit);
+        }
         let parts = Part::read_all(rows)?;
         Ok(match self {
             Self::Page { .. } => page(parts, false),
             Self::Below { .. } => page(parts, true),
             Self::Inbox { user, rows } => inbox(user, rows, parts),
             Self::Load(wanted) => Answer::Loaded(loading::found(wanted, &parts)),
-            Self::Audit { .. } => nothing(),
+            Self::Audit { .. } | Self::Directory { .. } => nothing(),
         })
     }
 }
@@ -108,6 +117,7 @@ pub(super) enum Params<'a> {
     Inbox(&'a UserName, &'a [(Option<i64>, InboxQuery)]),
     Load(Names),
     Audit(i64, Option<&'a str>, i64),
+    Directory(&'a str, &'a str, i64),
 }
 
 impl Params<'_> {
@@ -133,6 +143,9 @@ impl Params<'_> {
                 ])
             }
             Self::Load(names) => names.with_params(ask),
+            Self::Directory(after, text, limit) => {
+                ask(&[Param::Text(after), Param::Text(text), Param::Int(*limit)])
+            }
             Self::Audit(before, room, limit) => ask(&[
                 Param::Int(*before),
                 room.map_or(Param::Null, Param::Text),
@@ -203,4 +216,18 @@ fn acts(rows: &[Row], limit: u32) -> Result<Answer, WrongType> {
         acts.push((unsigned(row.int(0)?), AuditedAct { by, act, whom, room, at }));
     }
     Ok(Answer::Acts { acts, more: rows.len() > limit })
+}
+
+fn listed(rows: &[Row], limit: u32) -> Result<Answer, WrongType> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut rooms: Vec<StoredRoom> = Vec::new();
+    for row in rows.iter().take(limit) {
+        let room = RoomName::stored(row.text(0)?).ok_or(WrongType { column: 0 })?;
+        let (topic, policy) = (row.text(1)?.into(), row.text_or_null(3)?.map(Into::into));
+        let (at, members) = (unsigned(row.int(2)?), unsigned(row.int(4)?));
+        rooms.push(StoredRoom { room, topic, members, at, policy });
+    }
+    let is_cut = rows.len() > limit;
+    let next = rooms.last().filter(|_| is_cut).map(|last| last.room.clone());
+    Ok(Answer::Rooms { rooms, next })
 }

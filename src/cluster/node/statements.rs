@@ -227,6 +227,17 @@ pub(super) const AUDIT: Statement = Statement {
           AND ($2::text IS NULL OR room = $2::text) ORDER BY id DESC LIMIT $3::bigint",
 };
 
+/// The rooms that everybody may find, by name: conversations and private ones are not among them.
+///
+/// `$1` the name behind which they are, `$2` what their name or topic contains, `$3` how many.
+pub(super) const DIRECTORY: Statement = Statement {
+    name: "directory",
+    sql: "SELECT r.name, r.topic, r.at, r.policy, (SELECT count(*) FROM chinwag.member m \
+          WHERE m.room = r.id) FROM chinwag.room r WHERE r.name > $1::text AND NOT r.private \
+          AND left(r.name, 1) <> '@' AND (strpos(r.name, $2::text) > 0 \
+          OR strpos(lower(r.topic), $2::text) > 0) ORDER BY r.name LIMIT $3::bigint",
+};
+
 /// Changes of people: see `people.sql`.
 pub(super) const PEOPLE: Statement = Statement {
     name: "people",

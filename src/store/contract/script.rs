@@ -15,11 +15,13 @@
 //! acts 9 -> act2 act1                what was noted, at most so many; `+` if there is more
 //! thread ann 1 9 9 -> 1:ann:hi       who, thread, below, limit -> the page; `+`, and the mark
 //! threads ann -> 1-3:bob:hi read1 new2   those that are followed, with the last seq
+//! rooms 9 -> lobby:1:tea            rooms that everybody may find: members, topic; also text=, after=
 //! ```
 
 use super::{PATIENCE, Subject, room, user};
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login, SecretHash};
 use crate::chat::model::identity::{Bound, Grant, Rights, Source};
+use crate::chat::model::listed::StoredRoom;
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{
     Answer, Appended, Draft, Expiry, InboxFound, InboxQuery, LogFault, LogId, LogReply, LogRequest,
@@ -74,6 +76,7 @@ pub(super) fn run(store: &mut Subject, script: &str) -> Result<(), String> {
             "acts" => acts(store, &words),
             "thread" => thread(store, log, &words),
             "threads" => threads(store, log, &words),
+            "rooms" => rooms(store, &words),
             _ => append(store, log, &words),
         };
         let expect = expect.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -257,6 +260,18 @@ fn threads(store: &mut Subject, log: LogId, words: &[&str]) -> String {
         format!("{root} read{read} new{unread}")
     });
     texts.collect::<Vec<_>>().join(" ")
+}
+
+fn rooms(store: &mut Subject, words: &[&str]) -> String {
+    let limit = words[1].parse().unwrap();
+    let (text, after) = (option(words, "text"), option(words, "after"));
+    let (text, after) = (text.unwrap_or_default().into(), after.unwrap_or_default().into());
+    let query = Query::Directory { user: user("ann"), text, after, limit };
+    let Answer::Rooms { rooms, next } = ask(store, query) else { panic!("no rooms") };
+    let text = |row: &StoredRoom| format!("{}:{}:{}", row.room, row.members, row.topic);
+    let mut texts: Vec<String> = rooms.iter().map(text).collect();
+    texts.extend(next.map(|next| format!("+{next}")));
+    texts.join(" ")
 }
 
 fn synced(reply: &LogReply) -> String {

@@ -18,6 +18,7 @@ pub(in crate::store) mod cids;
 pub(in crate::store) mod column_code;
 pub(in crate::store) mod connection;
 pub(in crate::store) mod data_dir;
+mod directory;
 pub(in crate::store) mod disk_reserve;
 mod dropped;
 mod edits;

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::audit::{self, AuditQuery};
+use super::directory::{self, DirectoryQuery};
 use super::inbox::inbox;
 use super::integers::signed;
 use super::load_rooms;
@@ -31,6 +32,7 @@ pub(super) enum StoredQuery {
     Load(Box<Wanted>),
     Written(WrittenQuery),
     Audit(AuditQuery),
+    Directory(DirectoryQuery),
 }
 
 impl StoredQuery {
@@ -58,6 +60,9 @@ impl StoredQuery {
             Query::Audit { user, room, before, limit } => {
                 Self::Audit(AuditQuery { user, room, before, limit })
             }
+            Query::Directory { user, text, after, limit } => {
+                Self::Directory(DirectoryQuery { user, text, after, limit })
+            }
             Query::Written { user, logs, above, limit } => {
                 let rooms = logs.into_iter().filter_map(rooms).collect();
                 Self::Written(WrittenQuery { user, rooms, above, limit })
@@ -74,6 +79,7 @@ impl StoredQuery {
             | Self::Threads { user, .. }
             | Self::Search(StoredSearch { user, .. })
             | Self::Audit(AuditQuery { user, .. })
+            | Self::Directory(DirectoryQuery { user, .. })
             | Self::Written(WrittenQuery { user, .. }) => Some(user),
         }
     }
@@ -98,6 +104,10 @@ impl StoredQuery {
             Self::Audit(query) => {
                 let (acts, more) = audit::find(reading.db, query)?;
                 Ok(Answer::Acts { acts, more })
+            }
+            Self::Directory(query) => {
+                let (rooms, next) = directory::find(reading.db, query)?;
+                Ok(Answer::Rooms { rooms, next })
             }
             Self::Written(query) => {
                 let (items, next) = written::find(reading, query)?;

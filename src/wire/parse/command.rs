@@ -85,6 +85,11 @@ pub(super) fn parse<'a>(
         Op::Reports => people::reports(fields)?,
         Op::Settle => people::settle_report(fields)?,
         Op::Audit => people::audit(fields)?,
+        Op::Directory => Command::Directory {
+            text: fields.string(Key::Text)?,
+            after: fields.string_as(Key::After, "the name of a room")?,
+            limit: fields.limit()?,
+        },
         Op::Export => Command::Export { after: fields.seq(Key::After)? },
     };
     Ok(Parsed::Command(command))

@@ -13,6 +13,7 @@ use super::welcome::welcome;
 use crate::chat::model::account::Login;
 use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::identity::AuthPolicy;
+use crate::chat::model::listed::ListedRoom;
 use crate::chat::model::name::RoomName;
 use crate::chat::model::output::Request;
 use crate::chat::model::record::SharedRecord;
@@ -94,6 +95,7 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         | Reply::PushSubscribed { .. }
         | Reply::PushSubscriptions { .. }
         | Reply::Blocked { .. } => people(out, reply),
+        Reply::Directory { items, next } => directory(out, items, next.as_ref()),
         Reply::Joined { .. } => joined(out, reply),
         Reply::Pong { time } => field(out, r#""time":"#, *time),
         Reply::Inbox { .. } => inbox(out, reply, context),
@@ -168,6 +170,8 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
         members,
         v,
         topic,
+        private,
+        retention,
         reset,
         marks,
     } = reply
@@ -188,10 +192,46 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
         put(out, r#","topic":"#);
         prose(out, topic);
     }
+    put(out, if *private { r#","private":true"# } else { "" });
+    let age = retention.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    let kept = [
+        ("keep_for_ms", age),
+        ("keep_records", retention.records),
+        ("keep_bytes", retention.bytes),
+    ];
+    for (key, most) in kept {
+        if let Some(most) = most {
+            put(out, ",\"");
+            put(out, key);
+            field(out, "\":", most);
+        }
+    }
     put(out, if *reset { r#","reset":true"# } else { "" });
     if !marks.is_empty() {
         read_marks(out, r#","marks":{"#, marks);
     }
+}
+
+fn directory(out: &mut Vec<u8>, items: &[ListedRoom], next: Option<&RoomName>) {
+    put(out, r#""items":"#);
+    array(out, items, |out, row| {
+        put(out, "{");
+        room_field(out, row.room.as_str());
+        field(out, r#","members":"#, row.members);
+        if row.at > 0 {
+            field(out, r#","at":"#, row.at);
+        }
+        if !row.topic.is_empty() {
+            put(out, r#","topic":"#);
+            prose(out, &row.topic);
+        }
+        put(out, if row.by_invitation { r#","by_invitation":true}"# } else { "}" });
+    });
+    if let Some(next) = next {
+        name_field(out, r#","after":"#, next.as_str());
+    }
+    put(out, r#","more":"#);
+    boolean(out, next.is_some());
 }
 
 /// What concerns accounts and other people.

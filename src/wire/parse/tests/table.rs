@@ -24,6 +24,7 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         | Op::Reports
         | Op::Audit
         | Op::Threads
+        | Op::Directory
         | Op::Export => vec![],
         Op::PushSubscribe => {
             vec![("endpoint", "\"https://a\""), ("p256dh", KEY), ("auth", SECRET)]

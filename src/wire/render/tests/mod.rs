@@ -6,6 +6,7 @@ mod moderation;
 mod weights;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -15,8 +16,10 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::event::{Event, LeftReason, PresenceChange};
 use crate::chat::model::limits::RECORD_OVERHEAD;
+use crate::chat::model::listed::ListedRoom;
 use crate::chat::model::name::RoomName;
 use crate::chat::model::output::Request;
+use crate::chat::model::policy::Retention;
 use crate::chat::model::record::{Act, Body, Epoch, Record, SharedRecord};
 use crate::chat::model::reply::{
     Durability, GapWhy, InboxRow, Invitation, Presence, Refusal, Reply, Resumption, Role,
@@ -157,7 +160,36 @@ fn each_room_of_a_resume_says_how_it_goes_on() {
 }
 
 #[test]
+fn the_directory_tells_of_each_room_what_there_is() {
+    let row = |name: &str, topic: &str| ListedRoom {
+        room: RoomName::parse(name).unwrap(),
+        topic: topic.into(),
+        members: 3,
+        at: if topic.is_empty() { 0 } else { 7 },
+        by_invitation: topic.is_empty(),
+    };
+    let items = vec![row("jam", ""), row("tea", "\"hot\"")];
+    check_reply(
+        "2",
+        &Reply::Directory { items: items.clone(), next: None },
+        concat!(
+            r#"{"id":2,"code":0,"message":"ok","data":{"items":["#,
+            r#"{"room":"jam","members":3,"by_invitation":true},"#,
+            r#"{"room":"tea","members":3,"at":7,"topic":"\"hot\""}],"more":false}}"#,
+        ),
+    );
+    let next = Some(RoomName::parse("tea").unwrap());
+    check_reply(
+        "2",
+        &Reply::Directory { items: Vec::new(), next },
+        r#"{"id":2,"code":0,"message":"ok","data":{"items":[],"after":"tea","more":true}}"#,
+    );
+}
+
+#[test]
 fn a_joined_room_says_where_its_log_stands() {
+    let day = Duration::from_secs(86_400);
+    let retention = Retention { age: Some(day), records: Some(1_000), bytes: None };
     let joined = |topic: &str, reset| Reply::Joined {
         room: room(),
         epoch: epoch(),
@@ -170,6 +202,8 @@ fn a_joined_room_says_where_its_log_stands() {
         members: 37,
         v: 41,
         topic: topic.into(),
+        private: reset,
+        retention: if reset { retention } else { Retention::default() },
         reset,
         marks: if reset { vec![(user("bob"), 120), (user("eve"), 7)] } else { Vec::new() },
     };
@@ -187,7 +221,7 @@ fn a_joined_room_says_where_its_log_stands() {
         concat!(
             r#"{"id":2,"code":0,"message":"ok","data":{"room":"lobby","epoch":"k3f9","seq":121,"#,
             r#""oldest":1,"durable":"disk","role":"member","read":112,"recv":115,"members":37,"v":41,"#,
-            r#""topic":"\"tea\"","reset":true,"marks":{"bob":120,"eve":7}}}"#,
+            r#""topic":"\"tea\"","private":true,"keep_for_ms":86400000,"keep_records":1000,"reset":true,"marks":{"bob":120,"eve":7}}}"#,
         ),
     );
 }

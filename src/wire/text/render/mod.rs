@@ -93,6 +93,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         | Reply::PushSubscribed { .. }
         | Reply::PushSubscriptions { .. }
         | Reply::Audit { .. }
+        | Reply::Directory { .. }
         | Reply::Left { .. }
         | Reply::Sent { .. }
         | Reply::Pong { .. }

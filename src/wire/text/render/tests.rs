@@ -6,6 +6,7 @@ use super::*;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op};
 use crate::chat::model::limits::RECORD_OVERHEAD;
+use crate::chat::model::policy::Retention;
 use crate::chat::model::record::{Act, Body, Epoch, Record};
 use crate::chat::model::reply::{Durability, Invitation};
 
@@ -257,6 +258,8 @@ fn a_room_says_who_is_there() {
         members,
         v: 1,
         topic: topic.into(),
+        private: false,
+        retention: Retention::default(),
         reset: false,
         marks: Vec::new(),
     };

@@ -1,0 +1,101 @@
+//! `directory`: the rooms that everybody may find, by name. Private ones are told to nobody here:
+//! who is in one, or invited, has it in the inbox.
+
+use std::collections::BTreeMap;
+
+use super::{Answer, Chat};
+use crate::chat::keys::RoomKey;
+use crate::chat::model::limits::{
+    DIRECTORY_PAGE_MAX, INBOX_BYTES_MAX, LISTED_ROOM_OVERHEAD, TOPIC_LEN_MAX,
+};
+use crate::chat::model::listed::{ListedRoom, StoredRoom, is_meant};
+use crate::chat::model::log::Query;
+use crate::chat::model::name::{NAME_LEN_MAX, RoomName};
+use crate::chat::model::policy::Access;
+use crate::chat::model::reply::Reply;
+use crate::chat::pending::{DirectoryPage, PendingOp, Requester};
+
+// A page fits into what the longest message holds. A byte of a topic is escaped as two at most.
+const _: () = assert!(
+    (DIRECTORY_PAGE_MAX as usize) * (LISTED_ROOM_OVERHEAD + NAME_LEN_MAX + 2 * TOPIC_LEN_MAX)
+        <= INBOX_BYTES_MAX
+);
+
+/// Has a page of the rooms read.
+pub(super) fn directory(
+    chat: &mut Chat,
+    by: &mut Requester,
+    (text, after): (Option<&str>, Option<&str>),
+    limit: Option<u32>,
+) -> Answer {
+    let text: Box<str> = text.unwrap_or_default().to_lowercase().into();
+    let after: Box<str> = after.unwrap_or_default().into();
+    let limit = limit.unwrap_or(DIRECTORY_PAGE_MAX).clamp(1, DIRECTORY_PAGE_MAX);
+    let user = chat.directory[by.user].name.clone();
+    let page = DirectoryPage { text: text.clone(), after: after.clone(), limit };
+    let query = Query::Directory { user, text, after, limit };
+    chat.begin_read(PendingOp::Directory { by: by.take(), page: Box::new(page) }, query);
+    Answer::Later
+}
+
+/// What the store has, up to the name at which it has ended, with the rooms that are in memory as
+/// they are there: the store learns of them later, and of some never.
+pub(super) fn on_read(
+    chat: &Chat,
+    by: &Requester,
+    page: &DirectoryPage,
+    (stored, next): (Vec<StoredRoom>, Option<RoomName>),
+) -> Reply {
+    let is_in_page = |room: &RoomName| {
+        let is_before_end = next.as_ref().is_none_or(|next| room <= next);
+        room.as_str() > &*page.after && is_before_end
+    };
+    // When something was said last: a ring may be empty of a room that has records.
+    let mut last: BTreeMap<RoomName, u64> = BTreeMap::new();
+    let mut items = Vec::new();
+    for row in stored {
+        if chat.rooms.named(row.room.as_str()).is_some() {
+            last.insert(row.room, row.at);
+        } else {
+            items.push(listed(chat, row));
+        }
+    }
+    for (key, room) in chat.rooms.table.iter() {
+        if is_shown(chat, key)
+            && is_in_page(&room.name)
+            && is_meant(&page.text, &room.name, &room.topic)
+        {
+            let newest = room.ring.from(0).next_back().map(|record| record.at);
+            let at = newest.or_else(|| last.get(&room.name).copied()).unwrap_or(0);
+            items.push(ListedRoom {
+                room: room.name.clone(),
+                topic: room.topic.clone(),
+                members: u64::try_from(room.members.len()).unwrap_or(u64::MAX),
+                at,
+                by_invitation: chat.lookup().is_closed(room),
+            });
+        }
+    }
+    items.sort_unstable_by(|a, b| a.room.cmp(&b.room));
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let is_cut = items.len() > limit;
+    items.truncate(limit);
+    let next = if is_cut { items.last().map(|row| row.room.clone()) } else { next };
+    // Behind the end of the page, or a program would go on from the same place for ever.
+    let credentials = &chat.directory.credentials;
+    items.retain(|row| credentials.may_read(by.conn, row.room.as_str()));
+    Reply::Directory { items, next }
+}
+
+fn listed(chat: &Chat, row: StoredRoom) -> ListedRoom {
+    let StoredRoom { room, topic, members, at, policy } = row;
+    let policy = chat.context.limits.policies.of(&room, policy.as_deref());
+    let by_invitation = policy.access != Access::Open;
+    ListedRoom { room, topic, members, at, by_invitation }
+}
+
+/// Whether a room is one that everybody may find, and is not about to go.
+fn is_shown(chat: &Chat, key: RoomKey) -> bool {
+    let room = &chat.rooms[key];
+    !room.private && !room.name.is_direct() && (room.head > 0 || !room.members.is_empty())
+}

@@ -1,0 +1,57 @@
+/** The dialog with all members of a room and their roles, in pages. */
+import { $, avatar, bdi, el, setText } from "/dom.js";
+import { t, tn } from "/words.js";
+
+/** Members of one page. */
+const PAGE = 50;
+
+/**
+ * Connects the dialog. `members(room, page)` asks the server; `writeTo(name)` begins a conversation; `mayModerate(name)` and
+ * `moderate(name)` are about the button beside a name; `roleName(role)` is a role in words; `sentence(error)` puts a refusal into
+ * words. Returns the function that opens it for a room.
+ */
+export function membersDialog({ me, members, writeTo, mayModerate, moderate, roleName, sentence }) {
+	const [dialog, list] = [$("members"), $("members-list")];
+	let room = null;
+
+	function button(label, name, title, run) {
+		const onclick = () => {
+			dialog.close();
+			run(name);
+		};
+		return el("button", { type: "button", ariaLabel: title, onclick }, label);
+	}
+
+	function node([name, role]) {
+		const about = el("span", null, bdi(name), el("small", null, name === me() ? t("and.you", { role: roleName(role) }) : roleName(role)));
+		const buttons = name === me() ? [] : [button(t("members.write"), name, t("members.writeTo", { name }), writeTo), ...(mayModerate(name) ? [button(t("members.moderate"), name, t("members.moderateWho", { name }), moderate)] : [])];
+		return el("li", null, avatar(name), about, ...buttons);
+	}
+
+	/** Draws the page behind the name `after`. */
+	async function page(after) {
+		const asked = room;
+		$("members-more").hidden = true;
+		setText($("members-status"), t("loading"));
+		try {
+			const { count, users, more } = await members(room, { limit: PAGE, after });
+			if (room !== asked) return;
+			list.append(...users.map(node));
+			const shown = list.childElementCount;
+			setText($("members-status"), more ? t("members.some", { shown, all: count }) : t("dir.members", { n: count }));
+			$("members-more").hidden = !more;
+			$("members-more").onclick = () => page(users.at(-1)[0]);
+		} catch (error) {
+			if (room === asked) setText($("members-status"), sentence(error));
+		}
+	}
+
+	$("members-close").addEventListener("click", () => dialog.close());
+	return (where) => {
+		room = where.name;
+		$("members-title").replaceChildren(...tn("members.title", { room: bdi(room) }));
+		list.replaceChildren();
+		dialog.showModal();
+		page();
+	};
+}
