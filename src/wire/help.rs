@@ -34,6 +34,7 @@ const LIMIT: Field = (Key::Limit, "how many at most, optional");
 const FOR_MS: Field = (Key::ForMs, "for how many milliseconds; without it, until it is ended");
 
 /// The entry of `op`.
+#[expect(clippy::too_many_lines, reason = "a line or two for each operation")]
 pub(super) const fn entry(op: Op) -> Entry {
     let (about, fields): (_, &'static [Field]) = match op {
         Op::Hello => ("Opens the session; comes first", HELLO),

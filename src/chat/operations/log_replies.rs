@@ -175,6 +175,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
 }
 
 /// Something was read, or could not be.
+#[expect(clippy::too_many_lines, reason = "some lines for each operation")]
 fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFault>) {
     let Some(op) = chat.finish(ticket) else { return };
     // Ended also for an answer that has failed, or the changes would be kept for a reading that
@@ -235,10 +236,10 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
             };
             (by, result)
         }
-        PendingOp::Thread { mut by, room, thread, .. } => {
+        PendingOp::Thread { by, room, thread, .. } => {
             let result = match outcome {
                 Ok((log::Answer::Thread(page), changes)) => {
-                    threads::on_read(chat, &mut by, (room, thread), (page, &changes))
+                    threads::on_read(chat, &by, (room, thread), (page, &changes))
                 }
                 outcome => Err(refusal_of(fault_of(outcome))),
             };

@@ -62,7 +62,7 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         }
         PeopleOp::Report { by, report } => reports::on_reported(chat, by, *report, outcome),
         PeopleOp::Settle { by, report } => reports::on_settled(chat, by, report, outcome),
-        PeopleOp::Thread { by, mark } => threads::on_written(chat, by, *mark, outcome),
+        PeopleOp::Thread { by, mark } => threads::on_written(chat, by, &mark, outcome),
         PeopleOp::Accept { by, invite } => invite_links::on_accepted(chat, by, &invite, outcome),
     }
 }

@@ -129,15 +129,14 @@ pub(super) fn threads(
     by: &mut Requester,
     name: Option<&str>,
 ) -> Result<Answer, Refusal> {
-    let rooms = match name {
-        Some(name) => vec![chat.lookup().find_membership(by.user, name)?.0],
-        None => {
-            let credentials = &chat.directory.credentials;
-            let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
-            rooms
-                .filter(|&room| credentials.may_read(by.conn, chat.rooms[room].name.as_str()))
-                .collect()
-        }
+    let rooms = if let Some(name) = name {
+        vec![chat.lookup().find_membership(by.user, name)?.0]
+    } else {
+        let credentials = &chat.directory.credentials;
+        let is_seen =
+            |room: &RoomKey| credentials.may_read(by.conn, chat.rooms[*room].name.as_str());
+        let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
+        rooms.filter(is_seen).collect()
     };
     check_alone(chat)?;
     let stored = rooms.into_iter().map(|room| &chat.rooms[room]).filter(|room| room.is_stored());
@@ -224,7 +223,7 @@ pub(super) fn mark(
 pub(super) fn on_written(
     chat: &mut Chat,
     by: Requester,
-    mark: ThreadMark,
+    mark: &ThreadMark,
     outcome: Result<(), Refusal>,
 ) {
     let (conn, user) = (by.conn, by.user);

@@ -168,10 +168,12 @@ impl Acts {
             }
             PeopleChange::Report(report) => self.report(report),
             PeopleChange::Settle(id) => self.only((act::END, kind::REPORT), id.to_string()),
-            // Devices are told by a server that is alone: see `chat::operations::push`.
-            // Threads are followed there, too: see `chat::operations::threads`.
-            PeopleChange::Thread(_) => {}
-            PeopleChange::Push(_) | PeopleChange::EndPush(_) | PeopleChange::PushKey(_) => {}
+            // Devices are told, and threads followed, at a server that is alone: see `push` and
+            // `threads` of `chat::operations`.
+            PeopleChange::Push(_)
+            | PeopleChange::EndPush(_)
+            | PeopleChange::PushKey(_)
+            | PeopleChange::Thread(_) => {}
             PeopleChange::Audit(done) => self.push(Act {
                 what: (act::NOTE, 0),
                 numbers: [Some(signed(done.at)), None, None, None],

@@ -58,9 +58,11 @@ impl RowQuery {
             Query::Load(wanted) => Self::Load(wanted),
             Query::Audit { room, before, limit, .. } => Self::Audit { room, before, limit },
             Query::Directory { text, after, limit, .. } => Self::Directory { text, after, limit },
-            Query::Search { .. } | Query::Written { .. } => return Err(Err(LogFault::TooDear)),
-            // Nobody asks: see `chat::operations::threads`.
-            Query::Thread(_) | Query::Threads { .. } => return Err(Err(LogFault::TooDear)),
+            // Nobody asks for threads: see `chat::operations::threads`.
+            Query::Search { .. }
+            | Query::Written { .. }
+            | Query::Thread(_)
+            | Query::Threads { .. } => return Err(Err(LogFault::TooDear)),
         })
     }
 

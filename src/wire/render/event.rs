@@ -9,6 +9,7 @@ use crate::chat::model::reply::Presence;
 use crate::wire::json::{array, boolean, name, put, string};
 
 /// Appends an event for `viewer`, who sees the `cid` of their own items.
+#[expect(clippy::too_many_lines, reason = "some lines for each event")]
 pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
     match event {
         Event::Replay { room, items, to } => {
