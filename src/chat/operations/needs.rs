@@ -24,6 +24,7 @@ use crate::chat::model::watch::Watch;
 use crate::net::ConnId;
 
 /// What a command needs; `None`: it can be done.
+#[expect(clippy::too_many_lines, reason = "one line for each command")]
 pub(super) fn of_command(
     chat: &mut Chat,
     (conn, user): (ConnId, UserKey),
