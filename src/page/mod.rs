@@ -102,7 +102,7 @@ impl Asset {
         self.compressed.get_or_init(|| {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
             let short = match std::str::from_utf8(self.body) {
-                Ok(script) if self.path.ends_with(".js") => {
+                Ok(script) if self.content_type.starts_with("text/javascript") => {
                     Cow::Owned(comments::without(script).into_bytes())
                 }
                 _ => Cow::Borrowed(self.body),

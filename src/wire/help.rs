@@ -63,11 +63,7 @@ pub(super) const fn entry(op: Op) -> Entry {
         ),
         Op::Directory => (
             "Lists the rooms that everybody may find, with their topics, members and last word",
-            &[
-                (Key::Text, "only rooms with this in their name or topic, optional"),
-                (Key::After, "the after of the last reply, for the next page, optional"),
-                LIMIT,
-            ],
+            DIRECTORY,
         ),
         Op::Create => ("Creates a room with you as its owner", CREATE),
         Op::Join => (
@@ -193,6 +189,11 @@ const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
     }
 }
 
+const DIRECTORY: &[Field] = &[
+    (Key::Text, "only rooms with this in their name or topic, optional"),
+    (Key::After, "the after of the last reply, for the next page, optional"),
+    LIMIT,
+];
 const PUSHED: &[Field] = &[
     (Key::Endpoint, "of the browser's push subscription"),
     (Key::P256dh, "likewise"),

@@ -237,7 +237,7 @@ pub enum Reply {
         /// Whether strangers do not learn that it exists.
         private: bool,
         /// For how long its records are kept.
-        retention: Retention,
+        retention: Box<Retention>,
         /// The client's position belongs to another epoch; the cursor starts at the head.
         reset: bool,
         /// How far others have read, where that is told.

@@ -150,7 +150,7 @@ fn joined_reply(
         v: chat.ephemeral.presence_version(key).0,
         topic: room.topic.clone(),
         private: room.private,
-        retention: chat.lookup().policy(room).retention,
+        retention: Box::new(chat.lookup().policy(room).retention),
         reset: is_reset,
         marks: Vec::new(),
     })

@@ -14,7 +14,7 @@ use crate::chat::delivery::PageId;
 use crate::chat::model::code::Code;
 use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::reply::{Refusal, Reply};
-use crate::chat::pending::{Change, PartialInbox, PendingOp};
+use crate::chat::pending::{Change, DirectoryPage, PartialInbox, PendingOp, Requester};
 use crate::chat::rooms::apply_pruning;
 use crate::net::ConnId;
 
@@ -219,13 +219,8 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         }
         PendingOp::Audit { by } => (by, acts(outcome).map(Answer::Now)),
         PendingOp::Directory { by, page } => {
-            let result = match outcome {
-                Ok((log::Answer::Rooms { rooms, next }, _)) => {
-                    Ok(directory::on_read(chat, &by, &page, (rooms, next)))
-                }
-                outcome => Err(refusal_of(fault_of(outcome))),
-            };
-            (by, result.map(Answer::Now))
+            let result = rooms(chat, (&by, &page), outcome).map(Answer::Now);
+            (by, result)
         }
         PendingOp::Export { by, .. } => {
             let result = match outcome {
@@ -290,6 +285,19 @@ fn inbox_of(chat: &Chat, inbox: PartialInbox, outcome: ReadOutcome) -> Result<An
 fn acts(outcome: ReadOutcome) -> Result<Reply, Refusal> {
     match outcome {
         Ok((log::Answer::Acts { acts: items, more }, _)) => Ok(Reply::Audit { items, more }),
+        outcome => Err(refusal_of(fault_of(outcome))),
+    }
+}
+
+fn rooms(
+    chat: &Chat,
+    (by, page): (&Requester, &DirectoryPage),
+    outcome: ReadOutcome,
+) -> Result<Reply, Refusal> {
+    match outcome {
+        Ok((log::Answer::Rooms { rooms, next }, _)) => {
+            Ok(directory::on_read(chat, by, page, (rooms, next)))
+        }
         outcome => Err(refusal_of(fault_of(outcome))),
     }
 }

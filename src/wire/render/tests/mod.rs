@@ -171,7 +171,7 @@ fn the_directory_tells_of_each_room_what_there_is() {
     let items = vec![row("jam", ""), row("tea", "\"hot\"")];
     check_reply(
         "2",
-        &Reply::Directory { items: items.clone(), next: None },
+        &Reply::Directory { items, next: None },
         concat!(
             r#"{"id":2,"code":0,"message":"ok","data":{"items":["#,
             r#"{"room":"jam","members":3,"by_invitation":true},"#,
@@ -188,7 +188,7 @@ fn the_directory_tells_of_each_room_what_there_is() {
 
 #[test]
 fn a_joined_room_says_where_its_log_stands() {
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     let retention = Retention { age: Some(day), records: Some(1_000), bytes: None };
     let joined = |topic: &str, reset| Reply::Joined {
         room: room(),
@@ -203,7 +203,7 @@ fn a_joined_room_says_where_its_log_stands() {
         v: 41,
         topic: topic.into(),
         private: reset,
-        retention: if reset { retention } else { Retention::default() },
+        retention: Box::new(if reset { retention } else { Retention::default() }),
         reset,
         marks: if reset { vec![(user("bob"), 120), (user("eve"), 7)] } else { Vec::new() },
     };

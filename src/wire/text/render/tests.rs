@@ -6,7 +6,6 @@ use super::*;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op};
 use crate::chat::model::limits::RECORD_OVERHEAD;
-use crate::chat::model::policy::Retention;
 use crate::chat::model::record::{Act, Body, Epoch, Record};
 use crate::chat::model::reply::{Durability, Invitation};
 
@@ -259,7 +258,7 @@ fn a_room_says_who_is_there() {
         v: 1,
         topic: topic.into(),
         private: false,
-        retention: Retention::default(),
+        retention: Box::default(),
         reset: false,
         marks: Vec::new(),
     };
