@@ -5,6 +5,7 @@ use crate::chat::model::limits::UserRates;
 use crate::chat::model::policy::Policies;
 use crate::chat::model::reply::Durability;
 use crate::config::Config;
+use crate::store::Preload;
 use crate::time::rate::Rate;
 
 /// Whoever turns the rate of a connection off wants none for users either.
@@ -19,6 +20,12 @@ fn user_rates(limits: &crate::config::Limits) -> UserRates {
 
 pub(super) fn drain_window_ms(config: &Config) -> u64 {
     u64::try_from(config.timeouts.drain_window.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What is in memory from the start: as many rooms as stay there though nobody uses them, and so
+/// many of their users that as many others can come.
+pub(super) const fn preload(config: &Config) -> Preload {
+    Preload { rooms: config.limits.idle_rooms, users: config.limits.users / 2 }
 }
 
 /// Whether there may be rooms whose records outlive the process.

@@ -32,7 +32,7 @@
 //! | 16, and its length | name of more than 22 bytes |
 //! | 240 | user who is remembered without a connection |
 //! | 656 | room, without its recent records |
-//! | 80 | connection, where the admin API is on; and 96 for each of the last 10,000 that ended |
+//! | 56 | connection, where the admin API is on; and 72 for each of the last 10,000 that ended |
 //!
 //! What moves is bounded: for a connection that does not read, `limits.outbound_hard_bytes`, and 40
 //! for each of at most 1,024 frames; for what waits for its turn at the rate, `limits.read_ahead`;

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::admin_token::AdminTokenError;
-use super::bounds::has_stored_rooms;
+use super::bounds::{has_stored_rooms, preload};
 use super::certificates::CertificateWatch;
 use super::files::FileStart;
 use super::listening::{addresses, announce, listeners, name_of, page_place};
@@ -112,7 +112,9 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
             join_cluster(&reactor, &mut server, &address, (&loaded.config, clock))?;
             return run((&mut reactor, server), &loaded.config, clock);
         }
-        let kept = open_store(&loaded.config, &clock, &server.metrics, reactor.waker())?;
+        let preload = preload(&loaded.config);
+        let opened = (&*server.metrics, preload, reactor.waker());
+        let kept = open_store(&loaded.config, &clock, opened)?;
         let waker = reactor.waker();
         set_store(&mut server, kept, &loaded.config, (clock, waker));
         server.reserve_operator(clock.now(), &loaded.config.admin_name);
@@ -255,7 +257,9 @@ fn take_over(
             Next::End => break,
         }
     }
-    let kept = open_store(config, &clock, &server.metrics, reactor.waker())?;
+    // The rooms in use are named by the other one, and nobody is to wait for more than these.
+    let opened = (&*server.metrics, store::Preload::default(), reactor.waker());
+    let kept = open_store(config, &clock, opened)?;
     set_store(&mut server, kept, config, (clock, reactor.waker()));
     let now = clock.now();
     for part in parts {
@@ -318,8 +322,7 @@ type StoredLogs = (Box<dyn Logs>, Snapshot);
 fn open_store(
     config: &Config,
     clock: &Clock,
-    metrics: &Metrics,
-    waker: Waker,
+    (metrics, preload, waker): (&Metrics, store::Preload, Waker),
 ) -> Result<(StoredLogs, Option<SharedOutbox>), OpenError> {
     let keeps_names = !config.auth_policy().is_only_names();
     if !keeps_names && !has_stored_rooms(config) && !store::is_there(&config.data) {
@@ -331,6 +334,7 @@ fn open_store(
         queue_bytes: config.store.queue_bytes,
         cids: config.store.cids,
         proves_names: keeps_names,
+        preload,
         policies: config.policies.clone(),
         metrics: Arc::clone(&metrics.store),
     };

@@ -85,7 +85,8 @@ impl Sessions {
             return None;
         }
         let peer = self.context.peers.as_ref().and_then(|peers| peers.get(conn));
-        let peer = peer.map(|peer| ((peer.address, peer.since), (peer.kind, peer.user.clone())));
+        let peer =
+            peer.map(|peer| ((peer.address(), peer.since()), (peer.kind, peer.user.clone())));
         Some(Carried {
             protocol: carry_protocol(&state.protocol)?,
             since: state.since,
@@ -137,7 +138,9 @@ impl Sessions {
         self.context.sessions_bytes += self.row_bytes();
         if let (Some(peers), Some(peer)) = (&mut self.context.peers, carried.peer) {
             let ((address, since), (kind, user)) = *peer;
-            peers.opened(Peer { conn, address, since, kind, user });
+            let mut peer = Peer::new(conn, kind, (address, since));
+            peer.user = user;
+            peers.opened(peer);
         }
         if let Some(address) = carried.address {
             self.context.addresses.insert(conn, address);

@@ -216,7 +216,7 @@ impl Sessions {
         self.context.sessions_bytes += self.row_bytes();
         if let Some(peers) = &mut self.context.peers {
             let since = turn.now.wall_ms;
-            peers.opened(Peer { conn, address: peer, since, kind, user: None });
+            peers.opened(Peer::new(conn, kind, (peer, since)));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::chat::UserName;
 use crate::collections::Slots;
 use crate::net::{CloseReason, ConnId, IpAddr};
 
-/// Connections that have ended and are remembered: 960 KB, and the names of more than 22 bytes.
+/// Connections that have ended and are remembered: 720 KB, and the names of more than 22 bytes.
 pub(super) const CLOSED_MAX: usize = 10_000;
 
 /// All connections, and those that have ended last.
@@ -20,18 +20,58 @@ pub(super) struct Peers {
     closed: VecDeque<Closed>,
 }
 
-/// One connection.
+/// One connection. There is one for each that is open, so its numbers are as short as may be.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub conn: ConnId,
-    /// From where it comes: the client's address, also where a proxy is in between.
-    pub address: IpAddr,
-    /// Since when: milliseconds since 1970.
-    pub since: u64,
+    /// From where it comes, as an address of IPv6.
+    address: [u8; 16],
+    since: WallTime,
     /// By which listener.
     pub kind: ListenerKind,
     /// Whose it is, once it has said hello: the domain forgets it before the connection has ended.
     pub user: Option<UserName>,
+}
+
+/// Milliseconds since 1970, of which there are enough for ten thousand years.
+#[derive(Clone, Copy, Debug)]
+struct WallTime([u8; 6]);
+
+impl WallTime {
+    fn of(wall_ms: u64) -> Self {
+        let [a, b, c, d, e, f, ..] = wall_ms.min((1 << 48) - 1).to_le_bytes();
+        Self([a, b, c, d, e, f])
+    }
+
+    const fn wall_ms(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+    }
+}
+
+impl Peer {
+    /// A connection of nobody yet, which has come from there at that time.
+    pub(super) fn new(conn: ConnId, kind: ListenerKind, (address, wall_ms): (IpAddr, u64)) -> Self {
+        let (address, since) = (octets(address), WallTime::of(wall_ms));
+        Self { conn, address, since, kind, user: None }
+    }
+
+    /// From where it comes: the client's address, also where a proxy is in between.
+    pub(super) fn address(&self) -> IpAddr {
+        IpAddr::from(self.address).to_canonical()
+    }
+
+    /// Since when: milliseconds since 1970.
+    pub(super) const fn since(&self) -> u64 {
+        self.since.wall_ms()
+    }
+}
+
+const fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    }
 }
 
 /// One that has ended.
@@ -44,7 +84,7 @@ pub(super) struct Closed {
 }
 
 // What is stated in the documentation of the admin API.
-const _: () = assert!(size_of::<Closed>() <= 96 && size_of::<Option<Peer>>() <= 80);
+const _: () = assert!(size_of::<Closed>() <= 72 && size_of::<Option<Peer>>() <= 56);
 
 impl Peers {
     /// Bytes for each connection.
@@ -82,7 +122,7 @@ impl Peers {
     /// A proxy has said for whom the connection speaks.
     pub(super) fn set_address(&mut self, conn: ConnId, address: IpAddr) {
         if let Some(peer) = self.get_mut(conn) {
-            peer.address = address;
+            peer.address = octets(address);
         }
     }
 
@@ -121,8 +161,7 @@ mod tests {
 
     fn peer(slot: usize, generation: u64) -> Peer {
         let conn = ConnId::new(slot, generation).unwrap();
-        let address = "10.0.0.1".parse().unwrap();
-        Peer { conn, address, since: 1, kind: ListenerKind::Http, user: None }
+        Peer::new(conn, ListenerKind::Http, ("10.0.0.1".parse().unwrap(), 1))
     }
 
     #[test]
@@ -141,6 +180,24 @@ mod tests {
             peers.latest_closed().map(|row| row.peer.conn.generation()).collect();
         assert_eq!((generations[0], generations[CLOSED_MAX - 1]), (10_000, 1));
         assert!(peers.latest_closed().all(|row| row.peer.user.is_some() && row.until == 7));
+    }
+
+    #[test]
+    fn an_address_and_a_time_are_told_as_they_were_noted() {
+        let conn = peer(0, 1).conn;
+        for (address, told) in [
+            ("10.0.0.1", "10.0.0.1"),
+            ("::ffff:10.0.0.1", "10.0.0.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("::1", "::1"),
+        ] {
+            for (wall_ms, since) in [(0, 0), (1_790_000_000_123, 1_790_000_000_123)] {
+                let peer = Peer::new(conn, ListenerKind::Tcp, (address.parse().unwrap(), wall_ms));
+                assert_eq!((peer.address().to_string(), peer.since()), (told.to_owned(), since));
+            }
+        }
+        let latest = Peer::new(conn, ListenerKind::Tcp, ("::1".parse().unwrap(), u64::MAX));
+        assert_eq!(latest.since(), (1 << 48) - 1);
     }
 
     #[test]

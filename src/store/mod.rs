@@ -61,7 +61,7 @@ pub use sqlite::outbox::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Batch, DeadLetter, Position, StoredWebhook, Update,
 };
 pub use sqlite::shared_outbox::{FEED_BYTES_MAX, Outbox, Signals};
-pub use sqlite::{OpenError, Options, Wake};
+pub use sqlite::{OpenError, Options, Preload, Wake};
 
 use std::sync::Arc;
 

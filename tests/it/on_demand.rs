@@ -188,3 +188,26 @@ fn who_writes_to_somebody_who_is_away_finds_the_conversation() {
     let sent = cyd.ask(&json!({"op": "send", "to": "bob", "text": "four"}));
     assert_eq!(sent["seq"], json!(2));
 }
+
+#[test]
+fn after_a_start_nobody_waits_for_rooms_that_may_stay_in_memory() {
+    let mut server = Setup::default().set("limits.rate_per_s", "off").start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let mut bob = Client::ws(&server).named("bob", Some("lobby"));
+    let epoch = bob.ask(&json!({"op": "join", "room": "lobby"}))["epoch"].take();
+    ann.ask(&json!({"op": "send", "room": "lobby", "text": "one"}));
+    bob.ask(&json!({"op": "send", "to": "cyd", "text": "two"}));
+    drop((ann, bob));
+    server.restart(Signal::KILL);
+    let here = ["chinwag_rooms", "chinwag_rooms_elsewhere", "chinwag_users"];
+    assert_eq!(here.map(|name| server.metric(name)), [2.0, 0.0, 3.0]);
+    let mut bob = Client::ws(&server);
+    let resume = json!({"session": "s", "rooms": {"lobby": [epoch, 0]}});
+    let welcome = bob.ask(&json!({"op": "hello", "name": "bob", "resume": resume}));
+    assert_eq!(welcome["rooms"]["lobby"], json!({"from": 1, "to": 1}), "{welcome}");
+    assert_eq!(names(&bob.ask(&json!({"op": "rooms"}))), ["@bob:cyd", "lobby"]);
+    // Who was written to and has not come yet is still waited for.
+    let mut cyd = Client::ws(&server).named("cyd", None);
+    assert_eq!(names(&cyd.ask(&json!({"op": "rooms"}))), ["@bob:cyd"]);
+    assert_eq!(server.metric("chinwag_load_waits_total"), 0.0);
+}

@@ -92,8 +92,8 @@ impl Session<'_, '_> {
         let connections = closed.take(rows(*limit)).map(|row| responses::ClosedConnection {
             id: scan::id(row.peer.conn),
             user: row.peer.user.as_ref().map(UserName::as_str),
-            address: row.peer.address.to_canonical().to_string(),
-            since: row.peer.since,
+            address: row.peer.address().to_string(),
+            since: row.peer.since(),
             until: row.until,
             reason: row.reason.label(),
             listener: scan::listener(row.peer.kind),

@@ -138,7 +138,7 @@ fn is_of(peer: &Peer, user: Option<&str>) -> bool {
 fn sort_key(view: &View<'_>, sort: ConnectionSort, peer: &Peer) -> Option<(u64, usize)> {
     let state = view.states.get(peer.conn.slot()).filter(|state| state.conn == peer.conn)?;
     Some(match sort {
-        ConnectionSort::Since => (peer.since, 0),
+        ConnectionSort::Since => (peer.since(), 0),
         ConnectionSort::Idle => (idle_ms(view, state), 0),
         ConnectionSort::Bytes => (count(state.answers.bytes(view.context.turn)), 0),
         ConnectionSort::Lag => match view.chat.reader_figures(peer.conn) {
@@ -181,8 +181,8 @@ pub(super) fn connection<'a>(view: &View<'a>, peer: &'a Peer) -> Option<response
     Some(responses::Connection {
         id: id(peer.conn),
         user: peer.user.as_ref().map(UserName::as_str),
-        address: peer.address.to_canonical().to_string(),
-        since: peer.since,
+        address: peer.address().to_string(),
+        since: peer.since(),
         protocol: protocol(state),
         listener: listener(peer.kind),
         rooms: figures.map_or(0, |figures| count(figures.rooms)),

@@ -87,7 +87,7 @@ pub(super) fn load(db: &Connection, wanted: &Wanted) -> rusqlite::Result<Found> 
     }
     names.extend(&others);
     for name in names {
-        let Some(room) = room(db, &renewals, name)? else { continue };
+        let Some(room) = read_room(db, &renewals, name)? else { continue };
         if room.name.is_direct() {
             found.users.extend(ends(db, &room)?);
         }
@@ -106,7 +106,16 @@ pub(super) fn load(db: &Connection, wanted: &Wanted) -> rusqlite::Result<Found> 
     Ok(found)
 }
 
-fn room(db: &Connection, renewals: &Renewals, name: &RoomName) -> rusqlite::Result<Option<Begun>> {
+/// Reads the room of this name, if there is one.
+///
+/// # Errors
+///
+/// Those of [`load`].
+pub(super) fn read_room(
+    db: &Connection,
+    renewals: &Renewals,
+    name: &RoomName,
+) -> rusqlite::Result<Option<Begun>> {
     let invalid = |table| damaged(format!("a row of table {table} makes no sense"));
     let sql = format!("SELECT {}, renewed FROM room WHERE name = ?1", room_row::COLUMNS);
     let mut statement = db.prepare_cached(&sql)?;

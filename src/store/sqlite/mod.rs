@@ -40,6 +40,7 @@ mod open;
 mod open_error;
 pub(in crate::store) mod outbox;
 pub(in crate::store) mod people;
+mod preload;
 mod programs;
 mod pushes;
 mod queries;
@@ -71,6 +72,7 @@ mod writer_thread;
 pub(in crate::store) mod written;
 
 pub use open_error::OpenError;
+pub use preload::Preload;
 pub use reply_channel::Wake;
 pub use store::{Options, SqliteStore};
 pub use suspensions::Suspended;

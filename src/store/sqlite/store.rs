@@ -16,6 +16,7 @@ use super::load_rooms::Loaded;
 use super::open::{Opened, open};
 use super::open_error::OpenError;
 use super::outbox;
+use super::preload::{Preload, preload};
 use super::reader_thread::ReaderHandle;
 use super::reply_channel::{ReplySender, Wake};
 use super::room_row::{RoomCounters, RoomRow};
@@ -57,6 +58,8 @@ pub struct Options {
     pub cids: usize,
     /// Whether users prove their names: the first time they do, those of all members are read.
     pub proves_names: bool,
+    /// What is read when it is opened, so that nobody waits for it.
+    pub preload: Preload,
     /// For how long rooms are kept, also those that nobody uses.
     pub policies: Policies,
     /// Its counters.
@@ -67,9 +70,10 @@ impl Options {
     /// The files in `data`, with as much memory as is taken where nothing is said about it.
     #[must_use]
     pub fn new(data: PathBuf, metrics: Arc<StoreMetrics>) -> Self {
-        let (proves_names, policies) = (false, Policies::uniform(Policy::default()));
+        let (proves_names, preload) = (false, Preload::default());
+        let policies = Policies::uniform(Policy::default());
         let (cache_bytes, queue_bytes, cids) = (CACHE_BYTES, QUEUE_BYTES, CIDS_MAX);
-        Self { data, cache_bytes, queue_bytes, cids, proves_names, policies, metrics }
+        Self { data, cache_bytes, queue_bytes, cids, proves_names, preload, policies, metrics }
     }
 }
 
@@ -152,7 +156,9 @@ impl SqliteStore {
         let suspended = Arc::new(suspensions::load(&db).map_err(failed)?);
         let webhooks = outbox::load(&db).map_err(failed)?;
         data_dir::write_owner(&lock);
-        let Loaded { elsewhere, next_id: next_row, people } = loaded;
+        let Loaded { mut elsewhere, next_id: next_row, people } = loaded;
+        let rooms = preload(&db, elsewhere.rooms, options.preload);
+        elsewhere.rooms = elsewhere.rooms.saturating_sub(rooms.len());
         let (sender, replies) = ReplySender::new(Arc::clone(&wake));
         let metrics = Arc::clone(&options.metrics);
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics), options.queue_bytes));
@@ -199,7 +205,7 @@ impl SqliteStore {
             outbox,
             memory_rooms: BTreeMap::new(),
         };
-        let snapshot = Snapshot { elsewhere, suspended, people, webhooks, ..Snapshot::default() };
+        let snapshot = Snapshot { rooms, elsewhere, suspended, people, webhooks, node: None };
         Ok((store, snapshot))
     }
 
@@ -415,6 +421,8 @@ impl Logs for SqliteStore {
         }
         let (options, clock, wake) = &self.opened_by;
         let outbox = Some(Arc::clone(&self.outbox));
+        // What is in memory stays there.
+        let options = &Options { preload: Preload::default(), ..options.clone() };
         let (mut fresh, _) = Self::open_with(options, (*clock, Arc::clone(wake)), outbox)
             .map_err(|error| error.to_string())?;
         // Whatever is in memory stays; the threads that have ended go with the other one.

@@ -76,15 +76,20 @@ impl FactKey {
 }
 
 impl Durable {
-    /// What a server that starts is told of.
-    pub(crate) fn kept(&self) -> Snapshot {
+    /// What a server that starts is told of: all rooms if they are at most so many, or none.
+    pub(crate) fn kept(&self, preload: usize) -> Snapshot {
+        let mut wanted = Wanted::default();
+        if self.rooms.len() <= preload {
+            self.rooms.keys().for_each(|name| wanted.add_room(name.clone(), false));
+        }
+        let rooms = self.load(&wanted).rooms;
         let elsewhere = Elsewhere {
             on_demand: true,
-            rooms: self.rooms.len(),
+            rooms: self.rooms.len() - rooms.len(),
             newest: self.rooms.values().map(|room| room.epoch).max(),
             names: Vec::new(),
         };
-        Snapshot { elsewhere, ..Snapshot::default() }
+        Snapshot { rooms, elsewhere, ..Snapshot::default() }
     }
 
     /// What is there of what is wanted.

@@ -179,8 +179,8 @@ impl SimStore {
     }
 
     /// For a server that starts: the store, and what was kept.
-    pub(crate) fn start(&self) -> (Box<dyn Logs>, Snapshot) {
-        let kept = self.0.borrow().durable.kept();
+    pub(crate) fn start(&self, preload: usize) -> (Box<dyn Logs>, Snapshot) {
+        let kept = self.0.borrow().durable.kept(preload);
         (Box::new(self.clone()), kept)
     }
 

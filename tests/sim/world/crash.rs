@@ -32,7 +32,9 @@ pub(super) fn start(plan: &Plan, store: Option<&SimStore>, seed: u64, now: Now) 
         vec![ListenerKind::Http, ListenerKind::Tcp],
         (Arc::new(Metrics::default()), Entropy::Seeded(Rng::new(seed))),
         now,
-        store.map_or_else(chinwag::store::in_memory, SimStore::start),
+        store.map_or_else(chinwag::store::in_memory, |store| {
+            store.start(plan.config.limits.idle_rooms)
+        }),
     )
     .expect("the default policies are right")
 }

@@ -12,7 +12,6 @@ use chinwag::session::{Entropy, ListenerKind};
 
 use super::World;
 use crate::history::Check;
-use crate::store::SimStore;
 
 /// Turns within which everything that was asked for must be answered, or the upgrade is given up.
 const TURNS_MAX: u32 = 100;
@@ -58,7 +57,8 @@ impl World {
             chinwag::store::in_memory(),
         )
         .expect("the default policies are right");
-        let logs = self.store.as_ref().map_or_else(chinwag::store::in_memory, SimStore::start);
+        let logs =
+            self.store.as_ref().map_or_else(chinwag::store::in_memory, |store| store.start(0));
         self.server.set_logs(now, logs);
         let mut effects = Effects::new();
         assert!(self.server.adopt_all(now, &bytes, &mut effects), "the state can be read");

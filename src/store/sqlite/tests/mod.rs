@@ -1,6 +1,7 @@
 //! The store as the server sees it: threads, files, restarts.
 
 mod damage;
+mod preload;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -50,9 +51,13 @@ impl Harness {
     }
 
     fn try_open(data: &Path) -> Result<Self, OpenError> {
+        Self::open_with(data, Preload::default())
+    }
+
+    fn open_with(data: &Path, preload: Preload) -> Result<Self, OpenError> {
         let (wake, woken) = channel();
         let metrics = Arc::new(StoreMetrics::default());
-        let options = Options::new(data.to_owned(), Arc::clone(&metrics));
+        let options = Options { preload, ..Options::new(data.to_owned(), Arc::clone(&metrics)) };
         let clock = Clock::start();
         let wake: Wake = Arc::new(move || _ = wake.send(()));
         let (store, snapshot) = SqliteStore::open(&options, clock, wake)?;
