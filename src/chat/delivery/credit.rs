@@ -83,6 +83,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sent_whatever_the_limit_says_counts_in_its_turn_only() {
+        let mut credit = SendCredit::default();
+        credit.force(1, 70);
+        credit.force(1, 40);
+        assert_eq!(credit.owed(1), 110);
+        assert!(!credit.take(1, 100, 1));
+        credit.force(2, 5);
+        assert_eq!([2, 3].map(|turn| credit.owed(turn)), [5, 0]);
+        credit.set_queued(30);
+        assert_eq!([2, 3].map(|turn| credit.owed(turn)), [35, 30]);
+    }
+
+    #[test]
     fn a_record_beyond_the_limit_passes_when_nothing_waits() {
         let mut credit = SendCredit::default();
         assert!(credit.take(1, 100, 1_000));

@@ -150,9 +150,11 @@ fn small_frames_that_wait_do_not_keep_the_buffer_that_they_are_parts_of() {
     ring.detach(&mut pool);
     assert!(buffer.is_unique());
     assert_eq!(gathered(&ring, &pool), vec![7; 25]);
-    ring.push(&mut pool, buffer.slice(..8_000)).unwrap();
-    ring.detach(&mut pool);
-    assert!(!buffer.is_unique(), "what is large is not copied");
+    for (len, is_copied) in [(DETACHED_LEN_MAX, true), (DETACHED_LEN_MAX + 1, false)] {
+        ring.push(&mut pool, buffer.slice(..len)).unwrap();
+        ring.detach(&mut pool);
+        assert_eq!(buffer.is_unique(), is_copied, "what is large is not copied: {len}");
+    }
     ring.clear(&mut pool);
     assert_eq!((pool.in_use(), pool.queued_bytes()), (0, 0));
 }

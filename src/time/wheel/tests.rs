@@ -143,6 +143,21 @@ fn whoever_sleeps_by_the_wheel_wakes_on_time_and_seldom() {
 }
 
 #[test]
+fn what_shares_a_slot_comes_in_the_order_of_arming_without_what_was_cancelled() {
+    // In a slot of level 0, and in one above, which is spread over it.
+    for deadline in [5, 100] {
+        for cancelled in 0..3 {
+            let mut wheel = TimerWheel::new();
+            let ids: Vec<_> = (0..3).map(|key| wheel.arm(at(deadline), key)).collect();
+            assert_eq!(wheel.cancel(ids[cancelled]), Some(cancelled));
+            let expect: Vec<_> = (0..3).filter(|key| *key != cancelled).collect();
+            assert_eq!(poll_all(&mut wheel, deadline), expect, "{deadline} without {cancelled}");
+            assert!(wheel.is_empty());
+        }
+    }
+}
+
+#[test]
 fn nothing_fires_a_tick_early_at_any_border() {
     for bit in 0..u64::BITS {
         let deadline = 1 << bit;
