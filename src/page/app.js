@@ -826,8 +826,10 @@ const moderation = later(async () => byName((await import("/moderation.js")).mod
 	act: (...action) => chat.moderate(...action),
 	setTopic: (room, text) => chat.topic(room, text),
 	invite,
+	audit: (room) => audit(room),
 	fail: refuse,
 })));
+const audit = later(async () => (await import("/audit.js")).auditDialog({ ask: (op, fields) => chat.request(op, fields), sentence }));
 const account = later(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
 const drawRoomList = roomList(label);
 const invitations = invitationList({
@@ -877,6 +879,7 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	search: (text) => openSearch(open.name, text),
 	rename,
 	account: () => (login ? account("account") : toast("You are in without an account.")),
+	audit,
 	block,
 	inviteLink: (room) => (login ? account("inviteLink", room) : toast("Only who has an account can make invite links.")),
 	report,

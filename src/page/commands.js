@@ -34,6 +34,7 @@ const COMMANDS = {
 	report: ["user text?", "/report bob spam", "tells those who keep order; bob does not learn of it"],
 	reports: ["", "/reports", "shows what was reported, to those who may settle it"],
 	settle: ["word", "/settle 3", "ends a report"],
+	audit: ["word?", "/audit", "shows what was done over others here, to owners; with all everywhere, to administrators"],
 	nick: ["name", "/nick ann", "signs you in by another name"],
 	account: ["", "/account", "shows your devices, and changes your password"],
 	"invite-link": ["", "/invite-link", "makes a link that lets others in"],

@@ -15,14 +15,16 @@ const HELD = {
 
 /**
  * Connects the dialogs. `ask(op, fields)` asks the server; `act(act, room, user, more)` moderates; `setTopic(room, text)`,
- * `invite(room, user)`; `fail(error)` reports a refusal of these. Returns the functions that open them.
+ * `invite(room, user)`; `audit(room)` shows what was done there; `fail(error)` reports a refusal of these. Returns the functions that open them.
  */
-export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
+export function moderationDialogs({ ask, act, setTopic, invite, audit, fail }) {
 	/** The person in the first dialog: `{room, user, role}`; `role` is null if not a member, undefined if not known. */
 	let about = null;
 	let room = null;
 	/** The button that waits for its second press. */
 	let armed = null;
+	const openAudit = el("button", { id: "about-audit", type: "button", onclick: () => ($("about").close(), audit(room.name)) }, "What was done here…");
+	$("about").append(openAudit);
 
 	/** Roles by name; `all` if these are all members. */
 	async function askRoles(name) {
@@ -115,6 +117,7 @@ export function moderationDialogs({ ask, act, setTopic, invite, fail }) {
 		$("about-invite").reset();
 		$("about-title").replaceChildren(bdi(where.name));
 		$("about-text").value = where.topic;
+		openAudit.hidden = where.role !== "owner";
 		drawHeld();
 		$("about").showModal();
 	}

@@ -85,12 +85,12 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         | Reply::InviteLink { .. }
         | Reply::Accepted { .. }
         | Reply::Reports { .. }
+        | Reply::Audit { .. }
         | Reply::Blocked { .. } => account::reply(out, reply),
         // That one has left is said by the event, to all of one's sessions.
         Reply::Export { .. }
         | Reply::PushSubscribed { .. }
         | Reply::PushSubscriptions { .. }
-        | Reply::Audit { .. }
         | Reply::Left { .. }
         | Reply::Sent { .. }
         | Reply::Pong { .. }
