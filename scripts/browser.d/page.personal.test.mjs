@@ -48,3 +48,25 @@ test("a message is reported from its menu, and who owns the room is told, reads 
 	await owner.getByText("Nothing is reported.").waitFor();
 	await holds(owner, () => document.querySelector("#reports-open").hidden);
 });
+
+test("who owns a room sees what was done there, and others are told that they may not", async () => {
+	const room = "court";
+	const own = await Member.connect(server.tcp, "judge");
+	await own.ask("create", { room });
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join(room);
+	await own.ask("kick", { room, user: "eve" });
+	const judge = await enter("judge", room);
+	await judge.click("#about-open");
+	await judge.click("#about-audit");
+	await judge.locator("#audit-list").getByText("judge: kick eve").waitFor();
+	await assertAccessible(judge, "audit");
+	await judge.click("#audit-close");
+	await judge.fill("#text", "/audit all");
+	await judge.press("#text", "Enter");
+	await judge.locator("#audit-status").getByText("only administrators").waitFor();
+	await judge.click("#audit-close");
+	const ann = await enter("ann", room);
+	await ann.click("#about-open");
+	assert.equal(await ann.locator("#about-audit").isVisible(), false, "only for owners");
+});

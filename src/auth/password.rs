@@ -3,9 +3,10 @@
 //! A hash takes [`Cost::memory`] and some tens of milliseconds: it is for a thread of its own, one
 //! at a time, never for the loop.
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Algorithm, Argon2, Params, Version};
+use std::fmt;
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 /// The least budget of memory of a server that hashes at the usual cost.
 const USUAL_FROM: u64 = 128 << 20;
@@ -67,20 +68,93 @@ impl Cost {
     }
 }
 
-/// The hash of a password with this salt, which nobody can guess; `None` if there is no memory for
-/// it.
-#[must_use]
-pub fn hash(password: &str, salt: [u8; 16], cost: Cost) -> Option<String> {
-    let hash = cost.argon2()?.hash_password_with_salt(password.as_bytes(), &salt).ok()?;
-    Some(hash.to_string())
+/// Hashes passwords, one after the other, always in the same memory.
+///
+/// Allocators do not reuse what was freed of that size and alignment: ten logins took 45 MB of a
+/// process that allows for 7. So what the cost takes is kept, cleared after each hash.
+pub struct Hasher {
+    cost: Cost,
+    blocks: Vec<Block>,
 }
 
-/// Whether the password is the one of this hash, whatever that has cost; `None` if that cannot be
-/// found out.
-#[must_use]
-pub fn is_of(password: &str, hash: &str) -> Option<bool> {
-    let hash = PasswordHash::new(hash).ok()?;
-    Some(Cost::Usual.argon2()?.verify_password(password.as_bytes(), &hash).is_ok())
+/// Without what the last password has left.
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher").field("cost", &self.cost).finish_non_exhaustive()
+    }
+}
+
+impl Hasher {
+    /// One that makes hashes of this cost. It takes its memory with the first of them.
+    #[must_use]
+    pub const fn new(cost: Cost) -> Self {
+        Self { cost, blocks: Vec::new() }
+    }
+
+    /// The hash of a password with this salt, which nobody can guess; `None` if there is no memory
+    /// for it.
+    #[must_use]
+    pub fn hash(&mut self, password: &str, salt: [u8; 16]) -> Option<String> {
+        let argon2 = self.cost.argon2()?;
+        let salt = Salt::new(&salt).ok()?;
+        let hash = self.run(&argon2, (password, &salt), Params::DEFAULT_OUTPUT_LEN)?;
+        let hash = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(argon2.params()).ok()?,
+            salt: Some(salt),
+            hash: Some(hash),
+        };
+        Some(hash.to_string())
+    }
+
+    /// Whether the password is the one of this hash, whatever that has cost; `None` if that cannot
+    /// be found out.
+    #[must_use]
+    pub fn is_of(&mut self, password: &str, hash: &str) -> Option<bool> {
+        let hash = PasswordHash::new(hash).ok()?;
+        let (salt, expected) = (hash.salt?, hash.hash?);
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+        let version = Version::try_from(hash.version?).ok()?;
+        let argon2 = Argon2::new(algorithm, version, Params::try_from(&hash).ok()?);
+        let found = self.run(&argon2, (password, &salt), expected.len())?;
+        // In a time that does not tell how much of both is the same.
+        Some(found == expected)
+    }
+
+    /// A password that is nobody's takes as long as one that is somebody's.
+    pub fn refuse(&mut self, password: &str) {
+        _ = self.is_of(password, self.cost.nobodys());
+    }
+
+    fn run(
+        &mut self,
+        argon2: &Argon2<'_>,
+        (password, salt): (&str, &Salt),
+        len: usize,
+    ) -> Option<Output> {
+        let count = argon2.params().block_count();
+        let missing = count.saturating_sub(self.blocks.len());
+        self.blocks.try_reserve_exact(missing).ok()?;
+        self.blocks.resize(count.max(self.blocks.len()), Block::new());
+        let mut buffer = [0; Output::MAX_LENGTH];
+        let out = buffer.get_mut(..len)?;
+        let blocks = self.blocks.get_mut(..count)?;
+        let done = argon2.hash_password_into_with_memory(password.as_bytes(), salt, out, blocks);
+        self.clear();
+        done.ok()?;
+        Output::new(out).ok()
+    }
+
+    /// Nothing is left of the password, and no more memory than the own cost takes.
+    fn clear(&mut self) {
+        let own = self.cost.argon2().map_or(0, |argon2| argon2.params().block_count());
+        if self.blocks.len() > own {
+            self.blocks.truncate(own);
+            self.blocks.shrink_to_fit();
+        }
+        self.blocks.fill(Block::new());
+    }
 }
 
 #[cfg(test)]
@@ -93,15 +167,39 @@ mod tests {
             (Cost::Usual, "$argon2id$v=19$m=19456,t=2,p=1$"),
             (Cost::Small, "$argon2id$v=19$m=7168,t=5,p=1$"),
         ] {
-            let made = hash("correct horse", [7; 16], cost).unwrap();
+            let mut hasher = Hasher::new(cost);
+            let made = hasher.hash("correct horse", [7; 16]).unwrap();
             assert!(made.starts_with(begin) && cost.nobodys().starts_with(begin), "{made}");
             assert!(!made.contains("horse"));
-            assert_eq!(is_of("correct horse", &made), Some(true));
-            assert_eq!(is_of("correct horsE", &made), Some(false));
-            assert_eq!(is_of("correct horse", cost.nobodys()), Some(false));
-            assert_ne!(hash("correct horse", [8; 16], cost).unwrap(), made);
+            assert_eq!(hasher.is_of("correct horse", &made), Some(true));
+            assert_eq!(hasher.is_of("correct horsE", &made), Some(false));
+            assert_eq!(hasher.is_of("correct horse", cost.nobodys()), Some(false));
+            assert_ne!(hasher.hash("correct horse", [8; 16]).unwrap(), made);
+            assert_eq!(hasher.is_of("x", "nonsense"), None);
         }
-        assert_eq!(is_of("x", "nonsense"), None);
+    }
+
+    #[test]
+    fn what_was_hashed_elsewhere_is_known() {
+        // By the program argon2 of its reference implementation.
+        let hash = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$\
+                    nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+        let mut hasher = Hasher::new(Cost::Small);
+        assert_eq!(hasher.is_of("password", hash), Some(true));
+        assert_eq!(hasher.is_of("passwore", hash), Some(false));
+    }
+
+    #[test]
+    fn the_memory_of_one_hash_is_kept_whatever_was_hashed_and_holds_nothing() {
+        let usual = Hasher::new(Cost::Usual).hash("correct horse", [7; 16]).unwrap();
+        let mut hasher = Hasher::new(Cost::Small);
+        for _ in 0..2 {
+            assert_eq!(hasher.is_of("correct horse", &usual), Some(true));
+            hasher.refuse("correct horse");
+            assert_eq!(hasher.blocks.capacity() * size_of::<Block>(), 7 << 20);
+            let is_clear = |block: &Block| block.as_ref().iter().all(|word| *word == 0);
+            assert!(hasher.blocks.iter().all(is_clear), "something is left of a password");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
-use crate::auth::password::{self, Cost};
+use crate::auth::password::{Cost, Hasher};
 use crate::auth::secret;
 use crate::chat::model::account::{Hidden, INVITES_MAX, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN};
 use crate::chat::model::identity::{Bound, Source};
@@ -194,7 +194,7 @@ fn new_password(cost: Cost) -> Result<(Hidden, Option<Hidden>), Failure> {
         return Err("a password has 8 to 256 bytes".into());
     }
     let salt: [u8; 16] = random()?.first_chunk().copied().ok_or("no random numbers")?;
-    let hash = password::hash(text, salt, cost).ok_or("there is no memory to hash a password")?;
+    let hash = Hasher::new(cost).hash(text, salt).ok_or("there is no memory to hash a password")?;
     Ok((Hidden::new(hash), made))
 }
 

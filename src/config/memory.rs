@@ -35,8 +35,8 @@ const CONNECTION: u64 = 4 * KIB;
 const TLS: u64 = 3 * KIB;
 /// What the admin API remembers of a connection while it is there, and of each of the last 10,000
 /// that have ended, the longest names included.
-const ADMIN_ROW: u64 = 80;
-const ADMIN_CLOSED: u64 = 10_000 * 144;
+const ADMIN_ROW: u64 = 56;
+const ADMIN_CLOSED: u64 = 10_000 * 120;
 /// The smallest buffers of a socket that the kernel grants, as they are set.
 const SEND_BUFFER_MIN: u64 = 4 * KIB;
 const RECEIVE_BUFFER_MIN: u64 = 2 * KIB;

@@ -968,8 +968,10 @@ const moderation = laterDialog(async () => byName((await import("/moderation.js"
 	setTopic: (room, text) => chat.topic(room, text),
 	invite,
 	kept: keptFor,
+	audit: (room) => audit(room),
 	fail: refuse,
 })));
+const audit = laterDialog(async () => (await import("/audit.js")).auditDialog({ ask: (op, fields) => chat.request(op, fields), sentence }));
 const account = laterDialog(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
 const drawRoomList = roomList(label, unreadIn);
 const invitations = invitationList({
@@ -1040,6 +1042,7 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	search: (text) => openSearch(open.name, text),
 	rename,
 	account: () => (login ? account("account") : toast(t("said.noAccount"))),
+	audit,
 	block,
 	inviteLink: (room) => (login ? account("inviteLink", room) : toast(t("said.linkAccount"))),
 	report,

@@ -35,6 +35,7 @@ const COMMANDS = {
 	report: ["user text?", "/report bob spam"],
 	reports: ["", "/reports"],
 	settle: ["word", "/settle 3"],
+	audit: ["word?", "/audit"],
 	nick: ["name", "/nick ann"],
 	account: ["", "/account"],
 	"invite-link": ["", "/invite-link"],

@@ -541,4 +541,11 @@ export const texts = {
 	"thread.unfollowTitle": "Count and tell nothing more of this thread",
 	"thread.new": "{n} new",
 	"thread.commands": "Commands are for the field under the log.",
+	"cmd.audit": "shows what was done over others here, to owners; with all everywhere, to administrators",
+	"audit.open": "What was done here…",
+	"audit.list": "What was done, the latest first",
+	"audit.operator": "The operator",
+	"audit.none": "Nothing was done over others.",
+	"audit.title": "What was done",
+	"audit.titleIn": "What was done in {room}",
 };

@@ -30,6 +30,7 @@
 //! | `asking.js` | asks before what the user could not take back |
 //! | `actions.js` | the toolbar of a message: react, edit, delete, moderate |
 //! | `personal.js`, `reports.js` | the dialogs to block or report a person, and to settle reports |
+//! | `audit.js` | the dialog with what was done over others |
 //! | `roles.js` | what members of a room may do |
 //! | `moderation.js` | the dialogs that moderate a person and describe a room |
 //! | `files.js`, `files.css` | files of messages: those that are about to be sent, and those shown |
@@ -177,13 +178,14 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 51] = [
+const FILES: [File; 52] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
     ("/actions.js", "text/javascript; charset=utf-8", include_bytes!("actions.js")),
     ("/app.js", "text/javascript; charset=utf-8", include_bytes!("app.js")),
     ("/asking.js", "text/javascript; charset=utf-8", include_bytes!("asking.js")),
+    ("/audit.js", "text/javascript; charset=utf-8", include_bytes!("audit.js")),
     ("/client.js", "text/javascript; charset=utf-8", include_bytes!("client.js")),
     ("/commands.js", "text/javascript; charset=utf-8", include_bytes!("commands.js")),
     ("/complete.js", "text/javascript; charset=utf-8", include_bytes!("complete.js")),
@@ -242,10 +244,11 @@ mod tests {
 
     /// Those that are loaded when they are used first, or, for the worker, when the page is there;
     /// and the icon's second address, which no browser asks for that has read the page.
-    const LATER: [&str; 29] = [
+    const LATER: [&str; 30] = [
         "/account.js",
         "/actions.js",
         "/asking.js",
+        "/audit.js",
         "/complete.js",
         "/device.js",
         "/dialogs.html",

@@ -16,14 +16,16 @@ const HELD_PAGE = 50;
 
 /**
  * Connects the dialogs. `ask(op, fields)` asks the server; `act(act, room, user, more)` moderates; `setTopic(room, text)`,
- * `invite(room, user)`; `kept(room)` says for how long a room keeps what is said; `fail(error)` reports a refusal of these. Returns the functions that open them.
+ * `invite(room, user)`; `kept(room)` says for how long a room keeps what is said; `audit(room)` shows what was done there; `fail(error)` reports a refusal of these. Returns the functions that open them.
  */
-export function moderationDialogs({ ask, act, setTopic, invite, kept, fail }) {
+export function moderationDialogs({ ask, act, setTopic, invite, kept, audit, fail }) {
 	/** The person in the first dialog: `{room, user, role}`; `role` is null if not a member, undefined if not known. */
 	let about = null;
 	let room = null;
 	/** The button that waits for its second press. */
 	let armed = null;
+	const openAudit = el("button", { id: "about-audit", type: "button", onclick: () => ($("about").close(), audit(room.name)) }, t("audit.open"));
+	$("about").append(openAudit);
 
 	/** Roles by name; `all` if these are all members. */
 	async function askRoles(name) {
@@ -117,6 +119,7 @@ export function moderationDialogs({ ask, act, setTopic, invite, kept, fail }) {
 		$("about-title").replaceChildren(bdi(where.name));
 		$("about-text").value = where.topic;
 		$("about-kept").textContent = kept(where);
+		openAudit.hidden = where.role !== "owner";
 		drawHeld();
 		$("about").showModal();
 	}

@@ -10,7 +10,7 @@ import { t } from "/words.js";
  * Returns the function that carries out a command as `readTyped` reads it, and says whether it could. `chat()` is the client, `here()` the open room;
  * `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
  */
-export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, invite, search, rename, account, inviteLink, signOut, setAway, readAll, answer, block, report }) {
+export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, invite, search, rename, account, inviteLink, signOut, setAway, readAll, answer, block, report, audit }) {
 	const tell = (text) => note(here(), text);
 	const moderate = (act) => ({ user, time, text }) => chat().moderate(act, here().name, user, { for_ms: time, reason: text });
 	const titleOf = (room) => isolated(room.direct ? otherIn(room.name, chat().user) : room.name);
@@ -71,6 +71,7 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 		report: ({ user, text }) => report({ name: user, reason: text }),
 		reports: () => $("reports-open").click(),
 		settle: ({ word }) => chat().settle(Number(word)).then(() => toast(t("run.settled"))),
+		audit: ({ word }) => audit(word === "all" ? null : here().name),
 		nick: ({ name }) => rename(name),
 		account: () => account(),
 		"invite-link": () => inviteLink(here()),

@@ -541,4 +541,11 @@ export const texts = {
 	"thread.unfollowTitle": "不再统计和提醒此讨论串",
 	"thread.new": "{n} 条新消息",
 	"thread.commands": "命令请在消息区下方的输入框中输入。",
+	"cmd.audit": "显示此处对他人所做的管理操作（所有者可用）；加 all 显示各处的操作（管理员可用）",
+	"audit.open": "此处的管理记录…",
+	"audit.list": "管理记录，最新的在前",
+	"audit.operator": "服务器管理者",
+	"audit.none": "没有对他人的管理操作。",
+	"audit.title": "管理记录",
+	"audit.titleIn": "{room} 的管理记录",
 };

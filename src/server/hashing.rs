@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use super::Server;
-use crate::auth::password::{self, Cost};
+use crate::auth::password::{Cost, Hasher};
 use crate::chat::model::account::{HashJob, HashOf, Hashed, Hidden};
 use crate::store::Wake;
 use crate::time::clock::Now;
@@ -31,8 +31,9 @@ impl Hashing {
         let (jobs, incoming) = channel::<HashJob>();
         let (answer, answers) = channel();
         let run = move || {
+            let mut hasher = Hasher::new(cost);
             for job in incoming {
-                let answered = (job.ticket, done(&job, cost));
+                let answered = (job.ticket, done(&job, &mut hasher));
                 // The server is gone: nobody takes what the rest would come to.
                 if answer.send(answered).is_err() {
                     return;
@@ -76,21 +77,20 @@ impl Server {
     }
 }
 
-fn done(job: &HashJob, cost: Cost) -> Hashed {
+fn done(job: &HashJob, hasher: &mut Hasher) -> Hashed {
     let password = job.password.reveal();
     match &job.of {
         None => {
             let mut salt = [0; 16];
-            let hash =
-                getrandom::fill(&mut salt).ok().and_then(|()| password::hash(password, salt, cost));
+            let hash = getrandom::fill(&mut salt).ok().and_then(|()| hasher.hash(password, salt));
             hash.map_or(Hashed::Failed, |hash| Hashed::Made(Hidden::new(hash)))
         }
         Some(HashOf::Account(hash)) => {
-            password::is_of(password, hash.reveal()).map_or(Hashed::Failed, Hashed::Compared)
+            hasher.is_of(password, hash.reveal()).map_or(Hashed::Failed, Hashed::Compared)
         }
         Some(HashOf::Nobody) => {
             // The answer is thrown away, the time is not.
-            _ = password::is_of(password, cost.nobodys());
+            hasher.refuse(password);
             Hashed::Compared(false)
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::database_commands::done;
-use crate::support::{Client, Setup};
+use crate::support::{Client, Raw, Server, Setup};
 
 #[test]
 fn owners_see_what_was_done_in_their_rooms_and_administrators_all_of_it() {
@@ -58,4 +58,31 @@ fn owners_see_what_was_done_in_their_rooms_and_administrators_all_of_it() {
         operator.map(|act| (&act["act"], &act["user"])),
         Some((&json!("admin"), &json!("root")))
     );
+}
+
+#[test]
+fn at_a_terminal_an_owner_sees_what_was_done_and_a_member_does_not() {
+    let server = Server::start();
+    let mut own = Client::ws(&server).named("own", None);
+    own.ask(&json!({"op": "create", "room": "den"}));
+    let mut bob = Client::ws(&server).named("bob", Some("den"));
+    own.ask(&json!({"op": "kick", "room": "den", "user": "bob"}));
+    bob.ask(&json!({"op": "join", "room": "den"}));
+    // Written behind the act.
+    while own.ask(&json!({"op": "audit", "room": "den"}))["items"] == json!([]) {}
+    for (name, line, expect) in [
+        ("own", "/audit", "own: kick bob in den"),
+        ("own", "/audit all", "! only administrators see what was done everywhere"),
+        ("bob", "/audit", "! only the owners of a room see what was done there"),
+        ("bob", "/audit den", "! this command needs more, for example: /audit"),
+    ] {
+        let mut raw = Raw::connect(server.tcp);
+        raw.send(format!("/nick {name}\n/join den\n{line}\n").as_bytes());
+        let mut said = Vec::new();
+        while !said.iter().any(|line: &String| line.contains(expect)) {
+            let next = raw.line();
+            said.push(next.unwrap_or_else(|| panic!("{name} {line}: {said:#?}")));
+            assert!(said.len() < 20, "{name} {line}: {said:#?}");
+        }
+    }
 }

@@ -132,7 +132,7 @@ pub(crate) const MEMBERS: &[(&str, &[&str])] = &[
     ),
     // The client is anybody's: it stands without the server.
     ("clients/rust/", &[]),
-    ("tests/torture/", &["client", "http", "rng", "wire", "ws"]),
+    ("tests/torture/", &["auth", "client", "http", "rng", "wire", "ws"]),
 ];
 
 /// What a group of modules must not name.

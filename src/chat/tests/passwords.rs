@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::model::account::{Account, Extra, Hashed, Hidden, Login, NewSecret, SecretHash};
+use super::super::model::account::{
+    Account, Extra, HashJob, HashOf, Hashed, Hidden, Login, NewSecret, SecretHash,
+};
 use super::super::model::identity::{AuthPolicy, Bound, Identity, Source};
 use super::super::model::people::People;
 use super::*;
@@ -46,13 +48,18 @@ fn ann() -> Harness {
 
 /// Somebody logs in as ann, on this connection.
 fn log_in(harness: &mut Harness, number: usize) -> u64 {
-    let (name, password) = ("ann".into(), Hidden::new("correct horse"));
+    log_in_as(harness, number, "ann").ticket
+}
+
+/// Somebody logs in by this name; what is to be compared.
+fn log_in_as(harness: &mut Harness, number: usize, name: &str) -> HashJob {
+    let (name, password) = (name.into(), Hidden::new("correct horse"));
     let command = Command::Login { name, password, agent: None };
     let new = NewSecret::new(SecretHash([7; 32]), "secret");
     let extra = Extra { new, given: None, address: None };
     let request = request(Op::Login);
     harness.chat.handle_account(harness.now, conn(number), request, (command, extra));
-    harness.chat.poll_job().unwrap().ticket
+    harness.chat.poll_job().unwrap()
 }
 
 /// Ann changes her password, up to where the new one is hashed.
@@ -66,6 +73,28 @@ fn begin_change(harness: &mut Harness) -> u64 {
 
 fn hashed(harness: &mut Harness, ticket: u64, outcome: Hashed) {
     harness.chat.on_hashed(harness.now, ticket, outcome);
+}
+
+#[test]
+fn whatever_the_name_one_password_is_compared_before_anything_is_said() {
+    let known = HashOf::Account(Hidden::new("old"));
+    for (name, of) in [
+        ("ann", known),
+        ("nobody", HashOf::Nobody),
+        ("not a name", HashOf::Nobody),
+        ("", HashOf::Nobody),
+    ] {
+        let mut harness = ann();
+        let job = log_in_as(&mut harness, 1, name);
+        assert_eq!((job.of, job.password.reveal()), (Some(of), "correct horse"), "{name}");
+        assert!(harness.chat.poll_job().is_none(), "{name}: more than one");
+        assert!(
+            sent_to(&harness.end_turn(), 1).is_empty(),
+            "{name}: answered before it was compared"
+        );
+        hashed(&mut harness, job.ticket, Hashed::Compared(false));
+        assert_eq!(sent_to(&harness.end_turn(), 1), ["no 2001", "wake"], "{name}");
+    }
 }
 
 #[test]

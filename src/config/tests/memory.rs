@@ -69,7 +69,7 @@ fn what_is_set_holds_and_the_rest_is_divided() {
     assert!(accounts.account.iter().any(|part| part.name == "logins" && part.bytes == 19 << 20));
     let admin = with("memory = \"64MB\"\nauth = \"accounts\"\nadmin_token_file = \"token\"\n");
     assert!(admin.limits.connections.unwrap() >= 2_000, "{:#?}", admin.account);
-    assert!(admin.account.iter().any(|part| part.name == "closed" && part.bytes == 1_440_000));
+    assert!(admin.account.iter().any(|part| part.name == "closed" && part.bytes == 1_200_000));
     let tls = "memory = \"64MB\"\nlisten = \"tls:127.0.0.1:8443\"\n[tls]\ncertificate = \"a\"\nkey = \"b\"\n";
     let with_tls = with(tls).limits.connections.unwrap();
     assert!((1_500..2_000).contains(&with_tls), "{with_tls}: TLS takes 3 KiB of each");

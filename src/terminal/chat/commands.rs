@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::sign_in::{AGENT, Door, ask_password};
 use super::view::Shared;
 use super::{show, sign_in};
-use crate::chat::model::command::{Command, ModerationCommand};
+use crate::chat::model::command::{Command, ModerationCommand, Reported};
 use crate::chat::model::limits::Limits;
 use crate::chat::model::meant::Meant;
 use crate::wire::text::{self as door_text, AccountLine, Line, command_names, parse_line};
@@ -279,6 +279,25 @@ impl<'a> Typed<'a> {
             Command::Blocked => {
                 self.set_blocked(&ask("blocked", Item::new())?);
                 show::blocked(&self.view.lock().blocked)
+            }
+            Command::Report { about: Reported::User(user, room), reason } => {
+                let reason = Some(reason.as_ref()).filter(|reason| !reason.is_empty());
+                let wanted = fields([
+                    ("user", user.as_ref().into()),
+                    ("room", room.as_deref().into()),
+                    ("reason", reason.into()),
+                ]);
+                ask("report", wanted)?;
+                "-- it is reported to those who keep order here --".to_owned()
+            }
+            Command::Reports { .. } => show::reports(&ask("reports", Item::new())?),
+            Command::Settle { report } => {
+                ask("settle", fields([("report", report.into())]))?;
+                format!("-- report {report} is settled --")
+            }
+            Command::Audit { room, limit, .. } => {
+                let wanted = fields([("room", room.as_deref().into()), ("limit", limit.into())]);
+                show::audit(&ask("audit", wanted)?)
             }
             _ => return Err(Error::local("this cannot be done at a terminal")),
         };

@@ -238,6 +238,54 @@ pub(super) fn logins(data: &Item) -> String {
     out
 }
 
+/// What was reported, and how it is settled.
+pub(super) fn reports(data: &Item) -> String {
+    let rows = array(data, "items").iter().filter_map(Value::as_object);
+    let mut out = String::new();
+    for row in rows {
+        let word = |field| name(text(row, field).unwrap_or_default());
+        let id = number(row, "id").unwrap_or_default();
+        _ = write!(out, "  {id}  {} reports {}", word("by"), word("user"));
+        if text(row, "room").is_some() {
+            _ = write!(out, " in {}", word("room"));
+        }
+        for part in ["text", "reason"].iter().filter_map(|field| text(row, field)) {
+            _ = write!(out, ": {}", line(part));
+        }
+        out.push('\n');
+    }
+    if out.is_empty() {
+        return "-- nothing is reported --".to_owned();
+    }
+    let more = if flag(data, "more") { "there are more; " } else { "" };
+    format!("{out}-- {more}/settle and the number ends one --")
+}
+
+/// What was done over others, the latest last.
+pub(super) fn audit(data: &Item) -> String {
+    let rows = array(data, "items").iter().rev().filter_map(Value::as_object);
+    let lines: Vec<_> = rows.map(act).collect();
+    if lines.is_empty() {
+        return "-- nothing was done over others --".to_owned();
+    }
+    let more = if flag(data, "more") { "-- there is more before that --\n" } else { "" };
+    format!("{more}{}", lines.join("\n"))
+}
+
+fn act(row: &Item) -> String {
+    let (day, time) = time(number(row, "at").unwrap_or_default());
+    let day = day.rsplit(' ').next().unwrap_or_default();
+    let by = text(row, "by").map_or_else(|| "the operator".to_owned(), name);
+    let mut out = format!("  {day} {time}  {by}: {}", line(text(row, "act").unwrap_or_default()));
+    if let Some(user) = text(row, "user") {
+        _ = write!(out, " {}", name(user));
+    }
+    if let Some(room) = text(row, "room") {
+        _ = write!(out, " in {}", name(room));
+    }
+    out
+}
+
 /// Whom one has blocked.
 pub(super) fn blocked(users: &std::collections::BTreeSet<String>) -> String {
     let shown: Vec<_> = users.iter().map(|user| name(user)).collect();

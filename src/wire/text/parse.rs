@@ -132,7 +132,8 @@ impl<'a> Commands<'a, '_> {
             | Verb::Blocked
             | Verb::Report
             | Verb::Reports
-            | Verb::Settle => people::parse(verb, (rest, self.current))?,
+            | Verb::Settle
+            | Verb::Audit => people::parse(verb, (rest, self.current))?,
             Verb::Away => Line::Command(Op::Status, Command::Status { away: true }),
             Verb::Back => Line::Command(Op::Status, Command::Status { away: false }),
             Verb::Help => Line::Help(rest),

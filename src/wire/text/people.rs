@@ -9,6 +9,9 @@ use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::prose;
 use crate::chat::model::reply::Refusal;
 
+/// Acts that `/audit` shows.
+const AUDIT_LIMIT: u32 = 20;
+
 /// Reads what stands behind the command. `current` is the room that it may be about. `None` if it
 /// needs something else.
 pub(super) fn parse<'a>(
@@ -27,6 +30,16 @@ pub(super) fn parse<'a>(
         Verb::Settle => {
             let report = rest.parse().ok().filter(|report| *report > 0)?;
             Line::Command(Op::Settle, Command::Settle { report })
+        }
+        Verb::Audit => {
+            // Of the room that one is in; administrators have all by `/audit all`.
+            let room = match rest {
+                "" => current.map(Into::into),
+                "all" => None,
+                _ => return None,
+            };
+            let (before, limit) = (None, Some(AUDIT_LIMIT));
+            Line::Command(Op::Audit, Command::Audit { room, before, limit })
         }
         _ => return None,
     })
@@ -76,6 +89,22 @@ mod tests {
         let long = format!("bob {}", "x".repeat(REASON_LEN_MAX + 1));
         let refused = parse(Verb::Report, (&long, None));
         assert!(matches!(refused, Some(Line::Refused(refusal)) if refusal.code == Code::TooLarge));
+    }
+
+    #[test]
+    fn what_was_done_is_asked_for_of_the_room_or_of_all() {
+        let asked = |room: Option<&'static str>| {
+            let (room, before, limit) = (room.map(Into::into), None, Some(AUDIT_LIMIT));
+            Some(Line::Command(Op::Audit, Command::Audit { room, before, limit }))
+        };
+        for (rest, current, expect) in [
+            ("", Some("lobby"), asked(Some("lobby"))),
+            ("", None, asked(None)),
+            ("all", Some("lobby"), asked(None)),
+            ("bob", Some("lobby"), None),
+        ] {
+            assert_eq!(parse(Verb::Audit, (rest, current)), expect, "{rest} {current:?}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! One connection whose user waits for each message.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use chinwag::client::{Framing, Opening, Unit};
 use chinwag::ws::CloseCode;
+use rustls::{ClientConnection, StreamOwned};
 
 use crate::Outcome;
 use crate::connections::{MESSAGE_LEN_MAX, opening};
@@ -15,16 +16,35 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection, and what came by it that nobody has taken yet.
 pub(crate) struct Blocking {
-    stream: TcpStream,
+    stream: Line,
     framing: Framing,
     received: Vec<u8>,
+}
+
+/// What the bytes go by.
+enum Line {
+    Clear(TcpStream),
+    Sealed(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Blocking {
     /// Opens the protocol on a socket that is connected.
     pub(crate) fn open(stream: TcpStream, framing: Framing) -> Outcome<Self> {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        prepare(&stream)?;
+        Self::over(Line::Clear(stream), framing)
+    }
+
+    /// The same over TLS.
+    pub(crate) fn open_sealed(
+        stream: TcpStream,
+        client: ClientConnection,
+        framing: Framing,
+    ) -> Outcome<Self> {
+        prepare(&stream)?;
+        Self::over(Line::Sealed(Box::new(StreamOwned::new(client, stream))), framing)
+    }
+
+    fn over(stream: Line, framing: Framing) -> Outcome<Self> {
         let mut connection = Self { stream, framing, received: Vec::new() };
         if framing == Framing::WebSocket {
             connection.upgrade(&mut opening())?;
@@ -71,8 +91,17 @@ impl Blocking {
         let mut bytes = Vec::new();
         self.framing.put_close(Some(CloseCode::NORMAL), &mut bytes);
         self.stream.write_all(&bytes)?;
-        if self.framing == Framing::Lines {
-            self.stream.shutdown(Shutdown::Write)?;
+        match &mut self.stream {
+            Line::Clear(stream) if self.framing == Framing::Lines => {
+                stream.shutdown(Shutdown::Write)?;
+            }
+            Line::Clear(_) => {}
+            Line::Sealed(stream) => {
+                if self.framing == Framing::Lines {
+                    stream.conn.send_close_notify();
+                }
+                stream.flush()?;
+            }
         }
         self.stream.read_to_end(&mut self.received)?;
         Ok(())
@@ -100,5 +129,35 @@ impl Blocking {
         }
         self.received.extend_from_slice(&buffer[..count]);
         Ok(())
+    }
+}
+
+fn prepare(stream: &TcpStream) -> Outcome<()> {
+    stream.set_nodelay(true)?;
+    Ok(stream.set_read_timeout(Some(PATIENCE))?)
+}
+
+impl Read for Line {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Clear(stream) => stream.read(buffer),
+            Self::Sealed(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Clear(stream) => stream.write(bytes),
+            Self::Sealed(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Clear(stream) => stream.flush(),
+            Self::Sealed(stream) => stream.flush(),
+        }
     }
 }

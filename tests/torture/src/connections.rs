@@ -8,6 +8,7 @@ use chinwag::client::{Framing, Opening, Unit};
 use chinwag::http::{PartialAnswer, SUBPROTOCOL};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use rustls::ClientConnection;
 
 use crate::Outcome;
 
@@ -39,10 +40,13 @@ pub(crate) struct Connections {
     dirty: Vec<ConnectionId>,
     opening: Opening,
     scratch: Vec<u8>,
+    /// Why the connection ended that was the last to.
+    last_end: String,
 }
 
 struct Link {
     stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     framing: Framing,
     partial: Option<PartialAnswer>,
     is_open: bool,
@@ -50,6 +54,8 @@ struct Link {
     taken: usize,
     outbound: Vec<u8>,
     ended: Option<String>,
+    /// What the server said when it closed the connection.
+    farewell: Option<String>,
 }
 
 impl Connections {
@@ -63,6 +69,7 @@ impl Connections {
             dirty: Vec::new(),
             opening: opening(),
             scratch: vec![0; 256 * 1024],
+            last_end: String::new(),
         })
     }
 
@@ -72,7 +79,28 @@ impl Connections {
         framing: Framing,
         address: SocketAddr,
     ) -> Outcome<ConnectionId> {
-        let mut stream = TcpStream::connect(address)?;
+        let stream = TcpStream::connect(address)?;
+        self.begin(framing, stream, None)
+    }
+
+    /// Begins a connection over TLS on a socket that does not block.
+    pub(crate) fn begin_sealed(
+        &mut self,
+        framing: Framing,
+        stream: std::net::TcpStream,
+        client: ClientConnection,
+    ) -> Outcome<ConnectionId> {
+        let id = self.begin(framing, TcpStream::from_std(stream), Some(Box::new(client)))?;
+        self.dirty.push(id);
+        Ok(id)
+    }
+
+    fn begin(
+        &mut self,
+        framing: Framing,
+        mut stream: TcpStream,
+        tls: Option<Box<ClientConnection>>,
+    ) -> Outcome<ConnectionId> {
         let id = self.free.pop().unwrap_or(self.links.len());
         self.poll.registry().register(
             &mut stream,
@@ -81,6 +109,7 @@ impl Connections {
         )?;
         let mut connection = Link {
             stream,
+            tls,
             framing,
             partial: None,
             is_open: framing == Framing::Lines,
@@ -88,6 +117,7 @@ impl Connections {
             taken: 0,
             outbound: Vec::new(),
             ended: None,
+            farewell: None,
         };
         if framing == Framing::WebSocket {
             connection.outbound = self.opening.request("/ws");
@@ -133,6 +163,10 @@ impl Connections {
                 connection.flush();
             }
             connection.read(&mut self.scratch);
+            if connection.tls.is_some() {
+                // What was read may have been a step of the handshake, which wants an answer.
+                connection.flush();
+            }
             ready.push(id);
         }
         Ok(ready)
@@ -141,6 +175,11 @@ impl Connections {
     /// Gives back what [`wait`](Self::wait) returned.
     pub(crate) fn done(&mut self, ready: Vec<ConnectionId>) {
         self.ready = ready;
+    }
+
+    /// Why the connection ended that was the last to.
+    pub(crate) fn last_end(&self) -> &str {
+        &self.last_end
     }
 
     /// Takes the next message of a connection into `message`.
@@ -175,7 +214,10 @@ impl Connections {
                     connection.framing.put_pong(payload, &mut connection.outbound);
                     self.dirty.push(id);
                 }
-                Unit::Pong | Unit::Close { .. } => {}
+                Unit::Pong => {}
+                Unit::Close { code, reason } => {
+                    connection.farewell = Some(format!("{code:?} {reason}"));
+                }
             }
             connection.taken += count;
         }
@@ -191,10 +233,11 @@ impl Connections {
     }
 
     fn end_if_over(&mut self, id: ConnectionId) -> Next {
-        let over = self.links.get(id).and_then(Option::as_ref).is_some_and(|l| l.ended.is_some());
-        if !over {
+        let link = self.links.get(id).and_then(Option::as_ref);
+        let Some((link, ended)) = link.and_then(|link| Some((link, link.ended.as_ref()?))) else {
             return Next::Nothing;
-        }
+        };
+        self.last_end = link.farewell.as_ref().unwrap_or(ended).clone();
         self.cut(id);
         Next::Ended
     }
@@ -202,6 +245,22 @@ impl Connections {
 
 impl Link {
     fn flush(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            // Its own buffer is unbounded: what clients here say is little.
+            tls.set_buffer_limit(None);
+            if tls.writer().write_all(&self.outbound).is_ok() {
+                self.outbound.clear();
+            }
+            while tls.wants_write() && self.ended.is_none() {
+                match tls.write_tls(&mut self.stream) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    // As below.
+                    Err(_) => return,
+                }
+            }
+            return;
+        }
         while !self.outbound.is_empty() && self.ended.is_none() {
             match self.stream.write(&self.outbound) {
                 Ok(count) => {
@@ -218,7 +277,11 @@ impl Link {
 
     fn read(&mut self, scratch: &mut [u8]) {
         while self.ended.is_none() {
-            match self.stream.read(scratch) {
+            let read = match &mut self.tls {
+                None => self.stream.read(scratch),
+                Some(tls) => unseal(tls, &mut self.stream, scratch),
+            };
+            match read {
                 Ok(0) => self.ended = Some("the server closed the connection".to_owned()),
                 Ok(count) => {
                     self.inbound.extend_from_slice(scratch.get(..count).unwrap_or_default());
@@ -228,6 +291,24 @@ impl Link {
                 Err(error) => self.ended = Some(error.to_string()),
             }
         }
+    }
+}
+
+/// Reads what a socket has until some of it is plain; 0 at the end.
+fn unseal(
+    tls: &mut ClientConnection,
+    stream: &mut TcpStream,
+    scratch: &mut [u8],
+) -> std::io::Result<usize> {
+    loop {
+        match tls.reader().read(scratch) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            other => return other,
+        }
+        if tls.read_tls(stream)? == 0 {
+            return Ok(0);
+        }
+        tls.process_new_packets().map_err(std::io::Error::other)?;
     }
 }
 

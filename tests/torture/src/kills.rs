@@ -1,5 +1,5 @@
 //! `kills`: the server is killed again and again under load, and nothing that it has promised is
-//! lost.
+//! lost. `limits stops`: the same where it is asked to stop, which it must do in good order.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,6 +19,8 @@ const BEHAVIOUR: Behaviour = Behaviour { window: 8, text_bytes: 120, change_once
 const POINT_WITHIN: Duration = Duration::from_secs(5);
 /// Ready again within this time after a kill.
 const READY_WITHIN: Duration = Duration::from_secs(1);
+/// Ended within this time after it was asked to stop: `timeouts.stop` and some.
+const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 
 /// The system calls before which the server is killed, and the highest number of such calls that it
 /// may make first. Everything before the call has then been done, the call itself has not.
@@ -74,6 +76,45 @@ pub(crate) fn run(
     setup.assert_no_panic()?;
     report(&clients, &tally)?;
     judge(&clients, planted)?;
+    setup.verify()
+}
+
+/// Asks it to stop so often, each time under load: it must leave with 0, and nothing that was
+/// answered may be lost.
+pub(crate) fn run_stops(binary: &str, folder: &Path, stops: u64, seed: u64) -> Outcome<()> {
+    let setup = Setup::new(folder, binary, CONFIG)?;
+    let mut clients = Clients::new(SIZE, BEHAVIOUR, seed)?;
+    let mut rng = Rng::new(seed ^ 0x7465_726d);
+    let mut slowest = Duration::ZERO;
+    println!("  seed {seed}");
+    for stop in 0..stops {
+        let mut server = setup.start_well()?;
+        clients.set_addresses(server.http, server.tcp);
+        clients.until(Instant::now() + BACK_WITHIN, "back", Client::is_here)?;
+        clients.run_until(Instant::now() + Duration::from_millis(rng.between(50, 500)))?;
+        server.terminate()?;
+        let begin = Instant::now();
+        // They talk on, and come back at once, while it stops.
+        while !server.has_ended()? && begin.elapsed() < STOPPED_WITHIN {
+            clients.turn(Instant::now() + Duration::from_millis(5))?;
+        }
+        slowest = slowest.max(begin.elapsed());
+        server.assert_left_well().map_err(|error| format!("stop {stop}: {error}"))?;
+        clients.disconnect_all()?;
+    }
+    let mut server = setup.start_well()?;
+    wait_until_settled(&mut clients, &server)?;
+    read_back(&mut clients, &server)?;
+    check_memberships(&mut clients, &server)?;
+    clients.disconnect_all()?;
+    server.stop()?;
+    setup.assert_no_panic()?;
+    let (acked, duplicates) = clients.acked();
+    println!(
+        "  {stops} times stopped in good order, after at most {} ms; {acked} answers to sends, {duplicates} of them to repeats",
+        slowest.as_millis()
+    );
+    judge(&clients, None)?;
     setup.verify()
 }
 

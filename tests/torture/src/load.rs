@@ -63,7 +63,10 @@ impl Load {
                     }
                     Next::Message => receive(client, &self.message, &mut requests)?,
                     Next::Nothing => break,
-                    Next::Ended => return Err(format!("client {client} was cut off").into()),
+                    Next::Ended => {
+                        let why = self.connections.last_end();
+                        return Err(format!("client {client} was cut off: {why}").into());
+                    }
                 }
             }
         }

@@ -10,16 +10,21 @@
 //! | `connections`, `blocking` | the sockets: many on one thread, or one that is waited for |
 //! | `prober` | one client that asks one thing after the other |
 //! | `load` | many clients that do little |
+//! | `canary` | one that is to be served whatever others do |
+//! | `follower` | what a member of a room is told, checked |
+//! | `tls`, `tokens` | certificates and tokens of the run's own |
+//! | `kernel` | memory of sockets, and control groups |
 //! | `client`, `clients` | clients that remember their positions and repeat what was not answered |
 //! | `observed`, `checker`, `final_checks` | what was seen, and what is wrong with it |
 //! | `latencies` | how long something took, many times |
-//! | `kills`, `powerloss`, `fulldisk`, `slow_reader`, `durable`, `soak`, `upgrade`, `failover` | the parts |
+//! | `kills`, `powerloss`, `fulldisk`, `slow_reader`, `durable`, `soak`, `upgrade`, `failover`, `limits` | the parts |
 //! | `tungstenite` | a client that nobody here wrote |
 
 #![expect(clippy::print_stdout, reason = "it reports on its standard output")]
 #![expect(clippy::disallowed_methods, reason = "it is a client: it may wait and start threads")]
 
 mod blocking;
+mod canary;
 mod checker;
 mod client;
 mod clients;
@@ -27,9 +32,12 @@ mod connections;
 mod durable;
 mod failover;
 mod final_checks;
+mod follower;
 mod fulldisk;
+mod kernel;
 mod kills;
 mod latencies;
+mod limits;
 mod load;
 mod observed;
 mod powerloss;
@@ -37,6 +45,8 @@ mod prober;
 mod server;
 mod slow_reader;
 mod soak;
+mod tls;
+mod tokens;
 mod tungstenite;
 mod upgrade;
 
@@ -86,8 +96,12 @@ fn main() -> Outcome<()> {
                 page: Path::new(page),
             })
         }
-        ["soak", server, folder, cycles, slope_max] => {
-            soak::run(server, Path::new(folder), cycles.parse()?, slope_max.parse()?)
+        ["soak", server, folder, cycles, slope_max, sealed @ ..] => {
+            let (cycles, slope_max) = (cycles.parse()?, slope_max.parse()?);
+            soak::run(server, Path::new(folder), cycles, slope_max, sealed == ["sealed"])
+        }
+        ["limits", part, server, folder, arguments @ ..] => {
+            limits::run(part, server, Path::new(folder), arguments)
         }
         ["upgrade", server, folder, connections, upgrades, rate, silence_ms_max] => {
             upgrade::run(&upgrade::Plan {

@@ -17,10 +17,19 @@ pub(crate) struct Prober {
 impl Prober {
     /// Connects and says hello.
     pub(crate) fn connect(address: SocketAddr, name: &str) -> Outcome<Self> {
-        let connection = Blocking::open(TcpStream::connect(address)?, Framing::Lines)?;
-        let mut prober = Self { connection, next_id: 1 };
-        prober.ask(&json!({"op": "hello", "name": name}))?;
+        Self::connect_as(address, &json!({"op": "hello", "name": name}))
+    }
+
+    /// Connects and says this hello.
+    pub(crate) fn connect_as(address: SocketAddr, hello: &Value) -> Outcome<Self> {
+        let mut prober = Self::over(TcpStream::connect(address)?)?;
+        prober.ask(hello)?;
         Ok(prober)
+    }
+
+    /// On a socket that is connected, without a hello.
+    pub(crate) fn over(stream: TcpStream) -> Outcome<Self> {
+        Ok(Self { connection: Blocking::open(stream, Framing::Lines)?, next_id: 1 })
     }
 
     /// Asks and returns the whole reply; events before it are left out.

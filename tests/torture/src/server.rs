@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Outcome;
 use crate::prober::Prober;
+use crate::tls::Trust;
 
 /// How long a server may take to say where it listens, and to end: far above what is promised,
 /// which is measured.
@@ -34,6 +35,8 @@ pub(crate) struct Setup {
     pub(crate) wrapper: Vec<String>,
     /// Variables of its environment.
     pub(crate) environment: Vec<(String, String)>,
+    /// Whether it listens for WebSocket over TLS, too.
+    is_sealed: bool,
 }
 
 /// A server that runs, or has ended.
@@ -44,6 +47,8 @@ pub(crate) struct Server {
     pub(crate) tcp: SocketAddr,
     /// Where metrics are served.
     pub(crate) admin: SocketAddr,
+    /// Where WebSocket is served over TLS; as `http` if it is not.
+    pub(crate) https: SocketAddr,
     /// From its start to the first answer to a client.
     pub(crate) ready_after: Duration,
     child: Child,
@@ -61,7 +66,21 @@ impl Setup {
             log: folder.join("log"),
             wrapper: Vec::new(),
             environment: Vec::new(),
+            is_sealed: false,
         })
+    }
+
+    /// With this variable of a setting, such as `MEMORY`.
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((format!("CHINWAG_{name}"), value.to_owned()));
+        self
+    }
+
+    /// With a listener for TLS.
+    pub(crate) fn sealed(mut self, trust: &Trust) -> Self {
+        self.is_sealed = true;
+        self.set("TLS_CERTIFICATE", &trust.certificate.display().to_string())
+            .set("TLS_KEY", &trust.key.display().to_string())
     }
 
     /// The same server, run by another program such as `strace`.
@@ -91,20 +110,21 @@ impl Setup {
         let mut command = Command::new(words.next().ok_or("no program")?);
         command.args(words);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        for listener in ["--listen", "--tcp", "--admin"] {
-            command.args([listener, "127.0.0.1:0"]);
-        }
+        let here = "127.0.0.1:0";
+        let both = format!("{here},tls:{here}");
+        command.args(["--tcp", here, "--admin", here]);
+        command.args(["--listen", if self.is_sealed { &both } else { here }]);
         command.arg("--config").arg(&self.config).arg("--data").arg(&self.data);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(OpenOptions::new().create(true).append(true).open(&self.log)?);
         let mut child = command.spawn()?;
         let lines = lines_of(child.stdout.take().ok_or("no standard output")?);
-        let Some([http, tcp, admin]) = addresses(&lines)? else {
+        let Some([http, tcp, admin, https]) = addresses(&lines, self.is_sealed)? else {
             child.wait()?;
             return Ok(None);
         };
         let (ready_after, log) = (Duration::ZERO, self.log.clone());
-        Ok(Some(Server { http, tcp, admin, ready_after, child, log }))
+        Ok(Some(Server { http, tcp, admin, https, ready_after, child, log }))
     }
 
     /// Starts it; it must get as far as to answer.
@@ -177,7 +197,17 @@ impl Server {
 
     /// Stops it as an operator would: it must leave with 0.
     pub(crate) fn stop(&mut self) -> Outcome<()> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        self.terminate()?;
+        self.assert_left_well()
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn terminate(&self) -> Outcome<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
+    }
+
+    /// It must leave with 0 by itself.
+    pub(crate) fn assert_left_well(&mut self) -> Outcome<()> {
         match self.await_end(PATIENCE)? {
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(format!("it left with {status}:\n{}", tail(&self.log)?).into()),
@@ -199,6 +229,16 @@ impl Server {
         let line = maps.lines().find_map(|line| line.strip_prefix("Rss:")).ok_or("no Rss")?;
         let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kib * 1024)
+    }
+
+    /// Processor time that it has used.
+    pub(crate) fn processor_time(&self) -> Outcome<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
+        let (_, fields) = stat.rsplit_once(") ").ok_or("no fields")?;
+        let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u64>);
+        let ticks = ticks.sum::<Result<u64, _>>()?;
+        // A hundredth of a second each, as everywhere on Linux.
+        Ok(Duration::from_millis(ticks * 10))
     }
 
     /// Descriptors that it holds.
@@ -255,20 +295,28 @@ fn lines_of(stdout: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// Where the server says that it listens; `None` if it ended before.
-fn addresses(lines: &Receiver<String>) -> Outcome<Option<[SocketAddr; 3]>> {
+/// Where the server says that it listens, by HTTP, TCP, for admins and by HTTPS, which stands for
+/// HTTP where it is not awaited; `None` if it ended before.
+fn addresses(lines: &Receiver<String>, is_sealed: bool) -> Outcome<Option<[SocketAddr; 4]>> {
     let deadline = Instant::now() + PATIENCE;
-    let mut found = [None; 3];
+    let mut found = [None; 4];
     loop {
-        if let [Some(http), Some(tcp), Some(admin)] = found {
-            return Ok(Some([http, tcp, admin]));
+        if let [Some(http), Some(tcp), Some(admin), https] = found
+            && (https.is_some() || !is_sealed)
+        {
+            return Ok(Some([http, tcp, admin, https.unwrap_or(http)]));
         }
         let line = match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => line,
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
             Err(RecvTimeoutError::Timeout) => return Err("it does not say where it listens".into()),
         };
-        let starts = ["listening http://", "listening tcp://", "listening admin http://"];
+        let starts = [
+            "listening http://",
+            "listening tcp://",
+            "listening admin http://",
+            "listening https://",
+        ];
         for (place, start) in found.iter_mut().zip(starts) {
             if let Some(rest) = line.strip_prefix(start) {
                 *place = rest.split(' ').next().and_then(|word| word.parse().ok());

@@ -4,12 +4,12 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use chinwag::client::Framing;
 use socket2::{Domain, Socket, Type};
 
+use crate::kernel;
 use crate::latencies::Latencies;
 use crate::load::{Entry, Load};
 use crate::observed::ServerMessage;
@@ -250,23 +250,10 @@ impl Peaks {
     fn look(&mut self, server: &Server, slow: SocketAddr) -> Outcome<()> {
         self.queued = self.queued.max(server.metric("chinwag_queued_bytes")?);
         self.lagging = self.lagging.max(server.metric("chinwag_cursors_lagging")?);
-        self.kernel = self.kernel.max(kernel_bytes(slow)?);
+        self.kernel = self.kernel.max(kernel::bytes_from(slow)?);
         self.resident = self.resident.max(server.resident_bytes()?);
         Ok(())
     }
-}
-
-/// What the kernel has waiting at the server's end of the connection from this address.
-fn kernel_bytes(from: SocketAddr) -> Outcome<u64> {
-    let output = Command::new("ss").args(["-tmnH", "dst", &from.to_string()]).output()?;
-    let said = String::from_utf8(output.stdout)?;
-    let (_, memory) =
-        said.split_once("skmem:(").ok_or_else(|| format!("no such socket: {said}"))?;
-    let (memory, _) = memory.split_once(')').unwrap_or((memory, ""));
-    // Received, waiting to be sent, and kept ahead: r, w and f. The others are limits.
-    let number =
-        |field: &str| field.strip_prefix(['r', 'w', 'f']).and_then(|rest| rest.parse::<u64>().ok());
-    Ok(memory.split(',').filter_map(number).sum())
 }
 
 /// The slow one: lines, as they trickle in.

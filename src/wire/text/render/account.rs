@@ -1,8 +1,8 @@
 //! Answers about accounts and other people as lines of text.
 
 use crate::chat::model::account::Login;
-use crate::chat::model::name::RoomName;
-use crate::chat::model::people::Report;
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::{AuditedAct, Report};
 use crate::chat::model::reply::Reply;
 use crate::time::date::{DAY_MS, civil};
 use crate::wire::text::safe::{self, put};
@@ -20,6 +20,7 @@ pub(super) fn reply(out: &mut Vec<u8>, reply: &Reply) {
         // To who has logged in the welcome follows.
         Reply::Accepted { rooms } | Reply::LoggedIn { rooms, .. } => invited(out, rooms),
         Reply::Reports { items, more } => reports(out, items, *more),
+        Reply::Audit { items, more } => audit(out, items, *more),
         Reply::Blocked { users } => {
             put(out, &["-- blocked"]);
             super::list(out, ": ", users.iter().map(|(user, _)| (user, None)));
@@ -47,6 +48,33 @@ fn reports(out: &mut Vec<u8>, items: &[Report], more: bool) {
     }
     let more = if more { "there are more; " } else { "" };
     put(out, &["-- ", more, "/settle and the number ends one --\n"]);
+}
+
+/// Appends what was done over others, the latest last.
+fn audit(out: &mut Vec<u8>, items: &[(u64, AuditedAct)], more: bool) {
+    if items.is_empty() {
+        return put(out, &["-- nothing was done over others --\n"]);
+    }
+    if more {
+        put(out, &["-- there is more before that; the page lists all --\n"]);
+    }
+    for (_, AuditedAct { by, act, whom, room, at }) in items.iter().rev() {
+        let (year, month, day) = civil(at / DAY_MS);
+        let minute = at / 60_000 % (24 * 60);
+        let (hour, minute) = (minute / 60, minute % 60);
+        put(out, &[&format!("  {year}-{month:02}-{day:02} {hour:02}:{minute:02}  ")]);
+        safe::line(out, by.as_ref().map_or("the operator", UserName::as_str));
+        put(out, &[": "]);
+        safe::line(out, act);
+        if !whom.is_empty() {
+            put(out, &[" "]);
+            safe::line(out, whom);
+        }
+        if let Some(room) = room {
+            put(out, &[" in ", room.as_str()]);
+        }
+        put(out, &["\n"]);
+    }
 }
 
 /// Appends where somebody is logged in.

@@ -85,6 +85,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         | Reply::InviteLink { .. }
         | Reply::Accepted { .. }
         | Reply::Reports { .. }
+        | Reply::Audit { .. }
         | Reply::Blocked { .. } => account::reply(out, reply),
         // That one has left is said by the event, to all of one's sessions.
         Reply::Export { .. }
@@ -92,7 +93,6 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         | Reply::Threads { .. }
         | Reply::PushSubscribed { .. }
         | Reply::PushSubscriptions { .. }
-        | Reply::Audit { .. }
         | Reply::Directory { .. }
         | Reply::Left { .. }
         | Reply::Sent { .. }

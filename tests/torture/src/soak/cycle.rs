@@ -7,13 +7,34 @@ use socket2::{Domain, Socket, Type};
 
 use crate::Outcome;
 use crate::blocking::Blocking;
+use crate::tls::Trust;
+use crate::tokens::Tokens;
+
+/// How clients come.
+#[derive(Clone, Copy)]
+pub(super) enum Way<'a> {
+    /// In clear, by a name.
+    Clear(Framing),
+    /// Over TLS, by a token.
+    Sealed(&'a Trust, &'a Tokens),
+}
 
 /// Connects, says hello as a new user, makes and joins a new room, leaves it, and closes in good
 /// order.
-pub(super) fn run(framing: Framing, at: SocketAddr, worker: u32, number: u32) -> Outcome<()> {
-    let mut connection = Blocking::open(connect(at, worker, number)?, framing)?;
+pub(super) fn run(way: Way<'_>, at: SocketAddr, worker: u32, number: u32) -> Outcome<()> {
+    let stream = connect(at, worker, number)?;
+    let (mut connection, proof) = match way {
+        Way::Clear(framing) => {
+            (Blocking::open(stream, framing)?, format!("\"name\":\"user{number}\""))
+        }
+        Way::Sealed(trust, tokens) => {
+            let token = tokens.of(&format!("user{number}"))?;
+            let connection = Blocking::open_sealed(stream, trust.client()?, Framing::WebSocket)?;
+            (connection, format!("\"token\":\"{token}\""))
+        }
+    };
     for request in [
-        format!("{{\"op\":\"hello\",\"id\":1,\"name\":\"user{number}\"}}"),
+        format!("{{\"op\":\"hello\",\"id\":1,{proof}}}"),
         format!("{{\"op\":\"join\",\"id\":2,\"room\":\"room{number}\"}}"),
         format!("{{\"op\":\"leave\",\"id\":3,\"room\":\"room{number}\"}}"),
     ] {

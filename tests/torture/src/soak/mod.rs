@@ -1,5 +1,7 @@
 //! `soak`: clients that connect, say hello, join, leave and close, again and again, each with a
-//! name and a room that nobody had before, while the server's memory is measured.
+//! name and a room that nobody had before, while the server's memory is measured. Half of them come
+//! over WebSocket, half over TCP; or all over TLS with a token, half of them with a handshake in
+//! full, half with one that resumes a session.
 //!
 //! It fails if the server's resident memory rises by more than `slope_max` bytes a cycle over the
 //! last four fifths of the cycles, or if in the end it holds more descriptors or connections than
@@ -8,9 +10,10 @@
 mod cycle;
 mod slope;
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,9 +21,14 @@ use chinwag::client::Framing;
 
 use crate::Outcome;
 use crate::server::{Server, Setup, get};
+use crate::tls::Trust;
+use crate::tokens::Tokens;
+use cycle::Way;
 use slope::slope;
 
-/// Clients at a time, half of them over WebSocket and half over TCP.
+/// The server's configuration.
+const SOAK: &str = "tests/torture/soak.toml";
+/// Clients at a time.
 const WORKERS: u32 = 8;
 /// Cycles after which a worker reports.
 const STEP: u32 = 50;
@@ -28,10 +36,18 @@ const STEP: u32 = 50;
 const SETTLED_AFTER: Duration = Duration::from_secs(20);
 
 /// Runs so many cycles, during which memory may rise by `slope_max` bytes each.
-pub(crate) fn run(binary: &str, folder: &Path, cycles: u32, slope_max: f64) -> Outcome<()> {
-    let setup = Setup::new(folder, binary, "tests/torture/soak.toml")?;
-    let mut server = setup.start_well()?;
-    let at = [server.http, server.tcp];
+pub(crate) fn run(
+    binary: &str,
+    folder: &Path,
+    cycles: u32,
+    slope_max: f64,
+    is_sealed: bool,
+) -> Outcome<()> {
+    let (setup, proof) = setup(binary, folder, is_sealed)?;
+    let started = setup.start_unasked()?;
+    let mut server = started.ok_or("the server ended at once")?;
+    let at = Arc::new(At { addresses: [server.http, server.tcp, server.https], proof });
+    let at = &at;
     // The first ones grow what stays for good: the descriptors and the memory of a server that has
     // served.
     repeat(at, 0, WORKERS * STEP, |_| Ok(()))?;
@@ -67,9 +83,51 @@ pub(crate) fn run(binary: &str, folder: &Path, cycles: u32, slope_max: f64) -> O
     setup.assert_no_panic()
 }
 
+/// Where clients go, and what they come with.
+struct At {
+    /// By HTTP, TCP and HTTPS.
+    addresses: [SocketAddr; 3],
+    proof: Option<Proof>,
+}
+
+/// What TLS and tokens need.
+struct Proof {
+    trust: [Trust; 2],
+    tokens: Tokens,
+}
+
+impl At {
+    /// How a worker's clients come, and where to.
+    fn way(&self, worker: u32) -> (Way<'_>, SocketAddr) {
+        let ([http, tcp, https], is_even) = (self.addresses, worker.is_multiple_of(2));
+        match &self.proof {
+            Some(Proof { trust: [whole, resumed], tokens }) => {
+                (Way::Sealed(if is_even { whole } else { resumed }, tokens), https)
+            }
+            None if is_even => (Way::Clear(Framing::WebSocket), http),
+            None => (Way::Clear(Framing::Lines), tcp),
+        }
+    }
+}
+
+/// The server, and what its clients need.
+fn setup(binary: &str, folder: &Path, is_sealed: bool) -> Outcome<(Setup, Option<Proof>)> {
+    if !is_sealed {
+        return Ok((Setup::new(folder, binary, SOAK)?, None));
+    }
+    let (trust, tokens) = (Trust::new(folder)?, Tokens::of_secret()?);
+    let config = folder.join("soak.toml");
+    let rest = fs::read_to_string(SOAK)?;
+    fs::write(&config, format!("auth = \"jwt\"\n{rest}\n{}", tokens.config()))?;
+    let config = config.to_str().ok_or("a folder that is no text")?;
+    let setup = Setup::new(folder, binary, config)?.sealed(&trust);
+    let trust = [trust.without_resumption(), trust];
+    Ok((setup, Some(Proof { trust, tokens })))
+}
+
 /// Runs cycles `first` to `first + count` on all workers and tells `progress` how many are done.
 fn repeat(
-    [http, tcp]: [SocketAddr; 2],
+    at: &Arc<At>,
     first: u32,
     count: u32,
     mut progress: impl FnMut(u32) -> Outcome<()>,
@@ -77,14 +135,12 @@ fn repeat(
     let (sender, receiver) = mpsc::channel();
     let mut workers = Vec::new();
     for worker in 0..WORKERS {
-        let sender = sender.clone();
+        let (sender, at) = (sender.clone(), Arc::clone(at));
         workers.push(thread::spawn(move || -> Outcome<()> {
-            let is_even = worker % 2 == 0;
-            let (framing, at) =
-                if is_even { (Framing::WebSocket, http) } else { (Framing::Lines, tcp) };
+            let (way, at) = at.way(worker);
             let share = (first + worker..first + count).step_by(WORKERS as usize);
             for (done, number) in share.enumerate() {
-                cycle::run(framing, at, worker, number)?;
+                cycle::run(way, at, worker, number)?;
                 if done % STEP as usize == 0 {
                     sender.send(())?;
                 }
