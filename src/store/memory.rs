@@ -203,7 +203,11 @@ impl Logs for MemoryStore {
                 self.cids -= dropped.map_or(0, |log| log.cids());
             }
             // The domain has it in memory, which is all that such a room promises.
-            LogRequest::PutMeta { .. } | LogRequest::Notice(_) | LogRequest::Tell(_) => {}
+            LogRequest::PutMeta { .. }
+            | LogRequest::Notice(_)
+            | LogRequest::Tell(_)
+            | LogRequest::Claim(..)
+            | LogRequest::Session(_) => {}
             LogRequest::Sync { ticket, .. }
             | LogRequest::Settle { ticket, .. }
             | LogRequest::People { ticket, .. } => {

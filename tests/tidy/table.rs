@@ -29,7 +29,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("auth", &["chat", "collections", "time"]),
     // The client's side of PostgreSQL's protocol, and what is written to an engine by it.
     ("pg", &["http"]),
-    ("cluster", &["pg", "chat", "collections", "time", "rng"]),
+    ("cluster", &["pg", "chat", "net", "collections", "time", "rng"]),
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.

@@ -115,6 +115,7 @@ impl Harness {
                     seq,
                 })
                 .collect(),
+            former: None,
         });
         let hello = Hello {
             name,
