@@ -1,6 +1,7 @@
 //! The commands about the shared log of a cluster.
 
 mod connect;
+pub(super) mod import;
 pub(super) mod nodes;
 
 use std::fmt::Write as _;

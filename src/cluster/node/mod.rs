@@ -61,8 +61,10 @@ mod rows;
 mod session_ops;
 mod sessions;
 mod statements;
+mod table;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod transfer;
 mod writer;
 mod written;
 

@@ -17,6 +17,7 @@ use super::load_rooms::{Loaded, begin, has_many};
 use super::log_fault::{classify, damaged};
 use super::mark::{self, Marks};
 use super::meta_table::{self, BOOT, CLEAN};
+use super::moved::Moved;
 use super::open_error::OpenError;
 use super::renewals::{Renewed, renew_epochs};
 use super::schema::{self, Unfit};
@@ -109,6 +110,9 @@ fn read(path: &Path, now: Now, proves_names: bool) -> Result<FileRead, OpenError
     let wal_bytes = if is_new { None } else { Some(file_len(&with_suffix(path, "-wal"))) };
     let prepared = prepare(path).map_err(|unfit| OpenError::of_unfit(path, unfit))?;
     let (mut db, without_wal) = prepared;
+    if let Some(moved) = Moved::load(&db).map_err(&failed)? {
+        return Err(OpenError::Moved(path.to_owned(), moved));
+    }
     // A file with many rooms is not read whole before it serves: each is checked when it is loaded.
     let damage =
         if has_many(&db).map_err(&failed)? { None } else { check_rooms(&db).map_err(&failed)? };
