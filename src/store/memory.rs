@@ -203,17 +203,13 @@ impl Logs for MemoryStore {
                 self.cids -= dropped.map_or(0, |log| log.cids());
             }
             // The domain has it in memory, which is all that such a room promises.
-            LogRequest::PutMeta { .. }
-            | LogRequest::Notice(_)
-            | LogRequest::Tell(_)
-            | LogRequest::Claim(..)
-            | LogRequest::Session(_) => {}
+            LogRequest::PutMeta { .. } | LogRequest::Notice(_) | LogRequest::Tell(_) => {}
+            LogRequest::Claim(..) | LogRequest::Session(_) => debug_assert!(false, "no other node"),
             LogRequest::Sync { ticket, .. }
             | LogRequest::Settle { ticket, .. }
             | LogRequest::People { ticket, .. } => {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Ok(()) });
             }
-            // Whatever there is, the domain has in its memory.
             LogRequest::Read { ticket, query } => {
                 let outcome = match query {
                     Query::Written { .. } => Ok(Answer::Written { items: Vec::new(), next: None }),

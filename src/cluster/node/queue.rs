@@ -69,8 +69,8 @@ impl Op {
 
 /// The queue.
 ///
-/// Invariant: `drafts` and `bytes` are those of all drafts in it, `facts` all facts, `sessions` what
-/// is about sessions.
+/// Invariant: `drafts` and `bytes` are those of all drafts in it, `facts` all facts, `sessions`
+/// what is about sessions.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     repeats: VecDeque<Op>,

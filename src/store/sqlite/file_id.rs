@@ -21,9 +21,9 @@ pub(in crate::store) fn renew(db: &Connection) -> rusqlite::Result<()> {
     meta_table::put(db, FILE_ID, number)
 }
 
-/// Gives a file a new number and keeps the one that it has without its WAL, until [`forget_before`]:
-/// until the new one is in the file itself. That need not be the last one: a start before this may
-/// have been cut off.
+/// Gives a file a new number and keeps the one that it has without its WAL until
+/// [`forget_before`], when the new one is in the file itself. That need not be the last one: a
+/// start before this may have been cut off.
 pub(super) fn renew_at_start(db: &Connection, without_wal: Option<i64>) -> rusqlite::Result<()> {
     let last = meta_table::get::<i64>(db, FILE_ID)?;
     if let Some(before) = without_wal.or(last) {
