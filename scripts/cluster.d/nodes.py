@@ -9,124 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 
 from engines import ACCOUNT, Engine
-
-CHINWAG = sys.argv[1]
-TOKEN = "a-token-for-this-test-alone"
-PATIENCE = 10
-failed = 0
-
-
-class Node:
-    """A server that shares its log."""
-
-    def __init__(self, folder, name, engine, **settings):
-        self.folder, self.name = folder / name, name
-        self.folder.mkdir(exist_ok=True)
-        self.settings = {"ENGINE": engine.address(), "LEVEL": "disk", "NAME": name, "ADDRESS": f"{name}.example", **settings}
-        self.start()
-
-    def start(self):
-        log = open(self.folder / "log", "a", encoding="utf-8")
-        listeners = [word for name in ["listen", "tcp", "admin"] for word in (f"--{name}", "127.0.0.1:0")]
-        env = {f"CHINWAG_CLUSTER_{name}": value for name, value in self.settings.items() if name.isupper()}
-        env |= {f"CHINWAG_{name.upper()}": value for name, value in self.settings.items() if not name.isupper()}
-        self.process = subprocess.Popen(
-            [CHINWAG, *listeners, "--data", self.folder / "data"], stdout=subprocess.PIPE, stderr=log, text=True,
-            env={**env, "CHINWAG_ADMIN_TOKEN": TOKEN})
-        self.http, self.tcp, self.admin = (
-            self.process.stdout.readline().split("://")[1].split()[0] for _ in range(3))
-
-    def get(self, path, at=None):
-        request = urllib.request.Request(f"http://{at or self.admin}{path}", headers={"Authorization": f"Bearer {TOKEN}"})
-        try:
-            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
-    def await_ready(self):
-        deadline = time.monotonic() + PATIENCE
-        while self.get("/readyz")[0] != 200:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.name} is not ready: {self.get('/readyz')}")
-            time.sleep(0.02)
-        return self
-
-    def end(self, how="terminate"):
-        getattr(self.process, how)()
-        return self.process.wait(PATIENCE)
-
-
-class Client:
-    """Somebody at a node, by plain lines of JSON."""
-
-    def __init__(self, node, name=None, **hello):
-        host, port = node.tcp.split(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE)
-        self.file = self.socket.makefile("r", encoding="utf-8")
-        self.events, self.number = [], 0
-        if name:
-            self.welcome = self.ask("hello", name=name, **hello)
-
-    def request(self, op, **fields):
-        """The whole reply; events before it are kept."""
-        self.number += 1
-        self.socket.sendall((json.dumps({"op": op, "id": self.number, **fields}) + "\n").encode())
-        while True:
-            said = self.read()
-            if said.get("id") == self.number and "code" in said:
-                return said
-
-    def read(self):
-        line = self.file.readline()
-        if not line:
-            raise EOFError("the connection has ended")
-        said = json.loads(line)
-        if said.get("ev") == "ping":
-            self.socket.sendall(b'{"op":"ping"}\n')
-        elif "ev" in said:
-            self.events.append(said)
-        return said
-
-    def ask(self, op, **fields):
-        reply = self.request(op, **fields)
-        assert reply["code"] == 0, f"{op} {fields}: {reply}"
-        return reply["data"]
-
-    def event(self, kind, **fields):
-        """The next event of this kind with these fields; those before it are dropped."""
-        while True:
-            while self.events:
-                event = self.events.pop(0)
-                if event["ev"] == kind and all(event.get(name) == value for name, value in fields.items()):
-                    return event
-            self.read()
-
-    def hear(self, text):
-        """The message with this text, by itself or in a replay."""
-        while True:
-            while self.events:
-                event = self.events.pop(0)
-                items = event["items"] if event["ev"] == "replay" else [event]
-                for item in items:
-                    if item.get("text") == text:
-                        return item
-            self.read()
-
-
-def check(sentence, test, *arguments):
-    global failed
-    try:
-        test(*arguments)
-        print(f"ok      {sentence}", flush=True)
-    except Exception as error:  # whatever it is, the other sentences are worth their answers
-        failed += 1
-        print(f"FAILED  {sentence}\n        {type(error).__name__}: {error}", flush=True)
-
+from people import CHINWAG, PATIENCE, Client, Node, check, result
 
 def records(one, other):
     ann, bob = Client(one, "ann"), Client(other, "bob")
@@ -248,7 +133,57 @@ def resumed(one, other):
     Client(one, "bob").ask("send", room="lobby", text="while you were out")
     ann = Client(other, "ann", resume={"session": session, "rooms": {"lobby": [epoch, seq]}})
     said = ann.welcome["rooms"]["lobby"]
+    assert ann.welcome["resumed"], ann.welcome
     assert said["from"] == seq + 1 and not said.get("gap"), said
+
+
+def moved(one, other):
+    """A session goes on at another node while it is live at the first: it is replaced there, and nothing is said twice."""
+    ann = Client(one, "ann")
+    joined = ann.ask("join", room="lobby")
+    session, epoch, seq = ann.welcome["session"], joined["epoch"], joined["seq"]
+    Client(other, "bob").ask("send", room="lobby", text="before the move")
+    ann.event("message", text="before the move", seq=seq + 1)
+    ann.ask("send", room="lobby", text="answered", cid="moved-1")
+    # It returns as one that has missed the answer.
+    again = Client(other, "ann", resume={"session": session, "rooms": {"lobby": [epoch, seq]}})
+    missed = again.welcome["rooms"]["lobby"]
+    assert again.welcome["resumed"] and (missed["from"], missed["to"]) == (seq + 1, seq + 2), again.welcome
+    assert ann.event("bye")["close"] == 4010
+    sent = again.ask("send", room="lobby", text="answered", cid="moved-1")
+    assert sent.get("dup") and sent["seq"] == seq + 2, sent
+    heard = {item["text"]: item["seq"] for item in again.event("replay")["items"]}
+    assert heard == {"before the move": seq + 1, "answered": seq + 2}, heard
+    # The secret is spent, at both nodes.
+    for node in (one, other):
+        assert not Client(node, "ann", resume={"session": session, "rooms": {}}).welcome["resumed"]
+
+
+def guests(folder, engine):
+    """A guest's name has one owner at all nodes, who takes it along, also from a node that was killed."""
+    settings = {"auth": "accounts", "accounts_guests": "true"}
+    one, other = (Node(folder, name, engine, **settings).await_ready() for name in ("five", "six"))
+    zed = Client(one, "zed")
+    assert zed.welcome["user"] == "guest-zed", zed.welcome
+    epoch, seq = (zed.ask("join", room="lobby")[field] for field in ("epoch", "seq"))
+    assert Client(other).request("hello", name="zed")["code"] == 2005
+    one.end("kill")
+    session, cid = zed.welcome["session"], "guest-1"
+    assert Client(other).request("hello", name="zed")["code"] == 2005
+    zed = Client(other)
+    zed.welcome = zed.ask("hello", resume={"session": session, "rooms": {"lobby": [epoch, seq]}})
+    assert (zed.welcome["user"], zed.welcome["resumed"]) == ("guest-zed", True), zed.welcome
+    sent = zed.ask("send", room="lobby", text="still me", cid=cid)
+    assert sent["seq"] == seq + 1, sent
+    one.start()
+    one.await_ready()
+    assert Client(one).request("hello", name="zed")["code"] == 2005
+    again = Client(one)
+    again.welcome = again.ask("hello", resume={"session": zed.welcome["session"], "rooms": {}})
+    assert (again.welcome["user"], again.welcome["resumed"]) == ("guest-zed", True), again.welcome
+    assert zed.event("bye")["close"] == 4010
+    assert again.ask("send", room="lobby", text="still me", cid=cid)["seq"] == seq + 1
+    assert one.end() == 0 and other.end() == 0
 
 
 def registry(one, other):
@@ -265,10 +200,15 @@ def killed(one, other):
     """A node that is killed loses nothing, and its people come back at the other one."""
     ann, bob = Client(one, "ann"), Client(other, "bob")
     ann.ask("join", room="lobby"), bob.ask("join", room="lobby")
-    seq = bob.ask("send", room="lobby", text="last words")["seq"]
+    sent = bob.ask("send", room="lobby", text="last words", cid="last")
+    seq = sent["seq"]
     other.end("kill")
     ann.event("message", text="last words", seq=seq)
-    again = Client(one, "bob").ask("send", room="lobby", text="back")
+    bob = Client(one, "bob", resume={"session": bob.welcome["session"], "rooms": {}})
+    assert bob.welcome["resumed"], bob.welcome
+    # As one that has missed the answer.
+    assert bob.ask("send", room="lobby", text="last words", cid="last")["seq"] == seq
+    again = bob.ask("send", room="lobby", text="back")
     assert again["seq"] == seq + 1, again
     other.start()
     other.await_ready()
@@ -364,11 +304,13 @@ def main(folder):
     check("a direct message reaches a user at the other node", direct, one, other)
     check("who is banned at one node is out at the other", kick, one, other)
     check("a session goes on at the other node without a gap", resumed, one, other)
+    check("a session that is live at one node is replaced there when it goes on at the other", moved, one, other)
     check("the nodes are listed", registry, one, other)
     check("a node that is killed loses nothing", killed, one, other)
     check("while the engine is away sends are refused at once, and then go on", away, engine, one, other)
     check("nodes stop in good order", stopped, one, other)
     check("a node that does not reach its engine lets nobody in and says why", early, folder, engine)
+    check("a guest's name has one owner at all nodes, who takes it along", guests, folder, engine)
     check("an account that was made at one node is known at the other", accounts, folder, engine)
     without_panics(folder)
     engine.stop()
@@ -383,12 +325,12 @@ def run(test):
             scratch.chmod(0o755)
         test(scratch)
     finally:
-        if failed and "KEEP" in os.environ:
+        code = result()
+        if code and "KEEP" in os.environ:
             print(scratch)
         else:
             shutil.rmtree(scratch, ignore_errors=True)
-    print(f"{failed} failed" if failed else "all as it must be")
-    sys.exit(failed > 0)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -123,6 +123,19 @@ enum Command {
     /// Prepare and look at the PostgreSQL database that several machines share
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
+    /// Move everything from a database into the engine of a cluster, or back
+    ///
+    /// One of the two is the server's directory, the other the address of the PostgreSQL database.
+    /// Where it comes from no server must run; where it goes to there must be nothing. A directory
+    /// that was moved says so, and no server starts on it. What is cut off is run again.
+    Import {
+        #[arg(value_name = "FROM", value_parser = cluster::import::parse_place,
+              help = "Where everything is: DIR or postgres://USER:PASSWORD@HOST,HOST/DATABASE")]
+        from: cluster::import::Place,
+        #[arg(value_name = "TO", value_parser = cluster::import::parse_place,
+              help = "Where it goes: the other one of the two")]
+        to: cluster::import::Place,
+    },
     /// List the nodes of a cluster, and when each was heard of
     Nodes {
         #[arg(value_name = "ADDRESS", value_parser = cluster::parse_address,
@@ -239,6 +252,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
         }
         Some(Command::Serve { .. }) | None => serve(&loaded, sources),
         Some(Command::Cluster(what)) => cluster::run(&what),
+        Some(Command::Import { from, to }) => cluster::import::run(&from, &to),
         Some(Command::Nodes { engine }) => cluster::nodes::run(engine.as_ref(), &loaded.config),
         Some(Command::Token { what }) => token::run(&what, &loaded.config),
         Some(Command::Terminal(Terminal::Top(top))) => {

@@ -116,7 +116,8 @@ BEGIN
         WHERE s.room = d.room AND s.sender = d.sender AND s.cid = d.cid
       ) AS known LIMIT 1;
       IF FOUND THEN
-        result := CASE WHEN k.said = chinwag.said_1(d.text, d.data, d.reply_to, d.thread) THEN 1 ELSE 2 END;
+        -- Nothing is known of what some have said that came from another store.
+        result := CASE WHEN k.said = '' OR k.said = chinwag.said_1(d.text, d.data, d.reply_to, d.thread) THEN 1 ELSE 2 END;
         result_seq := k.seq; result_at := k.at;
       END IF;
     END IF;

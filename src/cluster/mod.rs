@@ -23,7 +23,8 @@ pub const SCHEMA: &str = concat!(
     include_str!("schema.sql"),
     include_str!("facts.sql"),
     include_str!("append.sql"),
-    include_str!("people.sql")
+    include_str!("people.sql"),
+    include_str!("sessions.sql")
 );
 
 /// The lock under which the schema is made and changed: a number that nobody else would choose.

@@ -64,7 +64,7 @@ CREATE TABLE chinwag.sent (
   cid text COLLATE "C" NOT NULL,
   seq bigint NOT NULL,
   at bigint NOT NULL,
-  said bytea NOT NULL,                   -- a hash of what was said
+  said bytea NOT NULL,                   -- a hash of what was said, empty if that is not known
   PRIMARY KEY (room, sender, cid)
 );
 CREATE INDEX sent_at ON chinwag.sent (at);

@@ -205,12 +205,12 @@ impl Logs for MemoryStore {
             }
             // The domain has it in memory, which is all that such a room promises.
             LogRequest::PutMeta { .. } | LogRequest::Notice(_) | LogRequest::Tell(_) => {}
+            LogRequest::Claim(..) | LogRequest::Session(_) => debug_assert!(false, "no other node"),
             LogRequest::Sync { ticket, .. }
             | LogRequest::Settle { ticket, .. }
             | LogRequest::People { ticket, .. } => {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Ok(()) });
             }
-            // Whatever there is, the domain has in its memory.
             LogRequest::Read { ticket, query } => {
                 let outcome = match query {
                     Query::Thread(_) => Ok(Answer::Thread(ThreadPage::default())),

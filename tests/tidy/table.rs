@@ -31,7 +31,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("pg", &["http"]),
     // The client's side of the protocol of Valkey and Redis: its hosts are written as an engine's.
     ("resp", &["http", "pg"]),
-    ("cluster", &["pg", "resp", "chat", "collections", "time", "rng"]),
+    ("cluster", &["pg", "resp", "chat", "net", "collections", "time", "rng"]),
     // Beside the server: the other end of the protocol.
     ("client", &["net", "ws", "http", "wire", "chat", "collections", "time"]),
     // The edge.

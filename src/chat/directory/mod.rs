@@ -205,14 +205,16 @@ impl Directory {
     }
 
     /// Ends a session. Its secret stays good for a resume, unless it has been taken over; each user
-    /// has at most `secrets_max` such secrets, of which the oldest goes.
-    pub(super) fn end_session(&mut self, user: UserKey, conn: ConnId, secrets_max: usize) {
+    /// has at most `secrets_max` such secrets, of which the oldest goes. Returns it if it is good.
+    pub(super) fn end_session(
+        &mut self,
+        user: UserKey,
+        conn: ConnId,
+        secrets_max: usize,
+    ) -> Option<Secret> {
         let sessions = &mut self.users[user].sessions;
         let place = sessions.iter().position(|session| session.conn == conn);
-        let Some(&Session { secret, away, .. }) = place.and_then(|place| sessions.get(place))
-        else {
-            return;
-        };
+        let &Session { secret, away, .. } = sessions.get(place?)?;
         // Not if another connection has taken the session over: its secret is that one's now.
         // Asked while the session is still listed: the index alone names only a user, and the rows
         // say whether the secret is one of theirs.
@@ -227,6 +229,13 @@ impl Directory {
                 resumable.remove(0);
             }
         }
+        may_return.then_some(secret)
+    }
+
+    /// The secret of the session of a connection.
+    pub(super) fn secret_of(&self, user: UserKey, conn: ConnId) -> Option<Secret> {
+        let mut sessions = self.users[user].sessions.iter();
+        sessions.find(|session| session.conn == conn).map(|session| session.secret)
     }
 
     /// Forgets the secret of a session that is taken over by another connection.

@@ -1,6 +1,7 @@
 //! A session: a connection that has said who it is.
 
 use crate::chat::keys::UserKey;
+use crate::chat::model::sessions::SessionSecret;
 use crate::collections::Key as _;
 use crate::net::ConnId;
 
@@ -34,8 +35,18 @@ impl Secret {
 
     /// The secret of these random bits for the user at this place.
     pub(in crate::chat) fn new(user: UserKey, bits: u128) -> Self {
-        let random = bits & ((1 << Self::RANDOM_BITS) - 1);
+        let SessionSecret(random) = Self::shared_of(bits);
         Self::of_bits((user.index() as u128) << Self::RANDOM_BITS | random)
+    }
+
+    /// What is random in it: at other nodes its user has another place.
+    pub(in crate::chat) const fn shared(self) -> SessionSecret {
+        Self::shared_of(u128::from_ne_bytes(self.0))
+    }
+
+    /// The same of the secret that is made of these bits.
+    pub(in crate::chat) const fn shared_of(bits: u128) -> SessionSecret {
+        SessionSecret(bits & ((1 << Self::RANDOM_BITS) - 1))
     }
 
     const fn of_bits(bits: u128) -> Self {

@@ -17,6 +17,21 @@ pub struct RememberedCid {
     pub since: Tick,
 }
 
+/// The `cid` of a message that was changed or is gone, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptCid {
+    /// The number of the room's row.
+    pub room: i64,
+    /// Who has sent it.
+    pub sender: Box<str>,
+    /// The `cid`.
+    pub cid: Box<str>,
+    /// The record's seq.
+    pub seq: u64,
+    /// When the log took it.
+    pub at: u64,
+}
+
 /// The key of the hashes of [`RememberedCid`], and a hash that shows whether another process makes
 /// the same ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

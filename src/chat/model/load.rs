@@ -4,12 +4,13 @@
 //!  Wanted ─▶ the store ─▶ Found: Begun, a room as it is kept; KnownUser, what is known of a user
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::meta::RoomMeta;
 use super::name::{RoomName, UserName};
 use super::record::Epoch;
 use super::reply::Durability;
+use super::sessions::{FormerSession, SessionSecret};
 
 /// What is to be loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Wanted {
     pub rooms: BTreeMap<RoomName, bool>,
     /// Users, by name, and how much of each.
     pub users: BTreeMap<UserName, Depth>,
+    /// Sessions, where several nodes share the logs.
+    pub sessions: BTreeSet<SessionSecret>,
 }
 
 /// How much of a user is to be loaded: each more than the one before.
@@ -38,6 +41,8 @@ pub struct Found {
     pub rooms: Vec<Begun>,
     /// The users, and both ends of the direct conversations among the rooms.
     pub users: Vec<KnownUser>,
+    /// The sessions that can be resumed.
+    pub sessions: BTreeMap<SessionSecret, FormerSession>,
 }
 
 /// A room as it is kept: the answer to who asks for it.
@@ -95,7 +100,7 @@ impl Wanted {
     /// Whether nothing is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rooms.is_empty() && self.users.is_empty()
+        self.rooms.is_empty() && self.users.is_empty() && self.sessions.is_empty()
     }
 
     /// Adds a room.
@@ -117,6 +122,7 @@ impl Wanted {
         for (name, depth) in &other.users {
             self.add_user(name.clone(), *depth);
         }
+        self.sessions.extend(&other.sessions);
     }
 
     /// Takes out what was asked for in another already.
@@ -125,5 +131,6 @@ impl Wanted {
             requested.rooms.get(name).is_none_or(|had| *with_lookalikes && !had)
         });
         self.users.retain(|name, depth| requested.users.get(name).is_none_or(|had| had < depth));
+        self.sessions.retain(|secret| !requested.sessions.contains(secret));
     }
 }

@@ -15,6 +15,7 @@
 //!  Grown    others' records, dense, in order with the answers to one's own; and changed facts
 //!  Renewed  the room is another than was told      Gone  it is no more
 //!  Tell ▶ the other nodes ▶ Told                   (see [`others`](super::others))
+//!  Claim ▶ Claimed, and at another node Replaced   (see [`sessions`](super::sessions))
 //! ```
 //!
 //! Requests to one log are done in order. A [`RoomMeta`] is safe before any record that was
@@ -38,8 +39,10 @@ use super::people::{AuditedAct, People, PeopleChange};
 use super::policy::Retention;
 use super::record::{Epoch, SharedRecord};
 use super::reply::Durability;
+use super::sessions::{Claimed, SessionChange, SessionClaim};
 pub use super::suspensions::{Expiry, Network, Suspensions};
 use super::thread::{FollowedThread, ThreadPage, ThreadQuery};
+use crate::net::ConnId;
 
 /// What the domain asks of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +135,12 @@ pub enum LogRequest {
     /// Tell the other nodes of something that is in no log, at leisure; it may be lost. Asked only
     /// where logs are shared.
     Tell(Told),
+    /// A session is to begin: answered by [`LogReply::Claimed`] when that is written. Asked only
+    /// where logs are shared.
+    Claim(Ticket, SessionClaim),
+    /// Something has become of a session; written at leisure, behind what was asked before. Asked
+    /// only where logs are shared.
+    Session(SessionChange),
     /// The room is gone, and its log with it. Where logs are shared it stays if others have entered
     /// it or put something there, as far as this node was not told; and nothing happens if it is
     /// gone already.
@@ -406,6 +415,10 @@ pub enum LogReply {
         /// Which log.
         log: LogId,
     },
+    /// To [`LogRequest::Claim`].
+    Claimed(Ticket, Result<Claimed, LogFault>),
+    /// The session of this connection goes on at another node.
+    Replaced(ConnId),
     /// Another node tells something that is in no log.
     Told {
         /// Which node.

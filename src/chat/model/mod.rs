@@ -39,6 +39,7 @@ pub mod record;
 pub mod reply;
 pub mod resume;
 pub mod role;
+pub mod sessions;
 pub mod stats;
 pub mod suspensions;
 pub mod thread;

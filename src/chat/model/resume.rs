@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::sessions::FormerSession;
+
 /// Where a client was in a room when it lost its connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position<'a> {
@@ -20,6 +22,9 @@ pub struct Resume<'a> {
     pub session: Cow<'a, str>,
     /// Where it was, room by room.
     pub positions: Vec<Position<'a>>,
+    /// That session, where several nodes share the logs and it was found there: the domain fills
+    /// this in.
+    pub former: Option<FormerSession>,
 }
 
 impl Resume<'_> {
@@ -34,6 +39,7 @@ impl Resume<'_> {
         Resume {
             session: owned(self.session),
             positions: self.positions.into_iter().map(position).collect(),
+            former: self.former,
         }
     }
 }

@@ -10,7 +10,7 @@
 //! ```
 
 use super::absence::{busy, check_lookalike};
-use super::{Chat, credentials, suspensions};
+use super::{Chat, claims, credentials, suspensions};
 use crate::chat::directory::{Secret, User};
 use crate::chat::keys::UserKey;
 use crate::chat::model::code::Code;
@@ -74,6 +74,7 @@ pub(super) fn names(chat: &Chat, hello: &Hello<'_>) -> Vec<UserName> {
     if let Some((_, user)) = former(chat, hello) {
         names.push(chat.directory[user].name.clone());
     }
+    names.extend(claims::former(hello).map(|former| former.user.clone()));
     match (&hello.identity, hello.name.as_deref()) {
         (Some(identity), _) => {
             let bound = chat.directory.identities.of(identity).map(|bound| bound.name.clone());
@@ -146,6 +147,14 @@ fn of_nobody(chat: &Chat, hello: &Hello<'_>) -> Result<Who, Refusal> {
     if let Some((secret, user)) = former(chat, hello).filter(|&(_, user)| may_return(user)) {
         return Ok(Who::Former(secret, user));
     }
+    if let Some(former) = claims::former(hello) {
+        let source = if former.is_guest { Source::Guest } else { Source::None };
+        let bound = chat.directory.identities.of_name(former.user.as_str());
+        let is_unproved = bound.is_none_or(|bound| bound.source == Source::None);
+        if is_unproved && (auth.none || auth.guests && former.is_guest) {
+            return Ok(Who::Named(former.user.clone(), source));
+        }
+    }
     match hello.name.as_deref() {
         Some(name) if auth.none => of_name(chat, name),
         Some(name) if auth.guests => guest_named(chat, name),
@@ -191,8 +200,11 @@ fn guest_named(chat: &Chat, wanted: &str) -> Result<Who, Refusal> {
     Ok(Who::Named(name, Source::Guest))
 }
 
-/// The session that a `hello` returns to.
+/// The session that a `hello` returns to, where this node knows all of them.
 fn former(chat: &Chat, hello: &Hello<'_>) -> Option<(Secret, UserKey)> {
+    if claims::is_shared(chat) {
+        return None;
+    }
     let secret = Secret::parse(&hello.resume.as_ref()?.session)?;
     let user = chat.directory.user_of_secret(secret)?;
     let name = chat.directory[user].name.as_str();
@@ -252,7 +264,7 @@ fn made_name(chat: &Chat, prefix: &str, secret: u128) -> UserName {
     }
 }
 
-fn taken() -> Refusal {
+pub(super) fn taken() -> Refusal {
     let message =
         "this name is somebody else's, who proves it: choose another, or prove that it is yours";
     Refusal::new(Code::NameTaken, message)

@@ -8,7 +8,7 @@ use super::forget::finish_forgetting;
 use super::load::{give_up, is_waited_for, request_load, unpin, wait_on};
 use super::restore::{restore_room, restore_user};
 use super::{
-    Chat, accounts, blocks, identify, invitations, needs, operator, others, run_now,
+    Chat, accounts, blocks, claims, identify, invitations, needs, operator, others, run_now,
     session_lifecycle,
 };
 use crate::chat::model::command::Command;
@@ -31,15 +31,21 @@ pub(super) fn on_loaded(
     let outcome = match outcome {
         Ok(log::Answer::Loaded(found)) => {
             let ahead = logs_ahead(chat, &found);
-            Ok((load_found(chat, found), ahead))
+            let sessions = found.sessions.clone();
+            Ok((load_found(chat, found), ahead, sessions))
         }
         Ok(_) => Err(LogFault::Broken),
         Err(fault) => Err(fault),
     };
     for ticket in tickets {
-        let Some(PendingOp::Waiting(waiting)) = chat.finish(ticket) else { continue };
+        let Some(PendingOp::Waiting(mut waiting)) = chat.finish(ticket) else { continue };
         match &outcome {
-            Ok((rooms_of, ahead)) => go_on(chat, *waiting, (rooms_of, ahead)),
+            Ok((rooms_of, ahead, sessions)) => {
+                if let Waiter::Hello { hello, .. } = &mut waiting.waiter {
+                    claims::note_former(hello, sessions);
+                }
+                go_on(chat, *waiting, (rooms_of, ahead));
+            }
             Err(fault) => give_up(chat, *waiting, refusal_of(*fault)),
         }
     }
@@ -208,7 +214,7 @@ fn resume(chat: &mut Chat, waiting: WaitingLoad) {
         Waiter::Hello { conn, request, hello } => {
             chat.pending.held.remove(&conn);
             session_lifecycle::begin(chat, conn, request, *hello);
-            chat.context.wake(conn);
+            claims::wake_unless_held(chat, conn);
         }
         Waiter::Command { conn, request, command } => {
             let user = chat.delivery.reader(conn).map(|reader| reader.user);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::faults::{self, refusal_of};
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, direct, directory, edits, export, forget, grown, inbox, invitations, join,
-    leave, load, loaded, moderation, others, people, push, renewed, reports, resume_deferred,
-    room_end, search, stale, stored, suspensions, tell_others, threads,
+    Answer, Chat, ack, claimed, direct, directory, edits, export, forget, grown, inbox,
+    invitations, join, leave, load, loaded, moderation, others, people, push, renewed, reports,
+    resume_deferred, room_end, search, stale, stored, suspensions, tell_others, threads,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::PageId;
@@ -39,6 +39,8 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::Grown { log, records, meta } => grown::on_grown(chat, log, (records, meta)),
         LogReply::Renewed { log, begun } => renewed::on_renewed(chat, log, *begun),
         LogReply::Gone { log } => renewed::on_gone(chat, log),
+        LogReply::Claimed(ticket, outcome) => claimed::on_claimed(chat, ticket, outcome),
+        LogReply::Replaced(conn) => claimed::on_replaced(chat, conn),
         LogReply::Told { node, told } => others::on_told(chat, node, told),
         LogReply::NodeBegun { .. } => tell_others::tell_all(chat),
         LogReply::NodeGone { node } => others::on_node_gone(chat, node),
@@ -65,6 +67,8 @@ fn deferring_connection(chat: &Chat, reply: &LogReply) -> Option<ConnId> {
         | LogReply::Grown { .. }
         | LogReply::Renewed { .. }
         | LogReply::Gone { .. }
+        | LogReply::Claimed(..)
+        | LogReply::Replaced(_)
         | LogReply::Told { .. }
         | LogReply::NodeBegun { .. }
         | LogReply::NodeGone { .. } => None,
@@ -166,6 +170,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::Inbox { .. }
         | PendingOp::LeaveAsLast { .. }
         | PendingOp::Hash(_)
+        | PendingOp::Claim { .. }
         | PendingOp::Waiting(_)
         | PendingOp::Load(_)
         | PendingOp::Unread { .. }
@@ -262,6 +267,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         | PendingOp::Join { .. }
         | PendingOp::Leave { .. }
         | PendingOp::Hash(_)
+        | PendingOp::Claim { .. }
         | PendingOp::People(_)
         | PendingOp::Waiting(_)
         | PendingOp::Forget { .. }

@@ -12,6 +12,8 @@ pub(super) mod ack;
 mod admins;
 mod audit;
 mod blocks;
+mod claimed;
+mod claims;
 mod create;
 pub(super) mod credentials;
 mod direct;
@@ -322,6 +324,7 @@ fn set_away(chat: &mut Chat, (conn, user): (ConnId, UserKey), away: bool) -> Ans
     if let Some(session) = sessions.find(|session| session.conn == conn) {
         session.away = away;
     }
+    claims::tell_away(chat, (conn, user), away);
     absence::update_presence(chat, user);
     Answer::Now(Reply::Done)
 }

@@ -2,7 +2,7 @@
 //!
 //! | what is asked | what is needed |
 //! |---|---|
-//! | a `hello` | the user with all rooms of which it is a member, or into which it is invited; the rooms of its positions; with other nodes all of these as they are now |
+//! | a `hello` | the user with all rooms of which it is a member, or into which it is invited; the rooms of its positions; with other nodes all of these as they are now, and the former session |
 //! | a command about a room | that room; if it may be made, those whose names look like it |
 //! | a message to a user | the conversation of both, and whether there is such a user |
 //! | an invitation | the rooms into which the invited one is invited already: their number is bounded |
@@ -13,7 +13,7 @@
 //!
 //! Who has a session has all of its rooms in memory, so that nearly every command finds its room.
 
-use super::Chat;
+use super::{Chat, claims};
 use crate::chat::keys::UserKey;
 use crate::chat::model::command::{Command, Reported, Target};
 use crate::chat::model::hello::Hello;
@@ -217,6 +217,7 @@ pub(super) fn of_hello(
     for name in &names {
         wanted.add_user(name.clone(), Depth::Rooms);
     }
+    wanted.sessions.extend(claims::unknown_former(chat, hello));
     for position in hello.resume.iter().flat_map(|resume| &resume.positions) {
         // A memory room that went with an earlier start is made again.
         room(chat, &position.room, true, &mut wanted);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Chat, accounts, identify, load, needs, suspensions};
+use super::{Chat, accounts, claims, identify, load, needs, suspensions};
 use crate::chat::model::account::{KEYS_MAX, Key};
 use crate::chat::model::code::Code;
 use crate::chat::model::identity::{Bound, Source};
@@ -185,6 +185,7 @@ fn apply(chat: &mut Chat, act: OperatorAct) {
         OperatorAct::EndSessions(name) => {
             let logins: Vec<u64> = chat.accounts.logins_of(&name).map(|login| login.id).collect();
             accounts::end_logins(chat, &name, &logins);
+            claims::end_all(chat, &name);
             let Some(user) = chat.directory.user_named(name.as_str()) else { return };
             for &conn in &chat.directory[user].connections() {
                 let reason = CloseReason::LoginEnded;

@@ -4,7 +4,9 @@ use super::absence::{arm_absence, open_user, update_presence};
 use super::identify::{self, Who};
 use super::resume::resume_room;
 use super::room_end::let_go;
-use super::{Chat, admins, credentials, invitations, invite_links, load, needs, tell_others};
+use super::{
+    Chat, admins, claims, credentials, invitations, invite_links, load, needs, tell_others,
+};
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
 use crate::chat::keys::{RoomKey, UserKey};
@@ -18,6 +20,7 @@ use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Output, Request};
 use crate::chat::model::people::PeopleChange;
 use crate::chat::model::reply::{ReadMarks, Refusal, Reply, Resumption};
+use crate::chat::model::sessions::Claimed;
 use crate::chat::model::webhook::NoticeKind;
 use crate::chat::pending::PeopleOp;
 use crate::net::{CloseReason, ConnId};
@@ -40,7 +43,20 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
 
 /// The same, where everything is in memory that it needs.
 pub(super) fn begin(chat: &mut Chat, conn: ConnId, request: Request, hello: Hello<'_>) {
-    match begin_session(chat, conn, &hello) {
+    begin_claimed(chat, (conn, request), hello, None);
+}
+
+/// The same, where the session was claimed from all nodes, if that is needed.
+pub(super) fn begin_claimed(
+    chat: &mut Chat,
+    (conn, request): (ConnId, Request),
+    hello: Hello<'_>,
+    claimed: Option<Claimed>,
+) {
+    match begin_session(chat, conn, &hello, claimed) {
+        Ok(Begun::Claim(name, source)) => {
+            claims::claim(chat, (conn, request), hello, (name, source));
+        }
         Ok(Begun::Held(name, changes)) => {
             // Nothing more is read from it meanwhile: what follows a `hello` relies on its answer.
             chat.pending.held.insert(conn);
@@ -85,7 +101,12 @@ pub(super) fn begin(chat: &mut Chat, conn: ConnId, request: Request, hello: Hell
                 chat.context.wake(conn);
             }
         }
-        Err(refusal) => chat.context.reply(conn, request, Err(refusal)),
+        Err(refusal) => {
+            if let Some(claimed) = claimed {
+                claims::give_up(chat, &hello, claimed);
+            }
+            chat.context.reply(conn, request, Err(refusal));
+        }
     }
 }
 
@@ -114,19 +135,31 @@ enum Begun {
     Visit,
     /// First it has to be stored that the name is somebody's.
     Held(UserName, Vec<PeopleChange>),
+    /// First the session has to be claimed for this user.
+    Claim(UserName, Source),
 }
 
-fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Begun, Refusal> {
+fn begin_session(
+    chat: &mut Chat,
+    conn: ConnId,
+    hello: &Hello<'_>,
+    claimed: Option<Claimed>,
+) -> Result<Begun, Refusal> {
     if chat.delivery.reader(conn).is_some() || chat.pending.held.contains(&conn) {
         return Err(second_hello());
     }
     let (known, user) = match identify::who(chat, hello)? {
-        Who::Former(secret, user) => (Some((secret, user)), user),
+        Who::Former(secret, user) => (Some(secret), user),
         Who::Named(name, source) => {
+            if claims::is_shared(chat) && !hello.is_visit && claimed.is_none() {
+                claims::check(chat, hello, &name)?;
+                return Ok(Begun::Claim(name, source));
+            }
             let user = open_user(chat, &name, source)?;
             // A name that was remembered from a time without proof may be an account's now.
             chat.directory[user].source = source;
-            (None, user)
+            let is_resumed = matches!(claimed, Some(Claimed::Resumed { .. }));
+            (claims::former_secret(hello).filter(|_| is_resumed), user)
         }
         Who::New(bound) => {
             let name = bound.name.clone();
@@ -141,18 +174,20 @@ fn begin_session(chat: &mut Chat, conn: ConnId, hello: &Hello<'_>) -> Result<Beg
         begin_visit(chat, (conn, user), hello)?;
         return Ok(Begun::Visit);
     }
-    let replaced =
-        known.and_then(|(secret, user)| chat.directory.session_with_secret(user, secret));
+    let replaced = known.and_then(|secret| chat.directory.session_with_secret(user, secret));
     let sessions_max = chat.context.limits.sessions_per_user;
     let sessions = chat.directory[user].sessions.len();
     // Who takes a session over adds none, so that a client at the bound can always come back.
     if sessions - usize::from(replaced.is_some()) >= sessions_max {
-        return Err(too_many(sessions_max));
+        return Err(claims::too_many(sessions_max));
     }
     // Asked before the take-over, by which the secret and what was said with it are gone.
-    let away = known.is_some_and(|(secret, user)| chat.directory.is_away(user, secret));
+    let away = match claimed {
+        Some(Claimed::Resumed { away }) => away,
+        _ => known.is_some_and(|secret| chat.directory.is_away(user, secret)),
+    };
     // Before the old connection ends, which would keep the secret for yet another resume.
-    if let Some((secret, _)) = known {
+    if let Some(secret) = known {
         chat.directory.take_over(user, secret);
     }
     if let Some(conn) = replaced {
@@ -182,7 +217,7 @@ fn begin_visit(
         let visits = usize::try_from(row.visits).unwrap_or(usize::MAX);
         let sessions_max = chat.context.limits.sessions_per_user;
         if row.sessions.len().saturating_add(visits) >= sessions_max {
-            return Err(too_many(sessions_max));
+            return Err(claims::too_many(sessions_max));
         }
         chat.context.stats.streams += 1;
     }
@@ -194,11 +229,6 @@ fn begin_visit(
         note_login(chat, (conn, user), login);
     }
     Ok(())
-}
-
-fn too_many(sessions_max: usize) -> Refusal {
-    let refusal = Refusal::new(Code::TooManySessions, "you have as many sessions as you may");
-    refusal.limit(sessions_max)
 }
 
 /// The refusal of a `hello` on a connection that has said it already.
@@ -264,7 +294,9 @@ pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
         }
         return;
     }
-    chat.directory.end_session(user, conn, chat.context.limits.sessions_per_user);
+    let secrets_max = chat.context.limits.sessions_per_user;
+    let ended = chat.directory.end_session(user, conn, secrets_max);
+    claims::tell_end(chat, ended);
     chat.context.stats.sessions -= 1;
     notice(chat, user, false);
     // Other sessions may be away while this one was not: without one, presence waits for the grace

@@ -22,6 +22,7 @@ pub(super) use people::{HashOp, PeopleOp, Stranger};
 use super::delivery::{DeliveryMut, PageId, Sender};
 use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};
 use super::model::command::{Command, Page};
+use super::model::hello::Hello;
 use super::model::log::{LogId, RestrictionMeta, Ticket};
 use super::model::name::{RoomName, UserName};
 use super::model::output::Request;
@@ -177,6 +178,8 @@ pub(super) enum PendingOp {
     Export { by: Requester, since: Mark },
     /// A change of what is kept of people.
     People(Box<PeopleOp>),
+    /// A `hello` whose session is being claimed.
+    Claim { conn: ConnId, request: Request, hello: Box<Hello<'static>>, user: UserName },
     /// A password that is being hashed or compared.
     Hash(HashOp),
     /// Something that needs rooms or users that are not in memory.
@@ -208,6 +211,7 @@ impl PendingOp {
             | Self::History { .. }
             | Self::Inbox { .. }
             | Self::People(_)
+            | Self::Claim { .. }
             | Self::Hash(_)
             | Self::Waiting(_)
             | Self::Report { .. }
@@ -240,6 +244,7 @@ impl PendingOp {
             | Self::Page(_)
             | Self::Inbox { .. }
             | Self::People(_)
+            | Self::Claim { .. }
             | Self::Hash(_)
             | Self::Waiting(_)
             | Self::Load(_)
@@ -275,6 +280,7 @@ impl PendingOp {
             | Self::Audit { .. }
             | Self::Directory { .. }
             | Self::Hash(_)
+            | Self::Claim { .. }
             | Self::Waiting(_)
             | Self::Load(_)
             | Self::Forget { .. }
@@ -307,6 +313,7 @@ impl PendingOp {
             Self::Waiting(waiting) => waiting.waiter.conn(),
             // Who has not said hello has no reader yet: see `held`.
             Self::Hash(HashOp::Register(..) | HashOp::Login(..))
+            | Self::Claim { .. }
             | Self::Marks { .. }
             | Self::Load(_)
             | Self::Unread { .. }

@@ -281,7 +281,7 @@ fn outcome_after_resume(person: Person, private: bool, command: Command<'_>) -> 
         Person::SendKey | Person::ReadKey | Person::OtherKey => {
             let position = Position { room: "den".into(), epoch: epoch.to_string().into(), seq: 1 };
             let positions = vec![position];
-            let resume = Resume { session: secret.into(), positions };
+            let resume = Resume { session: secret.into(), positions, former: None };
             key(&mut harness, person, again, Some(resume));
         }
         _ => drop(harness.hello_with(again, name, Some((&secret, &[("den", epoch, 1)])))),

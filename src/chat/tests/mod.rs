@@ -117,6 +117,7 @@ impl Harness {
                     seq,
                 })
                 .collect(),
+            former: None,
         });
         let hello = Hello {
             name: name.map(Into::into),

@@ -77,7 +77,9 @@ impl Contents {
             | LogRequest::Drop { .. }
             | LogRequest::Close { .. }
             | LogRequest::Notice(_)
-            | LogRequest::Tell(_) => return,
+            | LogRequest::Tell(_)
+            | LogRequest::Claim(..)
+            | LogRequest::Session(_) => return,
             LogRequest::Append { log, ticket, draft } => {
                 let outcome = self.append(now, log, draft);
                 LogReply::Appended { ticket, outcome }

@@ -156,6 +156,16 @@ impl Session {
         self.rows()
     }
 
+    /// Has a statement done.
+    pub(super) fn ask_with(
+        &mut self,
+        statement: Statement,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, EngineFailure> {
+        self.client.request(statement, params).map_err(|_busy| EngineFailure::Answer)?;
+        self.rows()
+    }
+
     /// Has several statements done.
     pub(super) fn run(&mut self, sql: &str) -> Result<(), EngineFailure> {
         self.client.script(sql).map_err(|_busy| EngineFailure::Answer)?;

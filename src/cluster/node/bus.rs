@@ -12,6 +12,7 @@
 //! m lobby ann 41 40         ann has received up to 41 and read up to 40
 //! l @ann:bob bob            whoever has bob: look at this room
 //! u                         people have changed: read them again
+//! s 7                       node 7: a session of yours goes on at another node
 //! ```
 //!
 //! Lines of unknown kinds, lines with more or fewer fields or with what is no name, and payloads of
@@ -20,7 +21,7 @@
 use std::fmt::Write as _;
 
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::others::Told;
+use crate::chat::model::others::{NodeId, Told};
 use crate::chat::model::reply::Presence;
 
 /// The first line.
@@ -36,6 +37,8 @@ pub enum Word {
     Told(Told),
     /// What is kept of people has changed.
     People,
+    /// A session of this node goes on at another one.
+    Replaced(NodeId),
 }
 
 impl Word {
@@ -51,7 +54,7 @@ impl Word {
                 | Told::Typing { .. }
                 | Told::Marks { .. },
             ) => false,
-            Self::Told(Told::Look { .. }) | Self::People => true,
+            Self::Told(Told::Look { .. }) | Self::People | Self::Replaced(_) => true,
         }
     }
 }
@@ -93,6 +96,7 @@ fn write_line(line: &mut String, word: &Word) {
         }
         Word::Told(Told::Look { room, user }) => write!(line, "\nl {room} {user}"),
         Word::People => line.write_str("\nu"),
+        Word::Replaced(node) => write!(line, "\ns {}", node.0),
     };
 }
 
@@ -136,6 +140,7 @@ fn read_line(line: &str) -> Option<Word> {
             Told::Look { room: RoomName::stored(room)?, user: UserName::stored(user)? }
         }
         ("u", []) => return Some(Word::People),
+        ("s", [node]) => return Some(Word::Replaced(NodeId(node.parse().ok()?))),
         _ => return None,
     };
     Some(Word::Told(told))
@@ -163,7 +168,7 @@ mod tests {
             Told::Marks { room: lobby, user: user("ann"), recv: u64::MAX, read: 0 },
             Told::Look { room: direct, user: user("bob") },
         ];
-        told.into_iter().map(Word::Told).chain([Word::People]).collect()
+        told.into_iter().map(Word::Told).chain([Word::People, Word::Replaced(NodeId(7))]).collect()
     }
 
     #[test]

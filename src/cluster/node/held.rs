@@ -173,6 +173,11 @@ impl Held {
         self.dropped.push_back(row);
     }
 
+    /// The room of this row was not dropped after all: others have it.
+    pub(super) fn keep_row(&mut self, row: i64) {
+        self.dropped.retain(|dropped| *dropped != row);
+    }
+
     /// Whether the room of this row was dropped here.
     pub(super) fn is_dropped(&self, row: i64) -> bool {
         self.dropped.contains(&row)

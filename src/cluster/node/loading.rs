@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rows::{Part, RoomRow};
+use super::session_ops::hash_of;
 use crate::chat::model::load::{Begun, Depth, Found, Kept, KnownUser, Wanted};
 use crate::chat::model::log::RoomMeta;
 use crate::chat::model::name::{RoomName, UserName, other_form};
 use crate::chat::model::reply::Durability;
+use crate::chat::model::sessions::{FormerSession, SessionSecret};
 use crate::pg::Param;
 
 /// The names that are asked for.
@@ -18,6 +20,7 @@ pub(super) struct Names {
     user_forms: Vec<String>,
     with_rooms: Vec<String>,
     with_invitations: Vec<String>,
+    sessions: Vec<String>,
 }
 
 impl Names {
@@ -51,6 +54,7 @@ impl Names {
                 names.with_invitations.push(name.as_str().to_owned());
             }
         }
+        names.sessions.extend(wanted.sessions.iter().copied().map(hash_of));
         names
     }
 
@@ -63,6 +67,7 @@ impl Names {
             &self.user_forms,
             &self.with_rooms,
             &self.with_invitations,
+            &self.sessions,
         ];
         let texts = all.map(|names| names.iter().map(|it| Some(it.as_str())).collect::<Vec<_>>());
         let params: Vec<Param<'_>> = texts.iter().map(|names| Param::Texts(names)).collect();
@@ -130,7 +135,17 @@ pub(super) fn found(wanted: &Wanted, parts: &[Part]) -> Found {
     users.retain(|name, _| {
         wanted.users.contains_key(name) || ends.contains(name) || strangers.contains(&form_of(name))
     });
-    Found { rooms, users: users.into_values().collect() }
+    let hashes = wanted.sessions.iter().map(|secret| (hash_of(*secret), *secret));
+    let by_hash: BTreeMap<String, SessionSecret> = hashes.collect();
+    let session = |part: &Part| match part {
+        Part::Session(hash, user, is_guest) => {
+            let former = FormerSession { user: user.clone(), is_guest: *is_guest };
+            by_hash.get(&**hash).map(|secret| (*secret, former))
+        }
+        _ => None,
+    };
+    let sessions = parts.iter().filter_map(session).collect();
+    Found { rooms, users: users.into_values().collect(), sessions }
 }
 
 fn form_of(name: &UserName) -> String {

@@ -58,13 +58,17 @@ pub mod queries;
 mod queue;
 mod reader;
 mod rows;
+mod session_ops;
+mod sessions;
 mod statements;
+mod table;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod transfer;
 mod writer;
 mod written;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 pub use self::engine::Engine;
@@ -76,6 +80,7 @@ use self::order::Order;
 use self::people_watch::PeopleWatch;
 use self::queue::{Op, Queue, WAIT_MAX};
 use self::reader::{COMPARE_EVERY, Reading};
+use self::sessions::{Replaced, SWEEP_EVERY};
 use self::writer::{Flight, What};
 use super::link::{Lane, LinkEvent};
 use crate::chat::model::log::{
@@ -100,6 +105,8 @@ pub struct Node<E> {
     engine: E,
     now: Now,
     id: Option<NodeId>,
+    /// All numbers that it has had.
+    ids: BTreeSet<NodeId>,
     /// Statements are taken.
     is_up: bool,
     /// What is asked to be written is refused.
@@ -112,6 +119,7 @@ pub struct Node<E> {
     readings: BTreeMap<u64, Reading>,
     is_fetching: bool,
     people: PeopleWatch,
+    replaced: Replaced,
     /// What is told to the others at the end of a turn.
     words: Vec<Word>,
     /// Replies that are about no log.
@@ -119,6 +127,7 @@ pub struct Node<E> {
     next_tag: u64,
     compare_at: Tick,
     prune_at: Tick,
+    sweep_at: Tick,
     /// The log whose records were looked at last.
     pruned: Option<LogId>,
 }
@@ -131,6 +140,7 @@ impl<E: Engine> Node<E> {
             engine,
             now,
             id: None,
+            ids: BTreeSet::new(),
             is_up: false,
             is_down: false,
             is_begun: false,
@@ -140,11 +150,13 @@ impl<E: Engine> Node<E> {
             readings: BTreeMap::new(),
             is_fetching: false,
             people: PeopleWatch::default(),
+            replaced: Replaced::default(),
             words: Vec::new(),
             replies: VecDeque::new(),
             next_tag: 1,
             compare_at: Tick::ZERO,
             prune_at: Tick::ZERO,
+            sweep_at: Tick::ZERO,
             pruned: None,
         }
     }
@@ -190,6 +202,10 @@ impl<E: Engine> Node<E> {
         if self.is_up && self.prune_at <= now.tick {
             self.prune_at = now.tick.after(PRUNE_EVERY);
             self.prune();
+        }
+        if self.is_up && self.sweep_at <= now.tick {
+            self.sweep_at = now.tick.after(SWEEP_EVERY);
+            self.sweep_sessions();
         }
         self.send_queued();
         self.send_reads();
@@ -240,7 +256,9 @@ impl<E: Engine> Node<E> {
             }
             LinkEvent::Up { node, is_changed, .. } => {
                 (self.id, self.is_up, self.is_down) = (Some(node), true, false);
+                self.ids.insert(node);
                 self.people.is_stale = true;
+                self.replaced.is_wanted = true;
                 self.schedule_check(is_changed);
                 self.replies.push_back(LogReply::Health(Ok(())));
             }
@@ -270,6 +288,7 @@ impl<E: Engine> Node<E> {
             match word {
                 Word::Told(told) => self.replies.push_back(LogReply::Told { node, told }),
                 Word::People => self.people.is_stale = true,
+                Word::Replaced(at) => self.replaced.is_wanted |= self.ids.contains(&at),
             }
         }
     }
@@ -287,7 +306,8 @@ impl<E: Engine> Node<E> {
 
     /// Refuses whoever would have to wait for the engine.
     fn refuse_all(&mut self) {
-        let is_waiting = |op: &Op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..));
+        let is_waiting =
+            |op: &Op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..)) || op.is_claim();
         for op in self.queue.take(is_waiting) {
             self.refuse_op(op, LogFault::Broken);
         }
@@ -296,8 +316,7 @@ impl<E: Engine> Node<E> {
     /// Refuses whoever has waited for too long.
     fn refuse_old(&mut self) {
         let now = self.now.tick;
-        let is_old =
-            |op: &Op| matches!(op, Op::Append(append) if append.since.after(WAIT_MAX) <= now);
+        let is_old = |op: &Op| op.since().is_some_and(|since| since.after(WAIT_MAX) <= now);
         for op in self.queue.take(is_old) {
             self.refuse_op(op, LogFault::Busy);
         }
@@ -313,6 +332,7 @@ impl<E: Engine> Node<E> {
                 self.people.unwritten = self.people.unwritten.saturating_sub(1);
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Err(fault) });
             }
+            Op::Session(op) => self.refuse_session(*op, fault),
             Op::Open(_) | Op::Facts(..) | Op::Drop(_) => {}
         }
     }
@@ -442,6 +462,8 @@ impl<E: Engine> Logs for Node<E> {
             // Nothing of a cluster is in a process's memory only, and webhooks are told nothing.
             LogRequest::Adopt { .. } | LogRequest::Notice(_) => {}
             LogRequest::Tell(told) => self.words.push(Word::Told(told)),
+            LogRequest::Claim(ticket, claim) => self.claim(ticket, claim),
+            LogRequest::Session(change) => self.change_session(change),
             LogRequest::Drop { log: id } => {
                 if let Some(log) = self.held.get_mut(id) {
                     log.is_dropped = true;

@@ -77,7 +77,7 @@ impl RowQuery {
                 (statements::BELOW, Params::Ints(vec![*row, signed(*seq), i64::from(*limit)]))
             }
             Self::Inbox { user, rows } => (statements::INBOX, Params::Inbox(user, rows)),
-            Self::Load(wanted) => (statements::LOAD, Params::Load(Names::of(wanted))),
+            Self::Load(wanted) => (statements::LOAD, Params::Load(Box::new(Names::of(wanted)))),
             Self::Audit { room, before, limit } => {
                 let before = before.map_or(i64::MAX, signed);
                 let room = room.as_ref().map(RoomName::as_str);
@@ -117,7 +117,7 @@ impl RowQuery {
 pub(super) enum Params<'a> {
     Ints(Vec<i64>),
     Inbox(&'a UserName, &'a [(Option<i64>, InboxQuery)]),
-    Load(Names),
+    Load(Box<Names>),
     Audit(i64, Option<&'a str>, i64),
     Directory(&'a str, &'a str, i64),
 }

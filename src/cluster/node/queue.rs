@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::append::Append;
 use super::rows::FactKey;
+use super::session_ops::SessionOp;
 use crate::chat::model::log::{LogId, RoomMeta, Ticket};
 use crate::chat::model::people::PeopleChange;
 use crate::time::Tick;
@@ -41,11 +42,35 @@ pub(super) enum Op {
     Drop(LogId),
     /// People change.
     People(Ticket, Vec<PeopleChange>),
+    /// Something about a session.
+    Session(Box<SessionOp>),
+}
+
+impl Op {
+    /// Since when somebody waits for it, for as long as [`WAIT_MAX`].
+    pub(super) fn since(&self) -> Option<Tick> {
+        match self {
+            Self::Append(append) => Some(append.since),
+            Self::Session(op) => match **op {
+                SessionOp::Claim { since, .. } => Some(since),
+                SessionOp::Change(_) | SessionOp::Told(_) => None,
+            },
+            Self::Open(_) | Self::Facts(..) | Self::Sync(..) | Self::Drop(_) | Self::People(..) => {
+                None
+            }
+        }
+    }
+
+    /// Whether it is a session that is to begin.
+    pub(super) fn is_claim(&self) -> bool {
+        matches!(self, Self::Session(op) if matches!(**op, SessionOp::Claim { .. }))
+    }
 }
 
 /// The queue.
 ///
-/// Invariant: `drafts` and `bytes` are those of all drafts in it, `facts` all facts.
+/// Invariant: `drafts` and `bytes` are those of all drafts in it, `facts` all facts, `sessions`
+/// what is about sessions.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     repeats: VecDeque<Op>,
@@ -53,6 +78,7 @@ pub(super) struct Queue {
     drafts: usize,
     bytes: usize,
     facts: usize,
+    sessions: usize,
 }
 
 impl Queue {
@@ -77,6 +103,11 @@ impl Queue {
     /// Whether one more draft of so many bytes may wait.
     pub(super) const fn has_room(&self, bytes: usize) -> bool {
         self.drafts < DRAFTS_MAX && self.bytes + bytes <= BYTES_MAX
+    }
+
+    /// How much waits that is about sessions.
+    pub(super) const fn sessions(&self) -> usize {
+        self.sessions
     }
 
     /// Adds a fact; if what stands at the end are facts of the same log, to these, in place of one
@@ -120,18 +151,15 @@ impl Queue {
                 self.bytes -= append.bytes();
             }
             Op::Facts(_, _, facts) => self.facts -= facts.len(),
+            Op::Session(_) => self.sessions -= 1,
             Op::Open(_) | Op::Sync(..) | Op::Drop(_) | Op::People(..) => {}
         }
         Some(op)
     }
 
-    /// Since when the first draft waits.
+    /// Since when the first draft or claim waits.
     pub(super) fn oldest(&self) -> Option<Tick> {
-        let since = |op: &Op| match op {
-            Op::Append(append) => Some(append.since),
-            _ => None,
-        };
-        self.repeats.iter().chain(&self.waiting).find_map(since)
+        self.repeats.iter().chain(&self.waiting).find_map(Op::since)
     }
 
     /// Takes out those of which `is_over` says so.
@@ -160,6 +188,7 @@ impl Queue {
                 self.bytes += append.bytes();
             }
             Op::Facts(_, _, facts) => self.facts += facts.len(),
+            Op::Session(_) => self.sessions += 1,
             Op::Open(_) | Op::Sync(..) | Op::Drop(_) | Op::People(..) => {}
         }
     }

@@ -38,6 +38,8 @@ pub(super) enum Reading {
     Renewal(LogId),
     People,
     PeopleVersion,
+    /// Sessions of this node that go on at others.
+    Replaced,
     Query(Ticket, RowQuery),
 }
 
@@ -82,9 +84,10 @@ impl<E: Engine> Node<E> {
             self.people.is_asked =
                 self.ask_reader(Reading::People, statements::ALL_PEOPLE, &[]).is_ok();
         }
+        self.ask_replaced();
     }
 
-    fn ask_reader(
+    pub(super) fn ask_reader(
         &mut self,
         reading: Reading,
         statement: crate::pg::Statement,
@@ -168,6 +171,7 @@ impl<E: Engine> Node<E> {
             _ = self.ask_reader(Reading::Compare, statements::COMPARE, &params);
         }
         _ = self.ask_reader(Reading::PeopleVersion, statements::PEOPLE_VERSION, &[]);
+        self.replaced.is_wanted = true;
     }
 
     /// A read is asked for.
@@ -215,6 +219,7 @@ impl<E: Engine> Node<E> {
             Reading::Renewal(id) => self.on_renewed(id, &rows),
             Reading::People => self.on_people(&rows),
             Reading::PeopleVersion => self.on_people_version(&rows),
+            Reading::Replaced => self.on_replaced(&rows),
             Reading::Query(ticket, query) => {
                 let mut outcome = query.answer(&rows).map_err(|wrong| {
                     log::error!(wrong:%; "the engine has what was not written so");
@@ -245,6 +250,7 @@ impl<E: Engine> Node<E> {
             }
             Reading::Renewal(id) => _ = self.held.renewals.insert(id),
             Reading::People => self.people.is_asked = false,
+            Reading::Replaced => self.replaced.is_asked = false,
             Reading::Compare | Reading::PeopleVersion => {}
             Reading::Query(ticket, _) => {
                 let outcome = Err(LogFault::Broken);
@@ -264,7 +270,7 @@ impl<E: Engine> Node<E> {
                 Part::Meta(row, meta, facts) => {
                     fetched.entry(row).or_default().facts.push((meta, facts));
                 }
-                Part::User(..) | Part::RoomOf(..) | Part::Unread(..) => {}
+                Part::User(..) | Part::RoomOf(..) | Part::Unread(..) | Part::Session(..) => {}
             }
         }
         for followed in logs {

@@ -68,10 +68,10 @@ pub(super) const OPEN: Statement = Statement {
           chinwag.open_1($1::text, $2::bigint, $3::text, $4::bigint)",
 };
 
-/// A room is no more.
+/// A room is no more, if it need not stay: whether it is gone.
 pub(super) const DROP: Statement = Statement {
     name: "drop",
-    sql: "SELECT chinwag.drop_1($1::bigint, $2::bigint, $3::bigint, $4::bigint)",
+    sql: "SELECT chinwag.drop_1($1::bigint, $2::bigint, $3::bigint, $4::bigint)::integer::bigint",
 };
 
 /// A log goes on under another epoch.
@@ -159,7 +159,7 @@ pub(super) const BELOW: Statement = Statement {
 /// look like these, and both ends of direct conversations.
 ///
 /// `$1` names of rooms, `$2` forms of rooms, `$3` names of users, `$4` forms of users, `$5` users
-/// of whom all rooms are wanted, `$6` users of whom invitations are.
+/// of whom all rooms are wanted, `$6` users of whom invitations are, `$7` hashes of sessions.
 pub(super) const LOAD: Statement = Statement {
     name: "load",
     sql: concat!(
@@ -192,7 +192,11 @@ pub(super) const LOAD: Statement = Statement {
         "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, x.name, r.name, ",
         "NULL::text, NULL::text, NULL::text FROM unnest($6::text[]) AS u(name) ",
         "JOIN chinwag.restriction x ON x.name = u.name AND x.kind = 2 ",
-        "JOIN chinwag.room r ON r.id = x.room"
+        "JOIN chinwag.room r ON r.id = x.room UNION ALL ",
+        "SELECT 6::smallint, NULL::bigint, (s.guest IS NOT NULL)::integer::bigint, NULL::bigint, ",
+        "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
+        "NULL::bigint, s.name, s.hash, NULL::text, NULL::text, NULL::text ",
+        "FROM chinwag.session s WHERE s.hash = ANY ($7::text[]) AND NOT s.taken"
     ),
 };
 
@@ -261,4 +265,24 @@ pub(super) const ALL_PEOPLE: Statement = Statement {
 pub(super) const PEOPLE_VERSION: Statement = Statement {
     name: "people_version",
     sql: "SELECT value::bigint FROM chinwag.meta WHERE key = 'people'",
+};
+
+/// What becomes of sessions: see `sessions.sql`.
+pub(super) const SESSIONS: Statement = Statement {
+    name: "sessions",
+    sql: "SELECT outcome, away, other FROM chinwag.sessions_1($1::bigint[], $2::text[], \
+          $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint, $8::bigint, $9::bigint)",
+};
+
+/// Sessions of these nodes that go on at others.
+pub(super) const REPLACED: Statement = Statement {
+    name: "replaced",
+    sql: "SELECT hash, conn FROM chinwag.session WHERE node = ANY ($1::bigint[]) AND taken \
+          LIMIT 1000",
+};
+
+/// Sessions that are over go.
+pub(super) const SWEEP_SESSIONS: Statement = Statement {
+    name: "sweep_sessions",
+    sql: "SELECT chinwag.sessions_sweep_1($1::bigint, $2::bigint)",
 };

@@ -8,6 +8,7 @@ use super::engine::Engine;
 use super::held::Log;
 use super::people;
 use super::queue::{FactsOf, Op};
+use super::session_ops::SessionOp;
 use super::statements;
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::name::other_form;
@@ -38,6 +39,7 @@ pub(super) enum What {
     /// Nothing: everything before it has its answer when it is the first.
     Sync(LogId, u32, Ticket),
     People(Ticket),
+    Sessions(Vec<SessionOp>),
     /// A log gets a new epoch.
     Renew(LogId),
     Prune(LogId),
@@ -70,7 +72,7 @@ impl<E: Engine> Node<E> {
         let log = match op {
             Op::Append(append) => append.log,
             Op::Facts(log, ..) | Op::Drop(log) => *log,
-            Op::Open(_) | Op::Sync(..) | Op::People(..) => return false,
+            Op::Open(_) | Op::Sync(..) | Op::People(..) | Op::Session(_) => return false,
         };
         self.held.get(log).is_some_and(|log| log.row.is_none() && !log.is_renewing)
     }
@@ -83,6 +85,7 @@ impl<E: Engine> Node<E> {
                 self.flights.push_back(Flight { tag: 0, what: What::Sync(log, era, ticket) });
             }
             Op::Open(id) => self.send_open(id),
+            Op::Session(op) => self.send_sessions(*op),
             Op::Drop(id) => self.send_drop(id),
             Op::People(ticket, changes) => {
                 let tag = self.next_tag();
@@ -99,7 +102,7 @@ impl<E: Engine> Node<E> {
     }
 
     /// Puts something back: the engine takes nothing now.
-    fn hold(&mut self, op: Op) {
+    pub(super) fn hold(&mut self, op: Op) {
         self.queue.put_back(op);
         self.is_up = false;
     }

@@ -35,12 +35,20 @@ impl<E: Engine> Node<E> {
             What::Facts(all) => self.on_facts_written(all, &outcome),
             What::Open(id) => self.on_opened(id, &outcome),
             What::Drop(id) => {
-                if let Err(error) = outcome {
-                    log::error!(error:%; "a room cannot be removed");
+                let is_gone = match outcome {
+                    Ok(rows) => rows.first().is_none_or(|row| row.int(0) != Ok(0)),
+                    Err(error) => {
+                        log::error!(error:%; "a room cannot be removed");
+                        false
+                    }
+                };
+                let row = self.held.remove(id).and_then(|log| log.row);
+                if let Some(row) = row.filter(|_| !is_gone) {
+                    self.held.keep_row(row);
                 }
-                self.held.remove(id);
             }
             What::People(ticket) => self.on_people_written(ticket, &outcome),
+            What::Sessions(ops) => self.on_sessions_written(ops, &outcome),
             What::Renew(id) => {
                 if let Err(error) = outcome {
                     log::error!(error:%; "a log cannot be given another epoch");
@@ -196,6 +204,7 @@ impl<E: Engine> Node<E> {
                 let outcome = Err(LogFault::Broken);
                 self.replies.push_back(LogReply::Synced { ticket, outcome });
             }
+            What::Sessions(ops) => self.on_sessions_lost(ops),
             What::Renew(id) => {
                 if let Some(log) = self.held.get_mut(id) {
                     log.is_doubtful = true;
@@ -215,7 +224,7 @@ impl<E: Engine> Node<E> {
 }
 
 /// Whether the same may be done a moment later.
-fn is_transient(error: &EngineError) -> bool {
+pub(super) fn is_transient(error: &EngineError) -> bool {
     // Deadlocks and the like; the session is ended; the engine goes down, or is a standby by now.
     ["40", "57P", "08", "25006", "55P03"].iter().any(|class| error.code.starts_with(class))
 }

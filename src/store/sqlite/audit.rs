@@ -1,6 +1,6 @@
 //! What owners, moderators and administrators have done: the table `audit`.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::integers::{signed, unsigned};
 use crate::chat::model::name::{RoomName, UserName};
@@ -13,6 +13,30 @@ pub(super) struct AuditQuery {
     pub(super) room: Option<RoomName>,
     pub(super) before: Option<u64>,
     pub(super) limit: u32,
+}
+
+/// All acts, oldest first.
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn all(db: &Connection) -> rusqlite::Result<Vec<AuditedAct>> {
+    let sql = "SELECT id, at, \"by\", act, whom, room FROM audit ORDER BY id";
+    let mut statement = db.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut acts = Vec::new();
+    while let Some(row) = rows.next()? {
+        acts.push(read(row)?.1);
+    }
+    Ok(acts)
+}
+
+/// An act with its id.
+fn read(row: &Row<'_>) -> rusqlite::Result<(u64, AuditedAct)> {
+    let by = row.get_ref(2)?.as_str_or_null()?.and_then(UserName::stored);
+    let room = row.get_ref(5)?.as_str_or_null()?.and_then(RoomName::stored);
+    let (at, act, whom) = (unsigned(row.get(1)?), row.get::<_, String>(3)?, row.get(4)?);
+    Ok((unsigned(row.get(0)?), AuditedAct { by, act: act.into(), whom, room, at }))
 }
 
 /// The next acts with their ids, latest first, and whether there are more.
@@ -29,10 +53,7 @@ pub(super) fn find(
     let mut rows = statement.query((before, room, i64::from(query.limit) + 1))?;
     let mut acts = Vec::new();
     while let Some(row) = rows.next()? {
-        let by = row.get_ref(2)?.as_str_or_null()?.and_then(UserName::stored);
-        let room = row.get_ref(5)?.as_str_or_null()?.and_then(RoomName::stored);
-        let (at, act, whom) = (unsigned(row.get(1)?), row.get::<_, String>(3)?, row.get(4)?);
-        acts.push((unsigned(row.get(0)?), AuditedAct { by, act: act.into(), whom, room, at }));
+        acts.push(read(row)?);
     }
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let more = acts.len() > limit;

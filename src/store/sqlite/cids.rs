@@ -20,12 +20,16 @@ use super::checksum::Checksum;
 use super::integers::{signed, unsigned};
 use super::meta_table::{self, CID_SECRET};
 use super::record_row::{self, COLUMNS};
+use crate::chat::model::cids::KeptCid;
 use crate::chat::model::log::{Appended, LogFault};
 use crate::chat::model::record::{Body, Record};
 
 /// How long the `cid` of a message is remembered, however short its record is kept: PROTOCOL
 /// promises a week.
 pub(super) const CID_LASTS: Duration = Duration::from_hours(7 * 24);
+/// In place of a hash of what was sent with a `cid`, where nobody knows any more: whatever is sent
+/// with it again is taken for the same.
+const ANY_CONTENT: i64 = -1;
 /// Bits of the hash that are those of room and sender, and bits that are those of the `cid`: six
 /// bytes together, with the sign that SQLite gives them.
 const SENDER_BITS: u32 = 23;
@@ -70,7 +74,7 @@ impl KnownCid {
     /// The answer to a message with the same `cid`.
     pub(super) fn answer_to(self, record: &Record) -> Appended {
         let Self { seq, at, content } = self;
-        if content == content_hash(&record.body) {
+        if content == ANY_CONTENT || content == content_hash(&record.body) {
             Appended::Duplicate { seq, at }
         } else {
             Appended::Conflict { seq }
@@ -135,16 +139,8 @@ impl CidSecret {
         if record.at < now_ms.saturating_sub(millis(CID_LASTS)) {
             return Ok(());
         }
-        // Rising with the time, so that those that are old come first.
-        let first = (record.at & ((1 << (63 - IDS_PER_MS_BITS)) - 1)) << IDS_PER_MS_BITS;
-        let last = first | ((1 << IDS_PER_MS_BITS) - 1);
-        let sql = "INSERT INTO sent (id, room, sender, cid, seq, at, hash) \
-                   SELECT coalesce(max(id) + 1, ?1), ?3, ?4, ?5, ?6, ?7, ?8 FROM sent \
-                   WHERE id BETWEEN ?1 AND ?2 ON CONFLICT DO NOTHING";
-        let KnownCid { seq, at, content } = KnownCid::of(record);
-        let (sender, seq, at) = (record.from.as_str(), signed(seq), signed(at));
-        let row = params![signed(first), signed(last), room, sender, &**cid, seq, at, content];
-        db.prepare_cached(sql)?.execute(row).map(drop)
+        let who = (room, record.from.as_str(), &**cid);
+        insert_apart(db, who, &KnownCid::of(record))
     }
 
     /// Removes the entry of a record's `cid` from the table `cid`.
@@ -162,6 +158,34 @@ impl CidSecret {
         let sql = "DELETE FROM cid WHERE hash = ?1 AND record = ?2";
         db.prepare_cached(sql)?.execute([hash, id]).map(drop)
     }
+}
+
+fn insert_apart(
+    db: &Connection,
+    (room, sender, cid): (i64, &str, &str),
+    known: &KnownCid,
+) -> rusqlite::Result<()> {
+    let KnownCid { seq, at, content } = *known;
+    // Rising with the time, so that those that are old come first.
+    let first = (at & ((1 << (63 - IDS_PER_MS_BITS)) - 1)) << IDS_PER_MS_BITS;
+    let last = first | ((1 << IDS_PER_MS_BITS) - 1);
+    let sql = "INSERT INTO sent (id, room, sender, cid, seq, at, hash) \
+               SELECT coalesce(max(id) + 1, ?1), ?3, ?4, ?5, ?6, ?7, ?8 FROM sent \
+               WHERE id BETWEEN ?1 AND ?2 ON CONFLICT DO NOTHING";
+    let (first, last, seq, at) = (signed(first), signed(last), signed(seq), signed(at));
+    let row = params![first, last, room, sender, cid, seq, at, content];
+    db.prepare_cached(sql)?.execute(row).map(drop)
+}
+
+/// Keeps a `cid` that another store has kept apart.
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn put_apart(db: &Connection, kept: &KeptCid) -> rusqlite::Result<()> {
+    let KeptCid { room, sender, cid, seq, at } = kept;
+    let known = KnownCid { seq: *seq, at: *at, content: ANY_CONTENT };
+    insert_apart(db, (*room, sender, cid), &known)
 }
 
 /// Puts entries, hashes and ids, into the table `cid`.

@@ -21,10 +21,12 @@ pub(in crate::store) fn renew(db: &Connection) -> rusqlite::Result<()> {
     meta_table::put(db, FILE_ID, number)
 }
 
-/// Gives a file a new number and keeps the one of before, until [`forget_before`]: until the new
-/// one is in the file itself, the file has the old one without its WAL.
-pub(super) fn renew_at_start(db: &Connection) -> rusqlite::Result<()> {
-    if let Some(before) = meta_table::get::<i64>(db, FILE_ID)? {
+/// Gives a file a new number and keeps the one that it has without its WAL until
+/// [`forget_before`], when the new one is in the file itself. That need not be the last one: a
+/// start before this may have been cut off.
+pub(super) fn renew_at_start(db: &Connection, without_wal: Option<i64>) -> rusqlite::Result<()> {
+    let last = meta_table::get::<i64>(db, FILE_ID)?;
+    if let Some(before) = without_wal.or(last) {
         meta_table::put(db, FILE_ID_BEFORE, before)?;
     }
     renew(db)
@@ -94,10 +96,13 @@ mod tests {
     fn a_start_that_is_cut_off_is_no_other_file_and_an_earlier_copy_is() {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch("CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY)").unwrap();
-        renew_at_start(&db).unwrap();
+        renew_at_start(&db, None).unwrap();
         let copied = meta_table::get::<i64>(&db, FILE_ID).unwrap();
-        renew_at_start(&db).unwrap();
-        check(&db, copied).unwrap();
+        // As often as it is cut off before the file itself has any of the numbers.
+        for _ in 0..3 {
+            renew_at_start(&db, copied).unwrap();
+            check(&db, copied).unwrap();
+        }
         forget_before(&db).unwrap();
         assert!(matches!(check(&db, copied), Err(Unfit::WalMismatch)));
         check(&db, meta_table::get::<i64>(&db, FILE_ID).unwrap()).unwrap();

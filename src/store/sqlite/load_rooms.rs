@@ -75,7 +75,7 @@ fn names(db: &Connection) -> rusqlite::Result<Vec<UserName>> {
 /// # Errors
 ///
 /// What the database says; a row that was not written so is damage.
-pub(super) fn load(db: &Connection, wanted: &Wanted) -> rusqlite::Result<Found> {
+pub(in crate::store) fn load(db: &Connection, wanted: &Wanted) -> rusqlite::Result<Found> {
     let renewals = Renewals::load(db)?;
     let mut found = Found::default();
     let mut names: BTreeSet<&RoomName> = wanted.rooms.keys().collect();

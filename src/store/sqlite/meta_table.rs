@@ -25,7 +25,7 @@ pub(super) const CHECKSUM: &str = "sum";
 pub(super) const REPAIRED: &str = "mended";
 /// While the file is in use: the id of the last record that rooms and `cid`s are booked up to. What
 /// comes after it is found in the records themselves.
-pub(super) const BOOKED: &str = "booked";
+pub(in crate::store) const BOOKED: &str = "booked";
 /// The key of the hashes in the table `cid`.
 pub(super) const CID_SECRET: &str = "cid key";
 /// The id of the last record whose `cid` was forgotten for its age.
@@ -42,6 +42,8 @@ pub(super) const RENEWED_OS: &str = "renewed os";
 pub(super) const RENEWED_AT: &str = "renewed at";
 /// By what these epochs differ from those of another copy of the file.
 pub(super) const RENEWED_BY: &str = "renewed by";
+/// Where what is in the file has moved, see `moved.rs`.
+pub(in crate::store) const MOVED: &str = "moved";
 /// How texts were put into the index.
 pub(super) const INDEX_VERSION: &str = "words";
 

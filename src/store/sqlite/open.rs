@@ -17,6 +17,7 @@ use super::load_rooms::{Loaded, begin, has_many};
 use super::log_fault::{classify, damaged};
 use super::mark::{self, Marks};
 use super::meta_table::{self, BOOT, CLEAN};
+use super::moved::Moved;
 use super::open_error::OpenError;
 use super::renewals::{Renewed, renew_epochs};
 use super::schema::{self, Unfit};
@@ -107,12 +108,19 @@ fn read(path: &Path, now: Now, proves_names: bool) -> Result<FileRead, OpenError
     }
     let failed = OpenError::of_sqlite(path);
     let wal_bytes = if is_new { None } else { Some(file_len(&with_suffix(path, "-wal"))) };
-    let mut db = prepare(path).map_err(|unfit| OpenError::of_unfit(path, unfit))?;
+    let prepared = prepare(path).map_err(|unfit| OpenError::of_unfit(path, unfit))?;
+    let (mut db, without_wal) = prepared;
+    if let Some(moved) = Moved::load(&db).map_err(&failed)? {
+        return Err(OpenError::Moved(path.to_owned(), moved));
+    }
     // A file with many rooms is not read whole before it serves: each is checked when it is loaded.
     let damage =
         if has_many(&db).map_err(&failed)? { None } else { check_rooms(&db).map_err(&failed)? };
     let left = match damage {
-        None => mark_in_use(&mut db, (data_dir::parent(path), wal_bytes), now).map_err(&failed)?,
+        None => {
+            let found = (data_dir::parent(path), wal_bytes, without_wal);
+            mark_in_use(&mut db, found, now).map_err(&failed)?
+        }
         Some(_) => FileLeft::Damaged,
     };
     // Read also where damage was found: what can be read is still served, and nothing is written.
@@ -220,7 +228,8 @@ fn warn_of_library(db: &WriteConnection) -> rusqlite::Result<()> {
 }
 
 /// Opens the file, if it is one of ours, and brings it to the last version of the schema.
-fn prepare(path: &Path) -> Result<WriteConnection, Unfit> {
+/// Opens a file that is ours. Returns also the number that it has without its WAL.
+fn prepare(path: &Path) -> Result<(WriteConnection, Option<i64>), Unfit> {
     let without_wal = file_id::without_wal(path);
     let opened = || {
         let db = WriteConnection::open(path)?;
@@ -236,7 +245,7 @@ fn prepare(path: &Path) -> Result<WriteConnection, Unfit> {
     })?;
     db.use_wal()?;
     schema::migrate(&mut db)?;
-    Ok(db)
+    Ok((db, without_wal))
 }
 
 /// Marks the file as ours and not closed. If the machine went down with it, the rooms that may have
@@ -247,7 +256,7 @@ fn prepare(path: &Path) -> Result<WriteConnection, Unfit> {
 /// that is new. A copy, too, may lack records that clients know.
 fn mark_in_use(
     db: &mut WriteConnection,
-    (data, wal_bytes): (&Path, Option<u64>),
+    (data, wal_bytes, without_wal): (&Path, Option<u64>, Option<i64>),
     now: Now,
 ) -> rusqlite::Result<FileLeft> {
     let boot = boot();
@@ -279,7 +288,7 @@ fn mark_in_use(
     heads::begin_tail(&transaction)?;
     meta_table::put(&transaction, CLEAN, 0)?;
     meta_table::put(&transaction, BOOT, boot)?;
-    file_id::renew_at_start(&transaction)?;
+    file_id::renew_at_start(&transaction, without_wal)?;
     let number = marks.renew(&transaction, data)?;
     transaction.commit()?;
     db.pragma_update(None, "synchronous", "full")?;

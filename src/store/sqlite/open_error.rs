@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::log_fault::advice;
+use super::moved::{Moved, Phase};
 use super::schema::Unfit;
 
 /// Why the store could not be opened. Each says what to do.
@@ -31,6 +32,8 @@ pub enum OpenError {
     WalMismatch(PathBuf),
     /// The file is damaged.
     Damaged(PathBuf, String),
+    /// What is in the file belongs to another place.
+    Moved(PathBuf, Moved),
     /// There is no room on the disk: bytes, inodes, or a quota.
     NoRoom(PathBuf, rusqlite::Error),
     /// The file cannot be read or written.
@@ -109,6 +112,26 @@ impl fmt::Display for OpenError {
                 "{} is not a chinwag database; move it away, or name another directory with `data`",
                 path.display()
             ),
+            Self::Moved(path, Moved { phase, place, .. }) => match phase {
+                Phase::Left => write!(
+                    f,
+                    "{} has moved to {place}: set [cluster] engine to that, or name another \
+                     directory with `data`",
+                    path.display()
+                ),
+                Phase::Leaving => write!(
+                    f,
+                    "{} is moving to {place}, and that was cut off: run `chinwag import` with the \
+                     same two places again",
+                    path.display()
+                ),
+                Phase::Arriving => write!(
+                    f,
+                    "{} is to have what comes from {place}, and that was cut off: run `chinwag \
+                     import` with the same two places again",
+                    path.display()
+                ),
+            },
             Self::Empty(path) => write!(
                 f,
                 "{} is empty, and chinwag never leaves it so: restore a backup with `chinwag \

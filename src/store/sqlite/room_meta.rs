@@ -34,7 +34,7 @@ impl MetaKey {
 }
 
 /// Writes a piece of metadata over the one with the same key.
-pub(super) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Result<()> {
+pub(in crate::store) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Result<()> {
     match meta {
         RoomMeta::Access { private, owned, policy } => {
             let sql = "UPDATE room SET private = ?2, owned = ?3, policy = ?4 WHERE id = ?1";

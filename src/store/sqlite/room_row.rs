@@ -13,11 +13,11 @@ use crate::chat::model::reply::Durability;
 
 /// What the store knows of a room besides its name and its metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RoomRow {
-    pub(super) id: i64,
-    pub(super) epoch: Epoch,
-    pub(super) durability: Durability,
-    pub(super) counters: RoomCounters,
+pub(in crate::store) struct RoomRow {
+    pub(in crate::store) id: i64,
+    pub(in crate::store) epoch: Epoch,
+    pub(in crate::store) durability: Durability,
+    pub(in crate::store) counters: RoomCounters,
 }
 
 /// What changes with each record of a room.
@@ -52,7 +52,11 @@ impl RoomRow {
     }
 
     /// Stores the row of a new room.
-    pub(super) fn insert(&self, db: &Connection, name: &RoomName) -> rusqlite::Result<()> {
+    pub(in crate::store) fn insert(
+        &self,
+        db: &Connection,
+        name: &RoomName,
+    ) -> rusqlite::Result<()> {
         let Self { id, epoch, durability, counters } = *self;
         let RoomCounters { head, oldest, at, bytes } = counters;
         let sql = "INSERT INTO room (id, name, epoch, durability, head, oldest, at, bytes, private, \

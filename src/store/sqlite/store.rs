@@ -311,7 +311,9 @@ impl SqliteStore {
             | LogRequest::Read { .. }
             | LogRequest::People { .. }
             | LogRequest::Notice(_)
-            | LogRequest::Tell(_) => return,
+            | LogRequest::Tell(_)
+            | LogRequest::Claim(..)
+            | LogRequest::Session(_) => return,
         };
         self.batch.push(op);
     }
@@ -331,7 +333,7 @@ impl Logs for SqliteStore {
             LogRequest::People { ticket, changes } => self.batch.push(Op::People(ticket, changes)),
             LogRequest::Notice(notice) => self.notice(notice),
             // Nobody else has this file.
-            LogRequest::Tell(_) => {}
+            LogRequest::Tell(_) | LogRequest::Claim(..) | LogRequest::Session(_) => {}
             LogRequest::Adopt { log, .. }
             | LogRequest::Append { log, .. }
             | LogRequest::PutMeta { log, .. }

@@ -12,6 +12,7 @@
 //! | [`restore`] | no | puts a backup in the place of the database |
 //! | [`erase`] | no | removes what a user has written, and the name |
 //! | [`compact`] | no | gives the unused parts of the file back to the file system |
+//! | [`moving`] | no | reads all of it for a cluster, or makes one of what a cluster has |
 //! | [`owner`] | no | makes a user an owner of a room |
 
 pub mod backup;
@@ -22,6 +23,7 @@ pub mod export;
 mod files;
 mod interruption;
 pub mod measure;
+pub mod moving;
 mod open;
 pub mod owner;
 pub mod people;
@@ -32,4 +34,5 @@ pub mod suspend;
 pub mod verify;
 pub mod webhooks;
 
+pub use crate::store::sqlite::moved::{Moved, Phase};
 pub use error::{Mebibytes, ToolError};

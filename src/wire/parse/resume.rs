@@ -73,7 +73,7 @@ impl<'a> Visitor<'a> for Whole {
             }
         }
         let session = session.ok_or_else(|| A::Error::custom("session is missing"))?;
-        Ok(Resume { session, positions: positions.unwrap_or_default() })
+        Ok(Resume { session, positions: positions.unwrap_or_default(), former: None })
     }
 }
 

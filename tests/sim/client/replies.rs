@@ -135,7 +135,9 @@ impl Client {
         data: &Value,
     ) -> Check {
         match pending {
-            Pending::Hello { known } => self.welcomed(conn, context, &known, data),
+            Pending::Hello { known, resumes } => {
+                self.welcomed((conn, context), (&known, resumes), data)
+            }
             Pending::Change { room, target, new } => {
                 changed(self, conn, context, (&room, target, new.as_deref()), data)
             }
@@ -214,19 +216,22 @@ impl Client {
 
     fn welcomed(
         &mut self,
-        conn: &mut Connection,
-        context: &mut Context<'_>,
-        known: &Known,
+        (conn, context): (&mut Connection, &mut Context<'_>),
+        (known, resumes): (&Known, bool),
         data: &Value,
     ) -> Check {
         if text(data, "user")? != self.name {
             return Err("welcomed as somebody else".to_owned());
         }
         self.session = Some(text(data, "session")?.to_owned());
+        self.is_resumable = true;
         conn.greeted = true;
         context.links[conn.link].story.greeted = true;
         // What a session has said of itself holds after a resume.
         if data["resumed"] != true {
+            if resumes {
+                return Err("a session that can be resumed was not".to_owned());
+            }
             self.away = Some(false);
         }
         match self.away {

@@ -40,6 +40,8 @@ pub(crate) struct Draft {
 pub(crate) enum Pending {
     Hello {
         known: Known,
+        /// Whether its session can be resumed for sure.
+        resumes: bool,
     },
     /// A change of a message, or its deletion.
     Change {
@@ -199,7 +201,9 @@ impl Client {
             fields.push(("resume", Field::Json(&resume)));
         }
         let known = context.history.known(&self.name);
-        self.ask(conn, context, (Op::Hello, &fields), Pending::Hello { known });
+        // Where one node knows them, sessions are forgotten sooner, and with it.
+        let resumes = std::mem::take(&mut self.is_resumable) && context.plan.nodes > 1;
+        self.ask(conn, context, (Op::Hello, &fields), Pending::Hello { known, resumes });
     }
 
     /// Sends what waits in the outbox and has not been sent on this connection, in order.

@@ -34,4 +34,6 @@ engine_faults! {
     EpochKept,
     /// A node that could not listen for a while is not told again who is where.
     NeverToldAgain,
+    /// The engine knows nothing of sessions that could be resumed.
+    SessionForgotten,
 }

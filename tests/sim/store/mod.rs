@@ -491,7 +491,9 @@ const fn log_of(request: &LogRequest) -> LogId {
         LogRequest::Read { .. }
         | LogRequest::People { .. }
         | LogRequest::Notice(_)
-        | LogRequest::Tell(_) => {
+        | LogRequest::Tell(_)
+        | LogRequest::Claim(..)
+        | LogRequest::Session(_) => {
             unreachable!()
         }
     }

@@ -132,7 +132,9 @@ impl Store {
             | LogRequest::Close { .. }
             | LogRequest::People { .. }
             | LogRequest::Notice(_)
-            | LogRequest::Tell(_) => None,
+            | LogRequest::Tell(_)
+            | LogRequest::Claim(..)
+            | LogRequest::Session(_) => None,
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod records;
 mod rooms;
+mod sessions;
 mod whereabouts;
 
 use std::cell::RefCell;
@@ -12,13 +13,16 @@ use std::rc::Rc;
 
 use super::super::model::load::{Begun, Depth, Found, Kept, KnownUser, Wanted};
 use super::super::model::log::{
-    Answer, Appended, Draft, Elsewhere, InboxFound, LogId, LogReply, LogRequest, Restriction,
-    RoomMeta,
+    Answer, Appended, Draft, Elsewhere, InboxFound, LogFault, LogId, LogReply, LogRequest,
+    Restriction, RoomMeta,
 };
 use super::super::model::others::{NodeId, Told};
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::record::Record;
 use super::super::model::reply::Durability;
+use super::super::model::sessions::{
+    Claimed, FormerSession, SessionChange, SessionClaim, SessionSecret,
+};
 use super::*;
 
 /// A room that all nodes share.
@@ -47,6 +51,18 @@ struct Shared {
     deaf: bool,
     /// What others have put into logs is not told yet.
     grown_later: Option<Vec<(usize, LogReply)>>,
+    sessions: BTreeMap<SessionSecret, SharedSession>,
+    /// What the next claims are answered with, in place of what is so.
+    claims: VecDeque<Result<Claimed, LogFault>>,
+}
+
+/// A session that can be resumed.
+#[derive(Debug)]
+struct SharedSession {
+    claim: SessionClaim,
+    /// Where it is live.
+    node: Option<usize>,
+    away: bool,
 }
 
 #[derive(Debug, Default)]
@@ -190,6 +206,14 @@ impl Shared {
                 }
                 return;
             }
+            LogRequest::Claim(ticket, claim) => {
+                let outcome = match self.claims.pop_front() {
+                    Some(planned) => planned,
+                    None => Ok(self.claim(node, claim)),
+                };
+                LogReply::Claimed(ticket, outcome)
+            }
+            LogRequest::Session(change) => return self.change_session(&change),
             LogRequest::Drop { log } => return self.drop_room(node, log),
             LogRequest::Close { log } => {
                 self.nodes[node].open.remove(&log);
@@ -248,6 +272,43 @@ impl Shared {
         }
     }
 
+    fn claim(&mut self, node: usize, claim: SessionClaim) -> Claimed {
+        let former = claim.former.and_then(|old| self.sessions.remove(&old));
+        let has_name =
+            |session: &SharedSession| session.claim.is_guest && session.claim.user == claim.user;
+        if claim.is_guest && self.sessions.values().any(has_name) {
+            return Claimed::Taken;
+        }
+        let away = former.as_ref().is_some_and(|former| former.away);
+        let claimed = if former.is_some() { Claimed::Resumed { away } } else { Claimed::New };
+        if let Some(former) = former
+            && let Some(other) = former.node.filter(|&other| other != node)
+        {
+            self.nodes[other].replies.push_back(LogReply::Replaced(former.claim.conn));
+        }
+        let session = SharedSession { node: Some(node), away, claim };
+        self.sessions.insert(session.claim.secret, session);
+        claimed
+    }
+
+    fn change_session(&mut self, change: &SessionChange) {
+        match change {
+            SessionChange::End(secret, before) => {
+                let Some(mut session) = self.sessions.remove(secret) else { return };
+                session.node = None;
+                self.sessions.insert(before.unwrap_or(*secret), session);
+            }
+            SessionChange::Away(secret, away) => {
+                if let Some(session) = self.sessions.get_mut(secret) {
+                    session.away = *away;
+                }
+            }
+            SessionChange::EndAll(user) => {
+                self.sessions.retain(|_, session| session.claim.user != *user);
+            }
+        }
+    }
+
     fn read(&self, node: usize, query: Query) -> Answer {
         let records = |log: LogId| &self.rooms[&self.nodes[node].open[&log]].records;
         match query {
@@ -271,6 +332,12 @@ impl Shared {
                 let ends = name.pair().into_iter().flat_map(|(a, b)| [a, b]);
                 let ends = ends.filter_map(UserName::stored);
                 found.users.extend(ends.map(|end| self.known(&end, Depth::Known)));
+            }
+        }
+        for secret in &wanted.sessions {
+            if let Some(SharedSession { claim, .. }) = self.sessions.get(secret) {
+                let (user, is_guest) = (claim.user.clone(), claim.is_guest);
+                found.sessions.insert(*secret, FormerSession { user, is_guest });
             }
         }
         found.users.extend(wanted.users.iter().map(|(name, depth)| self.known(name, *depth)));
@@ -308,6 +375,8 @@ impl Pair {
             let mut harness = Harness::new(Limits { policies, ..Limits::default() });
             harness.store = Box::new(SharedLogs { shared: Rc::clone(&shared), node });
             let elsewhere = Elsewhere { on_demand: true, ..Elsewhere::default() };
+            // As two processes have other dice.
+            harness.secrets = u128::try_from(node).unwrap() << 40;
             let node = Some(node_id(node));
             // Each start has epochs of its own.
             harness.chat.vary_epochs(u128::from(node.map_or(0, |node| node.0)));

@@ -181,6 +181,7 @@ fn hello_may_bring_the_positions_of_a_former_session() {
             resume: Some(Resume {
                 session: "s9f".into(),
                 positions: vec![position("lobby", "k3f9", 123), position("@ann:bob", "z1", 0)],
+                former: None,
             }),
             ping: false,
             token: Some(Hidden::new("x")),
@@ -196,7 +197,7 @@ fn hello_may_bring_the_positions_of_a_former_session() {
         None,
         &Command::Hello {
             name: None,
-            resume: Some(Resume { session: "s9f".into(), positions: Vec::new() }),
+            resume: Some(Resume { session: "s9f".into(), positions: Vec::new(), former: None }),
             ping: false,
             token: None,
         },

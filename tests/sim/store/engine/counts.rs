@@ -15,16 +15,22 @@ pub(crate) struct EngineCounts {
     pub(crate) away: u64,
     pub(crate) promotions: u64,
     pub(crate) cut: u64,
+    pub(crate) claims: u64,
+    pub(crate) moved: u64,
 }
 
 impl EngineCounts {
-    fn all_mut(&mut self) -> [&mut u64; 12] {
+    fn all_mut(&mut self) -> [&mut u64; 14] {
         let Self { commits, grown, renewed, gone, stale, undecided, .. } = self;
         let rest = [&mut self.told, &mut self.lost_wakes, &mut self.deaf];
         let [told, lost, deaf] = rest;
         let ends = [&mut self.away, &mut self.promotions, &mut self.cut];
         let [away, promotions, cut] = ends;
-        [commits, grown, renewed, gone, stale, undecided, told, lost, deaf, away, promotions, cut]
+        let [claims, moved] = [&mut self.claims, &mut self.moved];
+        [
+            commits, grown, renewed, gone, stale, undecided, told, lost, deaf, away, promotions,
+            cut, claims, moved,
+        ]
     }
 
     /// Adds those of another run.

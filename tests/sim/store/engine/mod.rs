@@ -11,6 +11,7 @@
 //! the order of each log is dense. When each step happens the seed decides.
 
 mod counts;
+mod sessions;
 mod tells;
 mod writes;
 
@@ -31,6 +32,7 @@ use chinwag::rng::Rng;
 use chinwag::time::clock::Now;
 
 pub(crate) use self::counts::EngineCounts;
+use self::sessions::Sessions;
 use super::durable::{Durable, FactKey};
 use super::engine_fault::EngineFault;
 use super::store_fault::StoreFault;
@@ -162,6 +164,7 @@ struct Engine {
     nodes: Vec<Node>,
     next_id: u64,
     away_until: u64,
+    sessions: Sessions,
     counts: EngineCounts,
 }
 
@@ -190,6 +193,7 @@ impl SimEngine {
             nodes: (0..nodes).map(|_| Node::default()).collect(),
             next_id: 1,
             away_until: 0,
+            sessions: Sessions::default(),
             counts: EngineCounts::default(),
         })))
     }
@@ -333,6 +337,8 @@ impl Engine {
             LogRequest::People { ticket, .. } => {
                 self.say(place, LogReply::Synced { ticket, outcome: Ok(()) }, None);
             }
+            LogRequest::Claim(ticket, claim) => self.claim(place, ticket, claim),
+            LogRequest::Session(change) => self.sessions.change(&change),
             LogRequest::Notice(_) | LogRequest::Adopt { .. } => {}
             LogRequest::Tell(told) => {
                 let Some(node) = self.nodes[place].id else { return };

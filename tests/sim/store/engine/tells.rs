@@ -116,6 +116,7 @@ impl Engine {
                 // Of what is held it was told just before.
                 Query::Load(wanted) => {
                     let mut found = self.durable.load(wanted);
+                    found.sessions = self.sessions.find(&wanted.sessions);
                     found.rooms.retain(|room| !open.values().any(|open| *open == room.name));
                     Answer::Loaded(found)
                 }

@@ -69,6 +69,9 @@ impl Fault {
         ("slow", Self::Slow),
     ];
 
+    /// Those of a short run: each is what another cannot tell.
+    const SHORT: [Self; 3] = [Self::Both, Self::Pause, Self::Cut];
+
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, fault)| *fault == self).map_or("", |(name, _)| name)
     }
@@ -83,7 +86,7 @@ pub(crate) struct Plan<'a> {
     /// How many faults.
     pub(crate) rounds: usize,
     pub(crate) seed: u64,
-    /// Only this fault, "all" for one after the other.
+    /// Only this fault, "all" for one after the other, "short" for those of a short run.
     pub(crate) fault: &'a str,
     /// What is planted, so that the checker has to find it.
     pub(crate) planted: Option<&'a str>,
@@ -114,6 +117,7 @@ pub(crate) fn run(plan: &Plan<'_>) -> Outcome<()> {
     for round in 0..plan.rounds {
         let fault = match Fault::ALL.iter().find(|(name, _)| *name == plan.fault) {
             Some((_, fault)) => *fault,
+            None if plan.fault == "short" => Fault::SHORT[round % Fault::SHORT.len()],
             None => Fault::ALL[round % Fault::ALL.len()].1,
         };
         let victim = rng.index(cluster.nodes.len());

@@ -1,0 +1,174 @@
+//! Sessions over all nodes: claims and what else becomes of them, written in batches, and the news
+//! that one of this node's goes on at another.
+
+use std::time::Duration;
+
+use super::Node;
+use super::bus::Word;
+use super::codes::signed;
+use super::engine::Engine;
+use super::queue::Op;
+use super::reader::Reading;
+use super::session_ops::{Acts, SessionOp, kept, read};
+use super::statements;
+use super::writer::{Flight, What};
+use super::written::is_transient;
+use crate::chat::model::log::{LogFault, LogReply, Ticket};
+use crate::chat::model::sessions::{SessionChange, SessionClaim};
+use crate::cluster::link::Lane;
+use crate::net::ConnId;
+use crate::pg::{EngineError, Param, Row, WrongType};
+
+/// How often sessions are looked for that are over.
+pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// Sessions that go at once.
+const SWEEP_MAX: i64 = 10_000;
+/// Acts of one statement.
+const ACTS_MAX: usize = 256;
+/// Changes that may wait while the engine is away; more are dropped, and said in the log: what is
+/// not known to have ended is found by the sweep when its node has gone.
+const CHANGES_MAX: usize = 65_536;
+
+/// What is looked at for those that go on elsewhere.
+#[derive(Debug, Default)]
+pub(super) struct Replaced {
+    /// There may be some.
+    pub(super) is_wanted: bool,
+    /// They are being read.
+    pub(super) is_asked: bool,
+}
+
+impl<E: Engine> Node<E> {
+    /// A session is to begin.
+    pub(super) fn claim(&mut self, ticket: Ticket, claim: SessionClaim) {
+        if self.is_down {
+            return self.replies.push_back(LogReply::Claimed(ticket, Err(LogFault::Broken)));
+        }
+        let since = self.now.tick;
+        let op = SessionOp::Claim { ticket, claim, since, is_lost: false };
+        self.queue.push(Op::Session(Box::new(op)));
+    }
+
+    /// Something has become of one.
+    pub(super) fn change_session(&mut self, change: SessionChange) {
+        if self.queue.sessions() >= CHANGES_MAX {
+            log::error!("too many ends of sessions wait for the engine");
+            return;
+        }
+        self.queue.push(Op::Session(Box::new(SessionOp::Change(change))));
+    }
+
+    /// A claim is not sent, or not once more.
+    pub(super) fn refuse_session(&mut self, op: SessionOp, fault: LogFault) {
+        let SessionOp::Claim { ticket, claim, is_lost, .. } = op else {
+            return self.queue.push(Op::Session(Box::new(op)));
+        };
+        if is_lost {
+            // It may have been done: then nobody learns the secret.
+            self.change_session(SessionChange::End(claim.secret, claim.former));
+        }
+        self.replies.push_back(LogReply::Claimed(ticket, Err(fault)));
+    }
+
+    /// Sends something about a session, with what stands behind it.
+    pub(super) fn send_sessions(&mut self, first: SessionOp) {
+        let mut ops = vec![first];
+        while ops.len() < ACTS_MAX
+            && matches!(self.queue.peek(), Some(Op::Session(_)))
+            && let Some(Op::Session(op)) = self.queue.pop()
+        {
+            ops.push(*op);
+        }
+        let tag = self.next_tag();
+        let sent = Acts::of(&ops).with_params(self.node_number(), |params| {
+            self.engine.send(self.now, (Lane::Writer, tag), statements::SESSIONS, params)
+        });
+        match sent {
+            Ok(()) => self.flights.push_back(Flight { tag, what: What::Sessions(ops) }),
+            Err(_) => {
+                for op in ops.into_iter().rev() {
+                    self.hold(Op::Session(Box::new(op)));
+                }
+            }
+        }
+    }
+
+    /// It was done, or refused.
+    pub(super) fn on_sessions_written(
+        &mut self,
+        ops: Vec<SessionOp>,
+        outcome: &Result<Vec<Row>, EngineError>,
+    ) {
+        let rows = match outcome {
+            Ok(rows) => rows,
+            Err(error) if is_transient(error) => {
+                for op in ops {
+                    self.queue.repeat(Op::Session(Box::new(op)));
+                }
+                return;
+            }
+            Err(error) => {
+                log::error!(error:%; "sessions cannot be written");
+                for op in ops.into_iter().filter(|op| matches!(op, SessionOp::Claim { .. })) {
+                    self.refuse_session(op, LogFault::Broken);
+                }
+                return;
+            }
+        };
+        for (nth, op) in ops.into_iter().enumerate() {
+            let SessionOp::Claim { ticket, .. } = op else { continue };
+            let (outcome, other) = match rows.get(nth).map(read) {
+                Some(Ok((claimed, other))) => (Ok(claimed), other),
+                _ => (Err(LogFault::Corrupt), None),
+            };
+            self.words.extend(other.map(Word::Replaced));
+            self.replies.push_back(LogReply::Claimed(ticket, outcome));
+        }
+    }
+
+    /// Nobody knows whether it was done: the same answer comes if it is asked again.
+    pub(super) fn on_sessions_lost(&mut self, ops: Vec<SessionOp>) {
+        for op in ops {
+            let op = match op {
+                SessionOp::Claim { ticket, claim, since, .. } => {
+                    SessionOp::Claim { ticket, claim, since, is_lost: true }
+                }
+                op => op,
+            };
+            self.queue.repeat(Op::Session(Box::new(op)));
+        }
+    }
+
+    /// Those of this node that go on elsewhere were read.
+    pub(super) fn on_replaced(&mut self, rows: &[Row]) -> Result<(), WrongType> {
+        self.replaced.is_asked = false;
+        for row in rows {
+            let conn = ConnId::from_u64(row.int(1)?.cast_unsigned());
+            self.replies.push_back(LogReply::Replaced(conn));
+            let op = SessionOp::Told(row.text(0)?.into());
+            self.queue.push(Op::Session(Box::new(op)));
+        }
+        Ok(())
+    }
+
+    /// Reads them, if there may be some.
+    pub(super) fn ask_replaced(&mut self) {
+        if !self.replaced.is_wanted || self.replaced.is_asked {
+            return;
+        }
+        let ids: Vec<Option<i64>> = self.ids.iter().map(|id| Some(signed(id.0))).collect();
+        let params = [Param::Ints(&ids)];
+        let sent = self.ask_reader(Reading::Replaced, statements::REPLACED, &params);
+        self.replaced = Replaced { is_wanted: sent.is_err(), is_asked: sent.is_ok() };
+    }
+
+    /// Has sessions end whose nodes are gone, and those be forgotten that ended long ago.
+    pub(super) fn sweep_sessions(&mut self) {
+        let tag = self.next_tag();
+        let params = [Param::Int(kept()), Param::Int(SWEEP_MAX)];
+        let to = (Lane::Writer, tag);
+        if self.engine.send(self.now, to, statements::SWEEP_SESSIONS, &params).is_ok() {
+            self.flights.push_back(Flight { tag, what: What::Sweep });
+        }
+    }
+}

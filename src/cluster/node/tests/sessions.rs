@@ -1,0 +1,206 @@
+//! Sessions over several nodes and one engine.
+
+use super::peer::{Database, Peer};
+use crate::chat::model::load::Wanted;
+use crate::chat::model::log::{Answer, LogFault, LogReply, LogRequest, Query, Ticket};
+use crate::chat::model::name::UserName;
+use crate::chat::model::sessions::{
+    Claimed, FormerSession, SessionChange, SessionClaim, SessionSecret,
+};
+use crate::net::ConnId;
+
+/// The session of secret `secret`, on the connection of the same number.
+fn claim(secret: u128, former: Option<u128>, user: &str) -> SessionClaim {
+    let number = u64::try_from(secret).unwrap();
+    SessionClaim {
+        secret: SessionSecret(secret),
+        former: former.map(SessionSecret),
+        user: UserName::parse(user).unwrap(),
+        is_guest: user.starts_with("guest-"),
+        conn: ConnId::new(3, number).unwrap(),
+    }
+}
+
+fn ask(peer: &mut Peer, claim: SessionClaim) {
+    peer.ask(LogRequest::Claim(Ticket(7), claim));
+}
+
+#[track_caller]
+fn answer(peer: &mut Peer) -> Result<Claimed, LogFault> {
+    loop {
+        match peer.reply() {
+            LogReply::Claimed(Ticket(7), outcome) => return outcome,
+            LogReply::NodeGone { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[track_caller]
+fn claimed(peer: &mut Peer, claim: SessionClaim) -> Claimed {
+    ask(peer, claim);
+    answer(peer).unwrap()
+}
+
+#[track_caller]
+fn replaced(peer: &mut Peer) -> ConnId {
+    loop {
+        match peer.reply() {
+            LogReply::Replaced(conn) => return conn,
+            LogReply::NodeGone { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Whose these are, as one that comes is told.
+fn find(peer: &mut Peer, secrets: &[u128]) -> Vec<Option<FormerSession>> {
+    let secrets = secrets.iter().copied().map(SessionSecret);
+    let wanted = Wanted { sessions: secrets.clone().collect(), ..Wanted::default() };
+    let query = Query::Load(Box::new(wanted));
+    peer.ask(LogRequest::Read { ticket: Ticket(8), query });
+    loop {
+        if let LogReply::Answer { outcome, .. } = peer.reply() {
+            let Ok(Answer::Loaded(found)) = outcome else { panic!("{outcome:?}") };
+            return secrets.map(|secret| found.sessions.get(&secret).cloned()).collect();
+        }
+    }
+}
+
+const RESUMED: Claimed = Claimed::Resumed { away: false };
+
+#[test]
+fn a_session_is_found_and_goes_on_at_another_node_and_the_first_is_told() {
+    let Some(database) = Database::new() else { return };
+    let [mut one, mut two] = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    assert_eq!(claimed(&mut one, claim(1, None, "ann")), Claimed::New);
+    let ann = FormerSession { user: UserName::parse("ann").unwrap(), is_guest: false };
+    assert_eq!(find(&mut two, &[1, 2]), [Some(ann), None]);
+    assert_eq!(claimed(&mut two, claim(2, Some(1), "ann")), RESUMED);
+    assert_eq!(replaced(&mut one), ConnId::new(3, 1).unwrap());
+    // What the first one says of it from now on changes nothing.
+    one.ask(LogRequest::Session(SessionChange::End(SessionSecret(1), None)));
+    assert_eq!(claimed(&mut one, claim(3, Some(1), "ann")), Claimed::New);
+    // At the same node nobody has to be told.
+    assert_eq!(claimed(&mut two, claim(4, Some(2), "ann")), RESUMED);
+    assert_eq!(find(&mut one, &[1, 2, 4]).iter().filter(|found| found.is_some()).count(), 1);
+}
+
+#[test]
+fn a_node_that_hears_nothing_learns_all_the_same_that_a_session_goes_on_elsewhere() {
+    let Some(database) = Database::new() else { return };
+    let mut one = Peer::new(&database.address, 1);
+    assert_eq!(claimed(&mut one, claim(1, None, "ann")), Claimed::New);
+    let hash = super::super::session_ops::hash_of(SessionSecret(1));
+    database.run(&[&format!(
+        "UPDATE chinwag.session SET taken = true, ended = 1 WHERE hash = '{hash}'"
+    )]);
+    assert_eq!(replaced(&mut one), ConnId::new(3, 1).unwrap());
+}
+
+#[test]
+fn of_two_nodes_that_are_shown_one_secret_at_once_one_has_the_session() {
+    let Some(database) = Database::new() else { return };
+    let mut nodes = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    for round in 0..20_u128 {
+        let [old, a, b] = [1, 2, 3].map(|nth| round * 3 + nth);
+        assert_eq!(claimed(&mut nodes[0], claim(old, None, "ann")), Claimed::New);
+        nodes[0].ask(LogRequest::Session(SessionChange::End(SessionSecret(old), None)));
+        ask(&mut nodes[0], claim(a, Some(old), "ann"));
+        ask(&mut nodes[1], claim(b, Some(old), "ann"));
+        let outcomes = nodes.each_mut().map(|node| answer(node).unwrap());
+        let resumed = outcomes.iter().filter(|outcome| **outcome == RESUMED).count();
+        assert_eq!(resumed, 1, "{outcomes:?}");
+    }
+}
+
+#[test]
+fn a_guests_name_that_two_nodes_give_at_once_has_one_owner() {
+    let Some(database) = Database::new() else { return };
+    let mut nodes = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    for round in 0..20_u128 {
+        let name = format!("guest-{round}");
+        ask(&mut nodes[0], claim(round * 2 + 1, None, &name));
+        ask(&mut nodes[1], claim(round * 2 + 2, None, &name));
+        let outcomes = nodes.each_mut().map(|node| answer(node).unwrap());
+        assert!(outcomes.contains(&Claimed::New), "{outcomes:?}");
+        assert!(outcomes.contains(&Claimed::Taken), "{outcomes:?}");
+    }
+    // It stays the owner's when that has gone, and goes with it to the other node.
+    let owned = |peer: &mut Peer| find(peer, &[1])[0].is_some();
+    let (secret, place) = if owned(&mut nodes[0]) { (1, 1) } else { (2, 0) };
+    nodes[1 - place].ask(LogRequest::Session(SessionChange::End(SessionSecret(secret), None)));
+    assert_eq!(claimed(&mut nodes[1 - place], claim(90, None, "guest-0")), Claimed::Taken);
+    assert_eq!(claimed(&mut nodes[place], claim(91, Some(secret), "guest-0")), RESUMED);
+    assert_eq!(claimed(&mut nodes[1 - place], claim(92, None, "guest-0")), Claimed::Taken);
+    // It is free when nobody can come back by it any more.
+    nodes[place].ask(LogRequest::Session(SessionChange::End(SessionSecret(91), None)));
+    assert!(find(&mut nodes[place], &[91])[0].is_some());
+    claimed(&mut nodes[place], claim(93, None, "ann"));
+    database.run(&["UPDATE chinwag.session SET ended = 1 WHERE guest = 'guest-0'"]);
+    assert_eq!(claimed(&mut nodes[0], claim(94, None, "guest-0")), Claimed::New);
+}
+
+#[test]
+fn a_claim_whose_answer_was_lost_is_answered_as_it_was_done() {
+    let Some(database) = Database::new() else { return };
+    let mut one = Peer::new(&database.address, 1);
+    assert_eq!(claimed(&mut one, claim(1, None, "ann")), Claimed::New);
+    one.faults().loses = 1;
+    ask(&mut one, claim(2, Some(1), "ann"));
+    while one.faults().loses > 0 {
+        assert!(one.poll_reply().is_none());
+    }
+    one.come_back();
+    assert_eq!(answer(&mut one), Ok(RESUMED));
+}
+
+#[test]
+fn a_claim_that_is_given_up_leaves_the_former_session_to_be_resumed() {
+    let Some(database) = Database::new() else { return };
+    let [mut one, mut two] = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    assert_eq!(claimed(&mut one, claim(1, None, "ann")), Claimed::New);
+    one.faults().loses = 1;
+    ask(&mut one, claim(2, Some(1), "ann"));
+    while one.faults().loses > 0 {
+        assert!(one.poll_reply().is_none());
+    }
+    one.go_down();
+    assert_eq!(answer(&mut one), Err(LogFault::Broken));
+    ask(&mut one, claim(3, Some(1), "ann"));
+    assert_eq!(answer(&mut one), Err(LogFault::Broken), "at once");
+    one.come_back();
+    // Behind what was written when it came back.
+    assert_eq!(claimed(&mut one, claim(4, None, "bob")), Claimed::New);
+    assert_eq!(claimed(&mut two, claim(5, Some(1), "ann")), RESUMED);
+}
+
+#[test]
+fn what_a_session_has_said_of_itself_goes_with_it_and_an_operator_ends_all() {
+    let Some(database) = Database::new() else { return };
+    let [mut one, mut two] = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    claimed(&mut one, claim(1, None, "ann"));
+    one.ask(LogRequest::Session(SessionChange::Away(SessionSecret(1), true)));
+    // Behind it in the queue.
+    claimed(&mut one, claim(2, None, "ann"));
+    assert_eq!(claimed(&mut two, claim(3, Some(1), "ann")), Claimed::Resumed { away: true });
+    let ann = UserName::parse("ann").unwrap();
+    two.ask(LogRequest::Session(SessionChange::EndAll(ann)));
+    assert_eq!(claimed(&mut two, claim(4, Some(3), "ann")), Claimed::New);
+    assert_eq!(find(&mut two, &[2, 3]), [None, None]);
+}
+
+#[test]
+fn each_user_has_a_bounded_number_of_sessions_that_have_ended() {
+    let Some(database) = Database::new() else { return };
+    let mut one = Peer::new(&database.address, 1);
+    for secret in 1..=40 {
+        claimed(&mut one, claim(secret, None, "ann"));
+        one.ask(LogRequest::Session(SessionChange::End(SessionSecret(secret), None)));
+    }
+    claimed(&mut one, claim(99, None, "bob"));
+    let all: Vec<u128> = (1..=40).collect();
+    let left = find(&mut one, &all).into_iter().flatten().count();
+    assert!((10..20).contains(&left), "{left}");
+    assert!(find(&mut one, &[40])[0].is_some(), "the latest");
+}

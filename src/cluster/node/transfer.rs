@@ -1,0 +1,458 @@
+//! Everything of an engine, written at once into one that has nothing, or read: for who moves to a
+//! cluster and back. All of it is asked in one transaction of the caller's.
+
+use std::collections::BTreeMap;
+
+use super::codes::{Columns, signed, unsigned};
+use super::loading::{self, Names};
+use super::people::{Acts, AllPeople};
+use super::rows::{FactColumns, Part};
+use super::statements;
+pub use super::table::Ask;
+use super::table::Table;
+use crate::chat::model::cids::KeptCid;
+use crate::chat::model::load::Begun;
+use crate::chat::model::log::{RoomMeta, Suspensions};
+use crate::chat::model::name::{RoomName, UserName, other_form};
+use crate::chat::model::people::{AuditedAct, People, PeopleChange};
+use crate::chat::model::record::{Body, Record, SharedRecord};
+use crate::chat::model::suspensions::Revocation;
+use crate::pg::{Param, Row, Statement, WrongType};
+
+/// Rooms, records and the like that are asked at once.
+const PAGE: i64 = 500;
+/// Changes of people that are written at once.
+const CHANGES_MAX: usize = 500;
+/// The kind of the rows of revoked tokens in `chinwag.people`.
+const REVOCATION: i64 = 6;
+
+/// What an engine has, as far as it is needed to say whether something can be written into it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Rooms, at most 1,000 of them are counted.
+    pub rooms: u64,
+    /// Names, accounts and the like, likewise.
+    pub people: u64,
+    /// Nodes that were heard of within ten seconds.
+    pub nodes: u64,
+    /// The nonce of the move by which everything came.
+    pub came_by: Option<Box<str>>,
+}
+
+const CONTENTS: Statement = Statement {
+    name: "contents",
+    sql: "SELECT (SELECT count(*) FROM (SELECT FROM chinwag.room LIMIT 1000) r), \
+          (SELECT count(*) FROM (SELECT FROM chinwag.people LIMIT 1000) p), \
+          (SELECT count(*) FROM chinwag.node n \
+          WHERE n.beat > (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 10000), \
+          (SELECT m.value FROM chinwag.meta m WHERE m.key = 'came by')",
+};
+
+const CAME_BY: Statement =
+    Statement { name: "came_by", sql: "INSERT INTO chinwag.meta VALUES ('came by', $1::text)" };
+
+const PUT_ROOMS: Statement = Statement {
+    name: "put_rooms",
+    sql: "INSERT INTO chinwag.room (id, name, epoch, head, oldest, at, bytes, private, owned, \
+          policy, topic, topic_by) OVERRIDING SYSTEM VALUE \
+          SELECT id, name, epoch, head, oldest, at, bytes, private <> 0, owned <> 0, policy, \
+          coalesce(topic, ''), topic_by FROM unnest($1::bigint[], $2::text[], $3::bigint[], \
+          $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], \
+          $10::text[], $11::text[], $12::text[]) AS u(id, name, epoch, head, oldest, at, bytes, \
+          private, owned, policy, topic, topic_by)",
+};
+
+/// So that new rooms get other numbers.
+const COUNT_ROOMS_ON: Statement = Statement {
+    name: "count_rooms_on",
+    sql: "SELECT setval(pg_get_serial_sequence('chinwag.room', 'id'), max(r.id)) \
+          FROM chinwag.room r HAVING max(r.id) IS NOT NULL",
+};
+
+const PUT_LOOKALIKES: Statement = Statement {
+    name: "put_lookalikes",
+    sql: "INSERT INTO chinwag.lookalike SELECT kind, form, name \
+          FROM unnest($1::bigint[], $2::text[], $3::text[]) AS u(kind, form, name) \
+          ON CONFLICT DO NOTHING",
+};
+
+const PUT_MEMBERS: Statement = Statement {
+    name: "put_members",
+    sql: "INSERT INTO chinwag.member (room, name, role, recv, read, joined) SELECT * FROM \
+          unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])",
+};
+
+const PUT_RESTRICTIONS: Statement = Statement {
+    name: "put_restrictions",
+    sql: "INSERT INTO chinwag.restriction (room, name, kind, until, at, reason, \"by\") \
+          SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], \
+          $5::bigint[], $6::text[], $7::text[])",
+};
+
+/// A `cid` that is used again after it was forgotten is the later message's.
+const FREE_CIDS: Statement = Statement {
+    name: "free_cids",
+    sql: "UPDATE chinwag.record r SET cid = NULL \
+          FROM unnest($2::text[], $3::text[]) AS u(sender, cid) \
+          WHERE r.room = $1::bigint AND r.sender = u.sender AND r.cid = u.cid \
+          AND r.cid IS NOT NULL",
+};
+
+const PUT_RECORDS: Statement = Statement {
+    name: "put_records",
+    sql: "INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, target, who, number, \
+          text, data, cid, reply_to, thread, edited) SELECT $1::bigint, u.* FROM unnest( \
+          $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[], \
+          $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::bigint[], \
+          $14::bigint[], $15::bigint[]) AS u",
+};
+
+/// Of what was sent with these, nobody has a hash that the engine could make: an empty one stands
+/// for whatever it was.
+const PUT_CIDS: Statement = Statement {
+    name: "put_cids",
+    sql: "INSERT INTO chinwag.sent (room, sender, cid, seq, at, said) \
+          SELECT u.room, u.sender, u.cid, u.seq, u.at, '' FROM unnest($1::bigint[], $2::text[], \
+          $3::text[], $4::bigint[], $5::bigint[]) AS u(room, sender, cid, seq, at) \
+          WHERE EXISTS (SELECT 1 FROM chinwag.room r WHERE r.id = u.room) \
+          AND NOT EXISTS (SELECT 1 FROM chinwag.record x WHERE x.room = u.room \
+          AND x.sender = u.sender AND x.cid = u.cid AND x.cid IS NOT NULL AND x.kind = 0 \
+          AND x.edited IS NULL) ON CONFLICT DO NOTHING",
+};
+
+/// What was deleted keeps its `cid` beside the one that is kept apart, so that a message that is
+/// repeated is not taken for a new one.
+const KEEP_CIDS: Statement = Statement {
+    name: "keep_cids",
+    sql: "UPDATE chinwag.record x SET cid = u.cid FROM unnest($1::bigint[], $2::text[], \
+          $3::text[], $4::bigint[], $5::bigint[]) AS u(room, sender, cid, seq, at) \
+          WHERE x.room = u.room AND x.seq = u.seq AND x.sender = u.sender AND x.cid IS NULL \
+          AND x.kind = 1 AND NOT EXISTS (SELECT 1 FROM chinwag.record y WHERE y.room = u.room \
+          AND y.sender = u.sender AND y.cid = u.cid AND y.cid IS NOT NULL)",
+};
+
+const PUT_REVOKED: Statement = Statement {
+    name: "put_revoked",
+    sql: "INSERT INTO chinwag.people (kind, key, numbers, texts) SELECT $1::bigint, u.what, \
+          ARRAY[u.at, u.until, NULL, NULL], ARRAY[NULL, NULL, NULL, NULL, NULL, NULL]::text[] \
+          FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS u(what, at, until)",
+};
+
+const ROOM_NAMES: Statement = Statement {
+    name: "room_names",
+    sql: "SELECT r.id, r.name FROM chinwag.room r WHERE r.id > $1::bigint ORDER BY r.id \
+          LIMIT $2::bigint",
+};
+
+const CIDS: Statement = Statement {
+    name: "cids",
+    sql: "SELECT s.room, s.sender, s.cid, s.seq, s.at FROM chinwag.sent s \
+          WHERE (s.at, s.room, s.sender, s.cid) > ($1::bigint, $2::bigint, $3::text, $4::text) \
+          ORDER BY s.at, s.room, s.sender, s.cid LIMIT $5::bigint",
+};
+
+const ACTS: Statement = Statement {
+    name: "acts",
+    sql: "SELECT a.id, a.at, a.\"by\", a.act, a.whom, a.room FROM chinwag.audit a \
+          WHERE a.id > $1::bigint ORDER BY a.id LIMIT $2::bigint",
+};
+
+/// What the engine has.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn contents<A: Ask>(engine: &mut A) -> Result<Contents, A::Error> {
+    let rows = engine.ask(CONTENTS, &[])?;
+    let row = rows.first().ok_or(WrongType { column: 0 })?;
+    Ok(Contents {
+        rooms: unsigned(row.int(0)?),
+        people: unsigned(row.int(1)?),
+        nodes: unsigned(row.int(2)?),
+        came_by: row.text_or_null(3)?.map(Into::into),
+    })
+}
+
+/// By which move everything comes.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn put_nonce<A: Ask>(engine: &mut A, nonce: &str) -> Result<(), A::Error> {
+    engine.ask(CAME_BY, &[Param::Text(nonce)]).map(drop)
+}
+
+/// Writes rooms with what is kept of them, under the numbers that they have.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn put_rooms<A: Ask>(engine: &mut A, rooms: &[Begun]) -> Result<(), A::Error> {
+    let (mut table, mut members, mut restrictions) =
+        (Table::default(), Table::default(), Table::default());
+    let mut forms: Vec<(i64, String, &str)> = Vec::new();
+    for begun in rooms {
+        let Some(kept) = begun.kept else { continue };
+        let (mut access, mut topic) = ((0, 0, None), (None, None));
+        for meta in &begun.meta {
+            let FactColumns { name, numbers, texts, .. } = FactColumns::of(meta, None);
+            match meta {
+                RoomMeta::Access { private, owned, policy } => {
+                    access = (i64::from(*private), i64::from(*owned), policy.as_deref());
+                }
+                RoomMeta::Topic(..) => topic = (texts[0], texts[1]),
+                RoomMeta::Member(user, Some(_)) => {
+                    members.int(0, kept.row);
+                    members.text(1, name);
+                    for (column, number) in (2..).zip(numbers) {
+                        members.int(column, number);
+                    }
+                    let form = other_form(user.as_str());
+                    forms.extend(form.map(|form| (0, form.to_string(), user.as_str())));
+                }
+                RoomMeta::Restriction(.., Some(_)) => {
+                    restrictions.int(0, kept.row);
+                    restrictions.text(1, name);
+                    for (column, number) in (2..5).zip(numbers) {
+                        restrictions.int(column, number);
+                    }
+                    restrictions.text(5, texts[0]);
+                    restrictions.text(6, texts[1]);
+                }
+                RoomMeta::Member(_, None) | RoomMeta::Restriction(_, _, None) => {}
+            }
+        }
+        table.int(0, kept.row);
+        table.text(1, begun.name.as_str());
+        let (head, oldest) = (signed(begun.head), signed(begun.oldest));
+        let numbers =
+            [begun.epoch.0.cast_signed(), head, oldest, signed(kept.at), signed(kept.bytes)];
+        for (column, number) in (2..).zip(numbers.into_iter().chain([access.0, access.1])) {
+            table.int(column, number);
+        }
+        table.text(9, access.2);
+        table.text(10, topic.0);
+        table.text(11, topic.1);
+        if !begun.name.is_direct() {
+            let form = other_form(begun.name.as_str());
+            forms.extend(form.map(|form| (1, form.to_string(), begun.name.as_str())));
+        }
+    }
+    table.put(engine, PUT_ROOMS, None)?;
+    members.put(engine, PUT_MEMBERS, None)?;
+    restrictions.put(engine, PUT_RESTRICTIONS, None)?;
+    let mut lookalikes = Table::default();
+    for (kind, form, name) in &forms {
+        lookalikes.int(0, *kind);
+        lookalikes.text(1, form.as_str());
+        lookalikes.text(2, *name);
+    }
+    lookalikes.put(engine, PUT_LOOKALIKES, None)
+}
+
+/// The record that the engine cannot keep, since there is a NUL in it: the first one of these.
+#[must_use]
+pub fn unfit(records: &[Record]) -> Option<u64> {
+    records.iter().find(|record| !Columns::of(&record.body).is_fit()).map(|record| record.seq)
+}
+
+/// Writes the next records of a room.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn put_records<A: Ask>(engine: &mut A, room: i64, records: &[Record]) -> Result<(), A::Error> {
+    let mut last_of: BTreeMap<(&UserName, &str), u64> = BTreeMap::new();
+    for record in records {
+        if let Some(cid) = Columns::of(&record.body).cid {
+            last_of.insert((&record.from, cid), record.seq);
+        }
+    }
+    let mut cids = Table::default();
+    for (sender, cid) in last_of.keys() {
+        cids.text(0, sender.as_str());
+        cids.text(1, *cid);
+    }
+    cids.put(engine, FREE_CIDS, Some(room))?;
+    let mut table = Table::default();
+    for Record { seq, at, from, body, weight } in records {
+        let columns = Columns::of(body);
+        let is_last = |cid: &&str| last_of.get(&(from, *cid)) == Some(seq);
+        let edited = match body {
+            Body::Message { edited, .. } => edited.map(signed),
+            _ => None,
+        };
+        table.int(0, signed(*seq));
+        table.int(1, signed(*at));
+        table.int(2, i64::from(*weight));
+        table.int(3, columns.kind);
+        table.text(4, from.as_str());
+        table.int(5, columns.target);
+        table.text(6, columns.who);
+        table.int(7, columns.number);
+        table.text(8, columns.text);
+        table.text(9, columns.data);
+        table.text(10, columns.cid.filter(is_last));
+        table.int(11, columns.reply_to);
+        table.int(12, columns.thread);
+        table.int(13, edited);
+    }
+    table.put(engine, PUT_RECORDS, Some(room))
+}
+
+/// Writes `cid`s that are kept apart from their messages, behind all records.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn put_cids<A: Ask>(engine: &mut A, cids: &[KeptCid]) -> Result<(), A::Error> {
+    let mut table = Table::default();
+    for KeptCid { room, sender, cid, seq, at } in cids {
+        table.int(0, *room);
+        table.text(1, &**sender);
+        table.text(2, &**cid);
+        table.int(3, signed(*seq));
+        table.int(4, signed(*at));
+    }
+    table.put(engine, PUT_CIDS, None)?;
+    table.put(engine, KEEP_CIDS, None)
+}
+
+/// Writes what is kept of people. Returns whether it could be: it does not contradict itself.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn put_people<A: Ask>(
+    engine: &mut A,
+    changes: &[PeopleChange],
+    revoked: &[Revocation],
+) -> Result<bool, A::Error> {
+    for changes in changes.chunks(CHANGES_MAX) {
+        let acts = Acts::of(changes);
+        let rows = acts.with_params(|params| engine.ask(statements::PEOPLE, params))?;
+        let row = rows.first().ok_or(WrongType { column: 0 })?;
+        if row.int_or_null(0)?.is_none() {
+            return Ok(false);
+        }
+    }
+    let mut table = Table::default();
+    for Revocation { what, at, until } in revoked {
+        table.text(0, what.as_str());
+        table.int(1, signed(*at));
+        table.int(2, signed(*until));
+    }
+    table.put(engine, PUT_REVOKED, Some(REVOCATION))?;
+    Ok(true)
+}
+
+/// All rooms were written.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn end_rooms<A: Ask>(engine: &mut A) -> Result<(), A::Error> {
+    engine.ask(COUNT_ROOMS_ON, &[]).map(drop)
+}
+
+/// The next rooms above this row.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn rooms<A: Ask>(engine: &mut A, above: i64) -> Result<Vec<Begun>, A::Error> {
+    let rows = engine.ask(ROOM_NAMES, &[Param::Int(above), Param::Int(PAGE)])?;
+    let mut wanted = crate::chat::model::load::Wanted::default();
+    for row in &rows {
+        let name = RoomName::stored(row.text(1)?).ok_or(WrongType { column: 1 })?;
+        wanted.add_room(name, false);
+    }
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names = Names::of(&wanted);
+    let rows = names.with_params(|params| engine.ask(statements::LOAD, params))?;
+    let parts = Part::read_all(&rows)?;
+    let mut rooms: Vec<Begun> = loading::rooms(&parts).into_iter().map(|(room, _)| room).collect();
+    rooms.sort_by_key(|room| room.kept.map(|kept| kept.row));
+    Ok(rooms)
+}
+
+/// The next records of a room above a seq.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn records<A: Ask>(
+    engine: &mut A,
+    room: i64,
+    above: u64,
+) -> Result<Vec<SharedRecord>, A::Error> {
+    let params =
+        [Param::Int(room), Param::Int(signed(above) + 1), Param::Int(i64::MAX), Param::Int(PAGE)];
+    let rows = engine.ask(statements::PAGE, &params)?;
+    let record = |part| match part {
+        Part::Record(_, record) => Some(record),
+        _ => None,
+    };
+    let mut records: Vec<SharedRecord> =
+        Part::read_all(&rows)?.into_iter().filter_map(record).collect();
+    records.sort_by_key(|record| record.seq);
+    Ok(records)
+}
+
+/// The next `cid`s that are kept apart from their messages, behind this one, by their times.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn cids<A: Ask>(engine: &mut A, behind: Option<&KeptCid>) -> Result<Vec<KeptCid>, A::Error> {
+    let params = [
+        Param::Int(behind.map_or(-1, |cid| signed(cid.at))),
+        Param::Int(behind.map_or(0, |cid| cid.room)),
+        Param::Text(behind.map_or("", |cid| &cid.sender)),
+        Param::Text(behind.map_or("", |cid| &cid.cid)),
+        Param::Int(PAGE),
+    ];
+    let rows = engine.ask(CIDS, &params)?;
+    let read = |row: &Row| {
+        Ok::<_, WrongType>(KeptCid {
+            room: row.int(0)?,
+            sender: row.text(1)?.into(),
+            cid: row.text(2)?.into(),
+            seq: unsigned(row.int(3)?),
+            at: unsigned(row.int(4)?),
+        })
+    };
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// What is kept of people, and who may not use the server.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn people<A: Ask>(engine: &mut A) -> Result<(People, Suspensions), A::Error> {
+    let rows = engine.ask(statements::ALL_PEOPLE, &[])?;
+    let AllPeople { people, suspended, .. } = AllPeople::read(&rows)?;
+    Ok((people, suspended))
+}
+
+/// The next acts of owners and administrators above this id, with the last id.
+///
+/// # Errors
+///
+/// Those of asking.
+pub fn acts<A: Ask>(engine: &mut A, above: i64) -> Result<(Vec<AuditedAct>, i64), A::Error> {
+    let rows = engine.ask(ACTS, &[Param::Int(above), Param::Int(PAGE)])?;
+    let mut last = above;
+    let mut acts = Vec::new();
+    for row in &rows {
+        last = row.int(0)?;
+        let by = row.text_or_null(2)?.and_then(UserName::stored);
+        let room = row.text_or_null(5)?.and_then(RoomName::stored);
+        let (act, whom) = (row.text(3)?.to_owned().into(), row.text(4)?.into());
+        acts.push(AuditedAct { by, act, whom, room, at: unsigned(row.int(1)?) });
+    }
+    Ok((acts, last))
+}

@@ -1,0 +1,110 @@
+-- Sessions: who may go on as whom, at whichever node. Of a secret there is a hash.
+CREATE TABLE chinwag.session (
+  hash text COLLATE "C" PRIMARY KEY,
+  name text COLLATE "C" NOT NULL,
+  guest text COLLATE "C" UNIQUE,         -- the name, if nobody else may have it meanwhile
+  node bigint NOT NULL,                  -- where it is or was
+  conn bigint NOT NULL,                  -- on which connection there
+  away boolean NOT NULL,
+  resumed boolean NOT NULL,              -- what its claim was answered with
+  taken boolean NOT NULL DEFAULT false,  -- it goes on elsewhere, and its node has not been told
+  ended bigint                           -- when, NULL while it is live
+) WITH (fillfactor = 70);
+CREATE INDEX session_name ON chinwag.session (name);
+CREATE INDEX session_live ON chinwag.session (node) WHERE ended IS NULL;
+CREATE INDEX session_taken ON chinwag.session (node) WHERE taken;
+CREATE INDEX session_ended ON chinwag.session (ended) WHERE ended IS NOT NULL;
+
+-- What becomes of sessions, in order, with an answer to each. `acts`:
+-- 0 one is claimed, as the one that goes on from `olds`, if that is there: 0 it is new, 1 it is that one, whether that was
+-- `away`, and the `other` node where it is live, if it is; 2 the guest's name is somebody else's, and nothing has happened.
+-- 1 one has ended; with `olds`, it is known by that from now on
+-- 2 one is away, or not any more · 3 all of a user end · 4 a node was told that one goes on elsewhere
+-- A claim that is repeated is answered as before.
+CREATE FUNCTION chinwag.sessions_1(
+  acts bigint[], hashes text[], olds text[], names text[], flags bigint[], conns bigint[], own bigint,
+  kept bigint, each_max bigint
+) RETURNS TABLE (outcome bigint, away bigint, other bigint)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  wall bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+  c record;
+  was chinwag.session;
+BEGIN
+  -- In one order, so that nodes do not wait for each other in a circle.
+  PERFORM 1 FROM chinwag.session s WHERE s.hash = ANY (hashes || olds) ORDER BY s.hash FOR UPDATE;
+  FOR c IN
+    SELECT u.* FROM unnest(acts, hashes, olds, names, flags, conns) WITH ORDINALITY
+      AS u(act, hash, old, name, flag, conn, at) ORDER BY u.at
+  LOOP
+    outcome := 0; away := 0; other := NULL; was := NULL;
+    IF c.act = 0 THEN
+      SELECT * INTO was FROM chinwag.session s WHERE s.hash = c.hash;
+      IF FOUND THEN
+        outcome := was.resumed::integer; away := was.away::integer;
+        RETURN NEXT; CONTINUE;
+      END IF;
+      SELECT * INTO was FROM chinwag.session s
+      WHERE s.hash = c.old AND s.name = c.name AND NOT s.taken FOR UPDATE;
+      IF FOUND AND was.ended IS NULL AND was.node <> own THEN
+        UPDATE chinwag.session s SET taken = true, ended = wall, guest = NULL WHERE s.hash = c.old;
+        other := was.node;
+      ELSIF FOUND THEN
+        DELETE FROM chinwag.session s WHERE s.hash = c.old;
+      END IF;
+      IF c.flag <> 0 THEN
+        DELETE FROM chinwag.session s WHERE s.guest = c.name AND s.ended < wall - kept;
+      END IF;
+      outcome := (was.hash IS NOT NULL)::integer; away := coalesce(was.away, false)::integer;
+      INSERT INTO chinwag.session (hash, name, guest, node, conn, away, resumed)
+      VALUES (c.hash, c.name, CASE WHEN c.flag <> 0 THEN c.name END, own, c.conn, away <> 0, outcome <> 0)
+      ON CONFLICT DO NOTHING;
+      IF NOT FOUND THEN outcome := 2; END IF;
+    ELSIF c.act = 1 THEN
+      UPDATE chinwag.session s SET ended = wall, hash = CASE
+        WHEN c.old IS NULL OR EXISTS (SELECT 1 FROM chinwag.session x WHERE x.hash = c.old) THEN s.hash ELSE c.old END
+      WHERE s.hash = c.hash AND NOT s.taken;
+      -- The latest of each user, as a client returns with its last one.
+      DELETE FROM chinwag.session s WHERE s.hash IN (
+        SELECT x.hash FROM chinwag.session x
+        WHERE x.name = (SELECT y.name FROM chinwag.session y WHERE y.hash = coalesce(c.old, c.hash))
+          AND x.ended IS NOT NULL AND NOT x.taken
+        ORDER BY x.ended DESC OFFSET each_max FOR UPDATE SKIP LOCKED);
+    ELSIF c.act = 2 THEN
+      UPDATE chinwag.session s SET away = c.flag <> 0 WHERE s.hash = c.hash AND NOT s.taken;
+    ELSIF c.act = 3 THEN
+      DELETE FROM chinwag.session s WHERE s.name = c.name AND NOT s.taken;
+    ELSIF c.act = 4 THEN
+      DELETE FROM chinwag.session s WHERE s.hash = c.hash AND s.taken;
+    ELSE
+      RAISE EXCEPTION 'there is no act %', c.act;
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+
+-- Sessions of nodes that are gone have ended, and those that ended `kept` milliseconds ago are forgotten, `at_most` of
+-- them; only one node does that at a time.
+CREATE FUNCTION chinwag.sessions_sweep_1(kept bigint, at_most bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  wall bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+  last bigint := -9223372036854775808;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(7163384699739271427) THEN RETURN; END IF;
+  LOOP
+    SELECT min(s.node) INTO last FROM chinwag.session s WHERE s.ended IS NULL AND s.node > last;
+    EXIT WHEN last IS NULL;
+    IF NOT EXISTS (SELECT 1 FROM chinwag.node n WHERE n.id = last) THEN
+      UPDATE chinwag.session s SET ended = wall WHERE s.hash IN (
+        SELECT x.hash FROM chinwag.session x WHERE x.ended IS NULL AND x.node = last
+        LIMIT at_most FOR UPDATE SKIP LOCKED);
+    END IF;
+  END LOOP;
+  DELETE FROM chinwag.session s WHERE s.hash IN (
+    SELECT x.hash FROM chinwag.session x WHERE x.ended < wall - kept ORDER BY x.ended LIMIT at_most
+    FOR UPDATE SKIP LOCKED);
+END
+$$;
