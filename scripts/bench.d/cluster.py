@@ -101,9 +101,6 @@ class Batches:
 def of_primary(engine, rounds):
     """The primary's CPU per record, against a bare insert of the same arrays into the same kind of table."""
     with connect(engine) as one, connect(engine) as other:
-        other.execute("CREATE SCHEMA IF NOT EXISTS bare")
-        other.execute("CREATE TABLE IF NOT EXISTS bare.record (LIKE chinwag.record INCLUDING INDEXES)")
-        one.commit(), other.commit()
         one.autocommit = other.autocommit = True
         for size, aim in [(1, 2), (8, 2), (64, 3)]:
             ours, bare = Batches(one, "ours", size, 8), Batches(other, "bare", size, 8)
@@ -282,7 +279,7 @@ def of_throughput(folder, engine, rounds):
 def xacts(engine):
     """Appends of batches so far."""
     with psycopg.connect(engine.address(), autocommit=True) as connection:
-        return connection.execute("SELECT coalesce(sum(calls), 0) FROM pg_stat_user_functions WHERE funcname = 'append_1'").fetchone()[0]
+        return connection.execute("SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_user_functions WHERE funcname = 'append_1'").fetchone()[0]
 
 
 def pipelined(connection, batches, seconds):
@@ -322,6 +319,8 @@ def one_by_one(engine, seconds):
         thread.start()
     for thread in threads:
         thread.join()
+    # A thread that failed has said why.
+    assert all(counts), "some could not insert"
     return sum(counts) / seconds
 
 
@@ -488,6 +487,7 @@ def main(folder, words):
     engine = Engine(folder, "engine", "shared_buffers = 256MB", "max_connections = 200", "track_functions = 'pl'", "max_wal_size = 4GB")
     try:
         subprocess.run([CHINWAG, "cluster", "init", engine.address()], check=True, capture_output=True)
+        engine.sql("CREATE SCHEMA bare", "CREATE TABLE bare.record (LIKE chinwag.record INCLUDING INDEXES)")
         with bus_server(folder) as bus:
             for name, measure in [
                 ("primary", lambda: of_primary(engine, rounds)),
