@@ -1,5 +1,5 @@
-//! What the link does with its bus: what it hears there, what goes over it, and what becomes of that
-//! when it is lost.
+//! What the link does with its bus: what it hears there, what goes over it, and what becomes of
+//! that when it is lost.
 
 use std::collections::VecDeque;
 
