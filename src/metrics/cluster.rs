@@ -5,6 +5,7 @@ use super::exposition::Exposition;
 
 /// How the engine is, at a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a series of its own")]
 pub struct ClusterFigures {
     /// It can be written to.
     pub is_up: bool,

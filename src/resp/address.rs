@@ -123,13 +123,11 @@ fn decode(text: &str) -> Result<Box<str>, AddressFault> {
 fn roots(query: &str) -> Result<Option<PathBuf>, AddressFault> {
     let mut roots = None;
     for field in query.split('&').filter(|field| !field.is_empty()) {
-        match field.split_once('=') {
-            Some(("sslrootcert", path)) => roots = Some(PathBuf::from(&*decode(path)?)),
-            _ => {
-                let name = field.split_once('=').map_or(field, |(name, _)| name);
-                return Err(AddressFault::Parameter(name.into()));
-            }
+        let (name, value) = field.split_once('=').unwrap_or((field, ""));
+        if name != "sslrootcert" {
+            return Err(AddressFault::Parameter(name.into()));
         }
+        roots = Some(PathBuf::from(&*decode(value)?));
     }
     Ok(roots)
 }

@@ -309,7 +309,7 @@ mod tests {
             assert_eq!(read(bytes), Err(Fault::TooLong), "{shown}");
         }
         // Parts that are each within the bounds are not, together.
-        let half = [&b"$40000\r\n"[..], &[b'x'; 40_000], b"\r\n"].concat();
+        let half = [&b"$40000\r\n"[..], &b"x".repeat(40_000), b"\r\n"].concat();
         let both = [&b"*2\r\n"[..], &half, &half].concat();
         assert_eq!(read(&both), Err(Fault::TooLong));
         assert_eq!(read(&half.repeat(3)).unwrap().len(), 3);

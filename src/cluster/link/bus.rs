@@ -26,6 +26,7 @@ use crate::time::Tick;
 ///   [`TOLD_LEN_MAX`].
 /// - `later`, `ripe` and `mentioned` are empty unless a bus carries what is mentioned.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says another thing")]
 pub(super) struct Bus {
     has_beat: bool,
     has_hello: bool,
@@ -240,7 +241,7 @@ impl Bus {
     /// next one is there.
     pub(super) fn reset(&mut self) {
         let Self { counter, dropped, state, is_carried, .. } = *self;
-        *self = Self { counter, dropped, state, is_carried, ..Self::default() };
+        *self = Self { state, is_carried, counter, dropped, ..Self::default() };
     }
 }
 

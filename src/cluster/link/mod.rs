@@ -38,6 +38,7 @@ mod api;
 mod base;
 pub mod bounds;
 mod bus;
+mod carrying;
 mod connection;
 mod examine;
 mod frame;

@@ -16,33 +16,29 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::api::{BusHealth, Hop, Lane, LinkEffect, LinkEvent, LinkInput};
-use super::base::Base;
+use super::api::{BusHealth, Hop, LinkEffect};
 use super::bounds::{
-    BACKOFF_MAX, BACKOFF_MIN, BEAT_EVERY, ECHO_MAX, FIRST_TRY_MAX, RETELL_AFTER, ROUND_MAX,
-    STEADY_AFTER, UNHEARD_MAX,
+    BACKOFF_MAX, BACKOFF_MIN, BEAT_EVERY, ECHO_MAX, FIRST_TRY_MAX, ROUND_MAX, UNHEARD_MAX,
 };
 use super::bus::Said;
-use super::frame::{self, FrameWriter, Item};
+use super::frame::{FrameWriter, Item};
 use crate::chat::model::others::NodeId;
-use crate::resp::{Address, Client, Login, Reply};
+use crate::resp::{Address, Client, Login};
 use crate::rng::Rng;
 use crate::time::Tick;
 
 /// What was published, and has not come back.
 #[derive(Debug)]
-struct Unheard {
-    node: NodeId,
-    counter: u64,
-    at: Tick,
-    said: Said,
+pub(super) struct Unheard {
+    pub(super) node: NodeId,
+    pub(super) counter: u64,
+    pub(super) at: Tick,
+    pub(super) said: Said,
 }
 
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// The login, and the subscription.
     LoggingIn,
     /// A greeting with this number has to come back.
@@ -53,19 +49,19 @@ enum Step {
 
 /// A connection that was made.
 #[derive(Debug)]
-struct Session {
-    hop: Hop,
-    client: Client,
-    step: Step,
-    since: Tick,
-    beat_at: Tick,
+pub(super) struct Session {
+    pub(super) hop: Hop,
+    pub(super) client: Client,
+    pub(super) step: Step,
+    pub(super) since: Tick,
+    pub(super) beat_at: Tick,
     /// Oldest first, at most [`UNHEARD_MAX`] and greetings.
-    unheard: VecDeque<Unheard>,
+    pub(super) unheard: VecDeque<Unheard>,
 }
 
 /// What is done about it.
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
     /// It waits until then.
     Resting(Tick),
     /// A connection is being made, since then.
@@ -77,20 +73,20 @@ enum Phase {
 /// The bus.
 #[derive(Debug)]
 pub(super) struct PubSub {
-    address: Address,
-    rng: Rng,
+    pub(super) address: Address,
+    pub(super) rng: Rng,
     /// That of this chat, once it is known which engine has it.
-    channel: Option<Box<str>>,
-    phase: Phase,
+    pub(super) channel: Option<Box<str>>,
+    pub(super) phase: Phase,
     /// The last pause between two tries.
-    pause: Duration,
+    pub(super) pause: Duration,
     /// What is mentioned goes over it.
-    is_used: bool,
+    pub(super) is_used: bool,
     /// When all is told once more, since it went another way than before.
-    retell_at: Tick,
-    server: Box<str>,
-    fault: Option<String>,
-    losses: u64,
+    pub(super) retell_at: Tick,
+    pub(super) server: Box<str>,
+    pub(super) fault: Option<String>,
+    pub(super) losses: u64,
 }
 
 impl PubSub {
@@ -124,14 +120,14 @@ impl PubSub {
         }
     }
 
-    fn session(&mut self, hop: Hop) -> Option<&mut Session> {
+    pub(super) fn session(&mut self, hop: Hop) -> Option<&mut Session> {
         match &mut self.phase {
             Phase::Open(session) if session.hop == hop => Some(session),
             _ => None,
         }
     }
 
-    fn is_about(&self, hop: Hop) -> bool {
+    pub(super) fn is_about(&self, hop: Hop) -> bool {
         match &self.phase {
             Phase::Resting(_) => false,
             Phase::Connecting(own, _) => *own == hop,
@@ -139,7 +135,7 @@ impl PubSub {
         }
     }
 
-    fn on_connected(&mut self, now: Tick, hop: Hop) {
+    pub(super) fn on_connected(&mut self, now: Tick, hop: Hop) {
         let Phase::Connecting(own, since) = self.phase else { return };
         let Some(channel) = self.channel.clone().filter(|_| own == hop) else { return };
         let Address { user, password, .. } = &self.address;
@@ -175,7 +171,7 @@ impl PubSub {
     }
 
     /// The pause before the next try: longer each time until it was up for a while.
-    fn rest(&mut self, now: Tick, was_steady: bool) {
+    pub(super) fn rest(&mut self, now: Tick, was_steady: bool) {
         let pause = if was_steady {
             self.pause = Duration::ZERO;
             self.jitter(FIRST_TRY_MAX)
@@ -203,7 +199,7 @@ impl Session {
     }
 
     /// Why it is of no use any more.
-    fn fault(&self, now: Tick) -> Option<String> {
+    pub(super) fn fault(&self, now: Tick) -> Option<String> {
         if self.step == Step::LoggingIn {
             let is_late = self.since.after(ROUND_MAX) <= now;
             return is_late.then(|| "it does not answer the login".to_owned());
@@ -216,7 +212,7 @@ impl Session {
         })
     }
 
-    fn publish(
+    pub(super) fn publish(
         &mut self,
         now: Tick,
         node: NodeId,
@@ -230,220 +226,12 @@ impl Session {
     }
 
     /// Something of ours has come back.
-    fn on_echo(&mut self, now: Tick, counter: u64, items: &[Item]) -> bool {
+    pub(super) fn on_echo(&mut self, now: Tick, counter: u64, items: &[Item]) -> bool {
         while self.unheard.pop_front_if(|it| it.counter <= counter).is_some() {}
         let is_proof = matches!(self.step, Step::Proving(it) if items.contains(&Item::Proof(it)));
         if is_proof {
             self.step = Step::Up(now);
         }
         is_proof
-    }
-}
-
-impl Base {
-    /// It is known which engine has the chat: the bus's channel is of that one.
-    pub(super) fn hear_bus(&mut self, now: Tick, channel: &str) {
-        let Some(pubsub) = &mut self.pubsub else { return };
-        if pubsub.channel.as_deref() == Some(channel) {
-            return;
-        }
-        let is_first = pubsub.channel.replace(channel.into()).is_none();
-        if is_first {
-            pubsub.phase = Phase::Resting(now);
-            self.bus.set_state(false);
-        } else {
-            self.lose_bus(now, None, "another engine has another channel".to_owned());
-        }
-    }
-
-    /// The driver reports something of the bus's connection.
-    pub(super) fn on_bus(&mut self, now: Tick, input: LinkInput<'_>, is_up: bool) {
-        let Some(pubsub) = &mut self.pubsub else { return };
-        match input {
-            LinkInput::Connected { hop, .. } => pubsub.on_connected(now, hop),
-            LinkInput::Failed { hop, why } if pubsub.is_about(hop) => {
-                self.lose_bus(now, Some(hop), why);
-            }
-            LinkInput::Closed { hop } if pubsub.is_about(hop) => {
-                self.lose_bus(now, Some(hop), "it has closed the connection".to_owned());
-            }
-            LinkInput::Received { hop, bytes } => {
-                let Some(session) = pubsub.session(hop) else { return };
-                let fault = session.client.receive(bytes).err();
-                let replies = std::iter::from_fn(|| session.client.poll()).collect::<Vec<_>>();
-                for reply in replies {
-                    match reply {
-                        Reply::Ready { server } => self.greet(now, server),
-                        Reply::Message(payload) => self.on_published(now, payload, is_up),
-                    }
-                }
-                if let Some(fault) = fault {
-                    self.lose_bus(now, None, fault.to_string());
-                }
-            }
-            LinkInput::Failed { .. } | LinkInput::Closed { .. } | LinkInput::Expired => {}
-        }
-    }
-
-    /// The channel is heard: a greeting proves it.
-    fn greet(&mut self, now: Tick, server: Box<str>) {
-        let Some(node) = self.nodes.own() else { return };
-        let Some(pubsub) = &mut self.pubsub else { return };
-        pubsub.server = server;
-        let proof = pubsub.rng.bits();
-        let Phase::Open(session) = &mut pubsub.phase else { return };
-        session.step = Step::Proving(proof);
-        let (counter, mut frame) = self.bus.begin_frame(node);
-        frame.hello();
-        frame.proof(proof);
-        session.publish(now, node, (counter, frame), Said::default());
-    }
-
-    /// Somebody has published something.
-    fn on_published(&mut self, now: Tick, payload: Bytes, is_up: bool) {
-        let Some(frame) = frame::read_bytes(payload) else {
-            log::debug!("what came over the bus is not of this program's");
-            return;
-        };
-        let Self { pubsub: Some(pubsub), bus, nodes, peers, events, .. } = self else { return };
-        let Phase::Open(session) = &mut pubsub.phase else { return };
-        let is_ours = session.unheard.iter().any(|it| it.node == frame.node)
-            || nodes.own() == Some(frame.node);
-        if is_ours {
-            if session.on_echo(now, frame.counter, &frame.items) {
-                log::info!(bus:% = pubsub.address, server = pubsub.server; "the bus is up");
-                pubsub.fault = None;
-                bus.set_state(true);
-            }
-            return;
-        }
-        let counts = nodes.on_heard(now, frame.node, false, |event| {
-            if is_up {
-                events.push_back(event);
-            }
-        });
-        if !counts {
-            return;
-        }
-        peers.on_heard(now, frame.node);
-        for item in frame.items {
-            match item {
-                // Who begins to listen has to hear who is there already.
-                Item::Hello => session.beat_at = session.beat_at.min(now),
-                Item::Grew(rooms) if is_up => events.push_back(LinkEvent::Grew { rooms }),
-                Item::Message(payload) if is_up => {
-                    events.push_back(LinkEvent::Bus { node: frame.node, payload });
-                }
-                Item::Beat | Item::Proof(_) | Item::Bus(_) | Item::Grew(_) | Item::Message(_) => {}
-            }
-        }
-    }
-
-    /// The bus is lost; `closed`: its connection is closed already.
-    fn lose_bus(&mut self, now: Tick, closed: Option<Hop>, why: String) {
-        let Some(pubsub) = &mut self.pubsub else { return };
-        let phase = std::mem::replace(&mut pubsub.phase, Phase::Resting(now));
-        let (hop, step, unheard) = match phase {
-            Phase::Resting(until) => {
-                pubsub.phase = Phase::Resting(until);
-                return;
-            }
-            Phase::Connecting(hop, _) => (hop, Step::LoggingIn, VecDeque::new()),
-            Phase::Open(session) => (session.hop, session.step, session.unheard),
-        };
-        if closed != Some(hop) {
-            self.effects.push_back(LinkEffect::Close { hop });
-        }
-        let up_at = if let Step::Up(at) = step { Some(at) } else { None };
-        pubsub.rest(now, up_at.is_some_and(|at| now.since(at) >= STEADY_AFTER));
-        if pubsub.fault.as_ref() != Some(&why) {
-            log::warn!(bus:% = pubsub.address, why; "the bus is away: the engine carries everything");
-        }
-        pubsub.fault = Some(why);
-        self.peers.forget_heard();
-        self.bus.set_state(false);
-        if up_at.is_none() {
-            return;
-        }
-        pubsub.losses += 1;
-        for it in unheard {
-            self.bus.tell_again(it.said);
-        }
-        // What the others have published meanwhile was not heard, nor perhaps what we have.
-        self.bus.hello();
-        self.events.push_back(LinkEvent::Missed);
-        self.push_others();
-    }
-
-    /// Does what time has made due of the bus. `asked` and `answered`: requests of the writer;
-    /// `None` if the link is not up.
-    pub(super) fn tick_bus(&mut self, now: Tick, writer: Option<(u64, u64)>) {
-        let Some(pubsub) = &mut self.pubsub else { return };
-        let fault = match &pubsub.phase {
-            Phase::Resting(until) => {
-                if *until <= now && pubsub.channel.is_some() {
-                    self.connect_bus(now);
-                }
-                None
-            }
-            Phase::Connecting(_, since) => {
-                let is_late = since.after(ROUND_MAX) <= now;
-                is_late.then(|| "it cannot be reached in time".to_owned())
-            }
-            Phase::Open(session) => session.fault(now),
-        };
-        if let Some(why) = fault {
-            self.lose_bus(now, None, why);
-        }
-        self.publish(now, writer);
-        self.retell(now, writer.is_some());
-    }
-
-    /// Tells all once more, if it went another way than before: one may have overtaken the other.
-    fn retell(&mut self, now: Tick, is_up: bool) {
-        let Some(pubsub) = self.pubsub.as_mut().filter(|it| it.retell_at <= now) else { return };
-        pubsub.retell_at = Tick::MAX;
-        if is_up {
-            self.push_others();
-        }
-    }
-
-    fn connect_bus(&mut self, now: Tick) {
-        let hop = self.hop(Lane::Bus);
-        let Some(pubsub) = &mut self.pubsub else { return };
-        pubsub.phase = Phase::Connecting(hop, now);
-        let deadline = now.after(ROUND_MAX);
-        self.effects.push_back(LinkEffect::Connect { hop, host: 0, deadline });
-    }
-
-    /// Publishes what is due, and says that we are there.
-    fn publish(&mut self, now: Tick, writer: Option<(u64, u64)>) {
-        let Self { pubsub: Some(pubsub), bus, nodes, peers, .. } = self else { return };
-        let is_used = writer.is_some() && pubsub.is_up() && peers.all_hear(now, nodes.others());
-        if is_used != pubsub.is_used {
-            pubsub.is_used = is_used;
-            bus.set_carried(is_used, writer.map_or(0, |(question, _)| question));
-            pubsub.retell_at = now.after(RETELL_AFTER);
-        }
-        if let Some((_, answered)) = writer {
-            bus.on_answered(answered);
-        }
-        let (Some(node), Phase::Open(session)) = (nodes.own(), &mut pubsub.phase) else { return };
-        if session.step == Step::LoggingIn {
-            return;
-        }
-        if session.beat_at <= now {
-            let (counter, mut frame) = bus.begin_frame(node);
-            frame.beat();
-            session.publish(now, node, (counter, frame), Said::default());
-        }
-        while is_used
-            && session.unheard.len() < UNHEARD_MAX
-            && bus.publication_due().is_some_and(|due| due <= now)
-        {
-            let (counter, mut frame) = bus.begin_frame(node);
-            let said = bus.fill_publication(now, &mut frame);
-            session.publish(now, node, (counter, frame), said);
-        }
     }
 }

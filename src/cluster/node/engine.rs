@@ -29,7 +29,7 @@ pub trait Engine: fmt::Debug {
     fn say(&mut self, payload: &[u8]);
 
     /// See [`Link::mention`].
-    fn mention(&mut self, payload: &[u8]);
+    fn say_in_passing(&mut self, payload: &[u8]);
 
     /// See [`Link::grew`].
     fn say_grown(&mut self, rooms: &[i64]);
@@ -58,7 +58,7 @@ impl Engine for Link {
         _ = Self::tell(self, payload);
     }
 
-    fn mention(&mut self, payload: &[u8]) {
+    fn say_in_passing(&mut self, payload: &[u8]) {
         _ = Self::mention(self, payload);
     }
 

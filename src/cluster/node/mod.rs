@@ -300,7 +300,7 @@ impl<E: Engine> Node<E> {
             self.engine.say(payload.as_bytes());
         }
         for payload in bus::encode(perhaps) {
-            self.engine.mention(payload.as_bytes());
+            self.engine.say_in_passing(payload.as_bytes());
         }
     }
 

@@ -137,7 +137,7 @@ impl Engine for Faulty {
         _ = self.link.tell(payload);
     }
 
-    fn mention(&mut self, payload: &[u8]) {
+    fn say_in_passing(&mut self, payload: &[u8]) {
         _ = self.link.mention(payload);
     }
 
