@@ -7,13 +7,16 @@
 #![expect(clippy::print_stdout, reason = "memory is reported beside what criterion reports")]
 #![expect(clippy::unwrap_used, reason = "a measurement of something that fails means nothing")]
 
-mod server;
+/// What is counted by `counts`, too.
+mod counts {
+    pub(crate) mod server;
+}
 
 use std::fs;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 
-use server::{World, frame};
+use counts::server::{World, frame};
 
 /// Sessions whose memory is measured, and members of each of their rooms.
 const SESSIONS: usize = 100_000;

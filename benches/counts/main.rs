@@ -17,7 +17,6 @@ mod disk;
 mod figures;
 mod mark;
 mod pieces;
-#[path = "../server/mod.rs"]
 mod server;
 mod sockets;
 mod world;
