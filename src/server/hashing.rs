@@ -82,8 +82,7 @@ fn done(job: &HashJob, hasher: &mut Hasher) -> Hashed {
     match &job.of {
         None => {
             let mut salt = [0; 16];
-            let hash =
-                getrandom::fill(&mut salt).ok().and_then(|()| hasher.hash(password, salt));
+            let hash = getrandom::fill(&mut salt).ok().and_then(|()| hasher.hash(password, salt));
             hash.map_or(Hashed::Failed, |hash| Hashed::Made(Hidden::new(hash)))
         }
         Some(HashOf::Account(hash)) => {
