@@ -15,13 +15,11 @@ use crate::chat::model::reply::{Refusal, Role};
 use crate::time::span;
 use crate::wire::encoded_len_max;
 
-/// Records that `/history` shows by default: about a screen.
-const HISTORY_LIMIT: u32 = 20;
+/// Records that `/history` shows by default, and `/search`: about a screen.
+const SHOWN_LIMIT: u32 = 20;
 /// Why what nobody would see is refused.
 const BLANK: &str = "a message needs more than blanks";
 const BLANK_TOPIC: &str = "a topic needs more than blanks; /topic - removes it";
-/// Messages that `/search` shows.
-const SEARCH_LIMIT: u32 = 20;
 
 /// Reads a line. `current` is the room joined last, to which lines and commands without a room
 /// refer.
@@ -201,7 +199,7 @@ impl<'a> Commands<'a, '_> {
         let (first, second) = split_word(rest);
         let is_count = first.bytes().all(|byte| byte.is_ascii_digit());
         let (room, count) = if is_count { ("", first) } else { (first, second) };
-        let limit = if count.is_empty() { Some(HISTORY_LIMIT) } else { count.parse().ok() };
+        let limit = if count.is_empty() { Some(SHOWN_LIMIT) } else { count.parse().ok() };
         let limit = Some(limit.filter(|&limit| limit > 0)?);
         Some(self.in_room(room, Op::History, |room| Command::History {
             room,
@@ -325,7 +323,7 @@ fn search(words: &str) -> Option<Line<'_>> {
     if words.len() > SEARCH_LEN_MAX {
         return Some(too_large("text", SEARCH_LEN_MAX));
     }
-    let (text, limit) = (words.into(), Some(SEARCH_LIMIT));
+    let (text, limit) = (words.into(), Some(SHOWN_LIMIT));
     Some(Line::Command(Op::Search, Command::Search { room: None, text, before: None, limit }))
 }
 
