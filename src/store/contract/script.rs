@@ -19,7 +19,7 @@
 use super::{PATIENCE, Subject, room, user};
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login, SecretHash};
 use crate::chat::model::identity::{Bound, Grant, Rights, Source};
-use crate::chat::model::listed::StoredRoom;
+use crate::chat::model::listed::{DirectoryQuery, StoredRoom};
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{
     Answer, Appended, Draft, Expiry, InboxFound, InboxQuery, LogFault, LogId, LogReply, LogRequest,
@@ -241,8 +241,10 @@ fn rooms(store: &mut Subject, words: &[&str]) -> String {
     let limit = words[1].parse().unwrap();
     let (text, after) = (option(words, "text"), option(words, "after"));
     let (text, after) = (text.unwrap_or_default().into(), after.unwrap_or_default().into());
-    let query = Query::Directory { user: user("ann"), text, after, limit };
-    let Answer::Rooms { rooms, next } = ask(store, query) else { panic!("no rooms") };
+    let query = DirectoryQuery { user: user("ann"), text, after, limit };
+    let Answer::Rooms { rooms, next } = ask(store, Query::Directory(query)) else {
+        panic!("no rooms")
+    };
     let text = |row: &StoredRoom| format!("{}:{}:{}", row.room, row.members, row.topic);
     let mut texts: Vec<String> = rooms.iter().map(text).collect();
     texts.extend(next.map(|next| format!("+{next}")));
