@@ -13,7 +13,7 @@
 //! room -> 1..1 member:ann:owner:3    loaded: oldest and head, the facts
 //! people bind:ann account:ann -> ok  changes of people, all or none
 //! acts 9 -> act2 act1                what was noted, at most so many; `+` if there is more
-//! rooms 9 -> lobby:1:tea            rooms that everybody may find: members, topic; also text=, after=
+//! rooms 9 -> lobby:1:tea            open rooms: members, topic; also text=, after=
 //! ```
 
 use super::{PATIENCE, Subject, room, user};
