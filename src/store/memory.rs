@@ -34,8 +34,7 @@ pub struct MemoryStore {
     /// By slot.
     logs: Slots<Log>,
     replies: VecDeque<LogReply>,
-    /// Records that the domain may not have been told of, but for messages: what it has seen in its
-    /// rings is from before.
+    /// Records that the domain's rings may not have yet, but for messages.
     untold: Vec<(LogId, SharedRecord)>,
     cids: usize,
     cids_max: CidsMax,
@@ -217,7 +216,7 @@ impl Logs for MemoryStore {
                     Query::Threads { .. } => Ok(Answer::Threads(Vec::new())),
                     Query::Written { .. } => Ok(Answer::Written { items: Vec::new(), next: None }),
                     Query::Load(_) => Ok(Answer::Loaded(Found::default())),
-                    Query::Directory { .. } => Ok(Answer::Rooms { rooms: Vec::new(), next: None }),
+                    Query::Directory(_) => Ok(Answer::Rooms { rooms: Vec::new(), next: None }),
                     Query::Audit { .. } => Ok(Answer::Acts { acts: Vec::new(), more: false }),
                     _ => Err(LogFault::Broken),
                 };

@@ -1,6 +1,19 @@
 //! The list of the rooms that everybody may find.
 
-use super::name::RoomName;
+use super::name::{RoomName, UserName};
+
+/// What [`Query::Directory`](super::log::Query::Directory) asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryQuery {
+    /// Who asks.
+    pub user: UserName,
+    /// Only rooms that are [meant](is_meant) by this.
+    pub text: Box<str>,
+    /// Only what is behind this name.
+    pub after: Box<str>,
+    /// How many.
+    pub limit: u32,
+}
 
 /// A room as the store has it, for [`Query::Directory`](super::log::Query::Directory).
 #[derive(Clone, Debug, PartialEq, Eq)]

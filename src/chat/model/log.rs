@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub use super::cids::{CidSecret, RememberedCid};
 pub use super::draft::{Draft, TargetCheck};
 pub use super::inbox::{InboxFound, InboxQuery};
-use super::listed::StoredRoom;
+use super::listed::{DirectoryQuery, StoredRoom};
 use super::load::{Begun, Found, Kept, Wanted};
 pub use super::log_id::{LogId, Ticket};
 pub use super::meta::{MemberMeta, Restriction, RestrictionMeta, RoomMeta};
@@ -221,16 +221,7 @@ pub enum Query {
     },
     /// The rooms that everybody may find, by name: conversations and private rooms are not among
     /// them.
-    Directory {
-        /// Who asks.
-        user: UserName,
-        /// Only rooms that are [meant](super::listed::is_meant) by this.
-        text: Box<str>,
-        /// Only what is behind this name.
-        after: Box<str>,
-        /// How many.
-        limit: u32,
-    },
+    Directory(DirectoryQuery),
     /// What a user has written, and all of these logs, oldest first: as many as a page holds.
     Written {
         /// Who.

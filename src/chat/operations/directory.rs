@@ -8,7 +8,7 @@ use crate::chat::keys::RoomKey;
 use crate::chat::model::limits::{
     DIRECTORY_PAGE_MAX, INBOX_BYTES_MAX, LISTED_ROOM_OVERHEAD, TOPIC_LEN_MAX,
 };
-use crate::chat::model::listed::{ListedRoom, StoredRoom, is_meant};
+use crate::chat::model::listed::{DirectoryQuery, ListedRoom, StoredRoom, is_meant};
 use crate::chat::model::log::Query;
 use crate::chat::model::name::{NAME_LEN_MAX, RoomName};
 use crate::chat::model::policy::Access;
@@ -33,7 +33,7 @@ pub(super) fn directory(
     let limit = limit.unwrap_or(DIRECTORY_PAGE_MAX).clamp(1, DIRECTORY_PAGE_MAX);
     let user = chat.directory[by.user].name.clone();
     let page = DirectoryPage { text: text.clone(), after: after.clone(), limit };
-    let query = Query::Directory { user, text, after, limit };
+    let query = Query::Directory(DirectoryQuery { user, text, after, limit });
     chat.begin_read(PendingOp::Directory { by: by.take(), page: Box::new(page) }, query);
     Answer::Later
 }

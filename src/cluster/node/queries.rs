@@ -12,7 +12,7 @@ use super::loading::{self, Names};
 use super::rows::{BETWEEN, Part};
 use super::statements;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
-use crate::chat::model::listed::StoredRoom;
+use crate::chat::model::listed::{DirectoryQuery, StoredRoom};
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Answer, InboxFound, InboxQuery, LogFault, LogId, Query};
 use crate::chat::model::mentions::names;
@@ -34,7 +34,7 @@ pub(super) enum RowQuery {
     Inbox { user: UserName, rows: Vec<(Option<i64>, InboxQuery)> },
     Load(Box<Wanted>),
     Audit { room: Option<RoomName>, before: Option<u64>, limit: u32 },
-    Directory { text: Box<str>, after: Box<str>, limit: u32 },
+    Directory(DirectoryQuery),
 }
 
 impl RowQuery {
@@ -57,7 +57,7 @@ impl RowQuery {
             }
             Query::Load(wanted) => Self::Load(wanted),
             Query::Audit { room, before, limit, .. } => Self::Audit { room, before, limit },
-            Query::Directory { text, after, limit, .. } => Self::Directory { text, after, limit },
+            Query::Directory(query) => Self::Directory(query),
             // Nobody asks for threads: see `chat::operations::threads`.
             Query::Search { .. }
             | Query::Written { .. }
@@ -84,7 +84,7 @@ impl RowQuery {
                 // One more, which says whether there are more.
                 (statements::AUDIT, Params::Audit(before, room, i64::from(*limit) + 1))
             }
-            Self::Directory { text, after, limit } => {
+            Self::Directory(DirectoryQuery { text, after, limit, .. }) => {
                 (statements::DIRECTORY, Params::Directory(after, text, i64::from(*limit) + 1))
             }
         }
@@ -99,8 +99,8 @@ impl RowQuery {
         if let Self::Audit { limit, .. } = self {
             return acts(rows, *limit);
         }
-        if let Self::Directory { limit, .. } = self {
-            return listed(rows, *limit);
+        if let Self::Directory(query) = self {
+            return listed(rows, query.limit);
         }
         let parts = Part::read_all(rows)?;
         Ok(match self {
@@ -108,7 +108,7 @@ impl RowQuery {
             Self::Below { .. } => page(parts, true),
             Self::Inbox { user, rows } => inbox(user, rows, parts),
             Self::Load(wanted) => Answer::Loaded(loading::found(wanted, &parts)),
-            Self::Audit { .. } | Self::Directory { .. } => nothing(),
+            Self::Audit { .. } | Self::Directory(_) => nothing(),
         })
     }
 }

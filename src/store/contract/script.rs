@@ -15,13 +15,13 @@
 //! acts 9 -> act2 act1                what was noted, at most so many; `+` if there is more
 //! thread ann 1 9 9 -> 1:ann:hi       who, thread, below, limit -> the page; `+`, and the mark
 //! threads ann -> 1-3:bob:hi read1 new2   those that are followed, with the last seq
-//! rooms 9 -> lobby:1:tea            rooms that everybody may find: members, topic; also text=, after=
+//! rooms 9 -> lobby:1:tea            open rooms: members, topic; also text=, after=
 //! ```
 
 use super::{PATIENCE, Subject, room, user};
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login, SecretHash};
 use crate::chat::model::identity::{Bound, Grant, Rights, Source};
-use crate::chat::model::listed::StoredRoom;
+use crate::chat::model::listed::{DirectoryQuery, StoredRoom};
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{
     Answer, Appended, Draft, Expiry, InboxFound, InboxQuery, LogFault, LogId, LogReply, LogRequest,
@@ -266,8 +266,10 @@ fn rooms(store: &mut Subject, words: &[&str]) -> String {
     let limit = words[1].parse().unwrap();
     let (text, after) = (option(words, "text"), option(words, "after"));
     let (text, after) = (text.unwrap_or_default().into(), after.unwrap_or_default().into());
-    let query = Query::Directory { user: user("ann"), text, after, limit };
-    let Answer::Rooms { rooms, next } = ask(store, query) else { panic!("no rooms") };
+    let query = DirectoryQuery { user: user("ann"), text, after, limit };
+    let Answer::Rooms { rooms, next } = ask(store, Query::Directory(query)) else {
+        panic!("no rooms")
+    };
     let text = |row: &StoredRoom| format!("{}:{}:{}", row.room, row.members, row.topic);
     let mut texts: Vec<String> = rooms.iter().map(text).collect();
     texts.extend(next.map(|next| format!("+{next}")));

@@ -3,8 +3,8 @@
 use rusqlite::Connection;
 
 use super::integers::unsigned;
-use crate::chat::model::listed::{StoredRoom, is_meant};
-use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::listed::{DirectoryQuery, StoredRoom, is_meant};
+use crate::chat::model::name::RoomName;
 
 /// Rooms that one query looks at: private ones and those that are not meant count, too.
 const LOOK_MAX: usize = 20_000;
@@ -12,15 +12,6 @@ const LOOK_MAX: usize = 20_000;
 const NAMES: [(&str, &str); 2] = [("", "@"), ("A", "\u{10ffff}")];
 /// Members of one room that are counted.
 const MEMBERS_MAX: i64 = 100_000;
-
-/// What is asked for.
-#[derive(Debug)]
-pub(super) struct DirectoryQuery {
-    pub(super) user: UserName,
-    pub(super) text: Box<str>,
-    pub(super) after: Box<str>,
-    pub(super) limit: u32,
-}
 
 /// The next rooms, and the name behind which there may be more.
 pub(super) fn find(

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::audit::{self, AuditQuery};
-use super::directory::{self, DirectoryQuery};
+use super::directory;
 use super::inbox::inbox;
 use super::integers::signed;
 use super::load_rooms;
@@ -14,6 +14,7 @@ use super::search::{self, StoredSearch};
 use super::threads;
 use super::written::{self, WrittenQuery};
 use crate::chat::model::limits::PAGE_BYTES_MAX;
+use crate::chat::model::listed::DirectoryQuery;
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Answer, InboxQuery, LogId, Query};
 use crate::chat::model::name::UserName;
@@ -60,9 +61,7 @@ impl StoredQuery {
             Query::Audit { user, room, before, limit } => {
                 Self::Audit(AuditQuery { user, room, before, limit })
             }
-            Query::Directory { user, text, after, limit } => {
-                Self::Directory(DirectoryQuery { user, text, after, limit })
-            }
+            Query::Directory(query) => Self::Directory(query),
             Query::Written { user, logs, above, limit } => {
                 let rooms = logs.into_iter().filter_map(rooms).collect();
                 Self::Written(WrittenQuery { user, rooms, above, limit })
