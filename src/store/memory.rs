@@ -15,7 +15,6 @@ use crate::chat::model::log::{
     RememberedCid, Ticket,
 };
 use crate::chat::model::record::{Body, Record, SharedRecord, stamp};
-use crate::chat::model::thread::ThreadPage;
 use crate::collections::{KeyedMap, Slots};
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -213,8 +212,6 @@ impl Logs for MemoryStore {
             // Whatever there is, the domain has in its memory.
             LogRequest::Read { ticket, query } => {
                 let outcome = match query {
-                    Query::Thread(_) => Ok(Answer::Thread(ThreadPage::default())),
-                    Query::Threads { .. } => Ok(Answer::Threads(Vec::new())),
                     Query::Written { .. } => Ok(Answer::Written { items: Vec::new(), next: None }),
                     Query::Load(_) => Ok(Answer::Loaded(Found::default())),
                     Query::Audit { .. } => Ok(Answer::Acts { acts: Vec::new(), more: false }),
