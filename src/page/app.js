@@ -587,11 +587,12 @@ function sayInThread(room, text, more) {
 	}
 }
 
-/** Answers the last message of somebody, or with some words, of those that are shown here. */
-function answerMeant({ user, words = "" }, text) {
+/** Answers the last message of somebody, or with some words, of those that are shown here, or writes in its thread. */
+function answerMeant({ user, words = "" }, text, isInThread) {
 	const isMeant = ({ item, deleted, text: said }) => item.ev === "message" && !deleted && (user ? item.from === user : said.toLowerCase().includes(words.toLowerCase()));
 	const found = present(view(open).entries).findLast(isMeant);
-	field.hint(found ? say(text, { reply_to: found.item.seq }) ?? "" : "No message that is shown here is meant by this. Use “Answer” at the message.");
+	const { seq, thread = seq } = found?.item ?? {};
+	field.hint(found ? say(text, isInThread ? { thread } : { reply_to: seq }) ?? "" : "No message that is shown here is meant by this. Use “Answer” at the message.");
 }
 
 /** Everything is read, in all rooms. */

@@ -7,6 +7,7 @@
 const COMMANDS = {
 	msg: ["user text?", "/msg bob hi", "writes to bob alone"],
 	reply: ["meant text", "/reply bob yes", "answers bob's last message; /reply \"see you\" yes, the last with these words"],
+	thread: ["meant text", "/thread bob yes", "says it in the thread of bob's last message"],
 	me: ["text", "/me waves", "says what you do"],
 	join: ["room", "/join tea", "enters a room, and makes it if there is none"],
 	create: ["word text?", "/create den", "makes a room that is yours; /create den private, one by invitation only"],

@@ -37,6 +37,7 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 			tell(`To ${isolated(user)}: ${text}`);
 		},
 		reply: ({ meant, text }) => answer(meant, text),
+		thread: ({ meant, text }) => answer(meant, text, true),
 		join: ({ room }) => join(room),
 		leave: ({ room: name = here().name }) => {
 			const room = chat().rooms.get(name);
