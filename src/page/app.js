@@ -346,8 +346,8 @@ function prepare(options) {
 	on("welcome", onWelcome);
 	on("welcome", () => client.listBlocked().catch(() => {}));
 	on("welcome", () => reports("look"));
-	on("welcome", () => device("begin"));
-	on("welcome", () => threads("begin"));
+	// One behind the other: what keeps the page for when there is no connection comes first.
+	on("welcome", () => device("begin").finally(() => threads("begin")));
 	// So that it is there without a connection, too.
 	on("welcome", () => import("/asking.js").catch(() => {}));
 	on("reported", () => reports("look"));
