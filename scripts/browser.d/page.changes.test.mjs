@@ -97,7 +97,7 @@ test("the actions on a message are in reach of the keyboard", async () => {
 	await until("no reaction", async () => (await reactions(page)).length === 0);
 	await page.focus("#log");
 	for (const key of ["ArrowUp", "ArrowUp", "Enter"]) await page.keyboard.press(key);
-	for (let stop = 0; stop < 8; stop += 1) await page.keyboard.press("Tab");
+	for (let stop = 0; stop < 10; stop += 1) await page.keyboard.press("Tab");
 	assert.equal(await page.evaluate(() => document.activeElement.textContent), "Delete");
 	await page.keyboard.press("Enter");
 	await page.keyboard.press("Enter");

@@ -369,8 +369,8 @@ function prepare(options) {
 	on("welcome", onWelcome);
 	on("welcome", () => client.listBlocked().catch(() => {}));
 	on("welcome", lookForReports);
-	on("welcome", () => device("begin"));
-	on("welcome", () => threads("begin"));
+	// One behind the other: what keeps the page for when there is no connection comes first.
+	on("welcome", () => device("begin").finally(() => threads("begin")));
 	// So that it is there without a connection, too.
 	on("welcome", () => import("/asking.js").catch(() => {}));
 	on("reported", lookForReports);
@@ -617,11 +617,12 @@ function sayInThread(room, text, more) {
 	}
 }
 
-/** Answers the last message of somebody, or with some words, of those that are shown here. */
-function answerMeant({ user, words = "" }, text) {
+/** Answers the last message of somebody, or with some words, of those that are shown here, or writes in its thread. */
+function answerMeant({ user, words = "" }, text, isInThread) {
 	const isMeant = ({ item, deleted, text: said }) => item.ev === "message" && !deleted && (user ? item.from === user : said.toLowerCase().includes(words.toLowerCase()));
 	const found = present(view(open).entries).findLast(isMeant);
-	field.hint(found ? say(text, { reply_to: found.item.seq }) ?? "" : t("said.noMessage"));
+	const { seq, thread = seq } = found?.item ?? {};
+	field.hint(found ? say(text, isInThread ? { thread } : { reply_to: seq }) ?? "" : t("said.noMessage"));
 }
 
 /** Everything is read, in all rooms. */

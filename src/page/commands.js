@@ -8,6 +8,7 @@ import { t } from "/words.js";
 const COMMANDS = {
 	msg: ["user text?", "/msg bob hi"],
 	reply: ["meant text", "/reply bob yes"],
+	thread: ["meant text", "/thread bob yes"],
 	me: ["text", "/me waves"],
 	join: ["room", "/join tea"],
 	create: ["word text?", "/create den"],

@@ -548,4 +548,5 @@ export const texts = {
 	"audit.none": "Nothing was done over others.",
 	"audit.title": "What was done",
 	"audit.titleIn": "What was done in {room}",
+	"cmd.thread": "says it in the thread of bob's last message",
 };

@@ -39,6 +39,7 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 			tell(t("run.to", { user: isolated(user), text }));
 		},
 		reply: ({ meant, text }) => answer(meant, text),
+		thread: ({ meant, text }) => answer(meant, text, true),
 		join: ({ room }) => join(room),
 		leave: ({ room: name = here().name }) => {
 			const room = chat().rooms.get(name);

@@ -548,4 +548,5 @@ export const texts = {
 	"audit.none": "没有对他人的管理操作。",
 	"audit.title": "管理记录",
 	"audit.titleIn": "{room} 的管理记录",
+	"cmd.thread": "在 bob 最后一条消息的讨论串中发言",
 };

@@ -15,7 +15,6 @@ use crate::chat::model::log::{
     RememberedCid, Ticket,
 };
 use crate::chat::model::record::{Body, Record, SharedRecord, stamp};
-use crate::chat::model::thread::ThreadPage;
 use crate::collections::{KeyedMap, Slots};
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -212,8 +211,6 @@ impl Logs for MemoryStore {
             }
             LogRequest::Read { ticket, query } => {
                 let outcome = match query {
-                    Query::Thread(_) => Ok(Answer::Thread(ThreadPage::default())),
-                    Query::Threads { .. } => Ok(Answer::Threads(Vec::new())),
                     Query::Written { .. } => Ok(Answer::Written { items: Vec::new(), next: None }),
                     Query::Load(_) => Ok(Answer::Loaded(Found::default())),
                     Query::Directory(_) => Ok(Answer::Rooms { rooms: Vec::new(), next: None }),

@@ -53,7 +53,7 @@ pub enum PeopleChange {
     Report(Report),
     /// A report is over.
     Settle(u64),
-    /// A user follows a thread, follows it no more, or has read it; to be followed it must be there.
+    /// A user follows a thread, which must be there, follows it no more, or has read it.
     Thread(ThreadMark),
     /// Somebody has done something that an operator may want to know later.
     Audit(AuditedAct),

@@ -1,6 +1,6 @@
 //! Threads: the messages that belong to another one, who follows them, and how far.
 
-use super::log::LogId;
+use super::log_id::LogId;
 use super::name::{RoomName, UserName};
 use super::record::SharedRecord;
 

@@ -46,8 +46,8 @@ pub(super) fn inbox(
     Ok(answers)
 }
 
-/// How many messages above `read` are not the user's, and how many of these belong to a thread; only the latest ones that `budget` allows are
-/// read.
+/// How many messages above `read` are not the user's, and how many of these belong to a thread;
+/// only the latest ones that `budget` allows are read.
 fn unread(
     reading: &ReadTransaction<'_>,
     user: &UserName,

@@ -132,7 +132,8 @@ impl View {
         self.unread.remove(room);
     }
 
-    /// The last message that is meant, or the first one of its thread: its seq, and how it is quoted.
+    /// The last message that is meant, or the first one of its thread: its seq, and how it is
+    /// quoted.
     pub(super) fn find_quotable(
         &self,
         room: &str,

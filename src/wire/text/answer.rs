@@ -6,8 +6,8 @@ use super::words::{person, split_word};
 use crate::chat::model::command::{Command, Send};
 use crate::chat::model::meant::Meant;
 
-/// The line of an answer, made by `line`, of which `say` makes a message; `None` if there is no message named, or
-/// nothing said.
+/// The line of an answer, which `line` makes of the message that `say` makes; `None` if there is no
+/// message named, or nothing said.
 pub(super) fn parse<'a>(
     rest: &'a str,
     say: impl FnOnce(&'a str) -> Line<'a>,

@@ -21,8 +21,7 @@ const SHOWN_LIMIT: u32 = 20;
 const BLANK: &str = "a message needs more than blanks";
 const BLANK_TOPIC: &str = "a topic needs more than blanks; /topic - removes it";
 
-/// Reads a line. `current` is the room joined last, to which lines and commands without a room
-/// refer.
+/// Reads a line. Lines and commands without a room refer to `current`, the room joined last.
 #[must_use]
 pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits) -> Line<'a> {
     let Ok(line) = simdutf8::basic::from_utf8(line) else {
