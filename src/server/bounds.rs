@@ -23,9 +23,11 @@ pub(super) fn drain_window_ms(config: &Config) -> u64 {
 }
 
 /// What is in memory from the start: as many rooms as stay there though nobody uses them, and so
-/// many of their users that as many others can come.
+/// many of their users and memberships that as many others fit. With a budget of memory these
+/// bounds follow from it.
 pub(super) const fn preload(config: &Config) -> Preload {
-    Preload { rooms: config.limits.idle_rooms, users: config.limits.users / 2 }
+    let limits = &config.limits;
+    Preload { rooms: limits.idle_rooms, users: limits.users / 2, members: limits.memberships / 2 }
 }
 
 /// Whether there may be rooms whose records outlive the process.

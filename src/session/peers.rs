@@ -39,13 +39,12 @@ struct WallTime([u8; 6]);
 
 impl WallTime {
     fn of(wall_ms: u64) -> Self {
-        let [a, b, c, d, e, f, ..] = wall_ms.min((1 << 48) - 1).to_le_bytes();
-        Self([a, b, c, d, e, f])
+        let [kept @ .., _, _] = wall_ms.min((1 << 48) - 1).to_le_bytes();
+        Self(kept)
     }
 
-    const fn wall_ms(self) -> u64 {
-        let [a, b, c, d, e, f] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+    fn wall_ms(self) -> u64 {
+        self.0.iter().rev().fold(0, |higher, byte| higher << 8 | u64::from(*byte))
     }
 }
 
@@ -62,7 +61,7 @@ impl Peer {
     }
 
     /// Since when: milliseconds since 1970.
-    pub(super) const fn since(&self) -> u64 {
+    pub(super) fn since(&self) -> u64 {
         self.since.wall_ms()
     }
 }

@@ -8,9 +8,9 @@ use super::renewals::Renewals;
 use crate::chat::model::load::Begun;
 use crate::chat::model::name::RoomName;
 
-/// Memberships up to which rooms are read at the start: 16 MB in memory, and some tenths of a
-/// second.
-const MEMBERS_MAX: i64 = if cfg!(test) { 8 } else { 250_000 };
+/// Memberships up to which rooms are read at the start, whatever the bounds are: some 40 MB in
+/// memory, and some tenths of a second.
+const MEMBERS_MAX: usize = 250_000;
 
 /// What may be in memory from the start, though nobody has asked for it. More than that is left
 /// where it is, all of it.
@@ -20,6 +20,8 @@ pub struct Preload {
     pub rooms: usize,
     /// How many users in them.
     pub users: usize,
+    /// How many memberships, of a quarter of a million at most.
+    pub members: usize,
 }
 
 /// All rooms of the file, if these `rooms` are few enough, and who is in them; else none.
@@ -31,7 +33,7 @@ pub(super) fn preload(db: &Connection, rooms: usize, bounds: Preload) -> Vec<Beg
     }
     let read = || {
         let transaction = db.unchecked_transaction()?;
-        if !has_few_members(&transaction, bounds.users)? {
+        if !has_few_members(&transaction, bounds)? {
             return Ok(Vec::new());
         }
         all(&transaction)
@@ -42,15 +44,16 @@ pub(super) fn preload(db: &Connection, rooms: usize, bounds: Preload) -> Vec<Beg
     })
 }
 
-fn has_few_members(db: &Connection, users_max: usize) -> rusqlite::Result<bool> {
+fn has_few_members(db: &Connection, bounds: Preload) -> rusqlite::Result<bool> {
+    let members_max = i64::try_from(bounds.members.min(MEMBERS_MAX)).unwrap_or(i64::MAX);
     // Not counted, since there may be millions.
     let sql = "SELECT 1 FROM member LIMIT 1 OFFSET ?1";
-    if db.query_row(sql, [MEMBERS_MAX], |_| Ok(())).optional()?.is_some() {
+    if db.query_row(sql, [members_max], |_| Ok(())).optional()?.is_some() {
         return Ok(false);
     }
     let sql = "SELECT count(DISTINCT user) FROM member";
     let users: i64 = db.query_one(sql, [], |row| row.get(0))?;
-    Ok(usize::try_from(users).is_ok_and(|users| users <= users_max))
+    Ok(usize::try_from(users).is_ok_and(|users| users <= bounds.users))
 }
 
 fn all(db: &Connection) -> rusqlite::Result<Vec<Begun>> {
