@@ -50,7 +50,7 @@ const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 impl Ask for Session {
     type Error = Trouble;
 
-    fn ask(&mut self, statement: Statement, params: &[Param<'_>]) -> Result<Vec<Row>, Trouble> {
+    fn ask_for(&mut self, statement: Statement, params: &[Param<'_>]) -> Result<Vec<Row>, Trouble> {
         self.ask_with(statement, params)
     }
 }
