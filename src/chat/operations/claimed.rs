@@ -1,6 +1,6 @@
 //! What becomes of claims of sessions, which [`claims`](super::claims) makes.
 
-use super::claims::{give_up, wake_unless_held};
+use super::claims::{give_up, leave_again, wake_unless_held};
 use super::faults::refusal_of;
 use super::{Chat, identify, session_lifecycle};
 use crate::chat::model::log::{LogFault, Ticket};
@@ -23,7 +23,10 @@ pub(super) fn on_claimed(chat: &mut Chat, ticket: Ticket, outcome: Result<Claime
         if let Ok(claimed) = outcome {
             give_up(chat, &hello, claimed);
         }
-        return;
+        return leave_again(chat, &user);
+    }
+    if !matches!(outcome, Ok(Claimed::New | Claimed::Resumed { .. })) {
+        leave_again(chat, &user);
     }
     let refusal = match outcome {
         Err(fault) => refusal_of(fault),
@@ -42,6 +45,7 @@ pub(super) fn on_claimed(chat: &mut Chat, ticket: Ticket, outcome: Result<Claime
         }
         Ok(claimed) => {
             session_lifecycle::begin_claimed(chat, (conn, request), *hello, Some(claimed));
+            leave_again(chat, &user);
             return wake_unless_held(chat, conn);
         }
     };

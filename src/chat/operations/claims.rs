@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 
 use super::Chat;
-use super::absence::check_lookalike;
+use super::absence::{arm_absence, check_lookalike, open_user};
 use crate::chat::directory::Secret;
 use crate::chat::keys::UserKey;
 use crate::chat::model::code::Code;
@@ -93,6 +93,11 @@ pub(super) fn claim(
     hello: Hello<'_>,
     (user, source): (UserName, Source),
 ) {
+    // It is here from now on, with the rooms that were loaded for it: what happens to it meanwhile
+    // finds it so.
+    if let Err(refusal) = open_user(chat, &user, source) {
+        return chat.context.reply(conn, request, Err(refusal));
+    }
     let is_own = former(&hello).is_some_and(|former| former.user == user);
     let claim = SessionClaim {
         secret: Secret::shared_of(hello.secret),
@@ -107,6 +112,16 @@ pub(super) fn claim(
     let hello = Box::new(hello.into_owned());
     let ticket = chat.begin(PendingOp::Claim { conn, request, hello, user });
     chat.context.requests.push_back(LogRequest::Claim(ticket, claim));
+}
+
+/// The session of this user does not begin: it goes again, unless it is here otherwise.
+pub(super) fn leave_again(chat: &mut Chat, name: &UserName) {
+    if let Some(user) = chat.directory.user_named(name.as_str())
+        && chat.directory[user].sessions.is_empty()
+        && chat.directory[user].visits == 0
+    {
+        arm_absence(chat, user);
+    }
 }
 
 /// More may be read of a connection, unless it waits still.

@@ -50,7 +50,7 @@ const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 impl Ask for Session {
     type Error = EngineFailure;
 
-    fn ask(
+    fn ask_for(
         &mut self,
         statement: Statement,
         params: &[Param<'_>],

@@ -14,7 +14,11 @@ pub trait Ask {
     /// # Errors
     ///
     /// Why it could not be.
-    fn ask(&mut self, statement: Statement, params: &[Param<'_>]) -> Result<Vec<Row>, Self::Error>;
+    fn ask_for(
+        &mut self,
+        statement: Statement,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, Self::Error>;
 }
 
 /// The lists of one column each.
@@ -50,6 +54,6 @@ impl<'a> Table<'a> {
         }
         let first = first.map(Param::Int).into_iter();
         let all: Vec<Param<'_>> = first.chain(params.into_values()).collect();
-        engine.ask(statement, &all).map(drop)
+        engine.ask_for(statement, &all).map(drop)
     }
 }

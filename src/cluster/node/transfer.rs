@@ -163,7 +163,7 @@ const ACTS: Statement = Statement {
 ///
 /// Those of asking.
 pub fn contents<A: Ask>(engine: &mut A) -> Result<Contents, A::Error> {
-    let rows = engine.ask(CONTENTS, &[])?;
+    let rows = engine.ask_for(CONTENTS, &[])?;
     let row = rows.first().ok_or(WrongType { column: 0 })?;
     Ok(Contents {
         rooms: unsigned(row.int(0)?),
@@ -179,7 +179,7 @@ pub fn contents<A: Ask>(engine: &mut A) -> Result<Contents, A::Error> {
 ///
 /// Those of asking.
 pub fn put_nonce<A: Ask>(engine: &mut A, nonce: &str) -> Result<(), A::Error> {
-    engine.ask(CAME_BY, &[Param::Text(nonce)]).map(drop)
+    engine.ask_for(CAME_BY, &[Param::Text(nonce)]).map(drop)
 }
 
 /// Writes rooms with what is kept of them, under the numbers that they have.
@@ -330,7 +330,7 @@ pub fn put_people<A: Ask>(
 ) -> Result<bool, A::Error> {
     for changes in changes.chunks(CHANGES_MAX) {
         let acts = Acts::of(changes);
-        let rows = acts.with_params(|params| engine.ask(statements::PEOPLE, params))?;
+        let rows = acts.with_params(|params| engine.ask_for(statements::PEOPLE, params))?;
         let row = rows.first().ok_or(WrongType { column: 0 })?;
         if row.int_or_null(0)?.is_none() {
             return Ok(false);
@@ -352,7 +352,7 @@ pub fn put_people<A: Ask>(
 ///
 /// Those of asking.
 pub fn end_rooms<A: Ask>(engine: &mut A) -> Result<(), A::Error> {
-    engine.ask(COUNT_ROOMS_ON, &[]).map(drop)
+    engine.ask_for(COUNT_ROOMS_ON, &[]).map(drop)
 }
 
 /// The next rooms above this row.
@@ -361,7 +361,7 @@ pub fn end_rooms<A: Ask>(engine: &mut A) -> Result<(), A::Error> {
 ///
 /// Those of asking.
 pub fn rooms<A: Ask>(engine: &mut A, above: i64) -> Result<Vec<Begun>, A::Error> {
-    let rows = engine.ask(ROOM_NAMES, &[Param::Int(above), Param::Int(PAGE)])?;
+    let rows = engine.ask_for(ROOM_NAMES, &[Param::Int(above), Param::Int(PAGE)])?;
     let mut wanted = crate::chat::model::load::Wanted::default();
     for row in &rows {
         let name = RoomName::stored(row.text(1)?).ok_or(WrongType { column: 1 })?;
@@ -371,7 +371,7 @@ pub fn rooms<A: Ask>(engine: &mut A, above: i64) -> Result<Vec<Begun>, A::Error>
         return Ok(Vec::new());
     }
     let names = Names::of(&wanted);
-    let rows = names.with_params(|params| engine.ask(statements::LOAD, params))?;
+    let rows = names.with_params(|params| engine.ask_for(statements::LOAD, params))?;
     let parts = Part::read_all(&rows)?;
     let mut rooms: Vec<Begun> = loading::rooms(&parts).into_iter().map(|(room, _)| room).collect();
     rooms.sort_by_key(|room| room.kept.map(|kept| kept.row));
@@ -390,7 +390,7 @@ pub fn records<A: Ask>(
 ) -> Result<Vec<SharedRecord>, A::Error> {
     let params =
         [Param::Int(room), Param::Int(signed(above) + 1), Param::Int(i64::MAX), Param::Int(PAGE)];
-    let rows = engine.ask(statements::PAGE, &params)?;
+    let rows = engine.ask_for(statements::PAGE, &params)?;
     let record = |part| match part {
         Part::Record(_, record) => Some(record),
         _ => None,
@@ -414,7 +414,7 @@ pub fn cids<A: Ask>(engine: &mut A, behind: Option<&KeptCid>) -> Result<Vec<Kept
         Param::Text(behind.map_or("", |cid| &cid.cid)),
         Param::Int(PAGE),
     ];
-    let rows = engine.ask(CIDS, &params)?;
+    let rows = engine.ask_for(CIDS, &params)?;
     let read = |row: &Row| {
         Ok::<_, WrongType>(KeptCid {
             room: row.int(0)?,
@@ -433,7 +433,7 @@ pub fn cids<A: Ask>(engine: &mut A, behind: Option<&KeptCid>) -> Result<Vec<Kept
 ///
 /// Those of asking.
 pub fn people<A: Ask>(engine: &mut A) -> Result<(People, Suspensions), A::Error> {
-    let rows = engine.ask(statements::ALL_PEOPLE, &[])?;
+    let rows = engine.ask_for(statements::ALL_PEOPLE, &[])?;
     let AllPeople { people, suspended, .. } = AllPeople::read(&rows)?;
     Ok((people, suspended))
 }
@@ -444,7 +444,7 @@ pub fn people<A: Ask>(engine: &mut A) -> Result<(People, Suspensions), A::Error>
 ///
 /// Those of asking.
 pub fn acts<A: Ask>(engine: &mut A, above: i64) -> Result<(Vec<AuditedAct>, i64), A::Error> {
-    let rows = engine.ask(ACTS, &[Param::Int(above), Param::Int(PAGE)])?;
+    let rows = engine.ask_for(ACTS, &[Param::Int(above), Param::Int(PAGE)])?;
     let mut last = above;
     let mut acts = Vec::new();
     for row in &rows {
