@@ -47,7 +47,7 @@ class Engine:
 
     def sql(self, *statements, database="chat"):
         where = f"host=127.0.0.1 port={self.port} user=chat password=right dbname={database}"
-        run("psql", "-XqAt", where, *(part for statement in statements for part in ("-c", statement)))
+        return run("psql", "-XqAt", where, *(part for statement in statements for part in ("-c", statement))).stdout.strip()
 
     def address(self, user="chat:right", database="chat", host="127.0.0.1", rest=""):
         return f"postgres://{user}@{host}:{self.port}/{database}{rest}"

@@ -18,6 +18,8 @@
 //! | `order` | the dense order of others' records and of answers to one's own |
 //! | `held` | the logs that are open |
 //! | `reader`, `queries`, `loading` | what others have changed, and the answers to queries |
+//! | `search`, `written_by` | what is asked for by words, and by who has written it |
+//! | `upkeep`, `indexing` | what one node does for all |
 //! | `people`, `people_watch` | accounts and the like, as rows |
 //! | `bus` | what nodes tell each other |
 //!
@@ -36,9 +38,7 @@
 //! # What a cluster does not do
 //!
 //! - Rooms of durability `memory` are in the engine like all others.
-//! - Search, and the export of what a user has written, are refused ([`LogFault::TooDear`]).
 //! - Webhooks are not told of anything ([`LogRequest::Notice`] is passed over).
-//! - Only rooms that are open at a node are pruned.
 //! - A text with U+0000, for which the engine has no place and which the protocol refuses, is
 //!   refused here, too.
 //!
@@ -50,6 +50,7 @@ pub mod bus;
 mod codes;
 mod engine;
 mod held;
+mod indexing;
 mod loading;
 mod order;
 mod people;
@@ -58,11 +59,14 @@ pub mod queries;
 mod queue;
 mod reader;
 mod rows;
+mod search;
 mod statements;
 #[cfg(test)]
 pub(crate) mod tests;
+mod upkeep;
 mod writer;
 mod written;
+mod written_by;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -76,6 +80,7 @@ use self::order::Order;
 use self::people_watch::PeopleWatch;
 use self::queue::{Op, Queue, WAIT_MAX};
 use self::reader::{COMPARE_EVERY, Reading};
+use self::upkeep::Upkeep;
 use self::writer::{Flight, What};
 use super::link::{Lane, LinkEvent};
 use crate::chat::model::log::{
@@ -121,6 +126,7 @@ pub struct Node<E> {
     prune_at: Tick,
     /// The log whose records were looked at last.
     pruned: Option<LogId>,
+    upkeep: Upkeep,
 }
 
 impl<E: Engine> Node<E> {
@@ -146,6 +152,7 @@ impl<E: Engine> Node<E> {
             compare_at: Tick::ZERO,
             prune_at: Tick::ZERO,
             pruned: None,
+            upkeep: Upkeep::default(),
         }
     }
 
@@ -191,6 +198,9 @@ impl<E: Engine> Node<E> {
             self.prune_at = now.tick.after(PRUNE_EVERY);
             self.prune();
         }
+        if self.is_up && self.upkeep.at <= now.tick {
+            self.keep_up();
+        }
         self.pump();
         self.pump_reads();
         self.tell();
@@ -200,7 +210,8 @@ impl<E: Engine> Node<E> {
     #[must_use]
     pub fn deadline(&self) -> Tick {
         let waits = self.queue.oldest().map_or(Tick::MAX, |since| since.after(WAIT_MAX));
-        let own = if self.is_up { self.compare_at.min(self.prune_at) } else { Tick::MAX };
+        let own = self.compare_at.min(self.prune_at).min(self.upkeep.at);
+        let own = if self.is_up { own } else { Tick::MAX };
         self.engine.wakes_at().min(waits).min(own)
     }
 
@@ -241,6 +252,7 @@ impl<E: Engine> Node<E> {
             LinkEvent::Up { node, is_changed, .. } => {
                 (self.id, self.is_up, self.is_down) = (Some(node), true, false);
                 self.people.is_stale = true;
+                self.upkeep.give_up();
                 self.doubt(is_changed);
                 self.replies.push_back(LogReply::Health(Ok(())));
             }
@@ -318,27 +330,9 @@ impl<E: Engine> Node<E> {
         let all = || self.held.iter().filter(|(_, log)| is_pruned(log));
         let next = all().find(|(id, _)| Some(*id) > self.pruned).or_else(|| all().next());
         if let Some((id, log)) = next {
-            let number = |number: Option<u64>| {
-                number.map_or(Param::Null, |it| Param::Int(codes::signed(it)))
-            };
-            let before = log.retention.age.map(|age| {
-                let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-                self.now.wall_ms.saturating_sub(age)
-            });
-            let params = [
-                Param::Int(log.row.unwrap_or(0)),
-                number(before),
-                number(log.retention.records),
-                number(log.retention.bytes),
-                Param::Int(PRUNE_RECORDS),
-            ];
-            let tag = self.next_tag + 1;
-            self.next_tag = tag;
-            let asked = self.engine.send(self.now, (Lane::Writer, tag), statements::PRUNE, &params);
-            if asked.is_ok() {
-                self.flights.push_back(Flight { tag, what: What::Prune(id) });
-            }
+            let (row, retention) = (log.row.unwrap_or(0), log.retention);
             self.pruned = Some(id);
+            self.send_prune(row, retention, What::Prune(id));
         }
         let tag = self.next_tag();
         let params = [Param::Int(PRUNE_RECORDS)];

@@ -1,16 +1,13 @@
 //! Queries as statements, and rows as their answers.
-//!
-//! # What is not done
-//!
-//! [`Query::Search`] and [`Query::Written`] are refused ([`LogFault::TooDear`], in the protocol
-//! 5004): nothing in the engine finds words, or the records of a sender over all rooms.
 
 use std::collections::BTreeMap;
 
 use super::codes::{signed, unsigned};
 use super::loading::{self, Names};
 use super::rows::{BETWEEN, Part};
+use super::search::Search;
 use super::statements;
+use super::written_by::WrittenBy;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Answer, InboxFound, InboxQuery, LogFault, LogId, Query};
@@ -33,6 +30,8 @@ pub(super) enum Asked {
     Inbox { user: UserName, rows: Vec<(Option<i64>, InboxQuery)> },
     Load(Box<Wanted>),
     Audit { room: Option<RoomName>, before: Option<u64>, limit: u32 },
+    Search(Box<Search>),
+    Written(WrittenBy),
 }
 
 impl Asked {
@@ -55,7 +54,16 @@ impl Asked {
             }
             Query::Load(wanted) => Self::Load(wanted),
             Query::Audit { room, before, limit, .. } => Self::Audit { room, before, limit },
-            Query::Search { .. } | Query::Written { .. } => return Err(Err(LogFault::TooDear)),
+            Query::Search { logs, text, before, limit, .. } => {
+                let rooms = logs.into_iter().filter_map(|log| Some((row(log)?, log))).collect();
+                let none = || Ok(Answer::Found { items: Vec::new(), next: None });
+                let search = Search::new(rooms, &text, before, limit).ok_or_else(none)?;
+                Self::Search(Box::new(search))
+            }
+            Query::Written { user, logs, above, limit } => {
+                let rooms = logs.into_iter().filter_map(row).collect();
+                Self::Written(WrittenBy { user, rooms, above, limit })
+            }
         })
     }
 
@@ -77,6 +85,8 @@ impl Asked {
                 // One more, which says whether there are more.
                 (statements::AUDIT, Params::Audit(before, room, i64::from(*limit) + 1))
             }
+            Self::Search(search) => (statements::SEARCH, Params::Search(search)),
+            Self::Written(written) => (statements::WRITTEN, Params::Written(written)),
         }
     }
 
@@ -95,6 +105,8 @@ impl Asked {
             Self::Below { .. } => page(parts, true),
             Self::Inbox { user, rows } => inbox(user, rows, parts),
             Self::Load(wanted) => Answer::Loaded(loading::found(wanted, &parts)),
+            Self::Search(search) => search.answer(parts),
+            Self::Written(written) => written.answer(parts),
             Self::Audit { .. } => nothing(),
         })
     }
@@ -106,6 +118,8 @@ pub(super) enum Params<'a> {
     Inbox(&'a UserName, &'a [(Option<i64>, InboxQuery)]),
     Load(Names),
     Audit(i64, Option<&'a str>, i64),
+    Search(&'a Search),
+    Written(&'a WrittenBy),
 }
 
 impl Params<'_> {
@@ -136,6 +150,8 @@ impl Params<'_> {
                 room.map_or(Param::Null, Param::Text),
                 Param::Int(*limit),
             ]),
+            Self::Search(search) => search.with_params(ask),
+            Self::Written(written) => written.with_params(ask),
         }
     }
 }

@@ -39,6 +39,10 @@ pub(super) enum Reading {
     People,
     PeopleVersion,
     Query(Ticket, Asked),
+    /// What one node does for all: see [`upkeep`](super::upkeep).
+    Keeper,
+    Words,
+    Overdue,
 }
 
 /// A log as it was when it was asked what has become of it.
@@ -84,7 +88,7 @@ impl<E: Engine> Node<E> {
         }
     }
 
-    fn ask_reader(
+    pub(super) fn ask_reader(
         &mut self,
         reading: Reading,
         statement: crate::pg::Statement,
@@ -215,6 +219,9 @@ impl<E: Engine> Node<E> {
             Reading::Renewal(id) => self.on_renewed(id, &rows),
             Reading::People => self.on_people(&rows),
             Reading::PeopleVersion => self.on_people_version(&rows),
+            Reading::Keeper => self.on_keeper(&rows),
+            Reading::Words => self.on_words(&rows),
+            Reading::Overdue => self.on_overdue(&rows),
             Reading::Query(ticket, asked) => {
                 let mut outcome = asked.answer(&rows).map_err(|wrong| {
                     log::error!(wrong:%; "the engine has what was not written so");
@@ -246,6 +253,7 @@ impl<E: Engine> Node<E> {
             Reading::Renewal(id) => _ = self.held.renewals.insert(id),
             Reading::People => self.people.is_asked = false,
             Reading::Compare | Reading::PeopleVersion => {}
+            Reading::Keeper | Reading::Words | Reading::Overdue => self.on_upkeep_lost(&reading),
             Reading::Query(ticket, _) => {
                 let outcome = Err(LogFault::Broken);
                 self.replies.push_back(LogReply::Answer { ticket, outcome });
@@ -264,7 +272,7 @@ impl<E: Engine> Node<E> {
                 Part::Fact(row, meta, facts) => {
                     fetched.entry(row).or_default().facts.push((meta, facts));
                 }
-                Part::User(..) | Part::RoomOf(..) | Part::Unread(..) => {}
+                Part::User(..) | Part::RoomOf(..) | Part::Unread(..) | Part::Place(..) => {}
             }
         }
         for asked in logs {

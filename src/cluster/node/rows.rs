@@ -26,6 +26,8 @@ pub(super) enum Part {
     /// The place of a row of an inbox, from 1, how many messages are unread there, and the
     /// beginnings of those with an `@`, [`BETWEEN`] each two.
     Unread(u64, u64, Box<str>),
+    /// Two numbers about a room: how far something has come.
+    Place(i64, u64, u64),
 }
 
 /// What stands between two texts of [`Part::Unread`]: no message has it.
@@ -128,6 +130,7 @@ impl Part {
                 let texts = reader.text_or_null(0)?.unwrap_or_default().into();
                 Self::Unread(reader.number(0)?, reader.number(1)?, texts)
             }
+            6 => Self::Place(room, reader.number(0)?, reader.number(1)?),
             _ => return Err(WrongType { column: column::PART }),
         })
     }

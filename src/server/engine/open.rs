@@ -106,7 +106,8 @@ pub(in crate::server) fn open(
         level: level(config),
         seed: u64::from_ne_bytes(seed),
     };
-    let node = Box::new(Node::new(Link::new(address.clone(), options, now), now));
+    let mut node = Box::new(Node::new(Link::new(address.clone(), options, now), now));
+    node.retain(config.policies.clone());
     let is_sealed = |host: &Host| is_sealed(&address.security, host.is_local());
     let tls = address.hosts.iter().any(is_sealed).then(|| client_config(&address.security));
     let driver = Driver::new(address, tls.transpose()?, wake).map_err(EngineError::Io)?;

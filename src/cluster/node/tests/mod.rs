@@ -3,3 +3,4 @@
 
 mod nodes;
 pub(crate) mod peer;
+mod upkeep;
