@@ -2,8 +2,8 @@
 -- already, so that `chinwag cluster init` runs all of it on an engine that lacks some of it.
 
 -- The index of words. The records of a room are taken by blocks of 64 seqs, and the words of a block's messages are
--- indexed together, each with the places in the block of the messages that have it (from 1). `#N` is a word of each block
--- of the room N, `#all` of messages whose words are not there: too many. What counts as a word is what
+-- indexed together, each with the places in the block of the messages that have it (from 1). `#N` is a word of each
+-- block of the room N, `#all` of messages whose words are not there: too many. What counts as a word is what
 -- chat::model::words says, and the texts that are found are looked at by it.
 CREATE TABLE IF NOT EXISTS chinwag.word (
   room bigint NOT NULL,

@@ -369,8 +369,8 @@ pub(super) const OVERDUE: Statement = Statement {
 /// What a user has written behind a record, and all records of some rooms, with the rooms and a row
 /// of kind 6: the last record that was looked at, and how many were.
 ///
-/// `$1` who, `$2` these rooms, `$3` and `$4` room and seq of the record, `$5` records that are looked
-/// at, `$6` that are wanted.
+/// `$1` who, `$2` these rooms, `$3` and `$4` room and seq of the record, `$5` records that are
+/// looked at, `$6` that are wanted.
 pub(super) const WRITTEN: Statement = Statement {
     name: "written",
     sql: concat!(

@@ -1,10 +1,10 @@
 //! What one node does for all: words go into the index, and rooms that nobody has open are pruned.
 //!
 //! Which one it is, the engine says: the *keeper* is the node whose reader has an advisory lock. It
-//! is given up with the connection, and the engine notices within half a minute that
-//! a machine is gone. Should two nodes take themselves for the keeper for a moment, the work is done
-//! twice and nothing is wrong: what is indexed is compared with what was read, and pruning goes by
-//! what there is.
+//! is given up with the connection, and the engine notices within half a minute that a machine is
+//! gone. Should two nodes take themselves for the keeper for a moment, the work is done twice and
+//! nothing is wrong: what is indexed is compared with what was read, and pruning goes by what there
+//! is.
 
 use std::collections::VecDeque;
 use std::time::Duration;
