@@ -63,7 +63,7 @@ class Engine:
 
     def sql(self, *statements, database="chat"):
         where = f"host=127.0.0.1 port={self.port} user=chat password=right dbname={database}"
-        run("psql", "-XqAt", where, *(part for statement in statements for part in ("-c", statement)))
+        return run("psql", "-XqAt", where, *(part for statement in statements for part in ("-c", statement))).stdout.strip()
 
     def rows(self, statement, database="chat"):
         """What a statement answers, as psql writes it without a head."""

@@ -125,6 +125,45 @@ def edits(one, other):
     bob.event("deletion", target=seq)
 
 
+def searched(engine, one, other):
+    ann, bob = Client(one, "ann"), Client(other, "bob")
+    for client in (ann, bob):
+        client.ask("join", room="library")
+    seqs = [ann.ask("send", room="library", text=text)["seq"] for text in ("a needle", "some hay", "天气很好")]
+    indexed = "SELECT 1 FROM chinwag.word WHERE words @@ 'needle'"
+
+    def found(client, text):
+        return [item["seq"] for item in client.ask("search", text=text)["items"]]
+
+    # Found at once, and when it is indexed.
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        assert found(bob, "NEED") == found(ann, "needle") == seqs[:1] and found(bob, "天气") == seqs[2:]
+        if engine.sql(indexed):
+            break
+        assert time.monotonic() < deadline, "it is never indexed"
+    # At once gone, too.
+    ann.ask("delete", room="library", target=seqs[0])
+    assert found(bob, "needle") == found(ann, "needle") == []
+    assert not engine.sql(indexed)
+    assert found(bob, "hay") == seqs[1:2]
+
+
+def exported(one, other):
+    ann, bob = Client(one, "exporter"), Client(other, "reader")
+    for client in (ann, bob):
+        client.ask("join", room="archive")
+    said = [ann.ask("send", room="archive", text=f"mine {nth}")["seq"] for nth in range(3)]
+    bob.ask("send", room="archive", text="not mine")
+    there, place, items = Client(other, "exporter"), None, []
+    while True:
+        part = there.ask("export", **({"after": place} if place else {}))
+        items += part.get("items", [])
+        if (place := part.get("after")) is None:
+            break
+    assert [item["seq"] for item in items if item.get("text")] == said, items
+
+
 def resumed(one, other):
     ann = Client(one, "ann")
     joined = ann.ask("join", room="lobby")
@@ -303,6 +342,8 @@ def main(folder):
     check("typing is seen at the other node", typing, one, other)
     check("a direct message reaches a user at the other node", direct, one, other)
     check("who is banned at one node is out at the other", kick, one, other)
+    check("what is said at one node is found by its words at the other", searched, engine, one, other)
+    check("what a user has written is given out at either node", exported, one, other)
     check("a session goes on at the other node without a gap", resumed, one, other)
     check("a session that is live at one node is replaced there when it goes on at the other", moved, one, other)
     check("the nodes are listed", registry, one, other)

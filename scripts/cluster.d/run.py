@@ -62,6 +62,11 @@ def main(folder):
                             "the schema", "version 1", command="init") for _ in range(2)]
         concurrent.futures.wait(both)
     check("a schema is made once", primary.address(), 0, "there already", command="init")
+    primary.sql("DROP TABLE chinwag.word, chinwag.search", "DROP FUNCTION chinwag.unindex_1 CASCADE",
+                "DELETE FROM chinwag.meta WHERE key = 'additions'")
+    check("a schema of before is said", primary.address(), 1, "lacks what this program needs", "run chinwag cluster init")
+    check("what a schema lacks is added to it", primary.address(), 0, "was added", command="init")
+    check("and that once", primary.address(), 0, "there already", command="init")
     check("a lone primary keeps what survives a crash", primary.address(), 0, "level disk", "a write is confirmed")
     check("a Unix socket is an address", f"postgres://chat:right@/chat?host={folder}&port={primary.port}", 0, "level disk")
     check("a wrong password is said", primary.address(user="chat:wrong"), 1, "password authentication failed")

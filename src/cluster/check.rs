@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::SCHEMA_VERSION;
+use super::{ADDITIONS_VERSION, SCHEMA_VERSION};
 use crate::pg::{Row, Statement, WrongType};
 
 /// The first version that is supported, as `server_version_num` has it.
@@ -145,9 +145,12 @@ impl Engine {
         if !self.has_meta {
             return Some(Fault::ForeignSchema);
         }
-        match schema.map(str::parse::<i64>) {
-            Some(Ok(version)) if version == SCHEMA_VERSION => None,
-            Some(Ok(version)) if version > SCHEMA_VERSION => Some(Fault::NewerSchema(version)),
+        let parts = schema.and_then(|schema| schema.split_once('.'));
+        let numbers = parts.map(|(version, more)| (version.parse::<i64>(), more.parse::<i64>()));
+        match numbers {
+            Some((Ok(SCHEMA_VERSION), Ok(additions))) if additions >= ADDITIONS_VERSION => None,
+            Some((Ok(SCHEMA_VERSION), Ok(_))) => Some(Fault::OlderSchema),
+            Some((Ok(version), _)) if version > SCHEMA_VERSION => Some(Fault::NewerSchema(version)),
             Some(_) | None => Some(Fault::ForeignSchema),
         }
     }
@@ -201,6 +204,8 @@ pub enum Fault {
     ForeignSchema,
     /// The schema is of a newer version of the program.
     NewerSchema(i64),
+    /// It lacks what was added to the schema since.
+    OlderSchema,
 }
 
 impl Fault {
@@ -251,6 +256,10 @@ impl fmt::Display for Fault {
             Self::ForeignSchema => {
                 f.write_str("its schema chinwag was not made by this program: use another database")
             }
+            Self::OlderSchema => f.write_str(
+                "its schema lacks what this program needs: run chinwag cluster init, which adds \
+                 it; nodes of the older program can go on",
+            ),
             Self::NewerSchema(version) => write!(
                 f,
                 "its schema has version {version}, and this program knows {SCHEMA_VERSION}: use \
@@ -289,33 +298,39 @@ mod tests {
         let none = Box::<str>::default;
         let without = Engine { has_schema: false, has_meta: false, ..engine() };
         for (engine, schema, expect) in [
-            (engine(), Some("1"), vec![]),
-            (Engine { version: 140_012, ..engine() }, Some("1"), vec![Fault::TooOld(140_012)]),
-            (Engine { process: 8, ..engine() }, Some("1"), vec![Fault::Pooler]),
+            (engine(), Some("1.1"), vec![]),
+            (Engine { version: 140_012, ..engine() }, Some("1.1"), vec![Fault::TooOld(140_012)]),
+            (Engine { process: 8, ..engine() }, Some("1.1"), vec![Fault::Pooler]),
             (
                 Engine { encoding: "SQL_ASCII".into(), ..engine() },
-                Some("1"),
+                Some("1.1"),
                 vec![Fault::Encoding("SQL_ASCII".into())],
             ),
             (
                 Engine { is_standby: true, is_read_only: true, ..engine() },
-                Some("1"),
+                Some("1.1"),
                 vec![Fault::Standby],
             ),
-            (Engine { is_read_only: true, ..engine() }, Some("1"), vec![Fault::ReadOnly]),
-            (Engine { syncs: false, ..engine() }, Some("1"), vec![Fault::Unsynced("fsync")]),
+            (Engine { is_read_only: true, ..engine() }, Some("1.1"), vec![Fault::ReadOnly]),
+            (Engine { syncs: false, ..engine() }, Some("1.1"), vec![Fault::Unsynced("fsync")]),
             (
                 Engine { writes_full_pages: false, commit: "off".into(), ..engine() },
-                Some("1"),
+                Some("1.1"),
                 vec![Fault::Unsynced("full_page_writes"), Fault::Unsynced("synchronous_commit")],
             ),
-            (Engine { standby_names: none(), ..engine() }, Some("1"), vec![Fault::Asynchronous(1)]),
-            (Engine { standby_names: none(), connected: 0, ..engine() }, Some("1"), vec![]),
+            (
+                Engine { standby_names: none(), ..engine() },
+                Some("1.1"),
+                vec![Fault::Asynchronous(1)],
+            ),
+            (Engine { standby_names: none(), connected: 0, ..engine() }, Some("1.1"), vec![]),
             (without.clone(), None, vec![Fault::NoSchema]),
             (Engine { may_create: false, ..without }, None, vec![Fault::MayNotCreate]),
             (Engine { has_meta: false, ..engine() }, None, vec![Fault::ForeignSchema]),
             (engine(), Some("new"), vec![Fault::ForeignSchema]),
-            (engine(), Some("2"), vec![Fault::NewerSchema(2)]),
+            (engine(), Some("1.2"), vec![]),
+            (engine(), Some("1.0"), vec![Fault::OlderSchema]),
+            (engine(), Some("2.0"), vec![Fault::NewerSchema(2)]),
         ] {
             assert_eq!(engine.faults(7, schema), expect, "{engine:?} {schema:?}");
         }

@@ -24,8 +24,16 @@ pub const SCHEMA: &str = concat!(
     include_str!("facts.sql"),
     include_str!("append.sql"),
     include_str!("people.sql"),
-    include_str!("sessions.sql")
+    include_str!("sessions.sql"),
+    include_str!("search.sql")
 );
+
+/// What was added to the schema since it was first made: it may be run on any schema of this
+/// version, and programs that do not know of it go on.
+pub const ADDITIONS: &str = concat!(include_str!("sessions.sql"), include_str!("search.sql"));
+
+/// How many times something was added.
+pub const ADDITIONS_VERSION: i64 = 1;
 
 /// The lock under which the schema is made and changed: a number that nobody else would choose.
 pub const SCHEMA_LOCK: i64 = 0x6368_696e_7761_6701;
@@ -47,9 +55,13 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("TimeZone", "UTC"),
 ];
 
-/// The version of the schema in the engine, as text; fails if there is none.
-pub const READ_VERSION: Statement =
-    Statement { name: "version", sql: "SELECT value FROM chinwag.meta WHERE key = 'schema'" };
+/// The version of the schema in the engine and, behind a point, how many times something was added
+/// to it, as text; fails if there is none.
+pub const READ_VERSION: Statement = Statement {
+    name: "version",
+    sql: "SELECT m.value || '.' || coalesce((SELECT a.value FROM chinwag.meta a \
+          WHERE a.key = 'additions'), '0') FROM chinwag.meta m WHERE m.key = 'schema'",
+};
 
 /// A write that is waited for as each message is: it takes as long.
 pub const PROBE: Statement = Statement {

@@ -1,5 +1,5 @@
 -- Sessions: who may go on as whom, at whichever node. Of a secret there is a hash.
-CREATE TABLE chinwag.session (
+CREATE TABLE IF NOT EXISTS chinwag.session (
   hash text COLLATE "C" PRIMARY KEY,
   name text COLLATE "C" NOT NULL,
   guest text COLLATE "C" UNIQUE,         -- the name, if nobody else may have it meanwhile
@@ -10,10 +10,10 @@ CREATE TABLE chinwag.session (
   taken boolean NOT NULL DEFAULT false,  -- it goes on elsewhere, and its node has not been told
   ended bigint                           -- when, NULL while it is live
 ) WITH (fillfactor = 70);
-CREATE INDEX session_name ON chinwag.session (name);
-CREATE INDEX session_live ON chinwag.session (node) WHERE ended IS NULL;
-CREATE INDEX session_taken ON chinwag.session (node) WHERE taken;
-CREATE INDEX session_ended ON chinwag.session (ended) WHERE ended IS NOT NULL;
+CREATE INDEX IF NOT EXISTS session_name ON chinwag.session (name);
+CREATE INDEX IF NOT EXISTS session_live ON chinwag.session (node) WHERE ended IS NULL;
+CREATE INDEX IF NOT EXISTS session_taken ON chinwag.session (node) WHERE taken;
+CREATE INDEX IF NOT EXISTS session_ended ON chinwag.session (ended) WHERE ended IS NOT NULL;
 
 -- What becomes of sessions, in order, with an answer to each. `acts`:
 -- 0 one is claimed, as the one that goes on from `olds`, if that is there: 0 it is new, 1 it is that one, whether that was
@@ -21,7 +21,7 @@ CREATE INDEX session_ended ON chinwag.session (ended) WHERE ended IS NOT NULL;
 -- 1 one has ended; with `olds`, it is known by that from now on
 -- 2 one is away, or not any more · 3 all of a user end · 4 a node was told that one goes on elsewhere
 -- A claim that is repeated is answered as before.
-CREATE FUNCTION chinwag.sessions_1(
+CREATE OR REPLACE FUNCTION chinwag.sessions_1(
   acts bigint[], hashes text[], olds text[], names text[], flags bigint[], conns bigint[], own bigint,
   kept bigint, each_max bigint
 ) RETURNS TABLE (outcome bigint, away bigint, other bigint)
@@ -87,7 +87,7 @@ $$;
 
 -- Sessions of nodes that are gone have ended, and those that ended `kept` milliseconds ago are forgotten, `at_most` of
 -- them; only one node does that at a time.
-CREATE FUNCTION chinwag.sessions_sweep_1(kept bigint, at_most bigint) RETURNS void
+CREATE OR REPLACE FUNCTION chinwag.sessions_sweep_1(kept bigint, at_most bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   wall bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;

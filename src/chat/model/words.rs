@@ -1,6 +1,7 @@
 //! Words: what of a text is one, and which texts have those that are looked for.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
@@ -102,6 +103,48 @@ impl Wanted {
         };
         !self.0.is_empty() && self.0.iter().enumerate().all(is_there)
     }
+
+    /// The [`terms`] that each text has which has all of these words, and whether it may have a
+    /// longer one that begins so: other texts may have them, too.
+    #[must_use]
+    pub fn terms(&self) -> Vec<(String, bool)> {
+        let mut terms = Vec::new();
+        for (index, word) in self.0.iter().enumerate() {
+            if word.chars().any(is_unspaced) {
+                // What stands around these characters may be part of a longer word.
+                terms.extend(word.chars().filter(|c| is_unspaced(*c)).map(|c| (c.into(), false)));
+            } else {
+                let is_beginning = index + 1 == self.0.len() && word.len() > 1;
+                terms.push((beginning(word).to_owned(), is_beginning));
+            }
+        }
+        terms
+    }
+}
+
+/// Bytes of a term at most: of a longer word it is the beginning.
+pub const TERM_LEN_MAX: usize = 64;
+
+/// What an index has of a text: its words, and each character that is looked for by itself.
+/// [`Wanted::terms`] says what of it is looked for; [`Wanted::are_in`] decides.
+#[must_use]
+pub fn terms(text: &str) -> BTreeSet<String> {
+    let mut terms = BTreeSet::new();
+    for run in words(&folded(text)) {
+        terms.extend(run.chars().filter(|c| is_unspaced(*c)).map(String::from));
+        let others = run.split(is_unspaced).filter(|word| !word.is_empty());
+        terms.extend(others.map(|word| beginning(word).to_owned()));
+    }
+    terms
+}
+
+/// What of a word is a term.
+fn beginning(word: &str) -> &str {
+    let mut end = word.len().min(TERM_LEN_MAX);
+    while !word.is_char_boundary(end) {
+        end -= 1;
+    }
+    word.get(..end).unwrap_or(word)
 }
 
 /// The text [`bare`] and in lower case.
@@ -175,24 +218,51 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_has_all_words_has_all_their_terms() {
+        let has = |text: &str, (term, is_beginning): &(String, bool)| {
+            let terms = terms(text);
+            terms.iter().any(|it| it == term || (*is_beginning && it.starts_with(&**term)))
+        };
+        let long = "x".repeat(3 * TERM_LEN_MAX);
+        let longer = format!("{long}y");
+        let texts = CASES.iter().map(|(wanted, text, _)| (*wanted, *text));
+        let pairs = WORD_PAIRS.iter().chain(SPELLINGS).copied();
+        let long = [(&*long, &*longer), (&*longer, &*long), ("\u{301}x", "\u{301}X")];
+        let mut found = 0;
+        for (wanted, text) in texts.chain(pairs).chain(long) {
+            let wanted = Wanted::of(wanted);
+            if wanted.are_in(text) {
+                found += 1;
+                for term in wanted.terms() {
+                    assert!(term.0.len() <= TERM_LEN_MAX && has(text, &term), "{term:?} in {text}");
+                }
+            }
+        }
+        assert!(found > SPELLINGS.len());
+    }
+
+    /// What is looked for, a text, and whether it is found there.
+    const CASES: &[(&str, &str, bool)] = &[
+        ("hello", "Hello there, J\u{fc}rgen", true),
+        ("jurgen HELLO", "Hello there, J\u{fc}rgen", true),
+        ("the hello", "Hello there", false),
+        ("hello the", "Hello there", true),
+        ("hello x", "hello xray", false),
+        ("hello xr", "hello x-ray xray", true),
+        ("cafe\u{301}", "caf\u{e9}s", true),
+        ("ray 7", "x-ray: 7.5", true),
+        ("\u{5929}\u{6c14}", "\u{4eca}\u{5929}\u{5929}\u{6c14}\u{5f88}\u{597d}", true),
+        ("\u{6c14}\u{5929}", "\u{4eca}\u{5929}\u{5929}\u{6c14}", false),
+        ("rust", "\u{6211}\u{7528}Rust\u{5199}", true),
+        ("\u{0e27}\u{0e31}\u{0e2a}", "\u{0e2a}\u{0e27}\u{0e31}\u{0e2a}\u{0e14}\u{0e35}", true),
+        ("", "hello", false),
+        ("-", "hello -", false),
+    ];
+
+    #[test]
     fn a_text_has_what_is_looked_for() {
-        for (wanted, text, expect) in [
-            ("hello", "Hello there, J\u{fc}rgen", true),
-            ("jurgen HELLO", "Hello there, J\u{fc}rgen", true),
-            ("the hello", "Hello there", false),
-            ("hello the", "Hello there", true),
-            ("hello x", "hello xray", false),
-            ("hello xr", "hello x-ray xray", true),
-            ("cafe\u{301}", "caf\u{e9}s", true),
-            ("ray 7", "x-ray: 7.5", true),
-            ("\u{5929}\u{6c14}", "\u{4eca}\u{5929}\u{5929}\u{6c14}\u{5f88}\u{597d}", true),
-            ("\u{6c14}\u{5929}", "\u{4eca}\u{5929}\u{5929}\u{6c14}", false),
-            ("rust", "\u{6211}\u{7528}Rust\u{5199}", true),
-            ("\u{0e27}\u{0e31}\u{0e2a}", "\u{0e2a}\u{0e27}\u{0e31}\u{0e2a}\u{0e14}\u{0e35}", true),
-            ("", "hello", false),
-            ("-", "hello -", false),
-        ] {
-            assert_eq!(Wanted::of(wanted).are_in(text), expect, "{wanted:?} in {text:?}");
+        for (wanted, text, expect) in CASES {
+            assert_eq!(Wanted::of(wanted).are_in(text), *expect, "{wanted:?} in {text:?}");
         }
     }
 }

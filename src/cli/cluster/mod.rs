@@ -15,7 +15,7 @@ use clap::Subcommand;
 pub(super) use self::connect::EngineFailure;
 use self::connect::Session;
 use crate::cluster::check::{Engine, Fault, LOOK, Level};
-use crate::cluster::{PROBE, READ_VERSION, SCHEMA, SCHEMA_LOCK, SCHEMA_VERSION};
+use crate::cluster::{ADDITIONS, PROBE, READ_VERSION, SCHEMA, SCHEMA_LOCK, SCHEMA_VERSION};
 use crate::pg::{Address, AddressFault, Host};
 use crate::time::clock::Clock;
 
@@ -161,7 +161,7 @@ fn init(address: &Address) -> ExitCode {
 
 fn init_at(address: &Address, host: &Host) -> Result<String, Box<dyn std::error::Error>> {
     let mut found = look(address, host)?;
-    let is_missing = |fault: &Fault| *fault == Fault::NoSchema;
+    let is_missing = |fault: &Fault| matches!(fault, Fault::NoSchema | Fault::OlderSchema);
     if let Some(fault) = found.faults.iter().find(|fault| !fault.is_warning() && !is_missing(fault))
     {
         return Err(fault.to_string().into());
@@ -170,7 +170,14 @@ fn init_at(address: &Address, host: &Host) -> Result<String, Box<dyn std::error:
     let session = &mut found.session;
     session.run(&format!("BEGIN; SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))?;
     let rows = session.ask(LOOK)?;
-    if Engine::read(rows.first().ok_or(EngineFailure::Answer)?)?.has_schema {
+    let engine = Engine::read(rows.first().ok_or(EngineFailure::Answer)?)?;
+    if engine.has_schema {
+        let rows = session.ask(READ_VERSION)?;
+        let schema = rows.first().map(|row| row.text(0)).transpose()?;
+        if engine.faults(session.process(), schema).contains(&Fault::OlderSchema) {
+            session.run(&format!("{ADDITIONS}; COMMIT"))?;
+            return Ok("what this program needs was added to the schema".to_owned());
+        }
         session.run("ROLLBACK")?;
         return Ok(format!("the schema is there already, in version {SCHEMA_VERSION}"));
     }

@@ -18,6 +18,8 @@
 //! | `order` | the dense order of others' records and of answers to one's own |
 //! | `held` | the logs that are open |
 //! | `reader`, `queries`, `loading` | what others have changed, and the answers to queries |
+//! | `search`, `written_by` | what is asked for by words, and by who has written it |
+//! | `upkeep`, `indexing` | what one node does for all |
 //! | `people`, `people_watch` | accounts and the like, as rows |
 //! | `bus` | what nodes tell each other |
 //!
@@ -36,9 +38,7 @@
 //! # What a cluster does not do
 //!
 //! - Rooms of durability `memory` are in the engine like all others.
-//! - Search, and the export of what a user has written, are refused ([`LogFault::TooDear`]).
 //! - Webhooks are not told of anything ([`LogRequest::Notice`] is passed over).
-//! - Only rooms that are open at a node are pruned.
 //! - A text with U+0000, for which the engine has no place and which the protocol refuses, is
 //!   refused here, too.
 //!
@@ -50,6 +50,7 @@ pub mod bus;
 mod codes;
 mod engine;
 mod held;
+mod indexing;
 mod loading;
 mod order;
 mod people;
@@ -58,6 +59,7 @@ pub mod queries;
 mod queue;
 mod reader;
 mod rows;
+mod search;
 mod session_ops;
 mod sessions;
 mod statements;
@@ -65,8 +67,10 @@ mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod transfer;
+mod upkeep;
 mod writer;
 mod written;
+mod written_by;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -81,6 +85,7 @@ use self::people_watch::PeopleWatch;
 use self::queue::{Op, Queue, WAIT_MAX};
 use self::reader::{COMPARE_EVERY, Reading};
 use self::sessions::{Replaced, SWEEP_EVERY};
+use self::upkeep::Upkeep;
 use self::writer::{Flight, What};
 use super::link::{Lane, LinkEvent};
 use crate::chat::model::log::{
@@ -130,6 +135,7 @@ pub struct Node<E> {
     sweep_at: Tick,
     /// The log whose records were looked at last.
     pruned: Option<LogId>,
+    upkeep: Upkeep,
 }
 
 impl<E: Engine> Node<E> {
@@ -158,6 +164,7 @@ impl<E: Engine> Node<E> {
             prune_at: Tick::ZERO,
             sweep_at: Tick::ZERO,
             pruned: None,
+            upkeep: Upkeep::default(),
         }
     }
 
@@ -207,6 +214,9 @@ impl<E: Engine> Node<E> {
             self.sweep_at = now.tick.after(SWEEP_EVERY);
             self.sweep_sessions();
         }
+        if self.is_up && self.upkeep.at <= now.tick {
+            self.keep_up();
+        }
         self.send_queued();
         self.send_reads();
         self.tell();
@@ -216,7 +226,8 @@ impl<E: Engine> Node<E> {
     #[must_use]
     pub fn deadline(&self) -> Tick {
         let waits = self.queue.oldest().map_or(Tick::MAX, |since| since.after(WAIT_MAX));
-        let own = if self.is_up { self.compare_at.min(self.prune_at) } else { Tick::MAX };
+        let own = self.compare_at.min(self.prune_at).min(self.upkeep.at);
+        let own = if self.is_up { own } else { Tick::MAX };
         self.engine.wakes_at().min(waits).min(own)
     }
 
@@ -259,6 +270,7 @@ impl<E: Engine> Node<E> {
                 self.ids.insert(node);
                 self.people.is_stale = true;
                 self.replaced.is_wanted = true;
+                self.upkeep.give_up();
                 self.schedule_check(is_changed);
                 self.replies.push_back(LogReply::Health(Ok(())));
             }
@@ -344,27 +356,9 @@ impl<E: Engine> Node<E> {
         let all = || self.held.iter().filter(|(_, log)| is_pruned(log));
         let next = all().find(|(id, _)| Some(*id) > self.pruned).or_else(|| all().next());
         if let Some((id, log)) = next {
-            let number = |number: Option<u64>| {
-                number.map_or(Param::Null, |it| Param::Int(codes::signed(it)))
-            };
-            let before = log.retention.age.map(|age| {
-                let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
-                self.now.wall_ms.saturating_sub(age)
-            });
-            let params = [
-                Param::Int(log.row.unwrap_or(0)),
-                number(before),
-                number(log.retention.records),
-                number(log.retention.bytes),
-                Param::Int(PRUNE_RECORDS),
-            ];
-            let tag = self.next_tag + 1;
-            self.next_tag = tag;
-            let sent = self.engine.send(self.now, (Lane::Writer, tag), statements::PRUNE, &params);
-            if sent.is_ok() {
-                self.flights.push_back(Flight { tag, what: What::Prune(id) });
-            }
+            let (row, retention) = (log.row.unwrap_or(0), log.retention);
             self.pruned = Some(id);
+            self.send_prune(row, retention, What::Prune(id));
         }
         let tag = self.next_tag();
         let params = [Param::Int(PRUNE_RECORDS)];

@@ -1,16 +1,13 @@
 //! Queries as statements, and rows as their answers.
-//!
-//! # What is not done
-//!
-//! [`Query::Search`] and [`Query::Written`] are refused ([`LogFault::TooDear`], in the protocol
-//! 5004): nothing in the engine finds words, or the records of a sender over all rooms.
 
 use std::collections::BTreeMap;
 
 use super::codes::{signed, unsigned};
 use super::loading::{self, Names};
 use super::rows::{BETWEEN, Part};
+use super::search::Search;
 use super::statements;
+use super::written_by::WrittenBy;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
 use crate::chat::model::listed::{DirectoryQuery, StoredRoom};
 use crate::chat::model::load::Wanted;
@@ -35,6 +32,8 @@ pub(super) enum RowQuery {
     Load(Box<Wanted>),
     Audit { room: Option<RoomName>, before: Option<u64>, limit: u32 },
     Directory(DirectoryQuery),
+    Search(Box<Search>),
+    Written(WrittenBy),
 }
 
 impl RowQuery {
@@ -59,10 +58,17 @@ impl RowQuery {
             Query::Audit { room, before, limit, .. } => Self::Audit { room, before, limit },
             Query::Directory(query) => Self::Directory(query),
             // Nobody asks for threads: see `chat::operations::threads`.
-            Query::Search { .. }
-            | Query::Written { .. }
-            | Query::Thread(_)
-            | Query::Threads { .. } => return Err(Err(LogFault::TooDear)),
+            Query::Thread(_) | Query::Threads { .. } => return Err(Err(LogFault::TooDear)),
+            Query::Search { logs, text, before, limit, .. } => {
+                let rooms = logs.into_iter().filter_map(|log| Some((row(log)?, log))).collect();
+                let none = || Ok(Answer::Found { items: Vec::new(), next: None });
+                let search = Search::new(rooms, &text, before, limit).ok_or_else(none)?;
+                Self::Search(Box::new(search))
+            }
+            Query::Written { user, logs, above, limit } => {
+                let rooms = logs.into_iter().filter_map(row).collect();
+                Self::Written(WrittenBy { user, rooms, above, limit })
+            }
         })
     }
 
@@ -87,6 +93,8 @@ impl RowQuery {
             Self::Directory(DirectoryQuery { text, after, limit, .. }) => {
                 (statements::DIRECTORY, Params::Directory(after, text, i64::from(*limit) + 1))
             }
+            Self::Search(search) => (statements::SEARCH, Params::Search(search)),
+            Self::Written(written) => (statements::WRITTEN, Params::Written(written)),
         }
     }
 
@@ -108,6 +116,8 @@ impl RowQuery {
             Self::Below { .. } => page(parts, true),
             Self::Inbox { user, rows } => inbox(user, rows, parts),
             Self::Load(wanted) => Answer::Loaded(loading::found(wanted, &parts)),
+            Self::Search(search) => search.answer(parts),
+            Self::Written(written) => written.answer(parts),
             Self::Audit { .. } | Self::Directory(_) => nothing(),
         })
     }
@@ -120,6 +130,8 @@ pub(super) enum Params<'a> {
     Load(Box<Names>),
     Audit(i64, Option<&'a str>, i64),
     Directory(&'a str, &'a str, i64),
+    Search(&'a Search),
+    Written(&'a WrittenBy),
 }
 
 impl Params<'_> {
@@ -153,6 +165,8 @@ impl Params<'_> {
                 room.map_or(Param::Null, Param::Text),
                 Param::Int(*limit),
             ]),
+            Self::Search(search) => search.with_params(ask),
+            Self::Written(written) => written.with_params(ask),
         }
     }
 }

@@ -41,6 +41,10 @@ pub(super) enum Reading {
     /// Sessions of this node that go on at others.
     Replaced,
     Query(Ticket, RowQuery),
+    /// What one node does for all: see [`upkeep`](super::upkeep).
+    Keeper,
+    Words,
+    Overdue,
 }
 
 /// A log as it was when it was asked what has become of it.
@@ -220,6 +224,9 @@ impl<E: Engine> Node<E> {
             Reading::People => self.on_people(&rows),
             Reading::PeopleVersion => self.on_people_version(&rows),
             Reading::Replaced => self.on_replaced(&rows),
+            Reading::Keeper => self.on_keeper(&rows),
+            Reading::Words => self.on_words(&rows),
+            Reading::Overdue => self.on_overdue(&rows),
             Reading::Query(ticket, query) => {
                 let mut outcome = query.answer(&rows).map_err(|wrong| {
                     log::error!(wrong:%; "the engine has what was not written so");
@@ -252,6 +259,7 @@ impl<E: Engine> Node<E> {
             Reading::People => self.people.is_asked = false,
             Reading::Replaced => self.replaced.is_asked = false,
             Reading::Compare | Reading::PeopleVersion => {}
+            Reading::Keeper | Reading::Words | Reading::Overdue => self.on_upkeep_lost(&reading),
             Reading::Query(ticket, _) => {
                 let outcome = Err(LogFault::Broken);
                 self.replies.push_back(LogReply::Answer { ticket, outcome });
@@ -270,7 +278,11 @@ impl<E: Engine> Node<E> {
                 Part::Meta(row, meta, facts) => {
                     fetched.entry(row).or_default().facts.push((meta, facts));
                 }
-                Part::User(..) | Part::RoomOf(..) | Part::Unread(..) | Part::Session(..) => {}
+                Part::User(..)
+                | Part::RoomOf(..)
+                | Part::Unread(..)
+                | Part::Place(..)
+                | Part::Session(..) => {}
             }
         }
         for followed in logs {

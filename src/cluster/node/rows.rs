@@ -26,6 +26,8 @@ pub(super) enum Part {
     /// The place of a row of an inbox, from 1, how many messages are unread there, and the
     /// beginnings of those with an `@`, [`BETWEEN`] each two.
     Unread(u64, u64, Box<str>),
+    /// Two numbers about a room: how far something has come.
+    Place(i64, u64, u64),
     /// A session that can be resumed: the hash of its secret, its user, and whether it is a guest.
     Session(Box<str>, UserName, bool),
 }
@@ -130,7 +132,8 @@ impl Part {
                 let texts = reader.text_or_null(0)?.unwrap_or_default().into();
                 Self::Unread(reader.number(0)?, reader.number(1)?, texts)
             }
-            6 => Self::Session(reader.text(1)?.into(), reader.user(0)?, reader.int(0)? != 0),
+            6 => Self::Place(room, reader.number(0)?, reader.number(1)?),
+            7 => Self::Session(reader.text(1)?.into(), reader.user(0)?, reader.int(0)? != 0),
             _ => return Err(WrongType { column: column::PART }),
         })
     }

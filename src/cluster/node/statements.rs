@@ -42,6 +42,31 @@ macro_rules! restriction_row {
     };
 }
 
+/// A row of kind `$part` with the numbers `$one` and `$two` about the room `$room`.
+macro_rules! number_row {
+    ($part:literal, $room:literal, $one:literal, $two:literal) => {
+        concat!(
+            "SELECT ",
+            $part,
+            "::smallint, ",
+            $room,
+            "::bigint, ",
+            $one,
+            "::bigint, ",
+            $two,
+            "::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
+            "NULL::bigint, NULL::bigint, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text "
+        )
+    };
+}
+
+/// The second part of the place of a record `x`: it orders those of one millisecond.
+macro_rules! tie {
+    () => {
+        "((x.room * 31 + x.seq) & 4095)"
+    };
+}
+
 /// Appends a batch: see `append.sql`.
 pub(super) const APPEND: Statement = Statement {
     name: "append",
@@ -193,7 +218,7 @@ pub(super) const LOAD: Statement = Statement {
         "NULL::text, NULL::text, NULL::text FROM unnest($6::text[]) AS u(name) ",
         "JOIN chinwag.restriction x ON x.name = u.name AND x.kind = 2 ",
         "JOIN chinwag.room r ON r.id = x.room UNION ALL ",
-        "SELECT 6::smallint, NULL::bigint, (s.guest IS NOT NULL)::integer::bigint, NULL::bigint, ",
+        "SELECT 7::smallint, NULL::bigint, (s.guest IS NOT NULL)::integer::bigint, NULL::bigint, ",
         "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
         "NULL::bigint, s.name, s.hash, NULL::text, NULL::text, NULL::text ",
         "FROM chinwag.session s WHERE s.hash = ANY ($7::text[]) AND NOT s.taken"
@@ -221,6 +246,154 @@ pub(super) const INBOX: Statement = Statement {
         "FROM w CROSS JOIN LATERAL (SELECT * FROM chinwag.record y WHERE w.last <> 0 ",
         "AND y.room = w.room AND y.seq <= w.head AND y.seq > w.head - $7::bigint AND y.kind = 0 ",
         "ORDER BY y.seq DESC LIMIT 1) x"
+    ),
+};
+
+/// Messages that may have what is looked for, and rows of kind 6: below the highest of these places
+/// (time and tie) there may be more.
+///
+/// `$1` what a block must have, `$2` the rooms, `$3` the terms that a message must have, `$4`
+/// whether each may be the beginning of one, `$5` and `$6` the place below which messages are
+/// wanted, `$7` blocks that are looked into, `$8` messages at most, `$9` messages of each room that
+/// are not in the index yet.
+///
+/// `top` has the latest blocks, `found` the latest messages in them, `look` and `stale` those that
+/// are not in the index: above it, or changed since.
+pub(super) const SEARCH: Statement = Statement {
+    name: "search",
+    sql: concat!(
+        "WITH asked AS MATERIALIZED (SELECT q.id, coalesce(s.upto, 0) AS upto ",
+        "FROM unnest($2::bigint[]) AS q(id) LEFT JOIN chinwag.search s ON s.room = q.id), ",
+        "block AS MATERIALIZED (SELECT w.room, w.block, w.low, least(w.high, $5::bigint) AS high ",
+        "FROM chinwag.word w WHERE w.words @@ $1::text::tsquery), ",
+        "top AS MATERIALIZED (SELECT b.*, row_number() OVER (ORDER BY b.high DESC, b.room DESC, ",
+        "b.block DESC) AS nth FROM block b WHERE b.low <= $5::bigint ",
+        "ORDER BY nth LIMIT $7::bigint + 1), ",
+        "found AS MATERIALIZED (SELECT x.room, x.seq, x.at, ",
+        tie!(),
+        " AS tie FROM top t ",
+        "JOIN chinwag.word w ON w.room = t.room AND w.block = t.block CROSS JOIN LATERAL (",
+        "SELECT p.place FROM unnest(w.words) AS l(lexeme, positions, weights) ",
+        "JOIN unnest($3::text[], $4::bigint[]) WITH ORDINALITY AS q(term, beginning, nth) ",
+        "ON l.lexeme = q.term OR l.lexeme = '#all' ",
+        "OR (q.beginning <> 0 AND starts_with(l.lexeme, q.term)) ",
+        "CROSS JOIN LATERAL unnest(l.positions) AS p(place) ",
+        "GROUP BY p.place HAVING count(DISTINCT q.nth) = cardinality($3::text[])) p ",
+        "JOIN chinwag.record x ON x.room = t.room AND x.seq = t.block * 64 + p.place ",
+        "WHERE t.nth <= $7::bigint AND x.kind = 0 AND (x.at, ",
+        tie!(),
+        ") < ($5::bigint, $6::bigint) ",
+        "ORDER BY 3 DESC, 4 DESC, 1 DESC, 2 DESC LIMIT $8::bigint), ",
+        "look AS MATERIALIZED (SELECT y.* FROM asked q CROSS JOIN LATERAL (",
+        "SELECT x.room, x.seq, x.at, ",
+        tie!(),
+        " AS tie, row_number() OVER (ORDER BY x.seq DESC) AS nth FROM chinwag.record x ",
+        "WHERE x.room = q.id AND x.seq > q.upto AND x.kind = 0 AND (x.at, ",
+        tie!(),
+        ") < ($5::bigint, $6::bigint) ORDER BY x.seq DESC LIMIT $9::bigint + 1) y), ",
+        "stale AS MATERIALIZED (SELECT w.room, w.block, least(w.high, $5::bigint) AS high, q.upto, ",
+        "row_number() OVER (ORDER BY least(w.high, $5::bigint) DESC, w.room DESC, w.block DESC) ",
+        "AS nth FROM asked q JOIN chinwag.word w ON w.room = q.id AND w.words IS NULL ",
+        "WHERE w.low <= $5::bigint ORDER BY nth LIMIT $7::bigint + 1) ",
+        record_row!(),
+        "FROM found f JOIN chinwag.record x ON x.room = f.room AND x.seq = f.seq UNION ALL ",
+        record_row!(),
+        "FROM look l JOIN chinwag.record x ON x.room = l.room AND x.seq = l.seq ",
+        "WHERE l.nth <= $9::bigint UNION ALL ",
+        record_row!(),
+        "FROM stale s JOIN chinwag.record x ON x.room = s.room ",
+        "AND x.seq BETWEEN s.block * 64 + 1 AND least(s.block * 64 + 64, s.upto) AND x.kind = 0 ",
+        "AND (x.at, ",
+        tie!(),
+        ") < ($5::bigint, $6::bigint) WHERE s.nth <= $7::bigint UNION ALL ",
+        number_row!("6", "t.room", "t.high", "4095"),
+        "FROM top t WHERE t.nth > $7::bigint UNION ALL (",
+        number_row!("6", "f.room", "f.at", "f.tie"),
+        "FROM found f ORDER BY f.at DESC, f.tie DESC OFFSET $8::bigint - 1) UNION ALL ",
+        number_row!("6", "l.room", "l.at", "l.tie"),
+        "FROM look l WHERE l.nth > $9::bigint UNION ALL ",
+        number_row!("6", "s.room", "s.high", "4095"),
+        "FROM stale s WHERE s.nth > $7::bigint"
+    ),
+};
+
+/// Blocks that are not in the index of words as they are now: those changed since, and those above
+/// it of the next rooms.
+///
+/// `$1` the room behind which to look, `$2` how many rooms, `$3` how many blocks of each kind. The
+/// rows: part, room, four numbers, text. Part 0 is the last room that was looked at, 1 a block
+/// (number, edits, up to which seq, whether it is above the index), 2 a message (seq, time, its
+/// text unless that is very long).
+pub(super) const UNINDEXED: Statement = Statement {
+    name: "unindexed",
+    sql: "WITH look AS MATERIALIZED (SELECT r.id, r.head, r.oldest FROM chinwag.room r \
+          WHERE r.id > $1::bigint ORDER BY r.id LIMIT $2::bigint), \
+          ahead AS MATERIALIZED (SELECT l.id AS room, b.block FROM look l \
+          LEFT JOIN chinwag.search s ON s.room = l.id CROSS JOIN LATERAL (\
+          SELECT greatest(coalesce(s.upto, 0), l.oldest - 1) / 64 AS first) f \
+          CROSS JOIN LATERAL generate_series(f.first, \
+          least((l.head - 1) / 64, f.first + $3::bigint)) AS b(block) \
+          WHERE l.head > coalesce(s.upto, 0) ORDER BY 1, 2 LIMIT $3::bigint), \
+          stale AS MATERIALIZED (SELECT w.room, w.block FROM chinwag.word w WHERE w.words IS NULL \
+          ORDER BY w.room, w.block LIMIT $3::bigint), \
+          todo AS MATERIALIZED (SELECT t.room, t.block, max(t.ahead) AS ahead, \
+          coalesce(max(s.edits), 0) AS edits, \
+          coalesce(least(max(r.head), t.block * 64 + 64), 0) AS upto \
+          FROM (SELECT a.room, a.block, 1 AS ahead FROM ahead a UNION ALL \
+          SELECT s.room, s.block, 0 FROM stale s) t \
+          LEFT JOIN chinwag.room r ON r.id = t.room LEFT JOIN chinwag.search s ON s.room = t.room \
+          GROUP BY t.room, t.block) \
+          SELECT 0::smallint, max(l.id), NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, \
+          NULL::text FROM look l WHERE (SELECT count(*) FROM look) >= $2::bigint UNION ALL \
+          SELECT 1::smallint, t.room, t.block, t.edits, t.upto, t.ahead::bigint, NULL::text \
+          FROM todo t UNION ALL \
+          SELECT 2::smallint, x.room, x.seq, x.at, NULL::bigint, NULL::bigint, \
+          CASE WHEN octet_length(x.text) <= 16384 THEN x.text END FROM todo t \
+          JOIN chinwag.record x ON x.room = t.room \
+          AND x.seq BETWEEN t.block * 64 + 1 AND t.upto AND x.kind = 0",
+};
+
+/// Puts blocks into the index of words: see `search.sql`.
+pub(super) const INDEX: Statement = Statement {
+    name: "index",
+    sql: "SELECT chinwag.index_1($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], \
+          $5::bigint[], $6::bigint[], $7::text[])",
+};
+
+/// The next rooms, with what retention goes by: id, name, policy, head, oldest seq, bytes, time of
+/// the oldest record.
+pub(super) const OVERDUE: Statement = Statement {
+    name: "overdue",
+    sql: "SELECT r.id, r.name, r.policy, r.head, r.oldest, r.bytes, \
+          (SELECT x.at FROM chinwag.record x WHERE x.room = r.id AND x.seq >= r.oldest \
+          ORDER BY x.seq LIMIT 1) FROM chinwag.room r WHERE r.id > $1::bigint \
+          ORDER BY r.id LIMIT $2::bigint",
+};
+
+/// What a user has written behind a record, and all records of some rooms, with the rooms and a row
+/// of kind 6: the last record that was looked at, and how many were.
+///
+/// `$1` who, `$2` these rooms, `$3` and `$4` room and seq of the record, `$5` records that are
+/// looked at, `$6` that are wanted.
+pub(super) const WRITTEN: Statement = Statement {
+    name: "written",
+    sql: concat!(
+        "WITH look AS MATERIALIZED (SELECT x.room, x.seq, x.sender FROM chinwag.record x ",
+        "WHERE (x.room, x.seq) > ($3::bigint, $4::bigint) ",
+        "ORDER BY x.room, x.seq LIMIT $5::bigint), ",
+        "found AS MATERIALIZED (SELECT l.room, l.seq FROM look l ",
+        "JOIN chinwag.room r ON r.id = l.room AND l.seq >= r.oldest ",
+        "WHERE l.sender = $1::text OR l.room = ANY ($2::bigint[]) ",
+        "ORDER BY l.room, l.seq LIMIT $6::bigint) ",
+        "SELECT 0::smallint, r.id, r.epoch, r.head, r.oldest, r.version, r.facts, r.at, r.bytes, ",
+        "(r.private::integer + 2 * r.owned::integer)::bigint, NULL::bigint, r.name, r.policy, ",
+        "r.topic, r.topic_by, NULL::text FROM chinwag.room r ",
+        "WHERE r.id IN (SELECT f.room FROM found f) UNION ALL (",
+        record_row!(),
+        "FROM found f JOIN chinwag.record x ON x.room = f.room AND x.seq = f.seq ",
+        "ORDER BY f.room, f.seq) UNION ALL (",
+        number_row!("6", "l.room", "l.seq", "(SELECT count(*) FROM look)"),
+        "FROM look l ORDER BY l.room DESC, l.seq DESC LIMIT 1)"
     ),
 };
 

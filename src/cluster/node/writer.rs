@@ -43,7 +43,11 @@ pub(super) enum What {
     /// A log gets a new epoch.
     Renew(LogId),
     Prune(LogId),
+    /// A room that is not open here.
+    PruneRow(i64),
     Sweep,
+    /// Words go into the index.
+    Index,
 }
 
 impl<E: Engine> Node<E> {

@@ -56,6 +56,8 @@ impl<E: Engine> Node<E> {
                 self.held.renew(id);
             }
             What::Prune(id) => self.on_pruned(id, &outcome),
+            What::PruneRow(row) => self.on_row_pruned(row, &outcome),
+            What::Index => self.on_indexed(Some(&outcome)),
             What::Sync(..) | What::Sweep => {}
         }
         self.answer_syncs();
@@ -212,7 +214,8 @@ impl<E: Engine> Node<E> {
                 }
             }
             What::Sync(log, era, ticket) => self.queue.repeat(Op::Sync(log, era, ticket)),
-            What::Prune(_) | What::Sweep => {}
+            What::Index => self.on_indexed(None),
+            What::Prune(_) | What::PruneRow(_) | What::Sweep => {}
         }
         // What waited behind it for everything before still does.
         while let Some(Flight { what: What::Sync(log, era, ticket), .. }) =

@@ -139,7 +139,8 @@ pub(in crate::server) fn open(
     if let Some(bus) = &bus {
         link = link.with_bus(bus.clone());
     }
-    let node = Box::new(Node::new(link, now));
+    let mut node = Box::new(Node::new(link, now));
+    node.retain(config.policies.clone());
     let is_sealed = |host: &Host| is_sealed(&address.security, host.is_local());
     let config = || client_config(ENGINE, &address.security);
     let tls = address.hosts.iter().any(is_sealed).then(config).transpose()?;

@@ -280,6 +280,46 @@ const CASES: &[(&str, For, &str)] = &[
         "ann say a -> stored 1 \n inbox bob 0 1 bare -> 1 \n inbox bob 0 0 -> 0",
     ),
     (
+        "all words are found, the last one by its beginning",
+        Keeping,
+        "ann say Hello-there,J\u{fc}rgen -> stored 1 \n ann say hello-world -> stored 2 \n search hello -> 2 1 \n search HELLO wor -> 2 \n search wor hello -> \n search there hello -> 1 \n search jurgen -> 1 \n search w ->",
+    ),
+    (
+        "an edit changes what is found",
+        Keeping,
+        "ann say before -> stored 1 \n search before -> 1 \n ann edit 1 after -> stored 2 \n search before -> \n search after -> 1",
+    ),
+    (
+        "a deletion takes what was found",
+        Keeping,
+        "ann say secret -> stored 1 \n ann say secret -> stored 2 \n search secret -> 2 1 \n ann delete 2 -> stored 3 \n search secret -> 1 \n ann delete 1 -> stored 4 \n search secret ->",
+    ),
+    (
+        "only messages are found",
+        Keeping,
+        "ann say a -> stored 1 \n ann topic tea -> stored 2 \n ann react 1 tea -> stored 3 \n ann kick tea -> stored 4 \n search tea -> \n search a -> 1",
+    ),
+    (
+        "nothing that is typed is syntax",
+        Keeping,
+        "ann say say,near,and,or,not,hello -> stored 1 \n search \"say\" hello -> 1 \n search say* hello* -> 1 \n search NEAR(say & !hello -> 1 \n search 'say' | 'x -> \n search say:* -> 1 \n search #all -> \n search \\ ->",
+    ),
+    (
+        "what is found is found page by page and once",
+        Keeping,
+        "ann say hi,1 -> stored 1 \n bob say hi,2 -> stored 2 \n ann say ho -> stored 3 \n ann say hi,4 -> stored 4 \n ann say hi,5 -> stored 5 \n ann say hi,6 -> stored 6 \n search hi -> 6 5 4 2 1",
+    ),
+    (
+        "what a user has written is found and nothing of others",
+        Keeping,
+        "ann say a -> stored 1 \n bob say b -> stored 2 \n ann react 2 x others -> stored 3 \n ann say c -> stored 4 \n written ann 9 -> lobby:1 lobby:3 lobby:4 \n written ann 1 -> lobby:1 lobby:3 lobby:4 \n written bob 2 -> lobby:2 \n written eve 2 ->",
+    ),
+    (
+        "of a conversation all is the users that was written",
+        Keeping,
+        "ann say a -> stored 1 \n bob say b -> stored 2 \n written ann 1 all -> lobby:1 lobby:2 \n ann delete 1 -> stored 3 \n written eve 9 all -> lobby:1 lobby:2 lobby:3",
+    ),
+    (
         "a name is somebody's once",
         Keeping,
         "people bind:ann -> ok \n people bind:ann:other -> taken",

@@ -5,11 +5,13 @@
 //! | file | has |
 //! |---|---|
 //! | here | what loads and forgets rooms, in Rust |
+//! | `search` | what is found by its words |
 //! | `cases` | all else, as scripts |
 //! | `script` | what runs these |
 
 mod cases;
 mod script;
+mod search;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -115,6 +117,38 @@ impl Subject {
                     Some(woken) => woken.recv_timeout(PATIENCE).expect("a reply"),
                     None => assert!(self.clock.now().tick < since.after(PATIENCE), "a reply"),
                 },
+            }
+        }
+    }
+
+    /// Waits until all words are in the index, where that can be seen. Nothing is said meanwhile.
+    #[track_caller]
+    fn index(&mut self) {
+        let since = self.clock.now().tick;
+        while self.database.as_ref().is_some_and(|database| database.unindexed() > 0) {
+            assert_eq!(self.logs.poll(), None);
+            assert!(self.clock.now().tick < since.after(PATIENCE), "all words in the index");
+        }
+    }
+
+    /// All that is found in these rooms, page by page.
+    #[track_caller]
+    fn search(&mut self, logs: &[LogId], text: &str, limit: u32) -> Vec<(LogId, u64)> {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let ticket = self.ticket();
+            let (logs, user) = (logs.to_vec(), user("ann"));
+            let query = Query::Search { user, logs, text: text.into(), before, limit };
+            self.request(LogRequest::Read { ticket, query });
+            let LogReply::Answer { outcome: Ok(Answer::Found { items, next }), .. } = self.reply()
+            else {
+                panic!("nothing is found")
+            };
+            found.extend(items.into_iter().map(|(log, record)| (log, record.seq)));
+            assert!(next.is_none_or(|next| next < before.unwrap_or(u64::MAX)), "pages end");
+            before = next;
+            if before.is_none() {
+                return found;
             }
         }
     }

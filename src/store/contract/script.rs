@@ -6,6 +6,9 @@
 //! page 1 9 9 -> 1:ann:hi @1          from, to, limit -> the records @ the head
 //! below 9 2 -> 1:ann:hi @1           the seq, limit
 //! inbox bob 0 9 -> 1 1:ann:hi        who, read, head -> unread, the last message
+//! search Hello wor -> 2 1            the seqs that are found, before and after all is indexed
+//! written ann 2 -> 1 3               what a user has written, by pages of so many; `all`: and
+//!                                    whatever is in the room
 //! fact member ann owner 3            also: access 1 1 POLICY, topic TEXT WHO, leave WHO,
 //!                                    ban|mute|invite|reader|return WHO, lift KIND WHO
 //! sync -> ok
@@ -46,6 +49,8 @@ pub(super) fn run(store: &mut Subject, script: &str) -> Result<(), String> {
         let found = match words[0] {
             "page" | "below" => read(store, log, &words),
             "inbox" => inbox(store, log, &words),
+            "search" => search(store, log, request)?,
+            "written" => written(store, log, &words),
             "fact" => {
                 store.put(log, fact(&words[1..]));
                 String::new()
@@ -228,6 +233,41 @@ fn inbox(store: &mut Subject, log: LogId, words: &[&str]) -> String {
     let mentions = if *mentions > 0 { format!(" @{mentions}") } else { String::new() };
     let threads = if *in_threads > 0 { format!(" #{in_threads}") } else { String::new() };
     format!("{unread}{mentions}{threads}{last}")
+}
+
+fn search(store: &mut Subject, log: LogId, request: &str) -> Result<String, String> {
+    let text = request.trim().strip_prefix("search").unwrap();
+    let mut found = || {
+        let found = store.search(&[log], text, 2);
+        found.iter().map(|(_, seq)| seq.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    let before = found();
+    store.index();
+    let after: Vec<_> = store.search(&[log], text, 2).iter().map(|it| it.1.to_string()).collect();
+    let after = after.join(" ");
+    if before != after {
+        let name = store.name;
+        return Err(format!("{name}: {request}: {before}, but {after} when it is indexed"));
+    }
+    Ok(after)
+}
+
+fn written(store: &mut Subject, log: LogId, words: &[&str]) -> String {
+    let (name, limit) = (user(words[1]), words[2].parse().unwrap());
+    let logs = if words.contains(&"all") { vec![log] } else { Vec::new() };
+    let (mut seqs, mut above) = (Vec::new(), 0);
+    loop {
+        let (user, logs) = (name.clone(), logs.clone());
+        let Answer::Written { items, next } =
+            ask(store, Query::Written { user, logs, above, limit })
+        else {
+            panic!("nothing is written")
+        };
+        assert!(items.len() <= usize::try_from(limit).unwrap() && next.is_none_or(|it| it > above));
+        seqs.extend(items.iter().map(|(room, record)| format!("{room}:{}", record.seq)));
+        let Some(next) = next else { return seqs.join(" ") };
+        above = next;
+    }
 }
 
 fn acts(store: &mut Subject, words: &[&str]) -> String {

@@ -79,7 +79,7 @@ fn unusable() -> Vec<(Engine, Level, &'static str)> {
             "db0:5432: it has no schema yet: run chinwag cluster init",
         ),
         (
-            Engine { schema: Some("2"), ..Engine::default() },
+            Engine { schema: Some("2.0"), ..Engine::default() },
             Level::Disk,
             "db0:5432: its schema has version 2, and this program knows 1: use the newer program",
         ),

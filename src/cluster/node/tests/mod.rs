@@ -5,3 +5,4 @@ mod drops;
 mod nodes;
 pub(crate) mod peer;
 mod sessions;
+mod upkeep;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::super::engine::Engine;
 use super::super::{Node, Tick};
 use crate::chat::model::log::{LogReply, LogRequest, Logs};
+use crate::chat::model::policy::Policies;
 use crate::cluster::check::Level;
 use crate::cluster::link::{
     Hop, Lane, Link, LinkEffect, LinkEvent, LinkInput, LinkOptions, NotAsked,
@@ -46,6 +47,25 @@ impl Database {
     pub(crate) fn run(&self, statements: &[&str]) {
         run(&self.address, statements);
     }
+
+    /// Asks for one number.
+    pub(crate) fn number(&self, sql: &'static str) -> i64 {
+        let mut session = Session::open(&self.address);
+        session.client.request(Statement { name: "number", sql }, &[] as &[Param<'_>]).unwrap();
+        match session.wait() {
+            Reply::Rows(rows) => rows[0].int(0).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// How much of the logs is not in the index of words.
+    pub(crate) fn unindexed(&self) -> i64 {
+        self.number(
+            "SELECT (SELECT count(*) FROM chinwag.room r LEFT JOIN chinwag.search s ON s.room = r.id \
+             WHERE r.head > coalesce(s.upto, 0) AND r.oldest <= r.head) \
+             + (SELECT count(*) FROM chinwag.word w WHERE w.words IS NULL)",
+        )
+    }
 }
 
 impl Drop for Database {
@@ -63,29 +83,45 @@ fn connect(address: &Address, host: usize) -> TcpStream {
 
 /// Has statements done, each by itself.
 fn run(address: &Address, statements: &[&str]) {
-    let mut stream = connect(address, 0);
-    let (user, password) = (address.user.clone(), address.password.clone());
-    let login = Login { user, password, database: address.database.clone(), is_private: true };
-    let mut client = Client::new(login, SETTINGS);
-    let mut wait = |client: &mut Client| loop {
-        let out = client.outgoing().split();
-        stream.write_all(&out).unwrap();
-        match client.poll() {
-            Some(Reply::Noticed(_) | Reply::Notified { .. }) => {}
-            Some(Reply::Failed(error)) => panic!("{error}"),
-            Some(_) => return,
-            None => {
-                let mut bytes = [0; 16 << 10];
-                let count = stream.read(&mut bytes).unwrap();
-                assert!(count > 0, "the engine has closed the connection");
-                client.receive(&bytes[..count]).unwrap();
+    let mut session = Session::open(address);
+    for statement in statements {
+        session.client.script(statement).unwrap();
+        session.wait();
+    }
+}
+
+/// A connection to the engine that waits for each answer.
+struct Session {
+    stream: TcpStream,
+    client: Client,
+}
+
+impl Session {
+    fn open(address: &Address) -> Self {
+        let stream = connect(address, 0);
+        let (user, password) = (address.user.clone(), address.password.clone());
+        let login = Login { user, password, database: address.database.clone(), is_private: true };
+        let mut session = Self { stream, client: Client::new(login, SETTINGS) };
+        session.wait();
+        session
+    }
+
+    fn wait(&mut self) -> Reply {
+        loop {
+            let out = self.client.outgoing().split();
+            self.stream.write_all(&out).unwrap();
+            match self.client.poll() {
+                Some(Reply::Noticed(_) | Reply::Notified { .. }) => {}
+                Some(Reply::Failed(error)) => panic!("{error}"),
+                Some(reply) => return reply,
+                None => {
+                    let mut bytes = [0; 16 << 10];
+                    let count = self.stream.read(&mut bytes).unwrap();
+                    assert!(count > 0, "the engine has closed the connection");
+                    self.client.receive(&bytes[..count]).unwrap();
+                }
             }
         }
-    };
-    wait(&mut client);
-    for statement in statements {
-        client.script(statement).unwrap();
-        wait(&mut client);
     }
 }
 
@@ -211,6 +247,11 @@ impl Peer {
         let node = self.node.id().unwrap();
         let up = LinkEvent::Up { node, level: Level::Disk, is_changed: true };
         self.node.on_event(up);
+    }
+
+    /// For how long rooms keep their records.
+    pub(crate) fn retain(&mut self, policies: Policies) {
+        self.node.retain(policies);
     }
 
     /// Asks for something.
