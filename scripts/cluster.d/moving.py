@@ -180,7 +180,7 @@ def killed(folder, engine):
             try:
                 out, errors = process.communicate(timeout=rng.random() * took)
                 # A kill may come when all is written, and nobody has been told.
-                assert process.returncode == 0 or "exists already" in errors, errors
+                assert process.returncode == 0 or "exists already" in errors or "has moved to" in errors, errors
                 break
             except subprocess.TimeoutExpired:
                 process.kill()

@@ -94,8 +94,10 @@ pub(super) fn claim(
     (user, source): (UserName, Source),
 ) {
     // It is here from now on, with the rooms that were loaded for it: what happens to it meanwhile
-    // finds it so.
-    if let Err(refusal) = open_user(chat, &user, source) {
+    // finds it so. A guest's name would be taken by that when it is judged once more.
+    if source != Source::Guest
+        && let Err(refusal) = open_user(chat, &user, source)
+    {
         return chat.context.reply(conn, request, Err(refusal));
     }
     let is_own = former(&hello).is_some_and(|former| former.user == user);
