@@ -1,7 +1,31 @@
-//! What an inbox is read from: rooms whose unread messages are not in memory.
+//! An inbox, and what it is read from: rooms whose unread messages are not in memory.
 
-use super::log::LogId;
-use super::record::SharedRecord;
+use super::log_id::LogId;
+use super::name::RoomName;
+use super::record::{Epoch, SharedRecord};
+
+/// One row of the inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxRow {
+    /// The room.
+    pub room: RoomName,
+    /// Its log's epoch.
+    pub epoch: Epoch,
+    /// The head of its log.
+    pub seq: u64,
+    /// Up to which seq the user's clients have received.
+    pub recv: u64,
+    /// Up to which seq the user has read.
+    pub read: u64,
+    /// Messages above `read` that are not the user's own.
+    pub unread: u64,
+    /// Those of them that name the user, or the room.
+    pub mentions: u64,
+    /// Those of them that belong to a thread; 0 where nobody can follow one.
+    pub in_threads: u64,
+    /// The last message, if the log still has it.
+    pub last: Option<SharedRecord>,
+}
 
 /// One room of [`Query::Inbox`](super::log::Query::Inbox).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

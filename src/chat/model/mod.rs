@@ -35,6 +35,7 @@ pub mod policy;
 pub mod pressure;
 pub mod prose;
 pub mod push;
+pub mod query;
 pub mod record;
 pub mod reply;
 pub mod resume;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::account::{Hidden, Login};
 use super::code::Code;
 use super::export::ExportPart;
+pub use super::inbox::InboxRow;
 use super::listed::ListedRoom;
 use super::meta::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
@@ -128,29 +129,6 @@ impl Resumption {
 
 /// Users and up to which seq each has read, by name; those who have read nothing are left out.
 pub type ReadMarks = Vec<(UserName, u64)>;
-
-/// One row of the inbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InboxRow {
-    /// The room.
-    pub room: RoomName,
-    /// Its log's epoch.
-    pub epoch: Epoch,
-    /// The head of its log.
-    pub seq: u64,
-    /// Up to which seq the user's clients have received.
-    pub recv: u64,
-    /// Up to which seq the user has read.
-    pub read: u64,
-    /// Messages above `read` that are not the user's own.
-    pub unread: u64,
-    /// Those of them that name the user, or the room.
-    pub mentions: u64,
-    /// Those of them that belong to a thread; 0 where nobody can follow one.
-    pub in_threads: u64,
-    /// The last message, if the log still has it.
-    pub last: Option<SharedRecord>,
-}
 
 /// An open invitation, as the invited user is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
