@@ -280,6 +280,16 @@ impl<'a> Typed<'a> {
                 self.set_blocked(&ask("blocked", Item::new())?);
                 show::blocked(&self.view.lock().blocked)
             }
+            other => self.about_order(other)?,
+        };
+        self.view.lock().say(&remark);
+        Ok(())
+    }
+
+    /// Commands by which order is kept, and what there is to say of them.
+    fn about_order(&self, command: Command<'_>) -> Result<String, Error> {
+        let ask = |op: &str, fields: Item| self.client.request(op, fields);
+        Ok(match command {
             Command::Report { about: Reported::User(user, room), reason } => {
                 let reason = Some(reason.as_ref()).filter(|reason| !reason.is_empty());
                 let wanted = fields([
@@ -300,9 +310,7 @@ impl<'a> Typed<'a> {
                 show::audit(&ask("audit", wanted)?)
             }
             _ => return Err(Error::local("this cannot be done at a terminal")),
-        };
-        self.view.lock().say(&remark);
-        Ok(())
+        })
     }
 
     fn set_blocked(&self, data: &Item) {
