@@ -191,14 +191,21 @@ pub(in crate::chat) fn on_synced(
 }
 
 /// The room's log is another one: what was to be written of marks is about records that are not
-/// there any more.
-pub(super) fn refuse_gathered(chat: &mut Chat, key: RoomKey, refusal: &Refusal) {
+/// there any more. Returns what waits for that, to be refused when the room is whole again.
+pub(super) fn take_gathered(chat: &mut Chat, key: RoomKey) -> Vec<WaitingAck> {
+    let mut acks = Vec::new();
     for membership in chat.rooms[key].members.clone() {
         chat.rooms.unkept.forget(membership);
         let gathered = chat.rooms.unkept.gathered.remove(&membership);
-        for ack in gathered.map_or_else(Vec::new, |gathered| gathered.acks) {
-            answer(chat, ack, Some(refusal.clone()));
-        }
+        acks.extend(gathered.into_iter().flat_map(|gathered| gathered.acks));
+    }
+    acks
+}
+
+/// Refuses those that have waited in vain, and goes on with what has waited for them.
+pub(super) fn refuse(chat: &mut Chat, acks: Vec<WaitingAck>, refusal: &Refusal) {
+    for ack in acks {
+        answer(chat, ack, Some(refusal.clone()));
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn on_renewed(chat: &mut Chat, log: LogId, begun: Begun) {
     (room.epoch, room.head, room.oldest, room.rev) = (epoch, head, oldest, rev);
     (room.private, room.owned, room.topic) = (false, false, "".into());
     let refusal = room.epoch_changed();
-    ack::refuse_gathered(chat, key, &refusal);
+    let acks = ack::take_gathered(chat, key);
     // First, since what follows is told about the new log.
     begin_cursors(chat, key);
     chat.context.follows = true;
@@ -53,6 +53,8 @@ pub(super) fn on_renewed(chat: &mut Chat, log: LogId, begun: Begun) {
         put_member(chat, membership);
     }
     retire_room(chat, key);
+    // Behind all that the room is now: an inbox may have waited for them.
+    ack::refuse(chat, acks, &refusal);
 }
 
 /// Nothing that was read of the log, or is being read, is of the new one.
