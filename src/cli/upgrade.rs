@@ -66,7 +66,7 @@ fn signal(pid: Pid) -> Result<(), String> {
     })
 }
 
-/// Waits for the server's answer; [`Answer::Asked`] if there is none in time.
+/// Waits for the server's answer; [`Answer::Requested`] if there is none in time.
 fn await_answer(path: &Path, pid: Pid, timeout: Duration) -> Result<Answer, String> {
     let clock = Clock::start();
     let deadline = clock.now().tick.after(timeout * TIMEOUTS + MARGIN);

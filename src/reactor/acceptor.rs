@@ -35,7 +35,7 @@ pub(super) enum Arrival {
         stream: TcpStream,
         peer: SocketAddr,
         listener: ListenerId,
-        /// To be given back by [`Acceptor::left`].
+        /// To be given back by [`Acceptor::release`].
         share: AddressShare,
     },
     /// A connection over a limit, and the bytes that tell it so.

@@ -15,7 +15,7 @@ pub(super) const READ_LEN_MIN: usize = 256;
 
 /// Bytes that are read from one connection until the whole bulk list has been flushed: so few that
 /// their broadcast, which is somewhat longer than the request, seldom exceeds
-/// [`ReactorConfig::unflushed_max`].
+/// [`ReactorConfig::unflushed_max`](super::ReactorConfig::unflushed_max).
 const READ_PER_ROUND: usize = 10 * 1024;
 
 const _: () = assert!(READ_LEN_MIN <= READ_PER_ROUND);

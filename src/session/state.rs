@@ -18,7 +18,7 @@ use crate::time::rate::Bucket;
 use crate::ws;
 
 /// One connection's protocol stack. What is the same for all connections is in
-/// [`SessionContext`](super::context::SessionContext).
+/// [`SessionContext`].
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub(super) struct SessionState {

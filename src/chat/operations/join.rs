@@ -188,8 +188,8 @@ pub(super) fn enter_at(
 /// # Errors
 ///
 /// Those of finding the room if there is none that the user may join, [`Code::InviteOnly`],
-/// [`Code::Busy`] for a member that is being removed, and those of [`open_room`] and
-/// [`begin_membership`].
+/// [`Code::Busy`] for a member that is being removed, and those of
+/// [`open_room`](super::room_begin::open_room) and [`begin_membership`].
 fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
     let key = match chat.lookup().find_room(user, name) {
         Ok(key) => {

@@ -9,7 +9,7 @@
 //! | invite into a private or invite-only room | | | yes | yes |
 //! | give roles | | | | yes |
 //!
-//! An administrator may do all of it in any room ([`admins`](super::admins)), but gives no roles in
+//! An administrator may do all of it in any room ([`admins`]), but gives no roles in
 //! one without an owner. Nobody does any of it to themselves, except that an owner may take a lower
 //! role while there is another owner; [`owners`](super::owners) says how a room comes to another.
 //! A room that was made by `join` has no owner: no member moderates there, everybody may change the

@@ -1,4 +1,4 @@
-//! Rows of the answers about rooms: all of them have the columns of [`COLUMNS`], and `part` says
+//! Rows of the answers about rooms: all of them have the columns of [`mod@column`], and `part` says
 //! what they are.
 
 use std::sync::Arc;

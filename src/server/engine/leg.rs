@@ -27,7 +27,7 @@ pub(super) enum Stage {
 /// A connection that the link has asked for.
 ///
 /// Invariants:
-/// - `conn` is there from [`Stage::Asked`] on, or [`Stage::Plain`], whichever comes first.
+/// - `conn` is there from [`Stage::TlsRequested`] on, or [`Stage::Plain`], whichever comes first.
 /// - `deadline` is [`Tick::MAX`] once the link knows the connection.
 #[derive(Debug)]
 pub(super) struct Leg {

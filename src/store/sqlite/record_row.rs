@@ -16,13 +16,13 @@ use crate::chat::model::reply::Role;
 pub(in crate::store) const COLUMNS: &str = "room, seq, at, sender, kind, target, who, number, text, \
                                             data, cid, reply_to, thread, edited, weight, sum";
 
-/// Inserts the record that [`write`] is given. Its id, the last parameter, rises by itself if it is
+/// Inserts the record that [`write()`] is given. Its id, the last parameter, rises by itself if it is
 /// not set.
 pub(in crate::store) const INSERT: &str = "INSERT INTO record (room, seq, at, sender, kind, target, who, number, text, data, cid, \
      reply_to, thread, edited, weight, sum, id) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 
-/// Replaces the record of the same room and seq by the one that [`write`] is given.
+/// Replaces the record of the same room and seq by the one that [`write()`] is given.
 pub(in crate::store) const UPDATE: &str = "UPDATE record SET at = ?3, sender = ?4, kind = ?5, target = ?6, who = ?7, number = ?8, \
      text = ?9, data = ?10, cid = ?11, reply_to = ?12, thread = ?13, edited = ?14, weight = ?15, \
      sum = ?16 WHERE room = ?1 AND seq = ?2";
