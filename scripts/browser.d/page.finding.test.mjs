@@ -33,7 +33,7 @@ test("open rooms are found by name and topic and entered, private ones are not t
 	await ann.fill("#directory-find", "DARJ");
 	await lists(ann, "#directory-list", "tea-house");
 	await ann.fill("#directory-find", "no such thing");
-	await holds(ann, () => /No such room/.test(document.querySelector("#directory-status").textContent));
+	await holds(ann, () => /No such room/.test(document.querySelector("#directory-status")?.textContent));
 	await ann.fill("#directory-find", "gard");
 	await lists(ann, "#directory-list", "garden");
 	// By the keyboard alone: what is found first is entered.
@@ -191,7 +191,7 @@ test("a private room has a lock, and a room says for how long it keeps what is s
 	const page = await enter("pia", "week");
 	await shows(page, "What is said here is deleted after 7 days. Only the latest 5,000 messages and changes are kept.");
 	await page.click("#about-open");
-	await holds(page, () => document.querySelector("#about-kept").textContent.includes("after 7 days"));
+	await holds(page, () => document.querySelector("#about-kept")?.textContent.includes("after 7 days"));
 	await page.click("#about-close");
 	await say(page, "/join tmp/short");
 	await opened(page, "tmp/short");

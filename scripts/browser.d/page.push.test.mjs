@@ -64,7 +64,7 @@ const notices = (page) => page.evaluate(async () => {
 	return shown.map(({ title, body, tag }) => `${tag} ${title}: ${body}`);
 });
 
-const status = (page, text) => holds(page, (text) => document.querySelector("#settings-status").textContent.includes(text), text);
+const status = (page, text) => holds(page, (text) => document.querySelector("#settings-status")?.textContent.includes(text), text);
 
 test("the page opens without a connection, and goes on when there is one", async () => {
 	const ann = await enter("ann", "offline");
