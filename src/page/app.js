@@ -648,7 +648,7 @@ function markAsUnread({ item }) {
 function conversations() {
 	const rooms = [...chat.rooms.values()].filter((room) => room !== open).map((room) => ({ name: room.name, label: label(room), unread: room.unread }));
 	const others = [...(open?.presence?.users?.keys() ?? [])].filter((name) => name !== chat.user && !chat.rooms.has(directName(name)));
-	const found = [...rooms, ...others.map((name) => ({ name: `@${name}`, label: name, unread: 0, about: "write to this person" }))];
+	const found = [...rooms, ...others.map((name) => ({ name: `@${name}`, label: name, unread: 0, about: t("switch.person") }))];
 	return found.sort((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || a.label.localeCompare(b.label));
 }
 
