@@ -166,6 +166,29 @@ test("a thread of a room in memory is shown, and has no marks", async () => {
 	assert.equal(await ann.locator("#threads li").count(), 0);
 });
 
+test("whoever signs in behind another finds nothing of their threads", async () => {
+	const page = await enter("uma", "leftovers");
+	await say(page, "first");
+	await shows(page, "first");
+	await openThread(page, "first");
+	await sayInThread(page, "second");
+	await holds(page, () => document.querySelectorAll("#threads li").length === 1);
+	await page.fill("#thread-text", "meant for uma alone");
+	await page.click("#sign-out");
+	await page.locator("#welcome").waitFor();
+	const left = await page.evaluate(() => [document.querySelector("#thread-text").value, document.querySelector("#thread-title").textContent, document.querySelectorAll("#threads li, #thread-messages li").length]);
+	assert.deepEqual(left, ["", "", 0]);
+	await page.fill("#name", "vic");
+	await page.click("#sign-in .primary");
+	await opened(page, "lobby");
+	await say(page, "/join leftovers");
+	await opened(page, "leftovers");
+	await shows(page, "first");
+	await openThread(page, "first");
+	await inThread(page, "second");
+	assert.equal(await page.inputValue("#thread-text"), "");
+});
+
 test("nothing that is said runs in a thread", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.join("hostile-threads");

@@ -447,7 +447,7 @@ function signOut(why = "") {
 	invitations.set([]);
 	people.clear();
 	fileParts?.clear();
-	threadParts?.hide();
+	threadParts?.clear();
 	field.clear();
 	open = null;
 	isAway = false;

@@ -173,6 +173,18 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		if (had) (before?.isConnected ? before : $("text")).focus();
 	}
 
+	/** Whoever has been in is gone: nothing stays for the next one. */
+	function clear() {
+		hide();
+		marks = marksOf = before = null;
+		drafts.clear();
+		rows.clear();
+		field.value = "";
+		endAnswer();
+		for (const node of [title, status]) setText(node, "");
+		drawList();
+	}
+
 	let drawing = false;
 	function draw() {
 		if (drawing) return;
@@ -293,7 +305,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		draw();
 	}
 
-	return { begin, show, hide, draw, unread, readAll: () => marks?.readAll(), keeps, follows, isOpen: () => Boolean(open) };
+	return { begin, show, clear, draw, unread, readAll: () => marks?.readAll(), keeps, follows, isOpen: () => Boolean(open) };
 }
 
 const keyOf = ({ room, thread }) => `${thread} ${room.name}`;
