@@ -189,6 +189,27 @@ test("whoever signs in behind another finds nothing of their threads", async () 
 	assert.equal(await page.inputValue("#thread-text"), "");
 });
 
+test("a thread closes when its room is left, and comes again with what was typed there", async () => {
+	const room = "thread-club";
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.ask("create", { room });
+	const page = await enter("nia", room);
+	await eve.say(room, "first");
+	await shows(page, "first");
+	await openThread(page, "first");
+	await inThread(page, "first");
+	await page.fill("#thread-text", "half a sentence");
+	await eve.ask("kick", { room, user: "nia" });
+	await page.locator("#thread").waitFor({ state: "hidden" });
+	assert.deepEqual(await texts(page), []);
+	await page.keyboard.press("Enter");
+	await page.click("#rejoin");
+	await shows(page, "first");
+	await openThread(page, "first");
+	assert.equal(await page.inputValue("#thread-text"), "half a sentence");
+	assert.ok(!eve.lines.get(room).some((text) => /half/.test(text)));
+});
+
 test("nothing that is said runs in a thread", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.join("hostile-threads");

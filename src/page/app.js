@@ -592,9 +592,11 @@ function step(by) {
 
 // --- What the user does
 
+const notHere = (room) => t("said.notSentHere", { room: isolated(label(room)) });
+
 /** Sends a message to the open room. Returns why not, if it cannot be sent. */
 function say(text, more) {
-	if (view(open).ended) return t("said.notSentHere", { room: isolated(label(open)) });
+	if (view(open).ended) return notHere(open);
 	if (attached()) {
 		tray("sendTray", text, more);
 		return;
@@ -610,6 +612,7 @@ function say(text, more) {
 
 /** Sends a message in a thread. Returns why not, if it cannot be sent. */
 function sayInThread(room, text, more) {
+	if (view(room).ended) return notHere(room);
 	try {
 		chat.send(room.name, text, more);
 	} catch (error) {

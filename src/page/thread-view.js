@@ -98,6 +98,8 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		});
 		marksOf.addEventListener("record", ({ detail }) => open?.room === detail.room && record(detail.item));
 		for (const type of ["gap", "reset"]) marksOf.addEventListener(type, ({ detail }) => open?.room === detail.room && load(open));
+		// What is kept of the room is not to be read any more, and nothing can be said there.
+		marksOf.addEventListener("left", ({ detail }) => open?.room === detail.room && hide());
 		made.refresh();
 	}
 
