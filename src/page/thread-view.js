@@ -48,7 +48,7 @@ $("directs-title").before(heading, listed);
 export function threadsView({ chat, here, context, changes, openIn, say, deeds, watched, isMuted, changed, fail }) {
 	let marks = null;
 	let marksOf = null;
-	/** The thread that is open: `{room, thread, items, changes, more}`. */
+	/** The thread that is open: `{room, thread, mark, items, changes, more, loading}`; `loading` is the latest request. */
 	let open = null;
 	/** Where the focus goes when it is closed. */
 	let before = null;
@@ -125,7 +125,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		if (!room) return;
 		if (aside.hidden) before = document.activeElement;
 		keep();
-		const shown = (open = { room, thread, mark, items: [], changes: new Map(), more: false, isMissing: false });
+		const shown = (open = { room, thread, mark, items: [], changes: new Map(), more: false, loading: null });
 		field.value = drafts.get(keyOf(shown)) ?? "";
 		endAnswer();
 		aside.hidden = false;
@@ -141,19 +141,23 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		else log.scrollTop = log.scrollHeight;
 	}
 
+	/** Only the latest answer counts: one that was asked for earlier would be put where it does not belong. */
 	async function load(shown, where = {}) {
+		const token = (shown.loading = {});
+		const isWanted = () => open === shown && shown.loading === token;
 		setText(status, t("log.loading"));
 		try {
 			const page = await marks.page(shown.room.name, shown.thread, { limit: PAGE, ...where });
-			if (open !== shown) return;
+			if (!isWanted()) return;
 			const later = where.before ? shown.items : shown.items.filter(({ seq }) => seq > (page.items.at(-1)?.seq ?? 0));
 			Object.assign(shown, { items: [...page.items, ...later], more: page.more });
 			setText(status, page.items.length ? "" : t("thread.gone"));
 		} catch (error) {
-			if (open !== shown) return;
+			if (!isWanted()) return;
 			setText(status, "");
 			fail(error);
 		}
+		shown.loading = null;
 		draw();
 	}
 
@@ -271,6 +275,8 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 	});
 	close.addEventListener("click", hide);
 	earlier.addEventListener("click", async () => {
+		// Of two clicks the second would ask for the same page.
+		if (open.loading) return;
 		const { scrollHeight } = log;
 		await load(open, { before: open.items[0]?.seq });
 		// Behind the drawing: what was in view stays there.
