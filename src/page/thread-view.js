@@ -97,7 +97,8 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 			changed();
 		});
 		marksOf.addEventListener("record", ({ detail }) => open?.room === detail.room && record(detail.item));
-		for (const type of ["gap", "reset"]) marksOf.addEventListener(type, ({ detail }) => open?.room === detail.room && load(open));
+		marksOf.addEventListener("gap", ({ detail }) => open?.room === detail.room && load(open));
+		marksOf.addEventListener("reset", ({ detail }) => open?.room === detail.room && restart());
 		// What is kept of the room is not to be read any more, and nothing can be said there.
 		marksOf.addEventListener("left", ({ detail }) => open?.room === detail.room && hide());
 		made.refresh();
@@ -117,6 +118,15 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 			}
 		} else if (item.target) open.changes.set(item.seq, item);
 		draw();
+	}
+
+	/** The room has another log: what was shown is not in it, and what was to be answered neither. */
+	function restart() {
+		Object.assign(open, { items: [], mark: 0, more: false });
+		open.changes.clear();
+		if (answering) endAnswer();
+		if (open.room.epoch === null) hide();
+		else load(open);
 	}
 
 	/** Shows a thread; `mark` is the seq of a message in it that is to be marked. */
@@ -208,7 +218,8 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
 		const own = new Set(items.map(({ seq }) => seq));
 		const made = new Map(open.changes);
-		for (const item of changes()) if (item.seq && item.ev !== "message") made.set(item.seq, item);
+		// In the window what is from before a reset may stay.
+		for (const item of changes()) if (item.seq && item.ev !== "message" && (item.epoch ?? room.epoch) === room.epoch) made.set(item.seq, item);
 		const about = [...made.values()].filter(({ target }) => own.has(target));
 		const states = present([...items, ...about].sort((a, b) => a.seq - b.seq));
 		const waiting = chat().outbox.filter(({ room: name, more }) => name === room.name && more?.thread === thread).map(waitingState);
