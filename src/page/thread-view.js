@@ -12,6 +12,8 @@ import { t } from "/words.js";
 /** Messages of a page, and the most that are shown: earlier ones are asked for, the latest stay. */
 const PAGE = 60;
 const SHOWN_MAX = 400;
+/** Edits, deletions and reactions that are kept of them. */
+const CHANGES_MAX = 2_000;
 /** Threads in the list. */
 const LISTED_MAX = 6;
 /** Where the thread lies over the log instead of beside it. */
@@ -115,9 +117,19 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 			if (open.items.length > SHOWN_MAX) {
 				open.items.splice(0, open.items.length - SHOWN_MAX);
 				open.more = true;
+				forgetChanges();
 			}
-		} else if (item.target) open.changes.set(item.seq, item);
+		} else if (item.target && (open.loading || open.items.some(({ seq }) => seq === item.target))) {
+			open.changes.set(item.seq, item);
+			if (open.changes.size > CHANGES_MAX) open.changes.delete(open.changes.keys().next().value);
+		}
 		draw();
+	}
+
+	/** Keeps of the changes those of messages that are shown: the others of the room would only grow. */
+	function forgetChanges() {
+		const own = new Set(open.items.map(({ seq }) => seq));
+		for (const [seq, { target }] of open.changes) if (!own.has(target)) open.changes.delete(seq);
 	}
 
 	/** The room has another log: what was shown is not in it, and what was to be answered neither. */
@@ -161,6 +173,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 			if (!isWanted()) return;
 			const later = where.before ? shown.items : shown.items.filter(({ seq }) => seq > (page.items.at(-1)?.seq ?? 0));
 			Object.assign(shown, { items: [...page.items, ...later], more: page.more });
+			forgetChanges();
 			setText(status, page.items.length ? "" : t("thread.gone"));
 		} catch (error) {
 			if (!isWanted()) return;
