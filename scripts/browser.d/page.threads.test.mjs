@@ -214,6 +214,21 @@ test("a thread closes when its room is left, and comes again with what was typed
 	assert.ok(!eve.lines.get(room).some((text) => /half/.test(text)));
 });
 
+test("a thread opens also while the browser takes its time with the worker", async () => {
+	// With options that no other test has: the page is not used again.
+	const page = await enter("pia", "early", undefined, { locale: "en-GB" });
+	await say(page, "first");
+	await shows(page, "first");
+	await page.addInitScript(() => (ServiceWorkerContainer.prototype.register = () => new Promise(() => {})));
+	await page.reload();
+	await opened(page, "early");
+	await shows(page, "first");
+	await openThread(page, "first");
+	await inThread(page, "first");
+	await sayInThread(page, "second");
+	assert.equal(await page.locator(".toast").count(), 0);
+});
+
 test("nothing that is said runs in a thread", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.join("hostile-threads");

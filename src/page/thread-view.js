@@ -88,7 +88,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		tell("");
 	}
 
-	/** Begins to follow the threads of a client, which has come in. */
+	/** Begins to follow the threads of a client, which has come in; nothing if that has begun. */
 	function begin() {
 		if (marksOf === chat()) return;
 		marksOf = chat();
@@ -145,6 +145,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 	async function show(thread, mark = 0) {
 		const room = here();
 		if (!room) return;
+		begin();
 		if (aside.hidden) before = document.activeElement;
 		keep();
 		const shown = (open = { room, thread, mark, items: [], changes: new Map(), more: false, loading: null });
