@@ -703,9 +703,9 @@ function aboutPerson(name, item) {
 	personal(name, item);
 }
 
-function moderatePerson(name) {
+function moderatePerson(name, role = rolesOf.get(open)?.get(name)) {
 	closeDrawers();
-	moderation("person", isAdmin ? { name: open.name, role: "owner" } : open, name);
+	moderation("person", isAdmin ? { name: open.name, role: "owner" } : open, name, role);
 }
 
 const invite = (room, name) => {
