@@ -43,12 +43,45 @@ test("a thread is read here, and the server is told once of all that was read in
 	it.threads.read("lobby", 3, 4);
 	assert.deepEqual(it.unread(), [[3, 0]]);
 	await it.clock.advance(300);
-	assert.deepEqual(told(it, "ack"), [{ room: "lobby", thread: 3, read: 11 }]);
+	assert.deepEqual(told(it, "ack"), [{ room: "lobby", thread: 3, epoch: "e1", read: 11 }]);
 	// The list may be older than what was read.
 	const asked = it.threads.refresh();
 	await it.socket.reply("threads", { items: [{ ...ROW, seq: 11, unread: 3 }] });
 	await asked;
 	assert.deepEqual(it.unread(), [[3, 0]]);
+});
+
+/** The connection is there again, over another socket. */
+async function comeBack(it) {
+	const before = it.sockets.length;
+	await it.clock.advance(2_000);
+	assert.equal(it.sockets.length, before + 1);
+	it.socket = it.sockets.at(-1);
+	await it.welcome();
+}
+
+for (const [why, refuse] of [
+	["the connection is lost", (it) => it.socket.end()],
+	["the server cannot now", async (it) => (await it.socket.reply("ack", {}, 5004, "the disk is slow"), it.socket.end())],
+]) {
+	test(`what was read is told again at the next welcome if it could not be told: ${why}`, async () => {
+		const it = await following();
+		it.threads.read("lobby", 3, 8);
+		await it.clock.advance(300);
+		await refuse(it);
+		await comeBack(it);
+		assert.deepEqual(told(it, "ack"), [{ room: "lobby", thread: 3, epoch: "e1", read: 8 }]);
+	});
+}
+
+test("what was read is not told again where it is refused for good, as that of an earlier epoch is", async () => {
+	const it = await following();
+	it.threads.read("lobby", 3, 8);
+	await it.clock.advance(300);
+	await it.socket.reply("ack", {}, 4004, "another epoch");
+	it.socket.end();
+	await comeBack(it);
+	assert.deepEqual(told(it, "ack"), []);
 });
 
 test("all threads are read at once", async () => {

@@ -44,6 +44,12 @@ test("open rooms are found by name and topic and entered, private ones are not t
 	await ann.locator("#directory-list button", { hasText: "tea-house" }).click();
 	await opened(ann, "tea-house");
 	assert.equal(await ann.getAttribute("#topic a", "href"), "https://example.org/tea");
+	// Whoever presses Enter before the server has been asked enters what was typed, not what the list begins with.
+	await openDirectory(ann);
+	await holds(ann, () => document.querySelectorAll("#directory-list li").length === 3);
+	await ann.fill("#directory-find", "lobb");
+	await ann.press("#directory-find", "Enter");
+	await opened(ann, "lobby");
 });
 
 test("people are found in the rooms that one is in, and written to", async () => {

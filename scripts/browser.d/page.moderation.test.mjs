@@ -131,6 +131,28 @@ test("a confirmation is void when the duration changes, and Escape cancels it", 
 	await until("the line", async () => (await notes(ann)).join() === "ann removed kit");
 });
 
+test("where a large room does not tell its members, a person has the role of the list", async () => {
+	const page = await enter("rex", "crowd");
+	// With the first dialog all are there.
+	await page.click("#open-search");
+	await page.locator("#search[open]").waitFor();
+	await page.click("#search-close");
+	const judge = ["Mute", "Unmute", "Remove", "Ban"];
+	for (const [seen, more, offers] of [
+		["moderator", true, [...judge, "Make read-only", "Make member", "Make owner"]],
+		[undefined, true, [...judge, "Unban", "Make read-only", "Make member", "Make moderator", "Make owner"]],
+		// These are all members: whoever was in the list has gone since.
+		["member", false, ["Ban", "Unban"]],
+	]) {
+		await page.evaluate(async ([seen, more]) => {
+			const { moderationDialogs } = await import("/moderation.js");
+			await moderationDialogs({ ask: async () => ({ users: [], more }) }).person({ name: "crowd", role: "owner" }, "kit", seen);
+		}, [seen, more]);
+		assert.deepEqual(await offered(page), offers, seen);
+		await page.click("#mod-close");
+	}
+});
+
 test("a moderator is offered less than an owner, and a refusal is shown", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
 	await eve.ask("create", { room: "court" });

@@ -148,7 +148,11 @@ test("on a phone a thread lies over the log, and earlier messages are asked for"
 	await assertAccessible(ann, "a thread on a phone");
 	await picture(ann, "thread-phone");
 	assert.equal((await texts(ann)).includes("the beginning"), false);
-	await ann.click("#thread-earlier");
+	// Twice, as by a double click: the page comes once.
+	await ann.$eval("#thread-earlier", (node) => {
+		node.click();
+		node.click();
+	});
 	await inThread(ann, "the beginning");
 	assert.equal((await texts(ann)).length, 71);
 	assert.equal(await ann.locator("#thread-earlier").isHidden(), true);
@@ -164,6 +168,65 @@ test("a thread of a room in memory is shown, and has no marks", async () => {
 	await sayInThread(ann, "second");
 	assert.equal(await ann.locator("#thread-follow").isHidden(), true);
 	assert.equal(await ann.locator("#threads li").count(), 0);
+});
+
+test("whoever signs in behind another finds nothing of their threads", async () => {
+	const page = await enter("uma", "leftovers");
+	await say(page, "first");
+	await shows(page, "first");
+	await openThread(page, "first");
+	await sayInThread(page, "second");
+	await holds(page, () => document.querySelectorAll("#threads li").length === 1);
+	await page.fill("#thread-text", "meant for uma alone");
+	await page.click("#sign-out");
+	await page.locator("#welcome").waitFor();
+	const left = await page.evaluate(() => [document.querySelector("#thread-text").value, document.querySelector("#thread-title").textContent, document.querySelectorAll("#threads li, #thread-messages li").length]);
+	assert.deepEqual(left, ["", "", 0]);
+	await page.fill("#name", "vic");
+	await page.click("#sign-in .primary");
+	await opened(page, "lobby");
+	await say(page, "/join leftovers");
+	await opened(page, "leftovers");
+	await shows(page, "first");
+	await openThread(page, "first");
+	await inThread(page, "second");
+	assert.equal(await page.inputValue("#thread-text"), "");
+});
+
+test("a thread closes when its room is left, and comes again with what was typed there", async () => {
+	const room = "thread-club";
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.ask("create", { room });
+	const page = await enter("nia", room);
+	await eve.say(room, "first");
+	await shows(page, "first");
+	await openThread(page, "first");
+	await inThread(page, "first");
+	await page.fill("#thread-text", "half a sentence");
+	await eve.ask("kick", { room, user: "nia" });
+	await page.locator("#thread").waitFor({ state: "hidden" });
+	assert.deepEqual(await texts(page), []);
+	await page.keyboard.press("Enter");
+	await page.click("#rejoin");
+	await shows(page, "first");
+	await openThread(page, "first");
+	assert.equal(await page.inputValue("#thread-text"), "half a sentence");
+	assert.ok(!eve.lines.get(room).some((text) => /half/.test(text)));
+});
+
+test("a thread opens also while the browser takes its time with the worker", async () => {
+	// With options that no other test has: the page is not used again.
+	const page = await enter("pia", "early", undefined, { locale: "en-GB" });
+	await say(page, "first");
+	await shows(page, "first");
+	await page.addInitScript(() => (ServiceWorkerContainer.prototype.register = () => new Promise(() => {})));
+	await page.reload();
+	await opened(page, "early");
+	await shows(page, "first");
+	await openThread(page, "first");
+	await inThread(page, "first");
+	await sayInThread(page, "second");
+	assert.equal(await page.locator(".toast").count(), 0);
 });
 
 test("nothing that is said runs in a thread", async () => {

@@ -447,7 +447,7 @@ function signOut(why = "") {
 	invitations.set([]);
 	people.clear();
 	fileParts?.clear();
-	threadParts?.hide();
+	threadParts?.clear();
 	field.clear();
 	open = null;
 	isAway = false;
@@ -592,9 +592,11 @@ function step(by) {
 
 // --- What the user does
 
+const notHere = (room) => t("said.notSentHere", { room: isolated(label(room)) });
+
 /** Sends a message to the open room. Returns why not, if it cannot be sent. */
 function say(text, more) {
-	if (view(open).ended) return t("said.notSentHere", { room: isolated(label(open)) });
+	if (view(open).ended) return notHere(open);
 	if (attached()) {
 		tray("sendTray", text, more);
 		return;
@@ -610,6 +612,7 @@ function say(text, more) {
 
 /** Sends a message in a thread. Returns why not, if it cannot be sent. */
 function sayInThread(room, text, more) {
+	if (view(room).ended) return notHere(room);
 	try {
 		chat.send(room.name, text, more);
 	} catch (error) {
@@ -648,7 +651,7 @@ function markAsUnread({ item }) {
 function conversations() {
 	const rooms = [...chat.rooms.values()].filter((room) => room !== open).map((room) => ({ name: room.name, label: label(room), unread: room.unread }));
 	const others = [...(open?.presence?.users?.keys() ?? [])].filter((name) => name !== chat.user && !chat.rooms.has(directName(name)));
-	const found = [...rooms, ...others.map((name) => ({ name: `@${name}`, label: name, unread: 0, about: "write to this person" }))];
+	const found = [...rooms, ...others.map((name) => ({ name: `@${name}`, label: name, unread: 0, about: t("switch.person") }))];
 	return found.sort((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || a.label.localeCompare(b.label));
 }
 
@@ -700,9 +703,9 @@ function aboutPerson(name, item) {
 	personal(name, item);
 }
 
-function moderatePerson(name) {
+function moderatePerson(name, role = rolesOf.get(open)?.get(name)) {
 	closeDrawers();
-	moderation("person", isAdmin ? { name: open.name, role: "owner" } : open, name);
+	moderation("person", isAdmin ? { name: open.name, role: "owner" } : open, name, role);
 }
 
 const invite = (room, name) => {

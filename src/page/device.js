@@ -15,7 +15,7 @@ export function thisDevice({ chat, sentence, go }) {
 
 	navigator.serviceWorker?.addEventListener("message", ({ data }) => data?.go && go(data.go));
 
-	/** Each time that the server has accepted us. */
+	/** Each time that the server has accepted us. Resolves once the worker is registered: a service of pushes may take its time. */
 	async function begin() {
 		if (!navigator.serviceWorker) return;
 		const client = chat();
@@ -27,7 +27,7 @@ export function thisDevice({ chat, sentence, go }) {
 			}
 			closeRead(client.rooms.values());
 			// The server may have forgotten this device, or the browser may have made another subscription.
-			if (isOn()) await subscribe(client);
+			if (isOn()) subscribe(client).catch(() => {});
 		} catch {
 			// The page works without: a browser may allow no worker, as in a private window.
 		}

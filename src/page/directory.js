@@ -22,6 +22,8 @@ export function directoryDialog({ chat, label, go, sentence }) {
 	/** The latest request: the answer to an earlier one is ignored. */
 	let latest = null;
 	let timer = null;
+	/** The text for which the rooms in the list were found. */
+	let foundFor = null;
 	/** Names with the rooms that they are in, once they are known. */
 	let people = null;
 
@@ -47,13 +49,17 @@ export function directoryDialog({ chat, label, go, sentence }) {
 	/** Asks for the first page, or for the one behind `after`. */
 	async function rooms(after) {
 		const token = (latest = {});
+		const typed = field.value;
 		$("directory-more").hidden = true;
 		status(after ? "" : t("loading"));
 		try {
-			const text = field.value.trim().replace(/^#/, "");
+			const text = typed.trim().replace(/^#/, "");
 			const { items, more, after: next } = await chat().directory({ text: text || undefined, after });
 			if (latest !== token) return;
-			if (!after) list.replaceChildren();
+			if (!after) {
+				list.replaceChildren();
+				foundFor = typed;
+			}
 			list.append(...items.map(roomNode));
 			$("directory-more").hidden = !more;
 			$("directory-more").onclick = () => rooms(next);
@@ -109,7 +115,11 @@ export function directoryDialog({ chat, label, go, sentence }) {
 		}
 	}
 
+	/** Draws the list anew, for what is chosen now. */
 	function draw() {
+		clearTimeout(timer);
+		foundFor = null;
+		list.replaceChildren();
 		field.ariaLabel = field.placeholder = t(FIND[what()]);
 		list.ariaLabel = t(what() === "rooms" ? "nav.rooms" : "dir.people");
 		setText($("directory-help"), t(HELP[what()]));
@@ -122,22 +132,21 @@ export function directoryDialog({ chat, label, go, sentence }) {
 		if (what() === "people") return persons();
 		timer = setTimeout(() => dialog.open && rooms(), TYPED_MS);
 	});
-	for (const radio of dialog.querySelectorAll("[name=directory-what]")) {
-		radio.addEventListener("change", () => {
-			list.replaceChildren();
-			draw();
-		});
-	}
-	// The first that is found is opened.
-	$("directory-form").addEventListener("submit", (event) => {
+	for (const radio of dialog.querySelectorAll("[name=directory-what]")) radio.addEventListener("change", draw);
+	// The first that is found is opened; what was typed last may not have been asked for yet.
+	$("directory-form").addEventListener("submit", async (event) => {
 		event.preventDefault();
+		if (what() === "rooms" && foundFor !== field.value) {
+			clearTimeout(timer);
+			await rooms();
+			if (!dialog.open || foundFor !== field.value) return;
+		}
 		list.querySelector("button")?.click();
 	});
 	$("directory-close").addEventListener("click", () => dialog.close());
 	return () => {
 		people = null;
 		$("directory-form").reset();
-		list.replaceChildren();
 		dialog.showModal();
 		field.focus();
 		draw();

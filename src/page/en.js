@@ -516,6 +516,7 @@ export const texts = {
 	"error.5006": "{message}",
 	"error.9001": "{message}",
 	"log.openThread": "Open the thread",
+	"log.answers": ["{n} message in the thread", "{n} messages in the thread"],
 	"act.thread": "Thread",
 	"act.threadTitle": "Open the thread (T)",
 	"act.link": "Link",

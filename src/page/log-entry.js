@@ -101,8 +101,8 @@ function drawQuote(node, seq, state, { isBlocked, go, isOfThread }) {
 function drawAnswers(node, count, onclick) {
 	const made = node.querySelector(".answers");
 	if (!count) return made?.remove();
-	const button = made ?? el("button", { className: "answers plain", tabIndex: -1, title: "Open the thread", onclick });
-	setText(button, `${count} ${count === 1 ? "message" : "messages"} in the thread`);
+	const button = made ?? el("button", { className: "answers plain", tabIndex: -1, title: t("log.openThread"), onclick });
+	setText(button, t("log.answers", { n: count }));
 	if (!made) node.querySelector(".reactions").before(button);
 }
 

@@ -72,7 +72,7 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 	}
 
 	function reset({ room, seq }) {
-		Object.assign(view(room), { newFrom: 0, more: false, atHead: true, loading: null });
+		Object.assign(view(room), { later: [], newFrom: 0, more: false, atHead: true, loading: null });
 		note(room, t(room.durable === "memory" ? "log.restarted" : "log.wentBack"), "reset");
 		if (seq > 0) older(room, seq + 1);
 	}

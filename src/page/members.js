@@ -7,7 +7,7 @@ const PAGE = 50;
 
 /**
  * Connects the dialog. `members(room, page)` asks the server; `writeTo(name)` begins a conversation; `mayModerate(name)` and
- * `moderate(name)` are about the button beside a name; `roleName(role)` is a role in words; `sentence(error)` puts a refusal into
+ * `moderate(name, role)` are about the button beside a name; `roleName(role)` is a role in words; `sentence(error)` puts a refusal into
  * words. Returns the function that opens it for a room.
  */
 export function membersDialog({ me, members, writeTo, mayModerate, moderate, roleName, sentence }) {
@@ -24,7 +24,7 @@ export function membersDialog({ me, members, writeTo, mayModerate, moderate, rol
 
 	function node([name, role]) {
 		const about = el("span", null, bdi(name), el("small", null, name === me() ? t("and.you", { role: roleName(role) }) : roleName(role)));
-		const buttons = name === me() ? [] : [button(t("members.write"), name, t("members.writeTo", { name }), writeTo), ...(mayModerate(name) ? [button(t("members.moderate"), name, t("members.moderateWho", { name }), moderate)] : [])];
+		const buttons = name === me() ? [] : [button(t("members.write"), name, t("members.writeTo", { name }), writeTo), ...(mayModerate(name) ? [button(t("members.moderate"), name, t("members.moderateWho", { name }), () => moderate(name, role))] : [])];
 		return el("li", null, avatar(name), about, ...buttons);
 	}
 

@@ -87,11 +87,11 @@ export function moderationDialogs({ ask, act, setTopic, invite, kept, audit, fai
 		return ROLES.filter((role) => role !== theirs).map((role) => button(make("mod.make", role), "role", () => ({ role }), () => make("mod.makeAsk", role)));
 	}
 
-	/** Opens the dialog about a person in a room. */
-	async function person(where, user) {
+	/** Opens the dialog about a person in a room; `seen` is the role in the list that led here, since a large room does not tell all. */
+	async function person(where, user, seen) {
 		try {
 			const { known, all } = await askRoles(where.name);
-			about = { room: where, user, role: known.get(user) ?? (all ? null : undefined) };
+			about = { room: where, user, role: known.get(user) ?? (all ? null : seen) };
 		} catch (error) {
 			return fail(error);
 		}

@@ -12,6 +12,8 @@ import { t } from "/words.js";
 /** Messages of a page, and the most that are shown: earlier ones are asked for, the latest stay. */
 const PAGE = 60;
 const SHOWN_MAX = 400;
+/** Edits, deletions and reactions that are kept of them. */
+const CHANGES_MAX = 2_000;
 /** Threads in the list. */
 const LISTED_MAX = 6;
 /** Where the thread lies over the log instead of beside it. */
@@ -48,7 +50,7 @@ $("directs-title").before(heading, listed);
 export function threadsView({ chat, here, context, changes, openIn, say, deeds, watched, isMuted, changed, fail }) {
 	let marks = null;
 	let marksOf = null;
-	/** The thread that is open: `{room, thread, items, changes, more}`. */
+	/** The thread that is open: `{room, thread, mark, items, changes, more, loading}`; `loading` is the latest request. */
 	let open = null;
 	/** Where the focus goes when it is closed. */
 	let before = null;
@@ -86,7 +88,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		tell("");
 	}
 
-	/** Begins to follow the threads of a client, which has come in. */
+	/** Begins to follow the threads of a client, which has come in; nothing if that has begun. */
 	function begin() {
 		if (marksOf === chat()) return;
 		marksOf = chat();
@@ -97,7 +99,10 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 			changed();
 		});
 		marksOf.addEventListener("record", ({ detail }) => open?.room === detail.room && record(detail.item));
-		for (const type of ["gap", "reset"]) marksOf.addEventListener(type, ({ detail }) => open?.room === detail.room && load(open));
+		marksOf.addEventListener("gap", ({ detail }) => open?.room === detail.room && load(open));
+		marksOf.addEventListener("reset", ({ detail }) => open?.room === detail.room && restart());
+		// What is kept of the room is not to be read any more, and nothing can be said there.
+		marksOf.addEventListener("left", ({ detail }) => open?.room === detail.room && hide());
 		made.refresh();
 	}
 
@@ -112,18 +117,38 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 			if (open.items.length > SHOWN_MAX) {
 				open.items.splice(0, open.items.length - SHOWN_MAX);
 				open.more = true;
+				forgetChanges();
 			}
-		} else if (item.target) open.changes.set(item.seq, item);
+		} else if (item.target && (open.loading || open.items.some(({ seq }) => seq === item.target))) {
+			open.changes.set(item.seq, item);
+			if (open.changes.size > CHANGES_MAX) open.changes.delete(open.changes.keys().next().value);
+		}
 		draw();
+	}
+
+	/** Keeps of the changes those of messages that are shown: the others of the room would only grow. */
+	function forgetChanges() {
+		const own = new Set(open.items.map(({ seq }) => seq));
+		for (const [seq, { target }] of open.changes) if (!own.has(target)) open.changes.delete(seq);
+	}
+
+	/** The room has another log: what was shown is not in it, and what was to be answered neither. */
+	function restart() {
+		Object.assign(open, { items: [], mark: 0, more: false });
+		open.changes.clear();
+		if (answering) endAnswer();
+		if (open.room.epoch === null) hide();
+		else load(open);
 	}
 
 	/** Shows a thread; `mark` is the seq of a message in it that is to be marked. */
 	async function show(thread, mark = 0) {
 		const room = here();
 		if (!room) return;
+		begin();
 		if (aside.hidden) before = document.activeElement;
 		keep();
-		const shown = (open = { room, thread, mark, items: [], changes: new Map(), more: false, isMissing: false });
+		const shown = (open = { room, thread, mark, items: [], changes: new Map(), more: false, loading: null });
 		field.value = drafts.get(keyOf(shown)) ?? "";
 		endAnswer();
 		aside.hidden = false;
@@ -139,19 +164,24 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		else log.scrollTop = log.scrollHeight;
 	}
 
+	/** Only the latest answer counts: one that was asked for earlier would be put where it does not belong. */
 	async function load(shown, where = {}) {
+		const token = (shown.loading = {});
+		const isWanted = () => open === shown && shown.loading === token;
 		setText(status, t("log.loading"));
 		try {
 			const page = await marks.page(shown.room.name, shown.thread, { limit: PAGE, ...where });
-			if (open !== shown) return;
+			if (!isWanted()) return;
 			const later = where.before ? shown.items : shown.items.filter(({ seq }) => seq > (page.items.at(-1)?.seq ?? 0));
 			Object.assign(shown, { items: [...page.items, ...later], more: page.more });
+			forgetChanges();
 			setText(status, page.items.length ? "" : t("thread.gone"));
 		} catch (error) {
-			if (open !== shown) return;
+			if (!isWanted()) return;
 			setText(status, "");
 			fail(error);
 		}
+		shown.loading = null;
 		draw();
 	}
 
@@ -173,6 +203,18 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		if (had) (before?.isConnected ? before : $("text")).focus();
 	}
 
+	/** Whoever has been in is gone: nothing stays for the next one. */
+	function clear() {
+		hide();
+		marks = marksOf = before = null;
+		drafts.clear();
+		rows.clear();
+		field.value = "";
+		endAnswer();
+		for (const node of [title, status]) setText(node, "");
+		drawList();
+	}
+
 	let drawing = false;
 	function draw() {
 		if (drawing) return;
@@ -190,7 +232,8 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
 		const own = new Set(items.map(({ seq }) => seq));
 		const made = new Map(open.changes);
-		for (const item of changes()) if (item.seq && item.ev !== "message") made.set(item.seq, item);
+		// In the window what is from before a reset may stay.
+		for (const item of changes()) if (item.seq && item.ev !== "message" && (item.epoch ?? room.epoch) === room.epoch) made.set(item.seq, item);
 		const about = [...made.values()].filter(({ target }) => own.has(target));
 		const states = present([...items, ...about].sort((a, b) => a.seq - b.seq));
 		const waiting = chat().outbox.filter(({ room: name, more }) => name === room.name && more?.thread === thread).map(waitingState);
@@ -257,6 +300,8 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 	});
 	close.addEventListener("click", hide);
 	earlier.addEventListener("click", async () => {
+		// Of two clicks the second would ask for the same page.
+		if (open.loading) return;
 		const { scrollHeight } = log;
 		await load(open, { before: open.items[0]?.seq });
 		// Behind the drawing: what was in view stays there.
@@ -293,7 +338,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		draw();
 	}
 
-	return { begin, show, hide, draw, unread, readAll: () => marks?.readAll(), keeps, follows, isOpen: () => Boolean(open) };
+	return { begin, show, clear, draw, unread, readAll: () => marks?.readAll(), keeps, follows, isOpen: () => Boolean(open) };
 }
 
 const keyOf = ({ room, thread }) => `${thread} ${room.name}`;

@@ -16,6 +16,8 @@ const READ_MS = 300;
 const OWN_MAX = 500;
 /** Code of what this server does not keep, and of an operation that it does not have. */
 const NOT_SUPPORTED = new Set([9002, 1002]);
+/** Codes of what the server does not do now and may do later. */
+const CANNOT_NOW = new Set([5001, 5004, 5005, 5006]);
 
 /** @typedef {{room: string, thread: number, from: string, text: string, seq: number, read: number, unread: number}} Thread */
 
@@ -30,15 +32,20 @@ export class Threads extends EventTarget {
 	/** The seqs of our own messages, by room. */
 	#own = new Map();
 	#timer = null;
-	/** What was read and is to be told: seqs, by the keys of `rows`. */
+	/** What was read and is to be told: the fields of `ack`, by the keys of `rows`. */
 	#unsent = new Map();
+	/** What could not be told, likewise, of rows only: it is told at the next welcome. */
+	#untold = new Map();
 
 	constructor(client, { clock = globalThis } = {}) {
 		super();
 		this.#client = client;
 		this.#clock = clock;
 		const on = (type, run) => client.addEventListener(type, (event) => run(event.detail));
-		on("welcome", () => this.refresh());
+		on("welcome", () => {
+			this.#tellAgain();
+			this.refresh();
+		});
 		on("record", ({ room, item }) => this.#record(room, item));
 		on("thread", (mark) => this.#marked(mark));
 		on("reset", ({ room }) => this.#drop(room.name));
@@ -107,9 +114,10 @@ export class Threads extends EventTarget {
 		const row = this.#rows.get(key);
 		if (!row || seq <= row.read) return;
 		const isWaiting = this.#unsent.has(key);
-		this.#unsent.set(key, seq);
+		// A seq means something in its epoch only.
+		this.#unsent.set(key, { room, thread, epoch: this.#client.rooms.get(room)?.epoch ?? undefined, read: seq });
 		this.#readUpTo(row, seq);
-		if (!isWaiting) this.#clock.setTimeout(() => this.#tell(key, room, thread), READ_MS);
+		if (!isWaiting) this.#clock.setTimeout(() => this.#tell(key), READ_MS);
 	}
 
 	/** Reports that all of them have been read. */
@@ -117,11 +125,23 @@ export class Threads extends EventTarget {
 		for (const { room, thread, seq, since } of this.#rows.values()) this.read(room, thread, since.at(-1) ?? seq);
 	}
 
-	#tell(key, room, thread) {
-		const read = this.#unsent.get(key);
+	#tell(key) {
+		const mark = this.#unsent.get(key);
 		this.#unsent.delete(key);
-		// Told by the next `read`, if it could not be told now.
-		this.#client.request("ack", { room, thread, read }).catch(() => {});
+		if (mark) this.#send(key, mark);
+	}
+
+	/** A mark never goes back, so that it does no harm to tell an earlier one behind a later one. */
+	#send(key, mark) {
+		this.#client.request("ack", mark).catch(({ code }) => {
+			if (!code || CANNOT_NOW.has(code)) this.#untold.set(key, mark);
+		});
+	}
+
+	#tellAgain() {
+		const untold = [...this.#untold];
+		this.#untold.clear();
+		for (const [key, mark] of untold) this.#send(key, mark);
 	}
 
 	#readUpTo(row, seq) {
@@ -177,6 +197,7 @@ export class Threads extends EventTarget {
 	#drop(room) {
 		this.#own.delete(room);
 		for (const [key, row] of this.#rows) if (row.room === room) this.#rows.delete(key);
+		for (const marks of [this.#unsent, this.#untold]) for (const [key, mark] of marks) if (mark.room === room) marks.delete(key);
 		this.#arm();
 		this.#changed();
 	}

@@ -516,6 +516,7 @@ export const texts = {
 	"error.5006": "服务器正在关闭。",
 	"error.9001": "服务器出错了。",
 	"log.openThread": "打开讨论串",
+	"log.answers": "讨论串中有 {n} 条消息",
 	"act.thread": "讨论串",
 	"act.threadTitle": "打开讨论串 (T)",
 	"act.link": "链接",
