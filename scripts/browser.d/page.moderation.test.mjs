@@ -106,7 +106,7 @@ test("a confirmation is void when the duration changes, and Escape cancels it", 
 	const focus = () => ann.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent);
 	await ann.focus("#log");
 	for (const key of ["ArrowUp", "Enter"]) await ann.keyboard.press(key);
-	for (let stop = 0; stop < 9; stop += 1) await ann.keyboard.press("Tab");
+	for (let stop = 0; stop < 11; stop += 1) await ann.keyboard.press("Tab");
 	assert.equal(await focus(), "Moderate");
 	await ann.keyboard.press("Enter");
 	await ann.locator("#moderation").waitFor();

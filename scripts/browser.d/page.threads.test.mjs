@@ -69,7 +69,7 @@ test("a thread opens beside the log, is followed by who writes in it, and counts
 	await say(ann, "x");
 	await bob.locator("#thread-messages > .msg", { hasText: "I do" }).hover();
 	await bob.locator("#thread").getByRole("button", { name: "Like" }).click();
-	await holds(ann, () => document.querySelector("#thread-messages .reaction")?.textContent === "👍1");
+	await holds(ann, () => document.querySelector("#thread-messages .reaction")?.textContent === "👍 1");
 	assert.equal(await bob.locator("#thread .actions").getByRole("button", { name: "Thread", exact: true }).count(), 0);
 	await bob.locator("#thread").getByRole("button", { name: "Delete" }).click();
 	await bob.locator("#thread").getByRole("button", { name: "Delete for everyone?" }).click();

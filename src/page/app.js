@@ -992,7 +992,7 @@ const invitations = invitationList({
 });
 const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name), roleOf: (name) => (roleOf(name) === "member" ? "" : roleName(roleOf(name))) });
 const personal = laterDialog(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
-const reports = laterDialog(async () => byName((await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? t("reports.direct") : name), sentence })));
+const reports = laterDialog(async () => (await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? t("reports.direct") : name), sentence }));
 const directory = laterDialog(async () => (await import("/directory.js")).directoryDialog({ chat: () => chat, label, go: join, sentence }));
 const allMembers = laterDialog(async () => (await import("/members.js")).membersDialog({
 	me: () => chat.user,
