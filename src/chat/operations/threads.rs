@@ -183,14 +183,14 @@ fn glance(record: &Record) -> Box<str> {
 ///
 /// # Errors
 ///
-/// Those of finding the membership; [`Code::NoSuchMessage`] for a thread that does not begin with a
+/// Those of finding the membership; [`Code::EpochChanged`]; [`Code::NoSuchMessage`] for a thread that does not begin with a
 /// message, [`Code::SeqUnavailable`] for a seq that the log has not reached, and
 /// [`Code::NotSupported`] where no marks are kept.
 pub(super) fn mark(
     chat: &mut Chat,
     by: &mut Requester,
-    (name, thread): (&str, u64),
-    wish: ThreadWish,
+    (name, epoch): (&str, Option<&str>),
+    (thread, wish): (u64, ThreadWish),
 ) -> Result<Answer, Refusal> {
     let (key, _) = chat.lookup().find_membership(by.user, name)?;
     check_alone(chat)?;
@@ -199,6 +199,7 @@ pub(super) fn mark(
         let message = "this room is in memory, where threads have no marks";
         return Err(Refusal::new(Code::NotSupported, message));
     }
+    room.check_epoch(epoch)?;
     let is_there = (room.oldest()..=room.head).contains(&thread);
     let change = match wish {
         ThreadWish::Follow if !may_be_message(room, thread) => {
