@@ -207,7 +207,7 @@ pub(super) fn mark(
         }
         _ if !is_there => return Err(no_such_reference("thread")),
         ThreadWish::Follow => ThreadChange::Follow(room.head),
-        ThreadWish::Unfollow => ThreadChange::Unfollow,
+        ThreadWish::Unfollow => ThreadChange::Unfollow(room.head),
         ThreadWish::Read(seq) => {
             room.check_reached("read", seq)?;
             ThreadChange::Read(seq)
@@ -229,16 +229,18 @@ pub(super) fn on_written(
 ) {
     let (conn, user) = (by.conn, by.user);
     let is_done = outcome.is_ok();
-    // The store has found no such message.
-    let outcome = outcome.map_err(|refusal| match refusal.code {
-        Code::NameTaken => no_such_reference("thread"),
-        _ => refusal,
+    let outcome = outcome.or_else(|refusal| match (refusal.code, mark.change) {
+        // No mark has moved, which is nothing to tell others.
+        (Code::NameTaken, ThreadChange::Read(_)) => Ok(()),
+        // The store has found no such message.
+        (Code::NameTaken, _) => Err(no_such_reference("thread")),
+        _ => Err(refusal),
     });
     chat.answer(by, outcome.map(|()| Answer::Now(Reply::Done)));
     let Some(row) = chat.directory.user(user).filter(|_| is_done) else { return };
     let (following, read) = match mark.change {
         ThreadChange::Follow(_) => (true, None),
-        ThreadChange::Unfollow => (false, None),
+        ThreadChange::Unfollow(_) => (false, None),
         ThreadChange::Read(seq) => (true, Some(seq)),
     };
     for &other in &row.connections() {

@@ -109,6 +109,9 @@ fn the_users_other_connections_are_told_of_a_mark_when_it_is_written_and_nobody_
     // The store has found no message there.
     shelf.0.borrow_mut().fault = Some(LogFault::Taken);
     assert_eq!(lines_to(&harness.run(0, of_lobby(1, ThreadWish::Follow)), 0), ["no 4002"]);
+    // Or no mark that moves, as of a thread that is not followed.
+    let said = harness.run(0, of_lobby(1, ThreadWish::Read(1)));
+    assert_eq!((lines_to(&said, 0), lines_to(&said, 1)), (vec!["Done".to_owned()], vec![]));
 }
 
 #[test]

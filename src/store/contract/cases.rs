@@ -408,12 +408,22 @@ const CASES: &[(&str, For, &str)] = &[
     (
         "who does not want to follow a thread does not, until writing in it",
         Alone,
-        "ann say a -> stored 1 \n people unfollow:ann:1 -> ok \n bob say b thread=1 -> stored 2 \n threads ann -> \n ann say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read3 new0 \n people unfollow:ann:1 -> ok \n people follow:ann:1:3 -> ok \n threads ann -> 1-3:ann:a read3 new0",
+        "ann say a -> stored 1 \n people unfollow:ann:1:1 -> ok \n bob say b thread=1 -> stored 2 \n threads ann -> \n ann say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read3 new0 \n people unfollow:ann:1:3 -> ok \n people follow:ann:1:3 -> ok \n threads ann -> 1-3:ann:a read3 new0",
     ),
     (
         "a mark of a thread does not go back, and is none of who does not follow it",
         Alone,
-        "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n bob say c thread=1 -> stored 3 \n people readthread:ann:1:2 readthread:eve:1:3 -> ok \n threads ann -> 1-3:ann:a read2 new1 \n people readthread:ann:1:1 -> ok \n threads ann -> 1-3:ann:a read2 new1 \n people readthread:ann:1:3 -> ok \n threads ann -> 1-3:ann:a read3 new0 \n threads eve ->",
+        "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n bob say c thread=1 -> stored 3 \n people readthread:ann:1:2 -> ok \n people readthread:eve:1:3 -> taken \n threads ann -> 1-3:ann:a read2 new1 \n people readthread:ann:1:1 -> taken \n threads ann -> 1-3:ann:a read2 new1 \n people readthread:ann:1:3 -> ok \n threads ann -> 1-3:ann:a read3 new0 \n threads eve ->",
+    ),
+    (
+        "a thread that was not followed when that was ended is read up to there when it is",
+        Alone,
+        "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n people unfollow:eve:1:2 -> ok \n bob say c thread=1 -> stored 3 \n people follow:eve:1:3 -> ok \n threads eve -> 1-3:ann:a read2 new1",
+    ),
+    (
+        "the mark of a thread that is followed no more does not move",
+        Alone,
+        "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n people unfollow:ann:1:2 -> ok \n people readthread:ann:1:2 -> taken \n people follow:ann:1:2 -> ok \n threads ann -> 1-2:ann:a read1 new1",
     ),
     (
         "a message that was deleted is in no thread, and a thread without its first message goes on",

@@ -42,7 +42,8 @@ fn trim(db: &Connection, user: &str) -> rusqlite::Result<()> {
     db.prepare_cached(sql)?.execute((user, most)).map(drop)
 }
 
-/// Makes a change that was asked for; `false` if there is no message with which the thread begins.
+/// Makes a change that was asked for; `false` if there is no message with which the thread begins,
+/// or no mark that moves.
 pub(super) fn put(db: &Connection, mark: &ThreadMark) -> rusqlite::Result<bool> {
     let ThreadMark { user, room, thread, change, at } = mark;
     let sql = "SELECT room.id FROM room JOIN record ON record.room = room.id AND record.seq = ?2 \
@@ -54,12 +55,12 @@ pub(super) fn put(db: &Connection, mark: &ThreadMark) -> rusqlite::Result<bool> 
     let (user, thread, at) = (user.as_str(), signed(*thread), signed(*at));
     let (read, off) = match change {
         ThreadChange::Follow(head) => (*head, 0),
-        ThreadChange::Unfollow => (0, 1),
+        ThreadChange::Unfollow(head) => (*head, 1),
         ThreadChange::Read(seq) => {
             let sql = "UPDATE follow SET read = ?4, at = ?5 \
-                       WHERE room = ?1 AND thread = ?2 AND user = ?3 AND read < ?4";
-            db.prepare_cached(sql)?.execute(params![room, thread, user, signed(*seq), at])?;
-            return Ok(true);
+                       WHERE room = ?1 AND thread = ?2 AND user = ?3 AND read < ?4 AND off = 0";
+            let params = params![room, thread, user, signed(*seq), at];
+            return Ok(db.prepare_cached(sql)?.execute(params)? == 1);
         }
     };
     // Who follows again has not read what was said meanwhile.
@@ -210,7 +211,8 @@ mod tests {
             say(&db, 1, "ann", message("root"));
         }
         for thread in 1..=most + 2 {
-            let change = if thread == 2 { ThreadChange::Unfollow } else { ThreadChange::Follow(0) };
+            let change =
+                if thread == 2 { ThreadChange::Unfollow(0) } else { ThreadChange::Follow(0) };
             let room = RoomName::stored("lobby").unwrap();
             let mark = ThreadMark { user: user("eve"), room, thread, change, at: thread };
             assert_eq!(put(&db, &mark), Ok(true));
