@@ -3,7 +3,7 @@
 //!
 //! | who | follows a thread |
 //! |---|---|
-//! | has written its first message | from the first answer on, which is unread |
+//! | has written its first message, and is still there | from the first answer on, which is unread |
 //! | writes in it | from then on: it is read up to there |
 //! | asks to | from then on |
 //! | does not want to | not, whoever writes in it, until asked for or written in |

@@ -18,7 +18,7 @@ use crate::chat::model::thread::{
 };
 
 /// Notes what follows from a record: its author follows the thread that it belongs to, and has read
-/// it; so does who has begun it, unless that was ended by choice.
+/// it; so does who has begun it, unless that was ended by choice, or by its leaving the room.
 pub(super) fn note(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<()> {
     let Body::Message { thread: Some(thread), .. } = &record.body else { return Ok(()) };
     let (thread, seq, at) = (signed(*thread), signed(record.seq), signed(record.at));
@@ -28,6 +28,7 @@ pub(super) fn note(db: &Connection, room: i64, record: &Record) -> rusqlite::Res
     trim(db, record.from.as_str())?;
     let sql = "INSERT INTO follow (room, thread, user, read, at, off) \
                SELECT room, seq, sender, seq, ?3, 0 FROM record WHERE room = ?1 AND seq = ?2 \
+               AND EXISTS (SELECT 1 FROM member WHERE room = ?1 AND user = sender) \
                ON CONFLICT DO NOTHING RETURNING user";
     let begun: Option<String> =
         (db.prepare_cached(sql)?).query_row((room, thread, at), |row| row.get(0)).optional()?;
@@ -229,6 +230,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = database(&folder);
         room(&db, 1, "lobby");
+        let sql = "INSERT INTO member (room, user, role, recv, read) VALUES (1, 'ann', 1, 0, 0)";
+        db.execute(sql, []).unwrap();
         say(&db, 1, "ann", message("root"));
         let seq = say(&db, 1, "bob", of_thread(1));
         let record = Record { seq, at: 5, from: user("bob"), body: of_thread(1), weight: 300 };
