@@ -85,10 +85,15 @@ fn the_users_other_connection_hears_of_its_marks() {
     };
     ann.ask(&json!({"op": "follow", "room": "lobby", "thread": root}));
     other.expect(&at(json!({"following": true})));
-    ann.ask(&json!({"op": "ack", "room": "lobby", "thread": root, "read": root}));
-    other.expect(&at(json!({"following": true, "read": root})));
+    let mut bob = Client::ws(&server).named("bob", Some("lobby"));
+    let answer = say(&mut bob, "yes", Some(root));
+    ann.ask(&json!({"op": "ack", "room": "lobby", "thread": root, "read": answer}));
+    other.expect(&at(json!({"following": true, "read": answer})));
     ann.ask(&json!({"op": "unfollow", "room": "lobby", "thread": root}));
     other.expect(&at(json!({"following": false})));
+    let answer = say(&mut bob, "when?", Some(root));
+    ann.ask(&json!({"op": "ack", "room": "lobby", "thread": root, "read": answer}));
+    other.assert_not_told(&json!({"ev": "thread"}));
     ann.assert_not_told(&json!({"ev": "thread"}));
 }
 

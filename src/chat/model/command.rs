@@ -402,6 +402,8 @@ pub enum Command<'a> {
         thread: u64,
         /// What becomes of it.
         wish: ThreadWish,
+        /// The epoch in which the seqs count.
+        epoch: Option<Cow<'a, str>>,
     },
     /// See [`Op::Invite`].
     Invite {

@@ -62,8 +62,8 @@ impl Command<'_> {
                 Command::Thread { room: own(room), thread, before, limit }
             }
             Self::Threads { room } => Command::Threads { room: room.map(own) },
-            Self::MarkThread { room, thread, wish } => {
-                Command::MarkThread { room: own(room), thread, wish }
+            Self::MarkThread { room, thread, wish, epoch } => {
+                Command::MarkThread { room: own(room), thread, wish, epoch: epoch.map(own) }
             }
             Self::PushSubscribe { endpoint, key, secret, agent } => {
                 let (endpoint, agent) = (own(endpoint), agent.map(own));

@@ -25,9 +25,12 @@ pub enum ThreadChange {
     /// The thread is followed from here on: up to this seq it counts as read, unless it was
     /// followed before.
     Follow(u64),
-    /// It is not followed, and does not become so by what others write.
-    Unfollow,
-    /// It is read up to this seq, if it is followed. A mark never goes back.
+    /// It is not followed, and does not become so by what others write. If it never was, it counts
+    /// as read up to this seq should it be followed later.
+    Unfollow(u64),
+    /// It is read up to this seq. A mark never goes back; where none moves, since the thread is not
+    /// followed or is read so far already, the change is refused as
+    /// [`LogFault::Taken`](super::log::LogFault::Taken).
     Read(u64),
 }
 

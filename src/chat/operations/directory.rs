@@ -10,7 +10,7 @@ use crate::chat::model::limits::{
 };
 use crate::chat::model::listed::{DirectoryQuery, ListedRoom, StoredRoom, is_meant};
 use crate::chat::model::log::Query;
-use crate::chat::model::name::{NAME_LEN_MAX, RoomName};
+use crate::chat::model::name::{NAME_LEN_MAX, RoomName, UserName};
 use crate::chat::model::policy::Access;
 use crate::chat::model::reply::Reply;
 use crate::chat::pending::{DirectoryPage, PendingOp, Requester};
@@ -32,7 +32,14 @@ pub(super) fn directory(
     let after: Box<str> = after.unwrap_or_default().into();
     let limit = limit.unwrap_or(DIRECTORY_PAGE_MAX).clamp(1, DIRECTORY_PAGE_MAX);
     let user = chat.directory[by.user].name.clone();
-    let page = DirectoryPage { text: text.clone(), after: after.clone(), limit };
+    read(chat, by, user, DirectoryPage { text, after, limit })
+}
+
+fn read(chat: &mut Chat, by: &mut Requester, user: UserName, page: DirectoryPage) -> Answer {
+    // Who may not read all rooms may have to go a long way to the first one.
+    let is_restricted = chat.directory.credentials.is_restricted(by.conn);
+    let limit = if is_restricted { DIRECTORY_PAGE_MAX } else { page.limit };
+    let (text, after) = (page.text.clone(), page.after.clone());
     let query = Query::Directory(DirectoryQuery { user, text, after, limit });
     chat.begin_read(PendingOp::Directory { by: by.take(), page: Box::new(page) }, query);
     Answer::Later
@@ -40,14 +47,46 @@ pub(super) fn directory(
 
 /// What the store has, up to the name at which it has ended, with the rooms that are in memory as
 /// they are there: the store learns of them later, and of some never.
+///
+/// A page ends at a room that the connection may read, since its name is told; while there is none,
+/// the next rooms are read.
 pub(super) fn on_read(
-    chat: &Chat,
-    by: &Requester,
-    page: &DirectoryPage,
+    chat: &mut Chat,
+    by: &mut Requester,
+    page: DirectoryPage,
     (stored, next): (Vec<StoredRoom>, Option<RoomName>),
-) -> Reply {
+) -> Answer {
+    let mut items = items(chat, &page, (stored, next.as_ref()));
+    let credentials = &chat.directory.credentials;
+    let may_read = |room: &RoomName| credentials.may_read(by.conn, room.as_str());
+    items.retain(|row| may_read(&row.room));
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let is_cut = items.len() > limit;
+    items.truncate(limit);
+    let last = items.last().map(|row| row.room.clone());
+    let next = match next {
+        _ if is_cut => last,
+        Some(next) if may_read(&next) => Some(next),
+        Some(next) if last.is_none() => {
+            if let Some(user) = chat.directory.user(by.user).map(|row| row.name.clone()) {
+                return read(chat, by, user, DirectoryPage { after: next.as_str().into(), ..page });
+            }
+            None
+        }
+        Some(_) => last,
+        None => None,
+    };
+    Answer::Now(Reply::Directory { items, next })
+}
+
+/// The rooms up to `next`, by name.
+fn items(
+    chat: &Chat,
+    page: &DirectoryPage,
+    (stored, next): (Vec<StoredRoom>, Option<&RoomName>),
+) -> Vec<ListedRoom> {
     let is_in_page = |room: &RoomName| {
-        let is_before_end = next.as_ref().is_none_or(|next| room <= next);
+        let is_before_end = next.is_none_or(|next| room <= next);
         room.as_str() > &*page.after && is_before_end
     };
     // When something was said last: a ring may be empty of a room that has records.
@@ -77,14 +116,7 @@ pub(super) fn on_read(
         }
     }
     items.sort_unstable_by(|a, b| a.room.cmp(&b.room));
-    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-    let is_cut = items.len() > limit;
-    items.truncate(limit);
-    let next = if is_cut { items.last().map(|row| row.room.clone()) } else { next };
-    // Behind the end of the page, or a program would go on from the same place for ever.
-    let credentials = &chat.directory.credentials;
-    items.retain(|row| credentials.may_read(by.conn, row.room.as_str()));
-    Reply::Directory { items, next }
+    items
 }
 
 fn listed(chat: &Chat, row: StoredRoom) -> ListedRoom {

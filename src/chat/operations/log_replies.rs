@@ -14,7 +14,7 @@ use crate::chat::delivery::PageId;
 use crate::chat::model::code::Code;
 use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::reply::{Refusal, Reply};
-use crate::chat::pending::{Change, DirectoryPage, PartialInbox, PendingOp, Requester};
+use crate::chat::pending::{Change, PartialInbox, PendingOp};
 use crate::chat::rooms::apply_pruning;
 use crate::net::ConnId;
 
@@ -223,8 +223,13 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
             (by, result.map(Answer::Now))
         }
         PendingOp::Audit { by } => (by, acts(outcome).map(Answer::Now)),
-        PendingOp::Directory { by, page } => {
-            let result = rooms(chat, (&by, &page), outcome).map(Answer::Now);
+        PendingOp::Directory { mut by, page } => {
+            let result = match outcome {
+                Ok((log::Answer::Rooms { rooms, next }, _)) => {
+                    Ok(directory::on_read(chat, &mut by, *page, (rooms, next)))
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
+            };
             (by, result)
         }
         PendingOp::Export { by, .. } => {
@@ -291,19 +296,6 @@ fn inbox_of(chat: &Chat, inbox: PartialInbox, outcome: ReadOutcome) -> Result<An
 fn acts(outcome: ReadOutcome) -> Result<Reply, Refusal> {
     match outcome {
         Ok((log::Answer::Acts { acts: items, more }, _)) => Ok(Reply::Audit { items, more }),
-        outcome => Err(refusal_of(fault_of(outcome))),
-    }
-}
-
-fn rooms(
-    chat: &Chat,
-    (by, page): (&Requester, &DirectoryPage),
-    outcome: ReadOutcome,
-) -> Result<Reply, Refusal> {
-    match outcome {
-        Ok((log::Answer::Rooms { rooms, next }, _)) => {
-            Ok(directory::on_read(chat, by, page, (rooms, next)))
-        }
         outcome => Err(refusal_of(fault_of(outcome))),
     }
 }

@@ -8,8 +8,8 @@ use crate::chat::model::reply::{Refusal, Reply, Role};
 use crate::chat::pending::Requester;
 use crate::chat::rooms::Membership;
 
-/// A page of the members, by name; in large rooms only how many there are, unless a page of a
-/// certain length is asked for.
+/// A page of the members, by name; in large rooms only how many there are, and that there are more
+/// than are named, unless a page of a certain length is asked for.
 ///
 /// # Errors
 ///
@@ -31,7 +31,7 @@ pub(super) fn members(
     // join would cost more than the messages. Who asks for a page by its length wants to turn it.
     if members > PRESENCE_NAMES_MAX {
         if limit.is_none() {
-            return Ok(Answer::Now(Reply::Members { count, users: Vec::new(), more: false }));
+            return Ok(Answer::Now(Reply::Members { count, users: Vec::new(), more: true }));
         }
         chat.quotas.take(chat.context.now.tick, by.user, (Quota::Readings, 1))?;
     }

@@ -196,8 +196,8 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
         Command::Close { room } => leave::close(chat, by, &room),
         Command::Password { old, new } => accounts::change_password(chat, by, (old, new)),
         Command::EndLogin { which } => accounts::end_login(chat, by, &which),
-        Command::MarkThread { room, thread, wish } => {
-            threads::mark(chat, by, (&room, thread), wish)
+        Command::MarkThread { room, thread, wish, epoch } => {
+            threads::mark(chat, by, (&room, epoch.as_deref()), (thread, wish))
         }
         Command::Block { user, on } => blocks::block(chat, by, (&user, on)),
         Command::PushSubscribe { endpoint, key, secret, agent } => {

@@ -3,7 +3,7 @@
 //!
 //! | who | follows a thread |
 //! |---|---|
-//! | has written its first message | from the first answer on, which is unread |
+//! | has written its first message, and is still there | from the first answer on, which is unread |
 //! | writes in it | from then on: it is read up to there |
 //! | asks to | from then on |
 //! | does not want to | not, whoever writes in it, until asked for or written in |
@@ -183,14 +183,14 @@ fn glance(record: &Record) -> Box<str> {
 ///
 /// # Errors
 ///
-/// Those of finding the membership; [`Code::NoSuchMessage`] for a thread that does not begin with a
+/// Those of finding the membership; [`Code::EpochChanged`]; [`Code::NoSuchMessage`] for a thread that does not begin with a
 /// message, [`Code::SeqUnavailable`] for a seq that the log has not reached, and
 /// [`Code::NotSupported`] where no marks are kept.
 pub(super) fn mark(
     chat: &mut Chat,
     by: &mut Requester,
-    (name, thread): (&str, u64),
-    wish: ThreadWish,
+    (name, epoch): (&str, Option<&str>),
+    (thread, wish): (u64, ThreadWish),
 ) -> Result<Answer, Refusal> {
     let (key, _) = chat.lookup().find_membership(by.user, name)?;
     check_alone(chat)?;
@@ -199,6 +199,7 @@ pub(super) fn mark(
         let message = "this room is in memory, where threads have no marks";
         return Err(Refusal::new(Code::NotSupported, message));
     }
+    room.check_epoch(epoch)?;
     let is_there = (room.oldest()..=room.head).contains(&thread);
     let change = match wish {
         ThreadWish::Follow if !may_be_message(room, thread) => {
@@ -206,7 +207,7 @@ pub(super) fn mark(
         }
         _ if !is_there => return Err(no_such_reference("thread")),
         ThreadWish::Follow => ThreadChange::Follow(room.head),
-        ThreadWish::Unfollow => ThreadChange::Unfollow,
+        ThreadWish::Unfollow => ThreadChange::Unfollow(room.head),
         ThreadWish::Read(seq) => {
             room.check_reached("read", seq)?;
             ThreadChange::Read(seq)
@@ -228,16 +229,18 @@ pub(super) fn on_written(
 ) {
     let (conn, user) = (by.conn, by.user);
     let is_done = outcome.is_ok();
-    // The store has found no such message.
-    let outcome = outcome.map_err(|refusal| match refusal.code {
-        Code::NameTaken => no_such_reference("thread"),
-        _ => refusal,
+    let outcome = outcome.or_else(|refusal| match (refusal.code, mark.change) {
+        // No mark has moved, which is nothing to tell others.
+        (Code::NameTaken, ThreadChange::Read(_)) => Ok(()),
+        // The store has found no such message.
+        (Code::NameTaken, _) => Err(no_such_reference("thread")),
+        _ => Err(refusal),
     });
     chat.answer(by, outcome.map(|()| Answer::Now(Reply::Done)));
     let Some(row) = chat.directory.user(user).filter(|_| is_done) else { return };
     let (following, read) = match mark.change {
         ThreadChange::Follow(_) => (true, None),
-        ThreadChange::Unfollow => (false, None),
+        ThreadChange::Unfollow(_) => (false, None),
         ThreadChange::Read(seq) => (true, Some(seq)),
     };
     for &other in &row.connections() {

@@ -1,7 +1,9 @@
 //! The rooms that everybody may find, and members of large rooms in pages.
 
-use super::super::model::limits::PRESENCE_NAMES_MAX;
-use super::super::model::listed::ListedRoom;
+use super::super::model::identity::{Grant, Identity, Rights};
+use super::super::model::limits::{DIRECTORY_PAGE_MAX, PRESENCE_NAMES_MAX};
+use super::super::model::listed::{DirectoryQuery, ListedRoom, StoredRoom};
+use super::super::model::log::{Answer, LogReply, LogRequest, Query};
 use super::super::model::policy::{Access, Policies, Policy, Rule};
 use super::*;
 
@@ -72,6 +74,58 @@ fn the_directory_is_turned_page_by_page() {
     assert_eq!(found(&mut harness, ask("", "tea", Some(2))), "");
 }
 
+/// The rooms of a store, none of which is in memory; the queries count.
+#[derive(Clone, Debug, Default)]
+struct Rooms(std::rc::Rc<std::cell::RefCell<(Vec<&'static str>, Vec<LogReply>, usize)>>);
+
+impl Logs for Rooms {
+    fn request(&mut self, _now: Now, request: LogRequest) {
+        let LogRequest::Read { ticket, query: Query::Directory(query) } = request else { return };
+        let DirectoryQuery { after, limit, .. } = query;
+        let limit = usize::try_from(limit).unwrap();
+        let mut contents = self.0.borrow_mut();
+        let behind: Vec<&str> = contents.0.iter().copied().filter(|name| **name > *after).collect();
+        let name = |name: &&str| RoomName::parse(name).unwrap();
+        let row = |at: &&str| StoredRoom {
+            room: name(at),
+            topic: "".into(),
+            members: 1,
+            at: 0,
+            policy: None,
+        };
+        let rooms: Vec<StoredRoom> = behind.iter().take(limit).map(row).collect();
+        let next = (behind.len() > limit).then(|| rooms.last().unwrap().room.clone());
+        let outcome = Ok(Answer::Rooms { rooms, next });
+        contents.1.push(LogReply::Answer { ticket, outcome });
+        contents.2 += 1;
+    }
+
+    fn flush(&mut self) {}
+
+    fn poll(&mut self) -> Option<LogReply> {
+        self.0.borrow_mut().1.pop()
+    }
+}
+
+#[test]
+fn a_restricted_token_is_told_of_no_room_that_it_may_not_read_not_even_where_a_page_ends() {
+    let mut harness = Harness::new(Limits::default());
+    harness.hello(0, "ann");
+    let hidden = (0..2 * DIRECTORY_PAGE_MAX).map(|number| &*format!("hid{number:03}").leak());
+    let names: Vec<&str> = hidden.chain(["pub1", "pub2", "pub3", "quiet"]).collect();
+    let rooms = Rooms::default();
+    rooms.0.borrow_mut().0 = names;
+    harness.store = Box::new(rooms.clone());
+    let rights = Rights { read: true, send: false };
+    let grants = vec![Grant { rooms: "pub*".into(), rights }];
+    harness.chat.directory.credentials.insert(conn(0), Identity { grants, ..Identity::default() });
+    assert_eq!(found(&mut harness, ask("", "", Some(1))), "pub1:1 +pub1");
+    assert_eq!(rooms.0.borrow().2, 3, "all pages without a room that may be read");
+    assert_eq!(found(&mut harness, ask("", "pub1", Some(1))), "pub2:1 +pub2");
+    assert_eq!(found(&mut harness, ask("", "pub2", Some(1))), "pub3:1");
+    assert_eq!(found(&mut harness, ask("", "pub3", Some(1))), "");
+}
+
 #[test]
 fn rooms_are_found_by_a_part_of_their_name_or_topic() {
     let mut harness = harness();
@@ -112,7 +166,7 @@ fn members_of_a_large_room_come_in_pages_for_who_asks_for_pages() {
         }
     };
     let all = u64::try_from(count).unwrap();
-    assert_eq!(ask(None, None), (all, Vec::new(), false));
+    assert_eq!(ask(None, None), (all, Vec::new(), true), "these are not all");
     let mut names: Vec<String> = Vec::new();
     loop {
         let (found, page, more) = ask(Some(100), names.last().cloned());

@@ -8,7 +8,7 @@ use super::stored::{harness as stored, lines_to, say_many};
 use super::*;
 
 fn of_lobby(thread: u64, wish: ThreadWish) -> Command<'static> {
-    Command::MarkThread { room: "lobby".into(), thread, wish }
+    Command::MarkThread { room: "lobby".into(), thread, wish, epoch: None }
 }
 
 fn page(thread: u64, before: Option<u64>, limit: u32) -> Command<'static> {
@@ -65,6 +65,22 @@ fn a_seq_that_the_log_has_not_begins_no_thread() {
 }
 
 #[test]
+fn a_thread_is_not_read_by_the_seqs_of_another_epoch() {
+    let (mut harness, _shelf) = stored(8);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    say_many(&mut harness, 0, 2);
+    let epoch = harness.chat.rooms.named("lobby").map(|key| harness.chat.rooms[key].epoch);
+    let mut read_in = |epoch: String| {
+        let (room, wish) = ("lobby".into(), ThreadWish::Read(2));
+        let command = Command::MarkThread { room, thread: 1, wish, epoch: Some(epoch.into()) };
+        lines_to(&harness.run(0, command), 0)
+    };
+    assert_eq!(read_in("another".into()), ["no 4004"]);
+    assert_eq!(read_in(epoch.unwrap().to_string()), ["Done"]);
+}
+
+#[test]
 fn the_users_other_connections_are_told_of_a_mark_when_it_is_written_and_nobody_else_is() {
     let (mut harness, shelf) = stored(8);
     for (number, name) in [(0, "ann"), (1, "ann"), (2, "bob")] {
@@ -93,6 +109,9 @@ fn the_users_other_connections_are_told_of_a_mark_when_it_is_written_and_nobody_
     // The store has found no message there.
     shelf.0.borrow_mut().fault = Some(LogFault::Taken);
     assert_eq!(lines_to(&harness.run(0, of_lobby(1, ThreadWish::Follow)), 0), ["no 4002"]);
+    // Or no mark that moves, as of a thread that is not followed.
+    let said = harness.run(0, of_lobby(1, ThreadWish::Read(1)));
+    assert_eq!((lines_to(&said, 0), lines_to(&said, 1)), (vec!["Done".to_owned()], vec![]));
 }
 
 #[test]

@@ -393,7 +393,7 @@ const CASES: &[(&str, For, &str)] = &[
     (
         "who has begun a thread and who writes in it follow it",
         Alone,
-        "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n cat say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read1 new2 \n threads bob -> 1-3:ann:a read2 new1 \n threads cat -> 1-3:ann:a read3 new0 \n threads eve ->",
+        "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n cat say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read1 new2 \n threads bob -> 1-3:ann:a read2 new1 \n threads cat -> 1-3:ann:a read3 new0 \n threads eve ->",
     ),
     (
         "a thread is followed when that is asked for, from there on",
@@ -408,17 +408,27 @@ const CASES: &[(&str, For, &str)] = &[
     (
         "who does not want to follow a thread does not, until writing in it",
         Alone,
-        "ann say a -> stored 1 \n people unfollow:ann:1 -> ok \n bob say b thread=1 -> stored 2 \n threads ann -> \n ann say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read3 new0 \n people unfollow:ann:1 -> ok \n people follow:ann:1:3 -> ok \n threads ann -> 1-3:ann:a read3 new0",
+        "fact member ann member \n ann say a -> stored 1 \n people unfollow:ann:1:1 -> ok \n bob say b thread=1 -> stored 2 \n threads ann -> \n ann say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read3 new0 \n people unfollow:ann:1:3 -> ok \n people follow:ann:1:3 -> ok \n threads ann -> 1-3:ann:a read3 new0",
     ),
     (
         "a mark of a thread does not go back, and is none of who does not follow it",
         Alone,
-        "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n bob say c thread=1 -> stored 3 \n people readthread:ann:1:2 readthread:eve:1:3 -> ok \n threads ann -> 1-3:ann:a read2 new1 \n people readthread:ann:1:1 -> ok \n threads ann -> 1-3:ann:a read2 new1 \n people readthread:ann:1:3 -> ok \n threads ann -> 1-3:ann:a read3 new0 \n threads eve ->",
+        "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n bob say c thread=1 -> stored 3 \n people readthread:ann:1:2 -> ok \n people readthread:eve:1:3 -> taken \n threads ann -> 1-3:ann:a read2 new1 \n people readthread:ann:1:1 -> taken \n threads ann -> 1-3:ann:a read2 new1 \n people readthread:ann:1:3 -> ok \n threads ann -> 1-3:ann:a read3 new0 \n threads eve ->",
+    ),
+    (
+        "a thread that was not followed when that was ended is read up to there when it is",
+        Alone,
+        "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n people unfollow:eve:1:2 -> ok \n bob say c thread=1 -> stored 3 \n people follow:eve:1:3 -> ok \n threads eve -> 1-3:ann:a read2 new1",
+    ),
+    (
+        "the mark of a thread that is followed no more does not move",
+        Alone,
+        "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n people unfollow:ann:1:2 -> ok \n people readthread:ann:1:2 -> taken \n people follow:ann:1:2 -> ok \n threads ann -> 1-2:ann:a read1 new1",
     ),
     (
         "a message that was deleted is in no thread, and a thread without its first message goes on",
         Alone,
-        "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n bob say c thread=1 -> stored 3 \n bob delete 2 -> stored 4 \n threads ann -> 1-3:ann:a read1 new1 \n ann delete 1 -> stored 5 \n thread ann 1 99 9 -> 1:ann:deleted 3:bob:c read1 new1 \n threads ann -> 1-3:ann:deleted read1 new1",
+        "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n bob say c thread=1 -> stored 3 \n bob delete 2 -> stored 4 \n threads ann -> 1-3:ann:a read1 new1 \n ann delete 1 -> stored 5 \n thread ann 1 99 9 -> 1:ann:deleted 3:bob:c read1 new1 \n threads ann -> 1-3:ann:deleted read1 new1",
     ),
     (
         "who leaves follows nothing there any more, and nobody does in a room that was dropped",
@@ -426,9 +436,14 @@ const CASES: &[(&str, For, &str)] = &[
         "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n fact leave ann \n sync -> ok \n threads ann -> \n threads bob -> 1-2:ann:a read2 new0 \n drop \n ann say x -> stored 1 \n threads bob ->",
     ),
     (
+        "who has begun a thread and left the room does not follow it when others write in it",
+        Alone,
+        "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n fact leave ann \n bob say c thread=1 -> stored 3 \n threads ann -> \n fact member ann member \n threads ann -> \n bob say d thread=1 -> stored 4 \n threads ann -> 1-4:ann:a read1 new3",
+    ),
+    (
         "marks of threads are there again when their room is loaded",
         Alone,
-        "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n reopen \n threads ann -> 1-2:ann:a read1 new1 \n cat say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read1 new2",
+        "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n reopen \n threads ann -> 1-2:ann:a read1 new1 \n cat say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read1 new2",
     ),
     (
         "an inbox says how many unread messages are in threads",

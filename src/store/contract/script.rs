@@ -451,7 +451,7 @@ fn change(word: &str) -> PeopleChange {
             let seq = || number(words[3]);
             let change = match words[0] {
                 "follow" => ThreadChange::Follow(seq()),
-                "unfollow" => ThreadChange::Unfollow,
+                "unfollow" => ThreadChange::Unfollow(seq()),
                 _ => ThreadChange::Read(seq()),
             };
             let (room, thread) = (room("lobby"), number(words[2]));

@@ -6,7 +6,7 @@ use super::integers::unsigned;
 use crate::chat::model::listed::{DirectoryQuery, StoredRoom, is_meant};
 use crate::chat::model::name::RoomName;
 
-/// Rooms that one query looks at: private ones and those that are not meant count, too.
+/// Rooms that one query looks at: those that are not meant count, too.
 const LOOK_MAX: usize = 20_000;
 /// Between which names rooms are: those of conversations begin with `@`.
 const NAMES: [(&str, &str); 2] = [("", "@"), ("A", "\u{10ffff}")];
@@ -18,15 +18,24 @@ pub(super) fn find(
     db: &Connection,
     query: &DirectoryQuery,
 ) -> rusqlite::Result<(Vec<StoredRoom>, Option<RoomName>)> {
-    let sql = "SELECT id, name, topic, at, policy, private FROM room \
-               WHERE name > ?1 AND name < ?2 ORDER BY name";
+    find_among(db, query, LOOK_MAX)
+}
+
+fn find_among(
+    db: &Connection,
+    query: &DirectoryQuery,
+    look_max: usize,
+) -> rusqlite::Result<(Vec<StoredRoom>, Option<RoomName>)> {
+    // Private ones are not even looked at: the name at which this ends is told.
+    let sql = "SELECT id, name, topic, at, policy FROM room \
+               WHERE name > ?1 AND name < ?2 AND private = 0 ORDER BY name";
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let (mut found, mut looked, mut last) = (Vec::new(), 0, None);
     for (from, to) in NAMES {
         let mut statement = db.prepare_cached(sql)?;
         let mut rows = statement.query((from.max(&*query.after), to))?;
         while let Some(row) = rows.next()? {
-            if found.len() >= limit || looked >= LOOK_MAX {
+            if found.len() >= limit || looked >= look_max {
                 return Ok((found, last));
             }
             looked += 1;
@@ -36,7 +45,7 @@ pub(super) fn find(
             };
             last = Some(room.clone());
             let topic: Box<str> = row.get::<_, String>(2)?.into();
-            if row.get::<_, i64>(5)? == 0 && is_meant(&query.text, &room, &topic) {
+            if is_meant(&query.text, &room, &topic) {
                 let (members, at) = (members(db, row.get(0)?)?, unsigned(row.get(3)?));
                 let policy = row.get::<_, Option<String>>(4)?.map(Into::into);
                 found.push(StoredRoom { room, topic, members, at, policy });
@@ -90,5 +99,26 @@ mod tests {
             DirectoryQuery { user: user("ann"), text: "jam".into(), after: "".into(), limit: 9 };
         let (rooms, _) = find(&db, &query).unwrap();
         assert_eq!((rooms[0].members, rooms[0].at, &*rooms[0].topic), (1, 7, "Sweet THINGS"));
+    }
+
+    #[test]
+    fn a_query_that_has_looked_at_enough_rooms_ends_at_one_that_everybody_may_find() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        for (id, name) in (1..).zip(["a1", "a2", "b1", "b2", "c1"]) {
+            room(&db, id, name);
+        }
+        db.execute("UPDATE room SET private = 1 WHERE name IN ('a2', 'b2')", []).unwrap();
+        let text = || "nothing".into();
+        let ends = |look_max| {
+            let query =
+                DirectoryQuery { user: user("ann"), text: text(), after: "".into(), limit: 9 };
+            let (rooms, next) = find_among(&db, &query, look_max).unwrap();
+            assert!(rooms.is_empty(), "{rooms:?}");
+            next.map(|next| next.as_str().to_owned())
+        };
+        assert_eq!(ends(1), Some("a1".into()));
+        assert_eq!(ends(2), Some("b1".into()));
+        assert_eq!(ends(3), None, "there is no other that could be found");
     }
 }

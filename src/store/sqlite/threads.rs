@@ -18,7 +18,7 @@ use crate::chat::model::thread::{
 };
 
 /// Notes what follows from a record: its author follows the thread that it belongs to, and has read
-/// it; so does who has begun it, unless that was ended by choice.
+/// it; so does who has begun it, unless that was ended by choice, or by its leaving the room.
 pub(super) fn note(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<()> {
     let Body::Message { thread: Some(thread), .. } = &record.body else { return Ok(()) };
     let (thread, seq, at) = (signed(*thread), signed(record.seq), signed(record.at));
@@ -28,6 +28,7 @@ pub(super) fn note(db: &Connection, room: i64, record: &Record) -> rusqlite::Res
     trim(db, record.from.as_str())?;
     let sql = "INSERT INTO follow (room, thread, user, read, at, off) \
                SELECT room, seq, sender, seq, ?3, 0 FROM record WHERE room = ?1 AND seq = ?2 \
+               AND EXISTS (SELECT 1 FROM member WHERE room = ?1 AND user = sender) \
                ON CONFLICT DO NOTHING RETURNING user";
     let begun: Option<String> =
         (db.prepare_cached(sql)?).query_row((room, thread, at), |row| row.get(0)).optional()?;
@@ -42,7 +43,8 @@ fn trim(db: &Connection, user: &str) -> rusqlite::Result<()> {
     db.prepare_cached(sql)?.execute((user, most)).map(drop)
 }
 
-/// Makes a change that was asked for; `false` if there is no message with which the thread begins.
+/// Makes a change that was asked for; `false` if there is no message with which the thread begins,
+/// or no mark that moves.
 pub(super) fn put(db: &Connection, mark: &ThreadMark) -> rusqlite::Result<bool> {
     let ThreadMark { user, room, thread, change, at } = mark;
     let sql = "SELECT room.id FROM room JOIN record ON record.room = room.id AND record.seq = ?2 \
@@ -54,12 +56,12 @@ pub(super) fn put(db: &Connection, mark: &ThreadMark) -> rusqlite::Result<bool> 
     let (user, thread, at) = (user.as_str(), signed(*thread), signed(*at));
     let (read, off) = match change {
         ThreadChange::Follow(head) => (*head, 0),
-        ThreadChange::Unfollow => (0, 1),
+        ThreadChange::Unfollow(head) => (*head, 1),
         ThreadChange::Read(seq) => {
             let sql = "UPDATE follow SET read = ?4, at = ?5 \
-                       WHERE room = ?1 AND thread = ?2 AND user = ?3 AND read < ?4";
-            db.prepare_cached(sql)?.execute(params![room, thread, user, signed(*seq), at])?;
-            return Ok(true);
+                       WHERE room = ?1 AND thread = ?2 AND user = ?3 AND read < ?4 AND off = 0";
+            let params = params![room, thread, user, signed(*seq), at];
+            return Ok(db.prepare_cached(sql)?.execute(params)? == 1);
         }
     };
     // Who follows again has not read what was said meanwhile.
@@ -210,7 +212,8 @@ mod tests {
             say(&db, 1, "ann", message("root"));
         }
         for thread in 1..=most + 2 {
-            let change = if thread == 2 { ThreadChange::Unfollow } else { ThreadChange::Follow(0) };
+            let change =
+                if thread == 2 { ThreadChange::Unfollow(0) } else { ThreadChange::Follow(0) };
             let room = RoomName::stored("lobby").unwrap();
             let mark = ThreadMark { user: user("eve"), room, thread, change, at: thread };
             assert_eq!(put(&db, &mark), Ok(true));
@@ -227,6 +230,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = database(&folder);
         room(&db, 1, "lobby");
+        let sql = "INSERT INTO member (room, user, role, recv, read) VALUES (1, 'ann', 1, 0, 0)";
+        db.execute(sql, []).unwrap();
         say(&db, 1, "ann", message("root"));
         let seq = say(&db, 1, "bob", of_thread(1));
         let record = Record { seq, at: 5, from: user("bob"), body: of_thread(1), weight: 300 };

@@ -174,10 +174,11 @@ fn ack<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     if recv.or(read).is_none() {
         return Err(refuse(Key::Read, "", "recv, read or both"));
     }
+    let epoch = fields.bounded(Key::Epoch, SECRET_LEN_MAX)?;
     if let Some(thread) = fields.message(Key::Thread)? {
-        return threads::read(room, thread, (recv, read));
+        return threads::read((room, epoch), thread, (recv, read));
     }
-    Ok(Command::Ack { room, recv, read, epoch: fields.bounded(Key::Epoch, SECRET_LEN_MAX)? })
+    Ok(Command::Ack { room, recv, read, epoch })
 }
 
 fn status<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {

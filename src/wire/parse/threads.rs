@@ -20,18 +20,18 @@ pub(super) fn thread<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> 
 
 pub(super) fn wish<'a>(fields: &mut Fields<'a>, wish: ThreadWish) -> Result<Command<'a>, Fault> {
     let room = fields.required(Key::Room)?;
-    Ok(Command::MarkThread { room, thread: root(fields)?, wish })
+    Ok(Command::MarkThread { room, thread: root(fields)?, wish, epoch: None })
 }
 
 /// An `ack` of a thread: what was received is known of the room.
-pub(super) fn read(
-    room: Cow<'_, str>,
+pub(super) fn read<'a>(
+    (room, epoch): (Cow<'a, str>, Option<Cow<'a, str>>),
     thread: u64,
     (recv, read): (Option<u64>, Option<u64>),
-) -> Result<Command<'_>, Fault> {
+) -> Result<Command<'a>, Fault> {
     match (recv, read) {
         (None, Some(read)) => {
-            Ok(Command::MarkThread { room, thread, wish: ThreadWish::Read(read) })
+            Ok(Command::MarkThread { room, thread, wish: ThreadWish::Read(read), epoch })
         }
         (Some(_), _) => {
             Err(refuse(Key::Recv, "given together with thread", "read alone, of a thread"))

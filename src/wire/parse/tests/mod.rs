@@ -3,6 +3,7 @@
 mod moderation;
 mod prose;
 mod table;
+mod threads;
 
 use proptest::prelude::*;
 
@@ -353,7 +354,6 @@ fn a_bad_field_is_named_with_what_is_there_and_what_should_be() {
     refused(r#"join "room":"a","after":1e999"#, "after", "not valid");
     refused(r#"join "room":"a","epoch":"""#, "epoch", "empty");
     refused(r#"ack "room":"a""#, "read", "recv, read or both");
-    refused(r#"ack "room":"a","thread":3,"recv":4"#, "recv", "read alone, of a thread");
     refused(r#"status "x":1"#, "status", "missing");
     refused(r#"status "status":"off""#, "status", "unknown: \"off\"");
     refused(r#"history "room":"a","before":1,"around":2"#, "around", "at most one");
