@@ -193,6 +193,28 @@ def killed(folder, engine):
     assert rows(data) == rows(back)
 
 
+def cut_off(folder, engine):
+    """A move that was cut off, and can never be done, leaves the server as it was."""
+    alone = Node(folder, "stuck", None, **SETTINGS)
+    ann = Client(alone, "ann")
+    ann.ask("join", room="lobby")
+    ann.ask("send", room="lobby", text="before\x00behind")
+    assert alone.end() == 0
+    data = folder / "stuck" / "data"
+    engine.sql("CREATE DATABASE stuck")
+    address = engine.address(database="stuck")
+    said(0, [], "cluster", "init", address)
+    # What a run leaves that is killed.
+    db = sqlite3.connect(data / "chinwag.db")
+    db.execute("INSERT INTO meta VALUES ('moved', ?)", [f"leaving {'a1' * 16} {address.replace(':right', '')}"])
+    db.commit()
+    db.close()
+    said(1, ["has a NUL in its text"], "import", data, address)
+    alone = Node(folder, "stuck", None, **SETTINGS)
+    assert Client(alone, "ann").ask("join", room="lobby")["seq"] == 1
+    assert alone.end() == 0
+
+
 def main(folder):
     engine = Engine(folder, "engine", auth="scram-sha-256")
     deadline = time.monotonic() + 20
@@ -201,6 +223,7 @@ def main(folder):
     said(1, ["directory"], "import", "here", "there")
     check("everything moves into an engine and back, and is the same", there_and_back, folder, engine)
     check("a move that is killed is run again", killed, folder, engine)
+    check("a move that can never be done leaves the server as it was", cut_off, folder, engine)
     engine.stop()
 
 
