@@ -291,12 +291,13 @@ fn told(Counts { rooms, records }: Counts, place: &str) -> String {
 }
 
 /// What a cluster does not have.
-fn told_of(LeftBehind { webhooks, devices, files }: LeftBehind) -> String {
+fn told_of(LeftBehind { webhooks, devices, files, follows }: LeftBehind) -> String {
     let mut text = String::new();
     for (count, what) in [
         (webhooks, "outgoing webhooks"),
         (devices, "devices that were told by Web Push"),
         (files, "files"),
+        (follows, "marks of who follows which thread"),
     ] {
         if count > 0 {
             _ = writeln!(text, "not moved: {count} {what}");

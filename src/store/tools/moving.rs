@@ -32,7 +32,7 @@ use crate::store::sqlite::moved::{Moved, Phase};
 use crate::store::sqlite::record_row::{self, COLUMNS, INSERT};
 use crate::store::sqlite::room_row::{RoomCounters, RoomRow};
 use crate::store::sqlite::{
-    Options, audit, cids, heads, load_rooms, people, room_meta, suspensions,
+    Options, audit, cids, heads, load_rooms, people, room_meta, suspensions, threads,
 };
 use crate::time::clock::Clock;
 
@@ -56,6 +56,8 @@ pub struct LeftBehind {
     pub devices: u64,
     /// Files that people have sent.
     pub files: u64,
+    /// Marks of who follows which thread, and how far who has read it.
+    pub follows: u64,
 }
 
 impl Moving {
@@ -170,7 +172,7 @@ impl Moving {
             self.db.query_one(&sql, [], |row| row.get(0).map(unsigned)).map_err(self.failed())
         };
         let (webhooks, devices, files) = (count("webhook")?, count("push")?, count("file")?);
-        Ok(LeftBehind { webhooks, devices, files })
+        Ok(LeftBehind { webhooks, devices, files, follows: count("follow")? })
     }
 
     /// What is kept of people, and who may not use the server.
@@ -288,6 +290,11 @@ fn tidy(data: &Path, clock: Clock) -> Result<(), ToolError> {
     opened.map(drop).map_err(ToolError::Unfit)
 }
 
+/// Whoever has left a room follows nothing there. A direct conversation is nobody's to leave.
+const UNFOLLOW_LEFT: &str = "DELETE FROM follow WHERE NOT EXISTS (SELECT 1 FROM member \
+     WHERE member.room = follow.room AND member.user = follow.user) \
+     AND room IN (SELECT id FROM room WHERE name NOT GLOB '@*')";
+
 /// What is written into a database that has nothing.
 #[derive(Debug)]
 pub struct Arrival<'a> {
@@ -325,7 +332,7 @@ impl Arrival<'_> {
         write().map_err(self.failed())
     }
 
-    /// The next records of a room.
+    /// The next records of a room. Who wrote in a thread follows it, and has read its own message.
     ///
     /// # Errors
     ///
@@ -339,6 +346,7 @@ impl Arrival<'_> {
             let mut statement = self.transaction.prepare_cached(INSERT)?;
             for record in records {
                 record_row::write(&mut statement, room, record)?;
+                threads::note(&self.transaction, room, record)?;
             }
             Ok(())
         };
@@ -386,6 +394,7 @@ impl Arrival<'_> {
     pub fn commit(self) -> Result<(), ToolError> {
         let failed = ToolError::database(self.path);
         let write = move || {
+            self.transaction.execute(UNFOLLOW_LEFT, [])?;
             // So that the `cid`s of all records are found.
             meta_table::put(&self.transaction, BOOKED, 0)?;
             heads::book_all(&self.transaction)?;
