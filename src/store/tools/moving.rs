@@ -295,6 +295,16 @@ const UNFOLLOW_LEFT: &str = "DELETE FROM follow WHERE NOT EXISTS (SELECT 1 FROM 
      WHERE member.room = follow.room AND member.user = follow.user) \
      AND room IN (SELECT id FROM room WHERE name NOT GLOB '@*')";
 
+/// Whether an id is there below one of an earlier record.
+const IS_UNORDERED: &str = "SELECT EXISTS (SELECT 1 FROM \
+     (SELECT at, lag(at) OVER (ORDER BY id) AS before FROM record) WHERE at < before)";
+/// Gives the records ids by their times, above all that they have: the rooms came one by one.
+const ORDER: &str = "CREATE TEMP TABLE place (old INTEGER PRIMARY KEY, new INTEGER NOT NULL);
+     INSERT INTO temp.place SELECT id, (SELECT max(id) FROM record) \
+     + row_number() OVER (ORDER BY at, room, seq) FROM record;
+     UPDATE record SET id = (SELECT new FROM temp.place WHERE old = record.id);
+     DROP TABLE temp.place;";
+
 /// What is written into a database that has nothing.
 #[derive(Debug)]
 pub struct Arrival<'a> {
@@ -395,6 +405,9 @@ impl Arrival<'_> {
         let failed = ToolError::database(self.path);
         let write = move || {
             self.transaction.execute(UNFOLLOW_LEFT, [])?;
+            if self.transaction.query_one(IS_UNORDERED, [], |row| row.get(0))? {
+                self.transaction.execute_batch(ORDER)?;
+            }
             // So that the `cid`s of all records are found.
             meta_table::put(&self.transaction, BOOKED, 0)?;
             heads::book_all(&self.transaction)?;
@@ -428,4 +441,36 @@ pub fn changes_of(
     changes.extend(all.map(|(whom, why)| PeopleChange::Suspend(whom, why.clone())));
     changes.extend(acts.into_iter().map(PeopleChange::Audit));
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::model::record::Body;
+    use crate::store::sqlite::testing::{room, user};
+
+    #[test]
+    fn records_of_rooms_that_came_one_by_one_are_in_the_order_of_their_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut target = Moving::make(folder.path(), Clock::start(), "postgres://a@b/c").unwrap();
+        let arrival = target.arrive().unwrap();
+        for (id, name, times) in [(7, "yard", [10, 30, 30, 50]), (8, "lobby", [20, 30, 40, 60])] {
+            room(&arrival.transaction, id, name);
+            let record = |(seq, at)| {
+                let body = Body::plain("some words", Some(&format!("c{seq}")));
+                Record { seq, at, from: user("ann"), body, weight: 300 }
+            };
+            let records: Vec<Record> = (1..).zip(times).map(record).collect();
+            arrival.records(id, &records).unwrap();
+        }
+        arrival.commit().unwrap();
+        let sql = "SELECT room, at, EXISTS (SELECT 1 FROM cid WHERE cid.record = record.id) \
+                   FROM record ORDER BY id";
+        let mut statement = target.db.prepare(sql).unwrap();
+        let read = |row: &rusqlite::Row<'_>| row.try_into();
+        let found: Vec<(i64, i64, bool)> =
+            statement.query_map([], read).unwrap().collect::<Result<_, _>>().unwrap();
+        let by_time = [(7, 10), (8, 20), (7, 30), (7, 30), (8, 30), (8, 40), (7, 50), (8, 60)];
+        assert_eq!(found, by_time.map(|(room, at)| (room, at, true)));
+    }
 }
