@@ -124,6 +124,14 @@ def there_and_back(folder, engine):
         assert before[table] == after[table], f"{table}: {set(before[table]) ^ set(after[table])}"
     said(0, [], "verify", "--data", back)
     said(1, ["exists already"], "import", engine.address(), back)
+    # Nobody has said anything there, but somebody is kept out.
+    used = folder / "used" / "data"
+    Node(folder, "used", None, **SETTINGS).end()
+    db = sqlite3.connect(used / "chinwag.db")
+    db.execute("INSERT INTO suspension VALUES ('user eve', NULL, 'no')")
+    db.commit()
+    db.close()
+    said(1, ["exists already"], "import", engine.address(), used)
     serves(folder, engine, back, seqs)
 
 

@@ -39,6 +39,10 @@ use crate::time::clock::Clock;
 /// Rooms, records and the like that are read at once.
 const PAGE: u32 = 500;
 
+/// The tables in which there is something once a server was in use.
+const USED: &str = "room record sent identity account login invite program block report \
+                    suspension revocation audit webhook push file";
+
 /// A database that is moved, which no server uses meanwhile.
 #[derive(Debug)]
 pub struct Moving {
@@ -110,9 +114,11 @@ impl Moving {
     }
 
     fn has_nothing(&self) -> Result<bool, ToolError> {
-        let sql = "SELECT NOT EXISTS (SELECT 1 FROM room) AND NOT EXISTS (SELECT 1 FROM identity) \
-                   AND NOT EXISTS (SELECT 1 FROM record)";
-        self.db.query_one(sql, [], |row| row.get(0)).map_err(self.failed())
+        let is_empty = |table: &str| {
+            let sql = format!("SELECT NOT EXISTS (SELECT 1 FROM {table})");
+            self.db.query_one(&sql, [], |row| row.get(0)).map_err(self.failed())
+        };
+        USED.split(' ').try_fold(true, |all, table| Ok(all && is_empty(table)?))
     }
 
     /// Whether it moves or has moved.
