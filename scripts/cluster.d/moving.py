@@ -177,6 +177,11 @@ def killed(folder, engine):
         ann.ask("send", room="lobby", text=f"message {number}", cid=f"c{number}")
     assert alone.end() == 0
     data, back = folder / "lone" / "data", folder / "lone-back"
+    # As an earlier version has left it.
+    db = sqlite3.connect(data / "chinwag.db")
+    db.executescript("DROP TRIGGER follow_left; DROP TRIGGER follow_dropped; DROP TABLE follow; DROP INDEX thread; "
+                     "PRAGMA user_version = 4")
+    db.close()
     engine.sql("CREATE DATABASE killed")
     address = engine.address(database="killed")
     said(0, [], "cluster", "init", address)

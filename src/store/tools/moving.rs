@@ -72,12 +72,15 @@ impl Moving {
     /// [`ToolError`], if a server runs or there is no database.
     pub fn open(data: &Path, clock: Clock) -> Result<Self, ToolError> {
         let lock = open::lock(data)?;
-        let moving = Self::of(data, lock)?;
-        if moving.state()?.is_some() {
+        let path = open::path(data);
+        let db = open::write(&path)?;
+        // Of whatever version it is: the table is there since the first.
+        if Moved::load(&db).map_err(ToolError::database(&path))?.is_some() {
+            drop(db);
             // It was in order when that was written.
-            return Ok(moving);
+            return Self::of(data, lock);
         }
-        drop(moving);
+        drop((db, lock));
         tidy(data, clock)?;
         Self::of(data, open::lock(data)?)
     }
