@@ -32,6 +32,7 @@ TABLES = {
     "revocation": "what, at, until",
     "audit": 'at, "by", act, whom, room',
     "lookalike": "kind, form, name",
+    "follow": "room, thread, user, read, at, off",
 }
 
 
@@ -100,7 +101,7 @@ def there_and_back(folder, engine):
     alone.end("kill")
     said(1, ["run chinwag cluster init"], "import", data, engine.address())
     said(0, [], "cluster", "init", engine.address())
-    said(0, ["rooms", "records"], "import", data, engine.address())
+    said(0, ["rooms", "records", "not moved: 2 marks of who follows"], "import", data, engine.address())
     before = rows(data)
     assert len(before["record"]) > 1200 and all(before[table] for table in before if table not in
                                                  ("suspension", "revocation", "program", "invite", "lookalike")), \
@@ -123,6 +124,14 @@ def there_and_back(folder, engine):
         assert before[table] == after[table], f"{table}: {set(before[table]) ^ set(after[table])}"
     said(0, [], "verify", "--data", back)
     said(1, ["exists already"], "import", engine.address(), back)
+    # Nobody has said anything there, but somebody is kept out.
+    used = folder / "used" / "data"
+    Node(folder, "used", None, **SETTINGS).end()
+    db = sqlite3.connect(used / "chinwag.db")
+    db.execute("INSERT INTO suspension VALUES ('user eve', NULL, 'no')")
+    db.commit()
+    db.close()
+    said(1, ["exists already"], "import", engine.address(), used)
     serves(folder, engine, back, seqs)
 
 
@@ -168,6 +177,11 @@ def killed(folder, engine):
         ann.ask("send", room="lobby", text=f"message {number}", cid=f"c{number}")
     assert alone.end() == 0
     data, back = folder / "lone" / "data", folder / "lone-back"
+    # As an earlier version has left it.
+    db = sqlite3.connect(data / "chinwag.db")
+    db.executescript("DROP TRIGGER follow_left; DROP TRIGGER follow_dropped; DROP TABLE follow; DROP INDEX thread; "
+                     "PRAGMA user_version = 4")
+    db.close()
     engine.sql("CREATE DATABASE killed")
     address = engine.address(database="killed")
     said(0, [], "cluster", "init", address)
@@ -193,6 +207,23 @@ def killed(folder, engine):
     assert rows(data) == rows(back)
 
 
+def cut_off(folder, engine):
+    """A move that was cut off, and can never be done, leaves the server as it was."""
+    alone = Node(folder, "stuck", None, **SETTINGS)
+    Client(alone, "ann").ask("join", room="lobby")
+    assert alone.end() == 0
+    data = folder / "stuck" / "data"
+    # What a run leaves that is killed. Meanwhile the engine has what came from elsewhere.
+    db = sqlite3.connect(data / "chinwag.db")
+    db.execute("INSERT INTO meta VALUES ('moved', ?)", [f"leaving {'a1' * 16} {engine.address('chat')}"])
+    db.commit()
+    db.close()
+    said(1, ["in use already"], "import", data, engine.address())
+    alone = Node(folder, "stuck", None, **SETTINGS)
+    assert Client(alone, "ann").ask("join", room="lobby")["seq"] == 0
+    assert alone.end() == 0
+
+
 def main(folder):
     engine = Engine(folder, "engine", auth="scram-sha-256")
     deadline = time.monotonic() + 20
@@ -201,6 +232,7 @@ def main(folder):
     said(1, ["directory"], "import", "here", "there")
     check("everything moves into an engine and back, and is the same", there_and_back, folder, engine)
     check("a move that is killed is run again", killed, folder, engine)
+    check("a move that can never be done leaves the server as it was", cut_off, folder, engine)
     engine.stop()
 
 

@@ -129,15 +129,21 @@ fn into_engine(data: &Path, address: &Address) -> Result<String, Failure> {
     }
     let is_new = state.is_none();
     let moved = state.map_or_else(|| source.begin_leaving(&place), Ok)?;
-    let filled = fill(&mut session, &source, &moved);
-    if filled.is_err() && is_new {
+    let arrived = begin(&mut session, &moved);
+    if arrived.is_err() && is_new {
         // With the session ends what it has not committed. One before it may be on its way still.
         source.stay()?;
     }
-    let Some(counts) = filled? else {
+    if arrived? {
         source.end_leaving(moved)?;
         return Ok(format!("{} has moved to {place}\n", data.display()));
-    };
+    }
+    let filled = fill(&mut session, &source, &moved);
+    if filled.is_err() {
+        // Behind the locks nothing of an earlier run is on its way, and nothing was there.
+        source.stay()?;
+    }
+    let counts = filled?;
     session.run("COMMIT").map_err(|trouble| {
         format!(
             "{trouble}; nobody knows whether everything is in {place} now: run the same command \
@@ -165,16 +171,17 @@ fn check_empty(found: &Contents) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes everything, in a transaction that is not committed yet; `None` if it is there.
-fn fill(session: &mut Session, source: &Moving, moved: &Moved) -> Result<Option<Counts>, Failure> {
+/// Begins to write, behind whoever was on the way: somebody else, or an earlier run of this. Returns
+/// whether that run has written everything.
+fn begin(session: &mut Session, moved: &Moved) -> Result<bool, Failure> {
     session.run(BEGIN)?;
     session.run(&format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))?;
-    // Behind whoever was on the way: somebody else, or an earlier run of this.
-    let found = transfer::contents(session)?;
-    if found.came_by.as_ref() == Some(&moved.nonce) {
-        return Ok(None);
-    }
-    check_empty(&found)?;
+    Ok(transfer::contents(session)?.came_by.as_ref() == Some(&moved.nonce))
+}
+
+/// Writes everything, in a transaction that is not committed yet.
+fn fill(session: &mut Session, source: &Moving, moved: &Moved) -> Result<Counts, Failure> {
+    check_empty(&transfer::contents(session)?)?;
     transfer::put_nonce(session, &moved.nonce)?;
     let mut counts = Counts::default();
     let mut above = i64::MIN;
@@ -216,7 +223,11 @@ fn fill(session: &mut Session, source: &Moving, moved: &Moved) -> Result<Option<
     if !transfer::put_people(session, &changes, &suspended.revoked)? {
         return Err("what is kept of people contradicts itself: chinwag verify says what".into());
     }
-    Ok(Some(counts))
+    // As each node that starts will read them.
+    transfer::people(session).map_err(|trouble| {
+        format!("what is kept of people is more than a node can read at once: {trouble}")
+    })?;
+    Ok(counts)
 }
 
 fn row(room: &Begun) -> Option<i64> {
@@ -284,12 +295,13 @@ fn told(Counts { rooms, records }: Counts, place: &str) -> String {
 }
 
 /// What a cluster does not have.
-fn told_of(LeftBehind { webhooks, devices, files }: LeftBehind) -> String {
+fn told_of(LeftBehind { webhooks, devices, files, follows }: LeftBehind) -> String {
     let mut text = String::new();
     for (count, what) in [
         (webhooks, "outgoing webhooks"),
         (devices, "devices that were told by Web Push"),
         (files, "files"),
+        (follows, "marks of who follows which thread"),
     ] {
         if count > 0 {
             _ = writeln!(text, "not moved: {count} {what}");

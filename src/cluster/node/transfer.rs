@@ -89,13 +89,16 @@ const PUT_RESTRICTIONS: Statement = Statement {
           $5::bigint[], $6::text[], $7::text[])",
 };
 
-/// A `cid` that is used again after it was forgotten is the later message's.
+/// A `cid` that is used again after it was forgotten is the later message's. It is planned while the
+/// table has nothing, and must be quick when it has millions: so each is looked up by itself, and
+/// only by its index.
 const FREE_CIDS: Statement = Statement {
     name: "free_cids",
     sql: "UPDATE chinwag.record r SET cid = NULL \
-          FROM unnest($2::text[], $3::text[]) AS u(sender, cid) \
-          WHERE r.room = $1::bigint AND r.sender = u.sender AND r.cid = u.cid \
-          AND r.cid IS NOT NULL",
+          FROM unnest($2::text[], $3::text[]) AS u(sender, cid) CROSS JOIN LATERAL ( \
+          SELECT x.ctid AS place FROM chinwag.record x WHERE x.room = $1::bigint \
+          AND x.sender = u.sender AND x.cid = u.cid AND x.cid IS NOT NULL LIMIT 1 OFFSET 0) f \
+          WHERE r.ctid = f.place",
 };
 
 const PUT_RECORDS: Statement = Statement {

@@ -65,7 +65,7 @@ mod tail;
 pub(in crate::store) mod testing;
 #[cfg(test)]
 mod tests;
-mod threads;
+pub(in crate::store) mod threads;
 mod unwritten_meta;
 mod write_op;
 mod write_queue;

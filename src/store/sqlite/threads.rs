@@ -19,7 +19,11 @@ use crate::chat::model::thread::{
 
 /// Notes what follows from a record: its author follows the thread that it belongs to, and has read
 /// it; so does who has begun it, unless that was ended by choice, or by its leaving the room.
-pub(super) fn note(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<()> {
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn note(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<()> {
     let Body::Message { thread: Some(thread), .. } = &record.body else { return Ok(()) };
     let (thread, seq, at) = (signed(*thread), signed(record.seq), signed(record.at));
     let sql = "INSERT INTO follow (room, thread, user, read, at, off) VALUES (?1, ?2, ?3, ?4, ?5, 0) \

@@ -32,12 +32,16 @@ use crate::store::sqlite::moved::{Moved, Phase};
 use crate::store::sqlite::record_row::{self, COLUMNS, INSERT};
 use crate::store::sqlite::room_row::{RoomCounters, RoomRow};
 use crate::store::sqlite::{
-    Options, audit, cids, heads, load_rooms, people, room_meta, suspensions,
+    Options, audit, cids, heads, load_rooms, people, room_meta, suspensions, threads,
 };
 use crate::time::clock::Clock;
 
 /// Rooms, records and the like that are read at once.
 const PAGE: u32 = 500;
+
+/// The tables in which there is something once a server was in use.
+const USED: &str = "room record sent identity account login invite program block report \
+                    suspension revocation audit webhook push file";
 
 /// A database that is moved, which no server uses meanwhile.
 #[derive(Debug)]
@@ -56,6 +60,8 @@ pub struct LeftBehind {
     pub devices: u64,
     /// Files that people have sent.
     pub files: u64,
+    /// Marks of who follows which thread, and how far who has read it.
+    pub follows: u64,
 }
 
 impl Moving {
@@ -66,12 +72,15 @@ impl Moving {
     /// [`ToolError`], if a server runs or there is no database.
     pub fn open(data: &Path, clock: Clock) -> Result<Self, ToolError> {
         let lock = open::lock(data)?;
-        let moving = Self::of(data, lock)?;
-        if moving.state()?.is_some() {
+        let path = open::path(data);
+        let db = open::write(&path)?;
+        // Of whatever version it is: the table is there since the first.
+        if Moved::load(&db).map_err(ToolError::database(&path))?.is_some() {
+            drop(db);
             // It was in order when that was written.
-            return Ok(moving);
+            return Self::of(data, lock);
         }
-        drop(moving);
+        drop((db, lock));
         tidy(data, clock)?;
         Self::of(data, open::lock(data)?)
     }
@@ -108,9 +117,11 @@ impl Moving {
     }
 
     fn has_nothing(&self) -> Result<bool, ToolError> {
-        let sql = "SELECT NOT EXISTS (SELECT 1 FROM room) AND NOT EXISTS (SELECT 1 FROM identity) \
-                   AND NOT EXISTS (SELECT 1 FROM record)";
-        self.db.query_one(sql, [], |row| row.get(0)).map_err(self.failed())
+        let is_empty = |table: &str| {
+            let sql = format!("SELECT NOT EXISTS (SELECT 1 FROM {table})");
+            self.db.query_one(&sql, [], |row| row.get(0)).map_err(self.failed())
+        };
+        USED.split(' ').try_fold(true, |all, table| Ok(all && is_empty(table)?))
     }
 
     /// Whether it moves or has moved.
@@ -170,7 +181,7 @@ impl Moving {
             self.db.query_one(&sql, [], |row| row.get(0).map(unsigned)).map_err(self.failed())
         };
         let (webhooks, devices, files) = (count("webhook")?, count("push")?, count("file")?);
-        Ok(LeftBehind { webhooks, devices, files })
+        Ok(LeftBehind { webhooks, devices, files, follows: count("follow")? })
     }
 
     /// What is kept of people, and who may not use the server.
@@ -288,6 +299,21 @@ fn tidy(data: &Path, clock: Clock) -> Result<(), ToolError> {
     opened.map(drop).map_err(ToolError::Unfit)
 }
 
+/// Whoever has left a room follows nothing there. A direct conversation is nobody's to leave.
+const UNFOLLOW_LEFT: &str = "DELETE FROM follow WHERE NOT EXISTS (SELECT 1 FROM member \
+     WHERE member.room = follow.room AND member.user = follow.user) \
+     AND room IN (SELECT id FROM room WHERE name NOT GLOB '@*')";
+
+/// Whether an id is there below one of an earlier record.
+const IS_UNORDERED: &str = "SELECT EXISTS (SELECT 1 FROM \
+     (SELECT at, lag(at) OVER (ORDER BY id) AS before FROM record) WHERE at < before)";
+/// Gives the records ids by their times, above all that they have: the rooms came one by one.
+const ORDER: &str = "CREATE TEMP TABLE place (old INTEGER PRIMARY KEY, new INTEGER NOT NULL);
+     INSERT INTO temp.place SELECT id, (SELECT max(id) FROM record) \
+     + row_number() OVER (ORDER BY at, room, seq) FROM record;
+     UPDATE record SET id = (SELECT new FROM temp.place WHERE old = record.id);
+     DROP TABLE temp.place;";
+
 /// What is written into a database that has nothing.
 #[derive(Debug)]
 pub struct Arrival<'a> {
@@ -325,7 +351,7 @@ impl Arrival<'_> {
         write().map_err(self.failed())
     }
 
-    /// The next records of a room.
+    /// The next records of a room. Who wrote in a thread follows it, and has read its own message.
     ///
     /// # Errors
     ///
@@ -339,6 +365,7 @@ impl Arrival<'_> {
             let mut statement = self.transaction.prepare_cached(INSERT)?;
             for record in records {
                 record_row::write(&mut statement, room, record)?;
+                threads::note(&self.transaction, room, record)?;
             }
             Ok(())
         };
@@ -386,6 +413,10 @@ impl Arrival<'_> {
     pub fn commit(self) -> Result<(), ToolError> {
         let failed = ToolError::database(self.path);
         let write = move || {
+            self.transaction.execute(UNFOLLOW_LEFT, [])?;
+            if self.transaction.query_one(IS_UNORDERED, [], |row| row.get(0))? {
+                self.transaction.execute_batch(ORDER)?;
+            }
             // So that the `cid`s of all records are found.
             meta_table::put(&self.transaction, BOOKED, 0)?;
             heads::book_all(&self.transaction)?;
@@ -419,4 +450,36 @@ pub fn changes_of(
     changes.extend(all.map(|(whom, why)| PeopleChange::Suspend(whom, why.clone())));
     changes.extend(acts.into_iter().map(PeopleChange::Audit));
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::model::record::Body;
+    use crate::store::sqlite::testing::{room, user};
+
+    #[test]
+    fn records_of_rooms_that_came_one_by_one_are_in_the_order_of_their_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut target = Moving::make(folder.path(), Clock::start(), "postgres://a@b/c").unwrap();
+        let arrival = target.arrive().unwrap();
+        for (id, name, times) in [(7, "yard", [10, 30, 30, 50]), (8, "lobby", [20, 30, 40, 60])] {
+            room(&arrival.transaction, id, name);
+            let record = |(seq, at)| {
+                let body = Body::plain("some words", Some(&format!("c{seq}")));
+                Record { seq, at, from: user("ann"), body, weight: 300 }
+            };
+            let records: Vec<Record> = (1..).zip(times).map(record).collect();
+            arrival.records(id, &records).unwrap();
+        }
+        arrival.commit().unwrap();
+        let sql = "SELECT room, at, EXISTS (SELECT 1 FROM cid WHERE cid.record = record.id) \
+                   FROM record ORDER BY id";
+        let mut statement = target.db.prepare(sql).unwrap();
+        let read = |row: &rusqlite::Row<'_>| row.try_into();
+        let found: Vec<(i64, i64, bool)> =
+            statement.query_map([], read).unwrap().collect::<Result<_, _>>().unwrap();
+        let by_time = [(7, 10), (8, 20), (7, 30), (7, 30), (8, 30), (8, 40), (7, 50), (8, 60)];
+        assert_eq!(found, by_time.map(|(room, at)| (room, at, true)));
+    }
 }
