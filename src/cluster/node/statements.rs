@@ -454,6 +454,12 @@ pub(super) const REPLACED: Statement = Statement {
           LIMIT 1000",
 };
 
+/// Sessions of this node, which was thought to be gone, are live: how many.
+pub(super) const RETURN_SESSIONS: Statement = Statement {
+    name: "return_sessions",
+    sql: "SELECT chinwag.sessions_return_1($1::bigint, $2::bigint[], $3::bigint)",
+};
+
 /// Sessions that are over go.
 pub(super) const SWEEP_SESSIONS: Statement = Statement {
     name: "sweep_sessions",

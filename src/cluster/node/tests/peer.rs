@@ -254,6 +254,14 @@ impl Peer {
         self.node.retain(policies);
     }
 
+    /// Looks for sessions that are over, and waits until that is done.
+    pub(crate) fn sweep_sessions(&mut self) {
+        self.node.sweep_sessions();
+        while !self.node.is_settled() {
+            self.turn();
+        }
+    }
+
     /// Asks for something.
     pub(crate) fn ask(&mut self, request: LogRequest) {
         let now = self.clock.now();

@@ -83,6 +83,23 @@ fn one_node_keeps_up_what_is_everybodys_and_another_one_when_it_is_gone() {
 }
 
 #[test]
+fn sessions_that_are_over_go_while_there_is_a_keeper() {
+    let Some(database) = Database::new() else { return };
+    let mut one = Peer::new(&database.address, 1);
+    until(&mut [&mut one], |peers| keeps(peers[0]));
+    let mut two = Peer::new(&database.address, 2);
+    // Of a node that is gone, and one that ended long ago.
+    database.run(&["INSERT INTO chinwag.session (hash, name, node, conn, away, resumed, ended) \
+         VALUES ('a', 'ann', 99, 1, false, false, NULL), ('b', 'bob', 99, 1, false, false, 1)"]);
+    for peer in [&mut one, &mut two] {
+        peer.sweep_sessions();
+    }
+    let ended = "SELECT count(*) FROM chinwag.session WHERE hash = 'a' AND ended > 1";
+    assert_eq!(database.number(ended), 1);
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.session"), 1);
+}
+
+#[test]
 fn rooms_that_nobody_has_open_are_pruned_and_so_are_their_words() {
     let Some(database) = Database::new() else { return };
     let mut one = Peer::new(&database.address, 1);
