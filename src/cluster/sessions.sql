@@ -22,7 +22,7 @@ CREATE INDEX IF NOT EXISTS session_ended ON chinwag.session (ended) WHERE ended 
 -- 0 one is claimed, as the one that goes on from `olds`, if that is there: 0 it is new, 1 it is that one, whether that was
 -- `away`, and the `other` node where it is live, or may be; 2 the guest's name is somebody else's, and nothing has
 -- happened.
--- 1 one has ended; with `olds`, it is known by that from now on
+-- 1 one has ended; with `olds`, it is known by that from now on, and what has gone on as it by that of `hashes`
 -- 2 one is away, or not any more · 3 all of a user end · 4 a node was told that one goes on elsewhere
 -- A claim that is repeated is answered as before.
 CREATE OR REPLACE FUNCTION chinwag.sessions_1(
@@ -35,6 +35,7 @@ DECLARE
   wall bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
   c record;
   was chinwag.session;
+  is_back boolean;
 BEGIN
   -- In one order, so that nodes do not wait for each other in a circle.
   PERFORM 1 FROM chinwag.session s WHERE s.hash = ANY (hashes || olds) ORDER BY s.hash FOR UPDATE;
@@ -66,9 +67,15 @@ BEGIN
       ON CONFLICT DO NOTHING;
       IF NOT FOUND THEN outcome := 2; END IF;
     ELSIF c.act = 1 THEN
-      UPDATE chinwag.session s SET ended = wall, lost = false, hash = CASE
-        WHEN c.old IS NULL OR EXISTS (SELECT 1 FROM chinwag.session x WHERE x.hash = c.old) THEN s.hash ELSE c.old END
-      WHERE s.hash = c.hash AND NOT s.taken;
+      UPDATE chinwag.session s SET ended = wall, lost = false WHERE s.hash = c.hash AND NOT s.taken;
+      is_back := FOUND AND c.old IS NOT NULL;
+      IF is_back THEN
+        -- Whoever was to be told of a claim that is given up still is: by the connection, not by the hash.
+        UPDATE chinwag.session s SET hash = c.hash || '+' WHERE s.hash = c.old AND s.taken;
+        UPDATE chinwag.session s SET hash = c.old WHERE s.hash = c.hash
+          AND NOT EXISTS (SELECT 1 FROM chinwag.session x WHERE x.hash = c.old);
+        UPDATE chinwag.session s SET hash = c.hash WHERE s.hash = c.hash || '+';
+      END IF;
       -- The latest of each user, as a client returns with its last one.
       DELETE FROM chinwag.session s WHERE s.hash IN (
         SELECT x.hash FROM chinwag.session x
@@ -80,7 +87,8 @@ BEGIN
     ELSIF c.act = 3 THEN
       DELETE FROM chinwag.session s WHERE s.name = c.name AND NOT s.taken;
     ELSIF c.act = 4 THEN
-      DELETE FROM chinwag.session s WHERE s.hash = c.hash AND s.taken;
+      -- Another session may have this hash by now. A node of an earlier program does not say on which connection it was.
+      DELETE FROM chinwag.session s WHERE s.hash = c.hash AND s.taken AND c.conn IN (0, s.conn);
     ELSE
       RAISE EXCEPTION 'there is no act %', c.act;
     END IF;

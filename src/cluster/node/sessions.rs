@@ -149,7 +149,7 @@ impl<E: Engine> Node<E> {
         for row in rows {
             let conn = ConnId::from_u64(row.int(1)?.cast_unsigned());
             self.replies.push_back(LogReply::Replaced(conn));
-            let op = SessionOp::Told(row.text(0)?.into());
+            let op = SessionOp::Told(row.text(0)?.into(), conn);
             self.queue.push(Op::Session(Box::new(op)));
         }
         Ok(())

@@ -222,6 +222,23 @@ fn a_claim_that_is_given_up_leaves_the_former_session_to_be_resumed() {
 }
 
 #[test]
+fn a_claim_that_is_given_up_leaves_a_session_that_was_live_elsewhere_to_be_resumed() {
+    let Some(database) = Database::new() else { return };
+    let [mut one, mut two] = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    assert_eq!(claimed(&mut one, claim(1, None, "guest-ann")), Claimed::New);
+    assert_eq!(claimed(&mut two, claim(2, Some(1), "guest-ann")), RESUMED);
+    // The connection has gone before it could be told, and the first node has not been told yet.
+    two.ask(LogRequest::Session(SessionChange::End(SessionSecret(2), Some(SessionSecret(1)))));
+    while !two.node().is_settled() {
+        two.turn();
+    }
+    assert!(find(&mut two, &[1])[0].is_some());
+    assert_eq!(replaced(&mut one), ConnId::new(3, 1).unwrap(), "it goes on nowhere, but not here");
+    assert_eq!(claimed(&mut two, claim(4, Some(1), "guest-ann")), RESUMED);
+    assert_eq!(claimed(&mut one, claim(5, None, "guest-ann")), Claimed::Taken);
+}
+
+#[test]
 fn what_a_session_has_said_of_itself_goes_with_it_and_an_operator_ends_all() {
     let Some(database) = Database::new() else { return };
     let [mut one, mut two] = [1, 2].map(|seed| Peer::new(&database.address, seed));
