@@ -96,7 +96,7 @@ pub(super) const OPEN: Statement = Statement {
 /// A room is no more, if it need not stay: whether it is gone.
 pub(super) const DROP: Statement = Statement {
     name: "drop",
-    sql: "SELECT chinwag.drop_1($1::bigint, $2::bigint, $3::bigint, $4::bigint)::integer::bigint",
+    sql: "SELECT chinwag.drop_2($1::bigint, $2::bigint, $3::bigint, $4::bigint)::integer::bigint",
 };
 
 /// A log goes on under another epoch.
