@@ -17,7 +17,7 @@
 --
 -- What an edit or a deletion does to other records, and what makes a record one without effect, is what
 -- `chat::model::edits` says; the contract suite compares them.
-CREATE FUNCTION chinwag.append_1(
+CREATE OR REPLACE FUNCTION chinwag.append_1(
   room_ids bigint[], epochs bigint[], versions bigint[], counts bigint[], sizes bigint[],
   slots bigint[], nths bigint[], senders text[], texts text[], datas text[], cids text[], weights bigint[],
   -- NULL if all drafts are messages that refer to nothing.

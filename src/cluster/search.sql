@@ -63,6 +63,7 @@ CREATE OR REPLACE FUNCTION chinwag.index_1(
 LANGUAGE plpgsql AS $$
 DECLARE
   b record;
+  skipped bigint;
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
   FOR b IN
@@ -74,9 +75,14 @@ BEGIN
       CONTINUE;
     END IF;
     INSERT INTO chinwag.search AS s VALUES (b.room, 0, 0) ON CONFLICT DO NOTHING;
-    -- Whoever changes messages just now is not waited for.
+    -- Whoever changes messages just now is not waited for. What stands behind is left, too, should that one be gone by
+    -- then: `upto` goes past no block that is not there.
+    CONTINUE WHEN b.room = skipped;
     PERFORM 1 FROM chinwag.search s WHERE s.room = b.room AND s.edits = b.edits FOR NO KEY UPDATE SKIP LOCKED;
-    CONTINUE WHEN NOT FOUND;
+    IF NOT FOUND THEN
+      skipped := b.room;
+      CONTINUE;
+    END IF;
     UPDATE chinwag.search s SET upto = greatest(s.upto, b.upto) WHERE s.room = b.room;
     IF b.words IS NULL THEN
       DELETE FROM chinwag.word w WHERE w.room = b.room AND w.block = b.block;
@@ -89,4 +95,4 @@ BEGIN
 END
 $$;
 
-INSERT INTO chinwag.meta VALUES ('additions', '1') ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+INSERT INTO chinwag.meta VALUES ('additions', '2') ON CONFLICT (key) DO UPDATE SET value = excluded.value;

@@ -217,6 +217,9 @@ impl<E: Engine> Node<E> {
         if self.is_up && self.upkeep.at <= now.tick {
             self.keep_up();
         }
+        if self.is_up && self.replaced.is_returning {
+            self.return_sessions();
+        }
         self.send_queued();
         self.send_reads();
         self.tell();
@@ -270,6 +273,7 @@ impl<E: Engine> Node<E> {
                 self.ids.insert(node);
                 self.people.is_stale = true;
                 self.replaced.is_wanted = true;
+                self.replaced.is_returning = self.ids.len() > 1;
                 self.upkeep.give_up();
                 self.schedule_check(is_changed);
                 self.replies.push_back(LogReply::Health(Ok(())));

@@ -53,7 +53,7 @@ impl Op {
             Self::Append(append) => Some(append.since),
             Self::Session(op) => match **op {
                 SessionOp::Claim { since, .. } => Some(since),
-                SessionOp::Change(_) | SessionOp::Told(_) => None,
+                SessionOp::Change(_) | SessionOp::Told(..) => None,
             },
             Self::Open(_) | Self::Facts(..) | Self::Sync(..) | Self::Drop(_) | Self::People(..) => {
                 None

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::chat::model::log::Ticket;
 use crate::chat::model::others::NodeId;
 use crate::chat::model::sessions::{Claimed, SessionChange, SessionClaim, SessionSecret};
+use crate::net::ConnId;
 use crate::pg::{Param, Row, WrongType};
 use crate::time::Tick;
 
@@ -27,8 +28,8 @@ pub(super) enum SessionOp {
         is_lost: bool,
     },
     Change(SessionChange),
-    /// This node knows that the one of this hash goes on elsewhere.
-    Told(Box<str>),
+    /// This node knows that the one of this hash and connection goes on elsewhere.
+    Told(Box<str>, ConnId),
 }
 
 /// The columns of a statement.
@@ -85,7 +86,9 @@ impl Acts {
             SessionOp::Change(SessionChange::EndAll(user)) => {
                 (3, None, None, Some(user.to_string()), false, 0)
             }
-            SessionOp::Told(hash) => (4, Some(hash.to_string()), None, None, false, 0),
+            SessionOp::Told(hash, conn) => {
+                (4, Some(hash.to_string()), None, None, false, conn.as_u64().cast_signed())
+            }
         };
         self.acts.push(Some(act));
         self.hashes.push(hash);

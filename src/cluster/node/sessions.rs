@@ -23,6 +23,8 @@ use crate::pg::{EngineError, Param, Row, WrongType};
 pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// Sessions that go at once.
 const SWEEP_MAX: i64 = 10_000;
+/// Sessions that are live again at once.
+const RETURN_MAX: i64 = 4_096;
 /// Acts of one statement.
 const ACTS_MAX: usize = 256;
 /// Changes that may wait while the engine is away; more are dropped, and said in the log: what is
@@ -36,6 +38,8 @@ pub(super) struct Replaced {
     pub(super) is_wanted: bool,
     /// They are being read.
     pub(super) is_asked: bool,
+    /// This node was thought to be gone, and may have sessions that count as ended.
+    pub(super) is_returning: bool,
 }
 
 impl<E: Engine> Node<E> {
@@ -145,7 +149,7 @@ impl<E: Engine> Node<E> {
         for row in rows {
             let conn = ConnId::from_u64(row.int(1)?.cast_unsigned());
             self.replies.push_back(LogReply::Replaced(conn));
-            let op = SessionOp::Told(row.text(0)?.into());
+            let op = SessionOp::Told(row.text(0)?.into(), conn);
             self.queue.push(Op::Session(Box::new(op)));
         }
         Ok(())
@@ -159,7 +163,37 @@ impl<E: Engine> Node<E> {
         let ids: Vec<Option<i64>> = self.ids.iter().map(|id| Some(signed(id.0))).collect();
         let params = [Param::Ints(&ids)];
         let sent = self.ask_reader(Reading::Replaced, statements::REPLACED, &params);
-        self.replaced = Replaced { is_wanted: sent.is_err(), is_asked: sent.is_ok() };
+        (self.replaced.is_wanted, self.replaced.is_asked) = (sent.is_err(), sent.is_ok());
+    }
+
+    /// Has the sessions be live again that this node had under other numbers.
+    pub(super) fn return_sessions(&mut self) {
+        let formers: Vec<Option<i64>> = self
+            .ids
+            .iter()
+            .filter(|id| Some(**id) != self.id)
+            .map(|id| Some(signed(id.0)))
+            .collect();
+        let params =
+            [Param::Int(self.node_number()), Param::Ints(&formers), Param::Int(RETURN_MAX)];
+        let tag = self.next_tag();
+        let to = (Lane::Writer, tag);
+        let sent = self.engine.send(self.now, to, statements::RETURN_SESSIONS, &params);
+        self.replaced.is_returning = sent.is_err();
+        if sent.is_ok() {
+            self.flights.push_back(Flight { tag, what: What::Return });
+        }
+    }
+
+    /// Some are live again, or not: those that are lost are asked for when the engine is back.
+    pub(super) fn on_returned(&mut self, outcome: &Result<Vec<Row>, EngineError>) {
+        self.replaced.is_returning = match outcome {
+            Ok(rows) => rows.first().is_some_and(|row| row.int(0) == Ok(RETURN_MAX)),
+            Err(error) => {
+                log::warn!(error:%; "sessions of this node cannot be said to be live");
+                is_transient(error)
+            }
+        };
     }
 
     /// Has sessions end whose nodes are gone, and those be forgotten that ended long ago.

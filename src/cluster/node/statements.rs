@@ -96,7 +96,7 @@ pub(super) const OPEN: Statement = Statement {
 /// A room is no more, if it need not stay: whether it is gone.
 pub(super) const DROP: Statement = Statement {
     name: "drop",
-    sql: "SELECT chinwag.drop_1($1::bigint, $2::bigint, $3::bigint, $4::bigint)::integer::bigint",
+    sql: "SELECT chinwag.drop_2($1::bigint, $2::bigint, $3::bigint, $4::bigint)::integer::bigint",
 };
 
 /// A log goes on under another epoch.
@@ -452,6 +452,12 @@ pub(super) const REPLACED: Statement = Statement {
     name: "replaced",
     sql: "SELECT hash, conn FROM chinwag.session WHERE node = ANY ($1::bigint[]) AND taken \
           LIMIT 1000",
+};
+
+/// Sessions of this node, which was thought to be gone, are live: how many.
+pub(super) const RETURN_SESSIONS: Statement = Statement {
+    name: "return_sessions",
+    sql: "SELECT chinwag.sessions_return_1($1::bigint, $2::bigint[], $3::bigint)",
 };
 
 /// Sessions that are over go.

@@ -40,6 +40,8 @@ pub(super) enum What {
     Sync(LogId, u32, Ticket),
     People(Ticket),
     Sessions(Vec<SessionOp>),
+    /// Sessions of this node are live again.
+    Return,
     /// A log gets a new epoch.
     Renew(LogId),
     Prune(LogId),

@@ -49,6 +49,7 @@ impl<E: Engine> Node<E> {
             }
             What::People(ticket) => self.on_people_written(ticket, &outcome),
             What::Sessions(ops) => self.on_sessions_written(ops, &outcome),
+            What::Return => self.on_returned(&outcome),
             What::Renew(id) => {
                 if let Err(error) = outcome {
                     log::error!(error:%; "a log cannot be given another epoch");
@@ -215,7 +216,7 @@ impl<E: Engine> Node<E> {
             }
             What::Sync(log, era, ticket) => self.queue.repeat(Op::Sync(log, era, ticket)),
             What::Index => self.on_indexed(None),
-            What::Prune(_) | What::PruneRow(_) | What::Sweep => {}
+            What::Prune(_) | What::PruneRow(_) | What::Sweep | What::Return => {}
         }
         // What waited behind it for everything before still does.
         while let Some(Flight { what: What::Sync(log, era, ticket), .. }) =

@@ -9,6 +9,7 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{Durability, Role};
+use crate::cluster::ADDITIONS;
 
 fn log() -> LogId {
     LogId::new(1, 1)
@@ -81,4 +82,31 @@ fn a_node_does_not_find_the_room_that_it_has_dropped() {
         one.poll_reply();
     }
     assert_eq!(load(&mut one), None, "nor then");
+}
+
+#[test]
+fn an_engine_whose_schema_was_made_by_an_earlier_program_is_given_what_a_drop_needs() {
+    let Some(database) = Database::new() else { return };
+    let older = "CREATE FUNCTION chinwag.drop_1(room_id bigint, room_epoch bigint, node bigint, \
+                 known bigint) RETURNS void LANGUAGE sql AS ''";
+    database.run(&[
+        "DROP FUNCTION chinwag.drop_1, chinwag.drop_2, chinwag.append_1",
+        "DROP TABLE chinwag.session, chinwag.word, chinwag.search",
+        "DELETE FROM chinwag.meta WHERE key = 'additions'",
+        older,
+        ADDITIONS,
+    ]);
+    let mut one = Peer::new(&database.address, 1);
+    open(&mut one);
+    sync(&mut one);
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.room"), 1);
+    one.ask(LogRequest::Drop { log: log() });
+    while !one.node().is_settled() {
+        one.poll_reply();
+    }
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.room"), 0);
+    let appends = "SELECT count(*) FROM pg_proc WHERE proname = 'append_1'";
+    assert_eq!(database.number(appends), 1);
+    // Once more does nothing.
+    database.run(&[ADDITIONS]);
 }

@@ -48,6 +48,11 @@ impl Database {
         run(&self.address, statements);
     }
 
+    /// A connection of its own.
+    pub(crate) fn session(&self) -> Session {
+        Session::open(&self.address)
+    }
+
     /// Asks for one number.
     pub(crate) fn number(&self, sql: &'static str) -> i64 {
         let mut session = Session::open(&self.address);
@@ -85,13 +90,12 @@ fn connect(address: &Address, host: usize) -> TcpStream {
 fn run(address: &Address, statements: &[&str]) {
     let mut session = Session::open(address);
     for statement in statements {
-        session.client.script(statement).unwrap();
-        session.wait();
+        session.run(statement);
     }
 }
 
 /// A connection to the engine that waits for each answer.
-struct Session {
+pub(crate) struct Session {
     stream: TcpStream,
     client: Client,
 }
@@ -104,6 +108,12 @@ impl Session {
         let mut session = Self { stream, client: Client::new(login, SETTINGS) };
         session.wait();
         session
+    }
+
+    /// Has a statement done, or several.
+    pub(crate) fn run(&mut self, statements: &str) {
+        self.client.script(statements).unwrap();
+        self.wait();
     }
 
     fn wait(&mut self) -> Reply {
@@ -252,6 +262,14 @@ impl Peer {
     /// For how long rooms keep their records.
     pub(crate) fn retain(&mut self, policies: Policies) {
         self.node.retain(policies);
+    }
+
+    /// Looks for sessions that are over, and waits until that is done.
+    pub(crate) fn sweep_sessions(&mut self) {
+        self.node.sweep_sessions();
+        while !self.node.is_settled() {
+            self.turn();
+        }
     }
 
     /// Asks for something.

@@ -98,6 +98,52 @@ fn a_node_that_hears_nothing_learns_all_the_same_that_a_session_goes_on_elsewher
     assert_eq!(replaced(&mut one), ConnId::new(3, 1).unwrap());
 }
 
+/// A node is thought to be gone: its sessions count as ended. It does not notice yet.
+fn lose(database: &Database, lost: &Peer, other: &mut Peer) {
+    let node = lost.node().id().unwrap().0;
+    database.run(&[&format!("DELETE FROM chinwag.node WHERE id = {node}")]);
+    other.sweep_sessions();
+}
+
+/// It beats, and has another number.
+fn return_again(peer: &mut Peer) {
+    let former = peer.node().id();
+    while peer.node().id() == former || !peer.node().is_settled() {
+        peer.turn();
+    }
+}
+
+#[test]
+fn the_sessions_of_a_node_that_was_thought_to_be_gone_are_live_when_it_is_back() {
+    let Some(database) = Database::new() else { return };
+    let [mut one, mut two] = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    assert_eq!(claimed(&mut one, claim(1, None, "guest-ann")), Claimed::New);
+    assert_eq!(claimed(&mut one, claim(2, None, "bob")), Claimed::New);
+    lose(&database, &one, &mut two);
+    let live = "SELECT count(*) FROM chinwag.session WHERE ended IS NULL";
+    assert_eq!(database.number(live), 0);
+    // This one does end meanwhile.
+    one.ask(LogRequest::Session(SessionChange::End(SessionSecret(2), None)));
+    return_again(&mut one);
+    assert_eq!(database.number(live), 1);
+    two.sweep_sessions();
+    assert_eq!(database.number(live), 1, "it is of a node that is there");
+    assert_eq!(claimed(&mut two, claim(3, Some(1), "guest-ann")), RESUMED);
+    assert_eq!(replaced(&mut one), ConnId::new(3, 1).unwrap());
+}
+
+#[test]
+fn a_session_that_went_on_while_its_node_was_thought_to_be_gone_is_closed_there() {
+    let Some(database) = Database::new() else { return };
+    let [mut one, mut two] = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    assert_eq!(claimed(&mut one, claim(1, None, "ann")), Claimed::New);
+    lose(&database, &one, &mut two);
+    assert_eq!(claimed(&mut two, claim(2, Some(1), "ann")), RESUMED);
+    return_again(&mut one);
+    assert_eq!(replaced(&mut one), ConnId::new(3, 1).unwrap());
+    assert_eq!(claimed(&mut one, claim(3, Some(2), "ann")), RESUMED, "the other one is live");
+}
+
 #[test]
 fn of_two_nodes_that_are_shown_one_secret_at_once_one_has_the_session() {
     let Some(database) = Database::new() else { return };
@@ -173,6 +219,23 @@ fn a_claim_that_is_given_up_leaves_the_former_session_to_be_resumed() {
     // Behind what was written when it came back.
     assert_eq!(claimed(&mut one, claim(4, None, "bob")), Claimed::New);
     assert_eq!(claimed(&mut two, claim(5, Some(1), "ann")), RESUMED);
+}
+
+#[test]
+fn a_claim_that_is_given_up_leaves_a_session_that_was_live_elsewhere_to_be_resumed() {
+    let Some(database) = Database::new() else { return };
+    let [mut one, mut two] = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    assert_eq!(claimed(&mut one, claim(1, None, "guest-ann")), Claimed::New);
+    assert_eq!(claimed(&mut two, claim(2, Some(1), "guest-ann")), RESUMED);
+    // The connection has gone before it could be told, and the first node has not been told yet.
+    two.ask(LogRequest::Session(SessionChange::End(SessionSecret(2), Some(SessionSecret(1)))));
+    while !two.node().is_settled() {
+        two.turn();
+    }
+    assert!(find(&mut two, &[1])[0].is_some());
+    assert_eq!(replaced(&mut one), ConnId::new(3, 1).unwrap(), "it goes on nowhere, but not here");
+    assert_eq!(claimed(&mut two, claim(4, Some(1), "guest-ann")), RESUMED);
+    assert_eq!(claimed(&mut one, claim(5, None, "guest-ann")), Claimed::Taken);
 }
 
 #[test]

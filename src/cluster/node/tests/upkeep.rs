@@ -83,6 +83,23 @@ fn one_node_keeps_up_what_is_everybodys_and_another_one_when_it_is_gone() {
 }
 
 #[test]
+fn sessions_that_are_over_go_while_there_is_a_keeper() {
+    let Some(database) = Database::new() else { return };
+    let mut one = Peer::new(&database.address, 1);
+    until(&mut [&mut one], |peers| keeps(peers[0]));
+    let mut two = Peer::new(&database.address, 2);
+    // Of a node that is gone, and one that ended long ago.
+    database.run(&["INSERT INTO chinwag.session (hash, name, node, conn, away, resumed, ended) \
+         VALUES ('a', 'ann', 99, 1, false, false, NULL), ('b', 'bob', 99, 1, false, false, 1)"]);
+    for peer in [&mut one, &mut two] {
+        peer.sweep_sessions();
+    }
+    let ended = "SELECT count(*) FROM chinwag.session WHERE hash = 'a' AND ended > 1";
+    assert_eq!(database.number(ended), 1);
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.session"), 1);
+}
+
+#[test]
 fn rooms_that_nobody_has_open_are_pruned_and_so_are_their_words() {
     let Some(database) = Database::new() else { return };
     let mut one = Peer::new(&database.address, 1);
@@ -150,4 +167,41 @@ fn what_was_changed_since_it_was_read_does_not_go_into_the_index() {
     assert_eq!(database.number("SELECT count(*) FROM chinwag.word WHERE words IS NULL"), 0);
     database.run(&["DELETE FROM chinwag.record"]);
     assert_eq!(database.number("SELECT count(*) FROM chinwag.word WHERE words IS NULL"), 1);
+}
+
+#[test]
+fn no_block_is_passed_over_when_whoever_changes_the_one_before_has_gone_meanwhile() {
+    let Some(database) = Database::new() else { return };
+    database.run(&[
+        "INSERT INTO chinwag.room (name, epoch, head) VALUES ('one', 1, 100), ('two', 1, 1)",
+        "INSERT INTO chinwag.search SELECT id, 0, 0 FROM chinwag.room WHERE name = 'one'",
+    ]);
+    // Somebody changes the first room, and has begun to index the second: there the call waits.
+    let mut other = database.session();
+    other.run(
+        "BEGIN; SELECT 1 FROM chinwag.search FOR UPDATE; \
+         INSERT INTO chinwag.search SELECT id, 0, 0 FROM chinwag.room WHERE name = 'two'",
+    );
+    let index = "SELECT chinwag.index_1(ARRAY[o.id, t.id, o.id], ARRAY[0, 0, 1], ARRAY[0, 0, 0], \
+                 ARRAY[64, 1, 100], ARRAY[5, 5, 5], ARRAY[5, 5, 5], ARRAY['''a'':1', '''b'':1', \
+                 '''c'':1']) FROM chinwag.room o, chinwag.room t \
+                 WHERE o.name = 'one' AND t.name = 'two'";
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| database.run(&[index]));
+        let waits = "SELECT count(*) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while database.number(waits) == 0 {
+            assert!(!call.is_finished(), "it does not wait");
+        }
+        other.run("ROLLBACK");
+    });
+    let upto = "SELECT s.upto FROM chinwag.search s JOIN chinwag.room r ON r.id = s.room \
+                WHERE r.name = 'one'";
+    assert_eq!(database.number(upto), 0, "both of its blocks are to be indexed");
+    let two = "SELECT count(*) FROM chinwag.word WHERE words @@ '''b'''";
+    assert_eq!(database.number(two), 1);
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.word"), 1);
+    database.run(&[index]);
+    assert_eq!(database.number(upto), 100);
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.word"), 3);
 }
