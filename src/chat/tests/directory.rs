@@ -1,5 +1,13 @@
 //! The rooms that everybody may find, and members of large rooms in pages.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "a store that a test looks into while the harness owns it"
+)]
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use super::super::model::identity::{Grant, Identity, Rights};
 use super::super::model::limits::{DIRECTORY_PAGE_MAX, PRESENCE_NAMES_MAX};
 use super::super::model::listed::{DirectoryQuery, ListedRoom, StoredRoom};
@@ -75,8 +83,15 @@ fn the_directory_is_turned_page_by_page() {
 }
 
 /// The rooms of a store, none of which is in memory; the queries count.
+#[derive(Debug, Default)]
+struct Shelf {
+    names: Vec<&'static str>,
+    replies: Vec<LogReply>,
+    queries: usize,
+}
+
 #[derive(Clone, Debug, Default)]
-struct Rooms(std::rc::Rc<std::cell::RefCell<(Vec<&'static str>, Vec<LogReply>, usize)>>);
+struct Rooms(Rc<RefCell<Shelf>>);
 
 impl Logs for Rooms {
     fn request(&mut self, _now: Now, request: LogRequest) {
@@ -84,7 +99,8 @@ impl Logs for Rooms {
         let DirectoryQuery { after, limit, .. } = query;
         let limit = usize::try_from(limit).unwrap();
         let mut contents = self.0.borrow_mut();
-        let behind: Vec<&str> = contents.0.iter().copied().filter(|name| **name > *after).collect();
+        let behind: Vec<&str> =
+            contents.names.iter().copied().filter(|name| **name > *after).collect();
         let name = |name: &&str| RoomName::parse(name).unwrap();
         let row = |at: &&str| StoredRoom {
             room: name(at),
@@ -96,14 +112,14 @@ impl Logs for Rooms {
         let rooms: Vec<StoredRoom> = behind.iter().take(limit).map(row).collect();
         let next = (behind.len() > limit).then(|| rooms.last().unwrap().room.clone());
         let outcome = Ok(Answer::Rooms { rooms, next });
-        contents.1.push(LogReply::Answer { ticket, outcome });
-        contents.2 += 1;
+        contents.replies.push(LogReply::Answer { ticket, outcome });
+        contents.queries += 1;
     }
 
     fn flush(&mut self) {}
 
     fn poll(&mut self) -> Option<LogReply> {
-        self.0.borrow_mut().1.pop()
+        self.0.borrow_mut().replies.pop()
     }
 }
 
@@ -114,13 +130,13 @@ fn a_restricted_token_is_told_of_no_room_that_it_may_not_read_not_even_where_a_p
     let hidden = (0..2 * DIRECTORY_PAGE_MAX).map(|number| &*format!("hid{number:03}").leak());
     let names: Vec<&str> = hidden.chain(["pub1", "pub2", "pub3", "quiet"]).collect();
     let rooms = Rooms::default();
-    rooms.0.borrow_mut().0 = names;
+    rooms.0.borrow_mut().names = names;
     harness.store = Box::new(rooms.clone());
     let rights = Rights { read: true, send: false };
     let grants = vec![Grant { rooms: "pub*".into(), rights }];
     harness.chat.directory.credentials.insert(conn(0), Identity { grants, ..Identity::default() });
     assert_eq!(found(&mut harness, ask("", "", Some(1))), "pub1:1 +pub1");
-    assert_eq!(rooms.0.borrow().2, 3, "all pages without a room that may be read");
+    assert_eq!(rooms.0.borrow().queries, 3, "all pages without a room that may be read");
     assert_eq!(found(&mut harness, ask("", "pub1", Some(1))), "pub2:1 +pub2");
     assert_eq!(found(&mut harness, ask("", "pub2", Some(1))), "pub3:1");
     assert_eq!(found(&mut harness, ask("", "pub3", Some(1))), "");
