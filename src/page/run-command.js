@@ -26,7 +26,7 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 
 	async function members() {
 		const at = here();
-		const { users, more } = await chat().request("members", { room: at.name });
+		const { users, more } = await chat().request("members", { room: at.name, limit: 100 });
 		const names = users.map(([name, role]) => (role === "member" ? isolated(name) : t("run.withRole", { name: isolated(name), role: roleName(role) })));
 		note(at, listed(t(more ? "run.firstMembers" : "run.members", { n: names.length }), names));
 	}

@@ -171,8 +171,8 @@ fn check_empty(found: &Contents) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Begins to write, behind whoever was on the way: somebody else, or an earlier run of this. Returns
-/// whether that run has written everything.
+/// Begins to write, behind whoever was on the way: somebody else, or an earlier run of this.
+/// Returns whether that run has written everything.
 fn begin(session: &mut Session, moved: &Moved) -> Result<bool, Failure> {
     session.run(BEGIN)?;
     session.run(&format!("SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))?;

@@ -89,9 +89,9 @@ const PUT_RESTRICTIONS: Statement = Statement {
           $5::bigint[], $6::text[], $7::text[])",
 };
 
-/// A `cid` that is used again after it was forgotten is the later message's. It is planned while the
-/// table has nothing, and must be quick when it has millions: so each is looked up by itself, and
-/// only by its index.
+/// A `cid` that is used again after it was forgotten is the later message's. It is planned while
+/// the table has nothing, and must be quick when it has millions: so each is looked up by itself,
+/// and only by its index.
 const FREE_CIDS: Statement = Statement {
     name: "free_cids",
     sql: "UPDATE chinwag.record r SET cid = NULL \

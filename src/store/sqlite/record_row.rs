@@ -16,8 +16,8 @@ use crate::chat::model::reply::Role;
 pub(in crate::store) const COLUMNS: &str = "room, seq, at, sender, kind, target, who, number, text, \
                                             data, cid, reply_to, thread, edited, weight, sum";
 
-/// Inserts the record that [`write()`] is given. Its id, the last parameter, rises by itself if it is
-/// not set.
+/// Inserts the record that [`write()`] is given. Its id, the last parameter, rises by itself if it
+/// is not set.
 pub(in crate::store) const INSERT: &str = "INSERT INTO record (room, seq, at, sender, kind, target, who, number, text, data, cid, \
      reply_to, thread, edited, weight, sum, id) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
