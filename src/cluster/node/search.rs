@@ -26,6 +26,9 @@ use crate::pg::Param;
 const BLOCKS_MAX: usize = 32;
 /// Messages that are not in the index yet, of all rooms together, and of each room at least.
 const LOOK_RECORDS: (usize, usize) = (1_024, 32);
+/// What they may weigh together with those of blocks that have changed since: far less than an
+/// answer may have, and more than any message.
+const LOOK_WEIGHT: usize = 8 << 20;
 /// Messages that are asked for beyond those that are wanted: they may be of one place.
 const SPARE: u64 = 16;
 
@@ -85,6 +88,7 @@ impl Search {
             int(BLOCKS_MAX + rooms.len()),
             Param::Int(signed(u64::from(self.limit) + SPARE)),
             int((look / rooms.len()).max(each)),
+            int(LOOK_WEIGHT),
         ])
     }
 

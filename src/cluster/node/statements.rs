@@ -255,10 +255,10 @@ pub(super) const INBOX: Statement = Statement {
 /// `$1` what a block must have, `$2` the rooms, `$3` the terms that a message must have, `$4`
 /// whether each may be the beginning of one, `$5` and `$6` the place below which messages are
 /// wanted, `$7` blocks that are looked into, `$8` messages at most, `$9` messages of each room that
-/// are not in the index yet.
+/// are not in the index yet, `$10` the weight of all that are not in it together.
 ///
 /// `top` has the latest blocks, `found` the latest messages in them, `look` and `stale` those that
-/// are not in the index: above it, or changed since.
+/// are not in the index: above it, or changed since. Of both, `bulk` has the latest.
 pub(super) const SEARCH: Statement = Statement {
     name: "search",
     sql: concat!(
@@ -287,25 +287,32 @@ pub(super) const SEARCH: Statement = Statement {
         "look AS MATERIALIZED (SELECT y.* FROM asked q CROSS JOIN LATERAL (",
         "SELECT x.room, x.seq, x.at, ",
         tie!(),
-        " AS tie, row_number() OVER (ORDER BY x.seq DESC) AS nth FROM chinwag.record x ",
-        "WHERE x.room = q.id AND x.seq > q.upto AND x.kind = 0 AND (x.at, ",
+        " AS tie, x.weight, row_number() OVER (ORDER BY x.seq DESC) AS nth ",
+        "FROM chinwag.record x WHERE x.room = q.id AND x.seq > q.upto AND x.kind = 0 AND (x.at, ",
         tie!(),
         ") < ($5::bigint, $6::bigint) ORDER BY x.seq DESC LIMIT $9::bigint + 1) y), ",
         "stale AS MATERIALIZED (SELECT w.room, w.block, least(w.high, $5::bigint) AS high, q.upto, ",
         "row_number() OVER (ORDER BY least(w.high, $5::bigint) DESC, w.room DESC, w.block DESC) ",
         "AS nth FROM asked q JOIN chinwag.word w ON w.room = q.id AND w.words IS NULL ",
-        "WHERE w.low <= $5::bigint ORDER BY nth LIMIT $7::bigint + 1) ",
-        record_row!(),
-        "FROM found f JOIN chinwag.record x ON x.room = f.room AND x.seq = f.seq UNION ALL ",
-        record_row!(),
-        "FROM look l JOIN chinwag.record x ON x.room = l.room AND x.seq = l.seq ",
-        "WHERE l.nth <= $9::bigint UNION ALL ",
-        record_row!(),
-        "FROM stale s JOIN chinwag.record x ON x.room = s.room ",
+        "WHERE w.low <= $5::bigint ORDER BY nth LIMIT $7::bigint + 1), ",
+        "bulk AS MATERIALIZED (SELECT b.room, b.seq, b.at, b.tie, sum(b.weight) OVER (",
+        "ORDER BY b.at DESC, b.tie DESC, b.room DESC, b.seq DESC) AS weight FROM (",
+        "SELECT l.room, l.seq, l.at, l.tie, l.weight FROM look l WHERE l.nth <= $9::bigint ",
+        "UNION ALL SELECT x.room, x.seq, x.at, ",
+        tie!(),
+        ", x.weight FROM stale s JOIN chinwag.record x ON x.room = s.room ",
         "AND x.seq BETWEEN s.block * 64 + 1 AND least(s.block * 64 + 64, s.upto) AND x.kind = 0 ",
         "AND (x.at, ",
         tie!(),
-        ") < ($5::bigint, $6::bigint) WHERE s.nth <= $7::bigint UNION ALL ",
+        ") < ($5::bigint, $6::bigint) WHERE s.nth <= $7::bigint) b) ",
+        record_row!(),
+        "FROM found f JOIN chinwag.record x ON x.room = f.room AND x.seq = f.seq UNION ALL ",
+        record_row!(),
+        "FROM bulk b JOIN chinwag.record x ON x.room = b.room AND x.seq = b.seq ",
+        "WHERE b.weight <= $10::bigint UNION ALL (",
+        number_row!("6", "b.room", "b.at", "b.tie"),
+        "FROM bulk b WHERE b.weight > $10::bigint ORDER BY b.at DESC, b.tie DESC LIMIT 1) ",
+        "UNION ALL ",
         number_row!("6", "t.room", "t.high", "4095"),
         "FROM top t WHERE t.nth > $7::bigint UNION ALL (",
         number_row!("6", "f.room", "f.at", "f.tie"),

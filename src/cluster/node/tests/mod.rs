@@ -4,5 +4,6 @@
 mod drops;
 mod nodes;
 pub(crate) mod peer;
+mod search;
 mod sessions;
 mod upkeep;
