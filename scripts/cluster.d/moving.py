@@ -187,7 +187,7 @@ def killed(folder, engine):
     said(0, [], "cluster", "init", address)
     kills = 0
     for source, target in [(data, address), (address, back)]:
-        took = 0.4
+        took = 0.1
         for _ in range(40):
             process = subprocess.Popen([CHINWAG, "import", str(source), str(target)], env={"PATH": os.environ["PATH"]},
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -215,13 +215,31 @@ def cut_off(folder, engine):
     data = folder / "stuck" / "data"
     # What a run leaves that is killed. Meanwhile the engine has what came from elsewhere.
     db = sqlite3.connect(data / "chinwag.db")
-    db.execute("INSERT INTO meta VALUES ('moved', ?)", [f"leaving {'a1' * 16} {engine.address('chat')}"])
+    db.execute("INSERT INTO meta VALUES ('moved', ?)", [f"leaving {'a1' * 16} {engine.address('chat', 'killed')}"])
     db.commit()
     db.close()
-    said(1, ["in use already"], "import", data, engine.address())
+    said(1, ["in use already"], "import", data, engine.address(database="killed"))
     alone = Node(folder, "stuck", None, **SETTINGS)
     assert Client(alone, "ann").ask("join", room="lobby")["seq"] == 0
     assert alone.end() == 0
+
+
+def large(folder, engine):
+    """Rooms whose members are more than an answer can have, and heavy records, come back."""
+    engine.sql("CREATE DATABASE large")
+    address, back = engine.address(database="large"), folder / "large-back"
+    said(0, [], "cluster", "init", address)
+    engine.sql("""
+        INSERT INTO chinwag.room (id, name, epoch, head, oldest, at) OVERRIDING SYSTEM VALUE
+          SELECT n, 'room' || n, n, CASE n WHEN 1 THEN 700 ELSE 0 END, 1, 1000 FROM generate_series(1, 400) n;
+        INSERT INTO chinwag.member (room, name, role, recv, read, joined)
+          SELECT r, 'a-rather-long-name-' || n, 1, 0, 0, n FROM generate_series(1, 400) r, generate_series(1, 200) n;
+        INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text)
+          SELECT 1, n, 1000, 70300, 0, 'ann', repeat('x', 70000) FROM generate_series(1, 700) n;
+    """, database="large")
+    said(0, ["400 rooms with 700 records"], "import", address, back)
+    found = rows(back)
+    assert (len(found["member"]), len(found["record"])) == (80_000, 700)
 
 
 def main(folder):
@@ -233,6 +251,7 @@ def main(folder):
     check("everything moves into an engine and back, and is the same", there_and_back, folder, engine)
     check("a move that is killed is run again", killed, folder, engine)
     check("a move that can never be done leaves the server as it was", cut_off, folder, engine)
+    check("rooms and records that are more than an answer can have come back", large, folder, engine)
     engine.stop()
 
 

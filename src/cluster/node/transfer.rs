@@ -21,6 +21,10 @@ use crate::pg::{Param, Row, Statement, WrongType};
 
 /// Rooms, records and the like that are asked at once.
 const PAGE: i64 = 500;
+/// Members and restrictions of rooms, and the bytes of records, that are asked at once: an answer
+/// has a most of bytes.
+const FACTS_MAX: i64 = 5_000;
+const WEIGHT_MAX: i64 = 4 * 1024 * 1024;
 /// Changes of people that are written at once.
 const CHANGES_MAX: usize = 500;
 /// The kind of the rows of revoked tokens in `chinwag.people`.
@@ -141,10 +145,25 @@ const PUT_REVOKED: Statement = Statement {
           FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS u(what, at, until)",
 };
 
+/// The next rooms whose members and restrictions are not too many together, but at least one.
 const ROOM_NAMES: Statement = Statement {
     name: "room_names",
-    sql: "SELECT r.id, r.name FROM chinwag.room r WHERE r.id > $1::bigint ORDER BY r.id \
-          LIMIT $2::bigint",
+    sql: "SELECT n.id, n.name FROM (SELECT r.id, r.name, c.facts, \
+          sum(c.facts) OVER (ORDER BY r.id) AS facts_up_to FROM (SELECT * FROM chinwag.room \
+          WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint) r CROSS JOIN LATERAL (SELECT \
+          (SELECT count(*) FROM chinwag.member m WHERE m.room = r.id) \
+          + (SELECT count(*) FROM chinwag.restriction x WHERE x.room = r.id) AS facts) c) n \
+          WHERE n.facts_up_to - n.facts < $3::bigint ORDER BY n.id",
+};
+
+/// The last of the next records that are not too heavy together, but at least of one.
+const LAST_OF_PAGE: Statement = Statement {
+    name: "last_of_page",
+    sql: "SELECT max(w.seq) FROM (SELECT r.seq, r.weight, \
+          sum(r.weight::bigint) OVER (ORDER BY r.seq) AS weight_up_to FROM (SELECT seq, weight \
+          FROM chinwag.record WHERE room = $1::bigint AND seq > $2::bigint \
+          AND seq >= (SELECT oldest FROM chinwag.room WHERE id = $1::bigint) ORDER BY seq \
+          LIMIT $3::bigint) r) w WHERE w.weight_up_to - w.weight < $4::bigint",
 };
 
 const CIDS: Statement = Statement {
@@ -364,7 +383,8 @@ pub fn end_rooms<A: Ask>(engine: &mut A) -> Result<(), A::Error> {
 ///
 /// Those of asking.
 pub fn rooms<A: Ask>(engine: &mut A, above: i64) -> Result<Vec<Begun>, A::Error> {
-    let rows = engine.ask_for(ROOM_NAMES, &[Param::Int(above), Param::Int(PAGE)])?;
+    let rows = engine
+        .ask_for(ROOM_NAMES, &[Param::Int(above), Param::Int(PAGE), Param::Int(FACTS_MAX)])?;
     let mut wanted = crate::chat::model::load::Wanted::default();
     for row in &rows {
         let name = RoomName::stored(row.text(1)?).ok_or(WrongType { column: 1 })?;
@@ -391,8 +411,13 @@ pub fn records<A: Ask>(
     room: i64,
     above: u64,
 ) -> Result<Vec<SharedRecord>, A::Error> {
-    let params =
-        [Param::Int(room), Param::Int(signed(above) + 1), Param::Int(i64::MAX), Param::Int(PAGE)];
+    let (from, most) = (Param::Int(signed(above)), Param::Int(WEIGHT_MAX));
+    let rows = engine.ask_for(LAST_OF_PAGE, &[Param::Int(room), from, Param::Int(PAGE), most])?;
+    let Some(last) = rows.first().ok_or(WrongType { column: 0 })?.int_or_null(0)? else {
+        return Ok(Vec::new());
+    };
+    let from = Param::Int(signed(above) + 1);
+    let params = [Param::Int(room), from, Param::Int(last), Param::Int(PAGE)];
     let rows = engine.ask_for(statements::PAGE, &params)?;
     let record = |part| match part {
         Part::Record(_, record) => Some(record),
