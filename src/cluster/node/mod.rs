@@ -123,6 +123,8 @@ pub struct Node<E> {
     flights: VecDeque<Flight>,
     readings: BTreeMap<u64, Reading>,
     is_fetching: bool,
+    /// It was thought to be gone, and may have sessions that count as ended.
+    is_returning: bool,
     people: PeopleWatch,
     replaced: Replaced,
     /// What is told to the others at the end of a turn.
@@ -155,6 +157,7 @@ impl<E: Engine> Node<E> {
             flights: VecDeque::new(),
             readings: BTreeMap::new(),
             is_fetching: false,
+            is_returning: false,
             people: PeopleWatch::default(),
             replaced: Replaced::default(),
             words: Vec::new(),
@@ -217,7 +220,7 @@ impl<E: Engine> Node<E> {
         if self.is_up && self.upkeep.at <= now.tick {
             self.keep_up();
         }
-        if self.is_up && self.replaced.is_returning {
+        if self.is_up && self.is_returning {
             self.return_sessions();
         }
         self.send_queued();
@@ -273,7 +276,7 @@ impl<E: Engine> Node<E> {
                 self.ids.insert(node);
                 self.people.is_stale = true;
                 self.replaced.is_wanted = true;
-                self.replaced.is_returning = self.ids.len() > 1;
+                self.is_returning = self.ids.len() > 1;
                 self.upkeep.give_up();
                 self.schedule_check(is_changed);
                 self.replies.push_back(LogReply::Health(Ok(())));

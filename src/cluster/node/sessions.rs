@@ -39,8 +39,6 @@ pub(super) struct Replaced {
     pub(super) is_wanted: bool,
     /// They are being read.
     pub(super) is_asked: bool,
-    /// This node was thought to be gone, and may have sessions that count as ended.
-    pub(super) is_returning: bool,
 }
 
 impl<E: Engine> Node<E> {
@@ -180,7 +178,7 @@ impl<E: Engine> Node<E> {
         let tag = self.next_tag();
         let to = (Lane::Writer, tag);
         let sent = self.engine.send(self.now, to, statements::RETURN_SESSIONS, &params);
-        self.replaced.is_returning = sent.is_err();
+        self.is_returning = sent.is_err();
         if sent.is_ok() {
             self.flights.push_back(Flight { tag, what: What::Return });
         }
@@ -188,7 +186,7 @@ impl<E: Engine> Node<E> {
 
     /// Some are live again, or not: those that are lost are asked for when the engine is back.
     pub(super) fn on_returned(&mut self, outcome: &Result<Vec<Row>, EngineError>) {
-        self.replaced.is_returning = match outcome {
+        self.is_returning = match outcome {
             Ok(rows) => rows.first().is_some_and(|row| row.int(0) == Ok(RETURN_MAX)),
             Err(error) => {
                 log::warn!(error:%; "sessions of this node cannot be said to be live");
