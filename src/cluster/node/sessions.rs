@@ -33,7 +33,6 @@ const CHANGES_MAX: usize = 65_536;
 
 /// What is looked at for those that go on elsewhere.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each of them is set and cleared by itself")]
 pub(super) struct Replaced {
     /// There may be some.
     pub(super) is_wanted: bool,
