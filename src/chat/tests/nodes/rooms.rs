@@ -119,7 +119,11 @@ fn marks_of_a_log_that_is_lost_are_not_those_of_the_new_one() {
     pair.run(1, 1, ack());
     // It is gathered when the log is lost.
     let said = renew(&mut pair, 1);
-    assert_eq!(lines(&said[1], 1), ["no 4004", "subscribed lobby at 1"]);
+    assert_eq!(
+        lines(&said[1], 1),
+        ["subscribed lobby at 1", "no 4004"],
+        "behind what the room is now"
+    );
     pair.wait(2_000);
     let chat = &pair.nodes[1].chat;
     let room = chat.rooms.named("lobby").unwrap();
