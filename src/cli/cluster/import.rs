@@ -41,11 +41,15 @@ struct Counts {
     records: u64,
 }
 
-/// What is locked in an engine that is written to, so that no node begins meanwhile.
-const BEGIN: &str = "BEGIN; LOCK TABLE chinwag.room, chinwag.people, chinwag.record \
+/// What is locked in an engine that is written to, so that no node begins meanwhile. Between two
+/// statements a file is read, for which an engine may have no patience of its own; that is set here
+/// and not at the login, where a pooler refuses what it does not know.
+const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; \
+                     LOCK TABLE chinwag.room, chinwag.people, chinwag.record \
                      IN SHARE ROW EXCLUSIVE MODE";
 /// All that is read is of one moment.
-const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+                             SET LOCAL idle_in_transaction_session_timeout = 0";
 
 impl Ask for Session {
     type Error = EngineFailure;
