@@ -86,6 +86,7 @@ fn a_newcomer_s_line_is_done_or_answered_with_what_is_meant() {
         ("bans", 1, "HERE/chinwag-data/chinwag.db; name the server's directory with --data"),
         ("bans --data .", 1, "there is no database HERE/chinwag.db"),
         ("verify", 1, "there is no database HERE/chinwag-data/chinwag.db"),
+        ("import nowhere postgres://u@h/d", 1, "in nowhere: name the directory of the server that"),
         ("verify nothing", 1, "nothing is not a backup: there is no such file"),
         ("verify errors", 1, "errors is not a backup: it is empty"),
         ("verify .", 1, "there is no database HERE/chinwag.db"),

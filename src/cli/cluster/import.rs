@@ -102,6 +102,13 @@ fn primary(address: &Address) -> Result<Session, Failure> {
 }
 
 fn into_engine(data: &Path, address: &Address) -> Result<String, Failure> {
+    if !crate::store::is_there(data) {
+        let data = data.display();
+        return Err(format!(
+            "there is no database in {data}: name the directory of the server that moves"
+        )
+        .into());
+    }
     let source = Moving::open(data, Clock::start())?;
     let place = address.to_string();
     let mut session = primary(address)?;
