@@ -85,7 +85,7 @@ async function makePage(options) {
 	page.on("console", (message) => {
 		// The browser itself reports failed connections (the last one is that of a worker that was just fetched), and a
 		// token that is refused, on the console.
-		const own = /WebSocket|ws:\/\/127|ERR_CONNECTION|status of 401|when fetching the script/;
+		const own = /WebSocket|ws:\/\/127|ERR_(?:CONNECTION|SOCKET)|status of 401|when fetching the script/;
 		if (["error", "warning"].includes(message.type()) && !own.test(message.text())) {
 			troubles.push(`console: ${message.text()}`);
 		}

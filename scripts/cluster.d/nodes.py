@@ -181,18 +181,26 @@ def moved(one, other):
     ann = Client(one, "ann")
     joined = ann.ask("join", room="lobby")
     session, epoch, seq = ann.welcome["session"], joined["epoch"], joined["seq"]
-    Client(other, "bob").ask("send", room="lobby", text="before the move")
+    bob = Client(other, "bob")
+    bob.ask("send", room="lobby", text="before the move")
     ann.event("message", text="before the move", seq=seq + 1)
     ann.ask("send", room="lobby", text="answered", cid="moved-1")
     # It returns as one that has missed the answer.
     again = Client(other, "ann", resume={"session": session, "rooms": {"lobby": [epoch, seq]}})
     missed = again.welcome["rooms"]["lobby"]
-    assert again.welcome["resumed"] and (missed["from"], missed["to"]) == (seq + 1, seq + 2), again.welcome
+    # How much of it the other node knows by then is its own affair: the rest comes by itself.
+    assert again.welcome["resumed"] and missed["from"] == seq + 1 and missed["to"] <= seq + 2, again.welcome
     assert ann.event("bye")["close"] == 4010
     sent = again.ask("send", room="lobby", text="answered", cid="moved-1")
     assert sent.get("dup") and sent["seq"] == seq + 2, sent
-    heard = {item["text"]: item["seq"] for item in again.event("replay")["items"]}
-    assert heard == {"before the move": seq + 1, "answered": seq + 2}, heard
+    last = bob.ask("send", room="lobby", text="the last")["seq"]
+    heard = []
+    while last not in heard:
+        again.events or again.read()
+        for event in again.events:
+            heard += [item["seq"] for item in event.get("items", [event]) if "text" in item]
+        again.events.clear()
+    assert heard == [seq + 1, seq + 2, last], heard
     # The secret is spent, at both nodes.
     for node in (one, other):
         assert not Client(node, "ann", resume={"session": session, "rooms": {}}).welcome["resumed"]
