@@ -261,9 +261,13 @@ fn on_outcome(held: &mut Held, append: &Append, outcome: Outcome) {
                 log.order.on_stored(ticket, record);
             }
         }
-        // It is there, and was not told: a repeat of ours, or of the user's at another node.
+        // It is there, and was not told: ours, whose answer was lost with a connection. What a user
+        // repeats from another node is that node's record, and told before the answer.
         Outcome::Answer(Appended::Duplicate { seq, at })
-            if seq > log.order.told() && append.cid().is_some() && !append.draft.is_question =>
+            if append.is_lost
+                && seq > log.order.told()
+                && append.cid().is_some()
+                && !append.draft.is_question =>
         {
             let (from, body) = (append.draft.from.clone(), append.draft.body.clone());
             let weight = append.draft.weight;
