@@ -332,6 +332,11 @@ fn serve(loaded: &Loaded, sources: server::Sources) -> ExitCode {
 
 /// Prints what `check` has found, the files of certificates included.
 fn check(loaded: &Loaded) -> ExitCode {
+    let faults = server::inspect(&loaded.config);
+    if !faults.is_empty() {
+        faults.iter().for_each(|fault| _ = complain(fault));
+        return ExitCode::from(WRONG);
+    }
     let now_ms = Clock::start().now().wall_ms;
     match server::inspect_certificates(&loaded.config.tls, now_ms) {
         Ok(lines) => {

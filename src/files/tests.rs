@@ -39,8 +39,12 @@ impl Harness {
         self.files.poll().unwrap().1
     }
 
-    fn begin(&self, conn: u32, (key, offset): (Option<&str>, u64)) -> FileAnswer {
-        let (conn, owner, key) = (conn_id(conn), "ann".into(), key.map(Into::into));
+    fn begin(&self, conn: u32, part: (Option<&str>, u64)) -> FileAnswer {
+        self.begin_as("ann", conn, part)
+    }
+
+    fn begin_as(&self, owner: &str, conn: u32, (key, offset): (Option<&str>, u64)) -> FileAnswer {
+        let (conn, owner, key) = (conn_id(conn), owner.into(), key.map(Into::into));
         self.files.ask(FileJob::Begin { conn, owner, key, offset, size: None }).unwrap();
         self.next()
     }
@@ -100,6 +104,32 @@ fn what_cannot_be_gone_on_with_is_removed_with_its_connection() {
     harness.files.ask(FileJob::Abandon(conn_id(3))).unwrap();
     assert!(matches!(harness.begin(4, (None, 0)), FileAnswer::Begun));
     assert_eq!(parts(data.path()), 1);
+}
+
+#[test]
+fn what_one_has_left_unfinished_takes_no_place_from_others() {
+    let data = tempfile::tempdir().unwrap();
+    let harness = Harness::start(data.path(), 100);
+    let cut = |owner, conn: u32| {
+        let key = format!("{owner}-{conn:016}");
+        assert!(matches!(harness.begin_as(owner, conn, (Some(&key), 0)), FileAnswer::Begun));
+        assert!(matches!(harness.bytes(conn, b"half"), FileAnswer::Written(4)));
+        harness.files.ask(FileJob::Abandon(conn_id(conn))).unwrap();
+        key
+    };
+    let come = |owner: &str, key: &str| {
+        let key = (owner.into(), key.into());
+        harness.files.ask(FileJob::Progress(conn_id(0), key)).unwrap();
+        let FileAnswer::Progress(len) = harness.next() else { panic!() };
+        len
+    };
+    let of_bob = cut("bob", 1);
+    let of_ann: Vec<_> = (2..100).map(|conn| cut("ann", conn)).collect();
+    assert_eq!(come("bob", &of_bob), 4);
+    let kept = of_ann.iter().filter(|key| come("ann", key) == 4).count();
+    assert_eq!(kept, UPLOADS_OF_USER_MAX, "the latest of one's own");
+    assert_eq!(come("ann", of_ann.last().unwrap()), 4);
+    assert_eq!(parts(data.path()), UPLOADS_OF_USER_MAX + 1);
 }
 
 #[test]

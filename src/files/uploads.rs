@@ -11,7 +11,8 @@ use super::job::{FileFault, UPLOADS_MAX, UPLOADS_OF_USER_MAX, UploadKey};
 use crate::net::ConnId;
 use crate::time::Tick;
 
-/// Parts that wait for their senders to come back; of more, the oldest are removed.
+/// Parts that wait for their senders to come back; of more, the oldest are removed. Of one user as
+/// many wait as may be sent at a time: its own oldest makes room, and not that of somebody else.
 const PARKED_MAX: usize = 32;
 /// How long one waits.
 const PARKED_FOR: Duration = Duration::from_mins(30);
@@ -72,7 +73,11 @@ impl Uploads {
         let Some(upload) = self.live.remove(&conn).filter(|upload| upload.key.is_some()) else {
             return;
         };
-        if self.parked.len() >= PARKED_MAX {
+        let is_own = |(_, parked): &(Tick, Upload)| parked.owner == upload.owner;
+        if self.parked.iter().filter(|parked| is_own(parked)).count() >= UPLOADS_OF_USER_MAX {
+            let oldest = self.parked.iter().position(is_own);
+            oldest.and_then(|at| self.parked.remove(at));
+        } else if self.parked.len() >= PARKED_MAX {
             self.parked.pop_front();
         }
         self.parked.push_back((now, upload));

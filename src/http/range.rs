@@ -4,7 +4,7 @@
 
 use super::name::Name;
 use super::octets::{ascii, trim};
-use super::{ETag, Head};
+use super::{ETag, Head, Method};
 
 /// The part that a request wants, before it is known how much there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,17 +23,23 @@ impl Range {
     #[must_use]
     pub fn of(head: &Head<'_>, tag: ETag) -> Self {
         let is_other = |value: &[u8]| trim(value) != tag.as_str().as_bytes();
-        if head.value(Name::IfRange).is_some_and(is_other) {
+        // Of a HEAD there are no parts (section 14.2).
+        if head.method() != Method::Get || head.value(Name::IfRange).is_some_and(is_other) {
             return Self::All;
         }
-        head.value(Name::Range).and_then(ascii).and_then(Self::parse).unwrap_or(Self::All)
+        let mut values = head.values(Name::Range);
+        let (value, other) = (values.next(), values.next());
+        let value = value.filter(|_| other.is_none()).and_then(ascii);
+        value.and_then(Self::parse).unwrap_or(Self::All)
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (from, to) = text.trim().strip_prefix("bytes=")?.split_once('-')?;
+        let (unit, range) = text.trim().split_once('=')?;
+        let (from, to) = range.split_once('-').filter(|_| unit.eq_ignore_ascii_case("bytes"))?;
+        // What is larger than any number of bytes lies behind the end like any other that does.
         let number = |text: &str| {
             let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            is_number.then(|| text.parse::<u64>().ok()).flatten()
+            is_number.then(|| text.parse::<u64>().unwrap_or(u64::MAX))
         };
         match (number(from), number(to)) {
             (Some(from), Some(to)) if from <= to => Some(Self::From(from, Some(to))),
@@ -72,6 +78,10 @@ mod tests {
             ("bytes=-0", 10, None),
             ("bytes=18446744073709551615-", 10, None),
             ("bytes=0-18446744073709551615", 10, Some((0, 10))),
+            ("bytes=0-99999999999999999999", 10, Some((0, 10))),
+            ("bytes=99999999999999999999-", 10, None),
+            ("bytes=-99999999999999999999", 10, Some((0, 10))),
+            ("Bytes=2-3", 10, Some((2, 4))),
         ] {
             assert_eq!(Range::parse(text).unwrap().within(len), expect, "{text}");
         }
@@ -85,7 +95,6 @@ mod tests {
             "bytes=a-",
             "lines=0-1",
             "bytes=+1-2",
-            "bytes=18446744073709551616-",
         ] {
             assert_eq!(Range::parse(text), None, "{text}");
         }

@@ -141,10 +141,12 @@ impl Server {
         let host = health.host.and_then(|index| shared.host(index));
         self.metrics.cluster.set(&figures(&health));
         let is_ready = health.state == LinkState::Up && shared.has_begun();
-        self.sessions.set_health(if is_ready {
-            Health::Serving
-        } else {
-            Health::Cut(why(&health).into())
+        let refused = shared.refused(now);
+        let refused = refused.map(|why| format!("the shared log takes no records: {why}"));
+        self.sessions.set_health(match refused {
+            None if is_ready => Health::Serving,
+            Some(why) if is_ready => Health::Cut(why.into()),
+            _ => Health::Cut(why(&health).into()),
         });
         self.sessions.set_nodes(told_of(&health, host));
     }

@@ -57,6 +57,7 @@ mod engine;
 mod files;
 mod hashing;
 mod inherited;
+mod inspection;
 mod listening;
 mod rejection;
 mod reloading;
@@ -86,6 +87,7 @@ pub use self::engine::{
 };
 use self::files::FileStart;
 pub use self::hashing::Hashing;
+pub use self::inspection::inspect;
 pub use self::startup::{ServeError, serve};
 use self::supervisor::Supervisor;
 use self::upgrading::Upgrading;

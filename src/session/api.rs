@@ -15,6 +15,7 @@ use crate::auth::secret;
 use crate::chat::model::identity::Identity;
 use crate::chat::model::output::{Encoding, Request};
 use crate::chat::{Code, Hello, Op, Refusal};
+use crate::http::percent::{decode_form, form_field, form_fields};
 use crate::http::{self, Body, Head, Method, Methods, Response, expects_continue};
 
 /// Bytes of a body that is read over so that the connection can go on.
@@ -92,6 +93,7 @@ impl SessionContext {
             let refusal = Refusal::new(Code::NotSupported, "files are not taken here");
             return Err(refusal.hint(Some("[files] enabled".to_owned())).into());
         }
+        check_query(head.query().unwrap_or_default())?;
         let identity = self.api_identity(head, named, turn)?;
         let mut plan = target.plan(head)?;
         if matches!(plan, Plan::Upload(_)) && identity.as_ref().is_some_and(may_not_send) {
@@ -123,8 +125,7 @@ impl SessionContext {
             // The proxy's cookie comes with what any page sends.
             return Err(http::Refusal::OriginUnsure.into());
         }
-        let query = head.query().unwrap_or_default();
-        let is_named = http::percent::form_field(query, "as").is_some_and(|name| !name.is_empty());
+        let is_named = name_of(head)?.is_some_and(|name| !name.is_empty());
         if named.is_none() && !(self.limits.auth.none && is_named) {
             let expected = if self.limits.auth.none {
                 "Authorization: Bearer with a key (chinwag key add), or ?as=NAME"
@@ -136,6 +137,30 @@ impl SessionContext {
         }
         Ok(named)
     }
+}
+
+/// Who asks, where names are believed.
+fn name_of(head: &Head<'_>) -> Result<Option<String>, Problem> {
+    let name = form_field(head.query().unwrap_or_default(), "as");
+    let decoded = name.map(|name| {
+        decode_form(name).ok_or_else(|| {
+            let refusal = Refusal::new(Code::BadField, "the query is not UTF-8");
+            refusal.field("as", "a name in percent-encoded UTF-8").into()
+        })
+    });
+    decoded.transpose()
+}
+
+/// The fields of queries, each of which stands there once. Only the rooms of a stream are several.
+const QUERY_FIELDS: [&str; 10] =
+    ["as", "before", "after", "around", "limit", "epoch", "since", "upload", "offset", "size"];
+
+/// Refuses a query with a field twice, of which two readers could take different ones.
+fn check_query(query: &str) -> Result<(), Problem> {
+    let is_again = |name: &&str| form_fields(query, name).nth(1).is_some();
+    let Some(name) = QUERY_FIELDS.into_iter().find(is_again) else { return Ok(()) };
+    let refusal = Refusal::new(Code::BadField, format!("{name} is given twice"));
+    Err(refusal.field(name, "each field once").into())
 }
 
 /// Whether the identity is a key that may send nowhere.
@@ -177,8 +202,7 @@ fn exchange(
     plan: Plan,
     identity: Option<Identity>,
 ) -> Begun {
-    let query = head.query().unwrap_or_default();
-    let name = http::percent::form_field(query, "as").and_then(http::percent::decode_form);
+    let name = name_of(head).unwrap_or_default();
     let waits = expects_continue(head) && !body.is_done();
     let exchange = Exchange {
         method: head.method(),

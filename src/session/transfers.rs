@@ -17,7 +17,7 @@ use super::visits;
 use crate::chat::model::file::StoredFile;
 use crate::chat::{Code, Refusal};
 use crate::files::{FileAnswer, FileFault, FileJob, Kind, PIECE_LEN, PictureFault};
-use crate::http::{Method, Response, Status};
+use crate::http::{Method, Range, Response, Status};
 use crate::net::{CloseReason, Effect, Ending};
 
 /// When a client should come back that has to wait for others, or for a disk.
@@ -131,17 +131,15 @@ impl Session<'_, '_> {
             let response = Response::new(Status::RangeNotSatisfiable).no_part(file.bytes);
             return self.finish_exchange(&response);
         };
-        let is_part = (from, end) != (0, file.bytes);
+        // Also if it is all that there is: who asks so finds out whether there are parts.
+        let is_part = plan.range != Range::All;
         let status = if is_part { Status::PartialContent } else { Status::Ok };
         let mut response = Response::new(status)
             .field("Content-Type", kind.media_type())
             .disposition(kind.is_picture(), &plan.name)
             .field("Accept-Ranges", "bytes")
-            .field("Cache-Control", "private, max-age=31536000, immutable")
-            .field("Vary", "Authorization")
-            .etag(plan.tag())
-            .sandboxed()
             .following(end - from);
+        response = plan.kept(response);
         if is_part {
             response = response.part((from, end), file.bytes);
         }
@@ -222,7 +220,10 @@ fn problem_of(fault: &FileFault) -> Problem {
         FileFault::Full => {
             Refusal::new(Code::StorageFull, "no more files are taken here ([files] total)")
         }
-        FileFault::NoSpace => Refusal::new(Code::StorageFull, "the server's disk is full"),
+        FileFault::NoSpace => {
+            let refusal = Refusal::new(Code::StorageFull, "the server's disk is full");
+            refusal.retry_after_ms(RETRY_MS)
+        }
         FileFault::Busy => {
             let refusal = Refusal::new(Code::Busy, "too many files are being sent");
             refusal.retry_after_ms(RETRY_MS)

@@ -264,7 +264,7 @@ fn on_page(
         return finish(state, context, turn, &refused(FilePlan::not_there()));
     };
     if plan.is_known {
-        let response = Response::new(Status::NotModified).etag(plan.tag()).sandboxed();
+        let response = plan.kept(Response::new(Status::NotModified));
         return finish(state, context, turn, &response);
     }
     plan.name = wire::posted::file_name(data, plan.id.as_str()).unwrap_or_default().into();

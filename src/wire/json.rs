@@ -187,6 +187,14 @@ const fn mark_escapes(word: u64) -> u64 {
     (below_space | is_quote | is_backslash) & HIGH
 }
 
+/// The byte of `text` at which `error` was found.
+pub(super) fn offset_of(text: &str, error: &serde_json::Error) -> usize {
+    let before = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len);
+    // The column counts the byte itself, but for a control character, which is not taken.
+    let taken = usize::from(!error.to_string().starts_with("control character"));
+    (before.sum::<usize>() + error.column().saturating_sub(taken)).min(text.len())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -258,3 +258,44 @@ fn an_origin_of_any_scheme_can_be_allowed() {
         assert_eq!(http::request(server.http, head.as_bytes()).status, 101, "{origin}");
     }
 }
+
+#[test]
+fn the_check_refuses_what_a_start_would_of_the_files_that_are_named() {
+    let folder = TempDir::new().expect("a folder for temporary files");
+    let at = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (file, nowhere, config) = (at("file"), at("nowhere"), at("chinwag.toml"));
+    fs::write(&file, "x").expect("a file");
+    let jwt = "auth = \"jwt\"\n[jwt]\naudience = [\"a\"]\n[[jwt.key]]\nissuer = \"i\"\n";
+    let key = |rest: &str| format!("{jwt}algorithm = \"RS256\"\npublic_key_file = \"{rest}\"");
+    for (toml, said) in [
+        (format!("log_file = \"{nowhere}/log\""), "log_file"),
+        (format!("log_file = \"{}\"", folder.path().display()), "log_file"),
+        (format!("admin_token_file = \"{nowhere}\""), "admin_token_file"),
+        (format!("admin_token_file = \"{file}\""), "at least 16 characters"),
+        (format!("data = \"{file}\""), "is not a directory"),
+        (format!("data = \"{file}/below\""), "is not a directory"),
+        (format!("listen = \"unix:{nowhere}/socket\""), "cannot listen on unix:"),
+        (format!("listen = \"unix:{file}\""), "no socket"),
+        (key(&nowhere), "jwt.key 1"),
+        (key(&file), "no public key in PEM"),
+        (
+            format!("[cluster]\nengine = \"postgres://a@b/c\"\npassword_file = \"{nowhere}\""),
+            "password_file",
+        ),
+    ] {
+        fs::write(&config, &toml).expect("a file");
+        let (code, out, error) = run(&["check", "--config", &config], &[]);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{toml}: {error}");
+        assert!(error.starts_with("error: ") && error.contains(said), "{toml}: {error}");
+        let (data, any) = (at("data"), ["--listen", "--tcp", "--admin"]);
+        let mut args = vec!["serve", "--config", &config];
+        let listeners = any.iter().filter(|flag| !toml.contains(&flag[2..]));
+        args.extend(listeners.flat_map(|flag| [*flag, "127.0.0.1:0"]));
+        args.extend(if toml.contains("data = ") { vec![] } else { vec!["--data", &data] });
+        assert_eq!(run(&args, &[]).0, Some(1), "{toml}");
+    }
+    let fine = format!("log_file = \"{file}.log\"\ndata = \"{nowhere}/below\"");
+    fs::write(&config, fine).expect("a file");
+    assert_eq!(run(&["check", "--config", &config], &[]).0, Some(0));
+    assert!(!folder.path().join("file.log").exists(), "and nothing is made");
+}

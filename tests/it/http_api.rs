@@ -87,6 +87,10 @@ fn who_may_not_is_told_with_the_status_and_the_protocols_own_words() {
         ("POST /rooms/alerts/messages?as=ann", "Origin: https://evil.example\r\n", "hi", 403, 0),
         ("POST /rooms/No%20Such/messages?as=ann", "", "hi", 400, 1003),
         ("POST /rooms/%ff/messages?as=ann", "", "hi", 400, 1003),
+        // Nobody becomes a guest by a name that cannot be read, nor somebody by one of two.
+        ("POST /rooms/alerts/messages?as=%ff", "", "hi", 400, 1003),
+        ("POST /rooms/alerts/messages?as=ann&as=bob", "", "hi", 400, 1003),
+        ("GET /rooms/alerts/messages?as=ann&before=5&before=6", "", "", 400, 1003),
         ("GET /rooms/nowhere/messages?as=ann", "", "", 404, 3001),
         ("GET /rooms/nowhere/messages?as=ann&before=-1", "", "", 400, 1003),
         ("GET /rooms?as=ci", "", "", 409, 2005),

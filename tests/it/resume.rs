@@ -208,6 +208,28 @@ fn a_session_that_comes_back_replaces_itself_and_only_its_own_user_may() {
 }
 
 #[test]
+fn who_has_not_read_the_welcome_of_its_return_returns_by_the_same_secret() {
+    let server = Server::start();
+    let welcome = Client::lines(&server).ask(&json!({"op": "hello"}));
+    let resume = json!({"session": welcome["session"], "rooms": {}});
+    let same = json!({"resumed": true, "user": welcome["user"], "session": welcome["session"]});
+    // Each of them is answered, and its answer is lost with its connection.
+    let mut lost: Vec<_> = (0..3)
+        .map(|_| {
+            let mut client = Client::lines(&server);
+            assert_subset(&client.ask(&json!({"op": "hello", "resume": resume})), &same);
+            client
+        })
+        .collect();
+    for client in &mut lost[..2] {
+        client.expect_next(&json!({"ev": "bye", "close": 4010}));
+    }
+    drop(lost);
+    let mut back = Client::ws(&server);
+    assert_subset(&back.ask(&json!({"op": "hello", "resume": resume})), &same);
+}
+
+#[test]
 fn what_is_no_longer_there_is_a_gap_and_said_before_what_is() {
     let server = Setup::default().in_memory().set("limits.ring_records", "4").start();
     let mut ann = Client::ws(&server).named("ann", None);

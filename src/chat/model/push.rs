@@ -123,11 +123,13 @@ pub fn host_of(endpoint: &str) -> Option<&str> {
     if authority.contains('@') || !rest.chars().all(is_plain) {
         return None;
     }
-    let host = match authority.strip_prefix('[') {
-        Some(v6) => v6.split_once(']')?.0,
-        None => authority.split(':').next()?,
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(v6) => v6.split_once(']')?,
+        None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
     };
-    (!host.is_empty()).then_some(host)
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let has_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+    (has_port && !host.is_empty()).then_some(host)
 }
 
 /// Whether a device may have this address: by `https`, or by `http` at one of these hosts.
@@ -167,6 +169,9 @@ mod tests {
             "https://example.org/x y",
             "https://example.org/\r\nx",
             "https://example.org/#x",
+            "https://example.org:0/x",
+            "https://example.org:99999/x",
+            "https://[2001:db8::1]x/",
             "ftp://example.org/",
             &long,
         ] {

@@ -58,6 +58,7 @@ mod people_watch;
 pub mod queries;
 mod queue;
 mod reader;
+mod refusals;
 mod rows;
 mod search;
 mod session_ops;
@@ -84,6 +85,7 @@ use self::order::Order;
 use self::people_watch::PeopleWatch;
 use self::queue::{Op, Queue, WAIT_MAX};
 use self::reader::{COMPARE_EVERY, Reading};
+use self::refusals::Refusals;
 use self::sessions::{Replaced, SWEEP_EVERY};
 use self::upkeep::Upkeep;
 use self::writer::{Flight, What};
@@ -138,6 +140,7 @@ pub struct Node<E> {
     /// The log whose records were looked at last.
     pruned: Option<LogId>,
     upkeep: Upkeep,
+    refusals: Refusals,
 }
 
 impl<E: Engine> Node<E> {
@@ -168,6 +171,7 @@ impl<E: Engine> Node<E> {
             sweep_at: Tick::ZERO,
             pruned: None,
             upkeep: Upkeep::default(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -187,6 +191,12 @@ impl<E: Engine> Node<E> {
     #[must_use]
     pub const fn is_begun(&self) -> bool {
         self.is_begun
+    }
+
+    /// Why the engine has refused records a moment ago, though it answers; `None` if it has not.
+    #[must_use]
+    pub fn refused(&self, now: Tick) -> Option<&str> {
+        self.refusals.why(now)
     }
 
     /// What there is when the server starts: everything is loaded when it is needed.

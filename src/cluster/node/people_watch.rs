@@ -38,7 +38,8 @@ impl<E: Engine> Node<E> {
         let version = match outcome {
             Ok(rows) => Ok(rows.first().and_then(|row| row.int_or_null(0).ok().flatten())),
             Err(error) => {
-                log::error!(error:%; "what is kept of people cannot be written");
+                let what = "what is kept of people cannot be written";
+                self.refusals.say(self.now.tick, what, error);
                 Err(LogFault::Broken)
             }
         };

@@ -210,7 +210,7 @@ impl<E: Engine> Node<E> {
         let rows = match outcome {
             Ok(rows) => rows,
             Err(error) => {
-                log::error!(error:%; "the engine cannot read");
+                self.refusals.say(self.now.tick, "what was asked for cannot be read", &error);
                 return self.on_read_lost(reading);
             }
         };
@@ -409,7 +409,7 @@ impl<E: Engine> Node<E> {
         let oldest = match outcome {
             Ok(rows) => rows.first().and_then(|row| row.int_or_null(0).ok().flatten()),
             Err(error) => {
-                log::error!(error:%; "a log cannot be pruned");
+                self.refusals.say(self.now.tick, "a log cannot be pruned", error);
                 None
             }
         };

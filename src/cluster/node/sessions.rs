@@ -110,7 +110,7 @@ impl<E: Engine> Node<E> {
                 return;
             }
             Err(error) => {
-                log::error!(error:%; "sessions cannot be written");
+                self.refusals.say(self.now.tick, "sessions cannot be written", error);
                 for op in ops.into_iter().filter(|op| matches!(op, SessionOp::Claim { .. })) {
                     self.refuse_session(op, LogFault::Broken);
                 }

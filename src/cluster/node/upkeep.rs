@@ -186,7 +186,9 @@ impl<E: Engine> Node<E> {
         self.upkeep.is_indexing = false;
         match outcome {
             Some(Ok(_)) => self.upkeep.at = self.now.tick.after(STEP_PAUSE),
-            Some(Err(error)) => log::error!(error:%; "words cannot be indexed"),
+            Some(Err(error)) => {
+                self.refusals.say(self.now.tick, "words cannot be indexed", error);
+            }
             None => {}
         }
     }
@@ -240,7 +242,7 @@ impl<E: Engine> Node<E> {
     pub(super) fn on_row_pruned(&mut self, row: i64, outcome: &Result<Vec<Row>, EngineError>) {
         match outcome {
             Ok(_) => self.engine.say_grown(&[row]),
-            Err(error) => log::error!(error:%; "a log cannot be pruned"),
+            Err(error) => self.refusals.say(self.now.tick, "a log cannot be pruned", error),
         }
     }
 }

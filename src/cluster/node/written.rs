@@ -38,7 +38,7 @@ impl<E: Engine> Node<E> {
                 let is_gone = match outcome {
                     Ok(rows) => rows.first().is_none_or(|row| row.int(0) != Ok(0)),
                     Err(error) => {
-                        log::error!(error:%; "a room cannot be removed");
+                        self.refusals.say(self.now.tick, "a room cannot be removed", &error);
                         false
                     }
                 };
@@ -52,7 +52,8 @@ impl<E: Engine> Node<E> {
             What::Return => self.on_returned(&outcome),
             What::Renew(id) => {
                 if let Err(error) = outcome {
-                    log::error!(error:%; "a log cannot be given another epoch");
+                    let what = "a log cannot be given another epoch";
+                    self.refusals.say(self.now.tick, what, &error);
                 }
                 self.held.renew(id);
             }
@@ -66,7 +67,10 @@ impl<E: Engine> Node<E> {
 
     fn on_appended(&mut self, batch: Batch, outcome: &Result<Vec<Row>, EngineError>) {
         let outcomes = match outcome {
-            Ok(rows) => batch.outcomes(rows),
+            Ok(rows) => {
+                self.refusals.end();
+                batch.outcomes(rows)
+            }
             Err(error) => return self.on_batch_refused(batch, error),
         };
         let Ok(outcomes) = outcomes else {
@@ -91,7 +95,10 @@ impl<E: Engine> Node<E> {
         let is_again = is_transient(error);
         let fault = if error.code.starts_with("53") { LogFault::Full } else { LogFault::Broken };
         if !is_again {
-            log::error!(error:%; "records cannot be written");
+            self.refusals.say(self.now.tick, "records cannot be written", error);
+            if is_of_engine(error) {
+                self.refusals.begin(self.now.tick, error);
+            }
         }
         let drafts: Vec<Append> = batch.into_drafts().collect();
         for append in drafts {
@@ -147,7 +154,8 @@ impl<E: Engine> Node<E> {
                 }
                 Err(error) if is_transient(error) => self.queue.repeat(Op::Facts(id, era, facts)),
                 Err(error) => {
-                    log::error!(error:%; "facts about a room cannot be written");
+                    let what = "facts about a room cannot be written";
+                    self.refusals.say(self.now.tick, what, error);
                     log.fault = Some(LogFault::Broken);
                     for key in facts.keys() {
                         log.on_fact_written(key);
@@ -161,7 +169,7 @@ impl<E: Engine> Node<E> {
         let row = match outcome {
             Ok(rows) => rows.first(),
             Err(error) => {
-                log::error!(error:%; "a room cannot be opened");
+                self.refusals.say(self.now.tick, "a room cannot be opened", error);
                 None
             }
         };
@@ -231,6 +239,12 @@ impl<E: Engine> Node<E> {
 pub(super) fn is_transient(error: &EngineError) -> bool {
     // Deadlocks and the like; the session is ended; the engine goes down, or is a standby by now.
     ["40", "57P", "08", "25006", "55P03"].iter().any(|class| error.code.starts_with(class))
+}
+
+/// Whether the engine could write nothing else either: it is full, damaged, or takes no writes from
+/// this account.
+fn is_of_engine(error: &EngineError) -> bool {
+    ["53", "58", "XX", "42501", "25"].iter().any(|class| error.code.starts_with(class))
 }
 
 /// A draft has an outcome.

@@ -44,6 +44,9 @@ pub(super) trait SharedLogs: Logs + Driven {
     /// How the engine is.
     fn health(&mut self) -> Health;
 
+    /// Why the engine, which answers, has refused records a moment ago.
+    fn refused(&self, now: Now) -> Option<&str>;
+
     /// The node stops.
     fn leave(&mut self, now: Now);
 }
@@ -154,6 +157,11 @@ impl Shared {
         }
         self.next_health_at = now.tick.after(LOOK_PAUSE);
         Some(self.node.health())
+    }
+
+    /// Why the engine, which answers, has refused records a moment ago.
+    pub(super) fn refused(&self, now: Now) -> Option<&str> {
+        self.node.refused(now)
     }
 
     /// The engine's host of this index.

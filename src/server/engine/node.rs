@@ -34,6 +34,10 @@ impl SharedLogs for Node<Link> {
         self.engine().health()
     }
 
+    fn refused(&self, now: Now) -> Option<&str> {
+        Self::refused(self, now.tick)
+    }
+
     fn leave(&mut self, now: Now) {
         self.engine().leave(now);
     }

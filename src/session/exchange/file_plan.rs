@@ -5,7 +5,7 @@ use crate::chat::model::file::FileId;
 use crate::chat::{Code, Op, Refusal};
 use crate::files::UPLOAD_KEY_LEN;
 use crate::http::percent::form_field;
-use crate::http::{self, ETag, Head, Name, Range};
+use crate::http::{self, ETag, Head, Name, Range, Response};
 use crate::wire::client::Field;
 use crate::wire::posted;
 
@@ -106,9 +106,14 @@ impl FilePlan {
 }
 
 impl FilePlan {
-    /// Its tag: a file never changes.
-    pub(in crate::session) fn tag(&self) -> ETag {
-        ETag::of(self.id.as_str().as_bytes())
+    /// A response with what a client is to know of the copy that it keeps, or has kept: a 304 says
+    /// the same of it as the 200 has (RFC 9110 section 15.4.5). A file never changes.
+    pub(in crate::session) fn kept(&self, response: Response) -> Response {
+        response
+            .field("Cache-Control", "private, max-age=31536000, immutable")
+            .field("Vary", "Authorization")
+            .etag(ETag::of(self.id.as_str().as_bytes()))
+            .sandboxed()
     }
 
     /// The refusal of a file that its asker may not read, or that there is not.

@@ -7,6 +7,7 @@ mod command;
 mod data;
 mod edits;
 mod fields;
+mod meant;
 mod moderation;
 mod people;
 mod push;
@@ -121,7 +122,8 @@ pub fn parse_bytes<'a>(
 /// - 1001 with the offset: not one JSON object.
 /// - 1002 with the list of operations: an unknown `op`.
 /// - 1003 with the field and what is expected: a field is missing, of the wrong type or out of
-///   range; a string with a NUL or half of a surrogate pair.
+///   range; a string with a NUL or half of a surrogate pair. Of a missing field with the unknown one
+///   that was probably meant.
 /// - 1005: a `version` other than 1.
 /// - 4001 with the limit: `text` and `data` take more than `message_bytes`, or a topic, a reason or
 ///   what to search for is too long.
@@ -141,7 +143,10 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>)
     let parsed = read.and(op).and_then(|op| Ok((op, command::parse(op, &mut fields, limits)?)));
     match parsed {
         Ok((op, parsed)) => Ok((Request { id, op }, parsed)),
-        Err(refusal) => {
+        Err(mut refusal) => {
+            if let Some(op) = known {
+                meant::add(&mut refusal, (text, op), &fields);
+            }
             let op = known.map_or_else(|| unknown_op(&fields), |op| Some(op.name().into()));
             Err(Box::new(Refused { id, op, refusal: *refusal }))
         }

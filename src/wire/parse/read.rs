@@ -14,6 +14,7 @@ use super::value::Value;
 use super::{Fault, quick};
 use crate::chat::model::code::Code;
 use crate::chat::model::reply::Refusal;
+use crate::wire::json::offset_of;
 use crate::wire::key::Key;
 
 /// Reads `text` into `fields`. What was read up to a fault stays readable.
@@ -63,14 +64,6 @@ fn bad_json(text: &str, error: &serde_json::Error) -> Refusal {
     let mut refusal = Refusal::new(Code::BadJson, message);
     refusal.offset = u64::try_from(offset).ok();
     refusal
-}
-
-/// The byte of `text` at which `error` was found.
-fn offset_of(text: &str, error: &serde_json::Error) -> usize {
-    let before = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len);
-    // The column counts the byte itself, but for a control character, which is not taken.
-    let taken = usize::from(!error.to_string().starts_with("control character"));
-    (before.sum::<usize>() + error.column().saturating_sub(taken)).min(text.len())
 }
 
 /// Reads an object into fields.

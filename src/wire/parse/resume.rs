@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::fields::refuse;
 use super::value::Value;
@@ -98,20 +98,61 @@ impl<'a> Visitor<'a> for Rooms {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut positions = Vec::new();
-        while let Some((Text(room), (epoch, seq))) = map.next_entry::<_, (Text<'a>, u64)>()? {
+        while let Some(Text(room)) = map.next_key()? {
             if positions.len() == self.rooms_max {
                 return Err(A::Error::custom(format!("more than {} rooms", self.rooms_max)));
-            }
-            if seq >= SEQ_END {
-                return Err(A::Error::custom("a seq is too large"));
             }
             // The welcome names each room again.
             if room.len() > DIRECT_LEN_MAX || escaped_len(&room) > room.len() {
                 return Err(A::Error::custom("what is not the name of a room"));
             }
-            positions.push(Position { room, epoch: bounded(epoch)?, seq });
+            let (epoch, seq) = map.next_value_seed(Place(&room))?;
+            positions.push(Position { room, epoch, seq });
         }
         Ok(positions)
+    }
+}
+
+/// The position in a room of this name.
+struct Place<'r>(&'r str);
+
+impl<'a> DeserializeSeed<'a> for Place<'_> {
+    type Value = (Cow<'a, str>, u64);
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Place<'_> {
+    type Value = (Cow<'a, str>, u64);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[epoch, seq] of {:?}", self.0)
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let room = self.0;
+        let wrong = |what: &str, found: Option<Value<'_>>| {
+            let found = found.as_ref().map_or("missing", |value| match value.describe() {
+                "" => "null",
+                found => found,
+            });
+            A::Error::custom(format!("the {what} of {room:?} is {found}"))
+        };
+        let epoch = match items.next_element()? {
+            Some(Value::String(text)) => bounded(Text(text))?,
+            found => return Err(wrong("epoch", found)),
+        };
+        let seq = match items.next_element()? {
+            Some(Value::Integer(seq)) if seq < SEQ_END => seq,
+            Some(Value::Integer(_)) => return Err(wrong("seq", Some(Value::Other("too large")))),
+            found => return Err(wrong("seq", found)),
+        };
+        if items.next_element::<IgnoredAny>()?.is_some() {
+            return Err(A::Error::custom(format!("there is more than [epoch, seq] of {room:?}")));
+        }
+        Ok((epoch, seq))
     }
 }
 
@@ -131,6 +172,31 @@ impl<'a> Deserialize<'a> for Text<'a> {
         match Value::deserialize(deserializer)? {
             Value::String(text) => Ok(Self(text)),
             _ => Err(D::Error::custom("a string was expected")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_position_is_named_with_its_room() {
+        for (rooms, words) in [
+            (r#"{"a":["e",-1]}"#, "the seq of \"a\" is a negative number"),
+            (r#"{"a":["e",1],"b":["e",1.5]}"#, "the seq of \"b\" is not an integer in range"),
+            (r#"{"a":["e","5"]}"#, "the seq of \"a\" is a string"),
+            (r#"{"a":["e",9007199254740992]}"#, "the seq of \"a\" is too large"),
+            (r#"{"a":["e"]}"#, "the seq of \"a\" is missing"),
+            (r#"{"a":[null,5]}"#, "the epoch of \"a\" is null"),
+            (r#"{"a":[]}"#, "the epoch of \"a\" is missing"),
+            (r#"{"a":["e",1,2]}"#, "there is more than [epoch, seq] of \"a\""),
+            (r#"{"a":5}"#, "expected [epoch, seq] of \"a\""),
+            (r#"{"a":null}"#, "expected [epoch, seq] of \"a\""),
+        ] {
+            let raw = format!(r#"{{"session":"s","rooms":{rooms}}}"#);
+            let fault = parse(&raw, &Limits::default()).unwrap_err();
+            assert!(fault.message.contains(words), "{rooms}: {}", fault.message);
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Form, text_of};
 use crate::chat::model::code::Code;
 use crate::chat::model::reply::Refusal;
+use crate::wire::json::offset_of;
 
 /// Alerts, attachments, blocks or commits of one message; of more the number is said.
 const PARTS_MAX: usize = 20;
@@ -48,7 +49,7 @@ pub fn hook_text(
     };
     let value: Value = serde_json::from_str(&payload).map_err(|error| {
         let mut refusal = Refusal::new(Code::BadJson, "the payload is not JSON");
-        refusal.offset = u64::try_from(error.column().saturating_sub(1)).ok();
+        refusal.offset = u64::try_from(offset_of(&payload, &error)).ok();
         refusal
     })?;
     cut(&lines(&value).join("\n"), len_max)

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::client::{Field, request};
-use super::json::{number, put, string};
+use super::json::{number, offset_of, put, string};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Op;
 use crate::chat::model::reply::Refusal;
@@ -59,13 +59,15 @@ pub fn messages(
             let message = "a form with a payload is for a hook: chinwag hook add";
             return Err(Refusal::new(Code::BadField, message));
         }
-        let requests = vec![said(room, text.strip_suffix('\n').unwrap_or(text), cid)];
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        let requests = vec![said(room, line.strip_suffix('\r').unwrap_or(line), cid)];
         return Ok(Posted { requests, is_batch: false });
     }
     let (items, is_batch) = items(text)?;
     if items.len() > BATCH_MAX {
         let message = format!("there are {} messages", items.len());
-        return Err(Refusal::new(Code::TooLarge, message).limit(BATCH_MAX));
+        let refusal = Refusal::new(Code::TooLarge, message).limit(BATCH_MAX);
+        return Err(refusal.field("messages", format!("at most {BATCH_MAX} in a request")));
     }
     if is_batch && cid.is_some() {
         let message = "several messages need a cid each, and no Idempotency-Key";
@@ -91,7 +93,9 @@ pub fn single_request(op: Op, fields: &[(&str, Field<'_>)]) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// The text of a body, without the mark of the byte order that some programs begin it with.
 fn text_of(body: &[u8]) -> Result<&str, Refusal> {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     simdutf8::compat::from_utf8(body).map_err(|error| {
         let mut refusal = Refusal::new(Code::BadJson, "the body is not UTF-8");
         refusal.offset = u64::try_from(error.valid_up_to()).ok();
@@ -108,6 +112,7 @@ struct Listed<'a> {
 
 /// The messages of a JSON text, and whether they are a list.
 fn items(text: &str) -> Result<(Vec<&str>, bool), Refusal> {
+    let blank = text.len() - text.trim_ascii_start().len();
     let text = text.trim_ascii();
     let listed = if text.starts_with('[') {
         serde_json::from_str::<Vec<&RawValue>>(text).map(Some)
@@ -121,10 +126,15 @@ fn items(text: &str) -> Result<(Vec<&str>, bool), Refusal> {
             Err(refusal.field("messages", "a list of messages"))
         }
         Ok(Some(list)) => Ok((list.into_iter().map(RawValue::get).collect(), true)),
+        // It is an object, of which only `messages` is looked at here.
+        Err(error) if error.is_data() && text.starts_with('{') => {
+            let refusal = Refusal::new(Code::BadField, "messages is not one list");
+            Err(refusal.field("messages", "a list of messages"))
+        }
         Err(error) => {
             let message = "the body is not one JSON object, nor a list of them";
             let mut refusal = Refusal::new(Code::BadJson, message);
-            refusal.offset = u64::try_from(error.column().saturating_sub(1)).ok();
+            refusal.offset = u64::try_from(blank + offset_of(text, &error)).ok();
             Err(refusal)
         }
     }
@@ -134,7 +144,8 @@ fn items(text: &str) -> Result<(Vec<&str>, bool), Refusal> {
 fn with_room(at: usize, item: &str, (room, cid): (&str, Option<&str>)) -> Result<String, Refusal> {
     let Some(fields) = item.strip_prefix('{') else {
         let message = format!("message {at} is no object");
-        return Err(Refusal::new(Code::BadField, message));
+        let refusal = Refusal::new(Code::BadField, message);
+        return Err(refusal.field("messages", "an object with the fields of send for each"));
     };
     let mut out = Vec::with_capacity(item.len() + room.len() + 64);
     put(&mut out, r#"{"op":"send","id":"#);
@@ -165,8 +176,11 @@ mod tests {
         let said = r#"{"op":"send","id":0,"room":"a","text":"disk \"full\""}"#;
         check(Form::Text, "disk \"full\"\n", &[said]);
         check(Form::Urlencoded, "disk \"full\"", &[said]);
+        // A line end is one, whichever; a mark of the byte order is none of the text.
+        check(Form::Text, "\u{feff}disk \"full\"\r\n", &[said]);
         let said = r#"{"op":"send","id":0,"room":"a","text":"hi", "data":[1]}"#;
         check(Form::Json, r#" {"text":"hi", "data":[1]} "#, &[said]);
+        check(Form::Json, "\u{feff}{\"text\":\"hi\", \"data\":[1]}", &[said]);
         check(Form::Json, "{}", &[r#"{"op":"send","id":0,"room":"a"}"#]);
         let two = [
             r#"{"op":"send","id":0,"room":"a","text":"x"}"#,
@@ -185,7 +199,10 @@ mod tests {
         assert_eq!(refused(Form::Text, b"a\xff"), (Code::BadJson, Some(1)));
         assert_eq!(refused(Form::Json, b"nonsense").0, Code::BadJson);
         assert_eq!(refused(Form::Json, b"{\"a\":1} x").0, Code::BadJson);
+        let second = b" {\"text\":\n \"a\"}\n{\"text\":\"b\"}";
+        assert_eq!(refused(Form::Json, second), (Code::BadJson, Some(16)), "in the third line");
         assert_eq!(refused(Form::Json, b"[]").0, Code::BadField);
+        assert_eq!(refused(Form::Json, b"{\"messages\":{}}").0, Code::BadField);
         assert_eq!(refused(Form::Json, b"[1]").0, Code::BadField);
         assert_eq!(refused(Form::Urlencoded, b"payload=%7B%7D").0, Code::BadField);
         let many = format!("[{}]", vec!["{}"; BATCH_MAX + 1].join(","));
