@@ -239,7 +239,7 @@ pub(super) fn second_hello() -> Refusal {
 
 fn add_session(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'_>, away: bool) {
     credentials::keep(chat, conn, hello.identity.as_ref());
-    let session = Session { conn, secret: Secret::new(user, hello.secret), away };
+    let session = Session::new(conn, Secret::new(user, hello.secret), away);
     chat.directory.add_session(user, session);
     chat.delivery.add_reader(Reader::new(conn, user, hello.encoding));
     chat.context.stats.sessions += 1;
