@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::closing::ping;
 use super::context::SessionContext;
 use super::input::Session;
-use super::state::{PlainTcp, Protocol, SessionState};
+use super::state::{Mark, PlainTcp, Protocol, SessionState};
 use crate::line::Framing;
 use crate::net::{CloseReason, Effect, Ending};
 use crate::time::Tick;
@@ -89,7 +89,7 @@ impl SessionState {
             Some(Due::Greeting) => self.since.after(GREETING_AFTER),
             Some(Due::Hello) => self.since.after(timeouts.hello),
             Some(Due::Login) => self.since.after(LOGIN_WITHIN),
-            Some(Due::Silence) if self.is_pinged => self.pong_by(context),
+            Some(Due::Silence) if self.marks.has(Mark::Pinged) => self.pong_by(context),
             Some(Due::Silence | Due::Comment) => ping_at(self.since, timeouts.ping_after),
             Some(Due::Answers) => self.since.after(timeouts.close),
         };
@@ -98,15 +98,11 @@ impl SessionState {
 
     /// When the answer to a ping is overdue, [`Tick::MAX`] if none is awaited.
     pub(super) fn pong_by(&self, context: &SessionContext) -> Tick {
-        if !self.is_pinged {
+        if !self.marks.has(Mark::Pinged) {
             return Tick::MAX;
         }
         let pong_by = self.since.after(context.timeouts.pong);
-        if self.slow_s == 0 {
-            return pong_by;
-        }
-        let slow_at = Tick::from_millis(u64::from(self.slow_s) * 1_000);
-        pong_by.max(slow_at.after(context.timeouts.stall))
+        self.marks.slow_at().map_or(pong_by, |at| pong_by.max(at.after(context.timeouts.stall)))
     }
 
     /// Bytes have come. The deadline that is armed stays: it is compared with this when it has
@@ -115,14 +111,14 @@ impl SessionState {
         // Any bytes are a sign of life, a part of a frame as well as a pong.
         if self.due() == Some(Due::Silence) {
             self.since = now;
-            self.is_pinged = false;
+            self.marks.set(Mark::Pinged, false);
         }
     }
 
     /// A flush has left `queued` bytes waiting.
     pub(super) fn on_blocked(&mut self, now: Tick, queued: usize) {
         self.answers.set_queued(queued);
-        self.slow_s = u32::try_from(now.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
+        self.marks.set_slow_at(now);
     }
 }
 
@@ -218,9 +214,9 @@ impl Session<'_, '_> {
         // `stall`.
         if self.state.answers.is_blocked() {
             self.state.since = now;
-        } else if !self.state.is_pinged {
+        } else if !self.state.marks.has(Mark::Pinged) {
             self.state.since = now;
-            self.state.is_pinged = true;
+            self.state.marks.set(Mark::Pinged, true);
             let ping = ping(&self.state, &mut self.context.encoder);
             self.context.metrics.http.pings.add(1);
             self.send(ping);
