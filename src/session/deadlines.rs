@@ -15,10 +15,11 @@ use crate::time::Tick;
 const GREETING_AFTER: Duration = Duration::from_secs(1);
 
 /// Pings are due at multiples of this, a little early, so that those of thousands of silent
-/// connections leave in few turns, and their pongs come in few.
-const PING_STEP_MS: u64 = 64;
+/// connections leave in few turns, and their pongs come in few: while the server sends hundreds,
+/// the first pongs gather, and one wake takes them all. Beginnings of slots of the timer wheel.
+const PING_STEP_MS: u64 = 256;
 /// Shorter timeouts are kept to the millisecond.
-const PINGS_IN_STEP_FROM: Duration = Duration::from_secs(1);
+const PINGS_IN_STEP_FROM: Duration = Duration::from_secs(10);
 
 /// The time of a person to find a password and to type it.
 const LOGIN_WITHIN: Duration = Duration::from_mins(5);
@@ -106,13 +107,17 @@ impl SessionState {
     }
 
     /// Bytes have come. The deadline that is armed stays: it is compared with this when it has
-    /// passed, so that a read costs no work on timers.
-    pub(super) fn on_bytes(&mut self, now: Tick) {
+    /// passed, so that a read costs no work on timers. Returns whether they answer a ping, so that
+    /// the deadline is another one.
+    pub(super) fn on_bytes(&mut self, now: Tick) -> bool {
         // Any bytes are a sign of life, a part of a frame as well as a pong.
-        if self.due() == Some(Due::Silence) {
+        let is_awaited = self.due() == Some(Due::Silence);
+        let was_pinged = is_awaited && self.marks.has(Mark::Pinged);
+        if is_awaited {
             self.since = now;
             self.marks.set(Mark::Pinged, false);
         }
+        was_pinged
     }
 
     /// A flush has left `queued` bytes waiting.
@@ -242,6 +247,16 @@ impl Session<'_, '_> {
         self.arm(self.state.deadline(now.tick, self.context));
     }
 
+    /// Bytes have come.
+    pub(super) fn note_bytes(&mut self) {
+        let now = self.turn.now.tick;
+        if self.state.on_bytes(now) {
+            // The reactor only notes it, and finds out when the deadline of the pong has passed.
+            // Otherwise it would tell that deadline, for nothing, of each connection and ping.
+            self.arm(self.state.deadline(now, self.context));
+        }
+    }
+
     pub(super) fn arm(&mut self, deadline: Tick) {
         self.turn.effects.push(Effect::Arm { conn: self.state.conn, deadline });
     }
@@ -255,9 +270,9 @@ mod tests {
     fn those_who_fell_silent_at_about_the_same_time_are_pinged_together_and_none_too_late() {
         let at = |since, after| ping_at(Tick::from_millis(since), Duration::from_millis(after));
         let pinged: std::collections::BTreeSet<_> =
-            (0..640).map(|at_ms| at(at_ms, 25_000)).collect();
+            (0..2_560).map(|at_ms| at(at_ms, 25_000)).collect();
         assert!(pinged.len() <= 11, "{pinged:?}");
-        for since in 0..640 {
+        for since in 0..2_560 {
             let early = since + 25_000 - at(since, 25_000).as_millis();
             assert!(early < PING_STEP_MS, "{early} ms");
         }

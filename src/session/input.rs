@@ -32,7 +32,7 @@ pub(super) struct Session<'a, 't> {
 impl<'t> Session<'_, 't> {
     /// Bytes have come. What cannot be done yet waits, and no more is read meanwhile.
     pub(super) fn on_bytes(&mut self, bytes: &mut [u8]) {
-        self.state.on_bytes(self.turn.now.tick);
+        self.note_bytes();
         if let Some(backlog) = &mut self.state.backlog {
             // After its last word the peer has nothing more to say.
             if backlog.end.is_none() {
@@ -162,7 +162,7 @@ impl<'t> Session<'_, 't> {
             return self.leave();
         }
         self.state.backlog = None;
-        self.state.on_bytes(self.turn.now.tick);
+        self.note_bytes();
         self.turn.effects.push(Effect::Resume { conn: self.state.conn });
     }
 
