@@ -71,9 +71,8 @@ impl Chat {
         let walked = if reader.lagging > 0 { usize::MAX } else { 0 };
         let behind = reader.subscriptions.iter().take(walked).filter_map(|row| {
             let head = self.rooms.table.get(row.room)?.head;
-            let index = usize::try_from(row.index).ok()?;
-            let cursor = self.delivery.feed(row.room)?.subscriptions.get(index)?;
-            Some((head + 1).saturating_sub(cursor.lagging.as_ref()?.next))
+            let (_, lagging) = self.delivery.subscription(row)?;
+            Some((head + 1).saturating_sub(lagging?.next))
         });
         let (rooms, lagging) = (reader.subscriptions.len(), reader.lagging);
         Some(ReaderFigures { user, rooms, lagging, lag: behind.sum() })
@@ -136,7 +135,7 @@ impl Chat {
             name: &user.name,
             role: member.role,
             presence: user.presence,
-            read: member.read,
+            read: member.marks().read,
         })
     }
 

@@ -5,28 +5,39 @@ use std::mem;
 use std::ops::{Deref, DerefMut};
 
 /// A list that usually has one element, which is stored in the list itself; only a second one
-/// allocates. 16 bytes for elements of eight.
+/// allocates. 16 bytes for elements of eight; no more than the element where that is larger and has
+/// one value that it never takes.
 ///
 /// A `SmallVec` of one such element takes 24. Two lists for each user and one for each session
 /// would cost an idle connection 24 bytes more, and a session would no longer fit its cache line.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Few<T>(Inner<T>);
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 enum Inner<T> {
-    #[default]
-    Nothing,
     One(T),
-    /// At least two.
+    /// None, or at least two. Not a variant each, which would take two values that `T` never has.
     #[expect(clippy::box_collection, reason = "the rare case must not make the usual one larger")]
-    Many(Box<Vec<T>>),
+    Other(Option<Box<Vec<T>>>),
+}
+
+impl<T> Default for Inner<T> {
+    fn default() -> Self {
+        Self::Other(None)
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl<T> Few<T> {
     /// An empty list, which owns no memory.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Inner::Nothing)
+        Self(Inner::Other(None))
     }
 
     /// Appends an element.
@@ -37,12 +48,12 @@ impl<T> Few<T> {
     /// Inserts an element before the one at `index`, or at the end if the list is shorter.
     pub fn insert(&mut self, index: usize, value: T) {
         self.0 = match mem::take(&mut self.0) {
-            Inner::Nothing => Inner::One(value),
-            Inner::One(first) if index == 0 => Inner::Many(Box::new(vec![value, first])),
-            Inner::One(first) => Inner::Many(Box::new(vec![first, value])),
-            Inner::Many(mut list) => {
+            Inner::Other(None) => Inner::One(value),
+            Inner::One(first) if index == 0 => many(vec![value, first]),
+            Inner::One(first) => many(vec![first, value]),
+            Inner::Other(Some(mut list)) => {
                 list.insert(index.min(list.len()), value);
-                Inner::Many(list)
+                Inner::Other(Some(list))
             }
         };
     }
@@ -54,9 +65,9 @@ impl<T> Few<T> {
             return None;
         }
         match mem::take(&mut self.0) {
-            Inner::Nothing => None,
+            Inner::Other(None) => None,
             Inner::One(value) => Some(value),
-            Inner::Many(mut list) => {
+            Inner::Other(Some(mut list)) => {
                 // A list that has become one element again moves it back inside and frees the
                 // vector.
                 let removed = list.remove(index);
@@ -67,7 +78,7 @@ impl<T> Few<T> {
                         if list.len() < list.capacity() / 4 {
                             list.shrink_to(list.len() * 2);
                         }
-                        Inner::Many(list)
+                        Inner::Other(Some(list))
                     }
                 };
                 Some(removed)
@@ -76,14 +87,18 @@ impl<T> Few<T> {
     }
 }
 
+fn many<T>(list: Vec<T>) -> Inner<T> {
+    Inner::Other(Some(Box::new(list)))
+}
+
 impl<T> Deref for Few<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
         match &self.0 {
-            Inner::Nothing => &[],
+            Inner::Other(None) => &[],
             Inner::One(value) => std::slice::from_ref(value),
-            Inner::Many(list) => list,
+            Inner::Other(Some(list)) => list,
         }
     }
 }
@@ -91,9 +106,9 @@ impl<T> Deref for Few<T> {
 impl<T> DerefMut for Few<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         match &mut self.0 {
-            Inner::Nothing => &mut [],
+            Inner::Other(None) => &mut [],
             Inner::One(value) => std::slice::from_mut(value),
-            Inner::Many(list) => list,
+            Inner::Other(Some(list)) => list,
         }
     }
 }
@@ -125,6 +140,12 @@ mod tests {
     }
 
     #[test]
+    fn a_list_takes_no_more_than_its_element_if_that_is_never_zero() {
+        type Row = (std::num::NonZeroU64, [u8; 16]);
+        assert_eq!(size_of::<Few<Row>>(), size_of::<Row>());
+    }
+
+    #[test]
     fn what_has_become_one_again_owns_no_memory() {
         let mut list = Few::new();
         for value in 0..100 {
@@ -135,7 +156,7 @@ mod tests {
         }
         assert!(matches!(list.0, Inner::One(99)));
         assert_eq!(list.remove(0), Some(99));
-        assert!(matches!(list.0, Inner::Nothing));
+        assert!(matches!(list.0, Inner::Other(None)));
     }
 
     proptest! {

@@ -4,9 +4,10 @@
 //! many and small: [`Few`] and [`KeyIndex`] state what `smallvec` and `hashbrown` would cost.
 //! [`Table`] has generational keys of six bytes, where those of `slab` have no generation and those
 //! of `slotmap` take eight; with [`Slots`] it grows by [`Pages`], so that no growth copies a
-//! million rows in one turn.
+//! million rows in one turn. [`HalfAligned`] keeps such a row from being padded.
 
 mod few;
+mod half_aligned;
 mod key;
 mod key_index;
 mod keyed_map;
@@ -16,6 +17,7 @@ mod table;
 mod tight;
 
 pub use few::Few;
+pub use half_aligned::HalfAligned;
 pub use key::{CompactKey, Key, WideKey};
 pub use key_index::KeyIndex;
 pub use keyed_map::KeyedMap;

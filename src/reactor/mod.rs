@@ -229,7 +229,7 @@ impl Reactor {
         let mut ended = clock.micros();
         loop {
             self.wait(self.time_to_wait(Tick::from_millis(ended / 1000)))?;
-            let (now, began) = (clock.now(), clock.micros());
+            let (now, began) = clock.now_and_micros();
             let before = Work::until_now(&self.metrics);
             let flow = self.turn(now, handler)?;
             ended = clock.micros();

@@ -64,7 +64,7 @@ mod tests {
     fn tokens_are_told_apart() {
         let last = ConnId::new(ConnId::SLOTS_MAX - 1, ConnId::GENERATION_MAX - 1).unwrap();
         for source in [
-            Source::Connection(ConnId::new(0, 0).unwrap()),
+            Source::Connection(ConnId::new(0, 1).unwrap()),
             Source::Connection(ConnId::new(5, 7).unwrap()),
             Source::Connection(last),
             Source::Listener(0),

@@ -11,26 +11,26 @@
 //! |---:|---|---|
 //! | 64 | the socket with its outbound ring, a cache line | [`reactor`](crate::reactor) |
 //! | 24 | its timer | [`time::wheel`](crate::time::wheel) |
-//! | 88 | its protocol stack | [`session`](crate::session) |
+//! | 80 | its protocol stack | [`session`](crate::session) |
 //! | 64 | the domain's reader, with its place in one room | [`chat`](crate::chat) |
-//! | 96 | the user, with name, session and place in one room | [`chat`](crate::chat) |
-//! | 64 | the membership | [`chat`](crate::chat) |
-//! | 20 | the cursor, and the member's place: arrays | [`chat`](crate::chat) |
+//! | 88 | the user, with name, session and place in one room | [`chat`](crate::chat) |
+//! | 56 | the membership | [`chat`](crate::chat) |
+//! | 11 | the cursor, and the member's place: arrays | [`chat`](crate::chat) |
 //! | 10 | the entry under its name | [`collections`](crate::collections) |
 //!
-//! That is 430 bytes, and 10 for a name with `0`, `1` or `m`, which is found by its skeleton too.
+//! That is 397 bytes, and 10 for a name with `0`, `1` or `m`, which is found by its skeleton too.
 //! When it was 449, 564 were measured with 18,900 over sockets, which is user memory with what the
 //! allocator keeps of the burst in which they came, and the pages of the program that were touched
 //! (`chinwag-bench idle --connections 18900`).
 //!
 //! | bytes | for each |
 //! |---:|---|
-//! | 180 | connection before hello, instead of all the above |
+//! | 168 | connection before hello, instead of all the above |
 //! | 64 | connection over plain TCP, more |
-//! | 76 | further room, and 128 once, for lists of more than one |
-//! | 340 | further session of a user |
+//! | 92 | further room, and 128 once, for lists of more than one |
+//! | 312 | further session of a user |
 //! | 16, and its length | name of more than 22 bytes |
-//! | 240 | user who is remembered without a connection |
+//! | 224 | user who is remembered without a connection |
 //! | 656 | room, without its recent records |
 //! | 56 | connection, where the admin API is on; and 72 for each of the last 10,000 that ended |
 //!
@@ -41,7 +41,7 @@
 //! remembered, 20 MB; for what waits for the disk, 16 MiB of records.
 //!
 //! Rooms and memberships that are stored are in memory while somebody uses them, and as many rooms
-//! beyond those as `limits.idle_rooms`: by the table above, 656 bytes a room, 240 a user and 64 for
+//! beyond those as `limits.idle_rooms`: by the table above, 656 bytes a room, 224 a user and 56 for
 //! each further membership. SQLite's caches take up to `store.cache_bytes` for the writer and 2 MiB
 //! for the reader.
 //!

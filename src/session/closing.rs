@@ -3,7 +3,7 @@
 use super::Turn;
 use super::context::SessionContext;
 use super::encode::{Encoder, Format};
-use super::state::{Protocol, SessionState};
+use super::state::{Mark, Protocol, SessionState};
 use super::stream;
 use crate::http::{Method, Refusal, Response};
 use crate::net::{CloseReason, Effect, Ending, SharedFrame};
@@ -59,7 +59,8 @@ pub(super) fn close(
     }
     let conn = state.conn;
     state.protocol = Protocol::Closing;
-    (state.backlog, state.has_finished) = (None, false);
+    state.backlog = None;
+    state.marks.set(Mark::Finished, false);
     if !goodbye.is_empty() {
         turn.effects.push(Effect::Send { conn, frame: SharedFrame::from(goodbye) });
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::closing::ping;
 use super::context::SessionContext;
 use super::input::Session;
-use super::state::{PlainTcp, Protocol, SessionState};
+use super::state::{Mark, PlainTcp, Protocol, SessionState};
 use crate::line::Framing;
 use crate::net::{CloseReason, Effect, Ending};
 use crate::time::Tick;
@@ -15,10 +15,11 @@ use crate::time::Tick;
 const GREETING_AFTER: Duration = Duration::from_secs(1);
 
 /// Pings are due at multiples of this, a little early, so that those of thousands of silent
-/// connections leave in few turns, and their pongs come in few.
-const PING_STEP_MS: u64 = 64;
+/// connections leave in few turns, and their pongs come in few: while the server sends hundreds,
+/// the first pongs gather, and one wake takes them all. Beginnings of slots of the timer wheel.
+const PING_STEP_MS: u64 = 256;
 /// Shorter timeouts are kept to the millisecond.
-const PINGS_IN_STEP_FROM: Duration = Duration::from_secs(1);
+const PINGS_IN_STEP_FROM: Duration = Duration::from_secs(10);
 
 /// The time of a person to find a password and to type it.
 const LOGIN_WITHIN: Duration = Duration::from_mins(5);
@@ -89,7 +90,7 @@ impl SessionState {
             Some(Due::Greeting) => self.since.after(GREETING_AFTER),
             Some(Due::Hello) => self.since.after(timeouts.hello),
             Some(Due::Login) => self.since.after(LOGIN_WITHIN),
-            Some(Due::Silence) if self.is_pinged => self.pong_by(context),
+            Some(Due::Silence) if self.marks.has(Mark::Pinged) => self.pong_by(context),
             Some(Due::Silence | Due::Comment) => ping_at(self.since, timeouts.ping_after),
             Some(Due::Answers) => self.since.after(timeouts.close),
         };
@@ -98,31 +99,31 @@ impl SessionState {
 
     /// When the answer to a ping is overdue, [`Tick::MAX`] if none is awaited.
     pub(super) fn pong_by(&self, context: &SessionContext) -> Tick {
-        if !self.is_pinged {
+        if !self.marks.has(Mark::Pinged) {
             return Tick::MAX;
         }
         let pong_by = self.since.after(context.timeouts.pong);
-        if self.slow_s == 0 {
-            return pong_by;
-        }
-        let slow_at = Tick::from_millis(u64::from(self.slow_s) * 1_000);
-        pong_by.max(slow_at.after(context.timeouts.stall))
+        self.marks.slow_at().map_or(pong_by, |at| pong_by.max(at.after(context.timeouts.stall)))
     }
 
     /// Bytes have come. The deadline that is armed stays: it is compared with this when it has
-    /// passed, so that a read costs no work on timers.
-    pub(super) fn on_bytes(&mut self, now: Tick) {
+    /// passed, so that a read costs no work on timers. Returns whether they answer a ping, so that
+    /// the deadline is another one.
+    pub(super) fn on_bytes(&mut self, now: Tick) -> bool {
         // Any bytes are a sign of life, a part of a frame as well as a pong.
-        if self.due() == Some(Due::Silence) {
+        let is_awaited = self.due() == Some(Due::Silence);
+        let was_pinged = is_awaited && self.marks.has(Mark::Pinged);
+        if is_awaited {
             self.since = now;
-            self.is_pinged = false;
+            self.marks.set(Mark::Pinged, false);
         }
+        was_pinged
     }
 
     /// A flush has left `queued` bytes waiting.
     pub(super) fn on_blocked(&mut self, now: Tick, queued: usize) {
         self.answers.set_queued(queued);
-        self.slow_s = u32::try_from(now.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
+        self.marks.set_slow_at(now);
     }
 }
 
@@ -218,9 +219,9 @@ impl Session<'_, '_> {
         // `stall`.
         if self.state.answers.is_blocked() {
             self.state.since = now;
-        } else if !self.state.is_pinged {
+        } else if !self.state.marks.has(Mark::Pinged) {
             self.state.since = now;
-            self.state.is_pinged = true;
+            self.state.marks.set(Mark::Pinged, true);
             let ping = ping(&self.state, &mut self.context.encoder);
             self.context.metrics.http.pings.add(1);
             self.send(ping);
@@ -246,6 +247,16 @@ impl Session<'_, '_> {
         self.arm(self.state.deadline(now.tick, self.context));
     }
 
+    /// Bytes have come.
+    pub(super) fn note_bytes(&mut self) {
+        let now = self.turn.now.tick;
+        if self.state.on_bytes(now) {
+            // The reactor only notes it, and finds out when the deadline of the pong has passed.
+            // Otherwise it would tell that deadline, for nothing, of each connection and ping.
+            self.arm(self.state.deadline(now, self.context));
+        }
+    }
+
     pub(super) fn arm(&mut self, deadline: Tick) {
         self.turn.effects.push(Effect::Arm { conn: self.state.conn, deadline });
     }
@@ -259,9 +270,9 @@ mod tests {
     fn those_who_fell_silent_at_about_the_same_time_are_pinged_together_and_none_too_late() {
         let at = |since, after| ping_at(Tick::from_millis(since), Duration::from_millis(after));
         let pinged: std::collections::BTreeSet<_> =
-            (0..640).map(|at_ms| at(at_ms, 25_000)).collect();
+            (0..2_560).map(|at_ms| at(at_ms, 25_000)).collect();
         assert!(pinged.len() <= 11, "{pinged:?}");
-        for since in 0..640 {
+        for since in 0..2_560 {
             let early = since + 25_000 - at(since, 25_000).as_millis();
             assert!(early < PING_STEP_MS, "{early} ms");
         }

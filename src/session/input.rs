@@ -6,7 +6,7 @@ use super::closing;
 use super::context::SessionContext;
 use super::delivery::{self, Delivery};
 use super::errors_in_a_row::Answered;
-use super::state::{Protocol, SessionState};
+use super::state::{Mark, Protocol, SessionState};
 use crate::chat::Code;
 use crate::chat::model::output::Request;
 use crate::chat::model::pressure::Pressure;
@@ -32,7 +32,7 @@ pub(super) struct Session<'a, 't> {
 impl<'t> Session<'_, 't> {
     /// Bytes have come. What cannot be done yet waits, and no more is read meanwhile.
     pub(super) fn on_bytes(&mut self, bytes: &mut [u8]) {
-        self.state.on_bytes(self.turn.now.tick);
+        self.note_bytes();
         if let Some(backlog) = &mut self.state.backlog {
             // After its last word the peer has nothing more to say.
             if backlog.end.is_none() {
@@ -126,7 +126,7 @@ impl<'t> Session<'_, 't> {
         }
         self.say_held();
         let Some(backlog) = self.state.backlog.as_deref_mut() else {
-            if self.state.has_finished {
+            if self.state.marks.has(Mark::Finished) {
                 return self.leave();
             }
             // It was paused with nothing but a line that was held.
@@ -162,7 +162,7 @@ impl<'t> Session<'_, 't> {
             return self.leave();
         }
         self.state.backlog = None;
-        self.state.on_bytes(self.turn.now.tick);
+        self.note_bytes();
         self.turn.effects.push(Effect::Resume { conn: self.state.conn });
     }
 
@@ -195,7 +195,7 @@ impl<'t> Session<'_, 't> {
         }
         match &mut self.state.backlog {
             Some(backlog) => backlog.end = Some(PeerEnd::Fin),
-            None => self.state.has_finished = true,
+            None => self.state.marks.set(Mark::Finished, true),
         }
         if !self.state.is_waiting() {
             self.leave();
@@ -244,7 +244,7 @@ impl<'t> Session<'_, 't> {
     pub(super) fn farewell(&mut self) {
         let (end, is_cut) = match self.state.backlog.as_deref() {
             Some(&Backlog { end: Some(end), is_cut, .. }) => (end, is_cut),
-            None if self.state.has_finished => (PeerEnd::Fin, false),
+            None if self.state.marks.has(Mark::Finished) => (PeerEnd::Fin, false),
             Some(_) | None => return,
         };
         // Answers that wait for a cursor are said when the domain forgets the connection.

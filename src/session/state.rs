@@ -20,28 +20,80 @@ use crate::ws;
 /// One connection's protocol stack. What is the same for all connections is in
 /// [`SessionContext`].
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub(super) struct SessionState {
     pub conn: ConnId,
     pub protocol: Protocol,
     /// From when its deadline counts: until hello from the beginning of the protocol, later from
     /// when bytes last came, or when it was pinged.
     pub since: Tick,
-    /// Whether its hello counts for the rate of all.
-    pub is_counted: bool,
-    /// It was pinged, and nothing has come since.
-    pub is_pinged: bool,
-    /// When the last flush left bytes waiting, in seconds, rounded up; 0 if none did. While the
-    /// socket is slow, a pong may be, too.
-    pub slow_s: u32,
+    pub marks: Marks,
     pub commands: Bucket,
     pub controls: Bucket,
     pub answers: WaitingAnswers,
     pub errors: ErrorsInARow,
-    /// The peer has sent FIN when nothing waited.
-    pub has_finished: bool,
     /// What was received and waits, and what the peer has said last after it.
     pub backlog: Option<Box<Backlog>>,
+}
+
+/// What is true of a connection, and when its socket was slow: four bytes, since there is one for
+/// each connection.
+///
+/// ```text
+///  31 .................. 3   2..0
+/// +------------------------+------+
+/// | slow, in seconds       | Mark |
+/// +------------------------+------+
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks(u32);
+
+/// What may be true of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Its hello counts for the rate of all.
+    Counted,
+    /// It was pinged, and nothing has come since.
+    Pinged,
+    /// The peer has sent FIN when nothing waited.
+    Finished,
+}
+
+impl Marks {
+    const BITS: u32 = 3;
+
+    const fn bit(mark: Mark) -> u32 {
+        match mark {
+            Mark::Counted => 1,
+            Mark::Pinged => 1 << 1,
+            Mark::Finished => 1 << 2,
+        }
+    }
+
+    /// Whether this is true.
+    pub(super) const fn has(self, mark: Mark) -> bool {
+        self.0 & Self::bit(mark) != 0
+    }
+
+    /// Whether this is true from now on.
+    pub(super) const fn set(&mut self, mark: Mark, is_true: bool) {
+        self.0 = if is_true { self.0 | Self::bit(mark) } else { self.0 & !Self::bit(mark) };
+    }
+
+    /// When the last flush left bytes waiting, rounded up to a second; `None` if none did. While
+    /// the socket is slow, a pong may be, too.
+    pub(super) const fn slow_at(self) -> Option<Tick> {
+        match self.0 >> Self::BITS {
+            0 => None,
+            slow_s => Some(Tick::from_millis(slow_s as u64 * 1_000)),
+        }
+    }
+
+    /// A flush has left bytes waiting. After 17 years of ticks it is always the same moment.
+    pub(super) fn set_slow_at(&mut self, now: Tick) {
+        let slow_s = now.as_millis().div_ceil(1_000).min(u64::from(u32::MAX >> Self::BITS));
+        let marks = self.0 & ((1 << Self::BITS) - 1);
+        self.0 = u32::try_from(slow_s).unwrap_or(0) << Self::BITS | marks;
+    }
 }
 
 /// What a connection speaks at the moment.
@@ -98,14 +150,11 @@ impl SessionState {
             conn,
             protocol,
             since: now,
-            is_pinged: false,
-            is_counted: false,
-            slow_s: 0,
+            marks: Marks::default(),
             commands: Bucket::default(),
             controls: Bucket::default(),
             answers: WaitingAnswers::default(),
             errors: ErrorsInARow::default(),
-            has_finished: false,
             backlog: None,
         }
     }
@@ -178,7 +227,7 @@ impl SessionState {
 
     /// Whether the peer has said its last word, and only answers are still due.
     pub(super) fn is_leaving(&self) -> bool {
-        self.has_finished
+        self.marks.has(Mark::Finished)
             || self.backlog.as_ref().is_some_and(|it| it.end.is_some() && !it.is_waiting())
     }
 
@@ -261,4 +310,28 @@ pub(super) fn find(states: &mut Slots<SessionState>, conn: ConnId) -> Option<&mu
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
 // of it.
-const _: () = assert!(size_of::<Option<SessionState>>() <= 88);
+const _: () = assert!(size_of::<Option<SessionState>>() <= 80);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_and_the_time_of_a_slow_socket_do_not_touch_each_other() {
+        let all = [Mark::Counted, Mark::Pinged, Mark::Finished];
+        for one in all {
+            let mut marks = Marks::default();
+            assert_eq!(marks.slow_at(), None);
+            marks.set(one, true);
+            marks.set_slow_at(Tick::from_millis(7_001));
+            for mark in all {
+                assert_eq!(marks.has(mark), mark == one, "{mark:?} beside {one:?}");
+            }
+            assert_eq!(marks.slow_at(), Some(Tick::from_millis(8_000)));
+            marks.set(one, false);
+            assert_eq!((marks.has(one), marks.slow_at()), (false, Some(Tick::from_millis(8_000))));
+            marks.set_slow_at(Tick::MAX);
+            assert!(!marks.has(one) && marks.slow_at() > Some(Tick::from_millis(500_000_000_000)));
+        }
+    }
+}

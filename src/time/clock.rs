@@ -38,13 +38,17 @@ impl Clock {
     /// The present moment.
     #[must_use]
     pub fn now(&self) -> Now {
-        let elapsed = self.origin.elapsed().as_millis();
+        self.now_and_micros().0
+    }
+
+    /// The present moment, and the microseconds since the start, of one reading.
+    #[must_use]
+    pub fn now_and_micros(&self) -> (Now, u64) {
+        let micros = self.micros();
         // A clock before 1970 counts as 1970: whatever depends on it is held back by `wall_watch`.
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Now {
-            tick: Tick::from_millis(u64::try_from(elapsed).unwrap_or(u64::MAX)),
-            wall_ms: u64::try_from(wall).unwrap_or(u64::MAX),
-        }
+        let wall_ms = u64::try_from(wall).unwrap_or(u64::MAX);
+        (Now { tick: Tick::from_millis(micros / 1_000), wall_ms }, micros)
     }
 
     /// Microseconds since the start, to measure how long a turn took.

@@ -1,4 +1,4 @@
-//! Token buckets, in eight bytes each, and bounded tables of them.
+//! Token buckets, in six bytes each, and bounded tables of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,9 +14,10 @@ pub struct Rate {
     ahead_us: u64,
 }
 
-/// A token bucket: the moment, in microseconds, at which it would be full again.
+/// A token bucket: the moment, in microseconds, at which it would be full again. In six bytes,
+/// since every connection has two; they last for nine years of ticks, after which it stays full.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Bucket(u64);
+pub struct Bucket([u16; 3]);
 
 impl Rate {
     /// `per_s` a second, `burst` at once; `None` if there is no limit.
@@ -36,18 +37,23 @@ impl Rate {
 
 impl Bucket {
     /// Full.
-    pub const FULL: Self = Self(0);
+    pub const FULL: Self = Self([0; 3]);
+    /// The last moment that it can say.
+    const MICROS_MAX: u64 = (1 << 48) - 1;
 
     /// The moment at which it would be full again, in microseconds of the ticks' time line.
     #[must_use]
     pub const fn as_micros(self) -> u64 {
-        self.0
+        let [low, middle, high] = self.0;
+        (high as u64) << 32 | (middle as u64) << 16 | low as u64
     }
 
-    /// The inverse of [`Bucket::as_micros`].
+    /// The inverse of [`Bucket::as_micros`], for the first nine years of ticks.
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the bits are cut into three parts")]
     pub const fn from_micros(micros: u64) -> Self {
-        Self(micros)
+        let micros = if micros < Self::MICROS_MAX { micros } else { Self::MICROS_MAX };
+        Self([micros as u16, (micros >> 16) as u16, (micros >> 32) as u16])
     }
 
     /// From when on there is a token.
@@ -68,19 +74,19 @@ impl Bucket {
     }
 
     const fn ready_us(self, Rate { interval_us, ahead_us }: Rate) -> u64 {
-        self.0.saturating_add(interval_us).saturating_sub(ahead_us)
+        self.as_micros().saturating_add(interval_us).saturating_sub(ahead_us)
     }
 
     /// Takes a token, which the caller knows to be there.
     pub fn take(&mut self, now: Tick, rate: Option<Rate>) {
         let Some(Rate { interval_us, .. }) = rate else { return };
         let now_us = now.as_millis().saturating_mul(1_000);
-        self.0 = self.0.max(now_us).saturating_add(interval_us);
+        *self = Self::from_micros(self.as_micros().max(now_us).saturating_add(interval_us));
     }
 
     /// Whether it is full, so that it need not be remembered.
     const fn is_full(self, now: Tick) -> bool {
-        self.0 <= now.as_millis().saturating_mul(1_000)
+        self.as_micros() <= now.as_millis().saturating_mul(1_000)
     }
 }
 
@@ -121,12 +127,12 @@ impl<K: Ord + Copy> Buckets<K> {
         // What costs more than a burst costs a burst.
         let cost_us = rate.interval_us.saturating_mul(u64::from(tokens)).min(rate.ahead_us);
         let now_us = now.as_millis().saturating_mul(1_000);
-        let full_at_us = bucket.0.max(now_us).saturating_add(cost_us);
+        let full_at_us = bucket.as_micros().max(now_us).saturating_add(cost_us);
         let ready_us = full_at_us.saturating_sub(rate.ahead_us);
         if ready_us > now_us {
             return Err(Tick::from_millis(ready_us.div_ceil(1_000)));
         }
-        bucket.0 = full_at_us;
+        bucket = Bucket::from_micros(full_at_us);
         // Who is known keeps its place: a crowd of others must not be a way to a fresh bucket.
         if self.kept.contains_key(&key) || self.has_place(now) {
             self.kept.insert(key, bucket);

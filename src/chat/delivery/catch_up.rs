@@ -1,7 +1,7 @@
 //! Catch-up: lagging cursors are brought up to their rooms' heads, as far as the send credit goes.
 
 use super::credit::SendCredit;
-use super::cursor::{DeferredReply, ReplyPosition, Subscription};
+use super::cursor::{DeferredReply, Lagging, Lags, ReplyPosition, Subscription};
 use super::fan_out::encoded_len;
 use super::reader::Reader;
 use super::{DeliveryMut, Pages, find_reader};
@@ -88,7 +88,8 @@ impl DeliveryMut<'_> {
         let Some(reader) = find_reader(&mut delivery.readers, conn) else { return CatchUp::Live };
         let row = reader.index_in(key).and_then(|index| feed.subscriptions.get_mut(index));
         let Some(row) = row else { return CatchUp::Live };
-        let mut step = Step { context, room: &rooms[key], reader, row, pages: &mut delivery.pages };
+        let (room, lags, pages) = (&rooms[key], &mut feed.lagging, &mut delivery.pages);
+        let mut step = Step { context, room, reader, row, lags, pages };
         loop {
             if let Some(done) = step.next(key) {
                 return done;
@@ -103,13 +104,19 @@ struct Step<'a> {
     room: &'a Room,
     reader: &'a mut Reader,
     row: &'a mut Subscription,
+    lags: &'a mut Lags,
     pages: &'a mut Pages,
 }
 
 impl Step<'_> {
+    /// Where the cursor is, `None` if it is live.
+    fn lagging(&mut self) -> Option<&mut Lagging> {
+        self.lags.get_mut(*self.row)
+    }
+
     /// Sends the next thing that the cursor needs; `Some` when nothing more can be sent now.
     fn next(&mut self, key: RoomKey) -> Option<CatchUp> {
-        let Some(lagging) = self.row.lagging.as_mut() else { return Some(CatchUp::Live) };
+        let Some(lagging) = self.lags.get(*self.row) else { return Some(CatchUp::Live) };
         let (next, head, oldest) = (lagging.next, self.room.head, self.room.oldest());
         // The order of the branches is the order on the wire: a reply before the record behind it,
         // a gap before anything that would be spliced over it, and `live` only after both.
@@ -131,7 +138,7 @@ impl Step<'_> {
 
     /// The answer to one of its own sends is due.
     fn send_reply(&mut self) {
-        let Some(lagging) = self.row.lagging.as_mut() else { return };
+        let Some(lagging) = self.lagging() else { return };
         let DeferredReply { position, request, reply } = lagging.replies.remove(0);
         if let ReplyPosition::InsteadOf(seq) = position {
             lagging.next = lagging.next.max(seq + 1);
@@ -142,7 +149,7 @@ impl Step<'_> {
 
     /// What it needs next, up to `to`, is no longer there.
     fn tell_gap(&mut self, to: u64) {
-        let Some(lagging) = self.row.lagging.as_mut() else { return };
+        let Some(lagging) = self.lagging() else { return };
         let from = std::mem::replace(&mut lagging.next, to + 1);
         self.context.stats.gaps += 1;
         let room = self.room.name.clone();
@@ -152,12 +159,12 @@ impl Step<'_> {
     /// It has the whole log, up to `seq`.
     fn go_live(&mut self, seq: u64) {
         self.reader.lagging -= 1;
-        self.row.lagging = None;
+        self.lags.remove(self.row);
         self.tell_small(Event::Live { room: self.room.name.clone(), seq });
     }
 
     fn tell_small(&mut self, event: Event) {
-        let bytes = SMALL_EVENT_BYTES + self.row.encoding.framing_max();
+        let bytes = SMALL_EVENT_BYTES + self.reader.encoding.framing_max();
         self.reader.credit.force(self.context.turn, bytes);
         self.context.tell(self.reader.conn, event);
     }
@@ -166,7 +173,7 @@ impl Step<'_> {
     fn replay(&mut self, key: RoomKey, next: u64, end: u64) -> Option<CatchUp> {
         let credit = (self.context.turn, self.context.outbound_limit());
         let is_blocked = self.reader.credit.is_blocked();
-        let framing = self.row.encoding.framing_max();
+        let framing = self.reader.encoding.framing_max();
         let books = (&mut self.reader.credit, framing);
         let log = self.room.log;
         let items = if self.room.ring.first().is_some_and(|first| first <= next) {
@@ -188,7 +195,7 @@ impl Step<'_> {
         let Some(to) = items.last().map(|record| record.seq) else {
             return Some(CatchUp::NoCredit);
         };
-        if let Some(lagging) = self.row.lagging.as_mut() {
+        if let Some(lagging) = self.lagging() {
             lagging.next = to + 1;
         }
         self.context.stats.replayed += u64::try_from(items.len()).unwrap_or(u64::MAX);

@@ -8,11 +8,12 @@
 //!      └────────────────────────────────┴── join or resume with a position ────┘
 //! ```
 
+use std::collections::BTreeMap;
 use std::mem;
 
 use crate::chat::model::command::RequestId;
 use crate::chat::model::name::UserName;
-use crate::chat::model::output::{Encoding, Request};
+use crate::chat::model::output::Request;
 use crate::chat::model::record::{Record, SharedRecord};
 use crate::chat::model::reply::Reply;
 use crate::chat::rooms::Room;
@@ -22,6 +23,8 @@ use crate::net::ConnId;
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Feed {
     pub subscriptions: Vec<Subscription>,
+    /// Where the cursors are that are not live, by the slots of their connections.
+    pub lagging: Lags,
     /// Records that were committed in this turn and not fanned out yet.
     pub records: Vec<SharedRecord>,
     /// The messages that `records` are about, as they were before, as far as the ring had them.
@@ -33,17 +36,104 @@ pub(in crate::chat) struct Feed {
     pub bytes: usize,
 }
 
-/// A connection's subscription: a cursor over the room's log. Its reader, which is there as long as
-/// it is, has the rest.
-#[derive(Debug)]
-pub(in crate::chat) struct Subscription {
-    /// The slot of the connection.
-    pub slot: u32,
-    /// Where the cursor is, if it is not live.
-    pub lagging: Option<Box<Lagging>>,
-    pub encoding: Encoding,
-    /// Presence, typing or receipts were left out and are owed as a whole.
-    pub stale: bool,
+/// A connection's subscription: a cursor over the room's log, in four bytes, since a room has one
+/// for each reader and a fan-out visits them all. Its reader, which is there as long as it is, has
+/// the rest; where it is, if it is not live, is in [`Feed::lagging`].
+///
+/// ```text
+///  31     30     29 ..... 24  23 .................. 0
+/// +------+------+------------+----------------------+
+/// | lags | stale|     0      |  slot of connection  |
+/// +------+------+------------+----------------------+
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub(in crate::chat) struct Subscription(u32);
+
+impl Subscription {
+    const LAGS: u32 = 1 << 31;
+    const STALE: u32 = 1 << 30;
+    const SLOT: u32 = (1 << 24) - 1;
+
+    /// A live cursor of the connection in this slot.
+    pub(super) fn live(slot: usize) -> Self {
+        debug_assert!(slot < ConnId::SLOTS_MAX, "a slot is the slot of a connection");
+        Self(u32::try_from(slot).unwrap_or(Self::SLOT) & Self::SLOT)
+    }
+
+    /// The slot of its connection.
+    #[inline]
+    pub(super) const fn slot(self) -> usize {
+        (self.0 & Self::SLOT) as usize
+    }
+
+    /// Whether it is not live: there is an entry of it in [`Feed::lagging`].
+    #[inline]
+    pub(super) const fn lags(self) -> bool {
+        self.0 & Self::LAGS != 0
+    }
+
+    /// Whether presence, typing or receipts were left out and are owed as a whole.
+    pub(in crate::chat) const fn is_stale(self) -> bool {
+        self.0 & Self::STALE != 0
+    }
+
+    pub(in crate::chat) const fn set_stale(&mut self, is_stale: bool) {
+        self.0 = if is_stale { self.0 | Self::STALE } else { self.0 & !Self::STALE };
+    }
+}
+
+const _: () = assert!(ConnId::SLOTS_MAX <= 1 << 24, "a slot fits the bits that it has");
+
+/// The cursors of one room that lag. Nearly always there is none.
+#[derive(Debug, Default)]
+pub(in crate::chat) struct Lags(Option<Box<BTreeMap<u32, Lagging>>>);
+
+impl Lags {
+    /// Where a cursor is; `None` if it is live.
+    pub(in crate::chat) fn get(&self, row: Subscription) -> Option<&Lagging> {
+        if !row.lags() {
+            return None;
+        }
+        self.0.as_ref()?.get(&Self::place(row))
+    }
+
+    /// The same, to be changed.
+    pub(super) fn get_mut(&mut self, row: Subscription) -> Option<&mut Lagging> {
+        if !row.lags() {
+            return None;
+        }
+        self.0.as_mut()?.get_mut(&Self::place(row))
+    }
+
+    /// The cursor lags from now on.
+    pub(super) fn insert(&mut self, row: &mut Subscription, lagging: Lagging) -> &mut Lagging {
+        row.0 |= Subscription::LAGS;
+        let lags = self.0.get_or_insert_default().entry(Self::place(*row));
+        lags.insert_entry(lagging).into_mut()
+    }
+
+    /// The cursor is live from now on, or ends; returns where it was, if it lagged.
+    pub(super) fn remove(&mut self, row: &mut Subscription) -> Option<Lagging> {
+        if !row.lags() {
+            return None;
+        }
+        row.0 &= !Subscription::LAGS;
+        let lags = self.0.as_mut()?;
+        let removed = lags.remove(&Self::place(*row));
+        if lags.is_empty() {
+            self.0 = None;
+        }
+        removed
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |lags| lags.len())
+    }
+
+    const fn place(row: Subscription) -> u32 {
+        row.0 & Subscription::SLOT
+    }
 }
 
 /// A cursor that lags.
@@ -135,4 +225,42 @@ impl Sender {
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
 // of it.
-const _: () = assert!(size_of::<Subscription>() <= 16);
+const _: () = assert!(size_of::<Subscription>() <= 4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscription_is_its_slot_with_two_marks_that_do_not_touch_each_other() {
+        for slot in [0, 1, ConnId::SLOTS_MAX - 1] {
+            let (mut row, mut lags) = (Subscription::live(slot), Lags::default());
+            let seen = |row: Subscription| (row.slot(), row.lags(), row.is_stale());
+            assert_eq!(seen(row), (slot, false, false));
+            row.set_stale(true);
+            lags.insert(&mut row, Lagging::at(7));
+            assert_eq!(seen(row), (slot, true, true));
+            row.set_stale(false);
+            assert_eq!(seen(row), (slot, true, false));
+            assert_eq!(lags.get(row).map(|lagging| lagging.next), Some(7));
+            assert_eq!(lags.remove(&mut row).map(|lagging| lagging.next), Some(7));
+            assert_eq!(seen(row), (slot, false, false));
+            assert!(lags.get(row).is_none() && lags.remove(&mut row).is_none());
+        }
+    }
+
+    #[test]
+    fn a_room_in_which_nobody_lags_any_more_owns_no_memory_for_it() {
+        let mut lags = Lags::default();
+        let mut rows: Vec<_> = (0..100).map(Subscription::live).collect();
+        for (nth, row) in (0..).zip(&mut rows) {
+            lags.insert(row, Lagging::at(nth));
+        }
+        assert_eq!(lags.len(), 100);
+        for (nth, row) in (0..).zip(&mut rows) {
+            lags.get_mut(*row).unwrap().next += 1;
+            assert_eq!(lags.remove(row).map(|lagging| lagging.next), Some(nth + 1));
+        }
+        assert!(lags.0.is_none());
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::cursor::{DeferredReply, Feed, Lagging, ReplyPosition, Sender, Subscription};
+use super::cursor::{DeferredReply, Feed, Lagging, ReplyPosition, Sender};
 use super::reader::Reader;
 use super::{Delivery, DeliveryMut, reader_of};
 use crate::chat::context::Context;
@@ -77,8 +77,8 @@ impl DeliveryMut<'_> {
         let mut batch = Batch::take(feed);
         let targets = mem::take(&mut feed.targets);
         // Nearly always all are of one encoding, so that one list is made for them.
-        let encoding =
-            feed.subscriptions.first().map_or_else(Encoding::default, |row| row.encoding);
+        let first = feed.subscriptions.first().and_then(|&row| reader_of(readers, row));
+        let encoding = first.map_or_else(Encoding::default, |reader| reader.encoding);
         // Sized once, since a list that grows while ten thousand readers are visited is copied a
         // dozen times.
         let others = feed.subscriptions.len().saturating_sub(batch.senders.len());
@@ -90,23 +90,29 @@ impl DeliveryMut<'_> {
         // small as need be.
         let is_too_much = context.pressure.is_high() && batch.bytes > limit.max(Pressure::LEAST);
         for row in &mut feed.subscriptions {
-            let Some(reader) = reader_of(readers, row) else {
+            let Some(reader) = reader_of(readers, *row) else {
                 debug_assert!(false, "a subscription has a reader");
                 continue;
             };
-            if let Some(lagging) = &mut row.lagging {
-                batch.defer_replies(room, reader, &mut lagging.replies);
+            if row.lags() {
+                // Looked up only for who has sent one of these, which few do.
+                if batch.is_from(reader.conn)
+                    && let Some(lagging) = feed.lagging.get_mut(*row)
+                {
+                    batch.defer_replies(room, reader, &mut lagging.replies);
+                }
                 continue;
             }
             // Booked here, once a batch: a slow reader costs one comparison, whatever it is owed.
             let mut bytes = batch.bytes;
-            if row.encoding.is_stream() {
-                bytes += batch.records.len() * row.encoding.framing_max();
+            if reader.encoding.is_stream() {
+                bytes += batch.records.len() * reader.encoding.framing_max();
             }
             if is_too_much || !reader.credit.take(turn, limit, bytes) {
                 // The whole batch or nothing: what does not fit comes by pages, which are cut to
                 // any size.
-                let lagging = fall_behind(context, reader, row, batch.first);
+                fall_behind(context, reader);
+                let lagging = feed.lagging.insert(row, Lagging::at(batch.first));
                 batch.defer_replies(room, reader, &mut lagging.replies);
                 continue;
             }
@@ -120,7 +126,7 @@ impl DeliveryMut<'_> {
             if batch.is_from(reader.conn) {
                 batch.add_parts(reader.conn, &mut partial);
             } else {
-                whole.push(row.encoding, reader.conn);
+                whole.push(reader.encoding, reader.conn);
             }
         }
         batch.answer_the_rest(context, room);
@@ -143,8 +149,8 @@ impl DeliveryMut<'_> {
         let reply = self.rooms[key].sent(seq, at, true);
         // A live cursor is past `seq` by the `fan_out` above, and a lagging one that needs a later
         // record has seen it: only a cursor still before it must wait with the answer.
-        let found = self.delivery.cursor_mut(sender.conn, key).and_then(|(reader, row)| {
-            Some((reader, row.lagging.as_mut().filter(|lagging| lagging.next <= seq)?))
+        let found = self.delivery.cursor_mut(sender.conn, key).and_then(|(reader, row, lags)| {
+            Some((reader, lags.get_mut(*row).filter(|lagging| lagging.next <= seq)?))
         });
         match found {
             Some((reader, lagging)) if sender.id().is_some() => {
@@ -259,19 +265,13 @@ impl Batch {
     }
 }
 
-/// The cursor falls behind, and needs the record `next` first.
-fn fall_behind<'a>(
-    context: &mut Context,
-    reader: &mut Reader,
-    row: &'a mut Subscription,
-    next: u64,
-) -> &'a mut Lagging {
+/// A cursor of the reader falls behind.
+fn fall_behind(context: &mut Context, reader: &mut Reader) {
     reader.lagging += 1;
     context.stats.lagged += 1;
     if !reader.credit.is_blocked() {
         context.outputs.push_back(Output::Wake { conn: reader.conn });
     }
-    row.lagging.insert(Box::new(Lagging::at(next)))
 }
 
 /// The rendered length of a record, at most.

@@ -15,13 +15,12 @@ impl Delivery {
         let Some(reader) = self.reader(conn) else { return Vec::new() };
         let mut cursors = Vec::with_capacity(reader.subscriptions.len());
         for found in &reader.subscriptions {
-            let Some(row) = self.subscription(found) else { continue };
-            let lagging = row.lagging.as_deref();
+            let Some((row, lagging)) = self.subscription(found) else { continue };
             let replies = lagging.map_or(&[][..], |lagging| &lagging.replies);
             cursors.push(CursorState {
                 room: rooms[found.room].name.clone(),
                 next: lagging.map(|lagging| lagging.next),
-                stale: row.stale,
+                stale: row.is_stale(),
                 replies: replies.iter().filter_map(reply_state).collect(),
             });
         }
@@ -45,9 +44,9 @@ impl DeliveryMut<'_> {
     pub(in crate::chat) fn adopt(&mut self, conn: ConnId, key: RoomKey, state: CursorState) {
         self.subscribe(conn, key, state.next);
         let room = &self.rooms[key];
-        let Some((reader, row)) = self.delivery.cursor_mut(conn, key) else { return };
-        row.stale = state.stale;
-        let Some(lagging) = row.lagging.as_deref_mut() else { return };
+        let Some((reader, row, lags)) = self.delivery.cursor_mut(conn, key) else { return };
+        row.set_stale(state.stale);
+        let Some(lagging) = lags.get_mut(*row) else { return };
         for ReplyState { place: (is_after, place), request: (id, op), sent } in state.replies {
             let (seq, at, dup) = sent;
             let position = ReplyPosition::new(place, is_after);
@@ -62,7 +61,7 @@ impl DeliveryMut<'_> {
         let Some(reader) = self.delivery.reader(conn) else { return };
         let mut rows =
             reader.subscriptions.iter().filter_map(|row| self.delivery.subscription(row));
-        if reader.lagging > 0 || rows.any(|row| row.stale) {
+        if reader.lagging > 0 || rows.any(|(row, _)| row.is_stale()) {
             self.context.wake(conn);
         }
     }

@@ -23,7 +23,7 @@ pub(super) use cursor::{Feed, Sender};
 pub(super) use pages::{PageId, Pages};
 pub(super) use reader::Reader;
 
-use self::cursor::Subscription;
+use self::cursor::{Lagging, Lags, Subscription};
 use self::reader::SubscriptionRef;
 use self::spare::Spare;
 use super::context::Context;
@@ -81,26 +81,32 @@ impl Delivery {
         find_reader(&mut self.readers, conn)
     }
 
-    /// A connection's reader and its cursor over a room, both to be changed.
+    /// A connection's reader and its cursor over a room, both to be changed, and the cursors there
+    /// that lag.
     fn cursor_mut(
         &mut self,
         conn: ConnId,
         key: RoomKey,
-    ) -> Option<(&mut Reader, &mut Subscription)> {
+    ) -> Option<(&mut Reader, &mut Subscription, &mut Lags)> {
         let reader = find_reader(&mut self.readers, conn)?;
         let feed = self.feeds.get_mut(key.index())?;
         let row = feed.subscriptions.get_mut(reader.index_in(key)?)?;
-        Some((reader, row))
+        Some((reader, row, &mut feed.lagging))
     }
 
-    /// The subscription that a reader names.
-    fn subscription(&self, found: &SubscriptionRef) -> Option<&Subscription> {
+    /// The subscription that a reader names, and where it is if it lags.
+    pub(super) fn subscription(
+        &self,
+        found: &SubscriptionRef,
+    ) -> Option<(Subscription, Option<&Lagging>)> {
         let index = usize::try_from(found.index).ok()?;
-        self.feed(found.room)?.subscriptions.get(index)
+        let feed = self.feed(found.room)?;
+        let row = *feed.subscriptions.get(index)?;
+        Some((row, feed.lagging.get(row)))
     }
 
-    fn reader_of(&self, row: &Subscription) -> Option<&Reader> {
-        self.readers.get(usize::try_from(row.slot).ok()?)
+    fn reader_of(&self, row: Subscription) -> Option<&Reader> {
+        self.readers.get(row.slot())
     }
 
     /// Adds the reader of a connection that has said hello.
@@ -140,7 +146,7 @@ impl Delivery {
     /// The connections that are subscribed to a room.
     pub(super) fn subscribed(&self, key: RoomKey) -> Vec<ConnId> {
         let rows = self.feed(key).map_or(&[][..], |feed| &feed.subscriptions);
-        rows.iter().filter_map(|row| self.reader_of(row)).map(|reader| reader.conn).collect()
+        rows.iter().filter_map(|&row| self.reader_of(row)).map(|reader| reader.conn).collect()
     }
 
     /// Drops the feed of a room that is gone.
@@ -160,6 +166,9 @@ impl Delivery {
         let in_rooms: usize = rooms.table.iter().map(|(key, _)| self.subscribers(key)).sum();
         let in_feeds: usize = self.feeds.iter().map(|feed| feed.subscriptions.len()).sum();
         let of_readers: usize = self.readers.iter().map(|reader| self.check_reader(reader)).sum();
+        let lagging: usize = self.feeds.iter().map(|feed| feed.lagging.len()).sum();
+        let lags: usize = self.readers.iter().map(|reader| reader.lagging as usize).sum();
+        debug_assert_eq!(lagging, lags, "a cursor that is live is nowhere");
         debug_assert_eq!(
             (of_readers, in_feeds),
             (in_rooms, in_rooms),
@@ -173,9 +182,11 @@ impl Delivery {
         let (mut lagging, mut deferred) = (0, 0);
         for found in &reader.subscriptions {
             let row = self.subscription(found);
-            let slot = row.and_then(|row| usize::try_from(row.slot).ok());
+            let slot = row.map(|(row, _)| row.slot());
             debug_assert_eq!(slot, Some(reader.conn.slot()), "it is where its reader says");
-            let lag = row.and_then(|row| row.lagging.as_ref());
+            let lags = row.is_some_and(|(row, _)| row.lags());
+            let lag = row.and_then(|(_, lagging)| lagging);
+            debug_assert_eq!(lag.is_some(), lags, "a cursor that lags is somewhere");
             lagging += u32::from(lag.is_some());
             deferred += lag.map_or(0, |lag| lag.replies.len());
         }
@@ -216,11 +227,12 @@ impl DeliveryMut<'_> {
 }
 
 /// The reader of a subscription.
+#[inline]
 pub(super) fn reader_of<'a>(
     readers: &'a mut Slots<Reader>,
-    row: &Subscription,
+    row: Subscription,
 ) -> Option<&'a mut Reader> {
-    readers.get_mut(usize::try_from(row.slot).ok()?)
+    readers.get_mut(row.slot())
 }
 
 /// The reader of a connection among all of them.

@@ -23,18 +23,19 @@ impl DeliveryMut<'_> {
         let rows = &mut feed.subscriptions;
         let index = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         reader.subscriptions.insert(place, SubscriptionRef { room: key, index });
-        let lagging = next.map(|next| Box::new(Lagging::at(next)));
-        reader.lagging += u32::from(lagging.is_some());
-        let slot = u32::try_from(conn.slot()).unwrap_or(u32::MAX);
-        let row = Subscription { slot, lagging, encoding: reader.encoding, stale: false };
+        let mut row = Subscription::live(conn.slot());
+        if let Some(next) = next {
+            feed.lagging.insert(&mut row, Lagging::at(next));
+            reader.lagging += 1;
+        }
         push_tightly(rows, row);
         self.context.stats.subs += 1;
     }
 
     /// The connection has missed the present state of the room, and is told it when it is in step.
     pub(in crate::chat) fn mark_stale(&mut self, conn: ConnId, key: RoomKey) {
-        if let Some((_, row)) = self.delivery.cursor_mut(conn, key) {
-            row.stale = true;
+        if let Some((_, row, _)) = self.delivery.cursor_mut(conn, key) {
+            row.set_stale(true);
         }
     }
 
@@ -52,9 +53,9 @@ impl DeliveryMut<'_> {
         let index = usize::try_from(removed.index).unwrap_or(usize::MAX);
         let rows = &mut feed.subscriptions;
         // Readers name their place, so the last one may take it; order among readers means nothing.
-        let row = rows.swap_remove(index);
+        let mut row = rows.swap_remove(index);
         context.stats.subs -= 1;
-        if let Some(lagging) = row.lagging {
+        if let Some(lagging) = feed.lagging.remove(&mut row) {
             reader.lagging -= 1;
             for DeferredReply { request, reply, .. } in lagging.replies {
                 // The record is stored whether or not its sender still reads the room, and a `send`
@@ -69,7 +70,7 @@ impl DeliveryMut<'_> {
         }
         // The last one has taken its index.
         let Some(moved) = rows.get(index) else { return };
-        let Some(reader) = reader_of(readers, moved) else { return };
+        let Some(reader) = reader_of(readers, *moved) else { return };
         let place = reader.find(key).unwrap_or(usize::MAX);
         if let Some(found) = reader.subscriptions.get_mut(place) {
             found.index = removed.index;

@@ -122,7 +122,7 @@ impl Directory {
         let moved = self.moved.get(&secret).copied();
         let key = moved.or_else(|| self.users.key_at(secret.place()))?;
         let user = self.users.get(key)?;
-        let live = user.sessions.iter().map(|session| session.secret);
+        let live = user.sessions.iter().map(Session::secret);
         let mut all = live.chain(user.resumable().iter().map(|session| session.secret));
         all.any(|other| other == secret).then_some(key)
     }
@@ -144,7 +144,7 @@ impl Directory {
     /// The connection on which the user has the live session of this secret.
     pub(super) fn session_with_secret(&self, user: UserKey, secret: Secret) -> Option<ConnId> {
         let mut sessions = self.users[user].sessions.iter();
-        sessions.find(|session| session.secret == secret).map(|session| session.conn)
+        sessions.find(|session| session.secret() == secret).map(|session| session.conn)
     }
 
     /// Whether one user has blocked the other.
@@ -199,7 +199,7 @@ impl Directory {
     /// Whether the session of this secret has reported itself idle, which it says once.
     pub(super) fn is_away(&self, user: UserKey, secret: Secret) -> bool {
         let user = &self.users[user];
-        let live = user.sessions.iter().map(|session| (session.secret, session.away));
+        let live = user.sessions.iter().map(|session| (session.secret(), session.is_away()));
         let ended = user.resumable().iter().map(|session| (session.secret, session.away));
         live.chain(ended).any(|(other, away)| other == secret && away)
     }
@@ -214,7 +214,8 @@ impl Directory {
     ) -> Option<Secret> {
         let sessions = &mut self.users[user].sessions;
         let place = sessions.iter().position(|session| session.conn == conn);
-        let &Session { secret, away, .. } = sessions.get(place?)?;
+        let session = sessions.get(place?)?;
+        let (secret, away) = (session.secret(), session.is_away());
         // Not if another connection has taken the session over: its secret is that one's now.
         // Asked while the session is still listed: the index alone names only a user, and the rows
         // say whether the secret is one of theirs.
@@ -235,14 +236,14 @@ impl Directory {
     /// The secret of the session of a connection.
     pub(super) fn secret_of(&self, user: UserKey, conn: ConnId) -> Option<Secret> {
         let mut sessions = self.users[user].sessions.iter();
-        sessions.find(|session| session.conn == conn).map(|session| session.secret)
+        sessions.find(|session| session.conn == conn).map(Session::secret)
     }
 
     /// Forgets the secret of a session that is taken over by another connection.
     pub(super) fn take_over(&mut self, user: UserKey, secret: Secret) {
         let row = &mut self.users[user];
-        let live = row.sessions.iter_mut().filter(|session| session.secret == secret);
-        live.for_each(|session| session.secret = Secret::SPENT);
+        let live = row.sessions.iter_mut().filter(|session| session.secret() == secret);
+        live.for_each(|session| session.set_secret(Secret::SPENT));
         if let Some(absence) = &mut row.absence {
             absence.resumable.retain(|ended| ended.secret != secret);
         }
@@ -313,7 +314,7 @@ impl Directory {
             return None;
         }
         let sessions = &self.users[user].sessions;
-        let is_online = sessions.iter().any(|session| !session.away);
+        let is_online = sessions.iter().any(|session| !session.is_away());
         let presence = if is_online { Presence::Online } else { Presence::Away };
         (!sessions.is_empty()).then_some(presence)
     }
@@ -343,7 +344,7 @@ impl Directory {
         debug_assert_eq!(self.awaited.users, awaited, "those who have not come are counted");
         for (key, user) in self.users.iter() {
             debug_assert_eq!(self.user_named(user.name.as_str()), Some(key), "a user is found");
-            let live = user.sessions.iter().map(|session| session.secret);
+            let live = user.sessions.iter().map(Session::secret);
             for secret in user.resumable().iter().map(|ended| ended.secret).chain(live) {
                 debug_assert_eq!(self.user_of_secret(secret), Some(key), "a user can come back");
             }

@@ -2,7 +2,7 @@
 
 use crate::chat::keys::UserKey;
 use crate::chat::model::sessions::SessionSecret;
-use crate::collections::Key as _;
+use crate::collections::{Few, Key};
 use crate::net::ConnId;
 
 /// A session's secret: who knows it may take the session over. It begins with the place of its user
@@ -10,14 +10,52 @@ use crate::net::ConnId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::chat) struct Secret([u8; 16]);
 
-/// A connection that has said hello.
-#[derive(Debug)]
+/// A connection that has said hello: 24 bytes, which the list of a user's sessions does not exceed
+/// as long as there is one.
+#[derive(Clone, Debug)]
 pub(in crate::chat) struct Session {
     pub conn: ConnId,
-    pub secret: Secret,
-    /// The client reported itself idle.
-    pub away: bool,
+    /// The secret, with [`Secret::AWAY`] among the bits of the place, which has fewer.
+    marked: [u8; 16],
 }
+
+impl Session {
+    /// The session of this secret; the client has reported itself idle if it is `away`.
+    pub(in crate::chat) fn new(conn: ConnId, secret: Secret, away: bool) -> Self {
+        let mut session = Self { conn, marked: secret.0 };
+        session.set_away(away);
+        debug_assert_eq!(session.secret(), secret, "the place of a user is below 2^28");
+        session
+    }
+
+    pub(in crate::chat) const fn secret(&self) -> Secret {
+        let bits = u128::from_ne_bytes(self.marked);
+        // Of a secret that is spent all bits are set, of others neither of these two.
+        let is_spent = bits & Secret::SPENT_MARK != 0;
+        Secret::of_bits(if is_spent { bits | Secret::AWAY } else { bits & !Secret::AWAY })
+    }
+
+    /// The secret is another one from now on.
+    pub(super) fn set_secret(&mut self, secret: Secret) {
+        *self = Self::new(self.conn, secret, self.is_away());
+    }
+
+    /// Whether the client reported itself idle.
+    pub(in crate::chat) const fn is_away(&self) -> bool {
+        u128::from_ne_bytes(self.marked) & Secret::AWAY != 0
+    }
+
+    /// The client reports itself idle, or back.
+    pub(in crate::chat) const fn set_away(&mut self, away: bool) {
+        let bits = u128::from_ne_bytes(self.marked);
+        let bits = if away { bits | Secret::AWAY } else { bits & !Secret::AWAY };
+        self.marked = bits.to_ne_bytes();
+    }
+}
+
+// The documentation of `server` states what a connection, a user and a room take. This is a part
+// of it.
+const _: () = assert!(size_of::<Few<Session>>() <= 24);
 
 /// A session whose connection is gone, and which may be resumed: what it has said of itself holds
 /// then, too.
@@ -32,6 +70,10 @@ impl Secret {
     pub(super) const SPENT: Self = Self([u8::MAX; 16]);
     /// Bits behind the place of the user.
     const RANDOM_BITS: u32 = 96;
+    /// A bit above the largest place, in which a [`Session`] says that its client is away.
+    const AWAY: u128 = 1 << 127;
+    /// Another one, which only [`Secret::SPENT`] has.
+    const SPENT_MARK: u128 = 1 << 126;
 
     /// The secret of these random bits for the user at this place.
     pub(in crate::chat) fn new(user: UserKey, bits: u128) -> Self {
@@ -82,9 +124,28 @@ impl Secret {
     }
 }
 
+// Neither of the marks is ever a part of a place.
+const _: () = assert!((UserKey::INDEX_MAX as u128) << Secret::RANDOM_BITS < Secret::SPENT_MARK);
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_has_its_secret_whether_its_client_is_away_or_not() {
+        let conn = ConnId::new(3, 5).unwrap();
+        let last = UserKey::new(UserKey::INDEX_MAX, 0);
+        for secret in [Secret::new(UserKey::new(0, 0), 1), Secret::new(last, u128::MAX), Secret::SPENT] {
+            for away in [false, true] {
+                let mut session = Session::new(conn, secret, away);
+                assert_eq!((session.secret(), session.is_away()), (secret, away));
+                session.set_away(!away);
+                assert_eq!((session.secret(), session.is_away()), (secret, !away));
+                session.set_secret(Secret::SPENT);
+                assert_eq!((session.secret(), session.is_away()), (Secret::SPENT, !away));
+            }
+        }
+    }
 
     #[test]
     fn a_secret_reads_as_it_was_written_and_in_no_other_spelling() {

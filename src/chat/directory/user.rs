@@ -119,4 +119,4 @@ impl User {
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
 // of it.
-const _: () = assert!(size_of::<Option<User>>() <= 88);
+const _: () = assert!(size_of::<Option<User>>() <= 80);

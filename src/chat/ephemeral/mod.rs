@@ -12,7 +12,6 @@ mod presence;
 mod receipts;
 mod typing;
 
-use std::mem;
 use std::time::Duration;
 
 use self::presence::RoomPresence;
@@ -26,7 +25,7 @@ use super::model::event::Event;
 use super::model::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX};
 use super::model::output::{Audience, Output};
 use super::model::reply::Presence;
-use super::rooms::Rooms;
+use super::rooms::{Fact, Rooms};
 use crate::collections::{Key as _, Slots};
 use crate::net::ConnId;
 use crate::time::Tick;
@@ -90,7 +89,7 @@ impl Ephemeral {
             let published = u64::try_from(rooms.published(key)).unwrap_or(u64::MAX);
             debug_assert_eq!(self.presence_version(key).1, published, "presence is counted");
             let mut changed =
-                rooms.table[key].members.iter().filter(|&&member| rooms[member].presence_changed);
+                rooms.table[key].members.iter().filter(|&&member| rooms[member].holds(Fact::PresenceChanged));
             let listed = self.gathered.get(key.index()).map(|gathered| &gathered.presence.changes);
             let is_listed = |key: &MembershipKey| listed.is_some_and(|listed| listed.contains(key));
             debug_assert!(changed.all(is_listed), "a changed presence is told of");
@@ -114,7 +113,7 @@ impl EphemeralMut<'_> {
     pub(in crate::chat) fn forget_member(&mut self, key: MembershipKey) {
         let row = &self.rooms[key];
         let (user, room, published) = (row.user, row.room, row.published);
-        let has_receipt = row.has_receipt;
+        let has_receipt = row.holds(Fact::HasReceipt);
         let gathered = self.ephemeral.room(room);
         if has_receipt {
             gathered.receipts.readers.retain(|&other| other != key);
@@ -209,22 +208,23 @@ impl EphemeralMut<'_> {
             // of itself.
             // A stream is told records only.
             let is_told = |reader: &&mut Reader| !reader.is_visit && !except(reader.user);
-            let reader = reader_of(readers, row).filter(is_told);
+            let reader = reader_of(readers, *row).filter(is_told);
             let Some(reader) = reader else { continue };
             // Half the limit: ephemeral events must never be what makes a cursor lag.
             let is_slow = reader.lagging > 0 || reader.credit.owed(context.turn) > limit;
-            if is_slow || row.stale {
+            if is_slow || row.is_stale() {
                 // A reader that neither lags nor is blocked would never be told that it has
                 // drained.
-                if !mem::replace(&mut row.stale, true) && !reader.credit.is_blocked() {
+                if !row.is_stale() && !reader.credit.is_blocked() {
                     context.outputs.push_back(Output::Wake { conn: reader.conn });
                 }
+                row.set_stale(true);
                 context.stats.ephemeral_dropped += 1;
                 continue;
             }
             reader.credit.force(context.turn, bytes);
             context.stats.ephemeral += 1;
-            to.push(row.encoding, reader.conn);
+            to.push(reader.encoding, reader.conn);
         }
         if !to.is_empty() {
             context.outputs.push_back(Output::Shared { to, event });
@@ -244,7 +244,7 @@ impl EphemeralMut<'_> {
             let Some(found) = found else { return };
             let index = usize::try_from(found.index).unwrap_or(usize::MAX);
             let Some((readers, feed)) = self.delivery.parts(found.room) else { continue };
-            let row = feed.subscriptions.get_mut(index).filter(|row| row.stale);
+            let row = feed.subscriptions.get_mut(index).filter(|row| row.is_stale());
             let Some((row, reader)) = row.zip(readers.get_mut(conn.slot())) else { continue };
             let turn = self.context.turn;
             if reader.credit.owed(turn) > self.context.outbound_limit() / 2 {
@@ -255,7 +255,7 @@ impl EphemeralMut<'_> {
             }
             // Before the state is told and not after: what changes from here on comes as an event
             // of its own.
-            row.stale = false;
+            row.set_stale(false);
             let named = self.rooms[found.room].members.len().min(PRESENCE_NAMES_MAX);
             let names = named + TYPING_NAMES_MAX + RECEIPTS_MEMBERS_MAX.min(named);
             // Booked at the most that the four events can take, since they are rendered later.

@@ -7,6 +7,7 @@ use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::event::Event;
 use crate::chat::model::limits::RECEIPTS_MEMBERS_MAX;
 use crate::chat::model::reply::ReadMarks;
+use crate::chat::rooms::Fact;
 use crate::net::ConnId;
 use crate::time::Tick;
 
@@ -33,7 +34,7 @@ impl EphemeralMut<'_> {
         if self.rooms[room].members.len() > RECEIPTS_MEMBERS_MAX
             // The flag in the row makes this constant: a search in the list would be quadratic when
             // all members of a room read at once.
-            || mem::replace(&mut self.rooms[key].has_receipt, true)
+            || self.rooms[key].note(Fact::HasReceipt, true)
         {
             return;
         }
@@ -53,8 +54,8 @@ impl EphemeralMut<'_> {
         let mut readers = Vec::with_capacity(members.len());
         for member in members {
             let row = &mut self.rooms[member];
-            row.has_receipt = false;
-            readers.push((row.user, row.read));
+            row.note(Fact::HasReceipt, false);
+            readers.push((row.user, row.marks().read));
         }
         // One event for all who have not read on, and one for each who has, without its own mark:
         // as many renderings as readers, in place of as many as members.
@@ -106,7 +107,7 @@ impl EphemeralMut<'_> {
     pub(super) fn own_receipt(&self, membership: MembershipKey) -> Event {
         let row = &self.rooms[membership];
         let (room, user) = (&self.rooms[row.room].name, &self.directory[row.user].name);
-        Event::ReadElsewhere { room: room.clone(), user: user.clone(), read: row.read }
+        Event::ReadElsewhere { room: room.clone(), user: user.clone(), read: row.marks().read }
     }
 
     /// How far each member but `except` has read, where receipts are told.
@@ -114,7 +115,7 @@ impl EphemeralMut<'_> {
         if self.rooms[key].members.len() > RECEIPTS_MEMBERS_MAX {
             return None;
         }
-        let readers: Vec<_> = self.rooms.members(key).map(|row| (row.user, row.read)).collect();
+        let readers: Vec<_> = self.rooms.members(key).map(|row| (row.user, row.marks().read)).collect();
         Some(self.receipts_event(key, &readers, Some(except)))
     }
 
@@ -126,8 +127,9 @@ impl EphemeralMut<'_> {
         if room.head == 0 || room.members.len() > RECEIPTS_MEMBERS_MAX {
             return Vec::new();
         }
-        let has_read = self.rooms.members(key).filter(|row| row.user != except && row.read > 0);
-        self.marks(has_read.map(|row| (row.user, row.read)))
+        let others = self.rooms.members(key).filter(|row| row.user != except);
+        let read = others.map(|row| (row.user, row.marks().read));
+        self.marks(read.filter(|&(_, read)| read > 0))
     }
 
     /// How far these have read, by name.

@@ -249,7 +249,8 @@ fn apply(
     if marks == had {
         return;
     }
-    (row.recv, row.read, row.rev) = (marks.recv, marks.read, rev);
+    row.set_marks(marks);
+    row.set_rev(rev);
     // Only reading is told; receiving is the client's own affair.
     if marks.read != had.read {
         chat.ephemeral_mut().read_on(membership);

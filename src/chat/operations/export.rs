@@ -18,7 +18,7 @@ use crate::chat::model::name::RoomName;
 use crate::chat::model::record::{Record, SharedRecord};
 use crate::chat::model::reply::Reply;
 use crate::chat::pending::{Change, PendingOp, Requester};
-use crate::chat::rooms::apply_changes;
+use crate::chat::rooms::{Marks, apply_changes};
 use crate::net::ConnId;
 
 /// The first place of records.
@@ -59,7 +59,8 @@ fn profile(chat: &Chat, user: UserKey) -> ExportPart {
 fn memberships(chat: &Chat, (conn, user): (ConnId, UserKey)) -> Vec<KeptMembership> {
     let rows = chat.directory[user].memberships.iter().map(|&(room, membership)| {
         let (name, row) = (&chat.rooms[room].name, &chat.rooms[membership]);
-        KeptMembership { room: name.clone(), role: row.role, recv: row.recv, read: row.read }
+        let Marks { recv, read } = row.marks();
+        KeptMembership { room: name.clone(), role: row.role, recv, read }
     });
     let is_seen =
         |row: &KeptMembership| chat.directory.credentials.may_read(conn, row.room.as_str());

@@ -115,7 +115,7 @@ fn begin_member(chat: &mut Chat, key: RoomKey, (user, member): (&UserName, Membe
         return;
     };
     let rev = chat.context.next_rev();
-    chat.rooms[membership].rev = rev;
+    chat.rooms[membership].set_rev(rev);
     let room = &mut chat.rooms[key];
     if let Some(timer) = room.timer.take_if(|_| room.members.len() == 1) {
         // The room was to be dropped.
@@ -132,10 +132,11 @@ fn begin_member(chat: &mut Chat, key: RoomKey, (user, member): (&UserName, Membe
 
 fn change_member(chat: &mut Chat, key: RoomKey, (membership, member): (MembershipKey, MemberMeta)) {
     let role = std::mem::replace(&mut chat.rooms[membership].role, member.role);
-    chat.rooms[membership].joined = member.joined;
+    chat.rooms[membership].set_joined(member.joined);
     chat.rooms[membership].is_confirmed = true;
     if role != member.role {
-        chat.rooms[membership].rev = chat.context.next_rev();
+        let rev = chat.context.next_rev();
+        chat.rooms[membership].set_rev(rev);
     }
     raise_marks(chat, key, membership, Marks { recv: member.recv, read: member.read });
 }
@@ -151,7 +152,8 @@ pub(super) fn raise_marks(chat: &mut Chat, key: RoomKey, membership: MembershipK
     }
     let rev = chat.context.next_rev();
     let row = &mut chat.rooms[membership];
-    (row.recv, row.read, row.rev) = (marks.recv, marks.read, rev);
+    row.set_marks(marks);
+    row.set_rev(rev);
     if marks.read != had.read {
         chat.ephemeral_mut().read_on(membership);
         chat.ephemeral_mut().tell_own(membership, |_| false);

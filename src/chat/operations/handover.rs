@@ -33,7 +33,7 @@ use crate::chat::model::load::{Found, Kept, Wanted};
 use crate::chat::model::log::{LogId, LogRequest};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::reply::{Durability, Presence};
-use crate::chat::rooms::Membership;
+use crate::chat::rooms::{Fact, Marks, Membership};
 use crate::net::ConnId;
 use crate::time::clock::Now;
 
@@ -106,9 +106,9 @@ impl Chat {
             user: (user.name.clone(), user.source),
             is_awaited: user.is_awaited,
             role: row.role,
-            counted: row.counted,
-            marks: (row.recv, row.read),
-            joined: row.joined,
+            counted: row.holds(Fact::Counted),
+            marks: (row.marks().recv, row.marks().read),
+            joined: row.joined(),
         }
     }
 
@@ -131,7 +131,7 @@ impl Chat {
         let (carried, left): (Vec<_>, Vec<_>) =
             user.sessions.iter().partition(|session| is_carried(session.conn));
         let ended = user.resumable().iter().map(|session| (session.secret, session.away));
-        let left = left.iter().map(|session| (session.secret, session.away));
+        let left = left.iter().map(|session| (session.secret(), session.is_away()));
         let resumable: Vec<_> =
             ended.chain(left).map(|(secret, away)| (secret.to_text(), away)).collect();
         let is_here = !user.sessions.is_empty() || user.presence != Presence::Off;
@@ -159,8 +159,8 @@ impl Chat {
         let credential = self.directory.credentials.state(conn);
         Some(ReaderState {
             user: user.name.clone(),
-            secret: session.secret.to_text(),
-            away: session.away,
+            secret: session.secret().to_text(),
+            away: session.is_away(),
             encoding: reader.encoding,
             credential,
             login: self.accounts.live.get(&conn).copied(),
@@ -266,7 +266,7 @@ impl Chat {
         let Some(user) = self.directory.user_named(state.user.as_str()) else { return };
         let Some(secret) = Secret::parse(&state.secret) else { return };
         self.directory.adopt_secret(user, secret);
-        self.directory.add_session(user, Session { conn, secret, away: state.away });
+        self.directory.add_session(user, Session::new(conn, secret, state.away));
         self.delivery.add_reader(Reader::new(conn, user, state.encoding));
         self.context.stats.sessions += 1;
         if let Some(timer) = self.directory[user].end_absence() {
@@ -350,8 +350,8 @@ fn adopt_member(chat: &mut Chat, room: RoomKey, state: MemberState) {
     let joined = state.joined;
     chat.context.rev = chat.context.rev.max(joined);
     let new = Membership::new(user, room, state.role, 0);
-    let rev = chat.context.rev;
-    let member = Membership { counted: state.counted, recv, read, rev, joined, ..new };
+    let mut member = new.since((chat.context.rev, joined), state.counted);
+    member.set_marks(Marks { recv, read });
     chat.rooms.add_member(&mut chat.directory, member);
     // The other one waits for somebody to come, who is counted with each conversation.
     if let Some(other) = chat.rooms[room].name.other_than(&name).map(Box::<str>::from)

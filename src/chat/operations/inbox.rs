@@ -121,7 +121,7 @@ fn memberships(
     let rows = rows.filter(move |(room, membership)| {
         may_read(room) && (!room.name.is_direct() || membership.is_confirmed)
     });
-    rows.map(|(room, membership)| (room.rev.max(membership.rev), room, membership.marks()))
+    rows.map(|(room, membership)| (room.rev.max(membership.rev()), room, membership.marks()))
 }
 
 /// The rooms that a program's key lets it read.

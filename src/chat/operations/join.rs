@@ -13,7 +13,7 @@ use crate::chat::model::log::{LogFault, LogRequest};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{GapWhy, Refusal, Reply, Resumption, Role};
 use crate::chat::pending::{JoinPosition, PendingOp, Requester};
-use crate::chat::rooms::{Room, no_such_room, not_member, parse_room};
+use crate::chat::rooms::{Marks, Room, no_such_room, not_member, parse_room};
 use crate::net::ConnId;
 
 /// A user becomes a member, and its connection gets a cursor.
@@ -126,7 +126,8 @@ fn joined_reply(
     let (role, read, recv) = match chat.directory[by.user].membership(key) {
         Some(membership) => {
             let row = &chat.rooms[membership];
-            (chat.lookup().role(membership), row.read, row.recv)
+            let Marks { recv, read } = row.marks();
+            (chat.lookup().role(membership), read, recv)
         }
         // Who is no member has no marks, and so nothing that it has not read.
         None if outsiders::is_outside(chat, by.conn, by.user) => {

@@ -54,12 +54,7 @@ pub(super) fn begin_membership(
     let role = if is_reader { role.min(Role::Reader) } else { role };
     let row = &chat.rooms[room];
     let rev = chat.context.next_rev();
-    let member = Membership {
-        counted: !force,
-        rev,
-        joined: rev,
-        ..Membership::new(user, room, role, row.head)
-    };
+    let member = Membership::new(user, room, role, row.head).since((rev, rev), !force);
     let key = chat.rooms.add_member(&mut chat.directory, member).ok_or_else(no_such_room)?;
     let row = &mut chat.rooms[room];
     if let Some(timer) = row.timer.take_if(|_| row.members.len() == 1) {
@@ -101,7 +96,7 @@ pub(super) fn put_member(chat: &mut Chat, key: MembershipKey) -> bool {
 pub(super) fn member_meta(chat: &Chat, key: MembershipKey) -> MemberMeta {
     let row = &chat.rooms[key];
     let Marks { recv, read } = row.marks().max(chat.rooms.unkept.of(key));
-    MemberMeta { role: row.role, recv, read, joined: row.joined }
+    MemberMeta { role: row.role, recv, read, joined: row.joined() }
 }
 
 /// Ends a membership and all subscriptions that came with it; with a `reason`, all of the user's

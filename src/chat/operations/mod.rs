@@ -322,7 +322,7 @@ const fn is_long(command: &Command<'_>) -> bool {
 fn set_away(chat: &mut Chat, (conn, user): (ConnId, UserKey), away: bool) -> Answer {
     let mut sessions = chat.directory[user].sessions.iter_mut();
     if let Some(session) = sessions.find(|session| session.conn == conn) {
-        session.away = away;
+        session.set_away(away);
     }
     claims::tell_away(chat, (conn, user), away);
     absence::update_presence(chat, user);

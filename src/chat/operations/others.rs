@@ -130,7 +130,7 @@ pub(super) fn on_looked(chat: &mut Chat, rooms: impl Iterator<Item = RoomName>, 
 /// there follows.
 fn subscribe_behind(chat: &mut Chat, (key, membership): (RoomKey, MembershipKey), user: UserKey) {
     let (room, row) = (&chat.rooms[key], &chat.rooms[membership]);
-    let next = (row.recv + 1).max(room.oldest());
+    let next = (row.marks().recv + 1).max(room.oldest());
     let lagging = (next <= room.head).then_some(next);
     for &conn in &chat.directory[user].connections() {
         let room = &chat.rooms[key];

@@ -56,7 +56,7 @@ pub(super) fn heir_of(
         let is_leaving = Some(member) == except || lookup.is_being_removed(key, row.user);
         let name = &chat.directory[row.user].name;
         // The name last, only so that the same members give the same heir on every run.
-        (may_be && !is_leaving).then_some(((!is_moderator, row.joined, name), member))
+        (may_be && !is_leaving).then_some(((!is_moderator, row.joined(), name), member))
     });
     candidates.min_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, heir)| heir)
 }

@@ -21,6 +21,7 @@ use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{LogId, RoomMeta};
 use crate::chat::model::name::UserName;
+use crate::chat::rooms::Marks;
 
 /// A log is another than was told.
 pub(super) fn on_renewed(chat: &mut Chat, log: LogId, begun: Begun) {
@@ -93,10 +94,10 @@ fn end_old_members(chat: &mut Chat, key: RoomKey, meta: &[RoomMeta]) -> Vec<Memb
         let (is_confirmed, name) = (row.is_confirmed, &chat.directory[row.user].name);
         if members.contains(name) {
             let row = &mut chat.rooms[membership];
-            (row.recv, row.read) = (0, 0);
+            row.set_marks(Marks::default());
         } else if is_begun {
             let row = &mut chat.rooms[membership];
-            (row.recv, row.read) = (0, 0);
+            row.set_marks(Marks::default());
             kept.push(membership);
         } else {
             // Who has not been told of it enters once more, if it may.

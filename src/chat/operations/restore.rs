@@ -144,7 +144,8 @@ pub(super) fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, me
     // Memberships of this start begin later, also if the wall clock has gone back.
     let joined = member.joined;
     chat.context.rev = chat.context.rev.max(joined);
-    let member = Membership { counted, recv, read, rev: chat.context.rev, joined, ..new };
+    let mut member = new.since((chat.context.rev, joined), counted);
+    member.set_marks(Marks { recv, read });
     let added = chat.rooms.add_member(&mut chat.directory, member);
     // It may be at another node.
     if let Some(membership) = added.filter(|_| chat.directory[user].presence != Presence::Off) {

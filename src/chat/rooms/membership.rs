@@ -3,38 +3,90 @@
 use super::marks::Marks;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::reply::{Presence, Role};
+use crate::collections::HalfAligned;
 
 /// A user's place in a room.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "marks that do not depend on each other")]
 pub(in crate::chat) struct Membership {
     pub user: UserKey,
     pub room: RoomKey,
     /// The index in the room's members.
     pub index: u32,
     pub role: Role,
-    /// It counts against the user's own bound; being written to does not.
-    pub counted: bool,
     /// The user's presence as the room's members were told it last; kept by `ephemeral`.
     pub published: Presence,
-    /// The user's presence may differ from `published`: listed in the room's changes.
-    pub presence_changed: bool,
-    /// The user has read on: listed in the room's receipts.
-    pub has_receipt: bool,
     /// The user was told of it: a log that cannot write it does not end it any more.
     pub is_confirmed: bool,
-    pub recv: u64,
-    pub read: u64,
-    /// When the inbox's row last changed, apart from new records.
-    pub rev: u64,
-    /// The `rev` at which it began: who of the members is the oldest.
-    pub joined: u64,
+    /// Each [`Fact`] that holds, a bit each.
+    facts: u8,
+    recv: HalfAligned,
+    read: HalfAligned,
+    rev: HalfAligned,
+    joined: HalfAligned,
+}
+
+/// What may hold of a membership, one without regard to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::chat) enum Fact {
+    /// It counts against the user's own bound; being written to does not.
+    Counted,
+    /// The user's presence may differ from what was published: listed in the room's changes.
+    PresenceChanged,
+    /// The user has read on: listed in the room's receipts.
+    HasReceipt,
+}
+
+impl Fact {
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Counted => 1,
+            Self::PresenceChanged => 1 << 1,
+            Self::HasReceipt => 1 << 2,
+        }
+    }
 }
 
 impl Membership {
     /// How far the user has received and read, as it is kept.
     pub(in crate::chat) const fn marks(&self) -> Marks {
-        Marks { recv: self.recv, read: self.read }
+        Marks { recv: self.recv.get(), read: self.read.get() }
+    }
+
+    /// How far it is from now on.
+    pub(in crate::chat) const fn set_marks(&mut self, Marks { recv, read }: Marks) {
+        (self.recv, self.read) = (HalfAligned::new(recv), HalfAligned::new(read));
+    }
+
+    /// When the inbox's row last changed, apart from new records.
+    pub(in crate::chat) const fn rev(&self) -> u64 {
+        self.rev.get()
+    }
+
+    /// The inbox's row has changed.
+    pub(in crate::chat) const fn set_rev(&mut self, rev: u64) {
+        self.rev = HalfAligned::new(rev);
+    }
+
+    /// The `rev` at which it began: who of the members is the oldest.
+    pub(in crate::chat) const fn joined(&self) -> u64 {
+        self.joined.get()
+    }
+
+    /// It began at this `rev`.
+    pub(in crate::chat) const fn set_joined(&mut self, rev: u64) {
+        self.joined = HalfAligned::new(rev);
+    }
+
+    /// Whether this holds.
+    pub(in crate::chat) const fn holds(&self, fact: Fact) -> bool {
+        self.facts & fact.bit() != 0
+    }
+
+    /// Notes whether this holds from now on; returns whether it did.
+    pub(in crate::chat) const fn note(&mut self, fact: Fact, holds: bool) -> bool {
+        let before = self.holds(fact);
+        self.facts = if holds { self.facts | fact.bit() } else { self.facts & !fact.bit() };
+        before
     }
 
     /// A member that has received and read everything up to `head`.
@@ -44,21 +96,47 @@ impl Membership {
             room,
             index: 0,
             role,
-            counted: false,
             published: Presence::Off,
-            presence_changed: false,
-            has_receipt: false,
             // Only a `join` that waits for the store, and the first message of a conversation,
             // begin unconfirmed; what is restored was told long ago.
             is_confirmed: true,
-            recv: head,
-            read: head,
-            rev: 0,
-            joined: 0,
+            facts: 0,
+            recv: HalfAligned::new(head),
+            read: HalfAligned::new(head),
+            rev: HalfAligned::new(0),
+            joined: HalfAligned::new(0),
         }
+    }
+
+    /// The same, changed at `rev` and begun at `joined`, and perhaps counted.
+    pub(in crate::chat) const fn since(mut self, (rev, joined): (u64, u64), counted: bool) -> Self {
+        self.set_rev(rev);
+        self.set_joined(joined);
+        self.note(Fact::Counted, counted);
+        self
     }
 }
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
-// of it.
-const _: () = assert!(size_of::<Option<Membership>>() <= 56);
+// of it; a table adds four bytes.
+const _: () = assert!(size_of::<Membership>() <= 52 && align_of::<Membership>() <= 4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collections::Key as _;
+
+    #[test]
+    fn what_holds_of_a_membership_does_not_depend_on_what_else_does() {
+        let facts = [Fact::Counted, Fact::PresenceChanged, Fact::HasReceipt];
+        let mut row = Membership::new(UserKey::new(1, 0), RoomKey::new(2, 0), Role::Member, 7);
+        for held in facts {
+            assert!(!row.note(held, true) && row.note(held, true), "{held:?}");
+            for fact in facts {
+                assert_eq!(row.holds(fact), fact == held, "{fact:?} while {held:?} does");
+            }
+            assert!(row.note(held, false) && !row.holds(held), "{held:?}");
+        }
+        assert_eq!(row.marks(), Marks { recv: 7, read: 7 });
+    }
+}

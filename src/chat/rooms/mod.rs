@@ -29,7 +29,7 @@ use std::ops::{Index, IndexMut};
 pub(super) use edits::{apply_changes, apply_pruning};
 pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room};
 pub(super) use marks::{AckKind, Marks, WaitingAck};
-pub(super) use membership::Membership;
+pub(super) use membership::{Fact, Membership};
 pub(super) use restrictions::{PendingAct, refusal_until};
 pub(super) use ring::RingBudget;
 pub(super) use room::{Idle, Room};
@@ -337,7 +337,7 @@ impl Rooms {
     /// conversations that it has begun.
     pub(super) fn counted(&self, memberships: &[(RoomKey, MembershipKey)], direct: bool) -> usize {
         let counts = |&&(room, key): &&(RoomKey, MembershipKey)| {
-            self.memberships[key].counted && self.table[room].name.is_direct() == direct
+            self.memberships[key].holds(Fact::Counted) && self.table[room].name.is_direct() == direct
         };
         memberships.iter().filter(counts).count()
     }

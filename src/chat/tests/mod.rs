@@ -50,7 +50,7 @@ type Positions<'a> = &'a [(&'a str, Epoch, u64)];
 
 /// The connection of this number.
 fn conn(number: usize) -> ConnId {
-    ConnId::new(number, u64::try_from(number).unwrap()).unwrap()
+    ConnId::new(number, u64::try_from(number).unwrap() + 1).unwrap()
 }
 
 fn request(op: Op) -> Request {

@@ -119,6 +119,8 @@ pub(super) fn detached(frame: SharedFrame) -> SharedFrame {
 /// - no frame is empty, and `sent_of_front` is less than the length of the front frame, 0 without
 ///   one;
 /// - there are at most [`FRAMES_MAX`] frames.
+// Without the two bytes of padding that four-byte alignment costs, a connection fits a cache line.
+#[repr(packed(2))]
 #[derive(Debug)]
 pub(super) struct Outbound {
     /// The last frame's node; the first is the one after it.
@@ -192,7 +194,8 @@ impl Outbound {
         if self.frames >= FRAMES_MAX {
             self.coalesce(pool);
         }
-        let sent = mem::take(&mut self.sent_of_front);
+        let sent = self.sent_of_front;
+        self.sent_of_front = 0;
         if let Some(front) = pool.get(self.tail).map(|tail| tail.next as usize) {
             pool.nodes[front].frame.advance(sent as usize);
         }

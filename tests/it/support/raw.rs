@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustls::ClientConnection;
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::PATIENCE;
 
@@ -44,7 +44,23 @@ impl Raw {
     /// Connects to `address`.
     #[track_caller]
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("a server that accepts");
+        Self::over(TcpStream::connect(address).expect("a server that accepts"))
+    }
+
+    /// The same with so small a receive buffer from the beginning, for a client that reads nothing
+    /// for long. A buffer that is made small later cannot take back the window that was announced:
+    /// the kernel then drops what comes, and the sender's pauses between its attempts double, until
+    /// they are longer than any test waits once the client reads.
+    #[track_caller]
+    pub(crate) fn connect_small(address: SocketAddr, bytes: usize) -> Self {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None);
+        let socket = socket.expect("a socket");
+        socket.set_recv_buffer_size(bytes).expect("a socket option");
+        socket.connect(&address.into()).expect("a server that accepts");
+        Self::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a socket option");
         Self { stream, tls: None, received: Vec::new(), ended: false }
     }

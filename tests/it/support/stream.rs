@@ -42,9 +42,7 @@ impl Stream {
     /// The same with little room for what was not read.
     #[track_caller]
     pub(crate) fn open_slow(address: SocketAddr, target: &str) -> Self {
-        let raw = Raw::connect(address);
-        raw.shrink(SMALL_BUFFER);
-        Self::over(raw, address, target, "")
+        Self::over(Raw::connect_small(address, SMALL_BUFFER), address, target, "")
     }
 
     #[track_caller]

@@ -127,7 +127,7 @@ fn marks_of_a_log_that_is_lost_are_not_those_of_the_new_one() {
     pair.wait(2_000);
     let chat = &pair.nodes[1].chat;
     let room = chat.rooms.named("lobby").unwrap();
-    assert!(chat.rooms.members(room).all(|row| row.read <= 1 && row.recv <= 1));
+    assert!(chat.rooms.members(room).all(|row| row.marks().read <= 1 && row.marks().recv <= 1));
     assert_eq!(lines(&pair.run(1, 1, ack())[1], 1), ["no 4003"]);
 }
 
