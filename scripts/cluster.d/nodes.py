@@ -164,6 +164,35 @@ def exported(one, other):
     assert [item["seq"] for item in items if item.get("text")] == said, items
 
 
+def threaded(one, other):
+    """Who follows which thread, and how far it is read, is the same at both nodes, and told at once."""
+    ann, bob, there = Client(one, "ann"), Client(other, "bob"), Client(other, "ann")
+    for client in (ann, bob, there):
+        client.ask("join", room="salon")
+    while presence_of(ann, "bob") != "online":
+        time.sleep(0.02)
+    first = ann.ask("send", room="salon", text="who brings the cake?")["seq"]
+    second = bob.ask("send", room="salon", text="I do", thread=first)["seq"]
+    bob.ask("send", room="salon", text="of apples", thread=first)
+    for client in (ann, there):
+        [row] = client.ask("threads", room="salon")["items"]
+        assert (row["thread"], row["read"], row["unread"], row["text"]) == (first, first, 2, "who brings the cake?"), row
+        page = client.ask("thread", room="salon", thread=first)
+        assert [item["seq"] for item in page["items"]] == [first, second, second + 1] and page["unread"] == 2, page
+    ann.ask("ack", room="salon", thread=first, read=second)
+    assert there.event("thread", room="salon", thread=first)["read"] == second
+    assert there.ask("threads", room="salon")["items"][0]["unread"] == 1
+    there.ask("unfollow", room="salon", thread=first)
+    assert ann.event("thread", room="salon", thread=first, following=False)
+    assert ann.ask("threads", room="salon")["items"] == []
+    rooms = Client(other, "ann").ask("rooms")["rooms"]
+    assert [row.get("in_threads") for row in rooms if row["room"] == "salon"] == [2], rooms
+    # Who leaves follows nothing there, at either node.
+    bob.ask("leave", room="salon")
+    bob.ask("join", room="salon")
+    assert Client(one, "bob").ask("threads", room="salon")["items"] == []
+
+
 def resumed(one, other):
     ann = Client(one, "ann")
     joined = ann.ask("join", room="lobby")
@@ -352,6 +381,7 @@ def main(folder):
     check("who is banned at one node is out at the other", kick, one, other)
     check("what is said at one node is found by its words at the other", searched, engine, one, other)
     check("what a user has written is given out at either node", exported, one, other)
+    check("a thread is followed and read at one node as at the other", threaded, one, other)
     check("a session goes on at the other node without a gap", resumed, one, other)
     check("a session that is live at one node is replaced there when it goes on at the other", moved, one, other)
     check("the nodes are listed", registry, one, other)
