@@ -2,6 +2,7 @@
 
 pub(super) mod bus;
 mod connect;
+pub(super) mod erase;
 pub(super) mod import;
 pub(super) mod nodes;
 

@@ -50,6 +50,7 @@ mod append;
 pub mod bus;
 mod codes;
 mod engine;
+pub mod erasure;
 mod held;
 mod indexing;
 mod loading;

@@ -111,10 +111,7 @@ pub fn put_marks<A: Ask>(engine: &mut A, marks: &[KeptMark]) -> Result<(), A::Er
 /// # Errors
 ///
 /// Those of asking.
-pub fn marks<A: Ask>(
-    engine: &mut A,
-    behind: Option<&KeptMark>,
-) -> Result<Vec<KeptMark>, A::Error> {
+pub fn marks<A: Ask>(engine: &mut A, behind: Option<&KeptMark>) -> Result<Vec<KeptMark>, A::Error> {
     let params = [
         Param::Int(behind.map_or(i64::MIN, |mark| mark.room)),
         Param::Int(behind.map_or(0, |mark| signed(mark.thread))),

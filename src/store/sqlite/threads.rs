@@ -198,8 +198,8 @@ pub(in crate::store) fn kept(
     let sql = "SELECT room, thread, user, read, at, off FROM follow \
                WHERE (room, thread, user) > (?1, ?2, ?3) ORDER BY room, thread, user LIMIT ?4";
     let mut statement = db.prepare_cached(sql)?;
-    let (room, thread, user) = behind
-        .map_or((i64::MIN, 0, ""), |mark| (mark.room, signed(mark.thread), &*mark.user));
+    let (room, thread, user) =
+        behind.map_or((i64::MIN, 0, ""), |mark| (mark.room, signed(mark.thread), &*mark.user));
     let rows = statement.query_map(params![room, thread, user, most], |row| {
         Ok(KeptMark {
             room: row.get(0)?,
