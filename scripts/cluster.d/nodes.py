@@ -193,6 +193,46 @@ def threaded(one, other):
     assert Client(one, "bob").ask("threads", room="salon")["items"] == []
 
 
+def cells(engine, condition, but=""):
+    """Of how many cells of all tables, but for one, this is true."""
+    columns = engine.sql("SELECT table_name || ' ' || column_name FROM information_schema.columns WHERE table_schema = 'chinwag'")
+    pairs = [line.split() for line in columns.split("\n") if line.split()[0] != but]
+    assert len(pairs) > 50, pairs
+    counts = " + ".join(f"(SELECT count(*) FROM chinwag.{table} WHERE \"{column}\"::text {condition})" for table, column in pairs)
+    return int(engine.sql(f"SELECT {counts}"))
+
+
+def erased(engine, one, other):
+    """Who is erased while nodes run is gone, and has said nothing, at either node."""
+    mel, ann, bob = Client(one, "mel"), Client(one, "ann"), Client(other, "bob")
+    mel.ask("create", room="parlour", topic="the marker's")
+    for client in (ann, bob):
+        client.ask("join", room="parlour")
+    seq = mel.ask("send", room="parlour", text="a marker", data={"a": "marker"}, cid="marker")["seq"]
+    for client in (ann, bob):
+        client.event("message", room="parlour", seq=seq)
+    mel.ask("send", to="ann", text="a marker for ann")
+    ann.hear("a marker for ann")
+    has_marker = "LIKE '%marker%'"
+    assert cells(engine, has_marker) > 4
+    done = subprocess.run([CHINWAG, "erase-user", "mel", engine.address(), "--yes"], capture_output=True, text=True,
+                          timeout=120, env={"PATH": os.environ["PATH"]})
+    assert done.returncode == 0 and "2 messages" in done.stdout and "ann is the owner of parlour" in done.stdout, done
+    # Whose name it was may stay taken.
+    assert cells(engine, has_marker) == cells(engine, "= 'mel'", but="people") == 0
+    assert mel.event("bye")["close"] == 4010
+    for client in (ann, bob):
+        client.event("joined", room="parlour")
+        [item] = [item for item in client.ask("history", room="parlour")["items"] if item["seq"] == seq]
+        assert "text" not in item and item["from"].startswith("erased-"), item
+        assert client.ask("search", text="marker")["items"] == []
+    rooms = [row["room"] for row in Client(other, "ann").ask("rooms")["rooms"]]
+    assert "@ann:mel" not in rooms and any(room.startswith("@ann:erased-") for room in rooms), rooms
+    again = subprocess.run([CHINWAG, "erase-user", "mel", engine.address(), "--yes"], capture_output=True, text=True,
+                           timeout=120, env={"PATH": os.environ["PATH"]})
+    assert again.returncode == 1 and "has nothing of mel" in again.stderr, again
+
+
 def resumed(one, other):
     ann = Client(one, "ann")
     joined = ann.ask("join", room="lobby")
@@ -384,6 +424,7 @@ def main(folder):
     check("a thread is followed and read at one node as at the other", threaded, one, other)
     check("a session goes on at the other node without a gap", resumed, one, other)
     check("a session that is live at one node is replaced there when it goes on at the other", moved, one, other)
+    check("who is erased is gone and has said nothing at either node", erased, engine, one, other)
     check("the nodes are listed", registry, one, other)
     check("a node that is killed loses nothing", killed, one, other)
     check("while the engine is away sends are refused at once, and then go on", away, engine, one, other)

@@ -68,17 +68,14 @@ pub(super) enum Tool {
     /// The texts are erased for good, and the messages are shown as deleted. The user's memberships
     /// end. Other records of the user, such as reactions, get an invented name: erased-…
     ///
-    /// Then the file is rewritten, which takes as much disk space again while it lasts. If it is
-    /// cut off, the same command goes on from there.
-    ///
-    /// In a cluster the nodes go on meanwhile: the user's sessions end, and each room in which it
-    /// has written gets a new epoch, so that nodes and clients read it anew.
+    /// Then the file is rewritten, which takes as much disk space again while it lasts. In a cluster
+    /// the user's sessions end, and its rooms get new epochs. If it is cut off, the same command
+    /// goes on from there.
     EraseUser {
         /// Name of the user
         #[arg(value_parser = parse_user)]
         name: UserName,
-        /// The database of a cluster, postgres://USER:PASSWORD@HOST,HOST/DATABASE [default: that of
-        /// [cluster] engine, or else the one in --data]
+        /// Database of a cluster [default: [cluster] engine, or else the one in --data]
         #[arg(value_name = "ADDRESS", value_parser = cluster::parse_address)]
         engine: Option<Address>,
         /// Do not ask for confirmation
