@@ -63,7 +63,7 @@ pub(super) enum Tool {
         #[arg(value_parser = parse_user)]
         user: Option<UserName>,
     },
-    /// Erase a user's messages and name; stop the server first, but not the nodes of a cluster
+    /// Erase a user's messages and name; stop the server first (a cluster's nodes may run)
     ///
     /// The texts are erased for good, and the messages are shown as deleted. The user's memberships
     /// end. Other records of the user, such as reactions, get an invented name: erased-…

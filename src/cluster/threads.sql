@@ -14,8 +14,8 @@ CREATE TABLE IF NOT EXISTS chinwag.follow (
   off boolean NOT NULL,                  -- by choice it is not followed, whoever writes in it
   PRIMARY KEY (room, thread, name)
 ) WITH (fillfactor = 70);
--- Without the time, so that a mark that moves stays on its page: a user has few.
-CREATE INDEX IF NOT EXISTS follow_name ON chinwag.follow (name);
+-- Of a user, also in one room. Without the time, so that a mark that moves stays on its page: a user has few.
+CREATE INDEX IF NOT EXISTS follow_name ON chinwag.follow (name, room, thread);
 
 -- Who leaves a room follows nothing there, and nobody does in one that is no more, whichever program has ended it.
 CREATE OR REPLACE FUNCTION chinwag.follow_left_1() RETURNS trigger
