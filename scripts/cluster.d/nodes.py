@@ -164,6 +164,75 @@ def exported(one, other):
     assert [item["seq"] for item in items if item.get("text")] == said, items
 
 
+def threaded(one, other):
+    """Who follows which thread, and how far it is read, is the same at both nodes, and told at once."""
+    ann, bob, there = Client(one, "ann"), Client(other, "bob"), Client(other, "ann")
+    for client in (ann, bob, there):
+        client.ask("join", room="salon")
+    while presence_of(ann, "bob") != "online":
+        time.sleep(0.02)
+    first = ann.ask("send", room="salon", text="who brings the cake?")["seq"]
+    second = bob.ask("send", room="salon", text="I do", thread=first)["seq"]
+    bob.ask("send", room="salon", text="of apples", thread=first)
+    for client in (ann, there):
+        [row] = client.ask("threads", room="salon")["items"]
+        assert (row["thread"], row["read"], row["unread"], row["text"]) == (first, first, 2, "who brings the cake?"), row
+        page = client.ask("thread", room="salon", thread=first)
+        assert [item["seq"] for item in page["items"]] == [first, second, second + 1] and page["unread"] == 2, page
+    ann.ask("ack", room="salon", thread=first, read=second)
+    assert there.event("thread", room="salon", thread=first)["read"] == second
+    assert there.ask("threads", room="salon")["items"][0]["unread"] == 1
+    there.ask("unfollow", room="salon", thread=first)
+    assert ann.event("thread", room="salon", thread=first, following=False)
+    assert ann.ask("threads", room="salon")["items"] == []
+    rooms = Client(other, "ann").ask("rooms")["rooms"]
+    assert [row.get("in_threads") for row in rooms if row["room"] == "salon"] == [2], rooms
+    # Who leaves follows nothing there, at either node.
+    bob.ask("leave", room="salon")
+    bob.ask("join", room="salon")
+    assert Client(one, "bob").ask("threads", room="salon")["items"] == []
+
+
+def cells(engine, condition, but=""):
+    """Of how many cells of all tables, but for one, this is true."""
+    columns = engine.sql("SELECT table_name || ' ' || column_name FROM information_schema.columns WHERE table_schema = 'chinwag'")
+    pairs = [line.split() for line in columns.split("\n") if line.split()[0] != but]
+    assert len(pairs) > 50, pairs
+    counts = " + ".join(f"(SELECT count(*) FROM chinwag.{table} WHERE \"{column}\"::text {condition})" for table, column in pairs)
+    return int(engine.sql(f"SELECT {counts}"))
+
+
+def erased(engine, one, other):
+    """Who is erased while nodes run is gone, and has said nothing, at either node."""
+    mel, ann, bob = Client(one, "mel"), Client(one, "ann"), Client(other, "bob")
+    mel.ask("create", room="parlour", topic="the marker's")
+    for client in (ann, bob):
+        client.ask("join", room="parlour")
+    seq = mel.ask("send", room="parlour", text="a marker", data={"a": "marker"}, cid="marker")["seq"]
+    for client in (ann, bob):
+        client.event("message", room="parlour", seq=seq)
+    mel.ask("send", to="ann", text="a marker for ann")
+    ann.hear("a marker for ann")
+    has_marker = "LIKE '%marker%'"
+    assert cells(engine, has_marker) > 4
+    done = subprocess.run([CHINWAG, "erase-user", "mel", engine.address(), "--yes"], capture_output=True, text=True,
+                          timeout=120, env={"PATH": os.environ["PATH"]})
+    assert done.returncode == 0 and "2 messages" in done.stdout and "ann is the owner of parlour" in done.stdout, done
+    # Whose name it was may stay taken.
+    assert cells(engine, has_marker) == cells(engine, "= 'mel'", but="people") == 0
+    assert mel.event("bye")["close"] == 4010
+    for client in (ann, bob):
+        client.event("joined", room="parlour")
+        [item] = [item for item in client.ask("history", room="parlour")["items"] if item["seq"] == seq]
+        assert "text" not in item and item["from"].startswith("erased-"), item
+        assert client.ask("search", text="marker")["items"] == []
+    rooms = [row["room"] for row in Client(other, "ann").ask("rooms")["rooms"]]
+    assert "@ann:mel" not in rooms and any(room.startswith("@ann:erased-") for room in rooms), rooms
+    again = subprocess.run([CHINWAG, "erase-user", "mel", engine.address(), "--yes"], capture_output=True, text=True,
+                           timeout=120, env={"PATH": os.environ["PATH"]})
+    assert again.returncode == 1 and "has nothing of mel" in again.stderr, again
+
+
 def resumed(one, other):
     ann = Client(one, "ann")
     joined = ann.ask("join", room="lobby")
@@ -352,8 +421,10 @@ def main(folder):
     check("who is banned at one node is out at the other", kick, one, other)
     check("what is said at one node is found by its words at the other", searched, engine, one, other)
     check("what a user has written is given out at either node", exported, one, other)
+    check("a thread is followed and read at one node as at the other", threaded, one, other)
     check("a session goes on at the other node without a gap", resumed, one, other)
     check("a session that is live at one node is replaced there when it goes on at the other", moved, one, other)
+    check("who is erased is gone and has said nothing at either node", erased, engine, one, other)
     check("the nodes are listed", registry, one, other)
     check("a node that is killed loses nothing", killed, one, other)
     check("while the engine is away sends are refused at once, and then go on", away, engine, one, other)

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
-use super::{exports, people, programs};
+use super::{cluster, exports, people, programs};
 use crate::auth::password::Cost;
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::{Expiry, Network};
@@ -18,6 +18,7 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::prose;
 use crate::config::Config;
 use crate::log::Timestamp;
+use crate::pg::Address;
 use crate::store::tools::compact::{Compaction, Rewritten, Space};
 use crate::store::tools::erase::{Erasure, Traces};
 use crate::store::tools::suspend::Target;
@@ -62,17 +63,21 @@ pub(super) enum Tool {
         #[arg(value_parser = parse_user)]
         user: Option<UserName>,
     },
-    /// Erase a user's messages and name; stop the server first
+    /// Erase a user's messages and name; stop the server first (a cluster's nodes may run)
     ///
     /// The texts are erased for good, and the messages are shown as deleted. The user's memberships
     /// end. Other records of the user, such as reactions, get an invented name: erased-…
     ///
-    /// Then the file is rewritten, which takes as much disk space again while it lasts. If it is
-    /// cut off, the same command goes on from there.
+    /// Then the file is rewritten, which takes as much disk space again while it lasts. In a cluster
+    /// the user's sessions end, and its rooms get new epochs. If it is cut off, the same command
+    /// goes on from there.
     EraseUser {
         /// Name of the user
         #[arg(value_parser = parse_user)]
         name: UserName,
+        /// Database of a cluster [default: [cluster] engine, or else the one in --data]
+        #[arg(value_name = "ADDRESS", value_parser = cluster::parse_address)]
+        engine: Option<Address>,
         /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
@@ -199,7 +204,13 @@ fn run_tool(
         Tool::Export { room, flag, user: None } => {
             return exports::print_room(out, data, (room, flag));
         }
-        Tool::EraseUser { name, yes } => return erase_user(out, data, name, (*yes, wall_ms)),
+        Tool::EraseUser { name, engine, yes } => {
+            let how = (*yes, wall_ms);
+            return match cluster::erase::engine_of(engine.as_ref(), config)? {
+                Some(engine) => cluster::erase::run(out, &engine, name, how),
+                None => erase_user(out, data, name, how),
+            };
+        }
         Tool::Compact => compact(out, data)?,
         Tool::Owner { room, user } => appoint_owner(out, data, (room, user), wall_ms)?,
         Tool::Verify { file } => return print_faults(out, data, file.as_deref()),
@@ -289,6 +300,28 @@ fn erase_user(
     if traces == Traces::default() {
         return Err(format!("the database has nothing of {name}; nothing was changed").into());
     }
+    if !is_to_be_erased(out, name, (&traces, yes))? {
+        return Ok(ExitCode::FAILURE);
+    }
+    let erased = erasure.run(wall_ms)?;
+    let owner::Succession { heirs, ownerless } = &erased.succession;
+    print_erased(out, name, (&erased.placeholder, heirs))?;
+    for room in ownerless {
+        writeln!(out, "{room} has no owner now; chinwag owner {room} USER makes one")?;
+    }
+    if let Some(error) = erased.unswept {
+        let what = "erased, but unused parts of the file may still contain the texts";
+        return Err(format!("{what}: {error}; free some disk space and run this again").into());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says how much there is of a user, and whether that is to be erased.
+pub(super) fn is_to_be_erased(
+    out: &mut dyn io::Write,
+    name: &UserName,
+    (traces, yes): (&Traces, bool),
+) -> io::Result<bool> {
     writeln!(out, "{name}: {} messages, {} records", traces.messages, traces.records)?;
     writeln!(
         out,
@@ -298,23 +331,24 @@ fn erase_user(
     if traces.is_unfinished {
         writeln!(out, "an earlier erasure of {name} was cut off and is finished by this one")?;
     }
-    if !yes && !is_confirmed(out, name)? {
-        writeln!(out, "nothing was changed")?;
-        return Ok(ExitCode::FAILURE);
+    if yes || is_confirmed(out, name)? {
+        return Ok(true);
     }
-    let erased = erasure.run(wall_ms)?;
-    writeln!(out, "erased; in the records that remain {name} is {}", erased.placeholder)?;
-    for (room, heir) in &erased.succession.heirs {
+    writeln!(out, "nothing was changed")?;
+    Ok(false)
+}
+
+/// Says what was done: what stands for the user, and who has its rooms.
+pub(super) fn print_erased(
+    out: &mut dyn io::Write,
+    name: &UserName,
+    (placeholder, heirs): (&UserName, &[(String, String)]),
+) -> io::Result<()> {
+    writeln!(out, "erased; in the records that remain {name} is {placeholder}")?;
+    for (room, heir) in heirs {
         writeln!(out, "{heir} is the owner of {room} now")?;
     }
-    for room in &erased.succession.ownerless {
-        writeln!(out, "{room} has no owner now; chinwag owner {room} USER makes one")?;
-    }
-    if let Some(error) = erased.unswept {
-        let what = "erased, but unused parts of the file may still contain the texts";
-        return Err(format!("{what}: {error}; free some disk space and run this again").into());
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Asks for the name to be typed again, and tells whether it was.

@@ -199,6 +199,9 @@ BEGIN
       INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, target, who, number, text, data, cid, reply_to, thread)
       VALUES (d.room, result_seq, result_at, d.weight, d.kind, d.sender, d.target, d.who, d.number, d.text, d.data,
         d.cid, d.reply_to, d.thread);
+      IF d.kind = 0 AND d.thread IS NOT NULL THEN
+        PERFORM chinwag.follow_note_1(d.room, d.thread, d.sender, result_seq, result_at);
+      END IF;
       UPDATE chinwag.room m SET head = result_seq, at = result_at,
         bytes = m.bytes - freed + coalesce(octet_length(d.text), 0) + coalesce(octet_length(d.data), 0)
       WHERE m.id = d.room;

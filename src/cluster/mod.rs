@@ -26,6 +26,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("append.sql"),
     include_str!("people.sql"),
     include_str!("sessions.sql"),
+    include_str!("threads.sql"),
     include_str!("search.sql")
 );
 
@@ -35,11 +36,26 @@ pub const ADDITIONS: &str = concat!(
     include_str!("drop.sql"),
     include_str!("append.sql"),
     include_str!("sessions.sql"),
+    include_str!("threads.sql"),
     include_str!("search.sql")
 );
 
+/// What is made before that, each by itself and while nodes write: an index over all records.
+pub const ADDITIONS_BESIDE: &[&str] =
+    &["CREATE INDEX CONCURRENTLY IF NOT EXISTS record_thread ON chinwag.record \
+       (room, thread, seq) WHERE thread IS NOT NULL"];
+
+/// Indexes of which the making was cut off: they are of no use, and in the way of another attempt.
+pub const BROKEN_INDEXES: Statement = Statement {
+    name: "broken_indexes",
+    sql: "SELECT i.indexrelid::regclass::text FROM pg_index i \
+          JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+          WHERE n.nspname = 'chinwag' AND NOT i.indisvalid AND NOT EXISTS (\
+          SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)",
+};
+
 /// How many times something was added.
-pub const ADDITIONS_VERSION: i64 = 2;
+pub const ADDITIONS_VERSION: i64 = 3;
 
 /// The lock under which the schema is made and changed: a number that nobody else would choose.
 pub const SCHEMA_LOCK: i64 = 0x6368_696e_7761_6701;

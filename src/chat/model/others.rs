@@ -1,4 +1,5 @@
-//! The boundary to the other nodes for what is in no log: presence, typing, receipts, invitations.
+//! The boundary to the other nodes for what is in no log: presence, typing, receipts, invitations,
+//! marks of threads.
 //!
 //! A node owns the users that are connected to it, and tells the others where they are. All of it
 //! may be lost, and is told again as a whole when a node begins to listen
@@ -6,6 +7,7 @@
 
 use super::name::{RoomName, UserName};
 use super::reply::Presence;
+use super::thread::MarkNews;
 
 /// A life of a node, as the engine numbers them: never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,4 +58,6 @@ pub enum Told {
         /// Whom.
         user: UserName,
     },
+    /// A user has changed its mark of a thread.
+    Mark(MarkNews),
 }

@@ -19,6 +19,38 @@ pub struct ThreadMark {
     pub at: u64,
 }
 
+/// A mark as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptMark {
+    /// The row of its room.
+    pub room: i64,
+    /// The seq of the first message of its thread.
+    pub thread: u64,
+    /// Whose it is.
+    pub user: Box<str>,
+    /// Up to which seq the thread is read.
+    pub read: u64,
+    /// When that was changed last.
+    pub at: u64,
+    /// By choice the thread is not followed.
+    pub off: bool,
+}
+
+/// What a user's sessions are told of a mark that has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkNews {
+    /// Whose it is.
+    pub user: UserName,
+    /// The room of the thread.
+    pub room: RoomName,
+    /// The seq of its first message.
+    pub thread: u64,
+    /// Whether it is followed now.
+    pub following: bool,
+    /// Up to which seq it is read, if that has changed.
+    pub read: Option<u64>,
+}
+
 /// How a mark changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThreadChange {

@@ -11,11 +11,14 @@
 //! has blocked somebody writes to them only after `unblock`; what was written meanwhile is then in
 //! the conversation, which the next message brings back.
 
+use std::collections::BTreeSet;
+
 use super::membership::end_membership;
 use super::{Answer, Chat};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::LeftReason;
+use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{Block, PeopleChange};
 use crate::chat::model::reply::{Refusal, Reply};
@@ -97,6 +100,25 @@ pub(super) fn blocked(chat: &Chat, user: UserKey) -> Answer {
 pub(super) fn restore(chat: &mut Chat, blocks: Vec<Block>) {
     for Block { user, blocked, at } in blocks {
         chat.directory.blocks.insert(user, blocked, at);
+    }
+}
+
+/// Takes up what is kept in place of what was known: another node, or a command, has changed it. The
+/// end of a conversation comes by its log. What guests have blocked is kept by nobody.
+pub(super) fn replace(chat: &mut Chat, kept: Vec<Block>) {
+    let pair = |block: &Block| (block.user.clone(), block.blocked.clone());
+    let now: BTreeSet<_> = kept.iter().map(pair).collect();
+    let is_guest = |user: &UserName| user.as_str().starts_with(GUEST_PREFIX);
+    let known = chat.directory.blocks.all().filter(|(user, _)| !is_guest(user));
+    let known: BTreeSet<_> = known.map(|(user, other)| (user.clone(), other.clone())).collect();
+    for (user, blocked) in known.difference(&now) {
+        chat.directory.blocks.remove(user, blocked);
+    }
+    for Block { user, blocked, at } in kept {
+        chat.directory.blocks.insert(user, blocked, at);
+    }
+    for (user, blocked) in known.symmetric_difference(&now) {
+        tell_common_rooms_anew(chat, user, blocked);
     }
 }
 

@@ -90,11 +90,7 @@ pub(super) fn rooms(
             let (log, read, head) = (room.log, marks.read, room.head);
             queries.push(InboxQuery { log, read, head, last });
         }
-        let mut row = inbox_row(room, marks, &chat.directory[by.user].name, last);
-        if chat.context.node.is_some() {
-            row.in_threads = 0;
-        }
-        rows.push(row);
+        rows.push(inbox_row(room, marks, &chat.directory[by.user].name, last));
     }
     if open.is_empty() {
         let inbox = Reply::Inbox { rev, rooms: rows, more, gone, full, invitations };

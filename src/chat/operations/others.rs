@@ -13,7 +13,7 @@
 
 use super::absence::{arm_absence, senders_to, update_presence};
 use super::grown::raise_marks;
-use super::{Chat, invitations, load};
+use super::{Chat, invitations, load, threads};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::event::Event;
 use crate::chat::model::name::{RoomName, UserName};
@@ -59,6 +59,7 @@ pub(super) fn on_told(chat: &mut Chat, node: NodeId, told: Told) {
                 load::wait_look(chat, Some(room), &user);
             }
         }
+        Told::Mark(news) => threads::tell_sessions(chat, None, &news),
     }
 }
 

@@ -77,6 +77,7 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
         bound.cloned().collect()
     };
     chat.accounts.restore(&people);
+    blocks::replace(chat, people.blocks);
     reports::restore(chat, people.reports);
     chat.directory.pushes.restore(people.pushes);
     chat.directory.identities.clear();

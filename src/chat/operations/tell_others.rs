@@ -11,6 +11,7 @@ use crate::chat::model::log::LogRequest;
 use crate::chat::model::name::UserName;
 use crate::chat::model::others::Told;
 use crate::chat::model::reply::Presence;
+use crate::chat::model::thread::MarkNews;
 use crate::chat::rooms::Marks;
 
 /// After how long it is looked again what other nodes have done for a user who has come: by then
@@ -76,6 +77,13 @@ fn is_of_others(chat: &Chat, key: RoomKey, members_max: usize) -> bool {
     !elsewhere.is_empty()
         && chat.rooms[key].members.len() <= members_max
         && chat.rooms.users(key).any(|user| elsewhere.has(&chat.directory[user].name))
+}
+
+/// Tells the other nodes at which a user is of a mark that it has changed.
+pub(super) fn tell_mark(chat: &mut Chat, news: MarkNews) {
+    if chat.directory.elsewhere.has(&news.user) {
+        tell(chat, Told::Mark(news));
+    }
 }
 
 /// Points the nodes at which a user is to a room of which it has become a member.

@@ -12,11 +12,11 @@
 //! the inbox says how many of these there are. The mark of a thread is apart from that of the room.
 //!
 //! The store keeps the marks, and makes those that follow from a message together with its record,
-//! so that a kill takes neither alone. Rooms in memory and clusters have none.
+//! so that a kill takes neither alone. Rooms in memory have none.
 
 use super::history::check_still_reads;
 use super::send::{may_be_message, no_such_reference};
-use super::{Answer, Chat, outsiders};
+use super::{Answer, Chat, outsiders, tell_others};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::ThreadWish;
@@ -27,17 +27,17 @@ use crate::chat::model::people::PeopleChange;
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::model::thread::{
-    FollowedThread, ThreadChange, ThreadMark, ThreadPage, ThreadQuery, ThreadRow,
+    FollowedThread, MarkNews, ThreadChange, ThreadMark, ThreadPage, ThreadQuery, ThreadRow,
 };
 use crate::chat::pending::{Change, PendingOp, PeopleOp, Requester};
 use crate::chat::rooms::{Room, apply_changes};
+use crate::net::ConnId;
 
 /// A page of a thread: its last messages, or the last ones before a seq.
 ///
 /// # Errors
 ///
-/// Those of finding the room, [`Code::NoSuchMessage`] for a seq that the log has not, and
-/// [`Code::NotSupported`] on a cluster.
+/// Those of finding the room, and [`Code::NoSuchMessage`] for a seq that the log has not.
 pub(super) fn thread(
     chat: &mut Chat,
     by: &mut Requester,
@@ -55,7 +55,6 @@ pub(super) fn thread(
         let page = page_of_ring(room, thread, (below, limit));
         return Ok(Answer::Now(reply(room, thread, page)));
     }
-    check_alone(chat)?;
     let (user, log) = (chat.directory[by.user].name.clone(), room.log);
     let query = Query::Thread(ThreadQuery { user, log, thread, below, limit });
     let since = chat.pending.changes.begin();
@@ -123,7 +122,7 @@ fn told(log: LogId, changes: &[Change]) -> Vec<&Record> {
 ///
 /// # Errors
 ///
-/// Those of finding the room, and [`Code::NotSupported`] on a cluster.
+/// Those of finding the room.
 pub(super) fn threads(
     chat: &mut Chat,
     by: &mut Requester,
@@ -138,7 +137,6 @@ pub(super) fn threads(
         let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
         rooms.filter(is_seen).collect()
     };
-    check_alone(chat)?;
     let stored = rooms.into_iter().map(|room| &chat.rooms[room]).filter(|room| room.is_stored());
     let logs: Vec<LogId> = stored.map(|room| room.log).collect();
     if logs.is_empty() {
@@ -193,7 +191,6 @@ pub(super) fn mark(
     (thread, wish): (u64, ThreadWish),
 ) -> Result<Answer, Refusal> {
     let (key, _) = chat.lookup().find_membership(by.user, name)?;
-    check_alone(chat)?;
     let room = &chat.rooms[key];
     if !room.is_stored() {
         let message = "this room is in memory, where threads have no marks";
@@ -227,7 +224,7 @@ pub(super) fn on_written(
     mark: &ThreadMark,
     outcome: Result<(), Refusal>,
 ) {
-    let (conn, user) = (by.conn, by.user);
+    let conn = by.conn;
     let is_done = outcome.is_ok();
     let outcome = outcome.or_else(|refusal| match (refusal.code, mark.change) {
         // No mark has moved, which is nothing to tell others.
@@ -237,27 +234,28 @@ pub(super) fn on_written(
         _ => Err(refusal),
     });
     chat.answer(by, outcome.map(|()| Answer::Now(Reply::Done)));
-    let Some(row) = chat.directory.user(user).filter(|_| is_done) else { return };
+    if !is_done {
+        return;
+    }
     let (following, read) = match mark.change {
         ThreadChange::Follow(_) => (true, None),
         ThreadChange::Unfollow(_) => (false, None),
         ThreadChange::Read(seq) => (true, Some(seq)),
     };
-    for &other in &row.connections() {
-        if other != conn && chat.directory.credentials.may_read(other, mark.room.as_str()) {
-            let (room, thread) = (mark.room.clone(), mark.thread);
+    let (user, room, thread) = (mark.user.clone(), mark.room.clone(), mark.thread);
+    let news = MarkNews { user, room, thread, following, read };
+    tell_sessions(chat, Some(conn), &news);
+    tell_others::tell_mark(chat, news);
+}
+
+/// Tells the user's connections of a mark, but for the one that has asked for it.
+pub(super) fn tell_sessions(chat: &mut Chat, asked: Option<ConnId>, news: &MarkNews) {
+    let MarkNews { user, room, thread, following, read } = news;
+    let Some(key) = chat.directory.user_named(user.as_str()) else { return };
+    for &other in &chat.directory[key].connections() {
+        if Some(other) != asked && chat.directory.credentials.may_read(other, room.as_str()) {
+            let (room, thread, following, read) = (room.clone(), *thread, *following, *read);
             chat.context.tell(other, Event::Thread { room, thread, following, read });
         }
     }
-}
-
-/// # Errors
-///
-/// [`Code::NotSupported`] where several nodes share the logs: their engine has no threads yet.
-fn check_alone(chat: &Chat) -> Result<(), Refusal> {
-    if chat.context.node.is_some() {
-        let message = "a cluster keeps no threads; their messages are in the history of the room";
-        return Err(Refusal::new(Code::NotSupported, message));
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Blocks: who has blocked somebody hears nothing of them, and they do not learn of it.
 
+use super::super::model::people::{Block, People};
 use super::stored::lines_to;
 use super::*;
 
@@ -173,4 +174,18 @@ fn invitations_by_the_blocked_crowd_out_no_others() {
     harness.run(CAT, create);
     let said = harness.run(CAT, invite("cats", "ann"));
     assert_eq!(lines_to(&said, ANN), ["invited to cats by cat"]);
+}
+
+#[test]
+fn what_is_blocked_at_another_node_holds_here_and_what_was_ended_there_does_not() {
+    let mut harness = harness();
+    harness.run(ANN, block("bob", true));
+    assert_eq!(what_others_hear(&mut harness, BOB, to("ann", "one")), [""; 0]);
+    let [user, blocked] = ["cat", "bob"].map(|name| UserName::parse(name).unwrap());
+    let people = People { blocks: vec![Block { user, blocked, at: 1 }], ..People::default() };
+    harness.chat.on_log_reply(harness.now, LogReply::People(Box::new(people)));
+    harness.end_turn();
+    assert_eq!(what_others_hear(&mut harness, BOB, to("cat", "two")), [""; 0]);
+    let heard = what_others_hear(&mut harness, BOB, to("ann", "three"));
+    assert!(heard.contains(&"#2".to_owned()), "{heard:?}");
 }

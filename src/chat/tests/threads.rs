@@ -2,7 +2,6 @@
 
 use super::super::model::command::ThreadWish;
 use super::super::model::log::LogFault;
-use super::super::model::others::NodeId;
 use super::super::model::thread::ThreadPage;
 use super::stored::{harness as stored, lines_to, say_many};
 use super::*;
@@ -112,21 +111,4 @@ fn the_users_other_connections_are_told_of_a_mark_when_it_is_written_and_nobody_
     // Or no mark that moves, as of a thread that is not followed.
     let said = harness.run(0, of_lobby(1, ThreadWish::Read(1)));
     assert_eq!((lines_to(&said, 0), lines_to(&said, 1)), (vec!["Done".to_owned()], vec![]));
-}
-
-#[test]
-fn a_cluster_refuses_threads_in_so_many_words() {
-    let (mut harness, _shelf) = stored(8);
-    harness.hello(0, "ann");
-    harness.join(0, "lobby");
-    say_many(&mut harness, 0, 1);
-    harness.chat.context.node = Some(NodeId(1));
-    for command in [
-        page(1, None, 1),
-        of_lobby(1, ThreadWish::Follow),
-        Command::Threads { room: None },
-        Command::Threads { room: Some("lobby".into()) },
-    ] {
-        assert_eq!(lines_to(&harness.run(0, command), 0), ["no 9002"]);
-    }
 }

@@ -143,6 +143,11 @@ impl Session {
         &self.version
     }
 
+    /// Waits for each answer as long as this.
+    pub(super) fn be_patient(&mut self, timeout: Duration) -> Result<(), EngineFailure> {
+        self.stream.set_timeout(timeout).map_err(EngineFailure::Io)
+    }
+
     /// Nobody can read along.
     pub(super) const fn is_encrypted(&self) -> bool {
         matches!(self.stream, Stream::Tls(_))

@@ -84,7 +84,7 @@ pub(in crate::cli) fn run(from: &Place, to: &Place) -> ExitCode {
 }
 
 /// A session with the primary.
-fn primary(address: &Address) -> Result<Session, Failure> {
+pub(super) fn primary(address: &Address) -> Result<Session, Failure> {
     let mut reasons = String::new();
     for host in &address.hosts {
         match look(address, host) {
@@ -229,6 +229,15 @@ fn fill(session: &mut Session, source: &Moving, moved: &Moved) -> Result<Counts,
         above = last;
         transfer::put_cids(session, &cids)?;
     }
+    let mut behind = None;
+    loop {
+        let marks = source.marks(behind.as_ref())?;
+        if marks.is_empty() {
+            break;
+        }
+        transfer::put_marks(session, &marks)?;
+        behind = marks.into_iter().next_back();
+    }
     let (people, suspended) = source.people()?;
     let changes = changes_of(people, &suspended, source.acts()?);
     if !transfer::put_people(session, &changes, &suspended.revoked)? {
@@ -285,6 +294,15 @@ fn into_data(address: &Address, data: &Path) -> Result<String, Failure> {
         arrival.cids(&cids)?;
         behind = cids.into_iter().next_back();
     }
+    let mut behind = None;
+    loop {
+        let marks = transfer::marks(&mut session, behind.as_ref())?;
+        if marks.is_empty() {
+            break;
+        }
+        arrival.marks(&marks)?;
+        behind = marks.into_iter().next_back();
+    }
     let (people, suspended) = transfer::people(&mut session)?;
     let (mut acts, mut above) = (Vec::new(), 0);
     loop {
@@ -306,13 +324,12 @@ fn told(Counts { rooms, records }: Counts, place: &str) -> String {
 }
 
 /// What a cluster does not have.
-fn told_of(LeftBehind { webhooks, devices, files, follows }: LeftBehind) -> String {
+fn told_of(LeftBehind { webhooks, devices, files }: LeftBehind) -> String {
     let mut text = String::new();
     for (count, what) in [
         (webhooks, "outgoing webhooks"),
         (devices, "devices that were told by Web Push"),
         (files, "files"),
-        (follows, "marks of who follows which thread"),
     ] {
         if count > 0 {
             _ = writeln!(text, "not moved: {count} {what}");

@@ -2,6 +2,7 @@
 
 pub(super) mod bus;
 mod connect;
+pub(super) mod erase;
 pub(super) mod import;
 pub(super) mod nodes;
 
@@ -15,9 +16,15 @@ use clap::Subcommand;
 pub(super) use self::connect::EngineFailure;
 use self::connect::Session;
 use crate::cluster::check::{Engine, Fault, LOOK, Level};
-use crate::cluster::{ADDITIONS, PROBE, READ_VERSION, SCHEMA, SCHEMA_LOCK, SCHEMA_VERSION};
+use crate::cluster::{
+    ADDITIONS, ADDITIONS_BESIDE, BROKEN_INDEXES, PROBE, READ_VERSION, SCHEMA, SCHEMA_LOCK,
+    SCHEMA_VERSION,
+};
 use crate::pg::{Address, AddressFault, Host};
 use crate::time::clock::Clock;
+
+/// How long an index over all records may take.
+const INDEX_TIMEOUT: Duration = Duration::from_hours(12);
 
 /// Writes that are measured: enough for a mean, which is of use.
 const PROBES: u32 = 20;
@@ -166,8 +173,17 @@ fn init_at(address: &Address, host: &Host) -> Result<String, Box<dyn std::error:
     {
         return Err(fault.to_string().into());
     }
-    // Whoever is second waits for the first, and finds the schema.
     let session = &mut found.session;
+    if found.faults.contains(&Fault::OlderSchema) {
+        session.be_patient(INDEX_TIMEOUT)?;
+        for row in session.ask(BROKEN_INDEXES)? {
+            session.run(&format!("DROP INDEX CONCURRENTLY IF EXISTS {}", row.text(0)?))?;
+        }
+        for index in ADDITIONS_BESIDE {
+            session.run(index)?;
+        }
+    }
+    // Whoever is second waits for the first, and finds the schema.
     session.run(&format!("BEGIN; SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))?;
     let rows = session.ask(LOOK)?;
     let engine = Engine::read(rows.first().ok_or(EngineFailure::Answer)?)?;

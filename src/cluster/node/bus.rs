@@ -11,6 +11,8 @@
 //! t lobby ann 1             ann is typing in the lobby, or 0: has stopped
 //! m lobby ann 41 40         ann has received up to 41 and read up to 40
 //! l @ann:bob bob            whoever has bob: look at this room
+//! f lobby ann 7 1 -         ann follows the thread 7 now, or 0: does not
+//! f lobby ann 7 1 9         ann, who follows it, has read it up to 9
 //! u                         people have changed: read them again
 //! s 7                       node 7: a session of yours goes on at another node
 //! ```
@@ -23,6 +25,7 @@ use std::fmt::Write as _;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::others::{NodeId, Told};
 use crate::chat::model::reply::Presence;
+use crate::chat::model::thread::MarkNews;
 
 /// The first line.
 const VERSION: &str = "c1";
@@ -54,6 +57,8 @@ impl Word {
                 | Told::Typing { .. }
                 | Told::Marks { .. },
             ) => false,
+            // The next one says how far it is read, but not whether it is followed.
+            Self::Told(Told::Mark(news)) => news.read.is_none(),
             Self::Told(Told::Look { .. }) | Self::People | Self::Replaced(_) => true,
         }
     }
@@ -95,6 +100,10 @@ fn write_line(line: &mut String, word: &Word) {
             write!(line, "\nm {room} {user} {recv} {read}")
         }
         Word::Told(Told::Look { room, user }) => write!(line, "\nl {room} {user}"),
+        Word::Told(Told::Mark(MarkNews { user, room, thread, following, read })) => {
+            let read = read.map_or_else(|| "-".to_owned(), |read| read.to_string());
+            write!(line, "\nf {room} {user} {thread} {} {read}", u8::from(*following))
+        }
         Word::People => line.write_str("\nu"),
         Word::Replaced(node) => write!(line, "\ns {}", node.0),
     };
@@ -124,11 +133,7 @@ fn read_line(line: &str) -> Option<Word> {
         ("r", []) => Told::RollBegins,
         ("e", [users]) => Told::RollEnds { users: users.parse().ok()? },
         ("t", [room, user, on]) => {
-            let on = match *on {
-                "0" => false,
-                "1" => true,
-                _ => return None,
-            };
+            let on = read_flag(on)?;
             Told::Typing { room: RoomName::stored(room)?, user: UserName::stored(user)?, on }
         }
         ("m", [room, user, recv, read]) => {
@@ -139,6 +144,12 @@ fn read_line(line: &str) -> Option<Word> {
         ("l", [room, user]) => {
             Told::Look { room: RoomName::stored(room)?, user: UserName::stored(user)? }
         }
+        ("f", [room, user, thread, following, read]) => {
+            let (room, user) = (RoomName::stored(room)?, UserName::stored(user)?);
+            let (thread, following) = (thread.parse().ok()?, read_flag(following)?);
+            let read = if *read == "-" { None } else { Some(read.parse().ok()?) };
+            Told::Mark(MarkNews { user, room, thread, following, read })
+        }
         ("u", []) => return Some(Word::People),
         ("s", [node]) => return Some(Word::Replaced(NodeId(node.parse().ok()?))),
         _ => return None,
@@ -146,8 +157,16 @@ fn read_line(line: &str) -> Option<Word> {
     Some(Word::Told(told))
 }
 
+fn read_flag(text: &str) -> Option<bool> {
+    match text {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
 /// The most fields of a line behind its kind.
-const FIELDS_MAX: usize = 4;
+const FIELDS_MAX: usize = 5;
 
 #[cfg(test)]
 mod tests {
@@ -157,6 +176,10 @@ mod tests {
         let user = |name| UserName::parse(name).unwrap();
         let (lobby, direct) =
             (RoomName::parse("a/b").unwrap(), RoomName::parse("@ann:bob").unwrap());
+        let news = |following, read| {
+            let (user, room) = (user("ann"), lobby.clone());
+            MarkNews { user, room, thread: 7, following, read }
+        };
         let told = [
             Told::Present { user: user("ann"), presence: Presence::Off },
             Told::Present { user: user("ann"), presence: Presence::Away },
@@ -165,8 +188,10 @@ mod tests {
             Told::RollEnds { users: 12 },
             Told::Typing { room: lobby.clone(), user: user("ann"), on: true },
             Told::Typing { room: lobby.clone(), user: user("ann"), on: false },
-            Told::Marks { room: lobby, user: user("ann"), recv: u64::MAX, read: 0 },
+            Told::Marks { room: lobby.clone(), user: user("ann"), recv: u64::MAX, read: 0 },
             Told::Look { room: direct, user: user("bob") },
+            Told::Mark(news(true, Some(u64::MAX))),
+            Told::Mark(news(false, None)),
         ];
         told.into_iter().map(Word::Told).chain([Word::People, Word::Replaced(NodeId(7))]).collect()
     }
@@ -201,6 +226,7 @@ mod tests {
                 "c1\nm a/b ann 1 -1\nm a/b ann 1 99999999999999999999\nt a/b ann 2\nl @ann:bob bob",
                 look,
             ),
+            ("c1\nf a/b ann 7 1\nf a/b ann 7 2 -\nf a/b ann - 1 -\nl @ann:bob bob", look),
             ("c1\nl bob @ann:bob\nu u\nl @ann:bob bob 1 2 3 4 5 6\nl @ann:bob bob", look),
         ] {
             assert_eq!(decode(payload).collect::<Vec<_>>(), expect, "{payload:?}");

@@ -19,6 +19,7 @@
 //! | `held` | the logs that are open |
 //! | `reader`, `queries`, `loading` | what others have changed, and the answers to queries |
 //! | `search`, `written_by` | what is asked for by words, and by who has written it |
+//! | `threads` | the messages of threads, and who follows which |
 //! | `upkeep`, `indexing` | what one node does for all |
 //! | `people`, `people_watch` | accounts and the like, as rows |
 //! | `bus` | what nodes tell each other |
@@ -49,6 +50,7 @@ mod append;
 pub mod bus;
 mod codes;
 mod engine;
+pub mod erasure;
 mod held;
 mod indexing;
 mod loading;
@@ -67,6 +69,7 @@ mod statements;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
+mod threads;
 pub mod transfer;
 mod upkeep;
 mod writer;
@@ -335,8 +338,9 @@ impl<E: Engine> Node<E> {
 
     /// Refuses whoever would have to wait for the engine.
     fn refuse_all(&mut self) {
-        let is_waiting =
-            |op: &Op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..)) || op.is_claim();
+        let is_asked =
+            |op: &Op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..) | Op::Mark(..));
+        let is_waiting = |op: &Op| is_asked(op) || op.is_claim();
         for op in self.queue.take(is_waiting) {
             self.refuse_op(op, LogFault::Broken);
         }
@@ -359,6 +363,9 @@ impl<E: Engine> Node<E> {
             }
             Op::People(ticket, _) => {
                 self.people.unwritten = self.people.unwritten.saturating_sub(1);
+                self.replies.push_back(LogReply::Synced { ticket, outcome: Err(fault) });
+            }
+            Op::Mark(ticket, _) => {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Err(fault) });
             }
             Op::Session(op) => self.refuse_session(*op, fault),
@@ -461,15 +468,7 @@ impl<E: Engine> Logs for Node<E> {
             }
             LogRequest::Close { log } => _ = self.held.remove(log),
             LogRequest::Read { ticket, query } => self.read(ticket, query),
-            LogRequest::People { ticket, changes } => {
-                if self.is_down || !people::Acts::of(&changes).is_fit() {
-                    let fault = if self.is_down { LogFault::Broken } else { LogFault::Corrupt };
-                    let outcome = Err(fault);
-                    return self.replies.push_back(LogReply::Synced { ticket, outcome });
-                }
-                self.people.unwritten += 1;
-                self.queue.push(Op::People(ticket, changes));
-            }
+            LogRequest::People { ticket, changes } => self.change_people(ticket, changes),
             // Nothing of a cluster is in a process's memory only, and webhooks are told nothing.
             LogRequest::Adopt { .. } | LogRequest::Notice(_) => {}
             LogRequest::Tell(told) => self.words.push(Word::Told(told)),

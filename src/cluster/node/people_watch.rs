@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::Node;
 use super::bus::Word;
 use super::engine::Engine;
-use super::people::AllPeople;
+use super::people::{Acts, AllPeople};
+use super::queue::Op;
 use crate::chat::model::log::{LogFault, LogReply, Ticket};
+use crate::chat::model::people::PeopleChange;
 use crate::pg::{EngineError, Row, WrongType};
 
 /// What is known of people.
@@ -29,6 +31,23 @@ impl Default for PeopleWatch {
 }
 
 impl<E: Engine> Node<E> {
+    /// Changes are asked for: all of them or none.
+    pub(super) fn change_people(&mut self, ticket: Ticket, changes: Vec<PeopleChange>) {
+        let is_of_thread = |change: &PeopleChange| matches!(change, PeopleChange::Thread(_));
+        let fault = if self.is_down {
+            LogFault::Broken
+        } else if let [PeopleChange::Thread(mark)] = &*changes {
+            // No node has any of it in memory.
+            return self.queue.push(Op::Mark(ticket, Box::new(mark.clone())));
+        } else if changes.iter().any(is_of_thread) || !Acts::of(&changes).is_fit() {
+            LogFault::Corrupt
+        } else {
+            self.people.unwritten += 1;
+            return self.queue.push(Op::People(ticket, changes));
+        };
+        self.replies.push_back(LogReply::Synced { ticket, outcome: Err(fault) });
+    }
+
     /// Own changes were written, or not.
     pub(super) fn on_people_written(
         &mut self,

@@ -6,8 +6,8 @@ use super::codes::{signed, unsigned};
 use super::loading::{self, Names};
 use super::rows::{BETWEEN, Part};
 use super::search::Search;
-use super::statements;
 use super::written_by::WrittenBy;
+use super::{statements, threads};
 use crate::chat::model::limits::PAGE_BYTES_MAX;
 use crate::chat::model::listed::{DirectoryQuery, StoredRoom};
 use crate::chat::model::load::Wanted;
@@ -16,6 +16,7 @@ use crate::chat::model::mentions::names;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::AuditedAct;
 use crate::chat::model::record::SharedRecord;
+use crate::chat::model::thread::{ThreadPage, ThreadQuery};
 use crate::pg::{Param, Row, Statement, WrongType};
 
 /// Unread messages of one room that are counted: the inbox of a cluster says "more than 99".
@@ -34,6 +35,8 @@ pub(super) enum RowQuery {
     Directory(DirectoryQuery),
     Search(Box<Search>),
     Written(WrittenBy),
+    Thread { row: i64, query: ThreadQuery },
+    Threads { user: UserName, rows: Vec<(i64, LogId)> },
 }
 
 impl RowQuery {
@@ -57,8 +60,14 @@ impl RowQuery {
             Query::Load(wanted) => Self::Load(wanted),
             Query::Audit { room, before, limit, .. } => Self::Audit { room, before, limit },
             Query::Directory(query) => Self::Directory(query),
-            // Nobody asks for threads: see `chat::operations::threads`.
-            Query::Thread(_) | Query::Threads { .. } => return Err(Err(LogFault::TooDear)),
+            Query::Thread(query) => {
+                let none = || Ok(Answer::Thread(ThreadPage::default()));
+                Self::Thread { row: row(query.log).ok_or_else(none)?, query }
+            }
+            Query::Threads { user, logs } => {
+                let rows = logs.into_iter().filter_map(|log| Some((row(log)?, log))).collect();
+                Self::Threads { user, rows }
+            }
             Query::Search { logs, text, before, limit, .. } => {
                 let rooms = logs.into_iter().filter_map(|log| Some((row(log)?, log))).collect();
                 let none = || Ok(Answer::Found { items: Vec::new(), next: None });
@@ -95,6 +104,8 @@ impl RowQuery {
             }
             Self::Search(search) => (statements::SEARCH, Params::Search(search)),
             Self::Written(written) => (statements::WRITTEN, Params::Written(written)),
+            Self::Thread { row, query } => (threads::PAGE, Params::Thread(*row, query)),
+            Self::Threads { user, rows } => (threads::FOLLOWED, Params::Threads(user, rows)),
         }
     }
 
@@ -118,6 +129,8 @@ impl RowQuery {
             Self::Load(wanted) => Answer::Loaded(loading::found(wanted, &parts)),
             Self::Search(search) => search.answer(parts),
             Self::Written(written) => written.answer(parts),
+            Self::Thread { query, .. } => threads::page(query, parts),
+            Self::Threads { rows, .. } => threads::followed(rows, parts),
             Self::Audit { .. } | Self::Directory(_) => nothing(),
         })
     }
@@ -132,6 +145,8 @@ pub(super) enum Params<'a> {
     Directory(&'a str, &'a str, i64),
     Search(&'a Search),
     Written(&'a WrittenBy),
+    Thread(i64, &'a ThreadQuery),
+    Threads(&'a UserName, &'a [(i64, LogId)]),
 }
 
 impl Params<'_> {
@@ -167,6 +182,8 @@ impl Params<'_> {
             ]),
             Self::Search(search) => search.with_params(ask),
             Self::Written(written) => written.with_params(ask),
+            Self::Thread(row, query) => threads::with_page(*row, query, ask),
+            Self::Threads(user, rows) => threads::with_followed(user, rows, ask),
         }
     }
 }
@@ -199,14 +216,14 @@ const fn nothing() -> Answer {
 }
 
 fn inbox(user: &UserName, rows: &[(Option<i64>, InboxQuery)], parts: Vec<Part>) -> Answer {
-    let mut unread: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+    let mut unread: BTreeMap<u64, (u64, u64, u64)> = BTreeMap::new();
     let mut last: BTreeMap<i64, SharedRecord> = BTreeMap::new();
     for part in parts {
         match part {
-            Part::Unread(place, count, texts) => {
+            Part::Unread(place, (count, in_threads), texts) => {
                 let naming = texts.split(BETWEEN).filter(|text| names(text, user)).count();
                 let naming = u64::try_from(naming).unwrap_or(u64::MAX);
-                unread.insert(place, (count, naming));
+                unread.insert(place, (count, naming, in_threads));
             }
             Part::Record(row, record) => _ = last.insert(row, record),
             _ => {}
@@ -215,8 +232,8 @@ fn inbox(user: &UserName, rows: &[(Option<i64>, InboxQuery)], parts: Vec<Part>) 
     let of = |(place, (row, query)): (u64, &(Option<i64>, InboxQuery))| {
         let Some(row) = row else { return InboxFound::default() };
         let last = query.last.then(|| last.get(row).cloned()).flatten();
-        let (unread, mentions) = unread.get(&place).copied().unwrap_or_default();
-        InboxFound { unread, mentions, in_threads: 0, last }
+        let (unread, mentions, in_threads) = unread.get(&place).copied().unwrap_or_default();
+        InboxFound { unread, mentions, in_threads, last }
     };
     Answer::Inbox((1..).zip(rows).map(of).collect())
 }

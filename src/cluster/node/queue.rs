@@ -13,6 +13,7 @@ use super::rows::FactKey;
 use super::session_ops::SessionOp;
 use crate::chat::model::log::{LogId, RoomMeta, Ticket};
 use crate::chat::model::people::PeopleChange;
+use crate::chat::model::thread::ThreadMark;
 use crate::time::Tick;
 
 /// Drafts that may wait; more are refused.
@@ -42,6 +43,8 @@ pub(super) enum Op {
     Drop(LogId),
     /// People change.
     People(Ticket, Vec<PeopleChange>),
+    /// What a user wants of a thread.
+    Mark(Ticket, Box<ThreadMark>),
     /// Something about a session.
     Session(Box<SessionOp>),
 }
@@ -55,9 +58,12 @@ impl Op {
                 SessionOp::Claim { since, .. } => Some(since),
                 SessionOp::Change(_) | SessionOp::Told(..) => None,
             },
-            Self::Open(_) | Self::Facts(..) | Self::Sync(..) | Self::Drop(_) | Self::People(..) => {
-                None
-            }
+            Self::Open(_)
+            | Self::Facts(..)
+            | Self::Sync(..)
+            | Self::Drop(_)
+            | Self::People(..)
+            | Self::Mark(..) => None,
         }
     }
 
@@ -152,7 +158,7 @@ impl Queue {
             }
             Op::Facts(_, _, facts) => self.facts -= facts.len(),
             Op::Session(_) => self.sessions -= 1,
-            Op::Open(_) | Op::Sync(..) | Op::Drop(_) | Op::People(..) => {}
+            Op::Open(_) | Op::Sync(..) | Op::Drop(_) | Op::People(..) | Op::Mark(..) => {}
         }
         Some(op)
     }
@@ -189,7 +195,7 @@ impl Queue {
             }
             Op::Facts(_, _, facts) => self.facts += facts.len(),
             Op::Session(_) => self.sessions += 1,
-            Op::Open(_) | Op::Sync(..) | Op::Drop(_) | Op::People(..) => {}
+            Op::Open(_) | Op::Sync(..) | Op::Drop(_) | Op::People(..) | Op::Mark(..) => {}
         }
     }
 }

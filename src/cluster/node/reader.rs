@@ -282,7 +282,8 @@ impl<E: Engine> Node<E> {
                 | Part::RoomOf(..)
                 | Part::Unread(..)
                 | Part::Place(..)
-                | Part::Session(..) => {}
+                | Part::Session(..)
+                | Part::Mark(..) => {}
             }
         }
         for followed in logs {

@@ -23,13 +23,27 @@ pub(super) enum Part {
     User(UserName, bool, bool),
     /// A room of a user.
     RoomOf(UserName, RoomName),
-    /// The place of a row of an inbox, from 1, how many messages are unread there, and the
-    /// beginnings of those with an `@`, [`BETWEEN`] each two.
-    Unread(u64, u64, Box<str>),
+    /// The place of a row of an inbox, from 1, how many messages are unread there and how many of
+    /// these belong to threads, and the beginnings of those with an `@`, [`BETWEEN`] each two.
+    Unread(u64, (u64, u64), Box<str>),
     /// Two numbers about a room: how far something has come.
     Place(i64, u64, u64),
     /// A session that can be resumed: the hash of its secret, its user, and whether it is a guest.
     Session(Box<str>, UserName, bool),
+    /// The mark of a thread of a room.
+    Mark(i64, MarkRow),
+}
+
+/// How far a user has read a thread that it follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MarkRow {
+    /// The seqs of its first and of its last message.
+    pub(super) thread: u64,
+    pub(super) last: u64,
+    pub(super) read: u64,
+    pub(super) unread: u64,
+    /// When that was changed last.
+    pub(super) at: u64,
 }
 
 /// What stands between two texts of [`Part::Unread`]: no message has it.
@@ -130,10 +144,16 @@ impl Part {
             4 => Self::RoomOf(reader.user(0)?, reader.room(1)?),
             5 => {
                 let texts = reader.text_or_null(0)?.unwrap_or_default().into();
-                Self::Unread(reader.number(0)?, reader.number(1)?, texts)
+                Self::Unread(reader.number(0)?, (reader.number(1)?, reader.number(2)?), texts)
             }
             6 => Self::Place(room, reader.number(0)?, reader.number(1)?),
             7 => Self::Session(reader.text(1)?.into(), reader.user(0)?, reader.int(0)? != 0),
+            8 => {
+                let (thread, last) = (reader.number(0)?, reader.number(1)?);
+                let (read, unread) = (reader.number(2)?, reader.number(3)?);
+                let at = reader.number(4)?;
+                Self::Mark(room, MarkRow { thread, last, read, unread, at })
+            }
             _ => return Err(WrongType { column: column::PART }),
         })
     }

@@ -60,6 +60,21 @@ macro_rules! number_row {
     };
 }
 
+/// The columns of the mark `f` of a thread whose last seq is `$last`, above which `c.count` messages
+/// are unread.
+macro_rules! mark_row {
+    ($last:literal) => {
+        concat!(
+            "SELECT 8::smallint, f.room, f.thread, ",
+            $last,
+            ", f.read, c.count, f.at, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
+            "NULL::text, NULL::text, NULL::text, NULL::text, NULL::text "
+        )
+    };
+}
+
+pub(super) use {mark_row, record_row};
+
 /// The second part of the place of a record `x`: it orders those of one millisecond.
 macro_rules! tie {
     () => {
@@ -225,8 +240,8 @@ pub(super) const LOAD: Statement = Statement {
     ),
 };
 
-/// What an inbox shows: a place in the list, how many messages of others are unread there, and what
-/// begins those that may name somebody; then the last messages of the rooms, where they are wanted.
+/// What an inbox shows: a place in the list, how many messages of others are unread there, how many
+/// of these belong to threads, and what begins those that may name somebody; then the last messages of the rooms, where they are wanted.
 ///
 /// `$1` rooms, `$2` read, `$3` head, `$4` whether the last message is wanted, `$5` who, `$6` the
 /// most that is counted, `$7` the most records that are looked at for the last message.
@@ -235,11 +250,11 @@ pub(super) const INBOX: Statement = Statement {
     sql: concat!(
         "WITH w AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) ",
         "WITH ORDINALITY AS w(room, read, head, last, at)) ",
-        "SELECT 5::smallint, w.room, w.at, c.count, NULL::bigint, NULL::bigint, NULL::bigint, ",
+        "SELECT 5::smallint, w.room, w.at, c.count, c.in_threads, NULL::bigint, NULL::bigint, ",
         "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, c.texts, NULL::text, ",
         "NULL::text, NULL::text, NULL::text FROM w CROSS JOIN LATERAL (SELECT count(*) AS count, ",
-        "string_agg(left(u.text, 1000), chr(30)) FILTER (WHERE strpos(u.text, '@') > 0) AS texts ",
-        "FROM (SELECT x.text FROM chinwag.record x WHERE x.room = w.room AND x.seq > w.read ",
+        "count(u.thread) AS in_threads, string_agg(left(u.text, 1000), chr(30)) FILTER (WHERE strpos(u.text, '@') > 0) AS texts ",
+        "FROM (SELECT x.text, x.thread FROM chinwag.record x WHERE x.room = w.room AND x.seq > w.read ",
         "AND x.seq <= w.head AND x.kind = 0 AND x.sender <> $5::text LIMIT $6::bigint) u) c ",
         "UNION ALL ",
         record_row!(),

@@ -10,6 +10,7 @@ use super::rows::{FactColumns, Part};
 use super::statements;
 pub use super::table::Ask;
 use super::table::Table;
+pub use super::threads::{marks, put_marks};
 use crate::chat::model::cids::KeptCid;
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{RoomMeta, Suspensions};
@@ -20,7 +21,7 @@ use crate::chat::model::suspensions::Revocation;
 use crate::pg::{Param, Row, Statement, WrongType};
 
 /// Rooms, records and the like that are asked at once.
-const PAGE: i64 = 500;
+pub(super) const PAGE: i64 = 500;
 /// Members and restrictions of rooms, and the bytes of records, that are asked at once: an answer
 /// has a most of bytes.
 const FACTS_MAX: i64 = 5_000;

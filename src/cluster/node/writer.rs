@@ -39,6 +39,7 @@ pub(super) enum What {
     /// Nothing: everything before it has its answer when it is the first.
     Sync(LogId, u32, Ticket),
     People(Ticket),
+    Mark(Ticket),
     Sessions(Vec<SessionOp>),
     /// Sessions of this node are live again.
     Return,
@@ -78,7 +79,9 @@ impl<E: Engine> Node<E> {
         let log = match op {
             Op::Append(append) => append.log,
             Op::Facts(log, ..) | Op::Drop(log) => *log,
-            Op::Open(_) | Op::Sync(..) | Op::People(..) | Op::Session(_) => return false,
+            Op::Open(_) | Op::Sync(..) | Op::People(..) | Op::Mark(..) | Op::Session(_) => {
+                return false;
+            }
         };
         self.held.get(log).is_some_and(|log| log.row.is_none() && !log.is_renewing)
     }
@@ -93,6 +96,7 @@ impl<E: Engine> Node<E> {
             Op::Open(id) => self.send_open(id),
             Op::Session(op) => self.send_sessions(*op),
             Op::Drop(id) => self.send_drop(id),
+            Op::Mark(ticket, mark) => self.send_mark(ticket, mark),
             Op::People(ticket, changes) => {
                 let tag = self.next_tag();
                 let columns = people::Acts::of(&changes);

@@ -48,6 +48,7 @@ impl<E: Engine> Node<E> {
                 }
             }
             What::People(ticket) => self.on_people_written(ticket, &outcome),
+            What::Mark(ticket) => self.on_mark_written(ticket, &outcome),
             What::Sessions(ops) => self.on_sessions_written(ops, &outcome),
             What::Return => self.on_returned(&outcome),
             What::Renew(id) => {
@@ -212,6 +213,10 @@ impl<E: Engine> Node<E> {
             What::People(ticket) => {
                 self.people.is_stale = true;
                 self.people.unwritten = self.people.unwritten.saturating_sub(1);
+                let outcome = Err(LogFault::Broken);
+                self.replies.push_back(LogReply::Synced { ticket, outcome });
+            }
+            What::Mark(ticket) => {
                 let outcome = Err(LogFault::Broken);
                 self.replies.push_back(LogReply::Synced { ticket, outcome });
             }

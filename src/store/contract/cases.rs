@@ -8,11 +8,9 @@ enum For {
     All,
     /// Those that keep records: in memory the domain's rings have them.
     Keeping,
-    /// The one of a server that is alone: a cluster keeps no marks of threads.
-    Alone,
 }
 
-use For::{All, Alone, Keeping};
+use For::{All, Keeping};
 
 /// Sentence, stores, script.
 const CASES: &[(&str, For, &str)] = &[
@@ -382,72 +380,72 @@ const CASES: &[(&str, For, &str)] = &[
     ),
     (
         "a thread is its first message and those that belong to it",
-        Alone,
+        Keeping,
         "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n bob say c -> stored 3 \n ann say d thread=1 reply=2 -> stored 4 \n thread eve 1 99 9 -> 1:ann:a 2:bob:b 4:ann:d \n thread eve 3 99 9 -> 3:bob:c",
     ),
     (
         "a page of a thread is the latest of it, and says whether there is more",
-        Alone,
+        Keeping,
         "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n bob say c thread=1 -> stored 3 \n thread eve 1 99 2 -> 2:bob:b 3:bob:c + \n thread eve 1 2 2 -> 1:ann:a \n thread eve 1 99 3 -> 1:ann:a 2:bob:b 3:bob:c \n thread eve 1 1 9 ->",
     ),
     (
         "who has begun a thread and who writes in it follow it",
-        Alone,
+        Keeping,
         "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n cat say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read1 new2 \n threads bob -> 1-3:ann:a read2 new1 \n threads cat -> 1-3:ann:a read3 new0 \n threads eve ->",
     ),
     (
         "a thread is followed when that is asked for, from there on",
-        Alone,
+        Keeping,
         "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n people follow:eve:1:2 -> ok \n threads eve -> 1-2:ann:a read2 new0 \n bob say c thread=1 -> stored 3 \n threads eve -> 1-3:ann:a read2 new1 \n thread eve 1 99 1 -> 3:bob:c + read2 new1",
     ),
     (
         "a thread that does not begin with a message is not followed",
-        Alone,
+        Keeping,
         "people follow:eve:1:0 -> taken \n ann say a -> stored 1 \n bob react 1 x others -> stored 2 \n people follow:eve:2:2 -> taken \n threads eve ->",
     ),
     (
         "who does not want to follow a thread does not, until writing in it",
-        Alone,
+        Keeping,
         "fact member ann member \n ann say a -> stored 1 \n people unfollow:ann:1:1 -> ok \n bob say b thread=1 -> stored 2 \n threads ann -> \n ann say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read3 new0 \n people unfollow:ann:1:3 -> ok \n people follow:ann:1:3 -> ok \n threads ann -> 1-3:ann:a read3 new0",
     ),
     (
         "a mark of a thread does not go back, and is none of who does not follow it",
-        Alone,
+        Keeping,
         "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n bob say c thread=1 -> stored 3 \n people readthread:ann:1:2 -> ok \n people readthread:eve:1:3 -> taken \n threads ann -> 1-3:ann:a read2 new1 \n people readthread:ann:1:1 -> taken \n threads ann -> 1-3:ann:a read2 new1 \n people readthread:ann:1:3 -> ok \n threads ann -> 1-3:ann:a read3 new0 \n threads eve ->",
     ),
     (
         "a thread that was not followed when that was ended is read up to there when it is",
-        Alone,
+        Keeping,
         "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n people unfollow:eve:1:2 -> ok \n bob say c thread=1 -> stored 3 \n people follow:eve:1:3 -> ok \n threads eve -> 1-3:ann:a read2 new1",
     ),
     (
         "the mark of a thread that is followed no more does not move",
-        Alone,
+        Keeping,
         "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n people unfollow:ann:1:2 -> ok \n people readthread:ann:1:2 -> taken \n people follow:ann:1:2 -> ok \n threads ann -> 1-2:ann:a read1 new1",
     ),
     (
         "a message that was deleted is in no thread, and a thread without its first message goes on",
-        Alone,
+        Keeping,
         "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n bob say c thread=1 -> stored 3 \n bob delete 2 -> stored 4 \n threads ann -> 1-3:ann:a read1 new1 \n ann delete 1 -> stored 5 \n thread ann 1 99 9 -> 1:ann:deleted 3:bob:c read1 new1 \n threads ann -> 1-3:ann:deleted read1 new1",
     ),
     (
         "who leaves follows nothing there any more, and nobody does in a room that was dropped",
-        Alone,
+        Keeping,
         "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n fact leave ann \n sync -> ok \n threads ann -> \n threads bob -> 1-2:ann:a read2 new0 \n drop \n ann say x -> stored 1 \n threads bob ->",
     ),
     (
         "who has begun a thread and left the room does not follow it when others write in it",
-        Alone,
+        Keeping,
         "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n fact leave ann \n bob say c thread=1 -> stored 3 \n threads ann -> \n fact member ann member \n threads ann -> \n bob say d thread=1 -> stored 4 \n threads ann -> 1-4:ann:a read1 new3",
     ),
     (
         "marks of threads are there again when their room is loaded",
-        Alone,
+        Keeping,
         "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n reopen \n threads ann -> 1-2:ann:a read1 new1 \n cat say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read1 new2",
     ),
     (
         "an inbox says how many unread messages are in threads",
-        Alone,
+        Keeping,
         "ann say a -> stored 1 \n ann say b thread=1 -> stored 2 \n ann say c -> stored 3 \n inbox bob 0 3 bare -> 3 #1 \n inbox bob 2 3 bare -> 1 \n inbox ann 0 3 bare -> 0",
     ),
 ];
@@ -466,7 +464,6 @@ fn each_store_does_as_the_cases_say() {
             let is_for = match stores {
                 All => true,
                 Keeping => store.keeps,
-                Alone => store.keeps && store.name != "PostgreSQL",
             };
             if is_for && let Err(line) = script::run(store, lines) {
                 failed.push(format!("{name}: {line}"));

@@ -14,7 +14,7 @@ use crate::chat::model::log::LogId;
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::{Body, Record, SharedRecord};
 use crate::chat::model::thread::{
-    FollowedThread, ThreadChange, ThreadMark, ThreadPage, ThreadQuery,
+    FollowedThread, KeptMark, ThreadChange, ThreadMark, ThreadPage, ThreadQuery,
 };
 
 /// Notes what follows from a record: its author follows the thread that it belongs to, and has read
@@ -23,7 +23,7 @@ use crate::chat::model::thread::{
 /// # Errors
 ///
 /// What the database says.
-pub(in crate::store) fn note(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<()> {
+pub(super) fn note(db: &Connection, room: i64, record: &Record) -> rusqlite::Result<()> {
     let Body::Message { thread: Some(thread), .. } = &record.body else { return Ok(()) };
     let (thread, seq, at) = (signed(*thread), signed(record.seq), signed(record.at));
     let sql = "INSERT INTO follow (room, thread, user, read, at, off) VALUES (?1, ?2, ?3, ?4, ?5, 0) \
@@ -183,6 +183,47 @@ pub(super) fn followed(
         found.push(FollowedThread { log: *log, root, last, read, unread });
     }
     Ok(found)
+}
+
+/// The next marks behind this one, at most so many, as they are kept.
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn kept(
+    db: &Connection,
+    behind: Option<&KeptMark>,
+    most: u32,
+) -> rusqlite::Result<Vec<KeptMark>> {
+    let sql = "SELECT room, thread, user, read, at, off FROM follow \
+               WHERE (room, thread, user) > (?1, ?2, ?3) ORDER BY room, thread, user LIMIT ?4";
+    let mut statement = db.prepare_cached(sql)?;
+    let (room, thread, user) =
+        behind.map_or((i64::MIN, 0, ""), |mark| (mark.room, signed(mark.thread), &*mark.user));
+    let rows = statement.query_map(params![room, thread, user, most], |row| {
+        Ok(KeptMark {
+            room: row.get(0)?,
+            thread: unsigned(row.get(1)?),
+            user: row.get(2)?,
+            read: unsigned(row.get(3)?),
+            at: unsigned(row.get(4)?),
+            off: row.get(5)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Writes a mark as it is kept, where there is none.
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn put_kept(db: &Connection, mark: &KeptMark) -> rusqlite::Result<()> {
+    let KeptMark { room, thread, user, read, at, off } = mark;
+    let sql = "INSERT INTO follow (room, thread, user, read, at, off) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let (thread, read, at) = (signed(*thread), signed(*read), signed(*at));
+    db.prepare_cached(sql)?.execute(params![room, thread, user, read, at, off]).map(drop)
 }
 
 #[cfg(test)]

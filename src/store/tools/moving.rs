@@ -23,6 +23,7 @@ use crate::chat::model::name::RoomName;
 use crate::chat::model::people::{AuditedAct, People, PeopleChange};
 use crate::chat::model::record::Record;
 use crate::chat::model::suspensions::{Revocation, Suspended};
+use crate::chat::model::thread::KeptMark;
 use crate::metrics::StoreMetrics;
 use crate::store::sqlite::integers::{signed, unsigned};
 use crate::store::sqlite::integrity::remove_checksum;
@@ -60,8 +61,6 @@ pub struct LeftBehind {
     pub devices: u64,
     /// Files that people have sent.
     pub files: u64,
-    /// Marks of who follows which thread, and how far who has read it.
-    pub follows: u64,
 }
 
 impl Moving {
@@ -181,7 +180,7 @@ impl Moving {
             self.db.query_one(&sql, [], |row| row.get(0).map(unsigned)).map_err(self.failed())
         };
         let (webhooks, devices, files) = (count("webhook")?, count("push")?, count("file")?);
-        Ok(LeftBehind { webhooks, devices, files, follows: count("follow")? })
+        Ok(LeftBehind { webhooks, devices, files })
     }
 
     /// What is kept of people, and who may not use the server.
@@ -269,6 +268,15 @@ impl Moving {
         load().map_err(self.failed())
     }
 
+    /// The next marks of threads behind this one.
+    ///
+    /// # Errors
+    ///
+    /// [`ToolError`].
+    pub fn marks(&self, behind: Option<&KeptMark>) -> Result<Vec<KeptMark>, ToolError> {
+        threads::kept(&self.db, behind, PAGE).map_err(self.failed())
+    }
+
     /// What was noted of owners and administrators, oldest first.
     ///
     /// # Errors
@@ -298,11 +306,6 @@ fn tidy(data: &Path, clock: Clock) -> Result<(), ToolError> {
     let opened = crate::store::open(&options, clock, Arc::new(|| {}));
     opened.map(drop).map_err(ToolError::Unfit)
 }
-
-/// Whoever has left a room follows nothing there. A direct conversation is nobody's to leave.
-const UNFOLLOW_LEFT: &str = "DELETE FROM follow WHERE NOT EXISTS (SELECT 1 FROM member \
-     WHERE member.room = follow.room AND member.user = follow.user) \
-     AND room IN (SELECT id FROM room WHERE name NOT GLOB '@*')";
 
 /// Whether an id is there below one of an earlier record.
 const IS_UNORDERED: &str = "SELECT EXISTS (SELECT 1 FROM \
@@ -351,7 +354,7 @@ impl Arrival<'_> {
         write().map_err(self.failed())
     }
 
-    /// The next records of a room. Who wrote in a thread follows it, and has read its own message.
+    /// The next records of a room.
     ///
     /// # Errors
     ///
@@ -365,7 +368,6 @@ impl Arrival<'_> {
             let mut statement = self.transaction.prepare_cached(INSERT)?;
             for record in records {
                 record_row::write(&mut statement, room, record)?;
-                threads::note(&self.transaction, room, record)?;
             }
             Ok(())
         };
@@ -380,6 +382,16 @@ impl Arrival<'_> {
     pub fn cids(&self, all: &[KeptCid]) -> Result<(), ToolError> {
         let mut each = all.iter();
         each.try_for_each(|cid| cids::put_apart(&self.transaction, cid)).map_err(self.failed())
+    }
+
+    /// Marks of threads.
+    ///
+    /// # Errors
+    ///
+    /// [`ToolError`].
+    pub fn marks(&self, all: &[KeptMark]) -> Result<(), ToolError> {
+        let mut each = all.iter();
+        each.try_for_each(|mark| threads::put_kept(&self.transaction, mark)).map_err(self.failed())
     }
 
     /// What is kept of people.
@@ -413,7 +425,6 @@ impl Arrival<'_> {
     pub fn commit(self) -> Result<(), ToolError> {
         let failed = ToolError::database(self.path);
         let write = move || {
-            self.transaction.execute(UNFOLLOW_LEFT, [])?;
             if self.transaction.query_one(IS_UNORDERED, [], |row| row.get(0))? {
                 self.transaction.execute_batch(ORDER)?;
             }

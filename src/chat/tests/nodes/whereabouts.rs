@@ -1,5 +1,6 @@
 //! Who is where, types, and has read what; and what comes to users at other nodes.
 
+use super::super::super::model::command::ThreadWish;
 use super::super::super::model::reply::Presence;
 use super::*;
 
@@ -160,4 +161,31 @@ fn rooms_whose_members_are_at_other_nodes_only_are_forgotten_here() {
     pair.wait(60_000);
     assert!(pair.nodes[0].chat.rooms.named("lobby").is_none());
     assert!(pair.nodes[1].chat.rooms.named("lobby").is_some());
+}
+
+#[test]
+fn a_mark_of_a_thread_is_told_to_the_users_sessions_at_other_nodes_and_to_nobody_else() {
+    let mut pair = Pair::in_lobby();
+    pair.come(1, 2, "ann");
+    pair.run(1, 2, join("lobby"));
+    pair.run(0, 0, say("lobby", "root"));
+    pair.wait(20_000);
+    for (wish, expect) in [
+        (ThreadWish::Follow, "thread 1 true 0"),
+        (ThreadWish::Read(1), "thread 1 true 1"),
+        (ThreadWish::Unfollow, "thread 1 false 0"),
+    ] {
+        let room = "lobby".into();
+        let said = pair.run(0, 0, Command::MarkThread { room, thread: 1, wish, epoch: None });
+        assert_eq!(lines_of(&said[1], 2, "thread"), [expect]);
+        assert_eq!(lines_of(&said[1], 1, "thread"), [""; 0]);
+        assert_eq!(lines_of(&said[0], 0, "thread"), [""; 0]);
+    }
+    // Where the user is no more, nothing is told.
+    pair.go(1, 2);
+    pair.wait(60_000);
+    pair.take_told();
+    let (room, wish) = ("lobby".into(), ThreadWish::Follow);
+    pair.run(0, 0, Command::MarkThread { room, thread: 1, wish, epoch: None });
+    assert_eq!(pair.take_told(), []);
 }

@@ -15,7 +15,7 @@ use crate::cluster::link::{
     Hop, Lane, Link, LinkEffect, LinkEvent, LinkInput, LinkOptions, NotAsked,
 };
 use crate::cluster::{SCHEMA, SETTINGS};
-use crate::pg::{Address, Client, Host, Login, Param, Reply, Statement};
+use crate::pg::{Address, Client, Host, Login, Param, Reply, Row, Statement};
 use crate::time::clock::{Clock, Now};
 
 /// Longer than anything takes on a machine that works.
@@ -114,6 +114,15 @@ impl Session {
     pub(crate) fn run(&mut self, statements: &str) {
         self.client.script(statements).unwrap();
         self.wait();
+    }
+
+    /// Has a statement with parameters done.
+    pub(crate) fn ask_for(&mut self, statement: Statement, params: &[Param<'_>]) -> Vec<Row> {
+        self.client.request(statement, params).unwrap();
+        match self.wait() {
+            Reply::Rows(rows) => rows,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn wait(&mut self) -> Reply {
