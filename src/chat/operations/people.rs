@@ -44,8 +44,8 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         PeopleOp::Register { who, account, login, invite } => {
             accounts::on_registered(chat, *who, (account, login, invite), outcome);
         }
-        PeopleOp::Login { who, login, hash_of } => {
-            accounts::on_logged_in(chat, *who, (login, &hash_of), outcome);
+        PeopleOp::Login { who, login, hash_of, renewed } => {
+            accounts::on_logged_in(chat, *who, (login, &hash_of, renewed), outcome);
         }
         PeopleOp::Account { by, account, ended } => {
             accounts::on_changed(chat, by, (account, ended), outcome);
