@@ -215,9 +215,11 @@ pub(super) fn on_registered(
     (account, login, invite): (Account, Login, Option<Invite>),
     outcome: Result<(), Refusal>,
 ) {
-    chat.directory.identities.unwritten.remove(&who.name);
+    let is_ours = chat.directory.identities.unwritten.remove(&who.name);
     if let Err(refusal) = outcome {
-        chat.directory.identities.release(who.name.as_str());
+        if is_ours {
+            chat.directory.identities.release(who.name.as_str());
+        }
         if let Some(invite) = &invite {
             chat.accounts.count_use(&invite.hash, false);
         }
@@ -358,8 +360,16 @@ pub(super) fn on_changed(
 ) {
     if outcome.is_ok() {
         if let Some((account, kept)) = account {
-            ended.extend(end_late_logins(chat, &account.name, (kept, &ended)));
+            let late = late_logins(chat, &account.name, (kept, &ended));
             chat.accounts.put_account(account);
+            if !late.is_empty() {
+                // Answered when their end is written, too: a crash must not bring them back to who
+                // was told that they are over.
+                let changes = late.iter().map(|id| PeopleChange::EndLogin(*id)).collect();
+                ended.extend(late);
+                let op = PeopleOp::Account { by, account: None, ended };
+                return chat.change_people(op, changes);
+            }
         }
         if let Some(user) = chat.directory.user(by.user) {
             let name = user.name.clone();
@@ -373,18 +383,9 @@ pub(super) fn on_changed(
 
 /// Logins with the former password that were written while it was being changed: they end as those
 /// before them.
-fn end_late_logins(
-    chat: &mut Chat,
-    name: &UserName,
-    (kept, ended): (Option<u64>, &[u64]),
-) -> Vec<u64> {
+fn late_logins(chat: &Chat, name: &UserName, (kept, ended): (Option<u64>, &[u64])) -> Vec<u64> {
     let logins = chat.accounts.logins_of(name).map(|login| login.id);
-    let late: Vec<u64> = logins.filter(|id| Some(*id) != kept && !ended.contains(id)).collect();
-    if !late.is_empty() {
-        let changes = late.iter().map(|id| PeopleChange::EndLogin(*id)).collect();
-        chat.change_people(PeopleOp::Noted, changes);
-    }
-    late
+    logins.filter(|id| Some(*id) != kept && !ended.contains(id)).collect()
 }
 
 /// Logins are over: so are the sessions of their connections.

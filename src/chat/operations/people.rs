@@ -84,9 +84,13 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
         chat.directory.identities.bind(bound);
     }
     for bound in unwritten {
-        // A name that the command has given away stays given away: the store refuses the other one.
-        if chat.directory.identities.of_name(bound.name.as_str()).is_none() {
-            chat.directory.identities.bind(bound);
+        let identities = &mut chat.directory.identities;
+        if identities.of_name(bound.name.as_str()).is_none() {
+            identities.bind(bound);
+        } else {
+            // A name that the command has given away stays given away: the store refuses the other
+            // one, whose refusal must not take it from whom the command has given it to.
+            identities.unwritten.remove(&bound.name);
         }
     }
     accounts::close_ended(chat);
