@@ -204,4 +204,5 @@ def main(chinwag, generator, rounds="5"):
         of_deliveries(folder, plain, tls, generator, int(rounds))
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -8,6 +8,8 @@ use std::fmt;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
+use crate::chat::model::account::cost_of;
+
 /// The least budget of memory of a server that hashes at the usual cost.
 const USUAL_FROM: u64 = 128 << 20;
 
@@ -37,19 +39,12 @@ impl Cost {
         u64::from(self.params().0) << 10
     }
 
-    /// A hash of no password that anybody has, at the same cost: it is compared with where there is
-    /// no account, so that this takes as long.
+    /// The begin of each hash that is made at this cost.
     #[must_use]
-    pub const fn nobodys(self) -> &'static str {
+    pub const fn prefix(self) -> &'static str {
         match self {
-            Self::Usual => {
-                "$argon2id$v=19$m=19456,t=2,p=1$Y2hpbndhZy1ub2JvZHkhIQ$\
-                 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-            }
-            Self::Small => {
-                "$argon2id$v=19$m=7168,t=5,p=1$Y2hpbndhZy1ub2JvZHkhIQ$\
-                 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-            }
+            Self::Usual => "$argon2id$v=19$m=19456,t=2,p=1",
+            Self::Small => "$argon2id$v=19$m=7168,t=5,p=1",
         }
     }
 
@@ -68,6 +63,11 @@ impl Cost {
     }
 }
 
+/// A hash of no password that anybody has, at the cost with this prefix.
+fn nobodys(cost: &str) -> String {
+    format!("{cost}$Y2hpbndhZy1ub2JvZHkhIQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+}
+
 /// Hashes passwords, one after the other, always in the same memory.
 ///
 /// Allocators do not reuse what was freed of that size and alignment: ten logins took 45 MB of a
@@ -75,6 +75,9 @@ impl Cost {
 pub struct Hasher {
     cost: Cost,
     blocks: Vec<Block>,
+    /// KiB of memory, passes and lanes of each hash that was made.
+    #[cfg(test)]
+    work: Vec<(u32, u32, u32)>,
 }
 
 /// Without what the last password has left.
@@ -88,15 +91,23 @@ impl Hasher {
     /// One that makes hashes of this cost. It takes its memory with the first of them.
     #[must_use]
     pub const fn new(cost: Cost) -> Self {
-        Self { cost, blocks: Vec::new() }
+        Self {
+            cost,
+            blocks: Vec::new(),
+            #[cfg(test)]
+            work: Vec::new(),
+        }
     }
 
     /// The hash of a password with this salt, which nobody can guess; `None` if there is no memory
     /// for it.
     #[must_use]
     pub fn hash(&mut self, password: &str, salt: [u8; 16]) -> Option<String> {
+        self.hash_with(password, Salt::new(&salt).ok()?)
+    }
+
+    fn hash_with(&mut self, password: &str, salt: Salt) -> Option<String> {
         let argon2 = self.cost.argon2()?;
-        let salt = Salt::new(&salt).ok()?;
         let hash = self.run(&argon2, (password, &salt), Params::DEFAULT_OUTPUT_LEN)?;
         let hash = PasswordHash {
             algorithm: Algorithm::Argon2id.ident(),
@@ -122,9 +133,45 @@ impl Hasher {
         Some(found == expected)
     }
 
-    /// A password that is nobody's takes as long as one that is somebody's.
-    pub fn refuse(&mut self, password: &str) {
-        _ = self.is_of(password, self.cost.nobodys());
+    /// Whether the password is the one of this hash, which is `None` where there is no account;
+    /// `None` if that cannot be found out. `costs` are those of the hashes of all accounts, as
+    /// [`cost_of`] tells them.
+    ///
+    /// Whosever the name is, one hash is made at each of them and at the own cost, in the same
+    /// order. Otherwise a name whose hash was made at another cost than that of nobody's would be
+    /// told from an unknown one by the time of the answer.
+    #[must_use]
+    pub fn compare(
+        &mut self,
+        password: &str,
+        hash: Option<&str>,
+        costs: &[Box<str>],
+    ) -> Option<bool> {
+        let theirs = hash.map(cost_of);
+        let mut all: Vec<&str> = costs.iter().map(|cost| &**cost).collect();
+        all.push(self.cost.prefix());
+        all.extend(theirs);
+        all.sort_unstable();
+        all.dedup();
+        let mut is_right = Some(false);
+        for cost in all {
+            match hash.filter(|_| theirs == Some(cost)) {
+                Some(hash) => is_right = self.is_of(password, hash),
+                // The answer is thrown away, the time is not.
+                None => _ = self.is_of(password, &nobodys(cost)),
+            }
+        }
+        is_right
+    }
+
+    /// The hash of the same password at the own cost, if `hash` was made at another one. It has the
+    /// same salt, by which it is known to be of the same password.
+    #[must_use]
+    pub fn renew(&mut self, password: &str, hash: &str) -> Option<String> {
+        if cost_of(hash) == self.cost.prefix() {
+            return None;
+        }
+        self.hash_with(password, PasswordHash::new(hash).ok()?.salt?)
     }
 
     fn run(
@@ -134,6 +181,11 @@ impl Hasher {
         len: usize,
     ) -> Option<Output> {
         let count = argon2.params().block_count();
+        #[cfg(test)]
+        {
+            let params = argon2.params();
+            self.work.push((params.m_cost(), params.t_cost(), params.p_cost()));
+        }
         let missing = count.saturating_sub(self.blocks.len());
         self.blocks.try_reserve_exact(missing).ok()?;
         self.blocks.resize(count.max(self.blocks.len()), Block::new());
@@ -160,6 +212,7 @@ impl Hasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::model::account::salt_of;
 
     #[test]
     fn a_password_is_of_its_own_hash_only_and_not_in_it() {
@@ -169,11 +222,11 @@ mod tests {
         ] {
             let mut hasher = Hasher::new(cost);
             let made = hasher.hash("correct horse", [7; 16]).unwrap();
-            assert!(made.starts_with(begin) && cost.nobodys().starts_with(begin), "{made}");
+            assert!(made.starts_with(begin) && cost_of(&made) == cost.prefix(), "{made}");
             assert!(!made.contains("horse"));
             assert_eq!(hasher.is_of("correct horse", &made), Some(true));
             assert_eq!(hasher.is_of("correct horsE", &made), Some(false));
-            assert_eq!(hasher.is_of("correct horse", cost.nobodys()), Some(false));
+            assert_eq!(hasher.is_of("correct horse", &nobodys(cost.prefix())), Some(false));
             assert_ne!(hasher.hash("correct horse", [8; 16]).unwrap(), made);
             assert_eq!(hasher.is_of("x", "nonsense"), None);
         }
@@ -181,12 +234,9 @@ mod tests {
 
     #[test]
     fn what_was_hashed_elsewhere_is_known() {
-        // By the program argon2 of its reference implementation.
-        let hash = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$\
-                    nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
         let mut hasher = Hasher::new(Cost::Small);
-        assert_eq!(hasher.is_of("password", hash), Some(true));
-        assert_eq!(hasher.is_of("passwore", hash), Some(false));
+        assert_eq!(hasher.is_of("password", FOREIGN), Some(true));
+        assert_eq!(hasher.is_of("passwore", FOREIGN), Some(false));
     }
 
     #[test]
@@ -195,11 +245,59 @@ mod tests {
         let mut hasher = Hasher::new(Cost::Small);
         for _ in 0..2 {
             assert_eq!(hasher.is_of("correct horse", &usual), Some(true));
-            hasher.refuse("correct horse");
+            assert_eq!(hasher.compare("correct horse", None, &[]), Some(false));
             assert_eq!(hasher.blocks.capacity() * size_of::<Block>(), 7 << 20);
             let is_clear = |block: &Block| block.as_ref().iter().all(|word| *word == 0);
             assert!(hasher.blocks.iter().all(is_clear), "something is left of a password");
         }
+    }
+
+    /// By the program argon2 of its reference implementation, for "password".
+    const FOREIGN: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$\
+                           nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+
+    #[test]
+    fn the_work_of_a_login_is_the_same_whosever_the_name_is() {
+        let small = Hasher::new(Cost::Small).hash("correct horse", [7; 16]).unwrap();
+        let usual = Hasher::new(Cost::Usual).hash("correct horse", [7; 16]).unwrap();
+        let all = [(7_168, 5, 1), (19_456, 2, 1), (256, 2, 1)];
+        // The hashes of the accounts that there are; what is made for each login.
+        for (accounts, work) in [
+            (&[][..], &all[..1]),
+            (&[&*small][..], &all[..1]),
+            (&[&*usual][..], &all[..2]),
+            (&[&*usual, &*small][..], &all[..2]),
+            (&[&*usual, &*small, FOREIGN][..], &all[..]),
+        ] {
+            let costs: Vec<Box<str>> = accounts.iter().map(|hash| cost_of(hash).into()).collect();
+            let mut seen = Vec::new();
+            let names = accounts.iter().map(|hash| Some(*hash)).chain([None]);
+            for (name, password) in names.flat_map(|name| [(name, "password"), (name, "horse")]) {
+                let mut hasher = Hasher::new(Cost::Small);
+                let is_right = hasher.compare(password, name, &costs).unwrap();
+                assert_eq!(is_right, name == Some(FOREIGN) && password == "password");
+                seen.push(hasher.work);
+            }
+            assert!(seen.iter().all(|one| *one == seen[0]), "{accounts:?}: {seen:?}");
+            let (mut made, mut expected) = (seen.remove(0), work.to_vec());
+            made.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(made, expected, "{accounts:?}");
+        }
+    }
+
+    #[test]
+    fn a_hash_of_another_cost_is_renewed_and_keeps_its_salt() {
+        let usual = Hasher::new(Cost::Usual).hash("password", [7; 16]).unwrap();
+        let mut hasher = Hasher::new(Cost::Small);
+        for former in [&*usual, FOREIGN] {
+            let new = hasher.renew("password", former).unwrap();
+            assert_eq!(cost_of(&new), Cost::Small.prefix());
+            assert_eq!(salt_of(&new), salt_of(former));
+            assert_eq!(hasher.is_of("password", &new), Some(true));
+            assert_eq!(hasher.renew("password", &new), None, "it is up to date");
+        }
+        assert_eq!(hasher.renew("password", "nonsense"), None);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("drop.sql"),
     include_str!("append.sql"),
     include_str!("people.sql"),
+    include_str!("change_people.sql"),
     include_str!("sessions.sql"),
     include_str!("threads.sql"),
     include_str!("search.sql")
@@ -35,6 +36,7 @@ pub const SCHEMA: &str = concat!(
 pub const ADDITIONS: &str = concat!(
     include_str!("drop.sql"),
     include_str!("append.sql"),
+    include_str!("change_people.sql"),
     include_str!("sessions.sql"),
     include_str!("threads.sql"),
     include_str!("search.sql")

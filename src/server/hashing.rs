@@ -85,13 +85,19 @@ fn done(job: &HashJob, hasher: &mut Hasher) -> Hashed {
             let hash = getrandom::fill(&mut salt).ok().and_then(|()| hasher.hash(password, salt));
             hash.map_or(Hashed::Failed, |hash| Hashed::Made(Hidden::new(hash)))
         }
-        Some(HashOf::Account(hash)) => {
-            hasher.is_of(password, hash.reveal()).map_or(Hashed::Failed, Hashed::Compared)
-        }
-        Some(HashOf::Nobody) => {
-            // The answer is thrown away, the time is not.
-            hasher.refuse(password);
-            Hashed::Compared(false)
+        Some(of) => {
+            let hash = match of {
+                HashOf::Account(hash) => Some(hash.reveal()),
+                HashOf::Nobody => None,
+            };
+            match hasher.compare(password, hash, &job.costs) {
+                // Only who knows the password is made to wait for it.
+                Some(true) => hash
+                    .and_then(|hash| hasher.renew(password, hash))
+                    .map_or(Hashed::Compared(true), |hash| Hashed::Renewed(Hidden::new(hash))),
+                Some(false) => Hashed::Compared(false),
+                None => Hashed::Failed,
+            }
         }
     }
 }

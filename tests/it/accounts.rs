@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -114,6 +115,33 @@ fn an_unknown_name_and_a_wrong_password_are_answered_alike() {
     for name in ["nobody", "not a name", "ANN", ""] {
         assert_eq!(strip(login(&server, name, "not the password")), wrong, "{name}");
     }
+}
+
+#[test]
+fn a_login_renews_a_hash_of_another_cost_and_ends_no_other_login() {
+    let mut server = setup("open").set("memory", "256MB").start();
+    let token = register(&server, "ann");
+    register(&server, "bob");
+    server.restart_with(Signal::TERM, ("memory", "64MB"));
+    let costs = |server: &Server| -> Vec<String> {
+        let db = Connection::open(server.data().join("chinwag.db")).expect("a database");
+        let sql = "SELECT name || substr(hash, 15, instr(substr(hash, 16), '$')) FROM account \
+                   ORDER BY name";
+        let mut statement = db.prepare(sql).expect("a table of accounts");
+        let rows = statement.query_map([], |row| row.get(0)).expect("accounts");
+        rows.map(|row| row.expect("a text")).collect()
+    };
+    assert_eq!(login(&server, "ann", "not the password")["code"], 2001);
+    assert_eq!(costs(&server), ["ann$m=19456,t=2,p=1", "bob$m=19456,t=2,p=1"]);
+    for _ in 0..2 {
+        assert_eq!(login(&server, "ann", PASSWORD)["code"], 0);
+        assert_eq!(costs(&server), ["ann$m=7168,t=5,p=1", "bob$m=19456,t=2,p=1"]);
+    }
+    assert_eq!(login(&server, "ann", "not the password")["code"], 2001);
+    hello(&server, &token);
+    server.restart(Signal::KILL);
+    assert_eq!(login(&server, "ann", PASSWORD)["code"], 0);
+    hello(&server, &token);
 }
 
 #[test]

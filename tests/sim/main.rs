@@ -11,6 +11,7 @@
     reason = "tests may read the environment; a client's story is a list of meta"
 )]
 
+mod accounts;
 mod client;
 mod cluster;
 mod codec;
@@ -23,6 +24,7 @@ mod tamper;
 mod trace;
 mod world;
 
+use accounts::AccountFault;
 use store::{EngineFault, StoreFault};
 use tamper::NetworkFault;
 use world::{Outcome, Planted, run};
@@ -201,5 +203,36 @@ fn broken_engines_are_found() {
         }
         println!("{fault:?}: {} of {broken} worlds, {:?}", found.len(), found.first());
         assert!(found.len() >= STORE_FAULTS_FOUND_MIN, "{fault:?} is found {found:?}");
+    }
+}
+
+#[test]
+fn accounts_keep_every_promise_whoever_races_and_dies() {
+    let steps = setting("SIM_STEPS").unwrap_or(1_000);
+    let seeds: Vec<u64> = match setting("SIM_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..setting("SIM_SEEDS").unwrap_or(100)).collect(),
+    };
+    let mut sum = accounts::Outcome::default();
+    for &seed in &seeds {
+        let outcome = accounts::run(seed, steps, None);
+        let fault = outcome.fault.as_deref();
+        assert_eq!(fault, None, "SIM_SEED={seed} SIM_STEPS={steps} repeats this");
+        sum.add(&outcome);
+    }
+    println!("{} seeds of accounts: {sum:?}", seeds.len());
+    if seeds.len() >= 50 {
+        assert!(sum.has_everything(), "what is not simulated is not shown: {sum:?}");
+    }
+}
+
+#[test]
+fn what_is_broken_of_accounts_is_found() {
+    for &fault in AccountFault::ALL {
+        let worlds = || (0..STORE_FAULT_WORLDS).map(|seed| accounts::run(seed, 1_500, Some(fault)));
+        let found = worlds().filter(|outcome| outcome.broken > 0 && outcome.fault.is_some());
+        let found: Vec<_> = found.take(STORE_FAULTS_FOUND_MIN).collect();
+        println!("{fault:?}: {:?}", found.first().map(|outcome| &outcome.fault));
+        assert_eq!(found.len(), STORE_FAULTS_FOUND_MIN, "{fault:?} is hardly ever found");
     }
 }

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::attempts::Attempts;
 use super::model::account::{
-    Account, HASHES_MAX, HashJob, Invite, Key, LOGINS_MAX, Login, SecretHash,
+    Account, HASHES_MAX, HashJob, Hidden, Invite, Key, LOGINS_MAX, Login, SecretHash, cost_of,
+    salt_of,
 };
 use super::model::name::UserName;
 use super::model::people::People;
@@ -26,10 +27,13 @@ const BY_ADDRESS: (u32, u64) = (60, 2_000);
 
 /// All accounts.
 ///
-/// Invariant: each login is of an account that there is.
+/// Invariants:
+/// - each login is of an account that there is;
+/// - `costs` has each cost of a hash of an account, and how many have it.
 #[derive(Debug)]
 pub(super) struct Accounts {
     accounts: BTreeMap<UserName, Account>,
+    costs: BTreeMap<Box<str>, usize>,
     logins: KeyedMap<SecretHash, Login>,
     /// The secrets of the logins of each account.
     of_account: BTreeMap<UserName, Vec<SecretHash>>,
@@ -52,6 +56,7 @@ impl Default for Accounts {
     fn default() -> Self {
         Self {
             accounts: BTreeMap::new(),
+            costs: BTreeMap::new(),
             logins: KeyedMap::new(),
             of_account: BTreeMap::new(),
             invites: BTreeMap::new(),
@@ -70,7 +75,11 @@ impl Default for Accounts {
 impl Accounts {
     /// Takes up what is kept, instead of what was known.
     pub(super) fn restore(&mut self, people: &People) {
-        self.accounts = people.accounts.iter().map(|row| (row.name.clone(), row.clone())).collect();
+        self.accounts.clear();
+        self.costs.clear();
+        for account in &people.accounts {
+            self.put_account(account.clone());
+        }
         self.invites = people.invites.iter().map(|row| (row.hash, row.clone())).collect();
         self.keys = people.keys.iter().map(|row| (row.hash, row.clone())).collect();
         self.logins = KeyedMap::new();
@@ -98,7 +107,34 @@ impl Accounts {
 
     /// Adds an account, or changes it.
     pub(super) fn put_account(&mut self, account: Account) {
-        self.accounts.insert(account.name.clone(), account);
+        *self.costs.entry(cost_of(account.hash.reveal()).into()).or_default() += 1;
+        let Some(former) = self.accounts.insert(account.name.clone(), account) else { return };
+        let cost = cost_of(former.hash.reveal());
+        if let Some(count) = self.costs.get_mut(cost) {
+            *count -= 1;
+            if *count == 0 {
+                self.costs.remove(cost);
+            }
+        }
+    }
+
+    /// What the hashes of all accounts cost.
+    pub(super) fn costs(&self) -> Vec<Box<str>> {
+        self.costs.keys().cloned().collect()
+    }
+
+    /// Whether this is a hash of the present password of an account.
+    pub(super) fn is_password_of(&self, name: &UserName, hash: &Hidden) -> bool {
+        // By its salt: the hash itself may have been renewed meanwhile.
+        let salt = salt_of(hash.reveal());
+        self.account(name).is_some_and(|account| salt_of(account.hash.reveal()) == salt)
+    }
+
+    /// The hash of a password is another one of the same password.
+    pub(super) fn rehash(&mut self, name: &UserName, from: &Hidden, to: Hidden) {
+        if let Some(account) = self.accounts.get(name).filter(|account| account.hash == *from) {
+            self.put_account(Account { hash: to, ..account.clone() });
+        }
     }
 
     /// The login of a secret.

@@ -96,6 +96,29 @@ impl NewSecret {
     }
 }
 
+/// What of a password's hash says what it costs to make one: its algorithm, the version and the
+/// parameters; empty if it is no such text.
+///
+/// ```text
+///  $argon2id$v=19$m=19456,t=2,p=1$SALT$HASH
+///  └──────────── cost ───────────┘
+/// ```
+#[must_use]
+pub fn cost_of(hash: &str) -> &str {
+    parts_of(hash).map_or("", |(cost, _)| cost)
+}
+
+/// The salt of a password's hash: each password that is set has its own, and a hash that is renewed
+/// at another cost keeps it. A text that is no such hash is its own salt.
+#[must_use]
+pub fn salt_of(hash: &str) -> &str {
+    parts_of(hash).map_or(hash, |(_, salt)| salt)
+}
+
+fn parts_of(hash: &str) -> Option<(&str, &str)> {
+    hash.rsplit_once('$')?.0.rsplit_once('$')
+}
+
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -187,6 +210,9 @@ pub struct HashJob {
     pub password: Hidden,
     /// The hash that it is compared with; `None`: one is made.
     pub of: Option<HashOf>,
+    /// What the hashes of all accounts cost, of each cost one: whosever the name of a login is, all
+    /// of it is spent. Empty where nobody asks who is not known.
+    pub costs: Vec<Box<str>>,
 }
 
 /// What a password is compared with.
@@ -205,6 +231,8 @@ pub enum Hashed {
     Made(Hidden),
     /// Whether it was the password.
     Compared(bool),
+    /// It was the password, and this is its hash at the present cost.
+    Renewed(Hidden),
     /// It could not be done.
     Failed,
 }

@@ -19,6 +19,16 @@ pub enum PeopleChange {
     Proved(bool),
     /// There is such an account.
     Account(Account),
+    /// The hash of a password of an account is another one of the same password, unless the
+    /// password was changed meanwhile.
+    Rehash {
+        /// Whose.
+        name: UserName,
+        /// What it was.
+        from: Hidden,
+        /// What it is.
+        to: Hidden,
+    },
     /// There is such a login.
     Login(Login),
     /// A login was used, at this time.

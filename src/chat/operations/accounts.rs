@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What a stranger learns: at registration that a name is taken; at a login nothing. An unknown
-//! name takes the same way through the same queue as a wrong password, and the same time.
+//! name takes the same way through the same queue as a wrong password, and the same time: also
+//! where the hashes of some accounts were made at another cost, of which each login spends all.
 
 use super::identify::check_free;
 use super::passwords::{account_of, cannot_hash, check_accounts, hash, release, throttle};
@@ -102,7 +103,7 @@ fn register(
     throttle(chat, &name, address)?;
     check_free(chat, &name)?;
     let who = Stranger { conn, request, name, agent: agent.into(), login: new, address };
-    hash(chat, conn, (password, None), HashOp::Register(Box::new(who), given))
+    hash(chat, conn, (password, None, Vec::new()), HashOp::Register(Box::new(who), given))
 }
 
 fn login(
@@ -118,12 +119,13 @@ fn login(
     let name = known.clone().unwrap_or_else(UserName::nobody);
     throttle(chat, &name, address)?;
     let account = known.and_then(|name| chat.accounts.account(&name));
-    // A name without an account is compared too, with a hash of nobody, so that the time of the
-    // answer does not tell which names there are.
+    // A name without an account is compared too, with a hash of nobody, and at all costs that
+    // accounts have, so that the time of the answer does not tell which names there are.
     let hash_of = account.map(|account| account.hash.clone());
     let of = hash_of.clone().map_or(HashOf::Nobody, HashOf::Account);
     let who = Stranger { conn, request, name, agent: agent.into(), login: new, address };
-    hash(chat, conn, (password, Some(of)), HashOp::Login(Box::new(who), hash_of))
+    let costs = chat.accounts.costs();
+    hash(chat, conn, (password, Some(of), costs), HashOp::Login(Box::new(who), hash_of))
 }
 
 /// A password was hashed or compared.
@@ -147,7 +149,7 @@ pub(in crate::chat) fn on_hashed(chat: &mut Chat, ticket: Ticket, outcome: Hashe
                 return;
             }
             let (conn, request) = (who.conn, who.request.clone());
-            if let Err(refusal) = compared(chat, *who, hash_of, &outcome) {
+            if let Err(refusal) = compared(chat, *who, hash_of, outcome) {
                 release(chat, conn, request, Err(refusal));
             }
         }
@@ -213,9 +215,11 @@ pub(super) fn on_registered(
     (account, login, invite): (Account, Login, Option<Invite>),
     outcome: Result<(), Refusal>,
 ) {
-    chat.directory.identities.unwritten.remove(&who.name);
+    let is_ours = chat.directory.identities.unwritten.remove(&who.name);
     if let Err(refusal) = outcome {
-        chat.directory.identities.release(who.name.as_str());
+        if is_ours {
+            chat.directory.identities.release(who.name.as_str());
+        }
         if let Some(invite) = &invite {
             chat.accounts.count_use(&invite.hash, false);
         }
@@ -243,13 +247,15 @@ fn compared(
     chat: &mut Chat,
     who: Stranger,
     hash_of: Option<Hidden>,
-    outcome: &Hashed,
+    outcome: Hashed,
 ) -> Result<(), Refusal> {
-    let is_right = match outcome {
-        Hashed::Compared(is_right) => *is_right,
+    let (is_right, renewed) = match outcome {
+        Hashed::Compared(is_right) => (is_right, None),
+        Hashed::Renewed(hash) => (true, Some(hash)),
         Hashed::Made(_) | Hashed::Failed => return Err(cannot_hash()),
     };
-    let hash_of = hash_of.filter(|hash| is_right && is_password_of(chat, &who.name, hash));
+    let is_present = |hash: &Hidden| chat.accounts.is_password_of(&who.name, hash);
+    let hash_of = hash_of.filter(|hash| is_right && is_present(hash));
     let Some(hash_of) = hash_of else { return Err(wrong_password()) };
     // Only after the password was right: a stranger must not learn who is suspended.
     suspensions::check(chat, &who.name)?;
@@ -261,14 +267,12 @@ fn compared(
         end_logins(chat, &who.name, &[oldest]);
     }
     changes.push(PeopleChange::Login(login.clone()));
-    chat.change_people(PeopleOp::Login { who: Box::new(who), login, hash_of }, changes);
+    if let Some(to) = &renewed {
+        let (name, from, to) = (who.name.clone(), hash_of.clone(), to.clone());
+        changes.push(PeopleChange::Rehash { name, from, to });
+    }
+    chat.change_people(PeopleOp::Login { who: Box::new(who), login, hash_of, renewed }, changes);
     Ok(())
-}
-
-/// Whether this is of the present password: it may have been changed while a login with the former
-/// one was on its way, and whoever knows that is to be kept out.
-fn is_password_of(chat: &Chat, name: &UserName, hash: &Hidden) -> bool {
-    chat.accounts.account(name).is_some_and(|account| account.hash == *hash)
 }
 
 fn wrong_password() -> Refusal {
@@ -280,15 +284,20 @@ fn wrong_password() -> Refusal {
 pub(super) fn on_logged_in(
     chat: &mut Chat,
     who: Stranger,
-    (login, hash_of): (Login, &Hidden),
+    (login, hash_of, renewed): (Login, &Hidden, Option<Hidden>),
     outcome: Result<(), Refusal>,
 ) {
     let reply = outcome.and_then(|()| {
-        if !is_password_of(chat, &who.name, hash_of) {
+        // It may have been changed while a login with the former one was on its way, and whoever
+        // knows that is to be kept out.
+        if !chat.accounts.is_password_of(&who.name, hash_of) {
             chat.change_people(PeopleOp::Noted, vec![PeopleChange::EndLogin(login.id)]);
             return Err(wrong_password());
         }
         chat.accounts.put_login(login);
+        if let Some(to) = renewed {
+            chat.accounts.rehash(&who.name, hash_of, to);
+        }
         let token = Hidden::new(who.login.text());
         Ok(Reply::LoggedIn { user: who.name, token, rooms: Vec::new() })
     });
@@ -305,7 +314,8 @@ pub(super) fn change_password(
     throttle(chat, &account.name, None)?;
     let of = HashOf::Account(account.hash);
     let conn = by.conn;
-    hash(chat, conn, (old, Some(of)), HashOp::Password(by.take(), Some(new)))
+    // Without the costs of others: who asks has this account.
+    hash(chat, conn, (old, Some(of), Vec::new()), HashOp::Password(by.take(), Some(new)))
 }
 
 fn password_hashed(
@@ -316,10 +326,10 @@ fn password_hashed(
 ) -> Result<Answer, Refusal> {
     let account = account_of(chat, by)?;
     match (outcome, new) {
-        (Hashed::Compared(true), Some(new)) => {
+        (Hashed::Compared(true) | Hashed::Renewed(_), Some(new)) => {
             chat.accounts.succeeded(&account.name, None);
             let conn = by.conn;
-            hash(chat, conn, (new, None), HashOp::Password(by.take(), None))
+            hash(chat, conn, (new, None, Vec::new()), HashOp::Password(by.take(), None))
         }
         (Hashed::Compared(false), _) => {
             let refusal = Refusal::new(Code::Unauthorized, "the old password is wrong");
@@ -350,8 +360,16 @@ pub(super) fn on_changed(
 ) {
     if outcome.is_ok() {
         if let Some((account, kept)) = account {
-            ended.extend(end_late_logins(chat, &account.name, (kept, &ended)));
+            let late = late_logins(chat, &account.name, (kept, &ended));
             chat.accounts.put_account(account);
+            if !late.is_empty() {
+                // Answered when their end is written, too: a crash must not bring them back to who
+                // was told that they are over.
+                let changes = late.iter().map(|id| PeopleChange::EndLogin(*id)).collect();
+                ended.extend(late);
+                let op = PeopleOp::Account { by, account: None, ended };
+                return chat.change_people(op, changes);
+            }
         }
         if let Some(user) = chat.directory.user(by.user) {
             let name = user.name.clone();
@@ -365,18 +383,9 @@ pub(super) fn on_changed(
 
 /// Logins with the former password that were written while it was being changed: they end as those
 /// before them.
-fn end_late_logins(
-    chat: &mut Chat,
-    name: &UserName,
-    (kept, ended): (Option<u64>, &[u64]),
-) -> Vec<u64> {
+fn late_logins(chat: &Chat, name: &UserName, (kept, ended): (Option<u64>, &[u64])) -> Vec<u64> {
     let logins = chat.accounts.logins_of(name).map(|login| login.id);
-    let late: Vec<u64> = logins.filter(|id| Some(*id) != kept && !ended.contains(id)).collect();
-    if !late.is_empty() {
-        let changes = late.iter().map(|id| PeopleChange::EndLogin(*id)).collect();
-        chat.change_people(PeopleOp::Noted, changes);
-    }
-    late
+    logins.filter(|id| Some(*id) != kept && !ended.contains(id)).collect()
 }
 
 /// Logins are over: so are the sessions of their connections.

@@ -44,7 +44,7 @@ pub(super) fn throttle(
     })
 }
 
-/// Has a password hashed, while its connection waits.
+/// Has a password hashed, while its connection waits; or compared, at these costs.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ pub(super) fn throttle(
 pub(super) fn hash(
     chat: &mut Chat,
     held: ConnId,
-    (password, of): (Hidden, Option<HashOf>),
+    (password, of, costs): (Hidden, Option<HashOf>, Vec<Box<str>>),
     op: HashOp,
 ) -> Result<Answer, Refusal> {
     if !chat.accounts.may_hash() {
@@ -65,7 +65,7 @@ pub(super) fn hash(
         chat.pending.held.insert(held);
     }
     let Ticket(ticket) = chat.begin(PendingOp::Hash(op));
-    chat.accounts.jobs.push_back(HashJob { ticket, password, of });
+    chat.accounts.jobs.push_back(HashJob { ticket, password, of, costs });
     Ok(Answer::Later)
 }
 

@@ -44,8 +44,8 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         PeopleOp::Register { who, account, login, invite } => {
             accounts::on_registered(chat, *who, (account, login, invite), outcome);
         }
-        PeopleOp::Login { who, login, hash_of } => {
-            accounts::on_logged_in(chat, *who, (login, &hash_of), outcome);
+        PeopleOp::Login { who, login, hash_of, renewed } => {
+            accounts::on_logged_in(chat, *who, (login, &hash_of, renewed), outcome);
         }
         PeopleOp::Account { by, account, ended } => {
             accounts::on_changed(chat, by, (account, ended), outcome);
@@ -85,9 +85,13 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
         chat.directory.identities.bind(bound);
     }
     for bound in unwritten {
-        // A name that the command has given away stays given away: the store refuses the other one.
-        if chat.directory.identities.of_name(bound.name.as_str()).is_none() {
-            chat.directory.identities.bind(bound);
+        let identities = &mut chat.directory.identities;
+        if identities.of_name(bound.name.as_str()).is_none() {
+            identities.bind(bound);
+        } else {
+            // A name that the command has given away stays given away: the store refuses the other
+            // one, whose refusal must not take it from whom the command has given it to.
+            identities.unwritten.remove(&bound.name);
         }
     }
     accounts::close_ended(chat);

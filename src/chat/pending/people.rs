@@ -22,8 +22,8 @@ pub(in crate::chat) enum PeopleOp {
     Hello { conn: ConnId, request: Request, hello: Box<Hello<'static>>, name: UserName },
     /// A registration.
     Register { who: Box<Stranger>, account: Account, login: Login, invite: Option<Invite> },
-    /// A login, and with what its password was compared.
-    Login { who: Box<Stranger>, login: Login, hash_of: Hidden },
+    /// A login, with what its password was compared, and the hash that takes the place of that.
+    Login { who: Box<Stranger>, login: Login, hash_of: Hidden, renewed: Option<Hidden> },
     /// A change of an account by its user: of its password, if it is that, with the login that
     /// stays; and the logins that it ends.
     Account { by: Requester, account: Option<(Account, Option<u64>)>, ended: Vec<u64> },

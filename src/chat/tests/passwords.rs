@@ -13,6 +13,11 @@ const LEAVE_GRACE: Duration = Duration::from_secs(1);
 
 /// Ann has an account, and is here on connection 0 by her login 1.
 fn ann() -> Harness {
+    ann_with("old")
+}
+
+/// The same, with this hash of her password.
+fn ann_with(hash: &str) -> Harness {
     let auth = AuthPolicy { accounts: true, ..AuthPolicy::default() };
     let limits = Limits { auth, leave_grace: LEAVE_GRACE, ..Limits::default() };
     let mut harness = Harness::new(limits);
@@ -25,7 +30,7 @@ fn ann() -> Harness {
         display: None,
         at: 0,
     };
-    let account = Account { name: name.clone(), hash: Hidden::new("old"), is_admin: false };
+    let account = Account { name: name.clone(), hash: Hidden::new(hash), is_admin: false };
     let hash = SecretHash([1; 32]);
     let login = Login { id: 1, name: name.clone(), hash, agent: "".into(), at: 0, used: 0 };
     let (bound, accounts, logins) = (vec![bound], vec![account], vec![login]);
@@ -95,6 +100,79 @@ fn whatever_the_name_one_password_is_compared_before_anything_is_said() {
         hashed(&mut harness, job.ticket, Hashed::Compared(false));
         assert_eq!(sent_to(&harness.end_turn(), 1), ["no 2001", "wake"], "{name}");
     }
+}
+
+/// Hashes of one password at two costs, and of another one.
+const FORMER: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA";
+const RENEWED: &str = "$argon2id$v=19$m=7168,t=5,p=1$c2FsdA$b3RoZXI";
+const OTHER: &str = "$argon2id$v=19$m=7168,t=5,p=1$bmV3$aGFzaA";
+
+/// The hash of ann's password.
+fn hash_of_ann(harness: &Harness) -> Option<&str> {
+    let name = UserName::parse("ann").unwrap();
+    harness.chat.accounts.account(&name).map(|account| account.hash.reveal())
+}
+
+#[test]
+fn each_login_costs_what_the_hashes_of_all_accounts_cost_whosever_the_name_is() {
+    let mut harness = ann_with(FORMER);
+    let costs = |harness: &mut Harness, name: &str| {
+        let job = log_in_as(harness, 1, name);
+        hashed(harness, job.ticket, Hashed::Compared(false));
+        assert_eq!(sent_to(&harness.end_turn(), 1), ["no 2001", "wake"], "{name}");
+        job.costs.iter().map(|cost| cost.to_string()).collect::<Vec<_>>()
+    };
+    let former = "$argon2id$v=19$m=19456,t=2,p=1";
+    assert_eq!(costs(&mut harness, "ann"), [former]);
+    assert_eq!(costs(&mut harness, "nobody"), [former]);
+    let ticket = log_in(&mut harness, 1);
+    hashed(&mut harness, ticket, Hashed::Renewed(Hidden::new(RENEWED)));
+    harness.end_turn();
+    assert_eq!(hash_of_ann(&harness), Some(RENEWED));
+    let present = "$argon2id$v=19$m=7168,t=5,p=1";
+    assert_eq!(costs(&mut harness, "ann"), [present], "nobody's hash costs the former any more");
+    assert_eq!(costs(&mut harness, "nobody"), [present]);
+}
+
+#[test]
+fn logins_that_were_on_their_way_when_a_hash_was_renewed_are_of_the_same_password() {
+    let mut harness = ann_with(FORMER);
+    let (shelf, first) = (stored::FakeStore::default(), log_in(&mut harness, 1));
+    let (second, third) = (log_in(&mut harness, 2), log_in(&mut harness, 3));
+    harness.store = Box::new(shelf.clone());
+    shelf.0.borrow_mut().slow = true;
+    let renewed = || Hashed::Renewed(Hidden::new(RENEWED));
+    hashed(&mut harness, first, renewed());
+    hashed(&mut harness, second, renewed());
+    let mut said = harness.end_turn();
+    shelf.0.borrow_mut().slow = false;
+    said.extend(harness.end_turn());
+    assert_eq!(hash_of_ann(&harness), Some(RENEWED));
+    hashed(&mut harness, third, renewed());
+    said.extend(harness.end_turn());
+    for number in 1..=3 {
+        let answers = sent_to(&said, number);
+        assert!(answers.iter().all(|answer| !answer.starts_with("no")), "{number}: {answers:?}");
+    }
+    let name = UserName::parse("ann").unwrap();
+    assert_eq!(harness.chat.accounts.logins_of(&name).count(), 4);
+}
+
+#[test]
+fn a_hash_that_is_renewed_late_brings_no_former_password_back() {
+    let mut harness = ann_with(FORMER);
+    let (shelf, login) = (stored::FakeStore::default(), log_in(&mut harness, 1));
+    harness.store = Box::new(shelf.clone());
+    shelf.0.borrow_mut().slow = true;
+    let change = begin_change(&mut harness);
+    // Compared before the password is changed, written after that.
+    hashed(&mut harness, change, Hashed::Made(Hidden::new(OTHER)));
+    hashed(&mut harness, login, Hashed::Renewed(Hidden::new(RENEWED)));
+    let mut said = harness.end_turn();
+    shelf.0.borrow_mut().slow = false;
+    said.extend(harness.end_turn());
+    assert_eq!(hash_of_ann(&harness), Some(OTHER));
+    assert_eq!(sent_to(&said, 1), ["no 2001", "wake"]);
 }
 
 #[test]

@@ -39,7 +39,7 @@ mod kind {
     pub(super) const PROVED: i64 = 9;
 }
 
-/// What is done with a row: see `people.sql`.
+/// What is done with a row: see `change_people.sql`.
 mod act {
     pub(super) const NEW: i64 = 0;
     pub(super) const PUT: i64 = 1;
@@ -51,6 +51,7 @@ mod act {
     pub(super) const END_ALL: i64 = 7;
     pub(super) const NOTE: i64 = 8;
     pub(super) const FIRST_TEXT: i64 = 9;
+    pub(super) const OTHER_TEXT: i64 = 10;
 }
 
 /// In the rights of a key: it is an incoming hook.
@@ -130,6 +131,12 @@ impl Acts {
                 ..Act::default()
             }),
             PeopleChange::Account(account) => self.account(account),
+            PeopleChange::Rehash { name, from, to } => self.push(Act {
+                what: (act::OTHER_TEXT, kind::ACCOUNT),
+                key: name.to_string(),
+                texts: texts([Some(to.reveal()), Some(from.reveal())]),
+                ..Act::default()
+            }),
             PeopleChange::Login(login) => self.login(login),
             PeopleChange::Used(id, used) => self.push(Act {
                 what: (act::LAST_NUMBER, kind::LOGIN),

@@ -437,7 +437,7 @@ pub(super) const DIRECTORY: Statement = Statement {
           OR strpos(lower(r.topic), $2::text) > 0) ORDER BY r.name LIMIT $3::bigint",
 };
 
-/// Changes of people: see `people.sql`.
+/// Changes of people: see `change_people.sql`.
 pub(super) const PEOPLE: Statement = Statement {
     name: "people",
     sql: "SELECT chinwag.people_1($1::bigint[], $2::bigint[], $3::text[], $4::text[], \

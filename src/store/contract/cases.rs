@@ -338,6 +338,11 @@ const CASES: &[(&str, For, &str)] = &[
         "people bind:ann account:bob -> taken \n people bind:ann -> ok",
     ),
     (
+        "a hash is renewed where it is, and nothing is made of it where it is not",
+        Keeping,
+        "people rehash:ann:x:y -> ok \n people login:ann -> taken \n people bind:ann account:ann rehash:ann:ann:y -> ok \n people rehash:ann:x:z account:ann -> ok",
+    ),
+    (
         "a login needs its account",
         Keeping,
         "people login:ann -> taken \n people bind:ann account:ann login:ann -> ok \n people used:ann logout:ann logout:ann -> ok",

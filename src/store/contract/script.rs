@@ -413,6 +413,10 @@ fn change(word: &str) -> PeopleChange {
             let hash = Hidden::new(words[1]);
             PeopleChange::Account(Account { name: name(), hash, is_admin: false })
         }
+        "rehash" => {
+            let (name, [from, to]) = (name(), [words[2], words[3]].map(Hidden::new));
+            PeopleChange::Rehash { name, from, to }
+        }
         "login" => {
             let (agent, hash) = ("agent".into(), hash());
             PeopleChange::Login(Login { id: 7, name: name(), hash, agent, at: 1, used: 1 })

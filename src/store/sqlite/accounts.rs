@@ -73,6 +73,17 @@ pub(in crate::store) fn put_account(db: &Connection, account: &Account) -> rusql
     Ok(db.prepare_cached(sql)?.execute(row)? == 1)
 }
 
+/// The hash of a password is another one of the same password, unless it is not there any more.
+pub(super) fn rehash(
+    db: &Connection,
+    name: &UserName,
+    (from, to): (&Hidden, &Hidden),
+) -> rusqlite::Result<bool> {
+    let sql = "UPDATE account SET hash = ?3 WHERE name = ?1 AND hash = ?2";
+    db.prepare_cached(sql)?.execute([name.as_str(), from.reveal(), to.reveal()])?;
+    Ok(true)
+}
+
 pub(super) fn put_login(db: &Connection, login: &Login) -> rusqlite::Result<bool> {
     let Login { id, name, hash, agent, at, used } = login;
     // Its account may have been removed by a command in the meantime.
@@ -158,6 +169,24 @@ mod tests {
         let second = people::write(&db, &[bind(), account("second", true)]);
         assert_eq!(second, Ok(Err(LogFault::Taken)));
         assert_eq!(kept(&db), Some(("first".to_owned(), false)));
+    }
+
+    #[test]
+    fn a_hash_is_renewed_unless_the_password_was_changed_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        let rehash = |from, to| {
+            let (name, from, to) = (user("ann"), Hidden::new(from), Hidden::new(to));
+            people::write(&db, &[PeopleChange::Rehash { name, from, to }])
+        };
+        assert_eq!(rehash("old", "renewed"), Ok(Ok(())));
+        assert_eq!(kept(&db), None, "no account is made of it");
+        people::write(&db, &[bind(), account("old", true)]).unwrap().unwrap();
+        assert_eq!(rehash("old", "renewed"), Ok(Ok(())));
+        assert_eq!(kept(&db), Some(("renewed".to_owned(), true)));
+        people::write(&db, &[account("new", true)]).unwrap().unwrap();
+        assert_eq!(rehash("renewed", "late"), Ok(Ok(())));
+        assert_eq!(kept(&db), Some(("new".to_owned(), true)), "a former password came back");
     }
 
     #[test]

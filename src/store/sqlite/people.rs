@@ -111,6 +111,7 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
             Ok(db.prepare_cached(sql)?.execute(row)? == 1)
         }
         PeopleChange::Account(account) => accounts::put_account(db, account),
+        PeopleChange::Rehash { name, from, to } => accounts::rehash(db, name, (from, to)),
         PeopleChange::Login(login) => accounts::put_login(db, login),
         PeopleChange::Used(id, used) => accounts::use_login(db, *id, *used),
         PeopleChange::EndLogin(id) => accounts::end_login(db, *id),

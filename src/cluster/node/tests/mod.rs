@@ -3,6 +3,7 @@
 
 mod drops;
 mod nodes;
+mod passwords;
 pub(crate) mod peer;
 mod search;
 mod sessions;
