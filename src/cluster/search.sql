@@ -95,4 +95,4 @@ BEGIN
 END
 $$;
 
-INSERT INTO chinwag.meta VALUES ('additions', '2') ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+INSERT INTO chinwag.meta VALUES ('additions', '3') ON CONFLICT (key) DO UPDATE SET value = excluded.value;

@@ -20,6 +20,7 @@
 //! | `reader`, `queries`, `loading` | what others have changed, and the answers to queries |
 //! | `search`, `written_by` | what is asked for by words, and by who has written it |
 //! | `upkeep`, `indexing` | what one node does for all |
+//! | `outgoing`, `entries`, `sent`, `webhooks` | what webhooks are told, and which node tells them |
 //! | `people`, `people_watch` | accounts and the like, as rows |
 //! | `bus` | what nodes tell each other |
 //!
@@ -38,7 +39,6 @@
 //! # What a cluster does not do
 //!
 //! - Rooms of durability `memory` are in the engine like all others.
-//! - Webhooks are not told of anything ([`LogRequest::Notice`] is passed over).
 //! - A text with U+0000, for which the engine has no place and which the protocol refuses, is
 //!   refused here, too.
 //!
@@ -49,10 +49,12 @@ mod append;
 pub mod bus;
 mod codes;
 mod engine;
+mod entries;
 mod held;
 mod indexing;
 mod loading;
 mod order;
+mod outgoing;
 mod people;
 mod people_watch;
 pub mod queries;
@@ -60,6 +62,7 @@ mod queue;
 mod reader;
 mod rows;
 mod search;
+mod sent;
 mod session_ops;
 mod sessions;
 mod statements;
@@ -68,6 +71,7 @@ mod table;
 pub(crate) mod tests;
 pub mod transfer;
 mod upkeep;
+pub mod webhooks;
 mod writer;
 mod written;
 mod written_by;
@@ -76,11 +80,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 pub use self::engine::Engine;
+pub use self::outgoing::SendTerms;
 
 use self::append::Append;
 use self::bus::Word;
 use self::held::{Held, Log};
 use self::order::Order;
+use self::outgoing::Outgoing;
 use self::people_watch::PeopleWatch;
 use self::queue::{Op, Queue, WAIT_MAX};
 use self::reader::{COMPARE_EVERY, Reading};
@@ -138,6 +144,7 @@ pub struct Node<E> {
     /// The log whose records were looked at last.
     pruned: Option<LogId>,
     upkeep: Upkeep,
+    outgoing: Outgoing,
 }
 
 impl<E: Engine> Node<E> {
@@ -168,6 +175,7 @@ impl<E: Engine> Node<E> {
             sweep_at: Tick::ZERO,
             pruned: None,
             upkeep: Upkeep::default(),
+            outgoing: Outgoing::default(),
         }
     }
 
@@ -220,6 +228,7 @@ impl<E: Engine> Node<E> {
         if self.is_up && self.upkeep.at <= now.tick {
             self.keep_up();
         }
+        self.keep_sending();
         if self.is_up && self.is_returning {
             self.return_sessions();
         }
@@ -233,6 +242,7 @@ impl<E: Engine> Node<E> {
     pub fn deadline(&self) -> Tick {
         let waits = self.queue.oldest().map_or(Tick::MAX, |since| since.after(WAIT_MAX));
         let own = self.compare_at.min(self.prune_at).min(self.upkeep.at);
+        let own = own.min(self.outgoing.due_at());
         let own = if self.is_up { own } else { Tick::MAX };
         self.engine.wakes_at().min(waits).min(own)
     }
@@ -278,6 +288,7 @@ impl<E: Engine> Node<E> {
                 self.replaced.is_wanted = true;
                 self.is_returning = self.ids.len() > 1;
                 self.upkeep.give_up();
+                self.outgoing.give_up();
                 self.schedule_check(is_changed);
                 self.replies.push_back(LogReply::Health(Ok(())));
             }
@@ -352,7 +363,7 @@ impl<E: Engine> Node<E> {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Err(fault) });
             }
             Op::Session(op) => self.refuse_session(*op, fault),
-            Op::Open(_) | Op::Facts(..) | Op::Drop(_) => {}
+            Op::Open(_) | Op::Facts(..) | Op::Drop(_) | Op::Seen(_) => {}
         }
     }
 
@@ -460,8 +471,9 @@ impl<E: Engine> Logs for Node<E> {
                 self.people.unwritten += 1;
                 self.queue.push(Op::People(ticket, changes));
             }
-            // Nothing of a cluster is in a process's memory only, and webhooks are told nothing.
-            LogRequest::Adopt { .. } | LogRequest::Notice(_) => {}
+            // Nothing of a cluster is in a process's memory only.
+            LogRequest::Adopt { .. } => {}
+            LogRequest::Notice(notice) => self.enter(notice),
             LogRequest::Tell(told) => self.words.push(Word::Told(told)),
             LogRequest::Claim(ticket, claim) => self.claim(ticket, claim),
             LogRequest::Session(change) => self.change_session(change),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Node;
 use super::append::{Append, BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, Batch, Facts, is_fit, with_forms};
 use super::engine::Engine;
+use super::entries::Seen;
 use super::held::Log;
 use super::people;
 use super::queue::{FactsOf, Op};
@@ -50,6 +51,8 @@ pub(super) enum What {
     Sweep,
     /// Words go into the index.
     Index,
+    /// What webhooks are told, and is in no log.
+    Seen(Vec<Seen>),
 }
 
 impl<E: Engine> Node<E> {
@@ -78,7 +81,9 @@ impl<E: Engine> Node<E> {
         let log = match op {
             Op::Append(append) => append.log,
             Op::Facts(log, ..) | Op::Drop(log) => *log,
-            Op::Open(_) | Op::Sync(..) | Op::People(..) | Op::Session(_) => return false,
+            Op::Open(_) | Op::Sync(..) | Op::People(..) | Op::Session(_) | Op::Seen(_) => {
+                return false;
+            }
         };
         self.held.get(log).is_some_and(|log| log.row.is_none() && !log.is_renewing)
     }
@@ -93,6 +98,7 @@ impl<E: Engine> Node<E> {
             Op::Open(id) => self.send_open(id),
             Op::Session(op) => self.send_sessions(*op),
             Op::Drop(id) => self.send_drop(id),
+            Op::Seen(seen) => self.send_seen(seen),
             Op::People(ticket, changes) => {
                 let tag = self.next_tag();
                 let columns = people::Acts::of(&changes);
