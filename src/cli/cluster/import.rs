@@ -84,7 +84,7 @@ pub(in crate::cli) fn run(from: &Place, to: &Place) -> ExitCode {
 }
 
 /// A session with the primary.
-fn primary(address: &Address) -> Result<Session, Failure> {
+pub(in crate::cli) fn primary(address: &Address) -> Result<Session, Failure> {
     let mut reasons = String::new();
     for host in &address.hosts {
         match look(address, host) {

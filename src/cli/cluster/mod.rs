@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-pub(super) use self::connect::EngineFailure;
-use self::connect::Session;
+pub(super) use self::connect::{EngineFailure, Session};
+pub(super) use self::import::primary;
 use crate::cluster::check::{Engine, Fault, LOOK, Level};
 use crate::cluster::{ADDITIONS, PROBE, READ_VERSION, SCHEMA, SCHEMA_LOCK, SCHEMA_VERSION};
 use crate::pg::{Address, AddressFault, Host};

@@ -2,6 +2,7 @@
 
 use super::{Driven, SharedLogs};
 use crate::chat::model::log::Snapshot;
+use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
 use crate::cluster::link::{Health, Link, LinkEffect, LinkInput};
 use crate::cluster::node::Node;
 use crate::time::Tick;
@@ -35,6 +36,15 @@ impl SharedLogs for Node<Link> {
     }
 
     fn leave(&mut self, now: Now) {
+        self.stop_sending();
         self.engine().leave(now);
+    }
+
+    fn ask_outbox(&mut self, ask: OutboxAsk) {
+        Self::ask_outbox(self, ask);
+    }
+
+    fn poll_outbox(&mut self) -> Option<OutboxReply> {
+        Self::poll_outbox(self)
     }
 }
