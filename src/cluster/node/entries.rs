@@ -91,11 +91,7 @@ impl Seen {
 }
 
 /// Calls `ask` with the parameters of [`ENTER`].
-pub(super) fn with_params<T>(
-    all: &[Seen],
-    node: i64,
-    ask: impl FnOnce(&[Param<'_>]) -> T,
-) -> T {
+pub(super) fn with_params<T>(all: &[Seen], node: i64, ask: impl FnOnce(&[Param<'_>]) -> T) -> T {
     let ints = |of: fn(&Seen) -> i64| all.iter().map(|seen| Some(of(seen))).collect::<Vec<_>>();
     let (kinds, numbers, nths) =
         (ints(|seen| seen.kind), ints(|seen| seen.number), ints(|seen| seen.nth));

@@ -249,7 +249,7 @@ impl<E: Engine> Node<E> {
 
     /// Whether everything that was sent is answered.
     #[cfg(test)]
-    fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.flights.is_empty() && self.queue.peek().is_none()
     }
 

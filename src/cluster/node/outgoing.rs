@@ -71,7 +71,12 @@ pub(super) enum Asked {
     Webhooks,
     Letters(Vec<StoredWebhook>),
     Order,
-    Entries { ticket: u64, interest: Interest, from: Position, events_max: usize },
+    Entries {
+        ticket: u64,
+        interest: Interest,
+        from: Position,
+        events_max: usize,
+    },
     Sent(Unwritten),
     Release,
 }
@@ -118,6 +123,12 @@ impl Outgoing {
     pub(super) fn due_at(&self) -> Tick {
         let asks = if self.terms.is_some() && !self.is_asked { self.at } else { Tick::MAX };
         asks.min(self.news_at.unwrap_or(Tick::MAX))
+    }
+
+    /// Whether all that has become of what was sent is written.
+    #[cfg(test)]
+    pub(super) fn has_written(&self) -> bool {
+        self.unwritten.is_empty() && !self.is_writing
     }
 
     /// It may not be this node's turn any more.
@@ -185,7 +196,9 @@ impl<E: Engine> Node<E> {
         let Some(seen) = Seen::of(notice, outgoing.nth + 1) else { return };
         if outgoing.waiting >= SEEN_WAITING_MAX {
             if !std::mem::replace(&mut outgoing.is_full, true) {
-                log::error!("webhooks are not told of joins, leaves and connections: too many wait for the engine");
+                log::error!(
+                    "webhooks are not told of joins, leaves and connections: too many wait for the engine"
+                );
             }
             return;
         }
@@ -258,7 +271,11 @@ impl<E: Engine> Node<E> {
         self.outgoing.at = self.now.tick.after(ASK_EVERY);
     }
 
-    fn read_entries(&mut self, (asked, ticket): (Asked, u64), (from, to): (Position, Option<Position>)) {
+    fn read_entries(
+        &mut self,
+        (asked, ticket): (Asked, u64),
+        (from, to): (Position, Option<Position>),
+    ) {
         let Some(claim) = self.outgoing.claim.filter(|_| self.is_up && self.has_turn()) else {
             return self.outgoing.refuse(ticket);
         };

@@ -87,10 +87,7 @@ pub fn dead<A: Ask>(
 /// # Errors
 ///
 /// Why the engine could not; nothing has changed then.
-pub fn add<A: Ask>(
-    engine: &mut A,
-    webhook: &Webhook,
-) -> Result<Result<(), NotDone>, A::Error> {
+pub fn add<A: Ask>(engine: &mut A, webhook: &Webhook) -> Result<Result<(), NotDone>, A::Error> {
     let Webhook { name, url, interest, secret, .. } = webhook;
     let (rooms, events) = (interest.rooms.join(" "), i64::from(interest.events.bits()));
     let except = interest.except.as_ref().map_or(Param::Null, |user| Param::Text(user.as_str()));
@@ -159,10 +156,7 @@ fn about<'a>(
     params
 }
 
-fn command<A: Ask>(
-    engine: &mut A,
-    params: &[Param<'_>],
-) -> Result<Result<i64, NotDone>, A::Error> {
+fn command<A: Ask>(engine: &mut A, params: &[Param<'_>]) -> Result<Result<i64, NotDone>, A::Error> {
     let rows = engine.ask_for(COMMAND, params)?;
     Ok(match rows.first().ok_or(WrongType { column: 0 })?.int(0)? {
         -1 => Err(NotDone::None),

@@ -158,7 +158,9 @@ pub(in crate::server) fn open(
 /// The settings of webhooks as one text, by which nodes find that theirs differ.
 fn settings_text(webhooks: &config::Webhooks) -> String {
     let config::Webhooks { hosts, authorities, timeout, give_up } = webhooks;
-    format!("hosts {hosts:?}, authorities {authorities:?}, timeout {timeout:?}, give_up {give_up:?}")
+    format!(
+        "hosts {hosts:?}, authorities {authorities:?}, timeout {timeout:?}, give_up {give_up:?}"
+    )
 }
 
 fn site(bus: resp::Address) -> Result<BusSite, EngineError> {

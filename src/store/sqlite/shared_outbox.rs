@@ -109,8 +109,7 @@ impl Outbox {
 
     /// The store was closed, and is open again by these.
     pub(super) fn reconnect(&self, reader: SharedReader, queue: Arc<WriteQueue>) {
-        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) =
-            Ways::Store(reader, queue);
+        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = Ways::Store(reader, queue);
         self.lock().signals.is_closed = false;
     }
 

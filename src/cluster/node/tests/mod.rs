@@ -3,6 +3,7 @@
 
 mod drops;
 mod nodes;
+mod outgoing;
 pub(crate) mod peer;
 mod search;
 mod sessions;

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::super::integers::{signed, unsigned};
 use super::super::record_row::{self, COLUMNS};
-use super::{BATCH_BYTES_MAX, Batch, Position};
 use super::unwritten::kind_of;
+use super::{BATCH_BYTES_MAX, Batch, Position};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
 use crate::chat::model::webhook::{self, Interest, Notice, NoticeKind, WebhookEvent};
