@@ -141,14 +141,13 @@ fn event(row: &Row, interest: &Interest) -> Result<Option<WebhookEvent>, WrongTy
     let user = row.text_or_null(column::WHO)?.and_then(UserName::stored);
     let (at, number) = (row.int(column::AT).map(unsigned)?, row.int(column::NUMBER)?);
     let what = match row.int(column::KIND)? {
-        kind::RECORD => None,
+        kind::RECORD | kind::UNSEEN => None,
         kind::JOINED => Role::from_code(number).map(NoticeKind::Joined),
         kind::LEFT => usize::try_from(number)
             .ok()
             .and_then(|place| REASONS.get(place))
             .map(|reason| NoticeKind::Left(*reason)),
         kind::MADE => Some(NoticeKind::Made),
-        kind::UNSEEN => None,
         kind::CONNECTION => {
             Some(NoticeKind::Connection { opened: number & 1 == 1, left: unsigned(number / 2) })
         }

@@ -90,6 +90,7 @@ struct Claim {
 
 /// What a node knows of webhooks.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a statement that is on its way, or due")]
 pub(super) struct Outgoing {
     terms: Option<SendTerms>,
     /// When it is asked next whose turn it is.
@@ -172,21 +173,23 @@ impl<E: Engine> Node<E> {
     }
 
     /// What the thread that sends asks for.
-    pub fn ask_outbox(&mut self, ask: OutboxAsk) {
+    pub fn read_or_put(&mut self, ask: OutboxAsk) {
         match ask {
             OutboxAsk::Read { ticket, interest, from, to, events_max } => {
                 let asked = Asked::Entries { ticket, interest, from, events_max };
                 self.read_entries((asked, ticket), (from, to));
             }
             OutboxAsk::Put(updates) if self.outgoing.claim.is_some() => {
-                updates.into_iter().for_each(|update| self.outgoing.unwritten.put(update));
+                for update in updates {
+                    self.outgoing.unwritten.put(update);
+                }
             }
             OutboxAsk::Put(_) => {}
         }
     }
 
     /// What that thread is told next.
-    pub fn poll_outbox(&mut self) -> Option<OutboxReply> {
+    pub fn poll_outgoing(&mut self) -> Option<OutboxReply> {
         self.outgoing.replies.pop_front()
     }
 

@@ -41,10 +41,10 @@ impl SharedLogs for Node<Link> {
     }
 
     fn ask_outbox(&mut self, ask: OutboxAsk) {
-        Self::ask_outbox(self, ask);
+        self.read_or_put(ask);
     }
 
     fn poll_outbox(&mut self) -> Option<OutboxReply> {
-        Self::poll_outbox(self)
+        self.poll_outgoing()
     }
 }

@@ -37,7 +37,7 @@ struct Sender {
 
 enum Store {
     Own(Box<SqliteStore>, Receiver<()>, tempfile::TempDir),
-    Shared(Box<Peer>, Database),
+    Shared(Box<Peer>, Box<Database>),
 }
 
 fn interest() -> Interest {
@@ -68,7 +68,7 @@ impl Sender {
             shared::add(&mut database.session(), &hook()).unwrap().unwrap();
             let mut peer = Peer::new(&database.address, 1);
             peer.send_webhooks(terms());
-            all.push(Store::Shared(Box::new(peer), database));
+            all.push(Store::Shared(Box::new(peer), Box::new(database)));
         }
         let sender = |store| Self { store, clock: Clock::start(), tickets: 0 };
         all.into_iter().map(sender).collect()

@@ -120,11 +120,14 @@ fn answered(peer: &mut Peer, count: usize) {
 }
 
 fn texts(batch: &Batch) -> Vec<&str> {
-    let text = |event| match event {
-        &WebhookEvent::Record { ref record, .. } => record.body.text(),
-        WebhookEvent::Notice { .. } => None,
-    };
     batch.events.iter().filter_map(text).collect()
+}
+
+fn text(event: &WebhookEvent) -> Option<&str> {
+    match event {
+        WebhookEvent::Record { record, .. } => record.body.text(),
+        WebhookEvent::Notice { .. } => None,
+    }
 }
 
 #[test]

@@ -294,12 +294,12 @@ impl Peer {
 
     /// What the thread that sends asks.
     pub(crate) fn ask_outbox(&mut self, ask: OutboxAsk) {
-        self.node.ask_outbox(ask);
+        self.node.read_or_put(ask);
     }
 
     /// What that thread is told.
     pub(crate) fn poll_outbox(&mut self) -> Option<OutboxReply> {
-        self.node.poll_outbox()
+        self.node.poll_outgoing()
     }
 
     /// Whether all that has become of what was sent is written.
