@@ -12,6 +12,7 @@ import time
 
 from engines import ACCOUNT, Engine
 from people import CHINWAG, PATIENCE, Client, Node, check, result
+from receiver import told
 
 def records(one, other):
     ann, bob = Client(one, "ann"), Client(other, "bob")
@@ -410,7 +411,8 @@ def without_panics(folder):
 
 def main(folder):
     engine = engine_with_schema(folder)
-    one, other = (Node(folder, name, engine, timeouts_leave_grace="300ms").await_ready() for name in ("one", "two"))
+    settings = {"timeouts_leave_grace": "300ms", "webhooks_hosts": "127.0.0.1", "webhooks_timeout": "1s"}
+    one, other = (Node(folder, name, engine, **settings).await_ready() for name in ("one", "two"))
     check("what is said at one node is heard at the other, in one order", records, one, other)
     check("a message that is repeated at another node is there once", repeated, one, other)
     check("many at both nodes at once see one order without a hole", order, one, other)
@@ -428,6 +430,7 @@ def main(folder):
     check("the nodes are listed", registry, one, other)
     check("a node that is killed loses nothing", killed, one, other)
     check("while the engine is away sends are refused at once, and then go on", away, engine, one, other)
+    check("a webhook is told all of both nodes once and in order, though the one that sends is killed", told, engine, (one, other))
     check("nodes stop in good order", stopped, one, other)
     check("a node that does not reach its engine lets nobody in and says why", early, folder, engine)
     check("a guest's name has one owner at all nodes, who takes it along", guests, folder, engine)

@@ -18,6 +18,7 @@ mod terminal;
 mod token;
 mod tools;
 mod upgrade;
+mod webhook_place;
 mod webhooks;
 
 use std::ffi::OsString;

@@ -34,6 +34,6 @@ pub(super) fn run(
     match command {
         Programs::Hook(command) => keys::run_hooks(command, data, out, now.wall_ms),
         Programs::Key(command) => keys::run(command, data, out, now.wall_ms),
-        Programs::Webhook(command) => webhooks::run(command, (data, &config.webhooks), out, now),
+        Programs::Webhook(command) => webhooks::run(command, config, out, now),
     }
 }

@@ -1,20 +1,20 @@
 //! The commands about outgoing webhooks: what they print, and how they went. The work is done in
-//! [`crate::store::tools::webhooks`].
+//! [`crate::store::tools::webhooks`], or in a cluster in [`crate::cluster::node::webhooks`].
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::Path;
 
 use clap::Subcommand;
 
 use super::keys::parse_rooms;
 use super::names::parse_user;
 use super::people::{Failure, random};
+use super::webhook_place::WebhookPlace;
 use crate::chat::model::name::UserName;
 use crate::chat::model::webhook::{EventKind, EventSet, Interest, WEBHOOK_NAME_LEN_MAX, Webhook};
-use crate::config;
+use crate::config::{self, Config};
 use crate::log::Timestamp;
-use crate::store::tools::webhooks::{self, FORMER_MS};
+use crate::store::tools::webhooks::FORMER_MS;
 use crate::store::{DeadLetter, StoredWebhook};
 use crate::time::clock::Now;
 use crate::webhooks::client::{Client, Outcome, check_url};
@@ -83,11 +83,12 @@ pub(super) enum WebhookCommand {
 /// Runs a command about webhooks.
 pub(super) fn run(
     command: &WebhookCommand,
-    (data, settings): (&Path, &config::Webhooks),
+    config: &Config,
     out: &mut dyn Write,
     now: Now,
 ) -> Result<(), Failure> {
-    let wall_ms = now.wall_ms;
+    let (wall_ms, settings) = (now.wall_ms, &config.webhooks);
+    let mut webhooks = WebhookPlace::of(config)?;
     match command {
         WebhookCommand::Add { name, url, rooms, events, except } => {
             check_url(url, &settings.hosts)?;
@@ -95,12 +96,12 @@ pub(super) fn run(
                 Interest { events: *events, rooms: rooms.clone(), except: except.clone() };
             let (name, url, secret) = (name.clone(), url.as_str().into(), sign::make(random()?));
             let webhook = Webhook { name, url, interest, secret, former: None, at: wall_ms };
-            webhooks::add(data, &webhook)??;
+            webhooks.add(&webhook)?;
             writeln!(out, "{}", webhook.secret.reveal())?;
             writeln!(out, "{}; it is not shown again", describe(&webhook))?;
         }
         WebhookCommand::List => {
-            let all = webhooks::load(data)?;
+            let all = webhooks.load()?;
             if all.is_empty() {
                 writeln!(out, "there is no webhook yet")?;
             }
@@ -109,19 +110,19 @@ pub(super) fn run(
             }
         }
         WebhookCommand::End { name } => {
-            webhooks::end(data, name, wall_ms)??;
+            webhooks.end(name, wall_ms)?;
             writeln!(out, "{name} is told nothing any more")?;
         }
         WebhookCommand::Rotate { name } => {
             let secret = sign::make(random()?);
-            webhooks::rotate(data, (name, &secret), wall_ms)??;
+            webhooks.rotate(name, &secret, wall_ms)?;
             let until = Timestamp(wall_ms.saturating_add(FORMER_MS));
             writeln!(out, "{}", secret.reveal())?;
             writeln!(out, "the secret of before signs, too, until {until}; it is not shown again")?;
         }
-        WebhookCommand::Test { name } => test(data, settings, name, (out, now))?,
+        WebhookCommand::Test { name } => test(&webhooks.load()?, settings, name, (out, now))?,
         WebhookCommand::Dead { name } => {
-            let letters = webhooks::dead(data, name)??;
+            let letters = webhooks.dead(name)?;
             if letters.is_empty() {
                 writeln!(out, "everything was delivered, or waits to be")?;
             }
@@ -130,7 +131,7 @@ pub(super) fn run(
             }
         }
         WebhookCommand::Retry { name } => {
-            let letters = webhooks::retry(data, name)??;
+            let letters = webhooks.retry(name)?;
             writeln!(out, "{name}: {letters} dead letters are tried again, by a server that runs")?;
         }
     }
@@ -138,12 +139,11 @@ pub(super) fn run(
 }
 
 fn test(
-    data: &Path,
+    all: &[StoredWebhook],
     settings: &config::Webhooks,
     name: &str,
     (out, now): (&mut dyn Write, Now),
 ) -> Result<(), Failure> {
-    let all = webhooks::load(data)?;
     let known = all.iter().find(|known| &*known.webhook.name == name);
     let webhook = &known.ok_or("there is no webhook of this name")?.webhook;
     let client = Client::new(settings);

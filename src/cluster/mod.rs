@@ -28,6 +28,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("change_people.sql"),
     include_str!("sessions.sql"),
     include_str!("threads.sql"),
+    include_str!("outbox.sql"),
     include_str!("search.sql")
 );
 
@@ -39,6 +40,7 @@ pub const ADDITIONS: &str = concat!(
     include_str!("change_people.sql"),
     include_str!("sessions.sql"),
     include_str!("threads.sql"),
+    include_str!("outbox.sql"),
     include_str!("search.sql")
 );
 

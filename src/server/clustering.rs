@@ -4,6 +4,7 @@
 use std::io::Write as _;
 
 use super::engine::{Engine, Shared};
+use super::webhook_start::WebhookStart;
 use super::{ListenerKind, Server, rejection};
 use crate::admin::{Health, responses};
 use crate::auth::secret;
@@ -67,6 +68,8 @@ impl Server {
         self.take_replies(now);
         self.pass_requests(now);
         self.drive_engine(now, effects);
+        // It may be this node's turn to send, from now on.
+        self.webhooks.iter_mut().for_each(WebhookStart::look);
     }
 
     /// Lets everybody in, with what the engine has.

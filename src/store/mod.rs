@@ -60,7 +60,7 @@ pub use sqlite::files::{FileOutcome, Quota};
 pub use sqlite::outbox::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Batch, DeadLetter, Position, StoredWebhook, Update,
 };
-pub use sqlite::shared_outbox::{FEED_BYTES_MAX, Outbox, Signals};
+pub use sqlite::shared_outbox::{FEED_BYTES_MAX, Outbox, RemoteOutbox, Signals};
 pub use sqlite::{OpenError, Options, Preload, Wake};
 
 use std::sync::Arc;

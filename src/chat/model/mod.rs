@@ -28,6 +28,7 @@ pub mod notice;
 pub mod op;
 pub mod operator;
 pub mod others;
+pub mod outbox;
 pub mod output;
 pub(in crate::chat) mod owned_command;
 pub mod people;

@@ -253,11 +253,7 @@ fn add_session(
     (secret, away): (Secret, bool),
 ) {
     credentials::keep(chat, conn, hello.identity.as_ref());
-<<<<<<< HEAD
-    let session = Session { conn, secret, away };
-=======
-    let session = Session::new(conn, Secret::new(user, hello.secret), away);
->>>>>>> perf
+    let session = Session::new(conn, secret, away);
     chat.directory.add_session(user, session);
     chat.delivery.add_reader(Reader::new(conn, user, hello.encoding));
     chat.context.stats.sessions += 1;

@@ -29,7 +29,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// A session that is logged in.
-pub(super) struct Session {
+pub(in crate::cli) struct Session {
     stream: Stream,
     client: Client,
     process: i32,

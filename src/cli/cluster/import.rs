@@ -10,6 +10,7 @@ use crate::chat::model::load::Begun;
 use crate::cluster::SCHEMA_LOCK;
 use crate::cluster::check::Fault;
 use crate::cluster::node::transfer::{self, Ask, Contents};
+use crate::cluster::node::webhooks;
 use crate::pg::{Address, Param, Row, Statement};
 use crate::store::tools::moving::{LeftBehind, Moving, changes_of};
 use crate::store::tools::{Moved, Phase};
@@ -84,7 +85,7 @@ pub(in crate::cli) fn run(from: &Place, to: &Place) -> ExitCode {
 }
 
 /// A session with the primary.
-pub(super) fn primary(address: &Address) -> Result<Session, Failure> {
+pub(in crate::cli) fn primary(address: &Address) -> Result<Session, Failure> {
     let mut reasons = String::new();
     for host in &address.hosts {
         match look(address, host) {
@@ -315,15 +316,17 @@ fn into_data(address: &Address, data: &Path) -> Result<String, Failure> {
     }
     arrival.people(&changes_of(people, &suspended, acts), &suspended.revoked)?;
     arrival.commit()?;
-    let name = data.display().to_string();
-    Ok(format!("{}the engine keeps all of it: start no node on it any more\n", told(counts, &name)))
+    let webhooks = u64::try_from(webhooks::load(&mut session)?.len()).unwrap_or(u64::MAX);
+    let left = told_of(LeftBehind { webhooks, ..LeftBehind::default() });
+    let told = told(counts, &data.display().to_string());
+    Ok(format!("{told}{left}the engine keeps all of it: start no node on it any more\n"))
 }
 
 fn told(Counts { rooms, records }: Counts, place: &str) -> String {
     format!("{rooms} rooms with {records} records, and all people, are in {place} now\n")
 }
 
-/// What a cluster does not have.
+/// What is not moved.
 fn told_of(LeftBehind { webhooks, devices, files }: LeftBehind) -> String {
     let mut text = String::new();
     for (count, what) in [

@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-pub(super) use self::connect::EngineFailure;
-use self::connect::Session;
+pub(super) use self::connect::{EngineFailure, Session};
+pub(super) use self::import::primary;
 use crate::cluster::check::{Engine, Fault, LOOK, Level};
 use crate::cluster::{
     ADDITIONS, ADDITIONS_BESIDE, BROKEN_INDEXES, PROBE, READ_VERSION, SCHEMA, SCHEMA_LOCK,
     SCHEMA_VERSION,
 };
-use crate::pg::{Address, AddressFault, Host};
+use crate::pg::{Address, AddressFault, Host, Statement};
 use crate::time::clock::Clock;
 
 /// How long an index over all records may take.
@@ -28,6 +28,13 @@ const INDEX_TIMEOUT: Duration = Duration::from_hours(12);
 
 /// Writes that are measured: enough for a mean, which is of use.
 const PROBES: u32 = 20;
+
+/// The nodes that send to webhooks, if not all of them have the same settings.
+const DIFFERENT_SENDERS: Statement = Statement {
+    name: "different_senders",
+    sql: "SELECT string_agg(x.name, ', ' ORDER BY x.name) FROM chinwag.sender_settings x \
+          JOIN chinwag.node n ON n.id = x.node HAVING count(DISTINCT x.settings) > 1",
+};
 
 /// Where an engine is, in one line.
 pub(super) const ADDRESS_HELP: &str =
@@ -94,6 +101,7 @@ fn check(address: &Address) -> ExitCode {
                 if is_usable {
                     primaries += 1;
                     is_bad |= !measure(&mut text, &mut found.session);
+                    compare_nodes(&mut text, &mut found.session);
                 }
                 is_bad |= !is_usable && found.faults != [Fault::Standby];
             }
@@ -137,6 +145,17 @@ fn describe(text: &mut String, host: &Host, found: &Found) {
         let word = if fault.is_warning() || *fault == Fault::Standby { "note" } else { "bad" };
         _ = writeln!(text, "  {word}: {fault}");
     }
+}
+
+/// Says whether nodes would send to webhooks by different settings.
+fn compare_nodes(text: &mut String, session: &mut Session) {
+    let nodes = session.ask(DIFFERENT_SENDERS);
+    let Ok(Some(names)) =
+        nodes.map(|rows| rows.first().and_then(|row| Some(row.text(0).ok()?.to_owned())))
+    else {
+        return;
+    };
+    _ = writeln!(text, "  note: not all of these nodes have the same [webhooks] settings: {names}");
 }
 
 /// Measures writes; whether they succeed.

@@ -11,11 +11,12 @@ use std::process::ExitCode;
 
 use self::host::Host;
 use super::disk;
+use super::webhook_place::WebhookPlace;
 use crate::config::{Config, ListenAddress, Place};
 use crate::reactor::descriptors::Descriptors;
 use crate::server::{self, token_keys};
 use crate::store::StoredWebhook;
-use crate::store::tools::{measure, webhooks};
+use crate::store::tools::measure;
 use crate::time::clock::Clock;
 
 /// Bytes that an idle connection takes in this process and in the kernel together, roughly.
@@ -350,7 +351,8 @@ fn storage(config: &Config) -> Vec<Finding> {
 /// Webhooks that do not fare well.
 fn of_webhooks(config: &Config) -> Option<Finding> {
     const WHAT: &str = "webhooks";
-    let all = webhooks::load(&config.data).ok().filter(|all| !all.is_empty())?;
+    let mut place = WebhookPlace::of(config).ok()?;
+    let all = place.load().ok().filter(|all| !all.is_empty())?;
     let fares_ill =
         |known: &&StoredWebhook| known.ended.is_some() || known.attempts > 0 || known.dead > 0;
     let ill: Vec<_> = all.iter().filter(fares_ill).map(|known| &*known.webhook.name).collect();

@@ -21,6 +21,7 @@
 //! | `search`, `written_by` | what is asked for by words, and by who has written it |
 //! | `threads` | the messages of threads, and who follows which |
 //! | `upkeep`, `indexing` | what one node does for all |
+//! | `outgoing`, `entries`, `sent`, `webhooks` | what webhooks are told, and which node tells them |
 //! | `people`, `people_watch` | accounts and the like, as rows |
 //! | `bus` | what nodes tell each other |
 //!
@@ -39,7 +40,6 @@
 //! # What a cluster does not do
 //!
 //! - Rooms of durability `memory` are in the engine like all others.
-//! - Webhooks are not told of anything ([`LogRequest::Notice`] is passed over).
 //! - A text with U+0000, for which the engine has no place and which the protocol refuses, is
 //!   refused here, too.
 //!
@@ -50,11 +50,13 @@ mod append;
 pub mod bus;
 mod codes;
 mod engine;
+mod entries;
 pub mod erasure;
 mod held;
 mod indexing;
 mod loading;
 mod order;
+mod outgoing;
 mod people;
 mod people_watch;
 pub mod queries;
@@ -63,6 +65,7 @@ mod reader;
 mod refusals;
 mod rows;
 mod search;
+mod sent;
 mod session_ops;
 mod sessions;
 mod statements;
@@ -72,6 +75,7 @@ pub(crate) mod tests;
 mod threads;
 pub mod transfer;
 mod upkeep;
+pub mod webhooks;
 mod writer;
 mod written;
 mod written_by;
@@ -80,11 +84,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 pub use self::engine::Engine;
+pub use self::outgoing::SendTerms;
 
 use self::append::Append;
 use self::bus::Word;
 use self::held::{Held, Log};
 use self::order::Order;
+use self::outgoing::Outgoing;
 use self::people_watch::PeopleWatch;
 use self::queue::{Op, Queue, WAIT_MAX};
 use self::reader::{COMPARE_EVERY, Reading};
@@ -144,6 +150,7 @@ pub struct Node<E> {
     pruned: Option<LogId>,
     upkeep: Upkeep,
     refusals: Refusals,
+    outgoing: Outgoing,
 }
 
 impl<E: Engine> Node<E> {
@@ -175,6 +182,7 @@ impl<E: Engine> Node<E> {
             pruned: None,
             upkeep: Upkeep::default(),
             refusals: Refusals::default(),
+            outgoing: Outgoing::default(),
         }
     }
 
@@ -233,6 +241,7 @@ impl<E: Engine> Node<E> {
         if self.is_up && self.upkeep.at <= now.tick {
             self.keep_up();
         }
+        self.keep_sending();
         if self.is_up && self.is_returning {
             self.return_sessions();
         }
@@ -246,13 +255,14 @@ impl<E: Engine> Node<E> {
     pub fn deadline(&self) -> Tick {
         let waits = self.queue.oldest().map_or(Tick::MAX, |since| since.after(WAIT_MAX));
         let own = self.compare_at.min(self.prune_at).min(self.upkeep.at);
+        let own = own.min(self.outgoing.due_at());
         let own = if self.is_up { own } else { Tick::MAX };
         self.engine.wakes_at().min(waits).min(own)
     }
 
     /// Whether everything that was sent is answered.
     #[cfg(test)]
-    fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.flights.is_empty() && self.queue.peek().is_none()
     }
 
@@ -291,6 +301,7 @@ impl<E: Engine> Node<E> {
                 self.replaced.is_wanted = true;
                 self.is_returning = self.ids.len() > 1;
                 self.upkeep.give_up();
+                self.outgoing.give_up();
                 self.schedule_check(is_changed);
                 self.replies.push_back(LogReply::Health(Ok(())));
             }
@@ -369,7 +380,7 @@ impl<E: Engine> Node<E> {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Err(fault) });
             }
             Op::Session(op) => self.refuse_session(*op, fault),
-            Op::Open(_) | Op::Facts(..) | Op::Drop(_) => {}
+            Op::Open(_) | Op::Facts(..) | Op::Drop(_) | Op::Seen(_) => {}
         }
     }
 
@@ -469,8 +480,9 @@ impl<E: Engine> Logs for Node<E> {
             LogRequest::Close { log } => _ = self.held.remove(log),
             LogRequest::Read { ticket, query } => self.read(ticket, query),
             LogRequest::People { ticket, changes } => self.change_people(ticket, changes),
-            // Nothing of a cluster is in a process's memory only, and webhooks are told nothing.
-            LogRequest::Adopt { .. } | LogRequest::Notice(_) => {}
+            // Nothing of a cluster is in a process's memory only.
+            LogRequest::Adopt { .. } => {}
+            LogRequest::Notice(notice) => self.enter(notice),
             LogRequest::Tell(told) => self.words.push(Word::Told(told)),
             LogRequest::Claim(ticket, claim) => self.claim(ticket, claim),
             LogRequest::Session(change) => self.change_session(change),

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::append::Append;
+use super::entries::Seen;
 use super::rows::FactKey;
 use super::session_ops::SessionOp;
 use crate::chat::model::log::{LogId, RoomMeta, Ticket};
@@ -24,6 +25,9 @@ pub(super) const BYTES_MAX: usize = 8 << 20;
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(5);
 /// Facts that may wait; more are refused, and said in the log.
 pub(super) const FACTS_MAX: usize = 65_536;
+
+/// What was seen that is entered by one statement.
+const SEEN_MAX: usize = 512;
 
 /// Facts about one log: each with the version of the rights that was known, by what it is about.
 pub(super) type FactsOf = BTreeMap<FactKey, (RoomMeta, i64)>;
@@ -47,6 +51,8 @@ pub(super) enum Op {
     Mark(Ticket, Box<ThreadMark>),
     /// Something about a session.
     Session(Box<SessionOp>),
+    /// What webhooks are told, and is in no log.
+    Seen(Vec<Seen>),
 }
 
 impl Op {
@@ -63,7 +69,8 @@ impl Op {
             | Self::Sync(..)
             | Self::Drop(_)
             | Self::People(..)
-            | Self::Mark(..) => None,
+            | Self::Mark(..)
+            | Self::Seen(_) => None,
         }
     }
 
@@ -143,6 +150,16 @@ impl Queue {
         Some(true)
     }
 
+    /// Adds what was seen, to what stands at the end if that was seen, too.
+    pub(super) fn push_seen(&mut self, seen: Seen) {
+        if let Some(Op::Seen(all)) = self.waiting.back_mut()
+            && all.len() < SEEN_MAX
+        {
+            return all.push(seen);
+        }
+        self.push(Op::Seen(vec![seen]));
+    }
+
     /// The next one, without taking it out.
     pub(super) fn peek(&self) -> Option<&Op> {
         self.repeats.front().or_else(|| self.waiting.front())
@@ -158,7 +175,8 @@ impl Queue {
             }
             Op::Facts(_, _, facts) => self.facts -= facts.len(),
             Op::Session(_) => self.sessions -= 1,
-            Op::Open(_) | Op::Sync(..) | Op::Drop(_) | Op::People(..) | Op::Mark(..) => {}
+            Op::Open(_) | Op::Sync(..) | Op::Drop(_) => {}
+            Op::People(..) | Op::Mark(..) | Op::Seen(_) => {}
         }
         Some(op)
     }
@@ -195,7 +213,8 @@ impl Queue {
             }
             Op::Facts(_, _, facts) => self.facts += facts.len(),
             Op::Session(_) => self.sessions += 1,
-            Op::Open(_) | Op::Sync(..) | Op::Drop(_) | Op::People(..) | Op::Mark(..) => {}
+            Op::Open(_) | Op::Sync(..) | Op::Drop(_) => {}
+            Op::People(..) | Op::Mark(..) | Op::Seen(_) => {}
         }
     }
 }

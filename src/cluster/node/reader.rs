@@ -8,6 +8,7 @@ use super::codes::{signed, unsigned};
 use super::engine::Engine;
 use super::held::Log;
 use super::loading::{self, Names};
+use super::outgoing::Asked;
 use super::queries::RowQuery;
 use super::rows::{FactKey, Part, RoomRow};
 use super::statements;
@@ -45,6 +46,8 @@ pub(super) enum Reading {
     Keeper,
     Words,
     Overdue,
+    /// About webhooks: see [`outgoing`](super::outgoing).
+    Outgoing(Asked),
 }
 
 /// A log as it was when it was asked what has become of it.
@@ -211,7 +214,10 @@ impl<E: Engine> Node<E> {
             Ok(rows) => rows,
             Err(error) => {
                 self.refusals.say(self.now.tick, "what was asked for cannot be read", &error);
-                return self.on_read_lost(reading);
+                return match reading {
+                    Reading::Outgoing(asked) => self.on_outgoing_lost(asked, Some(&error)),
+                    reading => self.on_read_lost(reading),
+                };
             }
         };
         let wrong = match reading {
@@ -227,6 +233,7 @@ impl<E: Engine> Node<E> {
             Reading::Keeper => self.on_keeper(&rows),
             Reading::Words => self.on_words(&rows),
             Reading::Overdue => self.on_overdue(&rows),
+            Reading::Outgoing(asked) => self.on_outgoing(asked, &rows),
             Reading::Query(ticket, query) => {
                 let mut outcome = query.answer(&rows).map_err(|wrong| {
                     log::error!(wrong:%; "the engine has what was not written so");
@@ -260,6 +267,7 @@ impl<E: Engine> Node<E> {
             Reading::Replaced => self.replaced.is_asked = false,
             Reading::Compare | Reading::PeopleVersion => {}
             Reading::Keeper | Reading::Words | Reading::Overdue => self.on_upkeep_lost(&reading),
+            Reading::Outgoing(asked) => self.on_outgoing_lost(asked, None),
             Reading::Query(ticket, _) => {
                 let outcome = Err(LogFault::Broken);
                 self.replies.push_back(LogReply::Answer { ticket, outcome });

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Node;
 use super::append::{Append, BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, Batch, Facts, is_fit, with_forms};
 use super::engine::Engine;
+use super::entries::Seen;
 use super::held::Log;
 use super::people;
 use super::queue::{FactsOf, Op};
@@ -51,6 +52,8 @@ pub(super) enum What {
     Sweep,
     /// Words go into the index.
     Index,
+    /// What webhooks are told, and is in no log.
+    Seen(Vec<Seen>),
 }
 
 impl<E: Engine> Node<E> {
@@ -79,9 +82,8 @@ impl<E: Engine> Node<E> {
         let log = match op {
             Op::Append(append) => append.log,
             Op::Facts(log, ..) | Op::Drop(log) => *log,
-            Op::Open(_) | Op::Sync(..) | Op::People(..) | Op::Mark(..) | Op::Session(_) => {
-                return false;
-            }
+            Op::Open(_) | Op::Sync(..) => return false,
+            Op::People(..) | Op::Mark(..) | Op::Session(_) | Op::Seen(_) => return false,
         };
         self.held.get(log).is_some_and(|log| log.row.is_none() && !log.is_renewing)
     }
@@ -97,6 +99,7 @@ impl<E: Engine> Node<E> {
             Op::Session(op) => self.send_sessions(*op),
             Op::Drop(id) => self.send_drop(id),
             Op::Mark(ticket, mark) => self.send_mark(ticket, mark),
+            Op::Seen(seen) => self.send_seen(seen),
             Op::People(ticket, changes) => {
                 let tag = self.next_tag();
                 let columns = people::Acts::of(&changes);

@@ -61,12 +61,14 @@ impl<E: Engine> Node<E> {
             What::Prune(id) => self.on_pruned(id, &outcome),
             What::PruneRow(row) => self.on_row_pruned(row, &outcome),
             What::Index => self.on_indexed(Some(&outcome)),
+            What::Seen(seen) => self.on_seen(seen, &outcome),
             What::Sync(..) | What::Sweep => {}
         }
         self.answer_syncs();
     }
 
     fn on_appended(&mut self, batch: Batch, outcome: &Result<Vec<Row>, EngineError>) {
+        self.outgoing.note_news(self.now.tick);
         let outcomes = match outcome {
             Ok(rows) => {
                 self.refusals.end();
@@ -229,6 +231,7 @@ impl<E: Engine> Node<E> {
             }
             What::Sync(log, era, ticket) => self.queue.repeat(Op::Sync(log, era, ticket)),
             What::Index => self.on_indexed(None),
+            What::Seen(seen) => self.queue.repeat(Op::Seen(seen)),
             What::Prune(_) | What::PruneRow(_) | What::Sweep | What::Return => {}
         }
         // What waited behind it for everything before still does.

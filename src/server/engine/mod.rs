@@ -11,6 +11,7 @@ mod driver;
 mod leg;
 mod node;
 mod open;
+mod outbox;
 mod resolver;
 #[cfg(test)]
 mod tests;
@@ -21,12 +22,15 @@ pub(super) use self::driver::Driven;
 use self::driver::Driver;
 pub(super) use self::open::open;
 pub use self::open::{EngineError, address, bus_address, level};
+use self::outbox::Desk;
 use crate::chat::model::load::{Found, Wanted};
 use crate::chat::model::log::{
     CidSecret, LogId, LogReply, LogRequest, Logs, RememberedCid, Snapshot,
 };
+use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
 use crate::cluster::link::{Health, LinkInput};
 use crate::net::{Effects, Input};
+use crate::store::SharedOutbox;
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -49,6 +53,12 @@ pub(super) trait SharedLogs: Logs + Driven {
 
     /// The node stops.
     fn leave(&mut self, now: Now);
+
+    /// What the thread that sends to webhooks asks for.
+    fn ask_outbox(&mut self, ask: OutboxAsk);
+
+    /// What that thread is told next.
+    fn poll_outbox(&mut self) -> Option<OutboxReply>;
 }
 
 /// The logs.
@@ -65,6 +75,8 @@ pub(super) enum Engine {
 pub(super) struct Shared {
     driver: Driver,
     node: Box<dyn SharedLogs>,
+    /// What is sent to webhooks.
+    desk: Desk,
     /// The node has said what the engine has for a start.
     has_begun: bool,
     /// When its health is looked at again.
@@ -74,8 +86,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    const fn new(driver: Driver, node: Box<dyn SharedLogs>) -> Self {
-        Self { driver, node, has_begun: false, next_health_at: Tick::ZERO, has_left: false }
+    const fn new(driver: Driver, node: Box<dyn SharedLogs>, desk: Desk) -> Self {
+        Self { driver, node, desk, has_begun: false, next_health_at: Tick::ZERO, has_left: false }
+    }
+
+    /// The outbox of the webhooks.
+    pub(super) fn outbox(&self) -> SharedOutbox {
+        self.desk.outbox()
     }
 
     /// Takes an input of the reactor that is about a connection to the engine. `false` if it is
@@ -124,7 +141,9 @@ impl Shared {
 
     /// Does what the node asks for.
     pub(super) fn drive(&mut self, now: Now, effects: &mut Effects) {
+        self.desk.pass_asks(&mut *self.node);
         self.node.go_on(now);
+        self.desk.take_replies(&mut *self.node);
         self.driver.drive(now, &mut *self.node, effects);
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Driven, SharedLogs};
 use crate::chat::model::log::Snapshot;
+use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
 use crate::cluster::link::{Health, Link, LinkEffect, LinkInput};
 use crate::cluster::node::Node;
 use crate::time::Tick;
@@ -39,6 +40,15 @@ impl SharedLogs for Node<Link> {
     }
 
     fn leave(&mut self, now: Now) {
+        self.stop_sending();
         self.engine().leave(now);
+    }
+
+    fn ask_outbox(&mut self, ask: OutboxAsk) {
+        self.read_or_put(ask);
+    }
+
+    fn poll_outbox(&mut self) -> Option<OutboxReply> {
+        self.poll_outgoing()
     }
 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::driver::{BusSite, Driver, is_sealed};
+use super::outbox::Desk;
 use crate::cluster::check::Level;
 use crate::cluster::link::{Link, LinkOptions};
-use crate::cluster::node::Node;
-use crate::config::Config;
+use crate::cluster::node::{Node, SendTerms};
+use crate::config::{self, Config};
 use crate::pg::{Address, Host, Security};
 use crate::resp;
 use crate::store::Wake;
@@ -127,8 +128,11 @@ pub(in crate::server) fn open(
     let mut seed = [0; 8];
     getrandom::fill(&mut seed)
         .map_err(|error| EngineError::Io(io::Error::other(error.to_string())))?;
+    let name: Box<str> = config.cluster.name.as_deref().map_or_else(own_name, Into::into);
+    let settings = settings_text(&config.webhooks).into();
+    let terms = SendTerms { name: name.clone(), settings, timeout: config.webhooks.timeout };
     let options = LinkOptions {
-        name: config.cluster.name.as_deref().map_or_else(own_name, Into::into),
+        name,
         address: config.cluster.address.as_deref().unwrap_or_default().into(),
         version: env!("CARGO_PKG_VERSION").into(),
         level: level(config),
@@ -141,12 +145,22 @@ pub(in crate::server) fn open(
     }
     let mut node = Box::new(Node::new(link, now));
     node.retain(config.policies.clone());
+    node.send_webhooks(terms);
     let is_sealed = |host: &Host| is_sealed(&address.security, host.is_local());
     let config = || client_config(ENGINE, &address.security);
     let tls = address.hosts.iter().any(is_sealed).then(config).transpose()?;
+    let desk = Desk::new(Arc::clone(&wake));
     let driver = Driver::new(address, tls, wake).map_err(EngineError::Io)?;
     let driver = driver.with_bus(bus.map(site).transpose()?);
-    Ok(Shared::new(driver, node))
+    Ok(Shared::new(driver, node, desk))
+}
+
+/// The settings of webhooks as one text, by which nodes find that theirs differ.
+fn settings_text(webhooks: &config::Webhooks) -> String {
+    let config::Webhooks { hosts, authorities, timeout, give_up } = webhooks;
+    format!(
+        "hosts {hosts:?}, authorities {authorities:?}, timeout {timeout:?}, give_up {give_up:?}"
+    )
 }
 
 fn site(bus: resp::Address) -> Result<BusSite, EngineError> {

@@ -5,11 +5,13 @@
 //! | file | has |
 //! |---|---|
 //! | here | what loads and forgets rooms, in Rust |
+//! | `outgoing` | what webhooks are told |
 //! | `search` | what is found by its words |
 //! | `cases` | all else, as scripts |
 //! | `script` | what runs these |
 
 mod cases;
+mod outgoing;
 mod script;
 mod search;
 

@@ -49,8 +49,34 @@ pub struct Outbox {
     /// Whether there is any webhook: all that a commit looks at where there is none.
     is_used: AtomicBool,
     path: PathBuf,
+    ways: Mutex<Ways>,
+}
+
+/// By which way the outbox is read and written.
+#[derive(Clone, Debug)]
+enum Ways {
     /// The threads of the store that is open.
-    ways: Mutex<(SharedReader, Arc<WriteQueue>)>,
+    Store(SharedReader, Arc<WriteQueue>),
+    /// It is elsewhere.
+    Remote(Arc<dyn RemoteOutbox>),
+}
+
+/// An outbox that is not in the database of this process.
+pub trait RemoteOutbox: std::fmt::Debug + Send + Sync {
+    /// As [`Outbox::read`].
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read, as a sentence.
+    fn read(
+        &self,
+        interest: &Interest,
+        range: (Position, Option<Position>),
+        events_max: usize,
+    ) -> Result<Batch, String>;
+
+    /// As [`Outbox::put`].
+    fn put(&self, updates: Vec<Update>);
 }
 
 #[derive(Debug)]
@@ -64,16 +90,26 @@ struct State {
 
 impl Outbox {
     pub(super) fn new(path: PathBuf, reader: SharedReader, queue: Arc<WriteQueue>) -> Self {
+        Self::by(path, Ways::Store(reader, queue))
+    }
+
+    /// One that is elsewhere. It has no webhooks until it is [told](Outbox::set_webhooks) some.
+    #[must_use]
+    pub fn remote(way: Arc<dyn RemoteOutbox>) -> Self {
+        Self::by(PathBuf::new(), Ways::Remote(way))
+    }
+
+    fn by(path: PathBuf, ways: Ways) -> Self {
         let signals = Signals { news: 0, version: 0, pushes: 0, is_closed: false };
         let webhooks = Arc::from([]);
         let state = State { webhooks, signals, feed: VecDeque::new(), feed_bytes: 0, lost: 0 };
         let (state, condvar, is_used) = (Mutex::new(state), Condvar::new(), AtomicBool::new(false));
-        Self { state, condvar, is_used, path, ways: Mutex::new((reader, queue)) }
+        Self { state, condvar, is_used, path, ways: Mutex::new(ways) }
     }
 
     /// The store was closed, and is open again by these.
     pub(super) fn reconnect(&self, reader: SharedReader, queue: Arc<WriteQueue>) {
-        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = (reader, queue);
+        *self.ways.lock().unwrap_or_else(PoisonError::into_inner) = Ways::Store(reader, queue);
         self.lock().signals.is_closed = false;
     }
 
@@ -84,12 +120,13 @@ impl Outbox {
 
     /// Asks the writer to change what is known of files.
     pub(super) fn push_file(&self, op: Op) {
-        let (_, queue) = self.ways();
-        // Such a request is never refused but by a writer that is dead, which answers nothing.
-        _ = queue.push(std::iter::once(op), false);
+        if let Ways::Store(_, queue) = self.ways() {
+            // Such a request is never refused but by a writer that is dead, which answers nothing.
+            _ = queue.push(std::iter::once(op), false);
+        }
     }
 
-    fn ways(&self) -> (SharedReader, Arc<WriteQueue>) {
+    fn ways(&self) -> Ways {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -106,7 +143,7 @@ impl Outbox {
     }
 
     /// The webhooks are others now: what they are told, all of them together.
-    pub(super) fn set_webhooks(&self, webhooks: Vec<StoredWebhook>) -> EventSet {
+    pub fn set_webhooks(&self, webhooks: Vec<StoredWebhook>) -> EventSet {
         let wanted = wanted(&webhooks);
         self.is_used.store(!webhooks.is_empty(), Ordering::Relaxed);
         let mut state = self.lock();
@@ -133,7 +170,7 @@ impl Outbox {
     }
 
     /// Something was committed.
-    pub(super) fn note_news(&self) {
+    pub fn note_news(&self) {
         if self.is_used() {
             self.lock().signals.news += 1;
             self.condvar.notify_all();
@@ -205,7 +242,10 @@ impl Outbox {
         (from, to): (Position, Option<Position>),
         events_max: usize,
     ) -> Result<Batch, String> {
-        let (reader, _) = self.ways();
+        let reader = match self.ways() {
+            Ways::Store(reader, _) => reader,
+            Ways::Remote(way) => return way.read(interest, (from, to), events_max),
+        };
         let mut held = reader.hold_outbox();
         let db: &mut Connection = match &mut *held {
             Some(db) => db,
@@ -225,9 +265,13 @@ impl Outbox {
     /// Has the writer keep what has become of something that was sent. Nothing is answered: what is
     /// not kept when the process ends is sent again.
     pub fn put(&self, updates: Vec<Update>) {
-        // Such a request is never refused but by a writer that is dead.
-        let (_, queue) = self.ways();
-        _ = queue.push(updates.into_iter().map(Op::Outbox), false);
+        match self.ways() {
+            // Such a request is never refused but by a writer that is dead.
+            Ways::Store(_, queue) => {
+                _ = queue.push(updates.into_iter().map(Op::Outbox), false);
+            }
+            Ways::Remote(way) => way.put(updates),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -15,7 +15,12 @@ use crate::store::sqlite::people;
 /// For how long the secret of before signs, too: a day.
 pub const FORMER_MS: u64 = 86_400_000;
 
-const NO_WEBHOOK: Refused = "there is no webhook of this name; chinwag webhook list lists them";
+/// Why nothing was done: there is no webhook of this name.
+pub const NO_WEBHOOK: Refused = "there is no webhook of this name; chinwag webhook list lists them";
+/// Likewise: there is one.
+pub const TAKEN: Refused = "there is a webhook of this name: end it first, or choose another name";
+/// Likewise: there are as many as there may be.
+pub const TOO_MANY: Refused = "there are as many webhooks as there may be: end some first";
 
 /// All webhooks, by name.
 ///
@@ -38,13 +43,11 @@ pub fn add(data: &Path, webhook: &Webhook) -> Result<Result<(), Refused>, ToolEr
     change(data, |db| {
         let count: i64 = db.query_one("SELECT count(*) FROM webhook", [], |row| row.get(0))?;
         if usize::try_from(count).is_ok_and(|count| count >= WEBHOOKS_MAX) {
-            return Ok(Err("there are as many webhooks as there may be: end some first"));
+            return Ok(Err(TOO_MANY));
         }
         let position = outbox::position_of_new(db)?;
         if !outbox::insert(db, webhook, position)? {
-            return Ok(Err(
-                "there is a webhook of this name: end it first, or choose another name",
-            ));
+            return Ok(Err(TAKEN));
         }
         note(db, audited("webhook", webhook.name.clone(), webhook.at))
     })

@@ -3,6 +3,7 @@
 
 mod drops;
 mod nodes;
+mod outgoing;
 mod passwords;
 pub(crate) mod peer;
 mod search;

@@ -7,15 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::super::engine::Engine;
-use super::super::{Node, Tick};
+use super::super::webhooks::Ask;
+use super::super::{Node, SendTerms, Tick};
 use crate::chat::model::log::{LogReply, LogRequest, Logs};
+use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
 use crate::chat::model::policy::Policies;
 use crate::cluster::check::Level;
 use crate::cluster::link::{
     Hop, Lane, Link, LinkEffect, LinkEvent, LinkInput, LinkOptions, NotAsked,
 };
 use crate::cluster::{SCHEMA, SETTINGS};
-use crate::pg::{Address, Client, Host, Login, Param, Reply, Row, Statement};
+use crate::pg::{Address, Client, Host, Login, Param, Reply, Row, Statement, WrongType};
 use crate::time::clock::{Clock, Now};
 
 /// Longer than anything takes on a machine that works.
@@ -140,6 +142,22 @@ impl Session {
                     self.client.receive(&bytes[..count]).unwrap();
                 }
             }
+        }
+    }
+}
+
+impl Ask for Session {
+    type Error = WrongType;
+
+    fn ask_for(
+        &mut self,
+        statement: Statement,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, WrongType> {
+        self.client.request(statement, params).unwrap();
+        match self.wait() {
+            Reply::Rows(rows) => Ok(rows),
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -271,6 +289,31 @@ impl Peer {
     /// For how long rooms keep their records.
     pub(crate) fn retain(&mut self, policies: Policies) {
         self.node.retain(policies);
+    }
+
+    /// Lets it send to webhooks.
+    pub(crate) fn send_webhooks(&mut self, terms: SendTerms) {
+        self.node.send_webhooks(terms);
+    }
+
+    /// The node stops.
+    pub(crate) fn stop_sending(&mut self) {
+        self.node.stop_sending();
+    }
+
+    /// What the thread that sends asks.
+    pub(crate) fn ask_outbox(&mut self, ask: OutboxAsk) {
+        self.node.read_or_put(ask);
+    }
+
+    /// What that thread is told.
+    pub(crate) fn poll_outbox(&mut self) -> Option<OutboxReply> {
+        self.node.poll_outgoing()
+    }
+
+    /// Whether all that has become of what was sent is written.
+    pub(crate) fn has_sent(&self) -> bool {
+        self.node.outgoing.has_written()
     }
 
     /// Looks for sessions that are over, and waits until that is done.

@@ -6,31 +6,14 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::super::integers::{signed, unsigned};
 use super::super::record_row::{self, COLUMNS};
-use super::Position;
 use super::unwritten::kind_of;
+use super::{BATCH_BYTES_MAX, Batch, Position};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
 use crate::chat::model::webhook::{self, Interest, Notice, NoticeKind, WebhookEvent};
 
-/// Events of one request.
-pub const BATCH_EVENTS_MAX: usize = 100;
-/// Bytes after which a batch is closed; one event may be longer.
-pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// Records, and notices, that one reading looks at: some milliseconds.
 const SCAN_MAX: usize = 4096;
-
-/// What is to be sent.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    /// The events, in order. There may be none, though there is more behind `end`.
-    pub events: Vec<WebhookEvent>,
-    /// Up to where it was looked.
-    pub end: Position,
-    /// Notices above the beginning that are gone, since there were too many.
-    pub lost: u64,
-    /// There may be more behind `end`.
-    pub has_more: bool,
-}
 
 /// A record of the page: its id, and the event that it is, if it is of interest.
 type Found = (u64, Option<WebhookEvent>);

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::super::column_code::ColumnCode as _;
 use super::super::integers::{signed, unsigned};
-use super::{DeadLetter, Position};
+use super::{DeadLetter, Update};
 use crate::chat::model::event::LeftReason;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::webhook::{Notice, NoticeKind};
@@ -19,32 +19,6 @@ pub(super) const NOTICES_MAX: u64 = if cfg!(test) { 100 } else { 100_000 };
 pub(in crate::store::sqlite) const NOTICES_WAITING_MAX: usize = 10_000;
 /// Dead letters of one webhook; at more, the oldest go.
 const DEAD_LETTERS_MAX: i64 = 1_000;
-
-/// What has become of something that was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Update {
-    /// Where a webhook is now.
-    Progress {
-        /// Its name, and since when it is there: another one of the same name is not meant.
-        webhook: (Box<str>, u64),
-        /// Up to where everything was delivered or given up.
-        position: Position,
-        /// Where the batch ends that is tried again.
-        batch_end: Option<Position>,
-        /// Attempts that failed in a row.
-        attempts: u32,
-        /// When the next may be made: milliseconds since 1970.
-        next_at: u64,
-        /// Why nothing more is sent to it, if so.
-        ended: Option<Box<str>>,
-    },
-    /// Something was given up.
-    Dead(DeadLetter),
-    /// The dead letter of this number was delivered.
-    Delivered(u64),
-    /// The dead letter of this number could not be delivered this time either, and why.
-    StillDead(u64, Box<str>),
-}
 
 /// What is to be written.
 #[derive(Debug, Default)]

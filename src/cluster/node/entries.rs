@@ -1,0 +1,181 @@
+//! Entries of the outbox: what a node puts in that is in no log, and what is read as events.
+
+use super::codes::{Code as _, signed, unsigned};
+use super::rows::Part;
+use super::webhooks::position;
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::outbox::{BATCH_BYTES_MAX, Batch, Position};
+use crate::chat::model::record::{Body, Epoch};
+use crate::chat::model::role::{LeftReason, Role};
+use crate::chat::model::webhook::{self, Interest, Notice, NoticeKind, WebhookEvent};
+use crate::pg::{Param, Row, Statement, WrongType};
+
+/// Entries that one reading looks at.
+pub(super) const SCAN_MAX: i64 = 256;
+
+/// Entries of this order, with the records and rooms that they are about.
+///
+/// `$1` and `$2` the places between which they are, `$3` how many.
+pub(super) const ENTRIES: Statement = Statement {
+    name: "entries",
+    sql: "SELECT 1::smallint, o.room, x.seq, x.at, x.weight::bigint, x.kind::bigint, x.target, \
+          x.number, x.reply_to, x.thread, x.edited, x.sender, x.who, x.text, x.data, x.cid, \
+          o.place, o.id, o.kind::bigint, o.at, coalesce(o.name, r.name), o.who, o.number, r.epoch \
+          FROM chinwag.outgoing o \
+          LEFT JOIN chinwag.record x ON x.room = o.room AND x.seq = o.seq \
+          LEFT JOIN chinwag.room r ON r.id = o.room \
+          WHERE o.place > $1::bigint AND o.place <= $2::bigint ORDER BY o.place LIMIT $3::bigint",
+};
+
+/// Puts in what is in no log.
+pub(super) const ENTER: Statement = Statement {
+    name: "enter",
+    sql: "SELECT chinwag.enter_1($1::bigint[], $2::text[], $3::text[], $4::bigint[], \
+          $5::bigint[], $6::bigint)",
+};
+
+/// Columns of [`ENTRIES`] behind those of a record.
+mod column {
+    pub(super) const SEQ: usize = 2;
+    pub(super) const PLACE: usize = 16;
+    pub(super) const ID: usize = 17;
+    pub(super) const KIND: usize = 18;
+    pub(super) const AT: usize = 19;
+    pub(super) const NAME: usize = 20;
+    pub(super) const WHO: usize = 21;
+    pub(super) const NUMBER: usize = 22;
+    pub(super) const EPOCH: usize = 23;
+}
+
+/// What an entry is, as it is stored: none is ever given another meaning.
+mod kind {
+    pub(super) const RECORD: i64 = -1;
+    pub(super) const JOINED: i64 = 0;
+    pub(super) const LEFT: i64 = 1;
+    pub(super) const MADE: i64 = 2;
+    pub(super) const UNSEEN: i64 = 3;
+    pub(super) const CONNECTION: i64 = 4;
+}
+
+/// Why a membership ended, by its number.
+const REASONS: [Option<LeftReason>; 4] =
+    [None, Some(LeftReason::Left), Some(LeftReason::Kicked), Some(LeftReason::Banned)];
+
+/// Something that this node has seen, and its number among these.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    kind: i64,
+    room: Option<RoomName>,
+    user: Option<UserName>,
+    number: i64,
+    nth: i64,
+}
+
+impl Seen {
+    /// `None` if the engine sees that by itself: that a room was made, or a message not seen.
+    pub(super) fn of(notice: Notice, nth: i64) -> Option<Self> {
+        let Notice { room, user, what, .. } = notice;
+        let (kind, number) = match what {
+            NoticeKind::Joined(role) => (kind::JOINED, role.code()),
+            NoticeKind::Left(reason) => {
+                let place = REASONS.iter().position(|known| *known == reason);
+                (kind::LEFT, place.and_then(|place| i64::try_from(place).ok()).unwrap_or(0))
+            }
+            NoticeKind::Connection { opened, left } => {
+                (kind::CONNECTION, signed(left).saturating_mul(2) | i64::from(opened))
+            }
+            NoticeKind::Made | NoticeKind::Unseen(_) => return None,
+        };
+        Some(Self { kind, room, user, number, nth })
+    }
+}
+
+/// Calls `ask` with the parameters of [`ENTER`].
+pub(super) fn with_params<T>(all: &[Seen], node: i64, ask: impl FnOnce(&[Param<'_>]) -> T) -> T {
+    let ints = |of: fn(&Seen) -> i64| all.iter().map(|seen| Some(of(seen))).collect::<Vec<_>>();
+    let (kinds, numbers, nths) =
+        (ints(|seen| seen.kind), ints(|seen| seen.number), ints(|seen| seen.nth));
+    let rooms: Vec<_> = all.iter().map(|seen| seen.room.as_ref().map(RoomName::as_str)).collect();
+    let users: Vec<_> = all.iter().map(|seen| seen.user.as_ref().map(UserName::as_str)).collect();
+    ask(&[
+        Param::Ints(&kinds),
+        Param::Texts(&rooms),
+        Param::Texts(&users),
+        Param::Ints(&numbers),
+        Param::Ints(&nths),
+        Param::Int(node),
+    ])
+}
+
+/// Makes a batch of what was read above `from`, up to `events_max` events of this interest. Entries
+/// up to the place `gone` are there no more.
+pub(super) fn batch(
+    rows: &[Row],
+    interest: &Interest,
+    (from, gone): (Position, u64),
+    events_max: usize,
+) -> Result<Batch, WrongType> {
+    let lost = gone.saturating_sub(from.record);
+    let end = position(from.record.max(gone));
+    let mut batch = Batch { end, lost, ..Batch::default() };
+    let mut bytes = 0;
+    for row in rows {
+        if batch.events.len() >= events_max || bytes >= BATCH_BYTES_MAX {
+            batch.has_more = true;
+            return Ok(batch);
+        }
+        batch.end = position(row.int(column::PLACE).map(unsigned)?);
+        if let Some(event) = event(row, interest)? {
+            bytes += event.weight();
+            batch.events.push(event);
+        }
+    }
+    batch.has_more = i64::try_from(rows.len()).is_ok_and(|count| count >= SCAN_MAX);
+    Ok(batch)
+}
+
+/// The event that an entry is; `None` if it is of no interest, or what it is about is gone.
+fn event(row: &Row, interest: &Interest) -> Result<Option<WebhookEvent>, WrongType> {
+    let id = row.int(column::ID).map(unsigned)?;
+    let room = row.text_or_null(column::NAME)?.and_then(RoomName::stored);
+    let user = row.text_or_null(column::WHO)?.and_then(UserName::stored);
+    let (at, number) = (row.int(column::AT).map(unsigned)?, row.int(column::NUMBER)?);
+    let what = match row.int(column::KIND)? {
+        kind::RECORD | kind::UNSEEN => None,
+        kind::JOINED => Role::from_code(number).map(NoticeKind::Joined),
+        kind::LEFT => usize::try_from(number)
+            .ok()
+            .and_then(|place| REASONS.get(place))
+            .map(|reason| NoticeKind::Left(*reason)),
+        kind::MADE => Some(NoticeKind::Made),
+        kind::CONNECTION => {
+            Some(NoticeKind::Connection { opened: number & 1 == 1, left: unsigned(number / 2) })
+        }
+        // A newer program has put it in.
+        _ => return Ok(None),
+    };
+    if let Some(what) = what {
+        let is_told = interest.wants(what.kind(), room.as_ref(), user.as_ref());
+        let notice = Notice { at, room, is_in_memory: false, user, what };
+        return Ok(is_told.then_some(WebhookEvent::Notice { id, notice, message: None }));
+    }
+    // Pruned meanwhile, or its room is no more.
+    let (Some(room), Some(epoch)) = (room, row.int_or_null(column::EPOCH)?) else {
+        return Ok(None);
+    };
+    if row.int_or_null(column::SEQ)?.is_none() {
+        return Ok(None);
+    }
+    let Part::Record(_, record) = Part::read(row)? else { return Ok(None) };
+    let (epoch, record) = (Epoch(epoch.cast_unsigned()), (*record).clone());
+    if row.int(column::KIND)? == kind::RECORD {
+        let kind = webhook::kind_of(&record.body);
+        let is_told = interest.wants(kind, Some(&room), Some(&record.from));
+        return Ok(is_told.then_some(WebhookEvent::Record { id, room, epoch, record }));
+    }
+    let what = NoticeKind::Unseen(record.seq);
+    let is_told = matches!(record.body, Body::Message { .. })
+        && interest.wants(what.kind(), Some(&room), Some(&record.from));
+    let notice = Notice { at, room: Some(room), is_in_memory: false, user, what };
+    Ok(is_told.then_some(WebhookEvent::Notice { id, notice, message: Some((epoch, record)) }))
+}
