@@ -173,6 +173,7 @@ def threaded(one, other):
     while presence_of(ann, "bob") != "online":
         time.sleep(0.02)
     first = ann.ask("send", room="salon", text="who brings the cake?")["seq"]
+    bob.event("message", room="salon", seq=first)
     second = bob.ask("send", room="salon", text="I do", thread=first)["seq"]
     bob.ask("send", room="salon", text="of apples", thread=first)
     for client in (ann, there):

@@ -205,11 +205,7 @@ fn run_tool(
             return exports::print_room(out, data, (room, flag));
         }
         Tool::EraseUser { name, engine, yes } => {
-            let how = (*yes, wall_ms);
-            return match cluster::erase::engine_of(engine.as_ref(), config)? {
-                Some(engine) => cluster::erase::run(out, &engine, name, how),
-                None => erase_user(out, data, name, how),
-            };
+            return erase_user(out, (config, engine.as_ref()), name, (*yes, wall_ms));
         }
         Tool::Compact => compact(out, data)?,
         Tool::Owner { room, user } => appoint_owner(out, data, (room, user), wall_ms)?,
@@ -291,11 +287,14 @@ fn print_restored(
 
 fn erase_user(
     out: &mut dyn io::Write,
-    data: &Path,
+    (config, engine): (&Config, Option<&Address>),
     name: &UserName,
     (yes, wall_ms): (bool, u64),
 ) -> Result<ExitCode, Failure> {
-    let mut erasure = Erasure::open(data, name)?;
+    if let Some(engine) = cluster::erase::engine_of(engine, config)? {
+        return cluster::erase::run(out, &engine, name, (yes, wall_ms));
+    }
+    let mut erasure = Erasure::open(&config.data, name)?;
     let traces = erasure.traces()?;
     if traces == Traces::default() {
         return Err(format!("the database has nothing of {name}; nothing was changed").into());

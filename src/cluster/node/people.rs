@@ -175,10 +175,12 @@ impl Acts {
             }
             PeopleChange::Report(report) => self.report(report),
             PeopleChange::Settle(id) => self.only((act::END, kind::REPORT), id.to_string()),
-            // Devices are told at a server that is alone: see `push` of `chat::operations`.
-            PeopleChange::Push(_) | PeopleChange::EndPush(_) | PeopleChange::PushKey(_) => {}
-            // It comes alone, and is a statement of its own: see `people_watch`.
-            PeopleChange::Thread(_) => {}
+            // Devices are told at a server that is alone: see `push` of `chat::operations`. A mark
+            // of a thread comes alone, and is a statement of its own: see `people_watch`.
+            PeopleChange::Push(_)
+            | PeopleChange::EndPush(_)
+            | PeopleChange::PushKey(_)
+            | PeopleChange::Thread(_) => {}
             PeopleChange::Audit(done) => self.push(Act {
                 what: (act::NOTE, 0),
                 numbers: [Some(signed(done.at)), None, None, None],

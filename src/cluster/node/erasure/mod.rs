@@ -197,6 +197,9 @@ pub fn run<A: Ask>(
     Err(Halt::Returns)
 }
 
+/// A room that is locked: its number, name and epoch.
+type Locked = (i64, RoomName, Epoch);
+
 /// An erasure under way.
 struct Erasure<'a, A> {
     engine: &'a mut A,
@@ -301,10 +304,7 @@ impl<A: Ask> Erasure<'_, A> {
     }
 
     /// Locks rooms: those that are there, with their names and epochs.
-    fn lock(
-        &mut self,
-        rooms: &[Option<i64>],
-    ) -> Result<Vec<(i64, RoomName, Epoch)>, Halt<A::Error>> {
+    fn lock(&mut self, rooms: &[Option<i64>]) -> Result<Vec<Locked>, Halt<A::Error>> {
         let rows = self.engine.ask_for(sql::LOCK, &[Param::Ints(rooms)]).map_err(Halt::Engine)?;
         let read = |row: &Row| {
             let name = RoomName::stored(row.text(1)?).ok_or(WrongType { column: 1 })?;
