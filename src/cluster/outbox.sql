@@ -190,9 +190,13 @@ BEGIN
     RETURN;
   END IF;
   PERFORM set_config('synchronous_commit', 'off', true);
-  INSERT INTO chinwag.sender_settings AS x VALUES (own, own_name, own_settings)
-  ON CONFLICT (node) DO UPDATE SET name = excluded.name, settings = excluded.settings
-  WHERE (x.name, x.settings) IS DISTINCT FROM (excluded.name, excluded.settings);
+  -- Whoever does not send writes nothing.
+  IF NOT EXISTS (SELECT 1 FROM chinwag.sender_settings x
+    WHERE x.node = own AND x.name = own_name AND x.settings = own_settings)
+  THEN
+    INSERT INTO chinwag.sender_settings AS x VALUES (own, own_name, own_settings)
+    ON CONFLICT (node) DO UPDATE SET name = excluded.name, settings = excluded.settings;
+  END IF;
   IF s.node = own AND s.turn = known_turn THEN
     UPDATE chinwag.sender x SET until = wall + term WHERE x.node = own AND x.turn = s.turn RETURNING x.turn INTO given;
   ELSIF s.node = own OR s.until <= wall THEN
