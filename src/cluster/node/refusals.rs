@@ -1,38 +1,36 @@
-//! What the engine refuses: said in the log a few times and then now and then, and told to whoever
-//! asks whether new clients should come.
+//! What the engine refuses: said in the log now and then, and told to whoever asks whether new
+//! clients should come.
 
 use std::time::Duration;
 
-use crate::log::Throttle;
 use crate::pg::EngineError;
 use crate::time::Tick;
 
-/// Lines at once, and how long one more takes.
-const LINES: u32 = 5;
+/// At least so long is between two lines.
 const LINE_PERIOD: Duration = Duration::from_secs(5);
 /// For so long a refusal counts: nobody comes whose message would show that it is over.
 const COUNTS_FOR: Duration = Duration::from_secs(10);
 
 /// What was refused of late.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Refusals {
-    lines: Throttle,
+    /// When the next line may be written, and how many were not.
+    next_line_at: Tick,
+    suppressed: u64,
     /// When records were refused last, and why.
     last: Option<(Tick, String)>,
-}
-
-impl Default for Refusals {
-    fn default() -> Self {
-        Self { lines: Throttle::new(LINES, LINE_PERIOD), last: None }
-    }
 }
 
 impl Refusals {
     /// Says that the engine has refused something: `what`, in words.
     pub(super) fn say(&mut self, now: Tick, what: &str, error: &EngineError) {
-        if let Some(suppressed) = self.lines.admit(now) {
-            log::error!(what, suppressed, error:%; "the engine refuses");
+        if now < self.next_line_at {
+            self.suppressed = self.suppressed.saturating_add(1);
+            return;
         }
+        self.next_line_at = now.after(LINE_PERIOD);
+        let suppressed = std::mem::take(&mut self.suppressed);
+        log::error!(what, suppressed, error:%; "the engine refuses");
     }
 
     /// Records were refused for the state of the engine, and not for what they are.

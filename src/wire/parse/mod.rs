@@ -122,8 +122,8 @@ pub fn parse_bytes<'a>(
 /// - 1001 with the offset: not one JSON object.
 /// - 1002 with the list of operations: an unknown `op`.
 /// - 1003 with the field and what is expected: a field is missing, of the wrong type or out of
-///   range; a string with a NUL or half of a surrogate pair. Of a missing field with the unknown one
-///   that was probably meant.
+///   range; a string with a NUL or half of a surrogate pair. Of a missing field with the unknown
+///   one that was probably meant.
 /// - 1005: a `version` other than 1.
 /// - 4001 with the limit: `text` and `data` take more than `message_bytes`, or a topic, a reason or
 ///   what to search for is too long.
