@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn slot_and_generation_come_back_as_they_went_in() {
-        for (slot, generation) in [(0, 1), (1, 0), (1, 7), (ConnId::SLOTS_MAX - 1, ConnId::GENERATION_MAX)]
+        for (slot, generation) in
+            [(0, 1), (1, 0), (1, 7), (ConnId::SLOTS_MAX - 1, ConnId::GENERATION_MAX)]
         {
             let id = ConnId::new(slot, generation).unwrap();
             assert_eq!((id.slot(), id.generation()), (slot, generation));

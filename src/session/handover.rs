@@ -129,7 +129,8 @@ impl Sessions {
             CarriedProtocol::Closing => Protocol::Closing,
         };
         let mut state = SessionState::new(conn, protocol, since);
-        let marks = [(Mark::Counted, marks.0), (Mark::Pinged, marks.1), (Mark::Finished, has_finished)];
+        let marks =
+            [(Mark::Counted, marks.0), (Mark::Pinged, marks.1), (Mark::Finished, has_finished)];
         marks.into_iter().for_each(|(mark, is_true)| state.marks.set(mark, is_true));
         (state.commands, state.controls) = buckets;
         (state.errors, state.backlog) = (errors, backlog);

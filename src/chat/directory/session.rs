@@ -135,7 +135,9 @@ mod tests {
     fn a_session_has_its_secret_whether_its_client_is_away_or_not() {
         let conn = ConnId::new(3, 5).unwrap();
         let last = UserKey::new(UserKey::INDEX_MAX, 0);
-        for secret in [Secret::new(UserKey::new(0, 0), 1), Secret::new(last, u128::MAX), Secret::SPENT] {
+        for secret in
+            [Secret::new(UserKey::new(0, 0), 1), Secret::new(last, u128::MAX), Secret::SPENT]
+        {
             for away in [false, true] {
                 let mut session = Session::new(conn, secret, away);
                 assert_eq!((session.secret(), session.is_away()), (secret, away));

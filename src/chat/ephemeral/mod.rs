@@ -88,8 +88,10 @@ impl Ephemeral {
         for (key, _) in rooms.table.iter() {
             let published = u64::try_from(rooms.published(key)).unwrap_or(u64::MAX);
             debug_assert_eq!(self.presence_version(key).1, published, "presence is counted");
-            let mut changed =
-                rooms.table[key].members.iter().filter(|&&member| rooms[member].holds(Fact::PresenceChanged));
+            let mut changed = rooms.table[key]
+                .members
+                .iter()
+                .filter(|&&member| rooms[member].holds(Fact::PresenceChanged));
             let listed = self.gathered.get(key.index()).map(|gathered| &gathered.presence.changes);
             let is_listed = |key: &MembershipKey| listed.is_some_and(|listed| listed.contains(key));
             debug_assert!(changed.all(is_listed), "a changed presence is told of");

@@ -115,7 +115,8 @@ impl EphemeralMut<'_> {
         if self.rooms[key].members.len() > RECEIPTS_MEMBERS_MAX {
             return None;
         }
-        let readers: Vec<_> = self.rooms.members(key).map(|row| (row.user, row.marks().read)).collect();
+        let readers: Vec<_> =
+            self.rooms.members(key).map(|row| (row.user, row.marks().read)).collect();
         Some(self.receipts_event(key, &readers, Some(except)))
     }
 

@@ -33,7 +33,7 @@ use crate::chat::model::load::{Found, Kept, Wanted};
 use crate::chat::model::log::{LogId, LogRequest};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::reply::{Durability, Presence};
-use crate::chat::rooms::{Fact, Marks, Membership};
+use crate::chat::rooms::{Marks, Membership};
 use crate::net::ConnId;
 use crate::time::clock::Now;
 
@@ -106,7 +106,7 @@ impl Chat {
             user: (user.name.clone(), user.source),
             is_awaited: user.is_awaited,
             role: row.role,
-            counted: row.holds(Fact::Counted),
+            counted: row.is_counted(),
             marks: (row.marks().recv, row.marks().read),
             joined: row.joined(),
         }

@@ -77,6 +77,11 @@ impl Membership {
         self.joined = HalfAligned::new(rev);
     }
 
+    /// Whether it counts against the user's own bound.
+    pub(in crate::chat) const fn is_counted(&self) -> bool {
+        self.holds(Fact::Counted)
+    }
+
     /// Whether this holds.
     pub(in crate::chat) const fn holds(&self, fact: Fact) -> bool {
         self.facts & fact.bit() != 0

@@ -337,7 +337,7 @@ impl Rooms {
     /// conversations that it has begun.
     pub(super) fn counted(&self, memberships: &[(RoomKey, MembershipKey)], direct: bool) -> usize {
         let counts = |&&(room, key): &&(RoomKey, MembershipKey)| {
-            self.memberships[key].holds(Fact::Counted) && self.table[room].name.is_direct() == direct
+            self.memberships[key].is_counted() && self.table[room].name.is_direct() == direct
         };
         memberships.iter().filter(counts).count()
     }

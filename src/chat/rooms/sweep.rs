@@ -88,9 +88,7 @@ impl Rooms {
         let room = &self.table[key];
         let is_kept = |&member: &MembershipKey| {
             let row = &self.memberships[member];
-            row.is_confirmed
-                && !row.holds(Fact::PresenceChanged)
-                && !row.holds(Fact::HasReceipt)
+            row.is_confirmed && !row.holds(Fact::PresenceChanged) && !row.holds(Fact::HasReceipt)
         };
         room.is_stored()
             && room.pending_ops == 0

@@ -87,7 +87,10 @@ fn who_is_silent_is_pinged_and_ended_when_no_pong_comes() {
         until_pinged(&mut harness, conn);
         assert!(!harness.wait(conn, pong - 1));
         harness.receive(conn, &frame(Opcode::Pong, b""));
-        assert!(!harness.wait(conn, 1), "the deadline of the pong, which has come, is told to nobody");
+        assert!(
+            !harness.wait(conn, 1),
+            "the deadline of the pong, which has come, is told to nobody"
+        );
         assert_eq!(harness.closed(conn), None);
         harness.receive(conn, &frame(Opcode::Pong, b""));
     }

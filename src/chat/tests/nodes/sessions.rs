@@ -68,7 +68,10 @@ fn a_session_whose_connection_is_gone_goes_on_at_each_node_in_turn() {
         secret = welcomed(&said).0;
         let chat = &pair.nodes[to].chat;
         let ann = chat.directory.user_named("ann").unwrap();
-        assert!(chat.directory[ann].sessions[0].is_away(), "what it has said of itself holds: {turn}");
+        assert!(
+            chat.directory[ann].sessions[0].is_away(),
+            "what it has said of itself holds: {turn}"
+        );
     }
 }
 
