@@ -227,9 +227,9 @@ fn probe(nonce: &str, mark: Option<&str>, fault: Option<&FolderFault>) -> Folder
 }
 
 fn random() -> io::Result<String> {
-    let mut bits = [0; DIGITS / 2];
+    let mut bits = [0; 16];
     getrandom::fill(&mut bits).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(bits.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_ne_bytes(bits)))
 }
 
 fn put(path: &Path, text: &str) -> io::Result<()> {

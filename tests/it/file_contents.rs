@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::files::{GIF, await_kept, fetch, folder, head, kept, object, place, say};
@@ -11,9 +11,7 @@ use crate::support::{Client, PATIENCE, Raw, Setup, assert_subset};
 
 /// Where what is in these bytes is put.
 fn target(contents: &[u8], user: &str) -> String {
-    let hash = Sha256::digest(contents);
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("/files/{hash}?as={user}")
+    format!("/files/{:x}?as={user}", Sha256::digest(contents))
 }
 
 /// Puts these bytes there.
@@ -130,7 +128,7 @@ fn what_went_with_its_last_message_is_put_again_as_another_file() {
     assert_eq!(object(&get(server.http, &target), 200), json!({"offset": 0}));
     let again = object(&put(server.http, &target, "", contents), 201);
     assert_ne!(again["id"], first["id"]);
-    let seq: Value = say(&mut ann, "lobby", again["id"].as_str().unwrap(), "a.txt");
+    let seq = say(&mut ann, "lobby", again["id"].as_str().unwrap(), "a.txt");
     let got = fetch(server.http, &place("lobby", &seq, again["id"].as_str().unwrap(), "ann"), "");
     assert_eq!(got.body, contents);
 }

@@ -49,10 +49,10 @@ pub(super) trait SharedLogs: Logs + Driven {
     fn leave(&mut self, now: Now);
 
     /// Asks about files.
-    fn ask_file(&mut self, now: Now, ticket: u64, ask: &FileAsk);
+    fn take_file_ask(&mut self, now: Now, ticket: u64, ask: &FileAsk);
 
     /// The next answer about files, and to which question.
-    fn poll_file(&mut self) -> Option<(u64, Result<FileTold, String>)>;
+    fn next_file_told(&mut self) -> Option<(u64, Result<FileTold, String>)>;
 }
 
 /// The logs.
@@ -165,12 +165,12 @@ impl Shared {
 
     /// Asks about files.
     pub(super) fn ask_file(&mut self, now: Now, ticket: u64, ask: &FileAsk) {
-        self.node.ask_file(now, ticket, ask);
+        self.node.take_file_ask(now, ticket, ask);
     }
 
     /// The next answer about files, and to which question.
     pub(super) fn poll_file(&mut self) -> Option<(u64, Result<FileTold, String>)> {
-        self.node.poll_file()
+        self.node.next_file_told()
     }
 
     /// The engine's host of this index.

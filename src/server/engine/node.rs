@@ -39,11 +39,11 @@ impl SharedLogs for Node<Link> {
         self.engine().leave(now);
     }
 
-    fn ask_file(&mut self, now: Now, ticket: u64, ask: &FileAsk) {
-        Self::ask_file(self, now, ticket, ask);
+    fn take_file_ask(&mut self, now: Now, ticket: u64, ask: &FileAsk) {
+        self.ask_file(now, ticket, ask);
     }
 
-    fn poll_file(&mut self) -> Option<(u64, Result<FileTold, String>)> {
-        Self::poll_file(self)
+    fn next_file_told(&mut self) -> Option<(u64, Result<FileTold, String>)> {
+        self.poll_file()
     }
 }

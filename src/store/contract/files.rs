@@ -86,7 +86,7 @@ fn hash(letter: &str) -> String {
 }
 
 fn letter(place: &str) -> &str {
-    &place[..1]
+    place.get(..1).unwrap()
 }
 
 fn number(id: &FileId) -> String {
@@ -129,7 +129,7 @@ impl Run<'_> {
                 let ask = FileAsk::Again { hash, owner, waits_ms: self.waits_ms };
                 match self.outcome(ask) {
                     FileOutcome::Found(found) => {
-                        found.map_or("none".to_owned(), |file| number(&file.id))
+                        found.map_or_else(|| "none".to_owned(), |file| number(&file.id))
                     }
                     other => panic!("{other:?}"),
                 }
