@@ -29,7 +29,8 @@ pub const SCHEMA: &str = concat!(
     include_str!("sessions.sql"),
     include_str!("threads.sql"),
     include_str!("outbox.sql"),
-    include_str!("search.sql")
+    include_str!("search.sql"),
+    include_str!("files.sql")
 );
 
 /// What was added to the schema since it was first made: it may be run on any schema of this
@@ -41,7 +42,8 @@ pub const ADDITIONS: &str = concat!(
     include_str!("sessions.sql"),
     include_str!("threads.sql"),
     include_str!("outbox.sql"),
-    include_str!("search.sql")
+    include_str!("search.sql"),
+    include_str!("files.sql")
 );
 
 /// What is made before that, each by itself and while nodes write: an index over all records.

@@ -20,6 +20,7 @@
 //! | `reader`, `queries`, `loading` | what others have changed, and the answers to queries |
 //! | `search`, `written_by` | what is asked for by words, and by who has written it |
 //! | `threads` | the messages of threads, and who follows which |
+//! | `files` | what is asked about files |
 //! | `upkeep`, `indexing` | what one node does for all |
 //! | `outgoing`, `entries`, `sent`, `webhooks` | what webhooks are told, and which node tells them |
 //! | `people`, `people_watch` | accounts and the like, as rows |
@@ -52,6 +53,7 @@ mod codes;
 mod engine;
 mod entries;
 pub mod erasure;
+pub mod files;
 mod held;
 mod indexing;
 mod loading;
@@ -99,6 +101,7 @@ use self::sessions::{Replaced, SWEEP_EVERY};
 use self::upkeep::Upkeep;
 use self::writer::{Flight, What};
 use super::link::{Lane, LinkEvent};
+use crate::chat::model::file_rows::FileTold;
 use crate::chat::model::log::{
     Appended, Draft, Elsewhere, LogFault, LogId, LogReply, LogRequest, Logs, RoomMeta, Snapshot,
     Ticket,
@@ -142,6 +145,8 @@ pub struct Node<E> {
     words: Vec<Word>,
     /// Replies that are about no log.
     replies: VecDeque<LogReply>,
+    /// Answers about files.
+    files_told: VecDeque<(u64, Result<FileTold, String>)>,
     next_tag: u64,
     compare_at: Tick,
     prune_at: Tick,
@@ -175,6 +180,7 @@ impl<E: Engine> Node<E> {
             replaced: Replaced::default(),
             words: Vec::new(),
             replies: VecDeque::new(),
+            files_told: VecDeque::new(),
             next_tag: 1,
             compare_at: Tick::ZERO,
             prune_at: Tick::ZERO,

@@ -54,6 +54,8 @@ pub(super) enum What {
     Index,
     /// What webhooks are told, and is in no log.
     Seen(Vec<Seen>),
+    /// Something about files.
+    File(super::files::Asked),
 }
 
 impl<E: Engine> Node<E> {

@@ -62,6 +62,7 @@ impl<E: Engine> Node<E> {
             What::PruneRow(row) => self.on_row_pruned(row, &outcome),
             What::Index => self.on_indexed(Some(&outcome)),
             What::Seen(seen) => self.on_seen(seen, &outcome),
+            What::File(asked) => self.on_file(&asked, &outcome),
             What::Sync(..) | What::Sweep => {}
         }
         self.answer_syncs();
@@ -232,6 +233,7 @@ impl<E: Engine> Node<E> {
             What::Sync(log, era, ticket) => self.queue.repeat(Op::Sync(log, era, ticket)),
             What::Index => self.on_indexed(None),
             What::Seen(seen) => self.queue.repeat(Op::Seen(seen)),
+            What::File(asked) => self.tell_file_lost(&asked),
             What::Prune(_) | What::PruneRow(_) | What::Sweep | What::Return => {}
         }
         // What waited behind it for everything before still does.

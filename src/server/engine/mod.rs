@@ -23,6 +23,7 @@ use self::driver::Driver;
 pub(super) use self::open::open;
 pub use self::open::{EngineError, address, bus_address, level};
 use self::outbox::Desk;
+use crate::chat::model::file_rows::{FileAsk, FileTold};
 use crate::chat::model::load::{Found, Wanted};
 use crate::chat::model::log::{
     CidSecret, LogId, LogReply, LogRequest, Logs, RememberedCid, Snapshot,
@@ -59,6 +60,12 @@ pub(super) trait SharedLogs: Logs + Driven {
 
     /// What that thread is told next.
     fn poll_outbox(&mut self) -> Option<OutboxReply>;
+
+    /// Asks about files.
+    fn take_file_ask(&mut self, now: Now, ticket: u64, ask: &FileAsk);
+
+    /// The next answer about files, and to which question.
+    fn next_file_told(&mut self) -> Option<(u64, Result<FileTold, String>)>;
 }
 
 /// The logs.
@@ -181,6 +188,16 @@ impl Shared {
     /// Why the engine, which answers, has refused records a moment ago.
     pub(super) fn refused(&self, now: Now) -> Option<&str> {
         self.node.refused(now)
+    }
+
+    /// Asks about files.
+    pub(super) fn ask_file(&mut self, now: Now, ticket: u64, ask: &FileAsk) {
+        self.node.take_file_ask(now, ticket, ask);
+    }
+
+    /// The next answer about files, and to which question.
+    pub(super) fn poll_file(&mut self) -> Option<(u64, Result<FileTold, String>)> {
+        self.node.next_file_told()
     }
 
     /// The engine's host of this index.

@@ -1,6 +1,7 @@
 //! A node of a cluster, as the server drives it.
 
 use super::{Driven, SharedLogs};
+use crate::chat::model::file_rows::{FileAsk, FileTold};
 use crate::chat::model::log::Snapshot;
 use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
 use crate::cluster::link::{Health, Link, LinkEffect, LinkInput};
@@ -50,5 +51,13 @@ impl SharedLogs for Node<Link> {
 
     fn poll_outbox(&mut self) -> Option<OutboxReply> {
         self.poll_outgoing()
+    }
+
+    fn take_file_ask(&mut self, now: Now, ticket: u64, ask: &FileAsk) {
+        self.ask_file(now, ticket, ask);
+    }
+
+    fn next_file_told(&mut self) -> Option<(u64, Result<FileTold, String>)> {
+        self.poll_file()
     }
 }
