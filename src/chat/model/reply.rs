@@ -130,6 +130,19 @@ impl Resumption {
 /// Users and up to which seq each has read, by name; those who have read nothing are left out.
 pub type ReadMarks = Vec<(UserName, u64)>;
 
+/// How one room of a resume goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResumedRoom {
+    /// The name that the client gave.
+    pub asked: Box<str>,
+    /// The one that it has, if that is another.
+    pub name: Option<RoomName>,
+    /// How it goes on.
+    pub resumption: Resumption,
+    /// How far others have read there.
+    pub marks: ReadMarks,
+}
+
 /// An open invitation, as the invited user is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
@@ -156,9 +169,8 @@ pub enum Reply {
         time: u64,
         /// Whether the former session was known.
         resumed: bool,
-        /// How each room of the resume goes on, in the order in which they were named, and how far
-        /// others have read there.
-        rooms: Vec<(Box<str>, Resumption, ReadMarks)>,
+        /// How each room of the resume goes on, in the order in which they were named.
+        rooms: Vec<ResumedRoom>,
         /// Whether the user may make invite links.
         may_invite: bool,
         /// Whether the user is an administrator.
@@ -214,6 +226,8 @@ pub enum Reply {
         topic: Box<str>,
         /// Whether strangers do not learn that it exists.
         private: bool,
+        /// The names that it had before, oldest first.
+        former: Box<[RoomName]>,
         /// For how long its records are kept.
         retention: Box<Retention>,
         /// The client's position belongs to another epoch; the cursor starts at the head.
@@ -221,13 +235,13 @@ pub enum Reply {
         /// How far others have read, where that is told.
         marks: ReadMarks,
     },
-    /// To `leave`.
+    /// To `leave` and `close`.
     Left {
         /// The room.
         room: RoomName,
     },
     /// To everything that makes a record: `send`, `edit`, `delete`, `react`, `topic` with a text,
-    /// `role`, `kick`, `mute`, `ban` and `unban`.
+    /// `rename`, `role`, `kick`, `mute`, `ban` and `unban`.
     Sent {
         /// The room.
         room: RoomName,
@@ -428,6 +442,8 @@ pub struct Refusal {
     pub offset: Option<u64>,
     /// How many messages would be lost, as far as they are counted.
     pub messages: Option<u32>,
+    /// For how many members.
+    pub members: Option<u32>,
 }
 
 impl Refusal {
@@ -445,6 +461,7 @@ impl Refusal {
             retry_after_ms: None,
             offset: None,
             messages: None,
+            members: None,
         }
     }
 

@@ -150,6 +150,7 @@ fn joined_reply(
         v: chat.ephemeral.presence_version(key).0,
         topic: room.topic.clone(),
         private: room.private,
+        former: room.moderation.former().into(),
         retention: Box::new(chat.lookup().policy(room).retention),
         reset: is_reset,
         marks: Vec::new(),
@@ -215,7 +216,7 @@ fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal>
                 return Err(refusal);
             }
             // With this code, so that a hidden room of a similar name cannot be told from none.
-            room_begin::check_lookalike(chat, user, &name, Code::NoSuchRoom)?;
+            room_begin::check_lookalike(chat, (user, None), &name, Code::NoSuchRoom)?;
             room_begin::open_room(chat, &name, None)?
         }
     };

@@ -16,7 +16,7 @@
 
 use super::history::check_still_reads;
 use super::send::{may_be_message, no_such_reference};
-use super::{Answer, Chat, outsiders};
+use super::{Answer, Chat, credentials, outsiders};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::ThreadWish;
@@ -132,9 +132,7 @@ pub(super) fn threads(
     let rooms = if let Some(name) = name {
         vec![chat.lookup().find_membership(by.user, name)?.0]
     } else {
-        let credentials = &chat.directory.credentials;
-        let is_seen =
-            |room: &RoomKey| credentials.may_read(by.conn, chat.rooms[*room].name.as_str());
+        let is_seen = |room: &RoomKey| chat.rooms[*room].may_be_read(&chat.directory, by.conn);
         let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
         rooms.filter(is_seen).collect()
     };
@@ -244,7 +242,7 @@ pub(super) fn on_written(
         ThreadChange::Read(seq) => (true, Some(seq)),
     };
     for &other in &row.connections() {
-        if other != conn && chat.directory.credentials.may_read(other, mark.room.as_str()) {
+        if other != conn && credentials::may_read(chat, other, mark.room.as_str()) {
             let (room, thread) = (mark.room.clone(), mark.thread);
             chat.context.tell(other, Event::Thread { room, thread, following, read });
         }

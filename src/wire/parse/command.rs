@@ -90,6 +90,14 @@ pub(super) fn parse<'a>(
             after: fields.string_as(Key::After, "the name of a room")?,
             limit: fields.limit()?,
         },
+        Op::Rename => {
+            Command::Rename { room: fields.required(Key::Room)?, name: fields.required(Key::Name)? }
+        }
+        Op::Close => Command::Close {
+            room: fields.required(Key::Room)?,
+            reason: moderation::reason(fields)?,
+            sure: fields.flag(Key::Sure)?,
+        },
         Op::Export => Command::Export { after: fields.seq(Key::After)? },
     };
     Ok(Parsed::Command(command))
@@ -124,7 +132,7 @@ fn create<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
 fn leave<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     let room = fields.required(Key::Room)?;
     let closes = fields.flag(Key::Close)?;
-    Ok(if closes { Command::Close { room } } else { Command::Leave { room } })
+    Ok(if closes { Command::LeaveAndClose { room } } else { Command::Leave { room } })
 }
 
 fn send<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Send<'a>, Fault> {

@@ -77,6 +77,7 @@ pub(super) fn refusal_fields(out: &mut Vec<u8>, refusal: &Refusal) {
         (r#","limit":"#, refusal.limit),
         (r#","offset":"#, refusal.offset),
         (r#","messages":"#, refusal.messages.map(u64::from)),
+        (r#","members":"#, refusal.members.map(u64::from)),
         (r#","retry_after_ms":"#, refusal.retry_after_ms),
     ];
     for (key, value) in numbers {

@@ -19,6 +19,7 @@ use crate::wire::encoded_len_max;
 const SHOWN_LIMIT: u32 = 20;
 /// Why what nobody would see is refused.
 const BLANK: &str = "a message needs more than blanks";
+const BAD_REASON: &str = "the reason has a control character";
 const BLANK_TOPIC: &str = "a topic needs more than blanks; /topic - removes it";
 
 /// Reads a line. Lines and commands without a room refer to `current`, the room joined last.
@@ -82,7 +83,7 @@ impl<'a> Commands<'a, '_> {
             Verb::Nick => Line::Nick(rest),
             Verb::Join => join(named(rest)?),
             Verb::Leave => self.in_room(rest, Op::Leave, |room| Command::Leave { room }),
-            Verb::Close => self.in_room(rest, Op::Leave, |room| Command::Close { room }),
+            Verb::Close => self.in_room(rest, Op::Leave, |room| Command::LeaveAndClose { room }),
             Verb::Msg => self.message(rest)?,
             Verb::Reply => answer::parse(rest, |text| self.say(text), Line::Answer)?,
             Verb::Thread => answer::parse(rest, |text| self.say(text), Line::InThread)?,
@@ -98,6 +99,8 @@ impl<'a> Commands<'a, '_> {
             Verb::History => self.history(rest)?,
             Verb::Search => search(rest)?,
             Verb::Topic => self.topic(rest),
+            Verb::Rename => self.rename(rest)?,
+            Verb::End => self.end(rest)?,
             Verb::Create => create(rest)?,
             Verb::Invite => self.invite(Op::Invite, rest, |room, user| {
                 let reason = "".into();
@@ -221,6 +224,28 @@ impl<'a> Commands<'a, '_> {
         let weight = encoded_len_max(text.unwrap_or_default(), None, None);
         let text = text.map(Cow::Borrowed);
         self.in_room("", Op::Topic, |room| Command::Topic { room, text, weight })
+    }
+
+    /// `tea`.
+    fn rename(self, rest: &'a str) -> Option<Line<'a>> {
+        let name = named(rest)?;
+        Some(self.in_room("", Op::Rename, |room| Command::Rename { room, name: name.into() }))
+    }
+
+    /// Nothing, to be told what is lost; `sure`, or `sure` and why.
+    fn end(self, rest: &'a str) -> Option<Line<'a>> {
+        let (sure, reason) = match split_word(rest) {
+            ("", _) => (false, ""),
+            ("sure", reason) => (true, reason),
+            _ => return None,
+        };
+        if reason.len() > REASON_LEN_MAX {
+            return Some(too_large("reason", REASON_LEN_MAX));
+        }
+        let Ok(reason) = prose::clean(reason.into()) else {
+            return Some(refused(Code::BadField, BAD_REASON));
+        };
+        Some(self.in_room("", Op::Close, |room| Command::Close { room, reason, sure }))
     }
 
     /// `bob`, or `bob den`.
@@ -407,6 +432,16 @@ mod tests {
         check("/topic", &Line::Command(Op::Topic, topic(None, 0)));
         check("/topic a b", &Line::Command(Op::Topic, topic(Some("a b"), 3)));
         check("/topic -", &Line::Command(Op::Topic, topic(Some(""), 0)));
+        let rename = Command::Rename { room: "lobby".into(), name: "tea".into() };
+        check("/rename tea", &Line::Command(Op::Rename, rename));
+        let end = |reason: &'static str, sure| {
+            let (room, reason) = ("lobby".into(), reason.into());
+            Line::Command(Op::Close, Command::Close { room, reason, sure })
+        };
+        check("/end", &end("", false));
+        check("/end sure", &end("", true));
+        check("/end sure moved on", &end("moved on", true));
+        check("/end moved on", &Line::Usage("/end sure"));
     }
 
     #[test]

@@ -44,7 +44,20 @@ fn edits_and_moderation_are_read() {
         &Command::Restrictions { room: room(), limit: Some(5), after: Some(user()) },
     );
     check(r#"{"op":"leave","room":"lobby"}"#, None, &Command::Leave { room: room() });
-    check(r#"{"op":"leave","room":"lobby","close":true}"#, None, &Command::Close { room: room() });
+    check(
+        r#"{"op":"leave","room":"lobby","close":true}"#,
+        None,
+        &Command::LeaveAndClose { room: room() },
+    );
+    let close =
+        |reason: &'static str, sure| Command::Close { room: room(), reason: reason.into(), sure };
+    check(r#"{"op":"close","room":"lobby"}"#, None, &close("", false));
+    check(r#"{"op":"close","room":"lobby","reason":"x","sure":true}"#, None, &close("x", true));
+    check(
+        r#"{"op":"rename","room":"lobby","name":"den"}"#,
+        None,
+        &Command::Rename { room: room(), name: "den".into() },
+    );
     let roles = [Role::Owner, Role::Moderator, Role::Member, Role::Reader];
     let roles = roles.map(|role| {
         let fields = format!(r#""op":"role","role":"{}""#, role.name());

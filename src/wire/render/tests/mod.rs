@@ -23,7 +23,8 @@ use crate::chat::model::output::Request;
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::{Act, Body, Epoch, Record, SharedRecord};
 use crate::chat::model::reply::{
-    Durability, GapWhy, InboxRow, Invitation, Presence, Refusal, Reply, Resumption, Role,
+    Durability, GapWhy, InboxRow, Invitation, Presence, Refusal, Reply, ResumedRoom, Resumption,
+    Role,
 };
 use crate::wire::Refused;
 use crate::wire::encoded_len_max;
@@ -34,6 +35,10 @@ fn user(name: &str) -> UserName {
 
 fn room() -> RoomName {
     RoomName::parse("lobby").unwrap()
+}
+
+fn den() -> RoomName {
+    RoomName::parse("den").unwrap()
 }
 
 fn epoch() -> Epoch {
@@ -127,6 +132,10 @@ fn the_welcome_states_every_limit() {
     assert!(String::from_utf8(out).unwrap().contains(r#""rate_per_s":null,"burst":null,"#));
 }
 
+fn resumed(asked: &str, resumption: Resumption) -> ResumedRoom {
+    ResumedRoom { asked: asked.into(), name: None, resumption, marks: Vec::new() }
+}
+
 #[test]
 fn each_room_of_a_resume_says_how_it_goes_on() {
     let gap = Resumption::Gap { gap: (5, 9), why: GapWhy::Pruned, from: 10, to: 12 };
@@ -139,10 +148,17 @@ fn each_room_of_a_resume_says_how_it_goes_on() {
         may_invite: false,
         is_admin: false,
         rooms: vec![
-            ("lobby".into(), Resumption::From { from: 124, to: 140 }, vec![(user("bob"), 122)]),
-            ("old".into(), gap, Vec::new()),
-            ("new".into(), Resumption::Reset { epoch: epoch(), seq: 4 }, Vec::new()),
-            ("left".into(), refused, Vec::new()),
+            ResumedRoom {
+                marks: vec![(user("bob"), 122)],
+                ..resumed("lobby", Resumption::From { from: 124, to: 140 })
+            },
+            resumed("old", gap),
+            resumed("new", Resumption::Reset { epoch: epoch(), seq: 4 }),
+            resumed("left", refused),
+            ResumedRoom {
+                name: Some(den()),
+                ..resumed("lair", Resumption::From { from: 2, to: 1 })
+            },
         ],
         invitations: Vec::new(),
     };
@@ -153,7 +169,8 @@ fn each_room_of_a_resume_says_how_it_goes_on() {
         r#""resumed":true,"rooms":{"lobby":{"from":124,"to":140,"marks":{"bob":122}},"#,
         r#""old":{"gap":[5,9],"why":"pruned","from":10,"to":12},"#,
         r#""new":{"reset":true,"epoch":"k3f9","seq":4},"#,
-        r#""left":{"code":3003,"message":"you are not a member","data":{"error":"not_member"}}},"#,
+        r#""left":{"code":3003,"message":"you are not a member","data":{"error":"not_member"}},"#,
+        r#""lair":{"from":2,"to":1,"room":"den"}},"#,
     );
     let line = String::from_utf8(out).unwrap();
     assert!(line.contains(rooms) && serde_json::from_str::<Value>(&line).is_ok(), "{line}");
@@ -203,6 +220,7 @@ fn a_joined_room_says_where_its_log_stands() {
         v: 41,
         topic: topic.into(),
         private: reset,
+        former: if reset { [den()].into() } else { Box::default() },
         retention: Box::new(if reset { retention } else { Retention::default() }),
         reset,
         marks: if reset { vec![(user("bob"), 120), (user("eve"), 7)] } else { Vec::new() },
@@ -221,7 +239,7 @@ fn a_joined_room_says_where_its_log_stands() {
         concat!(
             r#"{"id":2,"code":0,"message":"ok","data":{"room":"lobby","epoch":"k3f9","seq":121,"#,
             r#""oldest":1,"durable":"disk","role":"member","read":112,"recv":115,"members":37,"v":41,"#,
-            r#""topic":"\"tea\"","private":true,"keep_for_ms":86400000,"keep_records":1000,"reset":true,"marks":{"bob":120,"eve":7}}}"#,
+            r#""topic":"\"tea\"","private":true,"former":["den"],"keep_for_ms":86400000,"keep_records":1000,"reset":true,"marks":{"bob":120,"eve":7}}}"#,
         ),
     );
 }
@@ -274,6 +292,7 @@ fn pages_and_inboxes_hold_items_and_ones_own_carry_their_cid() {
     );
     let row = |last| InboxRow {
         room: room(),
+        former: Box::default(),
         epoch: epoch(),
         seq: 9,
         recv: 8,
@@ -397,6 +416,10 @@ fn a_record_is_live_with_its_room_and_an_item_without() {
     check(&format!(r#"{{"ev":"message",{head},{rest}}}"#), |out| {
         item(out, &full_message(), None);
     });
+    let renamed = Body::Rename { name: den(), was: room() };
+    check(&format!(r#"{{"ev":"rename","room":"den",{head},"name":"den","was":"lobby"}}"#), |out| {
+        record_event(out, &den(), &Record { body: renamed.clone(), ..message("") });
+    });
     check(&format!(r#"{{"ev":"topic","room":"lobby",{head},"text":""}}"#), |out| {
         record_event(out, &room(), &topic(""));
     });
@@ -423,6 +446,17 @@ fn events_stand_as_the_protocol_has_them() {
     check_event(
         &Event::Joined { room: RoomName::parse("@ann:bob").unwrap(), epoch: epoch(), seq: 0 },
         r#"{"ev":"joined","room":"@ann:bob","epoch":"k3f9","seq":0}"#,
+    );
+    check_event(
+        &Event::Renamed { room: room(), name: den() },
+        r#"{"ev":"renamed","room":"lobby","name":"den"}"#,
+    );
+    let gone =
+        |reason: &str| Event::Gone { room: room(), from: user("ann"), reason: reason.into() };
+    check_event(&gone(""), r#"{"ev":"gone","room":"lobby","from":"ann"}"#);
+    check_event(
+        &gone("moved \"on\""),
+        r#"{"ev":"gone","room":"lobby","from":"ann","reason":"moved \"on\""}"#,
     );
     check_event(
         &Event::Left { room: room(), reason: LeftReason::Kicked },
