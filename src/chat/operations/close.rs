@@ -18,7 +18,7 @@ use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::log::{LogRequest, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::people::{AuditedAct, PeopleChange};
-use crate::chat::model::reply::{Refusal, Reply};
+use crate::chat::model::reply::{Lost, Refusal, Reply};
 use crate::chat::pending::{Farewell, PendingOp, PeopleOp, Requester};
 use crate::chat::rooms::PendingAct;
 use crate::net::ConnId;
@@ -27,9 +27,9 @@ use crate::net::ConnId;
 ///
 /// # Errors
 ///
-/// Those of finding the room; [`Code::Forbidden`] for who does not own it, for direct conversations,
-/// and, with the numbers of messages and members, without `sure`; [`Code::NotSupported`] in a
-/// cluster.
+/// Those of finding the room; [`Code::Forbidden`] for who does not own it, for direct
+/// conversations, and, with the numbers of messages and members, without `sure`;
+/// [`Code::NotSupported`] in a cluster.
 pub(super) fn close(
     chat: &mut Chat,
     by: &mut Requester,
@@ -70,9 +70,9 @@ pub(super) fn loss(chat: &Chat, key: RoomKey, messages: u64) -> Refusal {
     let message =
         format!("closing this room ends it for {of_members}, and {} with it", counted(messages));
     let refusal = Refusal::new(Code::Forbidden, message).field("sure", "true, to end the room");
-    let number = |count: u64| u32::try_from(count).ok();
-    let members = u64::try_from(members).unwrap_or(u64::MAX);
-    Refusal { messages: number(messages), members: number(members), ..refusal }
+    let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+    let members = Some(u32::try_from(members).unwrap_or(u32::MAX));
+    Refusal { lost: Some(Box::new(Lost { messages, members })), ..refusal }
 }
 
 /// Has it written that the room ends; it does when that is safe.

@@ -11,7 +11,7 @@ use crate::chat::model::event::Event;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{LogFault, LogRequest};
 use crate::chat::model::record::Epoch;
-use crate::chat::model::reply::{GapWhy, Refusal, Reply, Resumption, Role};
+use crate::chat::model::reply::{GapWhy, Rare, Refusal, Reply, Resumption, Role};
 use crate::chat::pending::{JoinPosition, PendingOp, Requester};
 use crate::chat::rooms::{Room, no_such_room, not_member, parse_room};
 use crate::net::ConnId;
@@ -150,8 +150,10 @@ fn joined_reply(
         v: chat.ephemeral.presence_version(key).0,
         topic: room.topic.clone(),
         private: room.private,
-        former: room.moderation.former().into(),
-        retention: Box::new(chat.lookup().policy(room).retention),
+        rare: Box::new(Rare {
+            retention: chat.lookup().policy(room).retention,
+            former: room.moderation.former().into(),
+        }),
         reset: is_reset,
         marks: Vec::new(),
     })

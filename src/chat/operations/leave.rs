@@ -19,7 +19,7 @@ use crate::chat::model::limits::UNREAD_MAX;
 use crate::chat::model::log::{InboxQuery, LogRequest, Query, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Body;
-use crate::chat::model::reply::{Refusal, Reply};
+use crate::chat::model::reply::{Lost, Refusal, Reply};
 use crate::chat::pending::{PendingOp, Requester};
 use crate::chat::rooms::{PendingAct, Room, not_member};
 
@@ -122,7 +122,9 @@ fn leave_as_last(
     let number = counted(messages);
     let message = format!("you are the last member; leaving ends this room, and {number} with it");
     let refusal = Refusal::new(Code::Forbidden, message).field("close", "true, to end the room");
-    Err(Refusal { messages: u32::try_from(messages).ok(), ..refusal })
+    let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+    let lost = Some(Box::new(Lost { messages, members: None }));
+    Err(Refusal { lost, ..refusal })
 }
 
 /// Whether nobody who stays could enter the room, or let anybody in.

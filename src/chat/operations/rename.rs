@@ -167,7 +167,7 @@ fn check_policy(
 }
 
 /// The log has the new name: its readers are told before the record, which goes out under it.
-pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, name: RoomName) {
+pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, name: &RoomName) {
     // What was said before goes out under the name of before.
     chat.delivery_mut().fan_out(key);
     let was = chat.rooms[key].name.clone();

@@ -15,7 +15,7 @@ pub(super) fn on_stored(
 ) {
     if let Body::Rename { name, .. } = &record.body {
         // First: it is told under the new name.
-        rename::on_stored(chat, key, name.clone());
+        rename::on_stored(chat, key, name);
     }
     let room = &chat.rooms[key];
     if let Some(sender) = &sender {

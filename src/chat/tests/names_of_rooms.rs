@@ -7,7 +7,7 @@ use crate::chat::model::limits::FORMER_NAMES_MAX;
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{LogRequest, MemberMeta, RoomMeta, Snapshot};
 use crate::chat::model::policy::{Access, Policies, Policy, Rule};
-use crate::chat::model::reply::{Durability, Role};
+use crate::chat::model::reply::{Durability, Lost, Role};
 
 /// `u0` owns `den`, and `u1` is in it; both read it.
 fn den(limits: Limits) -> Harness {
@@ -78,11 +78,11 @@ fn the_name_of_before_leads_to_the_room_in_every_operation() {
         assert!(lines(&mut harness, 1, search, 1).concat().contains("Found"), "{name}");
     }
     let joined = harness.join(2, "den");
-    let Some(Output::Reply { result: Ok(Reply::Joined { room, former, .. }), .. }) = joined.first()
+    let Some(Output::Reply { result: Ok(Reply::Joined { room, rare, .. }), .. }) = joined.first()
     else {
         panic!("{joined:?}");
     };
-    let former: Vec<_> = former.iter().map(RoomName::as_str).collect();
+    let former: Vec<_> = rare.former.iter().map(RoomName::as_str).collect();
     assert_eq!((room.as_str(), &*former), ("hole", &["den", "lair"][..]));
     harness.chat.debug_check();
 }
@@ -178,8 +178,8 @@ fn who_closes_a_room_is_first_told_what_is_lost_and_for_how_many() {
     let mut harness = den(Limits::default());
     let refused = refusal(&mut harness, 0, close("den", false));
     assert_eq!(
-        (refused.code, refused.messages, refused.members),
-        (Code::Forbidden, Some(1), Some(2))
+        (refused.code, refused.lost.as_deref()),
+        (Code::Forbidden, Some(&Lost { messages: 1, members: Some(2) }))
     );
     assert_eq!(refused.message, "closing this room ends it for 2 members, and 1 message with it");
     assert_eq!(lines(&mut harness, 1, say("den", "still here"), 0), ["#2"]);

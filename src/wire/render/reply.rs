@@ -17,7 +17,7 @@ use crate::chat::model::listed::ListedRoom;
 use crate::chat::model::name::RoomName;
 use crate::chat::model::output::Request;
 use crate::chat::model::record::SharedRecord;
-use crate::chat::model::reply::{InboxRow, Reply};
+use crate::chat::model::reply::{InboxRow, Rare, Reply};
 use crate::wire::help::{self, Entry};
 use crate::wire::json::{array, boolean, name, number_or_null, prose, put, string};
 
@@ -171,8 +171,7 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
         v,
         topic,
         private,
-        former,
-        retention,
+        rare,
         reset,
         marks,
     } = reply
@@ -194,6 +193,7 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
         prose(out, topic);
     }
     put(out, if *private { r#","private":true"# } else { "" });
+    let Rare { retention, former } = &**rare;
     former_names(out, former);
     let age = retention.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
     let kept = [

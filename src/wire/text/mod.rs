@@ -35,6 +35,7 @@ pub mod note;
 mod parse;
 mod people;
 mod render;
+mod rooms;
 mod safe;
 mod words;
 

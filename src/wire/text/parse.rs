@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::commands::{Meaning, Verb, meaning};
 use super::words::{named, person, split_word};
-use super::{Line, account, answer, people};
+use super::{Line, account, answer, people, rooms};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, ModerationCommand, Op, Page, Send, Target};
 use crate::chat::model::limits::{Limits, REASON_LEN_MAX, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
@@ -19,7 +19,6 @@ use crate::wire::encoded_len_max;
 const SHOWN_LIMIT: u32 = 20;
 /// Why what nobody would see is refused.
 const BLANK: &str = "a message needs more than blanks";
-const BAD_REASON: &str = "the reason has a control character";
 const BLANK_TOPIC: &str = "a topic needs more than blanks; /topic - removes it";
 
 /// Reads a line. Lines and commands without a room refer to `current`, the room joined last.
@@ -81,7 +80,7 @@ impl<'a> Commands<'a, '_> {
         Some(match verb {
             Verb::Nick | Verb::Me | Verb::Say if rest.is_empty() => return None,
             Verb::Nick => Line::Nick(rest),
-            Verb::Join => join(named(rest)?),
+            Verb::Join => rooms::join(named(rest)?),
             Verb::Leave => self.in_room(rest, Op::Leave, |room| Command::Leave { room }),
             Verb::Close => self.in_room(rest, Op::Leave, |room| Command::LeaveAndClose { room }),
             Verb::Msg => self.message(rest)?,
@@ -99,9 +98,19 @@ impl<'a> Commands<'a, '_> {
             Verb::History => self.history(rest)?,
             Verb::Search => search(rest)?,
             Verb::Topic => self.topic(rest),
-            Verb::Rename => self.rename(rest)?,
-            Verb::End => self.end(rest)?,
-            Verb::Create => create(rest)?,
+            Verb::Rename => {
+                let name = named(rest)?.into();
+                self.in_room("", Op::Rename, |room| Command::Rename { room, name })
+            }
+            Verb::End => {
+                let (sure, reason) = rooms::end(rest)?;
+                if reason.len() > REASON_LEN_MAX {
+                    return Some(too_large("reason", REASON_LEN_MAX));
+                }
+                let reason = reason.into();
+                self.in_room("", Op::Close, |room| Command::Close { room, reason, sure })
+            }
+            Verb::Create => rooms::create(rest)?,
             Verb::Invite => self.invite(Op::Invite, rest, |room, user| {
                 let reason = "".into();
                 Command::Invite { room, user, reason }
@@ -226,28 +235,6 @@ impl<'a> Commands<'a, '_> {
         self.in_room("", Op::Topic, |room| Command::Topic { room, text, weight })
     }
 
-    /// `tea`.
-    fn rename(self, rest: &'a str) -> Option<Line<'a>> {
-        let name = named(rest)?;
-        Some(self.in_room("", Op::Rename, |room| Command::Rename { room, name: name.into() }))
-    }
-
-    /// Nothing, to be told what is lost; `sure`, or `sure` and why.
-    fn end(self, rest: &'a str) -> Option<Line<'a>> {
-        let (sure, reason) = match split_word(rest) {
-            ("", _) => (false, ""),
-            ("sure", reason) => (true, reason),
-            _ => return None,
-        };
-        if reason.len() > REASON_LEN_MAX {
-            return Some(too_large("reason", REASON_LEN_MAX));
-        }
-        let Ok(reason) = prose::clean(reason.into()) else {
-            return Some(refused(Code::BadField, BAD_REASON));
-        };
-        Some(self.in_room("", Op::Close, |room| Command::Close { room, reason, sure }))
-    }
-
     /// `bob`, or `bob den`.
     fn invite(
         self,
@@ -322,22 +309,6 @@ fn with_reason<'a>(line: Line<'a>, why: &'a str) -> Line<'a> {
         }
         other => other,
     }
-}
-
-fn join(room: &str) -> Line<'_> {
-    Line::Command(Op::Join, Command::Join { room: room.into(), after: None, epoch: None })
-}
-
-/// `den`, or `den private`.
-fn create(rest: &str) -> Option<Line<'_>> {
-    let (room, how) = split_word(rest);
-    let (room, private) = match how {
-        "" => (named(room)?, false),
-        "private" => (named(room)?, true),
-        _ => return None,
-    };
-    let command = Command::Create { room: room.into(), topic: None, private, policy: None };
-    Some(Line::Command(Op::Create, command))
 }
 
 fn search(words: &str) -> Option<Line<'_>> {
@@ -432,16 +403,6 @@ mod tests {
         check("/topic", &Line::Command(Op::Topic, topic(None, 0)));
         check("/topic a b", &Line::Command(Op::Topic, topic(Some("a b"), 3)));
         check("/topic -", &Line::Command(Op::Topic, topic(Some(""), 0)));
-        let rename = Command::Rename { room: "lobby".into(), name: "tea".into() };
-        check("/rename tea", &Line::Command(Op::Rename, rename));
-        let end = |reason: &'static str, sure| {
-            let (room, reason) = ("lobby".into(), reason.into());
-            Line::Command(Op::Close, Command::Close { room, reason, sure })
-        };
-        check("/end", &end("", false));
-        check("/end sure", &end("", true));
-        check("/end sure moved on", &end("moved on", true));
-        check("/end moved on", &Line::Usage("/end sure"));
     }
 
     #[test]
@@ -460,8 +421,8 @@ mod tests {
     #[test]
     fn what_is_a_habit_elsewhere_is_understood() {
         let lobby = || Target::Room("lobby".into());
-        check("/j tea", &join("tea"));
-        check("\u{ff0f}join tea", &join("tea"));
+        check("/j tea", &rooms::join("tea"));
+        check("\u{ff0f}join tea", &rooms::join("tea"));
         check("/part", &Line::Command(Op::Leave, Command::Leave { room: "lobby".into() }));
         check("/query bob", &Line::Talk("bob"));
         check("/msg @bob", &Line::Talk("bob"));

@@ -3,6 +3,7 @@
 mod help;
 mod longest;
 mod moderation;
+mod rooms;
 mod threads;
 mod weights;
 
@@ -23,8 +24,8 @@ use crate::chat::model::output::Request;
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::{Act, Body, Epoch, Record, SharedRecord};
 use crate::chat::model::reply::{
-    Durability, GapWhy, InboxRow, Invitation, Presence, Refusal, Reply, ResumedRoom, Resumption,
-    Role,
+    Durability, GapWhy, InboxRow, Invitation, Presence, Rare, Refusal, Reply, ResumedRoom,
+    Resumption, Role,
 };
 use crate::wire::Refused;
 use crate::wire::encoded_len_max;
@@ -132,50 +133,6 @@ fn the_welcome_states_every_limit() {
     assert!(String::from_utf8(out).unwrap().contains(r#""rate_per_s":null,"burst":null,"#));
 }
 
-fn resumed(asked: &str, resumption: Resumption) -> ResumedRoom {
-    ResumedRoom { asked: asked.into(), name: None, resumption, marks: Vec::new() }
-}
-
-#[test]
-fn each_room_of_a_resume_says_how_it_goes_on() {
-    let gap = Resumption::Gap { gap: (5, 9), why: GapWhy::Pruned, from: 10, to: 12 };
-    let refused = Resumption::Refused(Refusal::new(Code::NotMember, "you are not a member"));
-    let welcome = Reply::Welcome {
-        user: user("ann"),
-        session: "s9f".into(),
-        time: 1,
-        resumed: true,
-        may_invite: false,
-        is_admin: false,
-        rooms: vec![
-            ResumedRoom {
-                marks: vec![(user("bob"), 122)],
-                ..resumed("lobby", Resumption::From { from: 124, to: 140 })
-            },
-            resumed("old", gap),
-            resumed("new", Resumption::Reset { epoch: epoch(), seq: 4 }),
-            resumed("left", refused),
-            ResumedRoom {
-                name: Some(den()),
-                ..resumed("lair", Resumption::From { from: 2, to: 1 })
-            },
-        ],
-        invitations: Vec::new(),
-    };
-    let (limits, mut out) = (Limits::default(), Vec::new());
-    let context = Context { viewer: None, limits: &limits, server: "x" };
-    assert!(reply(&mut out, &request(Some("1"), Op::Hello), &welcome, &context));
-    let rooms = concat!(
-        r#""resumed":true,"rooms":{"lobby":{"from":124,"to":140,"marks":{"bob":122}},"#,
-        r#""old":{"gap":[5,9],"why":"pruned","from":10,"to":12},"#,
-        r#""new":{"reset":true,"epoch":"k3f9","seq":4},"#,
-        r#""left":{"code":3003,"message":"you are not a member","data":{"error":"not_member"}},"#,
-        r#""lair":{"from":2,"to":1,"room":"den"}},"#,
-    );
-    let line = String::from_utf8(out).unwrap();
-    assert!(line.contains(rooms) && serde_json::from_str::<Value>(&line).is_ok(), "{line}");
-}
-
 #[test]
 fn the_directory_tells_of_each_room_what_there_is() {
     let row = |name: &str, topic: &str| ListedRoom {
@@ -220,8 +177,11 @@ fn a_joined_room_says_where_its_log_stands() {
         v: 41,
         topic: topic.into(),
         private: reset,
-        former: if reset { [den()].into() } else { Box::default() },
-        retention: Box::new(if reset { retention } else { Retention::default() }),
+        rare: Box::new(if reset {
+            Rare { retention, former: [den()].into() }
+        } else {
+            Rare::default()
+        }),
         reset,
         marks: if reset { vec![(user("bob"), 120), (user("eve"), 7)] } else { Vec::new() },
     };
@@ -416,10 +376,6 @@ fn a_record_is_live_with_its_room_and_an_item_without() {
     check(&format!(r#"{{"ev":"message",{head},{rest}}}"#), |out| {
         item(out, &full_message(), None);
     });
-    let renamed = Body::Rename { name: den(), was: room() };
-    check(&format!(r#"{{"ev":"rename","room":"den",{head},"name":"den","was":"lobby"}}"#), |out| {
-        record_event(out, &den(), &Record { body: renamed.clone(), ..message("") });
-    });
     check(&format!(r#"{{"ev":"topic","room":"lobby",{head},"text":""}}"#), |out| {
         record_event(out, &room(), &topic(""));
     });
@@ -446,17 +402,6 @@ fn events_stand_as_the_protocol_has_them() {
     check_event(
         &Event::Joined { room: RoomName::parse("@ann:bob").unwrap(), epoch: epoch(), seq: 0 },
         r#"{"ev":"joined","room":"@ann:bob","epoch":"k3f9","seq":0}"#,
-    );
-    check_event(
-        &Event::Renamed { room: room(), name: den() },
-        r#"{"ev":"renamed","room":"lobby","name":"den"}"#,
-    );
-    let gone =
-        |reason: &str| Event::Gone { room: room(), from: user("ann"), reason: reason.into() };
-    check_event(&gone(""), r#"{"ev":"gone","room":"lobby","from":"ann"}"#);
-    check_event(
-        &gone("moved \"on\""),
-        r#"{"ev":"gone","room":"lobby","from":"ann","reason":"moved \"on\""}"#,
     );
     check_event(
         &Event::Left { room: room(), reason: LeftReason::Kicked },

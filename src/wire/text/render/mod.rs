@@ -131,10 +131,9 @@ pub fn refused(out: &mut Vec<u8>, why: &Refusal, request: &Request) {
 pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal) {
     put(out, &["! "]);
     safe::line(out, &refusal.message);
-    if refusal.members.is_some() {
-        put(out, &["; /end sure does so"]);
-    } else if refusal.messages.is_some() {
-        put(out, &["; /close does so"]);
+    if let Some(lost) = &refusal.lost {
+        let way = if lost.members.is_some() { "/end sure" } else { "/close" };
+        put(out, &["; ", way, " does so"]);
     } else if let Some(expected) = &refusal.expected {
         put(out, &["; expected: "]);
         safe::line(out, expected);

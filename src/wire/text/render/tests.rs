@@ -258,8 +258,7 @@ fn a_room_says_who_is_there() {
         v: 1,
         topic: topic.into(),
         private: false,
-        former: Box::default(),
-        retention: Box::default(),
+        rare: Box::default(),
         reset: false,
         marks: Vec::new(),
     };
