@@ -90,14 +90,8 @@ pub(super) fn parse<'a>(
             after: fields.string_as(Key::After, "the name of a room")?,
             limit: fields.limit()?,
         },
-        Op::Rename => {
-            Command::Rename { room: fields.required(Key::Room)?, name: fields.required(Key::Name)? }
-        }
-        Op::Close => Command::Close {
-            room: fields.required(Key::Room)?,
-            reason: moderation::reason(fields)?,
-            sure: fields.flag(Key::Sure)?,
-        },
+        Op::Rename => rename(fields)?,
+        Op::Close => close(fields)?,
         Op::Export => Command::Export { after: fields.seq(Key::After)? },
     };
     Ok(Parsed::Command(command))
@@ -127,6 +121,15 @@ fn create<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
         private: fields.flag(Key::Private)?,
         policy: fields.string(Key::Policy)?,
     })
+}
+
+fn rename<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
+    Ok(Command::Rename { room: fields.required(Key::Room)?, name: fields.required(Key::Name)? })
+}
+
+fn close<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
+    let room = fields.required(Key::Room)?;
+    Ok(Command::Close { room, reason: moderation::reason(fields)?, sure: fields.flag(Key::Sure)? })
 }
 
 fn leave<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {

@@ -102,14 +102,7 @@ impl<'a> Commands<'a, '_> {
                 let name = named(rest)?.into();
                 self.in_room("", Op::Rename, |room| Command::Rename { room, name })
             }
-            Verb::End => {
-                let (sure, reason) = rooms::end(rest)?;
-                if reason.len() > REASON_LEN_MAX {
-                    return Some(too_large("reason", REASON_LEN_MAX));
-                }
-                let reason = reason.into();
-                self.in_room("", Op::Close, |room| Command::Close { room, reason, sure })
-            }
+            Verb::End => self.end(rest)?,
             Verb::Create => rooms::create(rest)?,
             Verb::Invite => self.invite(Op::Invite, rest, |room, user| {
                 let reason = "".into();
@@ -233,6 +226,15 @@ impl<'a> Commands<'a, '_> {
         let weight = encoded_len_max(text.unwrap_or_default(), None, None);
         let text = text.map(Cow::Borrowed);
         self.in_room("", Op::Topic, |room| Command::Topic { room, text, weight })
+    }
+
+    fn end(self, rest: &'a str) -> Option<Line<'a>> {
+        let (sure, reason) = rooms::end(rest)?;
+        if reason.len() > REASON_LEN_MAX {
+            return Some(too_large("reason", REASON_LEN_MAX));
+        }
+        let reason = reason.into();
+        Some(self.in_room("", Op::Close, |room| Command::Close { room, reason, sure }))
     }
 
     /// `bob`, or `bob den`.
