@@ -1,4 +1,4 @@
-/** A record of a room's log: a message, an edit, a deletion, a reaction, a topic or an act of moderation. */
+/** A record of a room's log: a message, an edit, a deletion, a reaction, a topic, another name or an act of moderation. */
 export interface Item {
 	ev: string;
 	seq: number;
@@ -21,6 +21,9 @@ export interface Item {
 	role?: string;
 	reason?: string;
 	until?: number;
+	/** Of a `rename`: the name that the room got, and the one that it had. */
+	name?: string;
+	was?: string;
 }
 
 /** A refusal by the server, or `offline` with code 0. */
@@ -225,6 +228,10 @@ export interface ClientEvents {
 	reset: { room: Room; seq: number };
 	live: { room: Room };
 	room: { room: Room };
+	/** The room has another name: what is kept by the name `was` belongs to `room.name`. */
+	renamed: { room: Room; was: string };
+	/** Somebody has closed the room of this name; `left` follows. */
+	gone: { room: string; from: string; reason?: string };
 	left: { room: Room; reason: string; error?: ChinwagError };
 	invited: { room: string; from: string; reason?: string };
 	invitations: { invitations: Invitation[] };
@@ -368,6 +375,10 @@ export class Client extends EventTarget {
 	join(name: string, options?: { after?: number }): Promise<Room>;
 	leave(name: string, options?: { close?: boolean }): Promise<void>;
 	create(name: string, more?: { topic?: string; private?: boolean; policy?: unknown }): Promise<Room>;
+	/** Gives a room that we own another name; the one of before leads to it still. */
+	rename(was: string, name: string): Promise<Changed>;
+	/** Ends a room that we own for all who are in it. Without `sure` it rejects, with the numbers of `messages` and `members` in `data`. */
+	close(name: string, options?: { sure?: boolean; reason?: string }): Promise<{ room: string }>;
 	/** The direct conversation with a user. */
 	open(user: string): Room;
 	sync(): Promise<void>;

@@ -15,6 +15,7 @@ export function bench(options = {}) {
 	tell("record", ({ room, item }) => `${room.name} ${item.seq} ${item.text ?? item.ev}`);
 	tell("gap", ({ room, from, to, why }) => `${room.name} gap ${from}-${to} ${why}`);
 	tell("reset", ({ room, seq }) => `${room.name} reset ${seq}`);
+	tell("renamed", ({ room, was }) => `${was} renamed ${room.name}`);
 	tell("left", ({ room, reason }) => `${room.name} left ${reason}`);
 	tell("outbox", ({ entry, status }) => status !== "pending" && `${entry.text} ${status}`);
 	tell("problem", (error) => `problem ${error.code}`);

@@ -278,3 +278,46 @@ test("a created room is ours at once; a refused one is not listed", async () => 
 	await refused;
 	assert.equal(it.client.rooms.has("hall"), false);
 });
+
+test("who renames a room gets the answer under the new name, and the log has no hole", async () => {
+	const it = await inLobby(10);
+	const renaming = it.client.rename("lobby", "hall");
+	it.socket.say({ ev: "renamed", room: "lobby", name: "hall" });
+	await it.socket.reply("rename", { room: "hall", seq: 11, at: 11, durable: "disk" });
+	await renaming;
+	it.socket.say(message(12, "hi", { room: "hall" }));
+	assert.deepEqual(it.told(), ["lobby renamed hall", "hall 11 rename", "hall 12 hi"]);
+	assert.equal(it.socket.sent.filter(({ op }) => op === "history").length, 0, "nothing is missing");
+});
+
+test("an inbox that lists a room by its new name moves what is kept by the one of before", async () => {
+	const it = await inLobby(10);
+	const room = it.client.rooms.get("lobby");
+	const syncing = it.client.sync();
+	await it.socket.reply("rooms", { rooms: [{ room: "hall", former: ["den", "lobby"], epoch: "e1", seq: 10, read: 10, recv: 10, unread: 0, mentions: 0 }], full: true, rev: 2 });
+	await syncing;
+	assert.equal(it.client.rooms.get("hall"), room);
+	assert.deepEqual([it.client.rooms.has("lobby"), it.told()], [false, ["lobby renamed hall"]]);
+});
+
+test("a room that is closed tells by whom and why before it is left", async () => {
+	const it = await inLobby(10);
+	const told = [];
+	it.client.addEventListener("gone", ({ detail }) => told.push(detail));
+	it.socket.say({ ev: "gone", room: "lobby", from: "bob", reason: "moved" });
+	it.socket.say({ ev: "left", room: "lobby", reason: "closed" });
+	assert.deepEqual(told, [{ room: "lobby", from: "bob", reason: "moved" }]);
+	assert.deepEqual(it.told(), ["lobby left closed"]);
+});
+
+test("a room is closed once the server has said what is lost, and that is known", async () => {
+	const it = await inLobby(10);
+	const asking = it.client.close("lobby");
+	await it.socket.reply("close", { error: "forbidden", messages: 3, members: 2 }, 3004, "what is lost");
+	const { data } = await asking.catch((error) => error);
+	assert.deepEqual([data.messages, data.members], [3, 2]);
+	const closing = it.client.close("lobby", { sure: true, reason: "moved" });
+	assert.deepEqual(it.socket.sent.filter(({ op }) => op === "close").at(-1), { op: "close", id: it.socket.sent.at(-1).id, room: "lobby", sure: true, reason: "moved" });
+	await it.socket.reply("close", { room: "lobby" });
+	await closing;
+});

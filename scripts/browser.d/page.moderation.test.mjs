@@ -305,3 +305,46 @@ test("a moderator sees whom a room keeps out or has invited, and can end it", as
 	}
 	assert.deepEqual(await held(), []);
 });
+
+test("an owner gives a room another name, and drafts, address and the others' pages go along", async () => {
+	const own = await enter("own", "hall");
+	await make(own, "study", "private");
+	const bob = await Member.connect(server.tcp, "bob");
+	await own.fill("#text", "/invite bob");
+	await Promise.all([toast(own, "You invited bob to study."), own.press("#text", "Enter")]);
+	await bob.join("study");
+	await say(own, "before");
+	await own.fill("#text", "half a sen");
+	await own.click("#about-open");
+	await own.fill("#about-name", "library");
+	await picture(own, "rename");
+	await own.press("#about-name", "Enter");
+	await opened(own, "library");
+	await shows(own, "own renamed the room from study to library");
+	assert.equal(await own.inputValue("#text"), "half a sen");
+	assert.match(own.url(), /#room=library$/);
+	await bob.ask("send", { room: "study", text: "by the name of before" });
+	await shows(own, "by the name of before");
+	// A link of before leads there, too.
+	await own.goto(`${server.url}#room=study`);
+	await own.reload();
+	await opened(own, "library");
+	await shows(own, "before");
+});
+
+test("an owner deletes a room for all, knowing what is lost, and those inside see by whom and why", async () => {
+	const own = await enter("own", "hall");
+	await make(own, "attic", "owned");
+	const bob = await enter("bob", "attic");
+	await say(own, "one");
+	await shows(bob, "one");
+	await own.click("#about-open");
+	await own.fill("#about-why", PAYLOADS[3]);
+	await own.getByRole("button", { name: "Delete for everybody", exact: true }).click();
+	await own.locator("#asking").waitFor();
+	assert.equal(await own.textContent("#asking-text"), "It is deleted for all its 2 members. Its only message is lost for good.");
+	await picture(own, "delete-for-all");
+	await Promise.all([toast(bob, `own deleted attic: ${PAYLOADS[3]}`), own.click("#asking-go")]);
+	await shows(bob, "was deleted.");
+	await shows(own, "was deleted.");
+});

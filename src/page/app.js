@@ -7,7 +7,7 @@ import { $, avatar, bdi, cached, el, isolated, linked, place, setText } from "/d
 import { addressOf, count, invitationList, keptFor, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
-import { isMarked, isPinned, markUnread, preferences, setListed, takeMark } from "/preferences.js";
+import { isMarked, isPinned, markUnread, preferences, renamePreferences, setListed, takeMark } from "/preferences.js";
 import { canModerate, roleName } from "/roles.js";
 import { remembered, stored } from "/storage.js";
 import { catchFiles, toast } from "/toasts.js";
@@ -319,13 +319,22 @@ function sayWhoIsNoMember(name, users) {
 	note(room, t("said.notMember", { who, room: isolated(label(room)), n: users.length }));
 }
 
+/** What is kept here by the name that a room had belongs to the one that it has. */
+function onRenamed({ room, was }) {
+	field.rename(was, room.name);
+	renamePreferences(was, room.name);
+	threadParts?.rename(was, room.name);
+	if (open === room && inAddress("room") === was) history.replaceState(null, "", addressOf(room.name));
+	draw();
+}
+
 /** The view of a room that ends stays, with what was being typed: the next key must not go to another room. */
 function onLeft({ room, reason, error }) {
 	invitations.forget(room.name);
 	const reads = $("messages").contains(document.activeElement);
 	const { from, reason: words } = windows.end(room, { why: whyLeft(room, reason, error) });
 	if (error) toast(t("said.left", { room: room.name, text: sentence(error) }));
-	else if (reason !== "left") {
+	else if (reason !== "left" && reason !== "closed") {
 		// Of the open room its view says more.
 		const text = t(reason === "banned" ? "said.banned" : "said.removed", { room: room.name });
 		toast(open === room || !from ? text : words ? t("said.byWhy", { text, by: from, reason: words }) : t("said.by", { text, by: from }));
@@ -339,7 +348,7 @@ function onLeft({ room, reason, error }) {
 
 function whyLeft(room, reason, error) {
 	if (error) return sentence(error);
-	return t({ left: "said.youLeft", banned: "said.banned" }[reason] ?? "said.removed", { room: isolated(label(room)) });
+	return t({ left: "said.youLeft", banned: "said.banned", closed: "said.closed" }[reason] ?? "said.removed", { room: isolated(label(room)) });
 }
 
 /** We are in a room again, whose view had ended. */
@@ -382,6 +391,8 @@ function prepare(options) {
 	});
 	on("gap", windows.gap);
 	on("reset", windows.reset);
+	on("renamed", onRenamed);
+	on("gone", ({ room, from, reason }) => from !== client.user && toast(t(reason ? "said.closedWhy" : "said.closedBy", { room, by: from, reason })));
 	on("left", onLeft);
 	on("invitations", (detail) => invitations.set(detail.invitations));
 	on("outbox", onOutbox);
@@ -970,6 +981,9 @@ const moderation = laterDialog(async () => byName((await import("/moderation.js"
 	ask: (op, fields) => chat.request(op, fields),
 	act: (...action) => chat.moderate(...action),
 	setTopic: (room, text) => chat.topic(room, text),
+	rename: (room, name) => chat.rename(room, fold(name)),
+	confirm: (...given) => ask(...given),
+	close: (room, more) => chat.close(room, more),
 	invite,
 	kept: keptFor,
 	audit: (room) => audit(room),
@@ -1042,6 +1056,7 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	join,
 	create,
 	leave,
+	closeRoom: (room) => moderation("closeRoom", room),
 	invite,
 	search: (text) => openSearch(open.name, text),
 	rename,

@@ -29,7 +29,9 @@
  * | `reset` | `{room, seq}` | the room has a new log, now at `seq` |
  * | `live` | `{room}` | the room has caught up |
  * | `room` | `{room}` | unread, presence, typing or receipts changed |
- * | `left` | `{room, reason, error}` | we are no longer in the room: `left`, `kicked`, `banned`, or `refused` with an `error` on return |
+ * | `renamed` | `{room, was}` | the room has another name: what is kept by the name `was` belongs to `room.name` |
+ * | `gone` | `{room, from, reason}` | somebody has closed the room of this name; `left` follows |
+ * | `left` | `{room, reason, error}` | we are no longer in the room: `left`, `kicked`, `banned`, `closed`, or `refused` with an `error` on return |
  * | `invited` | `{room, from, reason}` | a new invitation to `join` the room |
  * | `invitations` | `{invitations}` | the open invitations as the server lists them: `{room, by, at, reason}` |
  * | `blocked` | `{users}` | whom we have blocked, a set: as {@link Client.listBlocked} lists them, and as it changes |
@@ -301,7 +303,10 @@ export class Client extends EventTarget {
 		this.#emit("welcome", data);
 		if (data.invitations) this.#emit("invitations", { invitations: data.invitations });
 		for (const room of [...this.rooms.values()]) {
-			if (room.state !== "wanted") this.#resumeRoom(room, data.rooms?.[room.name]);
+			const answer = data.rooms?.[room.name];
+			if (answer?.room) this.#renamed(room.name, answer.room);
+			if (this.rooms.get(room.name) !== room) continue;
+			if (room.state !== "wanted") this.#resumeRoom(room, answer);
 			if (this.rooms.get(room.name) !== room) continue;
 			if (room.state === "wanted" && (!room.direct || room.epoch !== null)) this.#joinRoom(room).catch(() => {});
 			else if (room.watching) this.#askPresence(room);
@@ -653,7 +658,8 @@ export class Client extends EventTarget {
 	#event(event) {
 		if (event.ev === "drain") this.#comeBackAt = this.#clock.now() + event.reconnect_after_ms;
 		if (event.ev === "joined") return this.#joined(this.#room(event.room), event);
-		if (event.ev === "invited" || event.ev === "reported" || event.ev === "thread") {
+		if (event.ev === "renamed") return this.#renamed(event.room, event.name);
+		if (event.ev === "invited" || event.ev === "reported" || event.ev === "thread" || event.ev === "gone") {
 			const { ev, ...news } = event;
 			return this.#emit(ev, news);
 		}
@@ -696,7 +702,7 @@ export class Client extends EventTarget {
 		if (room.state !== "wanted") return room;
 		room.after = after;
 		if (this.state.state === "ready") await this.#joinRoom(room);
-		return room;
+		return this.rooms.get(room.name) ?? room;
 	}
 
 	/** Leaves a room for good. `close` deletes a private room with all its messages, of which we are the last member. */
@@ -710,6 +716,19 @@ export class Client extends EventTarget {
 	async create(name, more = {}) {
 		await this.#request("create", { room: name, ...more }, (data) => this.#joined(this.#room(name), data));
 		return this.#room(name);
+	}
+
+	/** Gives a room that we own another name; the one of before leads to it still. */
+	rename(was, name) {
+		return this.#change("rename", was, "rename", { name }, () => ({ name, was }));
+	}
+
+	/**
+	 * Ends a room that we own for all who are in it, with all that was said. Without `sure` it rejects with 3004, and its `data` has
+	 * the numbers of `messages` and `members`.
+	 */
+	close(name, { sure, reason } = {}) {
+		return this.request("close", { room: name, sure, reason });
 	}
 
 	/** The direct conversation with a user. The server creates it at its first message. */
@@ -740,6 +759,7 @@ export class Client extends EventTarget {
 		for (const { room } of data.rooms ?? []) listed.add(room);
 		if (data.invitations) this.#emit("invitations", { invitations: data.invitations });
 		for (const entry of data.rooms ?? []) {
+			for (const was of entry.former ?? []) this.#renamed(was, entry.room);
 			const room = this.#room(entry.room);
 			// Another epoch: its `reset` is on the way.
 			if (room.epoch !== null && entry.epoch !== room.epoch) continue;
@@ -845,9 +865,32 @@ export class Client extends EventTarget {
 		return room.joining;
 	}
 
+	/** A room has another name, and keeps everything else: its place, and what waits to be said there. Returns it. */
+	#renamed(was, name) {
+		const room = this.rooms.get(was);
+		const other = this.rooms.get(name);
+		if (!room || was === name) return other;
+		for (const kind of ["ack", "typing", "send"]) this.#disarm(`${kind} ${was}`);
+		this.rooms.delete(was);
+		const waiting = [...this.#queueOf(was), ...this.#queueOf(name)];
+		for (const entry of waiting) entry.room = name;
+		this.#queues.delete(was);
+		this.#queues.set(name, waiting);
+		Object.assign(room, { name, typing: [] });
+		// It was entered by its new name, too: that one has the place already.
+		const kept = other && other.epoch !== null ? other : room;
+		this.rooms.set(name, kept);
+		this.#emit("renamed", { room: kept, was });
+		if (kept.read > Math.max(kept.acked, kept.acking)) this.#armAck(kept);
+		this.#sendNext(name);
+		return kept;
+	}
+
 	/** We are in the room, by `join` or by another user's first direct message. */
-	#joined(room, data) {
-		room.joining = null;
+	#joined(wanted, data) {
+		wanted.joining = null;
+		const room = data.room && data.room !== wanted.name ? this.#renamed(wanted.name, data.room) ?? wanted : wanted;
+		for (const was of data.former ?? []) this.#renamed(was, room.name);
 		for (const key of ["role", "durable", "oldest", "topic", "private"]) room[key] = data[key] ?? room[key];
 		if (data.role) room.kept = { ms: data.keep_for_ms, records: data.keep_records, bytes: data.keep_bytes };
 		if (room.epoch !== null && (data.reset || data.epoch !== room.epoch)) {
@@ -1042,8 +1085,9 @@ export class Client extends EventTarget {
 	}
 
 	#change(op, name, ev, fields, record = () => fields) {
-		// This connection gets the answer instead of the record.
-		const note = ({ seq, at, dup }) => !dup && this.rooms.has(name) && this.#record(this.rooms.get(name), { ev, seq, from: this.user, at, ...record(at) });
+		// This connection gets the answer instead of the record. The room may have another name by then.
+		const room = this.rooms.get(name);
+		const note = ({ seq, at, dup }) => !dup && room && this.rooms.get(room.name) === room && this.#record(room, { ev, seq, from: this.user, at, ...record(at) });
 		return this.#request(op, { room: name, ...fields }, note);
 	}
 
@@ -1069,7 +1113,7 @@ export class Client extends EventTarget {
 
 	#sent(entry, data) {
 		this.#resolve(entry, "sent", undefined, data.not_members);
-		const room = this.#room(data.room);
+		const room = this.rooms.get(entry.room) ?? this.#room(data.room);
 		const { text, cid, more } = entry;
 		// The record of a repetition comes, or came, with the replay.
 		if (!data.dup) this.#record(room, { ev: "message", seq: data.seq, from: this.user, at: data.at, text, cid, ...more });

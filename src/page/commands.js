@@ -21,6 +21,8 @@ const COMMANDS = {
 	history: ["", "/history"],
 	read: ["", "/read"],
 	topic: ["text?", "/topic tea"],
+	rename: ["room", "/rename tea"],
+	end: ["", "/end"],
 	invite: ["user", "/invite bob"],
 	uninvite: ["user", "/uninvite bob"],
 	kick: ["user text?", "/kick bob spam"],

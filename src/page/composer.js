@@ -119,6 +119,14 @@ export function composer({ say, attached, save, run, lastOwn, typing, touched, f
 		$("editing").hidden = true;
 	}
 
+	/** A room has another name: its draft goes along. */
+	function rename(was, name) {
+		if (!drafts.has(was)) return;
+		drafts.set(name, drafts.get(was));
+		drafts.delete(was);
+		stored("drafts", [...drafts]);
+	}
+
 	/** Forgets everything, also what the browser keeps. */
 	function clear() {
 		endEdit();
@@ -164,5 +172,5 @@ export function composer({ say, attached, save, run, lastOwn, typing, touched, f
 		field.focus();
 	}
 
-	return { hint, focus, keep, take, edit, answer, insert, clear, restore: () => (drafts = new Map(stored("drafts"))) };
+	return { hint, focus, keep, take, rename, edit, answer, insert, clear, restore: () => (drafts = new Map(stored("drafts"))) };
 }

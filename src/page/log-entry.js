@@ -129,7 +129,7 @@ function reaction(list, node, emoji, users, { me, react }) {
 
 function note(item) {
 	const { ev, from, text = "" } = item;
-	const kinds = { topic: () => tn("log.topic", { from: bdi(from), text: bdi(text) }), moderation: () => moderated(item), ended: () => ended(item) };
+	const kinds = { topic: () => tn("log.topic", { from: bdi(from), text: bdi(text) }), rename: () => tn("log.rename", { from: bdi(from), was: bdi(item.was), name: bdi(item.name) }), moderation: () => moderated(item), ended: () => ended(item) };
 	return el("li", { className: `note ${ev === "ended" ? ev : ""}` }, el("p", null, ...(kinds[ev]?.() ?? [text || `${from}: ${ev}`])));
 }
 

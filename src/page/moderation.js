@@ -16,16 +16,25 @@ const HELD_PAGE = 50;
 
 /**
  * Connects the dialogs. `ask(op, fields)` asks the server; `act(act, room, user, more)` moderates; `setTopic(room, text)`,
- * `invite(room, user)`; `kept(room)` says for how long a room keeps what is said; `audit(room)` shows what was done there; `fail(error)` reports a refusal of these. Returns the functions that open them.
+ * `invite(room, user)`; `kept(room)` says for how long a room keeps what is said; `audit(room)` shows what was done there; `rename(room, name)` and
+ * `close(room, {sure, reason})` do so; `confirm(title, text, label, act)` asks first; `fail(error)` reports a refusal of these. Returns the functions that open them.
  */
-export function moderationDialogs({ ask, act, setTopic, invite, kept, audit, fail }) {
+export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, invite, kept, audit, fail }) {
 	/** The person in the first dialog: `{room, user, role}`; `role` is null if not a member, undefined if not known. */
 	let about = null;
 	let room = null;
 	/** The button that waits for its second press. */
 	let armed = null;
 	const openAudit = el("button", { id: "about-audit", type: "button", onclick: () => ($("about").close(), audit(room.name)) }, t("audit.open"));
-	$("about").append(openAudit);
+	const newName = el("input", { id: "about-name", autocomplete: "off", autocapitalize: "none", spellcheck: false, maxLength: 32 });
+	const renameForm = el("form", { id: "about-rename" },
+		el("label", { htmlFor: "about-name" }, t("about.name")), newName,
+		el("p", { className: "buttons" }, el("button", null, t("about.nameGo"))));
+	const why = el("input", { id: "about-why", dir: "auto", autocomplete: "off", maxLength: 256 });
+	const endForm = el("form", { id: "about-end" },
+		el("label", { htmlFor: "about-why" }, t("about.why")), why,
+		el("p", { className: "buttons" }, el("button", null, t("about.end"))));
+	$("about").append(renameForm, endForm, openAudit);
 
 	/** Roles by name; `all` if these are all members. */
 	async function askRoles(name) {
@@ -119,9 +128,23 @@ export function moderationDialogs({ ask, act, setTopic, invite, kept, audit, fai
 		$("about-title").replaceChildren(bdi(where.name));
 		$("about-text").value = where.topic;
 		$("about-kept").textContent = kept(where);
-		openAudit.hidden = where.role !== "owner";
+		for (const owned of [openAudit, renameForm, endForm]) owned.hidden = where.role !== "owner";
+		newName.value = where.name;
+		why.value = "";
 		drawHeld();
 		$("about").showModal();
+	}
+
+	/** Ends a room for all who are in it. The server says first what would be lost. */
+	async function closeRoom(where, reason) {
+		try {
+			await close(where.name, {});
+		} catch (error) {
+			const { messages, members } = error.data ?? {};
+			if (members === undefined) return fail(error);
+			const text = `${t("ask.endMembers", { n: members })} ${t("ask.endMessages", { n: messages })}`;
+			confirm(tn("ask.deleteRoom", { room: bdi(where.name) }), text, t("about.end"), () => close(where.name, { sure: true, reason }).catch(fail));
+		}
 	}
 
 	/** Lists bans, mutes and invitations, for those who may end them: the first page, or the one behind the user `after`. */
@@ -161,6 +184,8 @@ export function moderationDialogs({ ask, act, setTopic, invite, kept, audit, fai
 	on("mod-close", "click", () => $("moderation").close());
 	on("about-close", "click", () => $("about").close());
 	submit("about-invite", "about-user", (user) => user && invite(room.name, user));
+	submit("about-rename", "about-name", (name) => name && name !== room.name && rename(room.name, name).catch(fail));
+	submit("about-end", "about-why", (reason) => closeRoom(room, reason || undefined));
 	submit("about-topic", "about-text", (text) => text !== room.topic && setTopic(room.name, text).catch(fail));
-	return { person, aboutRoom };
+	return { person, aboutRoom, closeRoom: (where) => closeRoom(where) };
 }

@@ -62,6 +62,17 @@ export function takeMark({ name }) {
 	return seq;
 }
 
+/** A room has another name: what is preferred of it goes along. */
+export function renamePreferences(was, name) {
+	for (const kept of [preferences.rooms, preferences.marked]) {
+		if (!(was in kept)) continue;
+		kept[name] = kept[was];
+		delete kept[was];
+	}
+	for (const list of ["pinned", "archived"]) preferences[list] = preferences[list].map((each) => (each === was ? name : each));
+	keep();
+}
+
 function keep() {
 	remembered("preferences", preferences);
 	apply();

@@ -10,7 +10,7 @@ import { t } from "/words.js";
  * Returns the function that carries out a command as `readTyped` reads it, and says whether it could. `chat()` is the client, `here()` the open room;
  * `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
  */
-export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, invite, search, rename, account, inviteLink, signOut, setAway, readAll, answer, block, report, audit }) {
+export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, closeRoom, invite, search, rename, account, inviteLink, signOut, setAway, readAll, answer, block, report, audit }) {
 	const tell = (text) => note(here(), text);
 	const moderate = (act) => ({ user, time, text }) => chat().moderate(act, here().name, user, { for_ms: time, reason: text });
 	const titleOf = (room) => isolated(room.direct ? otherIn(room.name, chat().user) : room.name);
@@ -57,6 +57,8 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 			$("log").scrollTop = 0;
 		},
 		topic: ({ text }) => (text ? chat().topic(here().name, text === "-" ? "" : text) : tell(here().topic ? t("run.topic", { text: here().topic }) : t("run.noTopic"))),
+		rename: ({ room }) => chat().rename(here().name, room),
+		end: () => closeRoom(here()),
 		invite: ({ user }) => invite(here().name, user),
 		uninvite: ({ user }) => chat().request("uninvite", { room: here().name, user }).then(() => toast(t("run.uninvited", { user }))),
 		kick: moderate("kick"),

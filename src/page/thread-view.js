@@ -338,7 +338,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		draw();
 	}
 
-	return { begin, show, clear, draw, unread, readAll: () => marks?.readAll(), keeps, follows, isOpen: () => Boolean(open) };
+	return { begin, show, clear, draw, unread, readAll: () => marks?.readAll(), rename: (was, name) => marks?.rename(was, name), keeps, follows, isOpen: () => Boolean(open) };
 }
 
 const keyOf = ({ room, thread }) => `${thread} ${room.name}`;

@@ -168,6 +168,19 @@ export class Threads extends EventTarget {
 		if (!row && (ours || this.#own.get(room.name)?.has(item.thread))) this.#arm();
 	}
 
+	/** A room has another name: what is followed there goes along. */
+	rename(was, name) {
+		for (const [key, row] of [...this.#rows]) {
+			if (row.room !== was) continue;
+			this.#rows.delete(key);
+			row.room = name;
+			this.#rows.set(keyOf(name, row.thread), row);
+		}
+		if (this.#own.has(was)) this.#own.set(name, this.#own.get(was));
+		this.#own.delete(was);
+		this.#changed();
+	}
+
 	#remember(name, seq) {
 		if (!this.#own.has(name)) this.#own.set(name, new Set());
 		const own = this.#own.get(name);

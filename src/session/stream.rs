@@ -143,6 +143,12 @@ impl Stream {
                 events::event(out, "left", event);
                 return self.rooms.iter().all(Option::is_none);
             }
+            Event::Renamed { room, name } => {
+                let places = self.rooms.iter_mut().flatten();
+                places.filter(|it| it.room == *room).for_each(|it| it.room.clone_from(name));
+                events::event(out, "renamed", event);
+            }
+            Event::Gone { .. } => events::event(out, "gone", event),
             Event::Expires { .. } => events::event(out, "expires", event),
             Event::Drain { reconnect_after_ms, .. } => {
                 events::retry(out, *reconnect_after_ms);

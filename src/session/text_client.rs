@@ -77,6 +77,11 @@ impl TextClient {
                 self.enter(room);
                 false
             }
+            Event::Renamed { room, name } => {
+                let all = self.joined.iter_mut().chain(&mut self.room);
+                all.filter(|it| *it == room).for_each(|it| it.clone_from(name));
+                false
+            }
             Event::Left { room, .. } => {
                 self.joined.retain(|joined| joined != room);
                 let was_here = self.room.take_if(|here| here == room).is_some();

@@ -83,6 +83,8 @@ pub(super) const fn entry(op: Op) -> Entry {
         Op::Topic => {
             ("Reads or sets a room's topic", &[ROOM, (Key::Text, "the new topic, optional")])
         }
+        Op::Rename => ("Gives a room another name; the one of before leads to it still", RENAME),
+        Op::Close => ("Ends a room of yours for all who are in it, with all that was said", CLOSE),
         Op::Help => ("Explains the operations", &[(Key::Of, "one operation, optional")]),
         Op::Refresh => ("Renews the token", &[(Key::Token, "the new token")]),
         Op::Search => ("Searches the messages of your rooms", SEARCH),
@@ -222,6 +224,12 @@ const HELLO: &[Field] = &[
 ];
 const LEAVE: &[Field] =
     &[ROOM, (Key::Close, "whether a private room ends with you, its last member, optional")];
+const RENAME: &[Field] = &[ROOM, (Key::Name, "the name that it is to have")];
+const CLOSE: &[Field] = &[
+    ROOM,
+    REASON,
+    (Key::Sure, "whether you know what is lost: without it you are told; optional"),
+];
 const CREATE: &[Field] = &[
     ROOM,
     (Key::Topic, "its topic, optional"),
@@ -302,6 +310,7 @@ pub const EVENTS: &[(&str, &str)] = &[
     ("deletion", "A message was deleted"),
     ("reaction", "A reaction was added to a message, or removed"),
     ("topic", "A room has another topic"),
+    ("rename", "A room has another name, under which this is told already"),
     ("moderation", "Somebody was kicked, banned, muted or given a role, or that has ended"),
     ("replay", "Records that were missed, in order"),
     ("live", "The client has all records of a room; from here on it gets each as it is written"),
@@ -312,6 +321,11 @@ pub const EVENTS: &[(&str, &str)] = &[
         "The user became a member of a room by another of its connections, or was written to",
     ),
     ("invited", "Somebody invites the user into a room"),
+    (
+        "renamed",
+        "A room that the client reads has another name: what follows about it has that name",
+    ),
+    ("gone", "Somebody has ended a room; left follows"),
     ("left", "The user is no member of a room any more"),
     ("presence", "Who has come and who has gone in a room"),
     ("typing", "Who types in a room"),

@@ -48,6 +48,7 @@ macro_rules! for_each_key {
             ForMs "for_ms" "milliseconds, an integer of 0 or more and below 2^53",
             Reason "reason" "a string",
             Close "close" "true or false",
+            Sure "sure" "true or false",
             Password "password" "a string of 8 to 256 bytes",
             Invite "invite" "the secret of an invite link",
             Old "old" "your password",

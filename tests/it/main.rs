@@ -55,6 +55,7 @@ mod requests;
 mod restart;
 mod resume;
 mod retention;
+mod room_names;
 mod rooms;
 mod rust_client;
 mod sends;

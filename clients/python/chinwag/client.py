@@ -338,8 +338,11 @@ class Client:
         self._set(State("ready"))
         self._tell_invitations(data)
         for room in list(self.rooms.values()):
-            if room.state != "wanted":
-                self._resume(room, (data.get("rooms") or {}).get(room.name) or {})
+            answer = (data.get("rooms") or {}).get(room.name) or {}
+            if "room" in answer:
+                self._renamed(room.name, answer["room"])
+            if self.rooms.get(room.name) is room and room.state != "wanted":
+                self._resume(room, answer)
             if self.rooms.get(room.name) is room and room.state == "wanted" and (not room.direct or room.epoch is not None):
                 self._join_room(room)
         for name in list(self._queues):
@@ -350,6 +353,8 @@ class Client:
         """A membership is the user's, and outlives every connection."""
         self._tell_invitations(data)
         for entry in data.get("rooms") or []:
+            for was in entry.get("former") or []:
+                self._renamed(was, entry["room"])
             room = self._room(entry["room"])
             if room.state == "wanted":
                 self._join_room(room)
@@ -445,6 +450,8 @@ class Client:
                 self._spawn(self._renew(event["in_ms"] / 1000))
         elif ev == "joined":
             self._joined(self._room(event["room"]), event)
+        elif ev == "renamed":
+            self._renamed(event["room"], event["name"])
         elif ev == "invited":
             self._emit(Invited(event["room"], event))
         elif room := self.rooms.get(event.get("room", "")):
@@ -461,7 +468,7 @@ class Client:
             self._gap(room, event["from"], event["to"], event.get("why", "lost"))
         elif ev == "left":
             self._remove(room, event.get("reason", "left"))
-        elif ev in ("presence", "typing", "receipts"):
+        elif ev in ("presence", "typing", "receipts", "gone"):
             self._emit(Notice(room, ev, event))
         elif event.get("seq"):
             self._record(room, {key: value for key, value in event.items() if key != "room"})
@@ -478,7 +485,7 @@ class Client:
             room.after = after
             if self.state.state == "ready":
                 await asyncio.shield(self._join_room(room))
-        return room
+        return self.rooms.get(room.name, room)
 
     async def leave(self, name: str, *, close: bool = False) -> None:
         """Leaves a room for good; ``close`` deletes a private one of which we are the last member."""
@@ -523,8 +530,30 @@ class Client:
             room.joining = self._ask("join", fields, lambda data: self._joined(room, data), failed)
         return room.joining
 
+    def _renamed(self, was: str, name: str) -> Room | None:
+        """A room has another name, and keeps everything else: its place, and what waits to be said there."""
+        room, other = self.rooms.get(was), self.rooms.get(name)
+        if room is None or was == name:
+            return other
+        del self.rooms[was]
+        waiting = self._queues.pop(was, []) + self._queues.pop(name, [])
+        for entry in waiting:
+            entry.room = name
+        self._queues[name] = waiting
+        room.name = name
+        # It was entered by its new name, too: that one has the place already.
+        kept = other if other is not None and other.epoch is not None else room
+        self.rooms[name] = kept
+        self._emit(Renamed(kept, was))
+        self._send_next(name)
+        return kept
+
     def _joined(self, room: Room, data: Item) -> None:
         room.joining = None
+        if data.get("room", room.name) != room.name:
+            room = self._renamed(room.name, data["room"]) or room
+        for was in data.get("former") or []:
+            self._renamed(was, room.name)
         for key in ("role", "durable", "oldest", "topic"):
             setattr(room, key, data.get(key, getattr(room, key)))
         if room.epoch is not None and (data.get("reset") or data["epoch"] != room.epoch):
@@ -653,12 +682,21 @@ class Client:
 
     async def change(self, op: str, name: str, **fields: Any) -> Item:
         """Changes the log of a room: ``edit``, ``delete``, ``react``, ``topic``. Unlike a message it is not repeated."""
+        return await self._change(op, name, fields, fields)
+
+    async def rename(self, was: str, name: str) -> Item:
+        """Gives a room that we own another name; the one of before leads to it still."""
+        return await self._change("rename", was, {"name": name}, {"name": name, "was": was})
+
+    async def _change(self, op: str, name: str, fields: Item, record: Item) -> Item:
+        # It may have another name when the answer comes.
+        room = self.rooms.get(name)
 
         def note(data: Item) -> None:
             # This connection gets the answer instead of the record.
-            room, ev = self.rooms.get(name), {"delete": "deletion", "react": "reaction"}.get(op, op)
-            if room and not data.get("dup"):
-                self._record(room, {"ev": ev, "seq": data["seq"], "from": self.user, "at": data["at"], **fields})
+            ev = {"delete": "deletion", "react": "reaction"}.get(op, op)
+            if room and self.rooms.get(room.name) is room and not data.get("dup"):
+                self._record(room, {"ev": ev, "seq": data["seq"], "from": self.user, "at": data["at"], **record})
 
         return await self._request(op, {"room": name, **fields}, note)
 
@@ -696,7 +734,7 @@ class Client:
     def _sent(self, entry: Entry, data: Item) -> None:
         sent = Sent(data["room"], data["seq"], data["at"], bool(data.get("dup")))
         self._resolve(entry, sent)
-        room = self._room(data["room"])
+        room = self.rooms.get(entry.room) or self._room(data["room"])
         if not sent.dup:  # the record of a repetition comes, or came, with the replay
             told = {"text": entry.text, "cid": entry.cid, **entry.more}
             self._record(room, {"ev": "message", "seq": sent.seq, "from": self.user, "at": sent.at, **told})

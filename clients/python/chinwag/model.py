@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 __all__ = [
     "ChinwagError", "Entry", "Event", "Expires", "Gap", "Invited", "Item", "Left", "Live", "Notice", "Outbox", "Problem",
-    "Record", "Reset", "Room", "Sent", "State", "direct_room", "other_in",
+    "Record", "Renamed", "Reset", "Room", "Sent", "State", "direct_room", "other_in",
 ]  # fmt: skip
 
 #: A record of a room's log, or the data of a reply, as the protocol has it.
@@ -145,8 +145,16 @@ class Live:
 
 
 @dataclass(frozen=True)
+class Renamed:
+    """The room has another name: what is kept by the name ``was`` belongs to ``room.name``."""
+
+    room: Room
+    was: str
+
+
+@dataclass(frozen=True)
 class Left:
-    """We are no longer in the room: ``left``, ``kicked``, ``banned``, or ``refused`` on return."""
+    """We are no longer in the room: ``left``, ``kicked``, ``banned``, ``closed``, or ``refused`` on return."""
 
     room: Room
     reason: str
@@ -172,7 +180,7 @@ class Outbox:
 
 @dataclass(frozen=True)
 class Notice:
-    """State that is in no log: ``presence``, ``typing``, ``receipts``, as the protocol has it."""
+    """What is in no log: ``presence``, ``typing``, ``receipts``, and ``gone``, as the protocol has it."""
 
     room: Room
     ev: str
@@ -193,7 +201,7 @@ class Problem:
     error: ChinwagError
 
 
-Event: TypeAlias = State | Record | Gap | Reset | Live | Left | Invited | Outbox | Notice | Expires | Problem
+Event: TypeAlias = State | Record | Gap | Reset | Live | Renamed | Left | Invited | Outbox | Notice | Expires | Problem
 
 
 def direct_room(a: str, b: str) -> str:

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from chinwag import Client, Event, Gap, Item, Left, Outbox, Problem, Record, Reset
+from chinwag import Client, Event, Gap, Item, Left, Outbox, Problem, Record, Renamed, Reset
 
 from .fakes import FakeClock, FakeSocket, network, settle
 
@@ -24,6 +24,8 @@ def line(event: Event) -> str | None:
             return f"{room.name} gap {first}-{last} {why}"
         case Reset(room, seq):
             return f"{room.name} reset {seq}"
+        case Renamed(room, was):
+            return f"{was} renamed {room.name}"
         case Left(room, reason, _):
             return f"{room.name} left {reason}"
         case Outbox(entry, status, _):

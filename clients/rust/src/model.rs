@@ -258,11 +258,27 @@ pub enum Event {
         /// Who is gone.
         off: Vec<String>,
     },
+    /// A room has another name: what is kept by the one of before belongs to it.
+    Renamed {
+        /// The room, by the name that it has.
+        room: String,
+        /// The name of before.
+        was: String,
+    },
+    /// Somebody has closed a room. That we are no longer in it follows.
+    Gone {
+        /// The room.
+        room: String,
+        /// Who.
+        by: String,
+        /// Why, empty if no reason was given.
+        reason: String,
+    },
     /// We are no longer in the room.
     Left {
         /// The room.
         room: String,
-        /// `left`, `kicked`, `banned`, or `refused` on return.
+        /// `left`, `kicked`, `banned`, `closed`, or `refused` on return.
         reason: String,
         /// The refusal.
         error: Option<Error>,

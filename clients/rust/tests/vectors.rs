@@ -20,6 +20,7 @@ fn line(event: &Event) -> Option<String> {
         }
         Event::Gap { room, from, to, why } => format!("{room} gap {from}-{to} {why}"),
         Event::Reset { room, seq } => format!("{room} reset {seq}"),
+        Event::Renamed { room, was } => format!("{was} renamed {room}"),
         Event::Left { room, reason, .. } => format!("{room} left {reason}"),
         Event::Outbox { entry, outcome: Ok(_) } => format!("{} sent", entry.text),
         Event::Outbox { entry, outcome: Err(_) } => format!("{} failed", entry.text),

@@ -49,7 +49,8 @@ impl Identities {
             return None;
         }
         let rows = (&self.by_name, &self.rows);
-        let key = self.skeletons.find(name, rows, |row| row.name.as_str(), |_| true)?;
+        let key =
+            self.skeletons.find(name, rows, |row, is_it| is_it(row.name.as_str()), |_| true)?;
         self.rows.get(key).map(|row| &row.name)
     }
 

@@ -27,7 +27,6 @@ use std::sync::Arc;
 use self::awaited::Awaited;
 use self::blocks::Blocks;
 use self::credentials::Credentials;
-pub(super) use self::credentials::rights_of;
 use self::elsewhere::Elsewhere;
 use self::identities::Identities;
 pub(super) use self::pushes::News;
@@ -114,7 +113,12 @@ impl Directory {
     /// be taken for.
     pub(super) fn lookalike(&self, name: &str) -> Option<UserKey> {
         let rows = (&self.by_name, &self.users);
-        self.skeletons.find(name, rows, |user| user.name.as_str(), User::has_come)
+        self.skeletons.find(
+            name,
+            rows,
+            |user: &User, is_it| is_it(user.name.as_str()),
+            User::has_come,
+        )
     }
 
     /// The user whose session has or had this secret, if it can still come back.

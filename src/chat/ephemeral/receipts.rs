@@ -83,10 +83,9 @@ impl EphemeralMut<'_> {
         let row = &self.rooms[membership];
         let (user, room) = (row.user, row.room);
         let event = self.own_receipt(membership);
-        let name = self.rooms[room].name.clone();
         for &to in self.directory[user].connections().iter().filter(|&&conn| !except(conn)) {
             // A token that is good for other rooms is told nothing of this one.
-            if !self.directory.credentials.may_read(to, name.as_str()) {
+            if !self.rooms[room].may_be_read(self.directory, to) {
                 continue;
             }
             let Some(reader) = self.delivery.reader_mut(to) else { continue };

@@ -274,9 +274,26 @@ pub enum Command<'a> {
         room: Cow<'a, str>,
     },
     /// As [`Self::Leave`], by the last member of a private room, which ends with its log.
+    LeaveAndClose {
+        /// The room's name.
+        room: Cow<'a, str>,
+    },
+    /// See [`Op::Close`].
     Close {
         /// The room's name.
         room: Cow<'a, str>,
+        /// Why, empty if no reason is given; at most
+        /// [`REASON_LEN_MAX`](super::limits::REASON_LEN_MAX) bytes.
+        reason: Cow<'a, str>,
+        /// Whether what is lost is known: without it the answer says that, and nothing happens.
+        sure: bool,
+    },
+    /// See [`Op::Rename`].
+    Rename {
+        /// The room's name.
+        room: Cow<'a, str>,
+        /// The one that it is to have.
+        name: Cow<'a, str>,
     },
     /// See [`Op::Send`].
     Send(Send<'a>),
@@ -460,6 +477,7 @@ impl Command<'_> {
                 | Self::Delete { .. }
                 | Self::React { .. }
                 | Self::Topic { text: Some(_), .. }
+                | Self::Rename { .. }
                 | Self::Moderate { .. }
         )
     }

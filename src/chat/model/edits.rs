@@ -126,7 +126,12 @@ pub fn erase(record: &Record, user: &UserName, placeholder: &UserName) -> Option
             Body::Moderation { reason, .. } => *reason = "".into(),
             // Nobody has reacted: whoever counts has nothing to count.
             Body::Reaction { emoji, remove, .. } => (*emoji, *remove) = ("".into(), true),
-            Body::Message { .. } | Body::Deleted | Body::Edit { .. } | Body::Deletion { .. } => {}
+            Body::Message { .. }
+            | Body::Deleted
+            | Body::Edit { .. }
+            | Body::Deletion { .. }
+            // The name of a room is everybody's.
+            | Body::Rename { .. } => {}
         }
     }
     if let Body::Moderation { target, .. } = &mut erased.body

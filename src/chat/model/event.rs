@@ -61,6 +61,22 @@ pub enum Event {
         /// Why.
         reason: LeftReason,
     },
+    /// The room has another name: whatever is told of it from here on names it so.
+    Renamed {
+        /// The one of before.
+        room: RoomName,
+        /// The one that it has.
+        name: RoomName,
+    },
+    /// Somebody has ended the room. That nobody is a member any more is told as ever, behind this.
+    Gone {
+        /// The room.
+        room: RoomName,
+        /// Who.
+        from: UserName,
+        /// Why, empty if no reason was given.
+        reason: Box<str>,
+    },
     /// Who came and went since version `v - 1`, or all of it.
     Presence {
         /// The room.

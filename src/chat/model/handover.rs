@@ -48,6 +48,8 @@ pub struct MemoryRoomState {
     pub access: (bool, bool),
     /// Its topic.
     pub topic: Box<str>,
+    /// The names that it had before, oldest first.
+    pub former: Vec<RoomName>,
     /// Its recent records.
     pub records: Vec<SharedRecord>,
     /// The messages that its log does not take again.

@@ -9,6 +9,8 @@ use super::record::{Epoch, SharedRecord};
 pub struct InboxRow {
     /// The room.
     pub room: RoomName,
+    /// The names that it had before, oldest first.
+    pub former: Box<[RoomName]>,
     /// Its log's epoch.
     pub epoch: Epoch,
     /// The head of its log.

@@ -106,6 +106,8 @@ pub const TOPIC_LEN_MAX: usize = 512;
 pub const GUEST_PREFIX: &str = "guest-";
 /// Bytes of the longest reaction.
 pub const EMOJI_LEN_MAX: usize = 64;
+/// Names that a room may have had before; they lead to it for as long as it lives.
+pub const FORMER_NAMES_MAX: usize = 8;
 /// Bytes of the longest reason of an act of moderation.
 pub const REASON_LEN_MAX: usize = 256;
 /// Bytes of the longest text to search for.
@@ -197,7 +199,7 @@ pub const SEARCH_BYTES_MAX: usize = PAGE_BYTES_MAX / 2;
 pub const INBOX_BYTES_MAX: usize = 60 * 1024;
 /// Bytes of a last message's text in an inbox; longer ones are cut.
 pub const LAST_LEN_MAX: usize = 64;
-/// Bytes that a row of an inbox takes at most when it is rendered, without the room's name and the
+/// Bytes that a row of an inbox takes at most when it is rendered, without the room's names and the
 /// last message.
 pub const INBOX_ROW_OVERHEAD: usize = 168;
 

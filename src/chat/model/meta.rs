@@ -1,6 +1,6 @@
 //! What is kept of a room beside its records.
 
-use super::name::UserName;
+use super::name::{RoomName, UserName};
 use super::reply::Role;
 use super::suspensions::Expiry;
 
@@ -19,6 +19,9 @@ pub enum RoomMeta {
     },
     /// The topic, empty if there is none, and who has set it, if that is known.
     Topic(Box<str>, Option<UserName>),
+    /// The name, and those that it had before, which lead to it still, oldest first. A room that
+    /// was never renamed has no such fact.
+    Name(RoomName, Vec<RoomName>),
     /// A user's membership, `None` if there is none any more.
     Member(UserName, Option<MemberMeta>),
     /// Something that holds of a user in the room, member or not; `None` if it does no longer.

@@ -28,11 +28,13 @@ pub enum EventKind {
     Direct,
     /// A user's connection began or ended.
     Connection,
+    /// A room was given another name.
+    Rename,
 }
 
 impl EventKind {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Message,
         Self::Edit,
         Self::Deletion,
@@ -44,6 +46,7 @@ impl EventKind {
         Self::Room,
         Self::Direct,
         Self::Connection,
+        Self::Rename,
     ];
 
     /// The word for it, in commands and in what is sent.
@@ -61,6 +64,7 @@ impl EventKind {
             Self::Room => "room",
             Self::Direct => "direct",
             Self::Connection => "connection",
+            Self::Rename => "rename",
         }
     }
 }

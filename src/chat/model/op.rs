@@ -78,6 +78,10 @@ ops! {
     Members "members",
     /// Reads or changes the topic.
     Topic "topic",
+    /// Gives a room another name.
+    Rename "rename",
+    /// Ends a room for all who are in it.
+    Close "close",
     /// Invites a user into a private room.
     Invite "invite",
     /// Withdraws an invitation.

@@ -9,7 +9,7 @@ fn own(text: Cow<'_, str>) -> Cow<'static, str> {
 }
 
 impl Command<'_> {
-    /// A reading or a leave, with its texts copied so that it can outlive the input that it was
+    /// A reading, a leave or a close, with its texts copied so that it can outlive the input that it was
     /// parsed from. It is done after the records that its connection has asked for before, so that
     /// a client that sends and then reads finds its message, and one that leaves is answered first.
     ///
@@ -28,6 +28,7 @@ impl Command<'_> {
             | Self::Export { .. }
             | Self::Restrictions { .. }
             | Self::Leave { .. }
+            | Self::LeaveAndClose { .. }
             | Self::Close { .. }
             | Self::Topic { text: None, .. } => Ok(self.into_owned()),
             other => Err(other),
@@ -102,7 +103,11 @@ impl Command<'_> {
                 Command::Join { room: own(room), after, epoch: epoch.map(own) }
             }
             Self::Leave { room } => Command::Leave { room: own(room) },
-            Self::Close { room } => Command::Close { room: own(room) },
+            Self::LeaveAndClose { room } => Command::LeaveAndClose { room: own(room) },
+            Self::Close { room, reason, sure } => {
+                Command::Close { room: own(room), reason: own(reason), sure }
+            }
+            Self::Rename { room, name } => Command::Rename { room: own(room), name: own(name) },
             Self::Send(send) => Command::Send(own_send(send)),
             Self::Ack { room, recv, read, epoch } => {
                 Command::Ack { room: own(room), recv, read, epoch: epoch.map(own) }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::name::UserName;
+use super::name::{RoomName, UserName};
 use super::role::Role;
 
 /// The name of one life of a log: it changes when the log was lost or restored.
@@ -123,6 +123,13 @@ pub enum Body {
         /// The new topic, empty if it was taken away.
         text: Box<str>,
     },
+    /// Somebody gave the room another name.
+    Rename {
+        /// The new one.
+        name: RoomName,
+        /// The one of before, which leads to the room still.
+        was: RoomName,
+    },
     /// Somebody keeps order.
     Moderation {
         /// What was done.
@@ -149,9 +156,11 @@ impl Body {
             Self::Edit { target, .. }
             | Self::Deletion { target }
             | Self::Reaction { target, .. } => Some(*target),
-            Self::Message { .. } | Self::Deleted | Self::Topic { .. } | Self::Moderation { .. } => {
-                None
-            }
+            Self::Message { .. }
+            | Self::Deleted
+            | Self::Topic { .. }
+            | Self::Rename { .. }
+            | Self::Moderation { .. } => None,
         }
     }
 

@@ -1,10 +1,8 @@
 //! Replies and refusals: what a client is answered.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::account::{Hidden, Login};
-use super::code::Code;
 use super::export::ExportPart;
 pub use super::inbox::InboxRow;
 use super::listed::ListedRoom;
@@ -14,6 +12,8 @@ use super::people::{AuditedAct, Report};
 use super::policy::Retention;
 use super::push::PushSubscription;
 use super::record::{Epoch, SharedRecord};
+pub use super::refusal::{Lost, Refusal};
+pub use super::resumption::{GapWhy, ReadMarks, ResumedRoom, Resumption};
 pub use super::role::Role;
 use super::thread::{ThreadPage, ThreadRow};
 
@@ -63,72 +63,14 @@ impl Presence {
     }
 }
 
-/// Why records are not there any more, or not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GapWhy {
-    /// The log no longer keeps them.
-    Pruned,
-    /// More than may be asked for at once: the client pages by `history`.
-    Limit,
+/// What few rooms have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rare {
+    /// For how long the records are kept.
+    pub retention: Retention,
+    /// The names of before, oldest first.
+    pub former: Box<[RoomName]>,
 }
-
-impl GapWhy {
-    /// The word that stands in the protocol.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pruned => "pruned",
-            Self::Limit => "limit",
-        }
-    }
-}
-
-/// How one room of a returning client goes on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resumption {
-    /// The records `from..=to` follow; none if `to` is `from - 1`.
-    From {
-        /// The first seq that follows.
-        from: u64,
-        /// The last.
-        to: u64,
-    },
-    /// The records `gap.0..=gap.1` are not there any more, then `from..=to` follow.
-    Gap {
-        /// The first and the last seq that are missing.
-        gap: (u64, u64),
-        /// Why.
-        why: GapWhy,
-        /// The first seq that follows.
-        from: u64,
-        /// The last.
-        to: u64,
-    },
-    /// The log began anew: what the client has belongs to another epoch.
-    Reset {
-        /// The present epoch.
-        epoch: Epoch,
-        /// The head of the log, at which the cursor starts.
-        seq: u64,
-    },
-    /// The room cannot be returned to.
-    Refused(Refusal),
-}
-
-impl Resumption {
-    /// The seq with which a cursor begins that is to be brought up, `None` if it is live at the
-    /// head.
-    #[must_use]
-    pub const fn next(&self) -> Option<u64> {
-        match self {
-            Self::From { from, .. } | Self::Gap { from, .. } => Some(*from),
-            Self::Reset { .. } | Self::Refused(_) => None,
-        }
-    }
-}
-
-/// Users and up to which seq each has read, by name; those who have read nothing are left out.
-pub type ReadMarks = Vec<(UserName, u64)>;
 
 /// An open invitation, as the invited user is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,9 +98,8 @@ pub enum Reply {
         time: u64,
         /// Whether the former session was known.
         resumed: bool,
-        /// How each room of the resume goes on, in the order in which they were named, and how far
-        /// others have read there.
-        rooms: Vec<(Box<str>, Resumption, ReadMarks)>,
+        /// How each room of the resume goes on, in the order in which they were named.
+        rooms: Vec<ResumedRoom>,
         /// Whether the user may make invite links.
         may_invite: bool,
         /// Whether the user is an administrator.
@@ -214,20 +155,20 @@ pub enum Reply {
         topic: Box<str>,
         /// Whether strangers do not learn that it exists.
         private: bool,
-        /// For how long its records are kept.
-        retention: Box<Retention>,
+        /// What few rooms have. Boxed, so that other replies are small.
+        rare: Box<Rare>,
         /// The client's position belongs to another epoch; the cursor starts at the head.
         reset: bool,
         /// How far others have read, where that is told.
         marks: ReadMarks,
     },
-    /// To `leave`.
+    /// To `leave` and `close`.
     Left {
         /// The room.
         room: RoomName,
     },
     /// To everything that makes a record: `send`, `edit`, `delete`, `react`, `topic` with a text,
-    /// `role`, `kick`, `mute`, `ban` and `unban`.
+    /// `rename`, `role`, `kick`, `mute`, `ban` and `unban`.
     Sent {
         /// The room.
         room: RoomName,
@@ -403,77 +344,4 @@ pub enum Reply {
         /// The topic, empty if there is none.
         text: Box<str>,
     },
-}
-
-/// Why a command was refused, and what helps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The code.
-    pub code: Code,
-    /// What is wrong, as a sentence for a person, without its full stop.
-    pub message: Cow<'static, str>,
-    /// The field that is to blame.
-    pub field: Option<&'static str>,
-    /// What would be right.
-    pub expected: Option<Cow<'static, str>>,
-    /// A value that would be taken instead.
-    pub hint: Option<Box<str>>,
-    /// The limit that was exceeded.
-    pub limit: Option<u64>,
-    /// For [`Code::EpochChanged`]: the present epoch.
-    pub epoch: Option<Epoch>,
-    /// In how many milliseconds the same command can succeed by itself; `None` if it never will.
-    pub retry_after_ms: Option<u64>,
-    /// For [`Code::BadJson`]: at which byte.
-    pub offset: Option<u64>,
-    /// How many messages would be lost, as far as they are counted.
-    pub messages: Option<u32>,
-}
-
-impl Refusal {
-    /// A refusal that says no more than its message.
-    #[must_use]
-    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            field: None,
-            expected: None,
-            hint: None,
-            limit: None,
-            epoch: None,
-            retry_after_ms: None,
-            offset: None,
-            messages: None,
-        }
-    }
-
-    /// Names the field that is to blame and what would be right.
-    #[must_use]
-    pub fn field(mut self, field: &'static str, expected: impl Into<Cow<'static, str>>) -> Self {
-        self.field = Some(field);
-        self.expected = Some(expected.into());
-        self
-    }
-
-    /// Adds a value that would be taken.
-    #[must_use]
-    pub fn hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint.map(String::into_boxed_str);
-        self
-    }
-
-    /// Adds the limit that was exceeded.
-    #[must_use]
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.limit = u64::try_from(limit).ok();
-        self
-    }
-
-    /// Says when the same command can succeed by itself.
-    #[must_use]
-    pub fn retry_after_ms(mut self, millis: u64) -> Self {
-        self.retry_after_ms = Some(millis);
-        self
-    }
 }

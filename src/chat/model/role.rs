@@ -35,6 +35,8 @@ pub enum LeftReason {
     Kicked,
     /// The user is banned.
     Banned,
+    /// Somebody with the right to it has ended the room.
+    Closed,
 }
 
 impl LeftReason {
@@ -45,6 +47,7 @@ impl LeftReason {
             Self::Left => "left",
             Self::Kicked => "kicked",
             Self::Banned => "banned",
+            Self::Closed => "closed",
         }
     }
 }

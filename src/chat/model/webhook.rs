@@ -118,6 +118,7 @@ pub const fn kind_of(body: &Body) -> EventKind {
         Body::Deletion { .. } => EventKind::Deletion,
         Body::Reaction { .. } => EventKind::Reaction,
         Body::Topic { .. } => EventKind::Topic,
+        Body::Rename { .. } => EventKind::Rename,
         Body::Moderation { .. } => EventKind::Moderation,
     }
 }

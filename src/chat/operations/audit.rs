@@ -21,6 +21,7 @@ pub(super) fn note(
 ) {
     let (act, whom) = match &record.body {
         Body::Moderation { act, target, .. } => (name(*act), target.as_str()),
+        Body::Rename { .. } => ("rename", ""),
         Body::Deletion { .. } => match target {
             Some(target) if target.from != record.from => ("delete", target.from.as_str()),
             // Whose it was is known to the store only.

@@ -50,7 +50,7 @@ pub(super) fn create(
     if chat.rooms.named(name.as_str()).is_some() {
         return Err(room_exists());
     }
-    check_lookalike(chat, by.user, &name, Code::RoomExists)?;
+    check_lookalike(chat, (by.user, None), &name, Code::RoomExists)?;
     let key = open_room(chat, &name, plan.policy)?;
     // The last step that can be refused, and the room has no member yet: `retire_room` takes it
     // away as if it had never been.

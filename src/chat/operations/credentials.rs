@@ -12,7 +12,6 @@ use std::time::Duration;
 use super::Chat;
 use super::session_lifecycle::end_session;
 use crate::chat::context::Timer;
-use crate::chat::directory::rights_of;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Reported, Target};
 use crate::chat::model::event::{Event, LeftReason};
@@ -160,12 +159,26 @@ fn unsubscribe_hidden(chat: &mut Chat, conn: ConnId) {
     let rooms: Vec<_> = reader.subscriptions.iter().map(|row| row.room).collect();
     for key in rooms {
         let room = chat.rooms[key].name.clone();
-        if !chat.directory.credentials.may_read(conn, room.as_str()) {
+        if !chat.rooms[key].may_be_read(&chat.directory, conn) {
             chat.delivery_mut().fan_out(key);
             chat.delivery_mut().unsubscribe(conn, key);
             chat.context.tell(conn, Event::Left { room, reason: LeftReason::Left });
         }
     }
+}
+
+/// What the connection has proved that it may do in the room of this name. A grant is good for a
+/// room by any name that it has or had.
+pub(super) fn rights_in(chat: &Chat, conn: ConnId, room: &str) -> Rights {
+    let Some(key) = chat.rooms.named(room) else {
+        return chat.directory.credentials.rights(conn, room);
+    };
+    chat.rooms[key].rights(&chat.directory, conn)
+}
+
+/// Whether the connection may know of the room of this name.
+pub(super) fn may_read(chat: &Chat, conn: ConnId, room: &str) -> bool {
+    chat.directory.credentials.may_read(conn, room) || rights_in(chat, conn, room).read
 }
 
 /// Requires that what the connection has proved lets it do this.
@@ -185,10 +198,11 @@ pub(super) fn check(
     }
     let needed = needs(command, name);
     if let Some(identity) = credentials.get(conn).filter(|row| row.source == Source::Key) {
+        let needed = needed.map(|(room, needs)| (rights_in(chat, conn, &room), needs));
         return check_key(identity, command, needed);
     }
     let Some((room, needs)) = needed else { return Ok(()) };
-    let rights = credentials.rights(conn, &room);
+    let rights = rights_in(chat, conn, &room);
     // A room of which nothing is allowed does not exist for this connection; where something is
     // allowed it is known, and the refusal may say what is missing.
     let (lacks_read, lacks_send) = (needs.read && !rights.read, needs.send && !rights.send);
@@ -205,7 +219,7 @@ pub(super) fn check(
 }
 
 /// Requires that a program's key lets it do this: to send, to change what it has sent, and to read,
-/// in the rooms that it names.
+/// in the rooms that it names. `needed` is what it may do in the room, and what it has to.
 ///
 /// # Errors
 ///
@@ -214,7 +228,7 @@ pub(super) fn check(
 fn check_key(
     identity: &Identity,
     command: &Command<'_>,
-    needed: Option<(String, Rights)>,
+    needed: Option<(Rights, Rights)>,
 ) -> Result<(), Refusal> {
     let is_for_keys = matches!(
         command,
@@ -238,8 +252,7 @@ fn check_key(
         {
             return Ok(());
         }
-        Some((room, needs)) if is_for_keys => {
-            let rights = rights_of(&identity.grants, &room);
+        Some((rights, needs)) if is_for_keys => {
             if (rights.read || !needs.read) && (rights.send || !needs.send) {
                 return Ok(());
             }
@@ -277,7 +290,9 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Typing { room }
         | Command::Topic { room, text: Some(_), .. } => (room, SEND),
         Command::Create { room, .. }
-        | Command::Close { room }
+        | Command::LeaveAndClose { room }
+        | Command::Close { room, .. }
+        | Command::Rename { room, .. }
         | Command::Invite { room, .. }
         | Command::Uninvite { room, .. }
         | Command::Moderate { room, .. } => (room, BOTH),

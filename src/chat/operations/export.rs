@@ -10,7 +10,7 @@
 //!
 //! What rooms in memory hold is not in it: that goes with the process, and `history` has it.
 
-use super::{Answer, Chat};
+use super::{Answer, Chat, credentials};
 use crate::chat::keys::UserKey;
 use crate::chat::model::export::{ExportPart, KeptMembership, Profile};
 use crate::chat::model::log::{LogId, Query};
@@ -57,14 +57,14 @@ fn profile(chat: &Chat, user: UserKey) -> ExportPart {
 }
 
 fn memberships(chat: &Chat, (conn, user): (ConnId, UserKey)) -> Vec<KeptMembership> {
-    let rows = chat.directory[user].memberships.iter().map(|&(room, membership)| {
+    let rows = chat.directory[user].memberships.iter();
+    let rows = rows.filter(|(room, _)| chat.rooms[*room].may_be_read(&chat.directory, conn));
+    let rows = rows.map(|&(room, membership)| {
         let (name, row) = (&chat.rooms[room].name, &chat.rooms[membership]);
         let Marks { recv, read } = row.marks();
         KeptMembership { room: name.clone(), role: row.role, recv, read }
     });
-    let is_seen =
-        |row: &KeptMembership| chat.directory.credentials.may_read(conn, row.room.as_str());
-    let mut rows: Vec<_> = rows.filter(is_seen).collect();
+    let mut rows: Vec<_> = rows.collect();
     rows.sort_unstable_by(|a, b| a.room.cmp(&b.room));
     rows
 }
@@ -94,7 +94,7 @@ pub(super) fn on_read(
         // Asked again: the user may have left the conversation while the store has read.
         let is_own = record.from == row.name
             || key.is_some_and(|key| name.is_direct() && row.membership(key).is_some());
-        let is_seen = chat.directory.credentials.may_read(by.conn, name.as_str());
+        let is_seen = credentials::may_read(chat, by.conn, name.as_str());
         if !is_own || !is_seen {
             return None;
         }

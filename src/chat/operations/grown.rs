@@ -96,6 +96,7 @@ pub(super) fn on_fact(chat: &mut Chat, key: RoomKey, meta: RoomMeta) {
             room.moderation.choose_policy(policy.as_deref());
         }
         RoomMeta::Topic(text, _) => chat.rooms[key].topic = text,
+        RoomMeta::Name(name, former) => chat.rooms.set_names(key, name, former),
         RoomMeta::Member(user, Some(member)) => {
             let known = chat.directory.user_named(user.as_str());
             match known.and_then(|known| chat.directory[known].membership(key)) {

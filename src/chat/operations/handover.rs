@@ -84,6 +84,7 @@ impl Chat {
             policy: room.moderation.policy().map(Into::into),
             access: (room.private, room.owned),
             topic: room.topic.clone(),
+            former: room.moderation.former().to_vec(),
             records: room.ring.from(0).cloned().collect(),
             // The log has them.
             cids: Vec::new(),
@@ -327,6 +328,7 @@ fn adopt_memory_room(chat: &mut Chat, name: &RoomName, state: MemoryRoomState) -
     chat.rooms.adopt_ring(key, state.records, bounds);
     let room = &mut chat.rooms[key];
     (room.head, room.topic) = (head, state.topic);
+    chat.rooms.set_names(key, name.clone(), state.former);
     for (user, kind, meta) in state.restrictions {
         restrict(chat, (key, &user), kind, Some(meta));
     }

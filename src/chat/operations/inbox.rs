@@ -70,7 +70,7 @@ pub(super) fn rooms(
     changed.sort_unstable_by_key(|&(rev, ..)| rev);
     let invitations = invitations::seen_by(chat, (by.conn, by.user));
     let invited: usize = invitations.iter().map(invitations::len_max).sum();
-    let names = changed.iter().map(|(_, room, _)| room.name.as_str());
+    let names = changed.iter().map(|(_, room, _)| names_bytes(room));
     let (rows_max, lasts_max) = fitting(names, invited + gone_bytes(&gone));
     let more = changed.len() > rows_max;
     // The oldest changes first: a client that repeats with `rev` then misses nothing.
@@ -112,7 +112,7 @@ fn memberships(
 ) -> impl Iterator<Item = (u64, &Room, Marks)> {
     let rows = chat.directory[user].memberships.iter();
     let rows = rows.map(|&(room, membership)| (&chat.rooms[room], &chat.rooms[membership]));
-    let may_read = move |room: &Room| chat.directory.credentials.may_read(conn, room.name.as_str());
+    let may_read = move |room: &Room| room.may_be_read(&chat.directory, conn);
     // The first message of a direct conversation may not be in the log yet.
     let rows = rows.filter(move |(room, membership)| {
         may_read(room) && (!room.name.is_direct() || membership.is_confirmed)
@@ -125,9 +125,9 @@ fn readable(chat: &Chat, by: &Requester) -> Vec<RoomKey> {
     let grants = chat.directory.credentials.get(by.conn).map_or(&[][..], |row| &row.grants);
     let patterns = || grants.iter().filter(|grant| grant.rights.read).map(|grant| &*grant.rooms);
     let may_read = |key: &RoomKey| {
-        let name = chat.rooms[*key].name.as_str();
-        chat.directory.credentials.may_read(by.conn, name)
-            && chat.lookup().find_outside(by.user, name).is_ok()
+        let room = &chat.rooms[*key];
+        room.may_be_read(&chat.directory, by.conn)
+            && chat.lookup().find_outside(by.user, room.name.as_str()).is_ok()
     };
     if patterns().any(|pattern| pattern.contains('*')) {
         return chat.rooms.table.iter().map(|(key, _)| key).filter(may_read).collect();
@@ -170,11 +170,20 @@ fn gone_bytes(gone: &[RoomName]) -> usize {
     gone.iter().map(|room| room.as_str().len() + "\"\",".len()).sum()
 }
 
-/// How many rows fit into one inbox besides so many bytes, and how many last messages.
-fn fitting<'a>(names: impl Iterator<Item = &'a str>, mut bytes: usize) -> (usize, usize) {
+/// Bytes that the names of a room take in its row.
+fn names_bytes(room: &Room) -> usize {
+    let former = room.moderation.former();
+    let key = if former.is_empty() { 0 } else { ",\"former\":[]".len() };
+    let former: usize = former.iter().map(|name| name.as_str().len() + "\"\",".len()).sum();
+    room.name.as_str().len() + key + former
+}
+
+/// How many rows fit into one inbox besides so many bytes, and how many last messages. `names` is
+/// what the names of each row take.
+fn fitting(names: impl Iterator<Item = usize>, mut bytes: usize) -> (usize, usize) {
     let mut rows = 0;
     for name in names.take(ROWS_MAX) {
-        let more = bytes + INBOX_ROW_OVERHEAD + name.len();
+        let more = bytes + INBOX_ROW_OVERHEAD + name;
         if more > INBOX_BYTES_MAX {
             break;
         }
@@ -204,15 +213,20 @@ pub(super) fn on_read(
         let Some(room) = chat.rooms.of_log(change.log).map(|key| &chat.rooms[key]) else {
             continue;
         };
-        let Some(row) = rows.iter_mut().find(|row| row.room == room.name) else { continue };
+        // It may have got another name while the store has read.
+        let is_it = |row: &&mut InboxRow| room.is_named(row.room.as_str());
+        let Some(row) = rows.iter_mut().find(is_it) else { continue };
         // An edit may come with a text that is longer than a row shows: it is cut again below.
         apply_changes(&mut row.last, &[&change.record]);
         row.last = row.last.take().filter(is_message).as_ref().map(glance);
     }
     // Of a room that has ended meanwhile nothing was found: it is told as gone the next time.
-    rows.retain(|row| {
-        let room = chat.rooms.named(row.room.as_str());
-        room.is_some_and(|room| chat.rooms[room].epoch == row.epoch)
+    rows.retain_mut(|row| {
+        let Some(room) = chat.rooms.named(row.room.as_str()) else { return false };
+        let room = &chat.rooms[room];
+        row.room = room.name.clone();
+        row.former = room.moderation.former().into();
+        room.epoch == row.epoch
     });
     Reply::Inbox { rev, rooms: rows, more, gone, full, invitations }
 }
@@ -229,6 +243,7 @@ fn inbox_row(room: &Room, marks: Marks, me: &UserName, last: bool) -> InboxRow {
     let messages = || room.ring.from(0).rev().find(|record| is_message(record));
     InboxRow {
         room: room.name.clone(),
+        former: room.moderation.former().into(),
         epoch: room.epoch,
         seq: room.head,
         recv: marks.recv,

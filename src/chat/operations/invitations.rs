@@ -11,7 +11,7 @@
 //! user, and take no place of a ban.
 
 use super::moderation::restrict;
-use super::{Answer, Chat, load, outsiders, tell_others};
+use super::{Answer, Chat, credentials, load, outsiders, tell_others};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
@@ -285,7 +285,7 @@ pub(super) fn of_user(chat: &Chat, user: UserKey) -> Vec<Invitation> {
 /// Those of which the connection may know.
 pub(super) fn seen_by(chat: &Chat, (conn, user): (ConnId, UserKey)) -> Vec<Invitation> {
     let mut all = of_user(chat, user);
-    all.retain(|row| chat.directory.credentials.may_read(conn, row.room.as_str()));
+    all.retain(|row| credentials::may_read(chat, conn, row.room.as_str()));
     all
 }
 
@@ -361,7 +361,7 @@ pub(super) fn tell_invited(chat: &mut Chat, key: RoomKey, invited: &UserName) {
     let bytes = INVITED_BYTES + REASON_BYTE_LEN_MAX * meta.expiry.reason.len();
     for session in &chat.directory[user].sessions {
         let to = session.conn;
-        if !chat.directory.credentials.may_read(to, room.name.as_str()) {
+        if !room.may_be_read(&chat.directory, to) {
             continue;
         }
         let Some(reader) = chat.delivery.reader_mut(to) else { continue };

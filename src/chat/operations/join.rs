@@ -11,7 +11,7 @@ use crate::chat::model::event::Event;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{LogFault, LogRequest};
 use crate::chat::model::record::Epoch;
-use crate::chat::model::reply::{GapWhy, Refusal, Reply, Resumption, Role};
+use crate::chat::model::reply::{GapWhy, Rare, Refusal, Reply, Resumption, Role};
 use crate::chat::pending::{JoinPosition, PendingOp, Requester};
 use crate::chat::rooms::{Marks, Room, no_such_room, not_member, parse_room};
 use crate::net::ConnId;
@@ -151,7 +151,10 @@ fn joined_reply(
         v: chat.ephemeral.presence_version(key).0,
         topic: room.topic.clone(),
         private: room.private,
-        retention: Box::new(chat.lookup().policy(room).retention),
+        rare: Box::new(Rare {
+            retention: chat.lookup().policy(room).retention,
+            former: room.moderation.former().into(),
+        }),
         reset: is_reset,
         marks: Vec::new(),
     })
@@ -216,7 +219,7 @@ fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal>
                 return Err(refusal);
             }
             // With this code, so that a hidden room of a similar name cannot be told from none.
-            room_begin::check_lookalike(chat, user, &name, Code::NoSuchRoom)?;
+            room_begin::check_lookalike(chat, (user, None), &name, Code::NoSuchRoom)?;
             room_begin::open_room(chat, &name, None)?
         }
     };

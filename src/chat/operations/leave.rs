@@ -19,7 +19,7 @@ use crate::chat::model::limits::UNREAD_MAX;
 use crate::chat::model::log::{InboxQuery, LogRequest, Query, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Body;
-use crate::chat::model::reply::{Refusal, Reply};
+use crate::chat::model::reply::{Lost, Refusal, Reply};
 use crate::chat::pending::{PendingOp, Requester};
 use crate::chat::rooms::{PendingAct, Room, not_member};
 
@@ -49,9 +49,7 @@ pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<A
     if let Some(messages) = messages_in_memory(room) {
         return leave_as_last(chat, by, membership, messages);
     }
-    let row = InboxQuery { log: room.log, read: 0, head: room.head, last: false };
-    // A count of the unread messages of nobody, who has read nothing and said nothing: all of them.
-    let query = Query::Inbox { user: UserName::nobody(), rows: vec![row] };
+    let query = query_all(room);
     let since = chat.pending.changes.begin();
     chat.begin_read(PendingOp::LeaveAsLast { by: by.take(), room: key, since }, query);
     Ok(Answer::Later)
@@ -78,9 +76,9 @@ pub(super) fn close(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<A
     let message = if room.name.is_direct() {
         "a direct conversation is not closed; leave takes it out of your inbox"
     } else if !chat.lookup().is_closed(room) {
-        "an open room is not closed; leave it without close"
+        "an open room does not end when you leave it; close ends it, if you are its owner"
     } else if !is_last_of_closed(chat, membership) {
-        "only the last member closes a room, and others are members of this one"
+        "others are members of this room; close ends it for them, if you are its owner"
     } else {
         return Ok(begin_to_leave(chat, by, membership, true));
     };
@@ -121,14 +119,12 @@ fn leave_as_last(
     if messages == 0 {
         return Ok(begin_to_leave(chat, by, membership, true));
     }
-    let number = match messages {
-        1 => "1 message".to_owned(),
-        UNREAD_MAX.. => format!("at least {UNREAD_MAX} messages"),
-        _ => format!("{messages} messages"),
-    };
+    let number = counted(messages);
     let message = format!("you are the last member; leaving ends this room, and {number} with it");
     let refusal = Refusal::new(Code::Forbidden, message).field("close", "true, to end the room");
-    Err(Refusal { messages: u32::try_from(messages).ok(), ..refusal })
+    let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+    let lost = Some(Box::new(Lost { messages, members: None }));
+    Err(Refusal { lost, ..refusal })
 }
 
 /// Whether nobody who stays could enter the room, or let anybody in.
@@ -144,8 +140,24 @@ fn is_last_of_closed(chat: &Chat, membership: MembershipKey) -> bool {
     !room.name.is_direct() && lookup.is_closed(room) && !room.members.iter().any(stays)
 }
 
+/// Asks how many messages a stored room has.
+pub(super) fn query_all(room: &Room) -> Query {
+    let row = InboxQuery { log: room.log, read: 0, head: room.head, last: false };
+    // A count of the unread messages of nobody, who has read nothing and said nothing: all of them.
+    Query::Inbox { user: UserName::nobody(), rows: vec![row] }
+}
+
+/// So many messages, in words.
+pub(super) fn counted(messages: u64) -> String {
+    match messages {
+        1 => "1 message".to_owned(),
+        UNREAD_MAX.. => format!("at least {UNREAD_MAX} messages"),
+        _ => format!("{messages} messages"),
+    }
+}
+
 /// How many messages a room has, if memory knows.
-fn messages_in_memory(room: &Room) -> Option<u64> {
+pub(super) fn messages_in_memory(room: &Room) -> Option<u64> {
     let first = room.ring.first().unwrap_or(room.head + 1);
     let is_whole = !room.is_stored() || first <= room.oldest;
     let is_message = |body: &Body| matches!(body, Body::Message { .. });

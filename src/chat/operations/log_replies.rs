@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::faults::{self, refusal_of};
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, claimed, direct, directory, edits, export, forget, grown, inbox,
+    Answer, Chat, ack, claimed, close, direct, directory, edits, export, forget, grown, inbox,
     invitations, join, leave, load, loaded, moderation, others, people, push, renewed, reports,
     resume_deferred, room_end, search, stale, stored, suspensions, tell_others, threads,
 };
@@ -15,7 +15,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::log::{self, Appended, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{Change, PartialInbox, PendingOp};
-use crate::chat::rooms::apply_pruning;
+use crate::chat::rooms::{PendingAct, apply_pruning};
 use crate::net::ConnId;
 
 /// After how long a page that could not be read is tried again.
@@ -87,6 +87,9 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
     // Taken off first: while it counts, the user is no member, and could not be told of its
     // removal.
     let act = room.moderation.finish(ticket);
+    if let Some(PendingAct::Rename(name)) = &act {
+        chat.rooms.end_promise(name);
+    }
     let may_be_there = matches!(outcome, Appended::Undecided | Appended::Duplicate { .. });
     let refusal = match outcome {
         Appended::Stored(record) => {
@@ -95,7 +98,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
             return moderation::on_answered(chat, key, act);
         }
         // The other node's record is told later: with the next attempt it is there.
-        Appended::Duplicate { seq, .. } if seq > room.head => faults::undecided(),
+        Appended::Duplicate { seq, .. } if seq > chat.rooms[key].head => faults::undecided(),
         Appended::Duplicate { seq, at } => {
             chat.context.stats.duplicates += 1;
             chat.delivery_mut().answer_at(key, sender, seq, at);
@@ -146,6 +149,11 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             let result = leave::on_leave_synced(chat, &mut by, (room, ends), outcome);
             (by, result)
         }
+        PendingOp::Close { mut by, room, farewell } => {
+            chat.rooms[room].moderation.finish(ticket);
+            let result = close::on_synced(chat, &mut by, (room, *farewell), outcome);
+            (by, result)
+        }
         PendingOp::Invite { by, room, invitation } => {
             let result = invitations::on_synced(chat, &by, (room, *invitation), outcome);
             (by, result)
@@ -169,6 +177,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         | PendingOp::History { .. }
         | PendingOp::Inbox { .. }
         | PendingOp::LeaveAsLast { .. }
+        | PendingOp::BeforeClose { .. }
         | PendingOp::Hash(_)
         | PendingOp::Claim { .. }
         | PendingOp::Waiting(_)
@@ -208,6 +217,16 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
                 Ok((log::Answer::Inbox(found), _)) => {
                     let messages = found.first().map_or(0, |found| found.unread);
                     leave::on_counted(chat, &mut by, room, messages)
+                }
+                outcome => Err(refusal_of(fault_of(outcome))),
+            };
+            (by, result)
+        }
+        PendingOp::BeforeClose { by, room, .. } => {
+            let result = match outcome {
+                Ok((log::Answer::Inbox(found), _)) => {
+                    let messages = found.first().map_or(0, |found| found.unread);
+                    Err(close::loss(chat, room, messages))
                 }
                 outcome => Err(refusal_of(fault_of(outcome))),
             };
@@ -271,6 +290,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         | PendingOp::Deferred(_)
         | PendingOp::Join { .. }
         | PendingOp::Leave { .. }
+        | PendingOp::Close { .. }
         | PendingOp::Hash(_)
         | PendingOp::Claim { .. }
         | PendingOp::People(_)

@@ -126,13 +126,13 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
     let row = &chat.rooms[room];
     if let Some(reason) = reason {
         // A token that is good for other rooms does not learn of this one, nor why it has left.
-        let is_told = |to: ConnId| chat.directory.credentials.may_read(to, row.name.as_str());
+        let is_told = |to: ConnId| row.may_be_read(&chat.directory, to);
         for to in connections.iter().copied().filter(|&to| is_told(to)) {
             chat.context.tell(to, Event::Left { room: row.name.clone(), reason });
         }
     }
-    if !matches!(reason, Some(LeftReason::Kicked | LeftReason::Banned)) {
-        // Those are kept together with the record.
+    if !matches!(reason, Some(LeftReason::Kicked | LeftReason::Banned | LeftReason::Closed)) {
+        // Those are kept together with the record, or go with the room.
         let name = chat.directory[user].name.clone();
         row.put_meta(&mut chat.context, RoomMeta::Member(name, None));
     }

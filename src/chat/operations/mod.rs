@@ -14,6 +14,7 @@ mod audit;
 mod blocks;
 mod claimed;
 mod claims;
+mod close;
 mod create;
 pub(super) mod credentials;
 mod direct;
@@ -46,6 +47,7 @@ mod owners;
 mod passwords;
 mod people;
 mod push;
+mod rename;
 mod renewed;
 pub(super) mod reports;
 pub(super) mod restore;
@@ -193,7 +195,12 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
             create::create(chat, by, &create::Plan { name: &room, topic, private, policy })
         }
         Command::Leave { room } => leave::leave(chat, by, &room),
-        Command::Close { room } => leave::close(chat, by, &room),
+        Command::LeaveAndClose { room } => leave::close(chat, by, &room),
+        Command::Close { room, reason, sure } => close::close(chat, by, &room, (&reason, sure)),
+        Command::Rename { room, name } => {
+            send::check_rate(chat, user)?;
+            rename::rename(chat, by, &room, &name)
+        }
         Command::Password { old, new } => accounts::change_password(chat, by, (old, new)),
         Command::EndLogin { which } => accounts::end_login(chat, by, &which),
         Command::MarkThread { room, thread, wish, epoch } => {
@@ -285,6 +292,7 @@ const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
     match command {
         Command::Join { .. }
         | Command::Create { .. }
+        | Command::Rename { .. }
         | Command::Invite { .. }
         | Command::Block { .. }
         | Command::PushSubscribe { .. }

@@ -262,7 +262,7 @@ fn is_so_already(
 }
 
 /// Answers an act without effect with the last seq: up to there it is so.
-fn answer_without_effect(chat: &mut Chat, by: &mut Requester, key: RoomKey) -> Answer {
+pub(super) fn answer_without_effect(chat: &mut Chat, by: &mut Requester, key: RoomKey) -> Answer {
     let Requester { conn, request, .. } = by.take();
     let room = &chat.rooms[key];
     let at = room.ring.get(room.head).map_or(chat.context.now.wall_ms, |last| last.at);

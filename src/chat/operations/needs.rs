@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a `hello` | the user with all rooms of which it is a member, or into which it is invited; the rooms of its positions; with other nodes all of these as they are now, and the former session |
 //! | a command about a room | that room; if it may be made, those whose names look like it |
+//! | another name for a room | that room, the one of the other name, and those whose names look like it |
 //! | a message to a user | the conversation of both, and whether there is such a user |
 //! | an invitation | the rooms into which the invited one is invited already: their number is bounded |
 //! | a report of a message, or of a user in a room | that room |
@@ -50,6 +51,10 @@ pub(super) fn of_command(
             }
         }
         Command::Create { room: name, .. } => room(chat, name, true, &mut wanted),
+        Command::Rename { room: name, name: new } => {
+            room(chat, name, false, &mut wanted);
+            room(chat, new, true, &mut wanted);
+        }
         Command::Invite { room: name, user: invited, .. } => {
             room(chat, name, false, &mut wanted);
             invitations_of(chat, invited, &mut wanted);
@@ -61,7 +66,8 @@ pub(super) fn of_command(
         | Command::Moderate { room: name, .. }
         | Command::Uninvite { room: name, .. }
         | Command::Leave { room: name }
-        | Command::Close { room: name }
+        | Command::LeaveAndClose { room: name }
+        | Command::Close { room: name, .. }
         | Command::Ack { room: name, .. }
         | Command::Typing { room: name }
         | Command::History { room: name, .. }

@@ -137,7 +137,7 @@ fn subscribe_behind(chat: &mut Chat, (key, membership): (RoomKey, MembershipKey)
         let room = &chat.rooms[key];
         let is_missing =
             chat.delivery.reader(conn).is_some_and(|reader| !reader.is_subscribed(key))
-                && chat.directory.credentials.may_read(conn, room.name.as_str());
+                && room.may_be_read(&chat.directory, conn);
         if is_missing {
             let (room, epoch) = (room.name.clone(), room.epoch);
             chat.delivery_mut().subscribe(conn, key, lagging);

@@ -72,7 +72,7 @@ pub(super) fn speaks_first(
     if name.is_direct() || !room_begin::by_join(chat, by.1, &name) {
         return Err(refusal);
     }
-    room_begin::check_lookalike(chat, by.1, &name, Code::NoSuchRoom)?;
+    room_begin::check_lookalike(chat, (by.1, None), &name, Code::NoSuchRoom)?;
     room_begin::open_room(chat, &name, None)
 }
 
@@ -89,7 +89,7 @@ pub(in crate::chat) fn recheck(chat: &mut Chat, conn: ConnId) {
     let rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
     for key in rooms {
         let name = chat.rooms[key].name.as_str();
-        let may_read = chat.directory.credentials.may_read(conn, name)
+        let may_read = chat.rooms[key].may_be_read(&chat.directory, conn)
             && reads(chat, (conn, user), name).is_ok();
         if !may_read {
             end_watch(chat, (conn, key), LeftReason::Left);

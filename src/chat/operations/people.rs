@@ -143,7 +143,7 @@ fn names_in(rooms: &[Begun]) -> BTreeSet<&UserName> {
     let meta = rooms.iter().flat_map(|room| &room.meta);
     let names = meta.filter_map(|meta| match meta {
         RoomMeta::Member(name, _) | RoomMeta::Restriction(name, ..) => Some(name),
-        RoomMeta::Access { .. } | RoomMeta::Topic(..) => None,
+        RoomMeta::Access { .. } | RoomMeta::Topic(..) | RoomMeta::Name(..) => None,
     });
     names.filter(|name| !name.as_str().starts_with(GUEST_PREFIX)).collect()
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::edits::no_such_message;
 use super::history::{self, Excerpt};
-use super::{Answer, Chat, admins, outsiders};
+use super::{Answer, Chat, admins, credentials, outsiders};
 use crate::chat::context::Timer;
 use crate::chat::directory::Full;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -204,10 +204,9 @@ fn keeps_order(chat: &Chat, key: RoomKey, user: UserKey) -> bool {
 /// Whether what the connection has proved lets it know of the room; of what is in none, whether it
 /// lets it into all.
 fn is_readable(chat: &Chat, conn: ConnId, room: Option<&RoomName>) -> bool {
-    let credentials = &chat.directory.credentials;
     match room {
-        Some(room) => credentials.may_read(conn, room.as_str()),
-        None => !credentials.is_restricted(conn),
+        Some(room) => credentials::may_read(chat, conn, room.as_str()),
+        None => !chat.directory.credentials.is_restricted(conn),
     }
 }
 
@@ -239,10 +238,14 @@ pub(super) fn reports(
             return Err(Refusal::new(Code::Forbidden, message));
         }
     }
+    // The room may have had another name when something in it was reported.
+    let is_in = |report: &Report, room: &str| {
+        let Some(name) = &report.room else { return false };
+        let known = chat.rooms.named(room);
+        name.as_str() == room || (known.is_some() && known == chat.rooms.named(name.as_str()))
+    };
     let is_listed = |report: &&Report| {
-        let is_there =
-            room.is_none_or(|room| report.room.as_ref().is_some_and(|name| name.as_str() == room));
-        is_there && may_settle(chat, by, report)
+        room.is_none_or(|room| is_in(report, room)) && may_settle(chat, by, report)
     };
     let limit = usize::try_from(limit.unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
     let limit = limit.clamp(1, REPORTS_PAGE_MAX);

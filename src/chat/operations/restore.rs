@@ -1,6 +1,7 @@
 //! The snapshot of the rooms that the store has, taken up at the start.
 
 use super::absence::{arm_absence, senders_to};
+use super::membership::end_membership;
 use super::moderation::restrict;
 use super::room_begin::open_log;
 use super::room_end::retire_room;
@@ -82,7 +83,19 @@ pub(super) fn restore_room(chat: &mut Chat, begun: Begun) {
     for meta in meta {
         restore_meta(chat, key, meta);
     }
+    end_closed(chat, key);
     retire_room(chat, key);
+}
+
+/// A crash has come between the end of a room and that of its memberships.
+fn end_closed(chat: &mut Chat, key: RoomKey) {
+    let room = &chat.rooms[key];
+    let is_alone = chat.context.node.is_none();
+    if is_alone && room.is_closed_for_good() && !room.name.is_direct() {
+        for membership in room.members.clone() {
+            end_membership(chat, membership, None);
+        }
+    }
 }
 
 fn restore_meta(chat: &mut Chat, key: RoomKey, meta: RoomMeta) {
@@ -90,6 +103,7 @@ fn restore_meta(chat: &mut Chat, key: RoomKey, meta: RoomMeta) {
     match meta {
         RoomMeta::Access { private, owned, .. } => (room.private, room.owned) = (private, owned),
         RoomMeta::Topic(text, _) => room.topic = text,
+        RoomMeta::Name(name, former) => chat.rooms.set_names(key, name, former),
         RoomMeta::Member(user, Some(member)) => restore_member(chat, key, &user, member),
         RoomMeta::Restriction(user, kind, meta) => {
             restore_restriction(chat, (key, &user), kind, meta);

@@ -14,18 +14,25 @@ use crate::chat::model::reply::{Durability, Refusal};
 use crate::chat::model::webhook::NoticeKind;
 use crate::chat::rooms::{Room, no_such_room};
 
+/// When to ask again for a name that another room is about to get: the log answers within this time
+/// as a rule.
+const PROMISE_RETRY_MS: u64 = 1_000;
+
 /// Makes the room `name`, which does not exist, under the policy that was `chosen` by name, or else
 /// the one for its name.
 ///
 /// # Errors
 ///
-/// [`Code::Busy`] if there are as many rooms as there may be, and none of
-/// those that were tried can go.
+/// [`Code::Busy`] if there are as many rooms as there may be, and none of those that were tried can
+/// go, and while another room is about to get this name.
 pub(super) fn open_room(
     chat: &mut Chat,
     name: &RoomName,
     chosen: Option<&str>,
 ) -> Result<RoomKey, Refusal> {
+    if chat.rooms.is_promised(name) {
+        return Err(promised());
+    }
     let rooms_max = chat.context.limits.rooms;
     // Conversations that wait for somebody to come crowd out nobody.
     let awaited = chat.directory.awaited.conversations;
@@ -95,18 +102,19 @@ pub(super) fn may_make(policy: &Policy, user: &UserName) -> bool {
     }
 }
 
-/// A room is not made whose name is taken for that of another: people would be led into it.
+/// A room does not get a name that is taken for that of another: people would be led into it.
+/// `except` is the room that gets it, if there is one.
 ///
 /// # Errors
 ///
 /// `code`, with the other room's name if the user may know of it.
 pub(super) fn check_lookalike(
     chat: &Chat,
-    user: UserKey,
+    (user, except): (UserKey, Option<RoomKey>),
     name: &RoomName,
     code: Code,
 ) -> Result<(), Refusal> {
-    let Some(other) = chat.rooms.lookalike(name) else { return Ok(()) };
+    let Some(other) = chat.rooms.lookalike(name, except) else { return Ok(()) };
     let refusal = match code {
         Code::NoSuchRoom => no_such_room(),
         _ => Refusal::new(code, "there is a room whose name looks like this one"),
@@ -117,6 +125,12 @@ pub(super) fn check_lookalike(
     }
     let other = chat.rooms[other].name.as_str().to_owned();
     Err(refusal.field("room", "a name that looks like no other").hint(Some(other)))
+}
+
+/// The refusal of a name that another room gets as soon as its log has answered, or does not get.
+pub(super) fn promised() -> Refusal {
+    let refusal = Refusal::new(Code::Busy, "another room is about to get this name");
+    refusal.retry_after_ms(PROMISE_RETRY_MS)
 }
 
 /// The refusal of a name that is taken.

@@ -35,9 +35,7 @@ pub(super) fn search(
     let rooms = if let Some(name) = name {
         vec![chat.lookup().find_membership(by.user, name)?.0]
     } else {
-        let credentials = &chat.directory.credentials;
-        let is_seen =
-            |room: &RoomKey| credentials.may_read(by.conn, chat.rooms[*room].name.as_str());
+        let is_seen = |room: &RoomKey| chat.rooms[*room].may_be_read(&chat.directory, by.conn);
         let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
         rooms.filter(is_seen).collect()
     };

@@ -19,7 +19,7 @@ use crate::chat::model::limits::{
 use crate::chat::model::name::UserName;
 use crate::chat::model::output::{Output, Request};
 use crate::chat::model::people::PeopleChange;
-use crate::chat::model::reply::{ReadMarks, Refusal, Reply, Resumption};
+use crate::chat::model::reply::{ReadMarks, Refusal, Reply, ResumedRoom, Resumption};
 use crate::chat::model::sessions::Claimed;
 use crate::chat::model::webhook::NoticeKind;
 use crate::chat::pending::PeopleOp;
@@ -69,14 +69,20 @@ pub(super) fn begin_claimed(
             let mut rooms = Vec::with_capacity(positions.len());
             let mut marks_left = Some(resume_marks_max(positions.len()));
             for position in positions {
-                let resumption = resume_room(chat, (conn, user), &position, resumed);
-                let (resumption, marks) = match resumption {
+                let outcome = resume_room(chat, (conn, user), &position, resumed);
+                let asked = position.room.into_owned().into_boxed_str();
+                rooms.push(match outcome {
                     Ok((key, resumption)) => {
-                        (resumption, take_marks(chat, (conn, user), key, &mut marks_left))
+                        let name = &chat.rooms[key].name;
+                        let name = (*name.as_str() != *asked).then(|| name.clone());
+                        let marks = take_marks(chat, (conn, user), key, &mut marks_left);
+                        ResumedRoom { asked, name, resumption, marks }
                     }
-                    Err(refusal) => (Resumption::Refused(refusal), Vec::new()),
-                };
-                rooms.push((position.room.into_owned().into_boxed_str(), resumption, marks));
+                    Err(refusal) => {
+                        let resumption = Resumption::Refused(refusal);
+                        ResumedRoom { asked, name: None, resumption, marks: Vec::new() }
+                    }
+                });
             }
             let welcome = Reply::Welcome {
                 user: chat.directory[user].name.clone(),

@@ -69,6 +69,7 @@ fn command<'a>(
             weight,
         },
         Body::Topic { text } => Command::Topic { room: name, text: Some((&**text).into()), weight },
+        Body::Rename { name: new, .. } => Command::Rename { room: name, name: new.as_str().into() },
         Body::Moderation { act, target, reason } => Command::Moderate {
             room: name,
             user: target.as_str().into(),

@@ -1,6 +1,6 @@
 //! A log has a record: what follows from that, whoever has put it there.
 
-use super::{Chat, audit, direct, moderation, push, tell_others};
+use super::{Chat, audit, direct, moderation, push, rename, tell_others};
 use crate::chat::delivery::Sender;
 use crate::chat::keys::RoomKey;
 use crate::chat::model::record::{Body, SharedRecord};
@@ -13,6 +13,10 @@ pub(super) fn on_stored(
     record: SharedRecord,
     sender: Option<Sender>,
 ) {
+    if let Body::Rename { name, .. } = &record.body {
+        // First: it is told under the new name.
+        rename::on_stored(chat, key, name);
+    }
     let room = &chat.rooms[key];
     if let Some(sender) = &sender {
         let req = sender.id().map_or("-", |id| id.0.as_str());
@@ -39,6 +43,7 @@ pub(super) fn on_stored(
         | Body::Edit { text: None, .. }
         | Body::Reaction { .. }
         | Body::Topic { .. }
+        | Body::Rename { .. }
         | Body::Moderation { .. } => {}
     }
     let bounds = (chat.context.limits.ring_records, chat.context.limits.ring_bytes);

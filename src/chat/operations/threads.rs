@@ -16,7 +16,7 @@
 
 use super::history::check_still_reads;
 use super::send::{may_be_message, no_such_reference};
-use super::{Answer, Chat, outsiders, tell_others};
+use super::{Answer, Chat, credentials, outsiders, tell_others};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::ThreadWish;
@@ -131,9 +131,7 @@ pub(super) fn threads(
     let rooms = if let Some(name) = name {
         vec![chat.lookup().find_membership(by.user, name)?.0]
     } else {
-        let credentials = &chat.directory.credentials;
-        let is_seen =
-            |room: &RoomKey| credentials.may_read(by.conn, chat.rooms[*room].name.as_str());
+        let is_seen = |room: &RoomKey| chat.rooms[*room].may_be_read(&chat.directory, by.conn);
         let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
         rooms.filter(is_seen).collect()
     };
@@ -253,7 +251,7 @@ pub(super) fn tell_sessions(chat: &mut Chat, asked: Option<ConnId>, news: &MarkN
     let MarkNews { user, room, thread, following, read } = news;
     let Some(key) = chat.directory.user_named(user.as_str()) else { return };
     for &other in &chat.directory[key].connections() {
-        if Some(other) != asked && chat.directory.credentials.may_read(other, room.as_str()) {
+        if Some(other) != asked && credentials::may_read(chat, other, room.as_str()) {
             let (room, thread, following, read) = (room.clone(), *thread, *following, *read);
             chat.context.tell(other, Event::Thread { room, thread, following, read });
         }

@@ -126,6 +126,6 @@ fn lost_with_its_log(
     {
         return Err(refusal);
     }
-    room_begin::check_lookalike(chat, user, &name, Code::NoSuchRoom)?;
+    room_begin::check_lookalike(chat, (user, None), &name, Code::NoSuchRoom)?;
     room_begin::open_room(chat, &name, None)
 }

@@ -107,6 +107,15 @@ pub(super) enum InvitationChange {
     /// The invited user has declined.
     Declined(RestrictionMeta),
 }
+/// What is told to those who are in a room that ends.
+#[derive(Debug)]
+pub(super) struct Farewell {
+    /// Who ends it.
+    pub from: UserName,
+    /// Why, empty if no reason was given.
+    pub reason: Box<str>,
+}
+
 /// Marks of one membership that are being written, and who waits for that.
 pub(super) type WrittenMarks = (MembershipKey, Marks, Vec<WaitingAck>);
 
@@ -148,6 +157,10 @@ pub(super) enum PendingOp {
     Leave { by: Requester, room: RoomKey, ends: bool },
     /// How many messages would be lost with the room that its last member wants to leave.
     LeaveAsLast { by: Requester, room: RoomKey, since: Mark },
+    /// That a room is to end for all who are in it, likewise.
+    Close { by: Requester, room: RoomKey, farewell: Box<Farewell> },
+    /// How many messages would be lost with it.
+    BeforeClose { by: Requester, room: RoomKey, since: Mark },
     /// A change of an invitation, likewise.
     Invite { by: Requester, room: RoomKey, invitation: Box<PendingInvitation> },
     /// An `ack` whose marks are not kept yet.
@@ -207,6 +220,8 @@ impl PendingOp {
             | Self::Join { .. }
             | Self::Leave { .. }
             | Self::LeaveAsLast { .. }
+            | Self::Close { .. }
+            | Self::BeforeClose { .. }
             | Self::Invite { .. }
             | Self::History { .. }
             | Self::Inbox { .. }
@@ -232,6 +247,8 @@ impl PendingOp {
             | Self::Join { room, .. }
             | Self::Leave { room, .. }
             | Self::LeaveAsLast { room, .. }
+            | Self::Close { room, .. }
+            | Self::BeforeClose { room, .. }
             | Self::Invite { room, .. }
             | Self::Marks { room, .. }
             | Self::Forget { room }
@@ -262,6 +279,7 @@ impl PendingOp {
             Self::History { since, .. }
             | Self::Inbox { since, .. }
             | Self::LeaveAsLast { since, .. }
+            | Self::BeforeClose { since, .. }
             | Self::Report { since, .. }
             | Self::Export { since, .. }
             | Self::Thread { since, .. }
@@ -276,6 +294,7 @@ impl PendingOp {
             | Self::Deferred(_)
             | Self::Join { .. }
             | Self::Leave { .. }
+            | Self::Close { .. }
             | Self::Invite { .. }
             | Self::Audit { .. }
             | Self::Directory { .. }
@@ -299,6 +318,8 @@ impl PendingOp {
             | Self::Join { by, .. }
             | Self::Leave { by, .. }
             | Self::LeaveAsLast { by, .. }
+            | Self::Close { by, .. }
+            | Self::BeforeClose { by, .. }
             | Self::Invite { by, .. }
             | Self::History { by, .. }
             | Self::Inbox { by, .. }

@@ -369,7 +369,16 @@ pub(in crate::chat) fn no_such_room() -> Refusal {
 ///
 /// [`Code::BadField`] with the right spelling.
 pub(in crate::chat) fn parse_room(name: &str) -> Result<RoomName, Refusal> {
-    RoomName::parse(name).map_err(|error| bad_name("room", error))
+    parse_room_in("room", name)
+}
+
+/// Reads a room's name that stands in `field`.
+///
+/// # Errors
+///
+/// [`Code::BadField`] with the right spelling.
+pub(in crate::chat) fn parse_room_in(field: &'static str, name: &str) -> Result<RoomName, Refusal> {
+    RoomName::parse(name).map_err(|error| bad_name(field, error))
 }
 
 fn bad_name(field: &'static str, error: NameError) -> Refusal {

@@ -15,6 +15,7 @@ mod invited;
 mod lookup;
 mod marks;
 mod membership;
+mod names;
 mod removals;
 mod restrictions;
 mod ring;
@@ -22,14 +23,15 @@ mod room;
 mod sweep;
 pub(super) mod unread;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::ops::{Index, IndexMut};
 
 pub(super) use edits::{apply_changes, apply_pruning};
-pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room};
+pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room, parse_room_in};
 pub(super) use marks::{AckKind, Marks, WaitingAck};
 pub(super) use membership::{Fact, Membership};
+pub(super) use names::former_after;
 pub(super) use restrictions::{PendingAct, refusal_until};
 pub(super) use ring::RingBudget;
 pub(super) use room::{Idle, Room};
@@ -64,7 +66,7 @@ const EPOCHS_OF_A_START: u64 = 1 << 32;
 /// All rooms and memberships.
 ///
 /// Invariants:
-/// - every room is found by its name, and every member of a room names it, with its index there;
+/// - every room is found by each of its names, and every member of a room names it, with its index there;
 /// - the bytes of `rings` are those of all rooms' rings.
 #[derive(Debug)]
 pub(super) struct Rooms {
@@ -72,6 +74,8 @@ pub(super) struct Rooms {
     by_name: KeyIndex<RoomKey>,
     /// By what their names look like; without direct conversations.
     skeletons: Skeletons<RoomKey>,
+    /// Names that rooms are about to get.
+    promised: BTreeMap<RoomName, RoomKey>,
     pub memberships: Table<MembershipKey, Membership>,
     pub rings: RingBudget,
     /// How far users have read, as long as that is not kept.
@@ -135,6 +139,7 @@ impl Rooms {
             table: Table::new(),
             by_name: KeyIndex::new(),
             skeletons: Skeletons::default(),
+            promised: BTreeMap::new(),
             memberships: Table::new(),
             rings: RingBudget::new(ring_bytes_max),
             unkept: UnkeptMarks::default(),
@@ -194,17 +199,6 @@ impl Rooms {
         epoch > self.epoch_before && epoch <= self.epoch
     }
 
-    /// The room of this name.
-    pub(super) fn named(&self, name: &str) -> Option<RoomKey> {
-        self.by_name.find(name, &self.table, |room| room.name.as_str() == name)
-    }
-
-    /// Another room whose name looks like this one.
-    pub(super) fn lookalike(&self, name: &RoomName) -> Option<RoomKey> {
-        let rows = (&self.by_name, &self.table);
-        self.skeletons.find(name.as_str(), rows, |room| room.name.as_str(), |_| true)
-    }
-
     /// The room of this log, if it is still there.
     pub(super) fn of_log(&self, log: LogId) -> Option<RoomKey> {
         self.table.at(log.slot()).filter(|(_, room)| room.log == log).map(|(key, _)| key)
@@ -255,9 +249,11 @@ impl Rooms {
             self.invited.remove(user, key);
         }
         self.departed.remove_room(key);
-        self.by_name.remove(room.name.as_str(), key);
-        if !room.name.is_direct() {
-            self.skeletons.remove(room.name.as_str(), key);
+        for name in room.names() {
+            self.by_name.remove(name.as_str(), key);
+            if !name.is_direct() {
+                self.skeletons.remove(name.as_str(), key);
+            }
         }
         Some(room)
     }
@@ -456,7 +452,9 @@ impl Rooms {
         let mut members = 0;
         for (key, room) in self.table.iter() {
             room.ring.debug_check();
-            debug_assert_eq!(self.named(room.name.as_str()), Some(key), "a room is found");
+            for name in room.names() {
+                debug_assert_eq!(self.named(name.as_str()), Some(key), "a room is found");
+            }
             for (member, index) in room.members.iter().zip(0..) {
                 let row = &self.memberships[*member];
                 debug_assert_eq!((row.room, row.index), (key, index), "a member is where it says");

@@ -1,5 +1,6 @@
 //! Restrictions: what holds of users in a room besides membership, that is bans, mutes, the role of
-//! a reader and invitations, and the acts about them that the log has not answered yet.
+//! a reader and invitations, and the acts about them that the log has not answered yet. Also what
+//! else hardly any room has: a chosen policy, names of before.
 //!
 //! Nearly no room has any, so a room without them owns no memory for them. A restriction is about a
 //! name, not a user or a membership, which the restricted could end: a banned user may be forgotten
@@ -8,12 +9,13 @@
 use crate::chat::model::code::Code;
 use crate::chat::model::limits::RESTRICTIONS_MAX;
 use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta, Ticket};
-use crate::chat::model::name::UserName;
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
 use crate::time::wall_watch::shifted;
 
-/// A room's restrictions, pending acts and chosen policy; `None` inside while it has none of them.
+/// A room's restrictions, pending acts, chosen policy and names of before; `None` inside while it
+/// has none of them.
 #[derive(Debug, Default)]
 pub(in crate::chat) struct ModerationState(Option<Box<Inner>>);
 
@@ -21,6 +23,8 @@ pub(in crate::chat) struct ModerationState(Option<Box<Inner>>);
 struct Inner {
     /// The policy that was chosen by name when the room was made.
     policy: Option<Box<str>>,
+    /// The names that the room had before, oldest first.
+    former: Vec<RoomName>,
     /// By user and kind.
     restrictions: Vec<(UserName, Restriction, RestrictionMeta)>,
     /// What has been asked of the log and not been answered, in that order.
@@ -37,6 +41,10 @@ pub(in crate::chat) enum PendingAct {
     Deletion(u64),
     /// This user leaves the room.
     Departure(UserName),
+    /// The room gets this name, which nobody else gets meanwhile.
+    Rename(RoomName),
+    /// The room ends for all who are in it.
+    Closing,
 }
 
 impl ModerationState {
@@ -55,6 +63,24 @@ impl ModerationState {
         if let Some(policy) = policy {
             self.0.get_or_insert_default().policy = Some(policy.into());
         }
+    }
+
+    /// The names that the room had before, oldest first.
+    pub(in crate::chat) fn former(&self) -> &[RoomName] {
+        self.0.as_ref().map_or(&[], |inner| &inner.former)
+    }
+
+    /// Sets them.
+    pub(super) fn set_former(&mut self, former: Vec<RoomName>) {
+        if self.0.is_some() || !former.is_empty() {
+            self.0.get_or_insert_default().former = former;
+            self.tidy();
+        }
+    }
+
+    /// Whether the room is about to get another name, or to end.
+    pub(in crate::chat) fn is_changing(&self) -> bool {
+        self.pending().any(|pending| matches!(pending, PendingAct::Rename(_) | PendingAct::Closing))
     }
 
     /// For how long the restriction holds of the user; `None` if it does not.
@@ -216,7 +242,11 @@ impl ModerationState {
     pub(in crate::chat) fn pending_acts(&self, user: &UserName) -> impl Iterator<Item = Act> {
         self.pending().filter_map(move |pending| match pending {
             PendingAct::Act(of, act) if of == user => Some(*act),
-            PendingAct::Act(..) | PendingAct::Deletion(_) | PendingAct::Departure(_) => None,
+            PendingAct::Act(..)
+            | PendingAct::Deletion(_)
+            | PendingAct::Departure(_)
+            | PendingAct::Rename(_)
+            | PendingAct::Closing => None,
         })
     }
 
@@ -227,7 +257,10 @@ impl ModerationState {
     /// Gives the memory back when nothing is left.
     fn tidy(&mut self) {
         self.0.take_if(|inner| {
-            inner.policy.is_none() && inner.restrictions.is_empty() && inner.pending.is_empty()
+            inner.policy.is_none()
+                && inner.former.is_empty()
+                && inner.restrictions.is_empty()
+                && inner.pending.is_empty()
         });
     }
 }

@@ -155,7 +155,7 @@ fn others_marks_come_with_a_join_and_with_each_resumed_room_where_they_are_told_
         else {
             panic!("{said:?}");
         };
-        assert_eq!(mine(&rooms[0].2), expect);
+        assert_eq!(mine(&rooms[0].marks), expect);
     }
 }
 
@@ -188,7 +188,7 @@ fn marks_that_are_too_many_for_a_welcome_are_told_afterwards() {
     else {
         panic!("no welcome");
     };
-    let in_welcome = told.iter().filter(|(.., marks)| marks.len() == 49).count();
+    let in_welcome = told.iter().filter(|row| row.marks.len() == 49).count();
     assert!((5..rooms.len()).contains(&in_welcome), "{in_welcome}");
     assert!(sent_to(&said, 60).contains(&"wake".to_owned()));
     let mut afterwards = Vec::new();

@@ -76,6 +76,8 @@ fn operations() -> Vec<(&'static str, Command<'static>)> {
         ("ack", Command::Ack { room: room(), recv: None, read: Some(1), epoch: None }),
         ("topic, read", Command::Topic { room: room(), text: None, weight: 0 }),
         ("topic, set", Command::Topic { room: room(), text: text("new"), weight: 3 }),
+        ("rename", Command::Rename { room: room(), name: "lair".into() }),
+        ("close", Command::Close { room: room(), reason: "".into(), sure: true }),
         ("edit another's", Command::Edit { room: room(), target: 3, text: "x".into(), weight: 1 }),
         ("delete another's", Command::Delete { room: room(), target: 3 }),
         (

@@ -13,6 +13,7 @@ mod matrix;
 mod mentions;
 mod moderation;
 mod names;
+mod names_of_rooms;
 mod narrowed;
 mod nodes;
 mod owners;
@@ -34,6 +35,7 @@ use super::model::command::{Position, Resume, Send, Target};
 use super::model::limits::RECORD_OVERHEAD;
 use super::model::log::Logs;
 use super::model::output::{Encoding, Output, Part, Request};
+use super::model::reply::ResumedRoom;
 use super::*;
 use crate::store::MemoryStore;
 
@@ -230,9 +232,10 @@ fn reply_line(result: &Result<Reply, Refusal>) -> String {
             format!("joined at {seq} from {oldest}{}", if *reset { " reset" } else { "" })
         }
         Ok(Reply::Welcome { user, resumed, rooms, .. }) => {
-            let rooms = rooms.iter().map(|(room, resumption, marks)| {
+            let rooms = rooms.iter().map(|ResumedRoom { asked, name, resumption, marks }| {
                 let marks = if marks.is_empty() { String::new() } else { format!(" {marks:?}") };
-                format!(" {room}: {resumption:?}{marks}")
+                let name = name.as_ref().map_or(String::new(), |name| format!(" is {name}"));
+                format!(" {asked}{name}: {resumption:?}{marks}")
             });
             format!("welcome {user} {resumed}{}", rooms.collect::<String>())
         }
@@ -250,6 +253,8 @@ fn event_line(event: &Event) -> String {
         Event::Gap { from, to, why, .. } => format!("gap {from}..={to} {}", why.name()),
         Event::Joined { room, seq, .. } => format!("subscribed {room} at {seq}"),
         Event::Invited { room, from, .. } => format!("invited to {room} by {from}"),
+        Event::Renamed { room, name } => format!("{room} is {name}"),
+        Event::Gone { room, from, reason } => format!("{room} was closed by {from}: {reason}"),
         Event::Left { reason, .. } => format!("left {}", reason.name()),
         Event::Presence { v, count, change, .. } => format!("presence {v} {count} {change:?}"),
         Event::Typing { users, .. } => format!("typing {users:?}"),

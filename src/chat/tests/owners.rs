@@ -89,7 +89,7 @@ fn leave_den() -> Command<'static> {
 }
 
 fn close_den() -> Command<'static> {
-    Command::Close { room: "den".into() }
+    Command::LeaveAndClose { room: "den".into() }
 }
 
 fn make(private: bool) -> Command<'static> {
@@ -118,7 +118,10 @@ fn the_last_member_of_a_private_room_loses_its_messages_only_by_close() {
         }
         let refusal = refusal(&mut harness, 0, leave_den());
         let expect = (Code::Forbidden, Some("close"), u32::try_from(count).ok());
-        assert_eq!((refusal.code, refusal.field, refusal.messages), expect);
+        assert_eq!(
+            (refusal.code, refusal.field, refusal.lost.as_ref().map(|lost| lost.messages)),
+            expect
+        );
         assert!(refusal.message.contains(&format!("{count} messages")), "{refusal:?}");
         assert_eq!(shelf.0.borrow().reads, usize::from(count > 4), "the ring has it, or the store");
         assert_eq!(answer_to(&mut harness, 0, make(true)), "no 3002");
@@ -152,7 +155,7 @@ fn close_is_for_the_last_member_of_a_private_room() {
     }
     assert_eq!(answer_to(&mut harness, 4, close_den()), "no 3001");
     let mut harness = Harness::with_lobby(Limits::default(), 1);
-    let close = |room: &str| Command::Close { room: room.to_owned().into() };
+    let close = |room: &str| Command::LeaveAndClose { room: room.to_owned().into() };
     assert_eq!(answer_to(&mut harness, 0, close("lobby")), "no 3004", "an open room stays");
     harness.hello(1, "bob");
     harness.run(0, message(Target::User("bob".into()), "hi", None));

@@ -64,6 +64,7 @@ pub(super) mod kind {
     const MUTE: i64 = 9;
     const UNMUTE: i64 = 10;
     const ROLE: i64 = 11;
+    pub(in crate::cluster::node) const RENAME: i64 = 12;
 
     use super::{Act, Code as _, Role, signed};
 
@@ -137,6 +138,10 @@ impl<'a> Columns<'a> {
                 ..Self::default()
             },
             Body::Topic { text } => Self { kind: kind::TOPIC, text: Some(text), ..Self::default() },
+            Body::Rename { name, was } => {
+                let (data, text) = (Some(was.as_str()), Some(name.as_str()));
+                Self { kind: kind::RENAME, data, text, ..Self::default() }
+            }
             Body::Moderation { act, target, reason } => {
                 let (kind, number) = kind::of_act(*act);
                 let (who, text) = (Some(target.as_str()), Some(&**reason));

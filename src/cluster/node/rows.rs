@@ -79,6 +79,7 @@ mod fact {
     pub(super) const NO_MEMBER: i64 = 3;
     pub(super) const RESTRICTION: i64 = 4;
     pub(super) const NO_RESTRICTION: i64 = 5;
+    pub(super) const NAME: i64 = 6;
 }
 
 /// A row as one part.
@@ -216,6 +217,7 @@ fn read_record(row: &Reader<'_>) -> Result<Record, WrongType> {
             Body::Reaction { target: target()?, emoji: text()?, remove }
         }
         kind::TOPIC => Body::Topic { text: text()? },
+        kind::RENAME => Body::Rename { name: row.room(2)?, was: row.room(3)? },
         other => Body::Moderation {
             act: kind::to_act(other, number).ok_or_else(|| wrong(3))?,
             target: row.user(1)?,
@@ -278,6 +280,11 @@ impl<'a> FactColumns<'a> {
                 texts = [Some(topic), by.as_ref().map(UserName::as_str), None];
                 fact::TOPIC
             }
+            // Nothing asks for it: a room keeps its name in a cluster.
+            RoomMeta::Name(room, _) => {
+                name = room.as_str();
+                fact::NAME
+            }
             RoomMeta::Member(user, Some(MemberMeta { role, recv, read, joined })) => {
                 name = user.as_str();
                 numbers = [Some(role.code()), number(*recv), number(*read), number(*joined)];
@@ -310,6 +317,7 @@ impl<'a> FactColumns<'a> {
 pub(super) enum FactKey {
     Access,
     Topic,
+    Name,
     Member(UserName),
     Restriction(UserName, Restriction),
 }
@@ -320,6 +328,7 @@ impl FactKey {
         match meta {
             RoomMeta::Access { .. } => Self::Access,
             RoomMeta::Topic(..) => Self::Topic,
+            RoomMeta::Name(..) => Self::Name,
             RoomMeta::Member(user, _) => Self::Member(user.clone()),
             RoomMeta::Restriction(user, kind, _) => Self::Restriction(user.clone(), *kind),
         }

@@ -242,7 +242,10 @@ pub fn put_rooms<A: Ask>(engine: &mut A, rooms: &[Begun]) -> Result<(), A::Error
                     restrictions.text(5, texts[0]);
                     restrictions.text(6, texts[1]);
                 }
-                RoomMeta::Member(_, None) | RoomMeta::Restriction(_, _, None) => {}
+                // Names of before lead nowhere in a cluster.
+                RoomMeta::Name(..)
+                | RoomMeta::Member(_, None)
+                | RoomMeta::Restriction(_, _, None) => {}
             }
         }
         table.int(0, kept.row);

@@ -102,6 +102,7 @@ pack_struct!(MemoryRoomState {
     policy: Option<Box<str>>,
     access: (bool, bool),
     topic: Box<str>,
+    former: Vec<RoomName>,
     records: Vec<SharedRecord>,
     cids: Vec<RememberedCid>,
     members: Vec<MemberState>,
@@ -169,6 +170,7 @@ pack_enum!(Body {
     4: Reaction { target: u64, emoji: Box<str>, remove: bool },
     5: Topic { text: Box<str> },
     6: Moderation { act: Act, target: UserName, reason: Box<str> },
+    7: Rename { name: RoomName, was: RoomName },
 });
 pack_enum!(Act {
     0: Kick,

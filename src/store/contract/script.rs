@@ -188,6 +188,7 @@ fn record_text(record: &Record) -> String {
         Body::Reaction { target, emoji, remove: false } => format!("react{target}={emoji}"),
         Body::Reaction { target, emoji, remove: true } => format!("unreact{target}={emoji}"),
         Body::Topic { text } => format!("topic={text}"),
+        Body::Rename { name, was } => format!("rename={name}/{was}"),
         Body::Moderation { act, target, reason } => {
             let until = match act {
                 Act::Ban { until: Some(until) } => until.to_string(),
@@ -381,6 +382,7 @@ fn fact_text(meta: &RoomMeta) -> Option<String> {
         RoomMeta::Topic(text, by) => {
             format!("topic:{text}:{}", by.as_ref().map_or("", |by| by.as_str()))
         }
+        RoomMeta::Name(name, former) => format!("name:{name}:{former:?}"),
         RoomMeta::Member(user, meta) => {
             let meta = meta.unwrap();
             format!("member:{user}:{}:{}", meta.role.name(), meta.read)

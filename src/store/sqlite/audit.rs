@@ -45,7 +45,9 @@ pub(super) fn find(
     query: &AuditQuery,
 ) -> rusqlite::Result<(Vec<(u64, AuditedAct)>, bool)> {
     let sql = "SELECT id, at, \"by\", act, whom, room FROM audit \
-               WHERE id < ?1 AND (?2 IS NULL OR room = ?2) ORDER BY id DESC LIMIT ?3";
+               WHERE id < ?1 AND (?2 IS NULL OR room = ?2 OR room IN (SELECT former_name.name \
+               FROM former_name JOIN room ON room.id = former_name.room WHERE room.name = ?2)) \
+               ORDER BY id DESC LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
     let before = query.before.map_or(i64::MAX, signed);
     let room = query.room.as_ref().map(RoomName::as_str);

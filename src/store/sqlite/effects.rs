@@ -54,9 +54,11 @@ pub(super) fn since(
             db.prepare_cached(&sql)?.query_row(key, |row| Ok(record_row::decode(row))).optional()?
         }
         Body::Topic { text } => return topic_since(db, room, text, counters),
-        Body::Message { .. } | Body::Deleted | Body::Deletion { .. } | Body::Moderation { .. } => {
-            return Ok(None);
-        }
+        Body::Message { .. }
+        | Body::Deleted
+        | Body::Deletion { .. }
+        | Body::Rename { .. }
+        | Body::Moderation { .. } => return Ok(None),
     };
     // A damaged one says nothing.
     let last = last.and_then(Result::ok);

@@ -12,6 +12,7 @@ use super::lookalikes;
 use super::people;
 use super::renewals::Renewals;
 use super::room_meta;
+use super::room_names;
 use super::room_row::{self, RoomRow};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::load::{Begun, Depth, Found, Kept, KnownUser, Wanted};
@@ -86,8 +87,13 @@ pub(in crate::store) fn load(db: &Connection, wanted: &Wanted) -> rusqlite::Resu
         others.extend(alike.iter().filter_map(|name| RoomName::stored(name)));
     }
     names.extend(&others);
+    let mut rows = BTreeSet::new();
     for name in names {
         let Some(room) = read_room(db, &renewals, name)? else { continue };
+        // It may have been asked for by several of its names.
+        if !rows.insert(room.kept.map(|kept| kept.row)) {
+            continue;
+        }
         if room.name.is_direct() {
             found.users.extend(ends(db, &room)?);
         }
@@ -106,7 +112,7 @@ pub(in crate::store) fn load(db: &Connection, wanted: &Wanted) -> rusqlite::Resu
     Ok(found)
 }
 
-/// Reads the room of this name, if there is one.
+/// Reads the room that has this name, or had it before, if there is one.
 ///
 /// # Errors
 ///
@@ -117,7 +123,8 @@ pub(super) fn read_room(
     name: &RoomName,
 ) -> rusqlite::Result<Option<Begun>> {
     let invalid = |table| damaged(format!("a row of table {table} makes no sense"));
-    let sql = format!("SELECT {}, renewed FROM room WHERE name = ?1", room_row::COLUMNS);
+    let (columns, id) = (room_row::COLUMNS, room_names::ID_OF);
+    let sql = format!("SELECT {columns}, renewed FROM room WHERE id = {id}");
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query([name.as_str()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
@@ -132,6 +139,11 @@ pub(super) fn read_room(
     let counters = heads::with_tail(db, stored.id, stored.counters)?;
     (room.head, room.oldest) = (counters.head, counters.oldest);
     room.epoch = renewals.epoch((stored.epoch, renewed), stored.durability);
+    // Before who is in it, who is told the name.
+    let former = room_names::former(db, stored.id)?;
+    if !former.is_empty() {
+        room.meta.push(RoomMeta::Name(room.name.clone(), former));
+    }
     let mut put = |meta: Option<RoomMeta>, table| {
         room.meta.push(meta.ok_or_else(|| invalid(table))?);
         Ok(())

@@ -52,6 +52,7 @@ pub(in crate::store) mod renewals;
 mod reply_channel;
 pub(in crate::store) mod reports;
 pub(in crate::store) mod room_meta;
+pub(in crate::store) mod room_names;
 pub(in crate::store) mod room_row;
 pub(in crate::store) mod schema;
 pub(in crate::store) mod search;

@@ -7,7 +7,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use super::checksum::Checksum;
 use super::column_code::ColumnCode as _;
 use super::integers::signed;
-use crate::chat::model::name::UserName;
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::Role;
 
@@ -61,6 +61,7 @@ pub(in crate::store) mod kind {
     pub(in crate::store) const MUTE: i64 = 9;
     pub(super) const UNMUTE: i64 = 10;
     pub(super) const ROLE: i64 = 11;
+    pub(super) const RENAME: i64 = 12;
 }
 
 /// Why a row is not a record.
@@ -165,6 +166,12 @@ fn values(room: i64, record: &Record) -> [ValueRef<'_>; column::SUM] {
             values[column::TEXT] = text(topic);
             kind::TOPIC
         }
+        Body::Rename { name, was } => {
+            // Not in `who`, which is where an erasure looks for users.
+            values[column::DATA] = text(was.as_str());
+            values[column::TEXT] = text(name.as_str());
+            kind::RENAME
+        }
         Body::Moderation { act, target, reason } => {
             let (kind, argument) = act_columns(*act);
             values[column::WHO] = text(target.as_str());
@@ -234,6 +241,9 @@ fn body(row: &RowReader<'_, '_>) -> Result<Body, RowFault> {
             Body::Reaction { target: target()?, emoji: text()?, remove }
         }
         Some(kind::TOPIC) => Body::Topic { text: text()? },
+        Some(kind::RENAME) => {
+            Body::Rename { name: row.room(column::TEXT)?, was: row.room(column::DATA)? }
+        }
         Some(kind) => Body::Moderation {
             act: act(kind, row.optional(column::NUMBER)?)?,
             target: row.user(column::WHO)?,
@@ -296,6 +306,11 @@ impl RowReader<'_, '_> {
         Ok(value.ok_or_else(|| fault(column))?.map(Into::into))
     }
 
+    fn room(&self, column: usize) -> Result<RoomName, RowFault> {
+        let text = self.text(column)?.ok_or_else(|| fault(column))?;
+        RoomName::stored(&text).ok_or_else(|| fault(column))
+    }
+
     fn user(&self, column: usize) -> Result<UserName, RowFault> {
         let text = self.text(column)?.ok_or_else(|| fault(column))?;
         UserName::stored(&text).ok_or_else(|| fault(column))
@@ -331,6 +346,10 @@ mod tests {
             Body::Edit { target: 4, text: None },
             Body::Deletion { target: 4 },
             Body::Topic { text: "".into() },
+            Body::Rename {
+                name: RoomName::parse("den").unwrap(),
+                was: RoomName::parse("lair").unwrap(),
+            },
         ];
         let reaction = |remove| Body::Reaction { target: 4, emoji: "+1".into(), remove };
         bodies.extend([false, true].map(reaction));

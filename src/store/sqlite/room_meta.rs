@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
-use super::lookalikes;
+use super::{lookalikes, room_names};
 use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Record;
@@ -17,6 +17,7 @@ use crate::time::wall_watch::shifted;
 pub(super) enum MetaKey {
     Access,
     Topic,
+    Name,
     Member(UserName),
     Restriction(UserName, Restriction),
 }
@@ -27,6 +28,7 @@ impl MetaKey {
         match meta {
             RoomMeta::Access { .. } => Self::Access,
             RoomMeta::Topic(..) => Self::Topic,
+            RoomMeta::Name(..) => Self::Name,
             RoomMeta::Member(user, _) => Self::Member(user.clone()),
             RoomMeta::Restriction(user, kind, _) => Self::Restriction(user.clone(), *kind),
         }
@@ -45,6 +47,7 @@ pub(in crate::store) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> ru
             let by = by.as_ref().map(UserName::as_str);
             db.prepare_cached(sql)?.execute(params![room, &**topic, by])
         }
+        RoomMeta::Name(name, former) => return room_names::write(db, room, name, former),
         RoomMeta::Member(user, Some(MemberMeta { role, recv, read, joined })) => {
             let sql = "INSERT OR REPLACE INTO member (room, user, role, recv, read, joined) \
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -165,9 +168,7 @@ fn read_all(
 /// Removes a room with its metadata, and notes that its records and `cid`s are to go: those of an
 /// unknown room that is not noted are never removed, since the room's row may have been damaged.
 pub(super) fn remove_room(db: &Connection, room: i64) -> rusqlite::Result<()> {
-    let sql = "SELECT name FROM room WHERE id = ?1";
-    let name = db.prepare_cached(sql)?.query_one([room], |row| row.get::<_, String>(0));
-    if let Some(name) = name.optional()? {
+    for name in room_names::all(db, room)? {
         lookalikes::remove_room(db, &name)?;
     }
     let members = {

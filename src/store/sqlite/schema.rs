@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6.sql"),
 ];
 
 /// The version with the table `lookalike`, whose forms SQL cannot make.
@@ -178,6 +179,23 @@ mod tests {
         assert_eq!(count("user = 'zoe' AND kind = 2"), 1);
         assert_eq!(count("user = 'rea' AND kind = 3"), 1, "a reader is one by name");
         assert_eq!(count("true"), 4);
+    }
+
+    #[test]
+    fn a_file_of_the_fifth_version_keeps_its_rooms_and_takes_names_of_before() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate_by(&mut db, &MIGRATIONS[..5]).unwrap();
+        db.execute_batch(
+            "INSERT INTO room (id, name, epoch, durability, head, oldest, at, bytes, private, owned, \
+             topic) VALUES (1, 'den', 7, 2, 3, 1, 0, 0, 0, 1, 'tea')",
+        )
+        .unwrap();
+        assert_eq!(migrate(&mut db).unwrap(), 5);
+        let count = |sql: &str| db.query_one(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count("SELECT count(*) FROM room WHERE name = 'den' AND topic = 'tea'"), 1);
+        db.execute_batch("INSERT INTO former_name VALUES ('lair', 1, 0)").unwrap();
+        db.execute_batch("DELETE FROM room WHERE id = 1").unwrap();
+        assert_eq!(count("SELECT count(*) FROM former_name"), 0, "it goes with its room");
     }
 
     /// What is in the files after each statement is what a kill there would leave.

@@ -17,6 +17,8 @@ use crate::store::sqlite::integers::{signed, unsigned};
 use crate::store::sqlite::people;
 use crate::store::sqlite::read_transaction::ReadTransaction;
 use crate::store::sqlite::record_row::{self, COLUMNS, RowFault};
+use crate::store::sqlite::room_names::ID_OF;
+use crate::store::sqlite::schema;
 use crate::store::sqlite::written::{self, WrittenQuery};
 
 /// Records that are read at once. No transaction is open between two pages, which would keep the
@@ -49,8 +51,11 @@ impl Export {
     pub fn open(data: &Path, room: &RoomName) -> Result<Self, ToolError> {
         let path = open::path(data);
         let db = open::read(&path)?;
-        let sql = "SELECT id, epoch FROM room WHERE name = ?1";
-        let found = db.query_row(sql, [room.as_str()], |row| Ok((row.get(0)?, row.get(1)?)));
+        // An older version knows no names of before.
+        let is_current = schema::check_current(&db).is_ok();
+        let id = if is_current { ID_OF } else { "(SELECT id FROM room WHERE name = ?1)" };
+        let sql = format!("SELECT id, epoch FROM room WHERE id = {id}");
+        let found = db.query_row(&sql, [room.as_str()], |row| Ok((row.get(0)?, row.get(1)?)));
         let found = found.optional().map_err(ToolError::database(&path))?;
         let (id, epoch): (i64, i64) =
             found.ok_or_else(|| ToolError::NoRoom(room.as_str().to_owned()))?;

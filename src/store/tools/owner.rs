@@ -9,6 +9,7 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::store::sqlite::heads;
 use crate::store::sqlite::integers::signed;
 use crate::store::sqlite::integrity::remove_checksum;
+use crate::store::sqlite::room_names;
 
 /// What became of the rooms whose only owner was erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,10 +37,8 @@ pub fn appoint(
     open::require_current(&db, &path)?;
     let mut run = || {
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let sql = "UPDATE room SET owned = 1 WHERE name = ?1 RETURNING id";
-        let id: Option<i64> =
-            transaction.query_row(sql, [room.as_str()], |row| row.get(0)).optional()?;
-        let Some(id) = id else { return Ok(false) };
+        let Some(id) = room_names::find(&transaction, room.as_str())? else { return Ok(false) };
+        transaction.execute("UPDATE room SET owned = 1 WHERE id = ?1", [id])?;
         remove_checksum(&transaction)?;
         // A server that was killed has not done so.
         heads::book_all(&transaction)?;

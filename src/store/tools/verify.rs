@@ -15,6 +15,7 @@ use crate::store::sqlite::integers::{signed, unsigned};
 use crate::store::sqlite::integrity;
 use crate::store::sqlite::record_row::{self, COLUMNS, RowFault};
 use crate::store::sqlite::room_row::RoomCounters;
+use crate::store::sqlite::schema;
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,6 +122,10 @@ pub(super) fn check(
     // The `cid`s of a removed room stay until they are old.
     for table in ["record", "member", "restriction"] {
         verification.orphans(table)?;
+    }
+    // An old copy that is to be restored may be of a version without it.
+    if schema::check_current(db).is_ok() {
+        verification.orphans("former_name")?;
     }
     Ok(verification.found)
 }

@@ -190,7 +190,19 @@ impl<'a> Typed<'a> {
                 self.enter(&room);
             }
             Command::Leave { room } => self.leave_room(&room, false)?,
-            Command::Close { room } => self.leave_room(&room, true)?,
+            Command::LeaveAndClose { room } => self.leave_room(&room, true)?,
+            Command::Close { room, reason, sure } => {
+                let reason = Some(&*reason).filter(|reason| !reason.is_empty());
+                let wanted = [
+                    ("room", Value::from(&*room)),
+                    ("reason", reason.into()),
+                    ("sure", sure.into()),
+                ];
+                self.client.request("close", fields(wanted))?;
+            }
+            Command::Rename { room, name } => {
+                self.client.change("rename", &room, fields([("name", (&*name).into())]))?;
+            }
             Command::Send(send) => self.send(&send)?,
             Command::Presence { room } => {
                 say(&show::people("here", &ask("presence", &room)?, "online"));

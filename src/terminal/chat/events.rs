@@ -67,6 +67,24 @@ impl Told<'_> {
             Event::Presence { room, on, away, off } => {
                 self.tell_presence(&room, &[(on, "here"), (away, "away"), (off, "gone")]);
             }
+            Event::Renamed { room, was } => {
+                let mut view = self.view.lock();
+                view.rename(&was, &room);
+                view.say(&format!(
+                    "-- {} is called {} now --",
+                    show::name(&was),
+                    show::name(&room)
+                ));
+            }
+            Event::Gone { room, by, reason } => {
+                let why = if reason.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", show::line(&reason))
+                };
+                let (by, room) = (show::name(&by), show::name(&room));
+                self.view.lock().say(&format!("-- {by} has closed {room}{why} --"));
+            }
             Event::Left { room, reason, error } => self.tell_left(&room, &reason, error.as_ref()),
             Event::Invited { room, by, reason } => {
                 self.view.lock().say(&show::invited(&room, by.as_deref(), &reason));
@@ -172,6 +190,8 @@ impl Told<'_> {
         );
         match (reason, error) {
             ("kicked", _) => view.say(&format!("-- you were removed from {room} --")),
+            // Who has closed it, and why, was said before.
+            ("closed", _) => {}
             ("banned", _) => view.say(&format!("-- you are banned from {room} --")),
             (_, Some(error)) => view.complain(&format!("{room}: {}", show::refusal(error))),
             _ => view.say(&format!("-- you have left {room} --")),

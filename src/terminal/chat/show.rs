@@ -85,6 +85,10 @@ pub(super) fn record(
         }
         "topic" if words.is_empty() => format!("* {who} removed the topic"),
         "topic" => format!("* {who} changed the topic: {}", line(words)),
+        "rename" => {
+            let was = text(item, "was").unwrap_or_default();
+            format!("* {who} renamed the room, which was {}", name(was))
+        }
         "moderation" => moderation(item, &who),
         other => format!("* {who}: {}", line(other)),
     };
@@ -318,7 +322,8 @@ pub(super) fn found(data: &Item, (style, me): (Style, &str)) -> String {
 pub(super) fn refusal(error: &chinwag_client::Error) -> String {
     let mut out = error.message.clone();
     let data = &error.data;
-    if let Some(expected) = text(data, "expected") {
+    // What a program would say; a person says it by the command that is named below.
+    if let Some(expected) = text(data, "expected").filter(|_| !data.contains_key("members")) {
         _ = write!(out, "; expected: {expected}");
     }
     if let Some(hint) = text(data, "hint") {
@@ -328,7 +333,8 @@ pub(super) fn refusal(error: &chinwag_client::Error) -> String {
         _ = write!(out, "; try again in {}", in_words(wait));
     }
     if object(data, "messages").is_empty() && data.contains_key("messages") {
-        out.push_str("; /close does so");
+        let way = if data.contains_key("members") { "/end sure" } else { "/close" };
+        _ = write!(out, "; {way} does so");
     }
     out
 }
@@ -372,6 +378,10 @@ mod tests {
             "* bob deleted an earlier message",
         );
         check(json!({"ev": "topic", "from": "bob", "text": ""}), "* bob removed the topic");
+        check(
+            json!({"ev": "rename", "from": "bob", "name": "den", "was": "lair"}),
+            "* bob renamed the room, which was lair",
+        );
         check(
             json!({"ev": "message", "from": "ann", "text": "yes", "reply_to": 1}),
             "ann to bob's \"say 'tea'\": yes",

@@ -125,6 +125,22 @@ impl View {
         self.shown.get(room).copied().unwrap_or_default()
     }
 
+    /// The room has another name.
+    pub(super) fn rename(&mut self, was: &str, name: &str) {
+        if self.current.as_deref() == Some(was) {
+            self.current = Some(name.to_owned());
+        }
+        if let Some(seq) = self.shown.remove(was) {
+            self.shown.insert(name.to_owned(), seq);
+        }
+        if let Some(quotable) = self.quotable.remove(was) {
+            self.quotable.insert(name.to_owned(), quotable);
+        }
+        if self.unread.remove(was) {
+            self.unread.insert(name.to_owned());
+        }
+    }
+
     /// The room's log is another one.
     pub(super) fn forget(&mut self, room: &str) {
         self.shown.remove(room);

@@ -90,6 +90,8 @@ pub(super) fn parse<'a>(
             after: fields.string_as(Key::After, "the name of a room")?,
             limit: fields.limit()?,
         },
+        Op::Rename => rename(fields)?,
+        Op::Close => close(fields)?,
         Op::Export => Command::Export { after: fields.seq(Key::After)? },
     };
     Ok(Parsed::Command(command))
@@ -121,10 +123,19 @@ fn create<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     })
 }
 
+fn rename<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
+    Ok(Command::Rename { room: fields.required(Key::Room)?, name: fields.required(Key::Name)? })
+}
+
+fn close<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
+    let room = fields.required(Key::Room)?;
+    Ok(Command::Close { room, reason: moderation::reason(fields)?, sure: fields.flag(Key::Sure)? })
+}
+
 fn leave<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     let room = fields.required(Key::Room)?;
     let closes = fields.flag(Key::Close)?;
-    Ok(if closes { Command::Close { room } } else { Command::Leave { room } })
+    Ok(if closes { Command::LeaveAndClose { room } } else { Command::Leave { room } })
 }
 
 fn send<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Send<'a>, Fault> {

@@ -45,6 +45,18 @@ pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
             open(out, r#"{"ev":"left","room":"#, room);
             name_field(out, r#","reason":"#, reason.name());
         }
+        Event::Renamed { room, name: new } => {
+            open(out, r#"{"ev":"renamed","room":"#, room);
+            name_field(out, r#","name":"#, new.as_str());
+        }
+        Event::Gone { room, from, reason } => {
+            open(out, r#"{"ev":"gone","room":"#, room);
+            name_field(out, r#","from":"#, from.as_str());
+            if !reason.is_empty() {
+                put(out, r#","reason":"#);
+                string(out, reason);
+            }
+        }
         Event::Presence { room, v, count, change } => {
             open(out, r#"{"ev":"presence","room":"#, room);
             field(out, r#","v":"#, *v);

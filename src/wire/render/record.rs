@@ -63,6 +63,7 @@ pub const fn record_name(record: &Record) -> &'static str {
         Body::Deletion { .. } => "deletion",
         Body::Reaction { .. } => "reaction",
         Body::Topic { .. } => "topic",
+        Body::Rename { .. } => "rename",
         Body::Moderation { .. } => "moderation",
     }
 }
@@ -74,6 +75,7 @@ const fn kind(record: &Record) -> &'static str {
         Body::Deletion { .. } => r#"{"ev":"deletion""#,
         Body::Reaction { .. } => r#"{"ev":"reaction""#,
         Body::Topic { .. } => r#"{"ev":"topic""#,
+        Body::Rename { .. } => r#"{"ev":"rename""#,
         Body::Moderation { .. } => r#"{"ev":"moderation""#,
     }
 }
@@ -89,6 +91,12 @@ fn fields(out: &mut Vec<u8>, record: &Record) {
         Body::Topic { text } => {
             put(out, r#","text":"#);
             prose(out, text);
+        }
+        Body::Rename { name: new, was } => {
+            put(out, r#","name":"#);
+            name(out, new.as_str());
+            put(out, r#","was":"#);
+            name(out, was.as_str());
         }
         Body::Deleted => put(out, r#","deleted":true"#),
         Body::Edit { target, text } => {

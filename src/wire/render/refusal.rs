@@ -73,10 +73,12 @@ pub(super) fn refusal_fields(out: &mut Vec<u8>, refusal: &Refusal) {
     if let Some(epoch) = refusal.epoch {
         epoch_field(out, r#","epoch":"#, epoch);
     }
+    let lost = refusal.lost.as_deref();
     let numbers = [
         (r#","limit":"#, refusal.limit),
         (r#","offset":"#, refusal.offset),
-        (r#","messages":"#, refusal.messages.map(u64::from)),
+        (r#","messages":"#, lost.map(|lost| lost.messages.into())),
+        (r#","members":"#, lost.and_then(|lost| lost.members).map(u64::from)),
         (r#","retry_after_ms":"#, refusal.retry_after_ms),
     ];
     for (key, value) in numbers {

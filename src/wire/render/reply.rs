@@ -17,7 +17,7 @@ use crate::chat::model::listed::ListedRoom;
 use crate::chat::model::name::RoomName;
 use crate::chat::model::output::Request;
 use crate::chat::model::record::SharedRecord;
-use crate::chat::model::reply::{InboxRow, Reply};
+use crate::chat::model::reply::{InboxRow, Rare, Reply};
 use crate::wire::help::{self, Entry};
 use crate::wire::json::{array, boolean, name, number_or_null, prose, put, string};
 
@@ -171,7 +171,7 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
         v,
         topic,
         private,
-        retention,
+        rare,
         reset,
         marks,
     } = reply
@@ -193,6 +193,8 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
         prose(out, topic);
     }
     put(out, if *private { r#","private":true"# } else { "" });
+    let Rare { retention, former } = &**rare;
+    former_names(out, former);
     let age = retention.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
     let kept = [
         ("keep_for_ms", age),
@@ -358,6 +360,7 @@ fn inbox(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
 fn inbox_row(out: &mut Vec<u8>, row: &InboxRow, context: &Context<'_>) {
     put(out, "{");
     room_field(out, row.room.as_str());
+    former_names(out, &row.former);
     epoch_field(out, r#","epoch":"#, row.epoch);
     field(out, r#","seq":"#, row.seq);
     field(out, r#","recv":"#, row.recv);
@@ -373,6 +376,14 @@ fn inbox_row(out: &mut Vec<u8>, row: &InboxRow, context: &Context<'_>) {
         None => put(out, "null"),
     }
     put(out, "}");
+}
+
+/// The names that a room had before.
+fn former_names(out: &mut Vec<u8>, former: &[RoomName]) {
+    if !former.is_empty() {
+        put(out, r#","former":"#);
+        array(out, former, |out, room| name(out, room.as_str()));
+    }
 }
 
 fn room_field(out: &mut Vec<u8>, room: &str) {

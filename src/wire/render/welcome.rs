@@ -11,7 +11,7 @@ use crate::chat::model::limits::{
     SEARCH_LEN_MAX, TOPIC_LEN_MAX, TYPING_LASTS,
 };
 use crate::chat::model::name::NAME_LEN_MAX;
-use crate::chat::model::reply::{Refusal, Reply, Resumption};
+use crate::chat::model::reply::{Refusal, Reply, ResumedRoom, Resumption};
 use crate::wire::frame_len::{RESUMPTION_MESSAGE_MAX, frame_len_max};
 use crate::wire::json::{boolean, number_or_null, prose, put, string};
 use crate::wire::parse::{AGENT_LEN_MAX, DATA_DEPTH_MAX, request_len_max};
@@ -34,11 +34,14 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
     // Only a `hello` with `resume` has rooms to report.
     if !rooms.is_empty() {
         put(out, r#","rooms":{"#);
-        for (index, (room, resumption, marks)) in rooms.iter().enumerate() {
+        for (index, ResumedRoom { asked, name, resumption, marks }) in rooms.iter().enumerate() {
             put(out, if index == 0 { "" } else { "," });
-            string(out, room);
+            string(out, asked);
             put(out, ":{");
             resumption_fields(out, resumption);
+            if let Some(name) = name {
+                name_field(out, r#","room":"#, name.as_str());
+            }
             if !marks.is_empty() {
                 read_marks(out, r#","marks":{"#, marks);
             }

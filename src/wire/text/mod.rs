@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/nick ann` | takes a name |
 //! | `/join lobby`, `/leave`, `/close` | enters a room, leaves it, ends a private one |
+//! | `/rename tea`, `/end` | gives a room of one's own another name, ends it for all |
 //! | `/msg bob hi`, `/msg bob` | sends a message to one user; lets all that follows go there |
 //! | `/reply bob yes`, `/reply "see you" yes` | answers bob's last message, or the last with these words |
 //! | `/thread bob yes`, `/thread "see you" yes` | says it in the thread of that message |
@@ -34,6 +35,7 @@ pub mod note;
 mod parse;
 mod people;
 mod render;
+mod rooms;
 mod safe;
 mod words;
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::commands::{Meaning, Verb, meaning};
 use super::words::{named, person, split_word};
-use super::{Line, account, answer, people};
+use super::{Line, account, answer, people, rooms};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, ModerationCommand, Op, Page, Send, Target};
 use crate::chat::model::limits::{Limits, REASON_LEN_MAX, SEARCH_LEN_MAX, TOPIC_LEN_MAX};
@@ -80,9 +80,9 @@ impl<'a> Commands<'a, '_> {
         Some(match verb {
             Verb::Nick | Verb::Me | Verb::Say if rest.is_empty() => return None,
             Verb::Nick => Line::Nick(rest),
-            Verb::Join => join(named(rest)?),
+            Verb::Join => rooms::join(named(rest)?),
             Verb::Leave => self.in_room(rest, Op::Leave, |room| Command::Leave { room }),
-            Verb::Close => self.in_room(rest, Op::Leave, |room| Command::Close { room }),
+            Verb::Close => self.in_room(rest, Op::Leave, |room| Command::LeaveAndClose { room }),
             Verb::Msg => self.message(rest)?,
             Verb::Reply => answer::parse(rest, |text| self.say(text), Line::Answer)?,
             Verb::Thread => answer::parse(rest, |text| self.say(text), Line::InThread)?,
@@ -98,7 +98,12 @@ impl<'a> Commands<'a, '_> {
             Verb::History => self.history(rest)?,
             Verb::Search => search(rest)?,
             Verb::Topic => self.topic(rest),
-            Verb::Create => create(rest)?,
+            Verb::Rename => {
+                let name = named(rest)?.into();
+                self.in_room("", Op::Rename, |room| Command::Rename { room, name })
+            }
+            Verb::End => self.end(rest)?,
+            Verb::Create => rooms::create(rest)?,
             Verb::Invite => self.invite(Op::Invite, rest, |room, user| {
                 let reason = "".into();
                 Command::Invite { room, user, reason }
@@ -223,6 +228,15 @@ impl<'a> Commands<'a, '_> {
         self.in_room("", Op::Topic, |room| Command::Topic { room, text, weight })
     }
 
+    fn end(self, rest: &'a str) -> Option<Line<'a>> {
+        let (sure, reason) = rooms::end(rest)?;
+        if reason.len() > REASON_LEN_MAX {
+            return Some(too_large("reason", REASON_LEN_MAX));
+        }
+        let reason = reason.into();
+        Some(self.in_room("", Op::Close, |room| Command::Close { room, reason, sure }))
+    }
+
     /// `bob`, or `bob den`.
     fn invite(
         self,
@@ -297,22 +311,6 @@ fn with_reason<'a>(line: Line<'a>, why: &'a str) -> Line<'a> {
         }
         other => other,
     }
-}
-
-fn join(room: &str) -> Line<'_> {
-    Line::Command(Op::Join, Command::Join { room: room.into(), after: None, epoch: None })
-}
-
-/// `den`, or `den private`.
-fn create(rest: &str) -> Option<Line<'_>> {
-    let (room, how) = split_word(rest);
-    let (room, private) = match how {
-        "" => (named(room)?, false),
-        "private" => (named(room)?, true),
-        _ => return None,
-    };
-    let command = Command::Create { room: room.into(), topic: None, private, policy: None };
-    Some(Line::Command(Op::Create, command))
 }
 
 fn search(words: &str) -> Option<Line<'_>> {
@@ -425,8 +423,8 @@ mod tests {
     #[test]
     fn what_is_a_habit_elsewhere_is_understood() {
         let lobby = || Target::Room("lobby".into());
-        check("/j tea", &join("tea"));
-        check("\u{ff0f}join tea", &join("tea"));
+        check("/j tea", &rooms::join("tea"));
+        check("\u{ff0f}join tea", &rooms::join("tea"));
         check("/part", &Line::Command(Op::Leave, Command::Leave { room: "lobby".into() }));
         check("/query bob", &Line::Talk("bob"));
         check("/msg @bob", &Line::Talk("bob"));

@@ -58,6 +58,7 @@ pub(super) struct Sent {
 pub(crate) enum FactKey {
     Access,
     Topic,
+    Name,
     Member(String),
     Restriction(String, Restriction),
 }
@@ -67,6 +68,7 @@ impl FactKey {
         match meta {
             RoomMeta::Access { .. } => Self::Access,
             RoomMeta::Topic(..) => Self::Topic,
+            RoomMeta::Name(..) => Self::Name,
             RoomMeta::Member(user, _) => Self::Member(user.as_str().to_owned()),
             RoomMeta::Restriction(user, standing, _) => {
                 Self::Restriction(user.as_str().to_owned(), *standing)

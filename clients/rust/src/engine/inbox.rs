@@ -34,6 +34,9 @@ impl Engine {
         }
         for row in array(data, "rooms").iter().filter_map(Value::as_object) {
             if let Some(name) = text(row, "room") {
+                for was in array(row, "former").iter().filter_map(Value::as_str) {
+                    self.on_renamed(was, name);
+                }
                 listed.insert(name.to_owned());
                 self.take_row(name, row);
             }

@@ -67,18 +67,21 @@ impl Engine {
         Ok((entry, ticket))
     }
 
-    /// Changes the log of a room by `edit`, `delete`, `react`, `topic` or an act of moderation.
+    /// Changes the log of a room by `edit`, `delete`, `react`, `topic`, `rename` or an act of moderation.
     /// Unlike a message it is not repeated after a lost connection.
     pub fn change(&mut self, now: u64, op: &str, room: &str, mut fields: Item) -> Ticket {
         self.now = now;
         let mut item = fields.clone();
         let ev = match op {
-            "edit" | "topic" => op,
+            "edit" | "topic" | "rename" => op,
             "delete" => "deletion",
             "react" => "reaction",
             _ => "moderation",
         };
         item.insert("ev".to_owned(), ev.into());
+        if ev == "rename" {
+            item.insert("was".to_owned(), room.into());
+        }
         if ev == "moderation" {
             let is_unmute = op == "mute" && number(&fields, "for_ms") == Some(0);
             item.insert("act".to_owned(), if is_unmute { "unmute" } else { op }.into());
@@ -141,7 +144,8 @@ impl Engine {
     }
 
     pub(super) fn on_sent(&mut self, queue: &str, cid: &str, data: &Item) {
-        let room = text(data, "room").unwrap_or(queue).to_owned();
+        let is_here = self.rooms.contains_key(queue);
+        let room = text(data, "room").filter(|_| !is_here).unwrap_or(queue).to_owned();
         let (seq, at) = (number(data, "seq"), number(data, "at"));
         let (seq, at) = (seq.unwrap_or_default(), at.unwrap_or_default());
         let sent = Sent { room: room.clone(), seq, at, dup: flag(data, "dup") };

@@ -46,6 +46,37 @@ pub(super) struct PendingRequest {
     pub tickets: Vec<Ticket>,
 }
 
+impl Then {
+    /// A room has another name.
+    fn rename(&mut self, was: &str, name: &str) {
+        match self {
+            Self::Join(room)
+            | Self::Leave(room)
+            | Self::Send(room, _)
+            | Self::Fetch(room)
+            | Self::History(room)
+            | Self::Presence(room)
+            | Self::Ack(room, _)
+            | Self::Record(room, _)
+                if room == was =>
+            {
+                name.clone_into(room);
+            }
+            Self::Rooms(had, _) => {
+                had.iter_mut().filter(|room| *room == was).for_each(|room| name.clone_into(room));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl PendingRequest {
+    /// A room has another name: the answer is about that.
+    pub(super) fn rename(&mut self, was: &str, name: &str) {
+        self.then.rename(was, name);
+    }
+}
+
 impl Engine {
     /// Any request. It is repeated when the server asks for that soon; without a connection the
     /// answer is an error with code 0.
@@ -207,6 +238,12 @@ impl Engine {
                 self.on_joined(name, &event);
             }
             "invited" => self.on_invited(&event, "from"),
+            "renamed" => self.on_renamed(name, text(&event, "name").unwrap_or(name)),
+            "gone" => {
+                let words = |key| text(&event, key).unwrap_or_default().to_owned();
+                let (by, reason) = (words("from"), words("reason"));
+                self.emit(Event::Gone { room, by, reason });
+            }
             _ if !self.rooms.contains_key(name) => {}
             "replay" => {
                 for item in array(&event, "items") {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Engine;
 use super::requests::{Then, Ticket};
 use super::tracked::Tracked;
+use super::{Engine, Timer};
 use crate::model::{Error, Event, Item, RoomState, array, direct_room, fields, flag, number, text};
 
 /// Codes of a room in which we are not: no such room, not a member, banned, by invitation.
@@ -80,8 +80,46 @@ impl Engine {
         id
     }
 
+    /// A room has another name, and keeps everything else: its place, and what waits to be said
+    /// there.
+    pub(super) fn on_renamed(&mut self, was: &str, name: &str) {
+        if was == name {
+            return;
+        }
+        let Some(mut tracked) = self.rooms.remove(was) else { return };
+        for timer in [Timer::Send, Timer::Ack, Timer::Typing] {
+            if let Some(due) = self.timers.remove(&timer(was.to_owned())) {
+                self.timers.insert(timer(name.to_owned()), due);
+            }
+        }
+        for request in self.pending.values_mut() {
+            request.rename(was, name);
+        }
+        let mut waiting = self.queues.remove(was).unwrap_or_default();
+        waiting.extend(self.queues.remove(name).into_iter().flatten());
+        for queued in &mut waiting {
+            name.clone_into(&mut queued.entry.room);
+        }
+        if !waiting.is_empty() {
+            self.queues.insert(name.to_owned(), waiting);
+        }
+        // If it was entered by its new name, too, that one has the place already.
+        if self.rooms.get(name).is_none_or(|other| other.room.epoch.is_none()) {
+            name.clone_into(&mut tracked.room.name);
+            tracked.is_changed = false;
+            self.rooms.insert(name.to_owned(), tracked);
+        }
+        self.emit(Event::Renamed { room: name.to_owned(), was: was.to_owned() });
+        self.send_next(name);
+    }
+
     /// We are in the room, by `join` or by another user's first direct message.
-    pub(super) fn on_joined(&mut self, name: &str, data: &Item) {
+    pub(super) fn on_joined(&mut self, asked: &str, data: &Item) {
+        let name = text(data, "room").unwrap_or(asked);
+        self.on_renamed(asked, name);
+        for was in array(data, "former").iter().filter_map(Value::as_str) {
+            self.on_renamed(was, name);
+        }
         let Some(tracked) = self.rooms.get_mut(name) else { return };
         let room = &mut tracked.room;
         tracked.joining = None;
@@ -117,7 +155,9 @@ impl Engine {
     }
 
     /// Goes on in a room after a welcome, which had this answer for it.
-    pub(super) fn enter(&mut self, name: &str, answer: &Item) {
+    pub(super) fn enter(&mut self, asked: &str, answer: &Item) {
+        let name = text(answer, "room").unwrap_or(asked);
+        self.on_renamed(asked, name);
         let Some(tracked) = self.rooms.get(name) else { return };
         if tracked.room.state != RoomState::Wanted {
             self.resume(name, answer);
@@ -172,7 +212,7 @@ impl Engine {
         if self.rooms.remove(name).is_none() {
             return;
         }
-        self.timers.remove(&super::Timer::Ack(name.to_owned()));
+        self.timers.remove(&Timer::Ack(name.to_owned()));
         let waiting: Vec<_> = self.queues.remove(name).into_iter().flatten().collect();
         let failed = error.clone().unwrap_or_else(|| Error {
             code: NOT_A_MEMBER,

@@ -71,23 +71,26 @@ impl<K: Key> Skeletons<K> {
         }
     }
 
-    /// A row with another name that looks like `name`, of those that `counts`.
+    /// A row with another name that looks like `name`, of those that `counts`. `has_name` says
+    /// whether a row has a name of which this is so.
     pub(in crate::chat) fn find<R>(
         &self,
         name: &str,
         (by_name, rows): (&KeyIndex<K>, &Table<K, R>),
-        name_of: impl Fn(&R) -> &str,
+        has_name: impl Fn(&R, &dyn Fn(&str) -> bool) -> bool,
         counts: impl Fn(&R) -> bool,
     ) -> Option<K> {
         let form = other_form(name);
         let wanted = form.as_deref().unwrap_or(name);
-        let is_other = |row: &R| name_of(row) != name && counts(row);
         // Another name can be the skeleton only of one that is not its own.
-        let find_itself =
-            |form: &str| by_name.find(form, rows, |row| name_of(row) == form && is_other(row));
+        let find_itself = |form: &str| {
+            let is_itself = |other: &str| other == form && other != name;
+            by_name.find(form, rows, |row| has_name(row, &is_itself) && counts(row))
+        };
         form.as_deref().and_then(find_itself).or_else(|| {
-            let looks_so = |row: &R| other_form(name_of(row)).is_some_and(|form| form == wanted);
-            self.0.find(wanted, rows, |row| is_other(row) && looks_so(row))
+            let looks_so =
+                |other: &str| other != name && other_form(other).is_some_and(|form| form == wanted);
+            self.0.find(wanted, rows, |row| has_name(row, &looks_so) && counts(row))
         })
     }
 }

@@ -6,11 +6,12 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::super::integers::{signed, unsigned};
 use super::super::record_row::{self, COLUMNS};
+use super::super::room_names::{self, ID_OF};
 use super::unwritten::kind_of;
 use super::{BATCH_BYTES_MAX, Batch, Position};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
-use crate::chat::model::webhook::{self, Interest, Notice, NoticeKind, WebhookEvent};
+use crate::chat::model::webhook::{self, EventKind, Interest, Notice, NoticeKind, WebhookEvent};
 
 /// Records, and notices, that one reading looks at: some milliseconds.
 const SCAN_MAX: usize = 4096;
@@ -90,13 +91,17 @@ impl Records<'_> {
         let room: i64 = row.get("room")?;
         if !self.rooms.contains_key(&room) {
             let found = find_room(self.db, room)?;
-            self.rooms.insert(room, found.filter(|(name, _)| self.interest.has_room(name)));
+            // By any name that it has or had: who is told of a room goes on to be.
+            let former = room_names::former(self.db, room)?;
+            let is_meant = |name: &RoomName| self.interest.has_room(name);
+            let found = found.filter(|(name, _)| is_meant(name) || former.iter().any(is_meant));
+            self.rooms.insert(room, found);
         }
         let Some(Some((room, epoch))) = self.rooms.get(&room) else { return Ok(Some((id, None))) };
         // One that is damaged is reported by who reads it for people.
         let record = record_row::decode(row).ok().filter(|record| {
             let kind = webhook::kind_of(&record.body);
-            self.interest.wants(kind, Some(room), Some(&record.from))
+            self.interest.wants(kind, None, Some(&record.from))
         });
         let event = record.map(|record| {
             let (room, epoch) = (room.clone(), *epoch);
@@ -182,8 +187,29 @@ fn event_of(
         _ => None,
     };
     let by = message.as_ref().map(|(_, record)| &record.from).or(notice.user.as_ref());
-    let is_told = interest.wants(kind, notice.room.as_ref(), by);
+    let is_told = interest.wants(kind, None, by)
+        && (kind == EventKind::Direct || is_in_meant_room(db, interest, &notice)?);
     Ok(is_told.then(|| WebhookEvent::Notice { id, notice, message }))
+}
+
+/// Whether a notice is of a room that is meant, by any name that it has or had, or of none.
+fn is_in_meant_room(
+    db: &Connection,
+    interest: &Interest,
+    notice: &Notice,
+) -> rusqlite::Result<bool> {
+    let Some(room) = notice.room.as_ref() else { return Ok(true) };
+    if interest.has_room(room) {
+        return Ok(true);
+    }
+    // Nearly always there is no other name.
+    let Some(id) = room_names::find(db, room.as_str())? else { return Ok(false) };
+    let former = room_names::former(db, id)?;
+    if former.is_empty() {
+        return Ok(false);
+    }
+    let name = find_room(db, id)?.map(|(name, _)| name);
+    Ok(name.iter().chain(&former).any(|name| interest.has_room(name)))
 }
 
 fn find_message(
@@ -193,7 +219,7 @@ fn find_message(
 ) -> rusqlite::Result<Option<(Epoch, Record)>> {
     let sql = format!(
         "SELECT {COLUMNS}, (SELECT epoch FROM room WHERE room.id = record.room) AS epoch FROM record \
-         WHERE room = (SELECT id FROM room WHERE name = ?1) AND seq = ?2"
+         WHERE room = {ID_OF} AND seq = ?2"
     );
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query((room.as_str(), signed(seq)))?;

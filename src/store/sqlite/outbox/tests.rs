@@ -237,3 +237,21 @@ fn what_waits_while_nothing_can_be_written_is_written_once_in_its_order_and_boun
     }
     assert!(!later.is_empty());
 }
+
+#[test]
+fn a_webhook_is_told_of_a_room_by_any_name_that_it_has_or_had() {
+    let (_folder, mut db) = stored();
+    say(&db, 1, "ann", message("x"));
+    put_notice(&db, &joined("a")).unwrap();
+    db.execute_batch(
+        "UPDATE room SET name = 'c' WHERE id = 1; INSERT INTO former_name VALUES ('a', 1, 0)",
+    )
+    .unwrap();
+    put_notice(&db, &joined("c")).unwrap();
+    let kinds = [EventKind::Message, EventKind::Join];
+    for rooms in ["a", "c"] {
+        let (told, _) = read_all(&mut db, &interest(rooms, &kinds), 100);
+        assert_eq!(told, ["c1", "join a", "join c"], "{rooms}");
+    }
+    assert_eq!(read_all(&mut db, &interest("b", &kinds), 100).0, Vec::<String>::new());
+}

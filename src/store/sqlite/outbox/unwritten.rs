@@ -91,6 +91,7 @@ const fn reason_code(reason: Option<LeftReason>) -> i64 {
         Some(LeftReason::Left) => 1,
         Some(LeftReason::Kicked) => 2,
         Some(LeftReason::Banned) => 3,
+        Some(LeftReason::Closed) => 4,
     }
 }
 
@@ -119,8 +120,13 @@ pub(super) fn kind_of(kind: i64, number: i64) -> Option<NoticeKind> {
     Some(match kind {
         0 => NoticeKind::Joined(Role::from_code(number)?),
         1 => {
-            let reasons =
-                [None, Some(LeftReason::Left), Some(LeftReason::Kicked), Some(LeftReason::Banned)];
+            let reasons = [
+                None,
+                Some(LeftReason::Left),
+                Some(LeftReason::Kicked),
+                Some(LeftReason::Banned),
+                Some(LeftReason::Closed),
+            ];
             NoticeKind::Left(reasons.into_iter().find(|reason| reason_code(*reason) == number)?)
         }
         2 => NoticeKind::Made,

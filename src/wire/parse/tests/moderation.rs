@@ -3,6 +3,25 @@
 use super::*;
 
 #[test]
+fn what_renames_and_ends_rooms_is_read() {
+    let room = || Cow::from("lobby");
+    check(
+        r#"{"op":"leave","room":"lobby","close":true}"#,
+        None,
+        &Command::LeaveAndClose { room: room() },
+    );
+    let close =
+        |reason: &'static str, sure| Command::Close { room: room(), reason: reason.into(), sure };
+    check(r#"{"op":"close","room":"lobby"}"#, None, &close("", false));
+    check(r#"{"op":"close","room":"lobby","reason":"x","sure":true}"#, None, &close("x", true));
+    check(
+        r#"{"op":"rename","room":"lobby","name":"den"}"#,
+        None,
+        &Command::Rename { room: room(), name: "den".into() },
+    );
+}
+
+#[test]
 fn edits_and_moderation_are_read() {
     let (room, user) = (|| Cow::from("lobby"), || Cow::from("bob"));
     check(
@@ -44,7 +63,6 @@ fn edits_and_moderation_are_read() {
         &Command::Restrictions { room: room(), limit: Some(5), after: Some(user()) },
     );
     check(r#"{"op":"leave","room":"lobby"}"#, None, &Command::Leave { room: room() });
-    check(r#"{"op":"leave","room":"lobby","close":true}"#, None, &Command::Close { room: room() });
     let roles = [Role::Owner, Role::Moderator, Role::Member, Role::Reader];
     let roles = roles.map(|role| {
         let fields = format!(r#""op":"role","role":"{}""#, role.name());

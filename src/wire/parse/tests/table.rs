@@ -45,7 +45,9 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         | Op::Presence
         | Op::Members
         | Op::Restrictions
+        | Op::Close
         | Op::Topic => vec![room],
+        Op::Rename => vec![room, ("name", "\"den\"")],
         Op::Thread | Op::Follow | Op::Unfollow => vec![room, ("thread", "1")],
         Op::Send => vec![room, ("text", "\"hi\"")],
         Op::Ack => vec![room, ("recv", "1"), ("read", "1")],

@@ -134,6 +134,7 @@ fn no_list_is_longer_than_the_welcome_says() {
 fn no_inbox_is_longer_than_the_welcome_says() {
     let row = |last| InboxRow {
         room: longest_room(),
+        former: Box::default(),
         epoch: longest_epoch(),
         seq: SEQ,
         recv: SEQ,
@@ -209,10 +210,20 @@ fn no_welcome_is_longer_than_it_says() {
             Resumption::Reset { epoch: longest_epoch(), seq: SEQ },
             Resumption::Refused(long.clone()),
         ] {
-            let room = || longest_room().as_str().into();
-            let rooms = (0..limits.rooms_per_user)
-                .map(|_| (room(), resumption.clone(), Vec::new()))
-                .collect();
+            // A room that has another name is no conversation of two, whose names are the longest.
+            let name = longest_invitation("").room;
+            let renamed = ResumedRoom {
+                asked: name.as_str().into(),
+                name: Some(name),
+                resumption: resumption.clone(),
+                marks: Vec::new(),
+            };
+            let asked = longest_room().as_str().into();
+            let named = ResumedRoom { asked, name: None, ..renamed.clone() };
+            let is_refused = matches!(resumption, Resumption::Refused(_));
+            let row =
+                |nth| if is_refused || nth % 2 == 0 { named.clone() } else { renamed.clone() };
+            let rooms = (0..limits.rooms_per_user).map(row).collect();
             let session = "s".repeat(64).into();
             let user = longest_user();
             let invitations = vec![longest_invitation(""); 2];
@@ -241,9 +252,13 @@ fn no_welcome_is_longer_than_it_says() {
 fn marks_take_no_more_than_they_are_counted_for() {
     let with = |marks: usize, rooms: usize| {
         let marks = vec![(longest_user(), SEQ); marks];
-        let room = || longest_room().as_str().into();
-        let how = Resumption::From { from: SEQ, to: SEQ };
-        let rooms = (0..rooms).map(|_| (room(), how.clone(), marks.clone())).collect();
+        let row = ResumedRoom {
+            asked: longest_room().as_str().into(),
+            name: None,
+            resumption: Resumption::From { from: SEQ, to: SEQ },
+            marks,
+        };
+        let rooms = vec![row; rooms];
         let (session, user) = ("s".into(), longest_user());
         let invitations = Vec::new();
         let (time, resumed, may_invite, is_admin) = (SEQ, true, true, true);

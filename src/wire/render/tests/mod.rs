@@ -3,6 +3,7 @@
 mod help;
 mod longest;
 mod moderation;
+mod rooms;
 mod threads;
 mod weights;
 
@@ -23,7 +24,8 @@ use crate::chat::model::output::Request;
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::{Act, Body, Epoch, Record, SharedRecord};
 use crate::chat::model::reply::{
-    Durability, GapWhy, InboxRow, Invitation, Presence, Refusal, Reply, Resumption, Role,
+    Durability, GapWhy, InboxRow, Invitation, Presence, Rare, Refusal, Reply, ResumedRoom,
+    Resumption, Role,
 };
 use crate::wire::Refused;
 use crate::wire::encoded_len_max;
@@ -34,6 +36,10 @@ fn user(name: &str) -> UserName {
 
 fn room() -> RoomName {
     RoomName::parse("lobby").unwrap()
+}
+
+fn den() -> RoomName {
+    RoomName::parse("den").unwrap()
 }
 
 fn epoch() -> Epoch {
@@ -128,38 +134,6 @@ fn the_welcome_states_every_limit() {
 }
 
 #[test]
-fn each_room_of_a_resume_says_how_it_goes_on() {
-    let gap = Resumption::Gap { gap: (5, 9), why: GapWhy::Pruned, from: 10, to: 12 };
-    let refused = Resumption::Refused(Refusal::new(Code::NotMember, "you are not a member"));
-    let welcome = Reply::Welcome {
-        user: user("ann"),
-        session: "s9f".into(),
-        time: 1,
-        resumed: true,
-        may_invite: false,
-        is_admin: false,
-        rooms: vec![
-            ("lobby".into(), Resumption::From { from: 124, to: 140 }, vec![(user("bob"), 122)]),
-            ("old".into(), gap, Vec::new()),
-            ("new".into(), Resumption::Reset { epoch: epoch(), seq: 4 }, Vec::new()),
-            ("left".into(), refused, Vec::new()),
-        ],
-        invitations: Vec::new(),
-    };
-    let (limits, mut out) = (Limits::default(), Vec::new());
-    let context = Context { viewer: None, limits: &limits, server: "x" };
-    assert!(reply(&mut out, &request(Some("1"), Op::Hello), &welcome, &context));
-    let rooms = concat!(
-        r#""resumed":true,"rooms":{"lobby":{"from":124,"to":140,"marks":{"bob":122}},"#,
-        r#""old":{"gap":[5,9],"why":"pruned","from":10,"to":12},"#,
-        r#""new":{"reset":true,"epoch":"k3f9","seq":4},"#,
-        r#""left":{"code":3003,"message":"you are not a member","data":{"error":"not_member"}}},"#,
-    );
-    let line = String::from_utf8(out).unwrap();
-    assert!(line.contains(rooms) && serde_json::from_str::<Value>(&line).is_ok(), "{line}");
-}
-
-#[test]
 fn the_directory_tells_of_each_room_what_there_is() {
     let row = |name: &str, topic: &str| ListedRoom {
         room: RoomName::parse(name).unwrap(),
@@ -203,7 +177,11 @@ fn a_joined_room_says_where_its_log_stands() {
         v: 41,
         topic: topic.into(),
         private: reset,
-        retention: Box::new(if reset { retention } else { Retention::default() }),
+        rare: Box::new(if reset {
+            Rare { retention, former: [den()].into() }
+        } else {
+            Rare::default()
+        }),
         reset,
         marks: if reset { vec![(user("bob"), 120), (user("eve"), 7)] } else { Vec::new() },
     };
@@ -221,7 +199,7 @@ fn a_joined_room_says_where_its_log_stands() {
         concat!(
             r#"{"id":2,"code":0,"message":"ok","data":{"room":"lobby","epoch":"k3f9","seq":121,"#,
             r#""oldest":1,"durable":"disk","role":"member","read":112,"recv":115,"members":37,"v":41,"#,
-            r#""topic":"\"tea\"","private":true,"keep_for_ms":86400000,"keep_records":1000,"reset":true,"marks":{"bob":120,"eve":7}}}"#,
+            r#""topic":"\"tea\"","private":true,"former":["den"],"keep_for_ms":86400000,"keep_records":1000,"reset":true,"marks":{"bob":120,"eve":7}}}"#,
         ),
     );
 }
@@ -274,6 +252,7 @@ fn pages_and_inboxes_hold_items_and_ones_own_carry_their_cid() {
     );
     let row = |last| InboxRow {
         room: room(),
+        former: Box::default(),
         epoch: epoch(),
         seq: 9,
         recv: 8,

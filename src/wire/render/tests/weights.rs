@@ -53,6 +53,11 @@ proptest! {
         };
         for (body, own) in [
             (Body::Topic { text: text.as_str().into() }, own),
+            (
+                Body::Rename { name: room.clone(), was: room.clone() },
+                // Once more for the room that it is told of, which may have had a shorter one.
+                2 * room.as_str().len(),
+            ),
             (Body::Edit { target: number, text: Some(text.as_str().into()) }, own),
             (Body::Edit { target: number, text: None }, 0),
             (Body::Deleted, 0),

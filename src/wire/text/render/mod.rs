@@ -131,8 +131,9 @@ pub fn refused(out: &mut Vec<u8>, why: &Refusal, request: &Request) {
 pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal) {
     put(out, &["! "]);
     safe::line(out, &refusal.message);
-    if refusal.messages.is_some() {
-        put(out, &["; /close does so"]);
+    if let Some(lost) = &refusal.lost {
+        let way = if lost.members.is_some() { "/end sure" } else { "/close" };
+        put(out, &["; ", way, " does so"]);
     } else if let Some(expected) = &refusal.expected {
         put(out, &["; expected: "]);
         safe::line(out, expected);
@@ -159,11 +160,21 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
         Event::Joined { room, .. } if room.is_direct() => {}
         Event::Joined { room, .. } => put(out, &["-- you are in ", room.as_str(), " --\n"]),
         Event::Invited { room, from, reason } => invited(out, room, Some(from), reason),
+        Event::Renamed { room, name } => {
+            put(out, &["-- ", room.as_str(), " is called ", name.as_str(), " now --\n"]);
+        }
+        Event::Gone { room, from, reason } => {
+            put(out, &["-- ", from.as_str(), " has closed ", room.as_str()]);
+            put(out, &[if reason.is_empty() { "" } else { ": " }]);
+            safe::line(out, reason);
+            put(out, &[" --\n"]);
+        }
         Event::Left { room, reason } => {
             let what = match reason {
                 LeftReason::Left => "you have left ",
                 LeftReason::Kicked => "you were removed from ",
                 LeftReason::Banned => "you are banned from ",
+                LeftReason::Closed => "you are no longer in ",
             };
             put(out, &["-- ", what, room.as_str(), " --\n"]);
         }

@@ -125,6 +125,9 @@ fn body(out: &mut Vec<u8>, room: &RoomName, record: &Record, target: Option<&Rec
             }
         }
         Body::Topic { text } if text.is_empty() => put(out, &["* ", from, " removed the topic"]),
+        Body::Rename { was, .. } => {
+            put(out, &["* ", from, " renamed the room, which was ", was.as_str()]);
+        }
         Body::Topic { text } => {
             put(out, &["* ", from, " changed the topic: "]);
             safe::line(out, text);

@@ -258,7 +258,7 @@ fn a_room_says_who_is_there() {
         v: 1,
         topic: topic.into(),
         private: false,
-        retention: Box::default(),
+        rare: Box::default(),
         reset: false,
         marks: Vec::new(),
     };
@@ -308,6 +308,20 @@ fn what_happened_to_a_room_is_said() {
     check_event(&left(LeftReason::Left), "-- you have left lobby --\n");
     check_event(&left(LeftReason::Kicked), "-- you were removed from lobby --\n");
     check_event(&left(LeftReason::Banned), "-- you are banned from lobby --\n");
+    check_event(&left(LeftReason::Closed), "-- you are no longer in lobby --\n");
+    let den = || RoomName::parse("den").unwrap();
+    check_event(&Event::Renamed { room: den(), name: lobby() }, "-- den is called lobby now --\n");
+    let gone = |reason: &str| {
+        let from = UserName::parse("ann").unwrap();
+        Event::Gone { room: lobby(), from, reason: reason.into() }
+    };
+    check_event(&gone(""), "-- ann has closed lobby --\n");
+    check_event(&gone("a\nb"), "-- ann has closed lobby: a b --\n");
+    let renamed = Body::Rename { name: lobby(), was: den() };
+    let renamed = Record { body: renamed, ..message("") };
+    check("[lobby] * bob renamed the room, which was den\n", |out| {
+        record_event(out, &lobby(), &renamed, None);
+    });
     check_reply(&Reply::Left { room: lobby() }, "");
     let topic = |text: &str| Reply::Topic { room: lobby(), text: text.into() };
     check_reply(&topic("tea"), "-- topic of lobby: tea --\n");
@@ -322,6 +336,7 @@ fn what_happened_to_a_room_is_said() {
 fn the_inbox_counts_what_is_unread() {
     let row = |room, unread| InboxRow {
         room,
+        former: Box::default(),
         epoch: Epoch(1),
         seq: 9,
         recv: 0,
@@ -360,6 +375,7 @@ fn the_inbox_counts_what_is_unread() {
 fn who_comes_back_is_told_what_is_unread_and_how_to_read_it() {
     let row = |room, unread| InboxRow {
         room,
+        former: Box::default(),
         epoch: Epoch(1),
         seq: 9,
         recv: 0,

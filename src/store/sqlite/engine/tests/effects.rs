@@ -118,3 +118,47 @@ fn the_text_of_an_edit_goes_with_its_message_when_that_is_pruned() {
     assert_eq!((harness.text(2), harness.text(4)), (Some("due".into()), Some("due".into())));
     assert_eq!(harness.number("SELECT bytes FROM room"), 6);
 }
+
+fn renamed(name: &str, former: &[&str]) -> Draft {
+    let room = |name: &str| RoomName::parse(name).unwrap();
+    let body = Body::Rename { name: room(name), was: room(former.last().unwrap()) };
+    let former = former.iter().map(|name| room(name)).collect();
+    Draft { body, meta: vec![RoomMeta::Name(room(name), former)], ..said("", None) }
+}
+
+#[test]
+fn a_room_with_another_name_is_found_by_each_that_it_had_until_it_ends() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "bi11", Durability::Disk);
+    check_stored(&harness.append(log, said("one", None)), 1);
+    check_stored(&harness.append(log, renamed("lair", &["bi11"])), 2);
+    check_stored(&harness.append(log, renamed("den", &["bi11", "lair"])), 3);
+    // It goes back to one that it had.
+    check_stored(&harness.append(log, renamed("lair", &["bi11", "den"])), 4);
+    let mut harness = harness.restart();
+    let named = |names: &[&str], with_lookalikes| {
+        let mut wanted = Wanted::default();
+        for name in names {
+            wanted.add_room(RoomName::parse(name).unwrap(), with_lookalikes);
+        }
+        wanted
+    };
+    let all = ["bi11", "den", "lair"];
+    let wanted = all.map(|name| named(&[name], false)).into_iter();
+    for wanted in wanted.chain([named(&all, false), named(&["bill"], true)]) {
+        let found = load(&harness.engine.db, &wanted).unwrap().rooms;
+        let [room] = found.as_slice() else { panic!("{wanted:?} {found:?}") };
+        assert_eq!((room.name.as_str(), room.head), ("lair", 4));
+        let names = room.meta.iter().find_map(|meta| match meta {
+            RoomMeta::Name(name, former) => Some(format!("{name} {former:?}")),
+            _ => None,
+        });
+        assert_eq!(names.as_deref(), Some(r#"lair ["bi11", "den"]"#));
+    }
+    let log = harness.room(1, "lair", Durability::Disk);
+    harness.engine.commit(harness.now, vec![Op::Drop(log)]);
+    let found = load(&harness.engine.db, &named(&["bi11", "den", "lair", "bill"], true)).unwrap();
+    assert_eq!(found.rooms, []);
+    assert_eq!(harness.number("SELECT count(*) FROM former_name"), 0);
+    assert_eq!(harness.number("SELECT count(*) FROM lookalike"), 0);
+}
