@@ -62,11 +62,17 @@ def main(folder):
                             "the schema", "version 1", command="init") for _ in range(2)]
         concurrent.futures.wait(both)
     check("a schema is made once", primary.address(), 0, "there already", command="init")
-    primary.sql("DROP TABLE chinwag.word, chinwag.search", "DROP FUNCTION chinwag.unindex_1 CASCADE",
+    primary.sql("DROP TABLE chinwag.word, chinwag.search, chinwag.follow", "DROP FUNCTION chinwag.unindex_1 CASCADE",
+                "DROP INDEX chinwag.record_thread",
+                # As if the making of it had been cut off.
+                "CREATE INDEX record_thread ON chinwag.record (room)",
+                "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'chinwag.record_thread'::regclass",
                 "DELETE FROM chinwag.meta WHERE key = 'additions'")
     check("a schema of before is said", primary.address(), 1, "lacks what this program needs", "run chinwag cluster init")
     check("what a schema lacks is added to it", primary.address(), 0, "was added", command="init")
     check("and that once", primary.address(), 0, "there already", command="init")
+    indexed = primary.sql("SELECT indexdef FROM pg_indexes WHERE indexname = 'record_thread'")
+    assert "(room, thread, seq)" in indexed, indexed
     check("a lone primary keeps what survives a crash", primary.address(), 0, "level disk", "a write is confirmed")
     check("a Unix socket is an address", f"postgres://chat:right@/chat?host={folder}&port={primary.port}", 0, "level disk")
     check("a wrong password is said", primary.address(user="chat:wrong"), 1, "password authentication failed")

@@ -8,6 +8,7 @@
 mod cluster;
 mod disk;
 mod doctor;
+mod erasing;
 mod exports;
 mod hints;
 mod keys;

@@ -3,14 +3,14 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io::{self, BufRead as _, BufWriter, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
-use super::{cluster, exports, people, programs};
+use super::{cluster, erasing, exports, people, programs};
 use crate::auth::password::Cost;
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::log::{Expiry, Network};
@@ -68,9 +68,9 @@ pub(super) enum Tool {
     /// The texts are erased for good, and the messages are shown as deleted. The user's memberships
     /// end. Other records of the user, such as reactions, get an invented name: erased-…
     ///
-    /// Then the file is rewritten, which takes as much disk space again while it lasts. In a cluster
-    /// the user's sessions end, and its rooms get new epochs. If it is cut off, the same command
-    /// goes on from there.
+    /// Then the file is rewritten, which takes as much disk space again while it lasts. In a
+    /// cluster the user's sessions end, and its rooms get new epochs. If it is cut off, the same
+    /// command goes on from there.
     EraseUser {
         /// Name of the user
         #[arg(value_parser = parse_user)]
@@ -299,12 +299,12 @@ fn erase_user(
     if traces == Traces::default() {
         return Err(format!("the database has nothing of {name}; nothing was changed").into());
     }
-    if !is_to_be_erased(out, name, (&traces, yes))? {
+    if !erasing::is_to_be_erased(out, name, (&traces, yes))? {
         return Ok(ExitCode::FAILURE);
     }
     let erased = erasure.run(wall_ms)?;
     let owner::Succession { heirs, ownerless } = &erased.succession;
-    print_erased(out, name, (&erased.placeholder, heirs))?;
+    erasing::print_erased(out, name, (&erased.placeholder, heirs))?;
     for room in ownerless {
         writeln!(out, "{room} has no owner now; chinwag owner {room} USER makes one")?;
     }
@@ -313,50 +313,6 @@ fn erase_user(
         return Err(format!("{what}: {error}; free some disk space and run this again").into());
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Says how much there is of a user, and whether that is to be erased.
-pub(super) fn is_to_be_erased(
-    out: &mut dyn io::Write,
-    name: &UserName,
-    (traces, yes): (&Traces, bool),
-) -> io::Result<bool> {
-    writeln!(out, "{name}: {} messages, {} records", traces.messages, traces.records)?;
-    writeln!(
-        out,
-        "{} memberships, {} bans, mutes and invitations in rooms, {} direct conversations",
-        traces.memberships, traces.restrictions, traces.conversations
-    )?;
-    if traces.is_unfinished {
-        writeln!(out, "an earlier erasure of {name} was cut off and is finished by this one")?;
-    }
-    if yes || is_confirmed(out, name)? {
-        return Ok(true);
-    }
-    writeln!(out, "nothing was changed")?;
-    Ok(false)
-}
-
-/// Says what was done: what stands for the user, and who has its rooms.
-pub(super) fn print_erased(
-    out: &mut dyn io::Write,
-    name: &UserName,
-    (placeholder, heirs): (&UserName, &[(String, String)]),
-) -> io::Result<()> {
-    writeln!(out, "erased; in the records that remain {name} is {placeholder}")?;
-    for (room, heir) in heirs {
-        writeln!(out, "{heir} is the owner of {room} now")?;
-    }
-    Ok(())
-}
-
-/// Asks for the name to be typed again, and tells whether it was.
-fn is_confirmed(out: &mut dyn io::Write, name: &UserName) -> io::Result<bool> {
-    write!(out, "This cannot be undone. Type the name to erase it: ")?;
-    out.flush()?;
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    Ok(line.trim() == name.as_str())
 }
 
 fn print_faults(

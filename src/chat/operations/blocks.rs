@@ -103,8 +103,8 @@ pub(super) fn restore(chat: &mut Chat, blocks: Vec<Block>) {
     }
 }
 
-/// Takes up what is kept in place of what was known: another node, or a command, has changed it. The
-/// end of a conversation comes by its log. What guests have blocked is kept by nobody.
+/// Takes up what is kept in place of what was known: another node, or a command, has changed it.
+/// The end of a conversation comes by its log. What guests have blocked is kept by nobody.
 pub(super) fn replace(chat: &mut Chat, kept: Vec<Block>) {
     let pair = |block: &Block| (block.user.clone(), block.blocked.clone());
     let now: BTreeSet<_> = kept.iter().map(pair).collect();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::import::primary;
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Epoch;
-use crate::cli::tools;
+use crate::cli::erasing;
 use crate::cluster::node::erasure::{self, Erased};
 use crate::config::Config;
 use crate::pg::Address;
@@ -39,12 +39,12 @@ pub(in crate::cli) fn run(
     if traces == Traces::default() {
         return Err(format!("the engine has nothing of {name}; nothing was changed").into());
     }
-    if !tools::is_to_be_erased(out, name, (&traces, yes))? {
+    if !erasing::is_to_be_erased(out, name, (&traces, yes))? {
         return Ok(ExitCode::FAILURE);
     }
     let Erased { placeholder, heirs, ownerless } =
         erasure::run(&mut session, name, wall_ms, &mut placeholder)?;
-    tools::print_erased(out, name, (&placeholder, &heirs))?;
+    erasing::print_erased(out, name, (&placeholder, &heirs))?;
     for room in ownerless {
         writeln!(out, "{room} has no owner now: nobody in it could follow")?;
     }

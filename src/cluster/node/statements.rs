@@ -60,8 +60,8 @@ macro_rules! number_row {
     };
 }
 
-/// The columns of the mark `f` of a thread whose last seq is `$last`, above which `c.count` messages
-/// are unread.
+/// The columns of the mark `f` of a thread whose last seq is `$last`, and in which `c.count`
+/// messages are unread.
 macro_rules! mark_row {
     ($last:literal) => {
         concat!(
@@ -241,7 +241,8 @@ pub(super) const LOAD: Statement = Statement {
 };
 
 /// What an inbox shows: a place in the list, how many messages of others are unread there, how many
-/// of these belong to threads, and what begins those that may name somebody; then the last messages of the rooms, where they are wanted.
+/// of these belong to threads, and what begins those that may name somebody; then the last messages
+/// of the rooms, where they are wanted.
 ///
 /// `$1` rooms, `$2` read, `$3` head, `$4` whether the last message is wanted, `$5` who, `$6` the
 /// most that is counted, `$7` the most records that are looked at for the last message.

@@ -3,6 +3,7 @@
 //! A message of a thread changes marks in the append of its record. What a user wants of a thread
 //! is a statement of its own, which nodes need not learn of: nothing of it is in memory.
 
+use super::Node;
 use super::codes::{signed, unsigned};
 use super::engine::Engine;
 use super::queue::Op;
@@ -10,7 +11,6 @@ use super::rows::{MarkRow, Part};
 use super::statements::{mark_row, record_row};
 use super::table::{Ask, Table};
 use super::writer::{Flight, What};
-use super::{Node, transfer};
 use crate::chat::model::limits::{PAGE_BYTES_MAX, THREAD_UNREAD_MAX};
 use crate::chat::model::log::{Answer, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::name::UserName;
@@ -73,6 +73,9 @@ pub(super) const FOLLOWED: Statement = Statement {
     ),
 };
 
+/// Marks that are asked at once.
+const KEPT_MAX: i64 = 500;
+
 const PUT_KEPT: Statement = Statement {
     name: "put_marks",
     sql: "INSERT INTO chinwag.follow (room, thread, name, read, at, off) \
@@ -116,7 +119,7 @@ pub fn marks<A: Ask>(engine: &mut A, behind: Option<&KeptMark>) -> Result<Vec<Ke
         Param::Int(behind.map_or(i64::MIN, |mark| mark.room)),
         Param::Int(behind.map_or(0, |mark| signed(mark.thread))),
         Param::Text(behind.map_or("", |mark| &mark.user)),
-        Param::Int(transfer::PAGE),
+        Param::Int(KEPT_MAX),
     ];
     let rows = engine.ask_for(KEPT, &params)?;
     let read = |row: &Row| {

@@ -21,7 +21,7 @@ use crate::chat::model::suspensions::Revocation;
 use crate::pg::{Param, Row, Statement, WrongType};
 
 /// Rooms, records and the like that are asked at once.
-pub(super) const PAGE: i64 = 500;
+const PAGE: i64 = 500;
 /// Members and restrictions of rooms, and the bytes of records, that are asked at once: an answer
 /// has a most of bytes.
 const FACTS_MAX: i64 = 5_000;

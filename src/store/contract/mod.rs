@@ -25,15 +25,18 @@ use std::time::Duration;
 use super::SharedOutbox;
 use super::in_memory;
 use super::sqlite::{Options, SqliteStore, Wake};
+use crate::chat::model::limits::THREADS_OF_USER_MAX;
 use crate::chat::model::load::{Begun, Depth, Found, Wanted};
 use crate::chat::model::log::{
     Answer, Appended, Draft, Expiry, LogId, LogReply, LogRequest, Logs, MemberMeta, Query,
     Restriction, RestrictionMeta, RoomMeta, Ticket,
 };
 use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::PeopleChange;
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::{Durability, Role};
+use crate::chat::model::thread::{ThreadChange, ThreadMark};
 use crate::cluster::node::tests::peer::{Database, Peer};
 use crate::metrics::StoreMetrics;
 use crate::time::clock::Clock;
@@ -375,5 +378,35 @@ fn a_user_whose_name_looks_like_what_is_no_name_is_found() {
         let found = store.load_user("ann0", Depth::Rooms);
         let expect = (true, true, vec!["lobby".to_owned()]);
         assert_eq!(found, store.keeps.then_some(expect));
+    });
+}
+
+#[test]
+fn of_the_marks_of_a_user_those_that_were_changed_longest_ago_go_first() {
+    with_all(|store| {
+        if !store.keeps {
+            return;
+        }
+        let log = store.open("lobby", None);
+        let most = u64::try_from(THREADS_OF_USER_MAX).unwrap();
+        for thread in 1..=most + 2 {
+            store.append(log, &thread.to_string(), thread);
+            let change =
+                if thread == 2 { ThreadChange::Unfollow(0) } else { ThreadChange::Follow(0) };
+            let mark =
+                ThreadMark { user: user("eve"), room: room("lobby"), thread, change, at: thread };
+            let ticket = store.ticket();
+            let changes = vec![PeopleChange::Thread(mark)];
+            store.request(LogRequest::People { ticket, changes });
+            assert_eq!(store.reply(), LogReply::Synced { ticket, outcome: Ok(()) });
+        }
+        let ticket = store.ticket();
+        let query = Query::Threads { user: user("eve"), logs: vec![log] };
+        store.request(LogRequest::Read { ticket, query });
+        let LogReply::Answer { outcome: Ok(Answer::Threads(found)), .. } = store.reply() else {
+            panic!("no threads")
+        };
+        let kept: Vec<u64> = found.iter().map(|thread| thread.root.seq).collect();
+        assert_eq!(kept, (3..=most + 2).rev().collect::<Vec<_>>(), "{}", store.name);
     });
 }

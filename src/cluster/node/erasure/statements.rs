@@ -54,8 +54,8 @@ statement! {
         "(SELECT count(*) FROM chinwag.room r WHERE ", is_conversation_of_user!(), "), ",
         "(SELECT count(*) FROM chinwag.people p WHERE p.key = $1::text ",
         "AND (p.kind = 0 AND p.numbers[1] <> 6 OR p.kind IN (1, 4)))");
-    // Of the next records behind `$2` and `$3`, `$4` of them: the last one, how many are messages of
-    // the user's, and how many have its name.
+    // Of the next records behind `$2` and `$3`, `$4` of them: the last one, how many are messages
+    // of the user's, and how many have its name.
     COUNT, "erase_count",
         "WITH look AS MATERIALIZED (SELECT x.room, x.seq, x.kind, x.sender, x.who \
          FROM chinwag.record x WHERE (x.room, x.seq) > ($2::bigint, $3::bigint) \
@@ -70,7 +70,8 @@ statement! {
          RETURNING m.value";
     MARKED, "erase_marked", "SELECT m.value FROM chinwag.meta m WHERE m.key = $1::text";
     UNMARK, "erase_unmark", "DELETE FROM chinwag.meta WHERE key = $1::text";
-    // The rooms of which something was changed, by the same key, and what stands for the user there.
+    // The rooms in which something was changed, by the same key, and what stands there for the
+    // user.
     TOUCH, "erase_touch",
         "INSERT INTO chinwag.meta AS m SELECT $1::text || ' ' || u.id, coalesce(u.name, '') \
          FROM unnest($2::bigint[], $3::text[]) AS u(id, name) ON CONFLICT (key) DO NOTHING";
@@ -108,7 +109,8 @@ statement! {
     // `$1` the room, `$2` its name, `$3` its epoch.
     RENAME, "erase_rename",
         "UPDATE chinwag.room SET name = $2::text, epoch = $3::bigint, version = version + 1 WHERE id = $1::bigint";
-    // Of these rooms `$2` those whose only owner the user is: whether one is needed, and who follows.
+    // Of these rooms `$2` those whose only owner the user is: whether one is needed, and who
+    // follows.
     HEIRS, "erase_heirs",
         "SELECT r.id, r.name, (r.private OR EXISTS (SELECT 1 FROM chinwag.member o WHERE o.room = r.id \
          AND o.name <> $1::text))::integer::bigint, (SELECT o.name FROM chinwag.member o WHERE o.room = r.id \

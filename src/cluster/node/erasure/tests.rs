@@ -249,3 +249,24 @@ fn nobody_leaves_no_trace_and_nothing_is_changed() {
     assert_eq!(database.number(SECRETS), before);
     assert_eq!(database.number("SELECT count(*) FROM chinwag.room WHERE epoch <> 1"), 0);
 }
+
+/// All columns that may have a text: each is in the table of the module, or has none of a person's.
+const COLUMNS: &str = "audit.act audit.by audit.room audit.whom change.name follow.name \
+    lookalike.form lookalike.name member.name meta.key meta.value node.address node.name \
+    node.version people.key people.numbers people.other people.texts record.cid record.data \
+    record.sender record.text record.who restriction.by restriction.name restriction.reason \
+    room.name room.policy room.topic room.topic_by sent.cid sent.said sent.sender session.guest \
+    session.hash session.name word.words";
+
+#[test]
+fn an_erasure_knows_each_column_that_may_have_a_text() {
+    let Some(database) = Database::new() else { return };
+    let sql = "SELECT c.table_name || '.' || c.column_name FROM information_schema.columns c \
+               WHERE c.table_schema = 'chinwag' \
+               AND c.data_type NOT IN ('bigint', 'integer', 'smallint', 'boolean') \
+               ORDER BY c.table_name COLLATE \"C\", c.column_name COLLATE \"C\"";
+    let rows = database.session().ask_for(Statement { name: "columns", sql }, &[]);
+    let found: Vec<&str> = rows.iter().map(|row| row.text(0).unwrap()).collect();
+    let known: Vec<&str> = COLUMNS.split_whitespace().collect();
+    assert_eq!(found, known, "say in the table of `erasure` what becomes of a new one");
+}
