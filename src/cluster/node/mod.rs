@@ -107,8 +107,6 @@ use crate::chat::model::log::{
     Ticket,
 };
 use crate::chat::model::others::NodeId;
-use crate::chat::model::policy::Retention;
-use crate::pg::Param;
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -387,25 +385,6 @@ impl<E: Engine> Node<E> {
             }
             Op::Session(op) => self.refuse_session(*op, fault),
             Op::Open(_) | Op::Facts(..) | Op::Drop(_) | Op::Seen(_) => {}
-        }
-    }
-
-    /// Has the oldest records of the next room go, if they are not to be kept; and those of rooms
-    /// that were dropped.
-    fn prune(&mut self) {
-        let is_pruned = |log: &Log| log.retention != Retention::default() && log.is_followed();
-        let all = || self.held.iter().filter(|(_, log)| is_pruned(log));
-        let next = all().find(|(id, _)| Some(*id) > self.pruned).or_else(|| all().next());
-        if let Some((id, log)) = next {
-            let (row, retention) = (log.row.unwrap_or(0), log.retention);
-            self.pruned = Some(id);
-            self.send_prune(row, retention, What::Prune(id));
-        }
-        let tag = self.next_tag();
-        let params = [Param::Int(PRUNE_RECORDS)];
-        let sent = self.engine.send(self.now, (Lane::Writer, tag), statements::SWEEP, &params);
-        if sent.is_ok() {
-            self.flights.push_back(Flight { tag, what: What::Sweep });
         }
     }
 

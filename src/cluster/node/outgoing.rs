@@ -18,13 +18,13 @@ use super::engine::Engine;
 use super::entries::{self, ENTRIES, SCAN_MAX, Seen};
 use super::queue::Op;
 use super::reader::Reading;
-use super::sent::{self, SENT, Unwritten};
+use super::sent::{self, Asked, SENT, Unwritten};
 use super::webhooks::{LETTERS_AGAIN, WEBHOOKS, letter, stored};
 use super::writer::{Flight, What};
 use super::written::is_transient;
 use crate::chat::model::log::LogReply;
 use crate::chat::model::outbox::{DeadLetter, OutboxAsk, OutboxReply, Position, StoredWebhook};
-use crate::chat::model::webhook::{EventSet, Interest, Notice};
+use crate::chat::model::webhook::{EventSet, Notice};
 use crate::cluster::link::Lane;
 use crate::pg::{EngineError, Param, Row, Statement, WrongType};
 use crate::time::Tick;
@@ -61,24 +61,6 @@ pub struct SendTerms {
     pub settings: Box<str>,
     /// How long one request may take.
     pub timeout: Duration,
-}
-
-/// What was asked about webhooks.
-#[derive(Debug)]
-pub(super) enum Asked {
-    /// Whose turn it is; when that was asked.
-    Turn(Tick),
-    Webhooks,
-    Letters(Vec<StoredWebhook>),
-    Order,
-    Entries {
-        ticket: u64,
-        interest: Interest,
-        from: Position,
-        events_max: usize,
-    },
-    Sent(Unwritten),
-    Release,
 }
 
 /// This node's turn, and until when it surely is.

@@ -1,10 +1,12 @@
-//! What has become of what was sent to webhooks, until the engine has it.
+//! What is asked about webhooks, and what has become of what was sent, until the engine has it.
 
 use std::collections::BTreeMap;
 
 use super::codes::signed;
-use crate::chat::model::outbox::{Position, Update};
+use crate::chat::model::outbox::{Position, StoredWebhook, Update};
+use crate::chat::model::webhook::Interest;
 use crate::pg::{Param, Statement};
+use crate::time::Tick;
 
 /// Writes it, if it is still this node's turn: whether it is.
 pub(super) const SENT: Statement = Statement {
@@ -13,6 +15,24 @@ pub(super) const SENT: Statement = Statement {
           $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::bigint[], $11::bigint[], \
           $12::text[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::text[])",
 };
+
+/// What was asked about webhooks.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// Whose turn it is; when that was asked.
+    Turn(Tick),
+    Webhooks,
+    Letters(Vec<StoredWebhook>),
+    Order,
+    Entries {
+        ticket: u64,
+        interest: Interest,
+        from: Position,
+        events_max: usize,
+    },
+    Sent(Unwritten),
+    Release,
+}
 
 /// What has become of what was sent.
 #[derive(Debug, Default)]

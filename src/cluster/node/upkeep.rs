@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::Node;
 use super::codes::{signed, unsigned};
 use super::engine::Engine;
+use super::held::Log;
 use super::indexing::Blocks;
 use super::reader::Reading;
 use super::writer::{Flight, What};
@@ -218,6 +219,25 @@ impl<E: Engine> Node<E> {
             self.send_prune(row, retention, What::PruneRow(row));
         }
         Ok(())
+    }
+
+    /// Has the oldest records of the next room go, if they are not to be kept; and those of rooms
+    /// that were dropped.
+    pub(super) fn prune(&mut self) {
+        let is_pruned = |log: &Log| log.retention != Retention::default() && log.is_followed();
+        let all = || self.held.iter().filter(|(_, log)| is_pruned(log));
+        let next = all().find(|(id, _)| Some(*id) > self.pruned).or_else(|| all().next());
+        if let Some((id, log)) = next {
+            let (row, retention) = (log.row.unwrap_or(0), log.retention);
+            self.pruned = Some(id);
+            self.send_prune(row, retention, What::Prune(id));
+        }
+        let tag = self.next_tag();
+        let params = [Param::Int(PRUNE_RECORDS)];
+        let sent = self.engine.send(self.now, (Lane::Writer, tag), statements::SWEEP, &params);
+        if sent.is_ok() {
+            self.flights.push_back(Flight { tag, what: What::Sweep });
+        }
     }
 
     /// Has the oldest records of a room go.
