@@ -37,8 +37,8 @@ pub(in crate::chat) struct User {
 pub(in crate::chat) struct Absence {
     /// Sessions that ended, by whose secrets the user can still return.
     pub resumable: Vec<EndedSession>,
-    /// Secrets of its sessions, each with that which the session was resumed by: it stays good until
-    /// its own is used, since the client may not have got the welcome.
+    /// Secrets of its sessions, each with that which the session was resumed by: it stays good
+    /// until the session's own is used, since the client may not have got the welcome.
     pub formers: Vec<(Secret, Secret)>,
     /// The leave grace, or the time until the user is forgotten.
     pub timer: Option<TimerId>,
