@@ -128,7 +128,7 @@ impl Directory {
         let user = self.users.get(key)?;
         let live = user.sessions.iter().map(Session::secret);
         let mut all = live.chain(user.resumable().iter().map(|session| session.secret));
-        all.any(|other| other == secret).then_some(key)
+        all.any(|own| user.is_by(own, secret)).then_some(key)
     }
 
     /// A secret of another process is good for this user.
@@ -147,8 +147,9 @@ impl Directory {
 
     /// The connection on which the user has the live session of this secret.
     pub(super) fn session_with_secret(&self, user: UserKey, secret: Secret) -> Option<ConnId> {
-        let mut sessions = self.users[user].sessions.iter();
-        sessions.find(|session| session.secret() == secret).map(|session| session.conn)
+        let row = &self.users[user];
+        let mut sessions = row.sessions.iter();
+        sessions.find(|session| row.is_by(session.secret(), secret)).map(|session| session.conn)
     }
 
     /// Whether one user has blocked the other.
@@ -200,12 +201,17 @@ impl Directory {
         self.users[user].sessions.push(session);
     }
 
+    /// The session of this secret was resumed by another, which stays good until this one is used.
+    pub(super) fn keep_former(&mut self, user: UserKey, (own, former): (Secret, Secret)) {
+        self.users[user].absence_mut().formers.push((own, former));
+    }
+
     /// Whether the session of this secret has reported itself idle, which it says once.
     pub(super) fn is_away(&self, user: UserKey, secret: Secret) -> bool {
         let user = &self.users[user];
         let live = user.sessions.iter().map(|session| (session.secret(), session.is_away()));
         let ended = user.resumable().iter().map(|session| (session.secret, session.away));
-        live.chain(ended).any(|(other, away)| other == secret && away)
+        live.chain(ended).any(|(own, away)| away && user.is_by(own, secret))
     }
 
     /// Ends a session. Its secret stays good for a resume, unless it has been taken over; each user
@@ -231,7 +237,8 @@ impl Directory {
             resumable.push(EndedSession { secret, away });
             if resumable.len() > secrets_max {
                 // The oldest, since a client that comes back does so with its latest secret.
-                resumable.remove(0);
+                let gone = resumable.remove(0);
+                row.absence_mut().formers.retain(|(own, _)| *own != gone.secret);
             }
         }
         may_return.then_some(secret)
@@ -246,10 +253,14 @@ impl Directory {
     /// Forgets the secret of a session that is taken over by another connection.
     pub(super) fn take_over(&mut self, user: UserKey, secret: Secret) {
         let row = &mut self.users[user];
-        let live = row.sessions.iter_mut().filter(|session| session.secret() == secret);
+        let live = row.sessions.iter().map(Session::secret);
+        let all = live.chain(row.resumable().iter().map(|ended| ended.secret));
+        let Some(own) = all.into_iter().find(|own| row.is_by(*own, secret)) else { return };
+        let live = row.sessions.iter_mut().filter(|session| session.secret() == own);
         live.for_each(|session| session.set_secret(Secret::SPENT));
         if let Some(absence) = &mut row.absence {
-            absence.resumable.retain(|ended| ended.secret != secret);
+            absence.resumable.retain(|ended| ended.secret != own);
+            absence.formers.retain(|(other, _)| *other != own);
         }
     }
 
@@ -257,6 +268,7 @@ impl Directory {
     pub(super) fn forget_secrets(&mut self, user: UserKey) {
         if let Some(absence) = &mut self.users[user].absence {
             absence.resumable = Vec::new();
+            absence.formers = Vec::new();
         }
     }
 

@@ -1,6 +1,6 @@
 //! A user: somebody who is here, or is remembered.
 
-use super::session::{EndedSession, Session};
+use super::session::{EndedSession, Secret, Session};
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::identity::Source;
 use crate::chat::model::name::UserName;
@@ -37,6 +37,9 @@ pub(in crate::chat) struct User {
 pub(in crate::chat) struct Absence {
     /// Sessions that ended, by whose secrets the user can still return.
     pub resumable: Vec<EndedSession>,
+    /// Secrets of its sessions, each with that which the session was resumed by: it stays good
+    /// until the session's own is used, since the client may not have got the welcome.
+    pub formers: Vec<(Secret, Secret)>,
     /// The leave grace, or the time until the user is forgotten.
     pub timer: Option<TimerId>,
     /// When its last session ended.
@@ -70,6 +73,16 @@ impl User {
         self.absence.as_ref().map_or(&[], |absence| &absence.resumable)
     }
 
+    /// Whether its session, or ended session, that has the secret `own` may be taken over by
+    /// `secret`.
+    pub(super) fn is_by(&self, own: Secret, secret: Secret) -> bool {
+        let is_former = || {
+            let absence = self.absence.as_ref();
+            absence.is_some_and(|absence| absence.formers.contains(&(own, secret)))
+        };
+        secret != Secret::SPENT && (own == secret || is_former())
+    }
+
     /// The connections of its sessions, oldest first; a copy, so that they can be walked while rows
     /// change.
     pub(in crate::chat) fn connections(&self) -> Few<ConnId> {
@@ -84,7 +97,7 @@ impl User {
         let timer = absence.timer.take();
         // An entry in the list of absent users, or a secret, still needs the box; it goes with the
         // last of them.
-        if absence.resumable.is_empty() && !absence.listed {
+        if absence.resumable.is_empty() && absence.formers.is_empty() && !absence.listed {
             self.absence = None;
         }
         timer

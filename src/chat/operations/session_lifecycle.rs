@@ -86,7 +86,7 @@ pub(super) fn begin_claimed(
             }
             let welcome = Reply::Welcome {
                 user: chat.directory[user].name.clone(),
-                session: session_text(chat, (conn, user)),
+                session: Secret::new(user, hello.secret).to_text(),
                 time: chat.context.now.wall_ms,
                 resumed,
                 rooms,
@@ -192,7 +192,7 @@ fn begin_session(
         Some(Claimed::Resumed { away }) => away,
         _ => known.is_some_and(|secret| chat.directory.is_away(user, secret)),
     };
-    // Before the old connection ends, with which the secret would end as one that may come back.
+    // Before the old connection ends, which would keep the secret for yet another resume.
     if let Some(secret) = known {
         chat.directory.take_over(user, secret);
     }
@@ -200,11 +200,12 @@ fn begin_session(
         chat.context.outputs.push_back(Output::Close { conn, reason: CloseReason::Replaced });
         end_session(chat, conn);
     }
-    // It keeps its secret: whoever is not there any more when the welcome comes has no other one.
-    // Where sessions are shared, each connection has claimed one of its own.
-    let own = known.filter(|_| !claims::is_shared(chat));
-    let secret = own.unwrap_or_else(|| Secret::new(user, hello.secret));
-    add_session(chat, (conn, user), hello, (secret, away));
+    // Whoever is not there any more when the welcome comes has no other secret than this one. Where
+    // sessions are shared the claim has spent it.
+    if let Some(former) = known.filter(|_| !claims::is_shared(chat)) {
+        chat.directory.keep_former(user, (Secret::new(user, hello.secret), former));
+    }
+    add_session(chat, (conn, user), hello, away);
     if let Some(login) = hello.identity.as_ref().and_then(|identity| identity.login) {
         note_login(chat, (conn, user), login);
     }
@@ -247,19 +248,9 @@ pub(super) fn second_hello() -> Refusal {
     refusal.field("op", "hello once, first")
 }
 
-/// The secret of the session as its client is told it.
-fn session_text(chat: &Chat, (conn, user): (ConnId, UserKey)) -> Box<str> {
-    chat.directory.secret_of(user, conn).map(Secret::to_text).unwrap_or_default()
-}
-
-fn add_session(
-    chat: &mut Chat,
-    (conn, user): (ConnId, UserKey),
-    hello: &Hello<'_>,
-    (secret, away): (Secret, bool),
-) {
+fn add_session(chat: &mut Chat, (conn, user): (ConnId, UserKey), hello: &Hello<'_>, away: bool) {
     credentials::keep(chat, conn, hello.identity.as_ref());
-    let session = Session::new(conn, secret, away);
+    let session = Session::new(conn, Secret::new(user, hello.secret), away);
     chat.directory.add_session(user, session);
     chat.delivery.add_reader(Reader::new(conn, user, hello.encoding));
     chat.context.stats.sessions += 1;
