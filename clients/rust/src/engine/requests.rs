@@ -207,6 +207,10 @@ impl Engine {
                 self.on_joined(name, &event);
             }
             "invited" => self.on_invited(&event, "from"),
+            "reported" => {
+                let room = text(&event, "room").map(str::to_owned);
+                self.emit(Event::Reported { room });
+            }
             _ if !self.rooms.contains_key(name) => {}
             "replay" => {
                 for item in array(&event, "items") {
