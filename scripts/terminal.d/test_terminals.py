@@ -141,6 +141,43 @@ class Chat(Case):
         self.assertEqual(code, 1)
         self.assertIn("--token @FILE", words)
 
+    def test_what_is_reported_is_told_listed_and_settled_and_acts_are_listed(self) -> None:
+        server = self.serve()
+        own = self.chat(server, "own")
+        own.type("/create den", "/reports", "/audit")
+        own.shows("-- nothing is reported --", "-- nothing was done over others --")
+        bob = self.chat(server, "bob", "--room", "den")
+        ann = self.chat(server, "ann", "--room", "den")
+        eve = self.chat(server, "eve", "--room", "den")
+        ann.type("/report", "/report @bob he  shouts")
+        ann.shows("! this command needs more, for example: /report bob spam", "-- it is reported to those who keep order here --")
+        own.shows("-- something was reported in den: /reports --")
+        eve.type("/report bob")
+        eve.shows("-- it is reported to those who keep order here --")
+        own.type("/reports")
+        own.shows("ann reports bob in den: he  shouts", "-- /settle and the number ends one --")
+        # A report without a reason ends with what it is about.
+        await_that(lambda: any(line.endswith("eve reports bob in den") for line in own.lines()), own.screen)
+        row = next(line for line in own.lines() if line.endswith(": he  shouts"))
+        number = row.split()[0]
+        for other in (bob, ann):
+            other.type("/reports", f"/settle {number}", "/audit", "/audit all")
+            other.shows("-- nothing is reported --", "! there is no report of this id that you may settle")
+            other.shows("! only the owners of a room see what was done there", "! only administrators see what was done everywhere")
+            self.assertNotIn("something was reported", other.screen())
+        own.type(f"/settle {number}", f"/settle {number}", "/settle", "/audit")
+        own.shows(f"-- report {number} is settled --", "! there is no report of this id that you may settle")
+        own.shows("! this command needs more, for example: /settle 3", "own: settle report bob in den")
+        # Acts are noted behind their records.
+        own.type("/kick bob rude")
+        bob.shows("-- you were removed from den --")
+
+        def is_listed() -> bool:
+            own.type("/audit")
+            return "own: kick bob in den" in own.screen()
+
+        await_that(is_listed, own.screen)
+
     def test_what_others_write_cannot_change_the_terminal(self) -> None:
         server = self.serve()
         ann = self.chat(server, "ann", "--room", "lobby", environment="NO_COLOR=1")

@@ -1,6 +1,9 @@
 //! The documentation as readable pages: the chapters of the book, rendered when they are asked for.
 //! No chapter takes a millisecond.
 //!
+//! Operators find them on the admin listener; everybody, if the operator says so, where the chat
+//! is, without the links to what is on the admin listener only.
+//!
 //! | path | what |
 //! |---|---|
 //! | `/docs` | the list of chapters, by the question that each answers |
@@ -54,18 +57,39 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("webhooks", include_str!("../docs/webhooks.md")),
 ];
 
+/// The paths of what is no chapter.
+const FRONT: [&str; 3] = ["/docs", "/docs/docs.css", "/llms.txt"];
+
+/// Who reads the book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Who runs the server.
+    Operator,
+    /// Anybody.
+    Public,
+}
+
+/// The paths of all pages.
+pub fn paths() -> impl Iterator<Item = String> {
+    let chapters = CHAPTERS.iter().flat_map(|(name, _)| {
+        let path = format!("/docs/{name}");
+        [format!("{path}.md"), path]
+    });
+    FRONT.iter().map(|path| (*path).to_owned()).chain(chapters)
+}
+
 /// The first page of the book, which has the questions.
 const INDEX: &str = include_str!("../docs/mod.rs");
 
-/// The page at a path: its type and its text.
+/// The page at a path for somebody: its type and its text.
 #[must_use]
-pub(super) fn page(path: &str) -> Option<(&'static str, String)> {
+pub fn page(path: &str, reader: Reader) -> Option<(&'static str, String)> {
     match path {
-        "/docs" => return Some((HTML, document("Documentation", &index()))),
+        "/docs" => return Some((HTML, document("Documentation", &index(reader), reader))),
         "/docs/docs.css" => {
             return Some(("text/css; charset=utf-8", include_str!("book.css").to_owned()));
         }
-        "/llms.txt" => return Some((MARKDOWN, llms())),
+        "/llms.txt" => return Some((MARKDOWN, llms(reader))),
         _ => {}
     }
     let name = path.strip_prefix("/docs/")?;
@@ -73,7 +97,7 @@ pub(super) fn page(path: &str) -> Option<(&'static str, String)> {
         return Some((MARKDOWN, chapter(name)?.to_owned()));
     }
     let text = chapter(name)?;
-    Some((HTML, document(title(text), &render(text))))
+    Some((HTML, document(title(text), &render(text), reader)))
 }
 
 fn chapter(name: &str) -> Option<&'static str> {
@@ -92,20 +116,23 @@ fn questions() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-fn index() -> String {
+fn index(reader: Reader) -> String {
     let mut text =
         "# Documentation\n\nHow the server works, a chapter for each question.\n\n".to_owned();
     for (question, name) in questions() {
         _ = writeln!(text, "- [{question}](/docs/{name})");
     }
-    text.push_str(
-        "\nFor programs: [OpenAPI](/api/v1/openapi.json) of the admin API, \
-         [AsyncAPI](/api/v1/asyncapi.json) of the chat's protocol, [llms.txt](/llms.txt).\n",
-    );
+    text.push_str(match reader {
+        Reader::Operator => {
+            "\nFor programs: [OpenAPI](/api/v1/openapi.json) of the admin API, \
+             [AsyncAPI](/api/v1/asyncapi.json) of the chat's protocol, [llms.txt](/llms.txt).\n"
+        }
+        Reader::Public => "\nFor programs: [llms.txt](/llms.txt).\n",
+    });
     render(&text)
 }
 
-fn llms() -> String {
+fn llms(reader: Reader) -> String {
     let mut text =
         "# Chinwag\n\n> A small, fast chat server: rooms, direct messages and presence over \
                     WebSocket and plain TCP, one binary.\n\n## Documentation\n\n"
@@ -113,12 +140,14 @@ fn llms() -> String {
     for (question, name) in questions() {
         _ = writeln!(text, "- [{question}](/docs/{name}.md)");
     }
-    text.push_str(
-        "\n## Interfaces\n\n\
-         - [Admin API](/api/v1/openapi.json): OpenAPI 3.1\n\
-         - [The chat's protocol](/api/v1/asyncapi.json): AsyncAPI 3\n\
-         - [Metrics](/metrics): the exposition format of Prometheus\n",
-    );
+    if reader == Reader::Operator {
+        text.push_str(
+            "\n## Interfaces\n\n\
+             - [Admin API](/api/v1/openapi.json): OpenAPI 3.1\n\
+             - [The chat's protocol](/api/v1/asyncapi.json): AsyncAPI 3\n\
+             - [Metrics](/metrics): the exposition format of Prometheus\n",
+        );
+    }
     text
 }
 
@@ -200,15 +229,19 @@ fn anchor(heading: &[Event<'_>]) -> String {
 }
 
 /// A whole document around a text.
-fn document(title: &str, body: &str) -> String {
+fn document(title: &str, body: &str, reader: Reader) -> String {
     let escaped = escaped(title);
+    let other = match reader {
+        Reader::Operator => "<a href=\"/admin\">Dashboard</a>",
+        Reader::Public => "<a href=\"/\">Chat</a>",
+    };
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{escaped} · Chinwag</title>\n\
          <link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\">\n\
          <link rel=\"stylesheet\" href=\"/docs/docs.css\">\n</head>\n<body>\n\
-         <nav aria-label=\"Book\"><a href=\"/docs\">Documentation</a> <a href=\"/admin\">Dashboard</a></nav>\n\
+         <nav aria-label=\"Book\"><a href=\"/docs\">Documentation</a> {other}</nav>\n\
          <main>\n{body}</main>\n</body>\n</html>\n"
     )
 }
@@ -241,20 +274,43 @@ mod tests {
         assert_eq!(linked, known);
     }
 
+    /// Whether each link of a page leads to a page, and each place in one is there. `others` begin
+    /// the paths of what there is besides the book.
+    #[track_caller]
+    fn check_links(path: &str, reader: Reader, others: &[&str]) {
+        let (kind, text) = page(path, reader).unwrap();
+        if kind != HTML {
+            return;
+        }
+        for link in text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            let (to, place) = link.split_once('#').unwrap_or((link, ""));
+            let to = if to.is_empty() { path } else { to };
+            if others.iter().any(|other| to == *other || to.starts_with(&format!("{other}/"))) {
+                continue;
+            }
+            let there = page(to, reader).unwrap_or_else(|| panic!("{path}: {link}")).1;
+            let id = format!("id=\"{place}\"");
+            assert!(place.is_empty() || there.contains(&id), "{path}: {link}");
+        }
+    }
+
     #[test]
     fn every_link_of_a_chapter_leads_somewhere() {
-        let pages = CHAPTERS.iter().map(|(name, _)| format!("/docs/{name}"));
-        for path in pages.chain(["/docs".to_owned()]) {
-            let (_, text) = page(&path).unwrap();
-            for link in text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-                let (to, place) = link.split_once('#').unwrap_or((link, ""));
-                let to = if to.is_empty() { path.as_str() } else { to };
-                if !to.starts_with("/docs") {
-                    continue;
-                }
-                let there = page(to).unwrap_or_else(|| panic!("{path}: {link}")).1;
-                let id = format!("id=\"{place}\"");
-                assert!(place.is_empty() || there.contains(&id), "{path}: {link}");
+        for path in paths() {
+            let everywhere = ["/favicon.svg", "https:"];
+            check_links(&path, Reader::Public, &["/", everywhere[0], everywhere[1]]);
+            let others = ["/admin", "/api/v1", everywhere[0], everywhere[1]];
+            check_links(&path, Reader::Operator, &others);
+        }
+    }
+
+    #[test]
+    fn what_programs_read_leads_nobody_to_what_they_cannot_reach() {
+        for (reader, is_named) in [(Reader::Operator, true), (Reader::Public, false)] {
+            let (_, text) = page("/llms.txt", reader).unwrap();
+            assert!(text.contains("(/docs/protocol.md)"), "{text}");
+            for other in ["/api/v1/", "/metrics"] {
+                assert_eq!(text.contains(other), is_named, "{reader:?} {other}");
             }
         }
     }
@@ -270,7 +326,7 @@ mod tests {
     #[test]
     fn what_is_no_page_is_none() {
         for path in ["/docs/", "/docs/nothing", "/docs/../admin", "/docs/admin.md.md", "/doc"] {
-            assert!(page(path).is_none(), "{path}");
+            assert!(page(path, Reader::Public).is_none(), "{path}");
         }
     }
 }

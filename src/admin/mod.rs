@@ -10,7 +10,7 @@
 //! ```
 
 mod asyncapi;
-mod book;
+pub mod book;
 mod openapi;
 pub mod requests;
 pub mod responses;
@@ -75,7 +75,7 @@ pub fn respond(path: &str, metrics: &Metrics, (health, now): (&Health, Tick)) ->
             body: metrics
                 .render(CloseReason::ALL.iter().map(|reason| reason.label()), now.as_millis()),
         },
-        _ => match book::page(path) {
+        _ => match book::page(path, book::Reader::Operator) {
             Some((content_type, body)) => Answer { status: 200, content_type, body },
             None => plain(404, "not found: see /\n"),
         },

@@ -18,6 +18,7 @@ pub(super) const LIVE: &[&str] = &[
     "http.hosts",
     "http.origins",
     "http.require_origin",
+    "http.docs",
     "limits.rate_per_s",
     "limits.burst",
     "limits.user_per_s",

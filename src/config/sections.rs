@@ -94,6 +94,9 @@ sections! {
         origins: Vec<String> = Origins,
         /// Whether an upgrade without an `Origin`, which no browser sends, is refused (403).
         require_origin: bool = Switch,
+        /// Whether the documentation is served at `/docs` to everybody, and not only on the admin
+        /// listener.
+        docs: bool = Switch,
         /// Bytes of a request head (431 above).
         head_bytes: usize = Bytes(1 << 10, 1 << 20),
         /// Fields of a request head (431 above).

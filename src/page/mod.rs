@@ -63,11 +63,11 @@ use crate::http::{ETag, Head, Response, Status, coding};
 #[derive(Clone, Debug)]
 pub struct Asset {
     /// The path at which it is served.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// Its media type.
     pub content_type: &'static str,
     /// Its contents.
-    pub body: &'static [u8],
+    pub body: Cow<'static, [u8]>,
     /// The tag of its contents.
     pub etag: ETag,
     /// How a browser may store it.
@@ -77,6 +77,24 @@ pub struct Asset {
 }
 
 impl Asset {
+    /// A file of the page, or what is to be served as if it were one.
+    #[must_use]
+    pub fn new(
+        path: impl Into<Cow<'static, str>>,
+        content_type: &'static str,
+        body: impl Into<Cow<'static, [u8]>>,
+    ) -> Self {
+        let body = body.into();
+        Self {
+            path: path.into(),
+            content_type,
+            etag: ETag::of(&body),
+            body,
+            cache_control: "no-cache",
+            compressed: OnceLock::new(),
+        }
+    }
+
     /// The answer to GET or HEAD: the file, or `304` if the client's copy is still valid.
     #[must_use]
     pub fn response(&self, head: &Head<'_>) -> Response {
@@ -95,18 +113,18 @@ impl Asset {
             Some((body, _)) => respond(Status::Ok)
                 .field("Content-Encoding", "gzip")
                 .body(self.content_type, body.clone()),
-            None => respond(Status::Ok).body(self.content_type, self.body),
+            None => respond(Status::Ok).body(self.content_type, self.body.clone()),
         }
     }
 
     fn compressed(&self) -> &(Vec<u8>, ETag) {
         self.compressed.get_or_init(|| {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-            let short = match std::str::from_utf8(self.body) {
+            let short = match std::str::from_utf8(&self.body) {
                 Ok(script) if self.content_type.starts_with("text/javascript") => {
                     Cow::Owned(comments::without(script).into_bytes())
                 }
-                _ => Cow::Borrowed(self.body),
+                _ => Cow::Borrowed(&*self.body),
             };
             // Memory takes all that is written.
             let body = encoder.write_all(&short).and_then(|()| encoder.finish());
@@ -140,14 +158,8 @@ impl Pages {
     }
 
     fn of(files: &[File]) -> Self {
-        let assets = files.iter().map(|&(path, content_type, body)| Asset {
-            path,
-            content_type,
-            body,
-            etag: ETag::of(body),
-            cache_control: "no-cache",
-            compressed: OnceLock::new(),
-        });
+        let assets = files.iter();
+        let assets = assets.map(|&(path, content_type, body)| Asset::new(path, content_type, body));
         Self { assets: assets.collect() }
     }
 
@@ -280,7 +292,7 @@ mod tests {
     #[test]
     fn the_page_is_small() {
         let pages = Pages::new();
-        let first = pages.assets.iter().filter(|asset| !LATER.contains(&asset.path));
+        let first = pages.assets.iter().filter(|asset| !LATER.contains(&&*asset.path));
         let len: usize = first.map(|asset| asset.compressed().0.len()).sum();
         assert!(len < PAGE_LEN_MAX, "{len} bytes");
     }
@@ -320,7 +332,7 @@ mod tests {
         let pages = Pages::new();
         for (path, content_type, body) in FILES {
             let asset = pages.find(path).unwrap();
-            assert_eq!((asset.content_type, asset.body), (content_type, body));
+            assert_eq!((asset.content_type, &*asset.body), (content_type, body));
         }
         for path in ["", "/index.html", "//", "/style.css/", "/STYLE.css", "/..", "/%2e", "*"] {
             assert!(pages.find(path).is_none(), "{path:?}");

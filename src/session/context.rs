@@ -11,6 +11,7 @@ use super::hello_rate::HelloRate;
 use super::outgoing::Outgoing;
 use super::peers::Peers;
 use super::proxy_header::ProxyHeader;
+use super::public_docs::PublicDocs;
 use super::text_client::Aside;
 use super::tokens::Tokens;
 use crate::admin::Health;
@@ -81,6 +82,8 @@ pub(super) struct SessionContext {
     /// Bytes that may wait on one connection to be taken apart.
     pub read_ahead: usize,
     pub is_echo_on: bool,
+    /// The documentation, where everybody may read it.
+    pub docs: PublicDocs,
     /// Of the chat over WebSocket before hello.
     pub hello_settings: ws::Settings,
     /// Of the chat over WebSocket after hello.
@@ -179,6 +182,7 @@ impl SessionContext {
             errors_max: rates.errors_in_a_row,
             read_ahead: rates.read_ahead,
             is_echo_on: config.echo,
+            docs: PublicDocs::new(config.http.docs),
             hello_settings: ws::Settings { message_len_max: hello_len_max, ..settings },
             settings,
             echo_settings: ws::Settings {
@@ -238,6 +242,7 @@ impl SessionContext {
         self.errors_max = rates.errors_in_a_row;
         self.timeouts = timeouts(config);
         self.is_echo_on = config.echo;
+        self.docs.set(config.http.docs);
         self.log_level = config.log_level.to_string();
         self.limits = limits;
         Ok(())

@@ -320,7 +320,10 @@ impl SessionContext {
             ECHO if self.is_echo_on => Route::Echo,
             admin::HEALTHZ | admin::READYZ => Route::Health,
             _ if is_there(path) => Route::Api,
-            _ => self.pages.find(path).map_or(Route::NotFound, Route::Page),
+            _ => {
+                let asset = self.pages.find(path).or_else(|| self.docs.find(path));
+                asset.map_or(Route::NotFound, Route::Page)
+            }
         }
     }
 

@@ -45,6 +45,7 @@ mod peers;
 mod plain_tcp;
 mod proof;
 mod proxy_header;
+mod public_docs;
 mod state;
 mod stream;
 #[cfg(test)]

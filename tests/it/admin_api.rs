@@ -96,6 +96,52 @@ fn the_dashboard_and_the_book_are_served_beside_it_and_nowhere_else() {
 }
 
 #[test]
+fn the_book_is_served_to_everybody_as_the_page_is_if_the_operator_says_so() {
+    let server = Setup::default().set("http.docs", "true").start();
+    let page = http::get(server.http, "/");
+    for (path, part) in [
+        ("/docs", "/docs/protocol"),
+        ("/docs/protocol", "<h1"),
+        ("/docs/protocol.md", "# "),
+        ("/docs/docs.css", "main {"),
+        ("/llms.txt", "# Chinwag"),
+    ] {
+        let response = http::get(server.http, path);
+        assert_eq!(response.status, 200, "{path}");
+        assert!(response.text().contains(part), "{path}");
+        assert!(!response.text().contains("href=\"/admin\""), "{path}");
+        for name in [
+            "Content-Security-Policy",
+            "X-Content-Type-Options",
+            "Referrer-Policy",
+            "Cross-Origin-Opener-Policy",
+            "Cross-Origin-Resource-Policy",
+            "Permissions-Policy",
+            "Cache-Control",
+            "Vary",
+        ] {
+            assert!(page.header(name).is_some(), "{name}");
+            assert_eq!(response.header(name), page.header(name), "{path} {name}");
+        }
+        let tag = response.header("ETag").expect("a tag");
+        let ask = |fields: &str, host: &str| {
+            let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n");
+            http::request(server.http, head.as_bytes())
+        };
+        assert_eq!(ask(&format!("If-None-Match: {tag}\r\n"), "localhost").status, 304, "{path}");
+        let compressed = ask("Accept-Encoding: gzip\r\n", "localhost");
+        assert_eq!(compressed.header("Content-Encoding"), Some("gzip"), "{path}");
+        assert_eq!(ask("", "evil.example").status, 421, "{path}");
+        let post = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(http::request(server.http, post.as_bytes()).status, 405, "{path}");
+        assert_eq!(http::get(server.admin, path).status, 200, "{path}");
+    }
+    for path in ["/docs/", "/docs/nothing", "/admin", "/metrics", "/api/v1/openapi.json"] {
+        assert_eq!(http::get(server.http, path).status, 404, "{path}");
+    }
+}
+
+#[test]
 fn without_a_configured_token_the_api_is_off_and_says_so() {
     let server = Server::start();
     let response = ask(&server, "GET /api/v1/stats", &bearer(), "");

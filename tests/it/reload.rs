@@ -32,16 +32,18 @@ fn what_can_takes_effect_at_once_for_those_who_are_connected_too() {
     let server = Setup::default().config(file).start();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     assert_eq!(status(&server, "chat.example.org"), 421);
+    assert_eq!(http::get(server.http, "/docs").status, 404);
     let log = reload(
         &server,
-        "insecure = true\n[http]\nhosts = [\"chat.example.org\"]\n\
+        "insecure = true\n[http]\nhosts = [\"chat.example.org\"]\ndocs = true\n\
          [limits]\nrooms = 1\nhistory_page = 100\nmessage_bytes = \"8KiB\"\n",
         READ,
     );
     assert!(log.contains("setting changed name=limits.rooms from=8 to=1"), "{log}");
     assert!(log.contains("needs a restart: it stays as it was name=limits.message_bytes"), "{log}");
-    assert!(log.contains("configuration read again changed=2 need_restart=1"), "{log}");
+    assert!(log.contains("configuration read again changed=3 need_restart=1"), "{log}");
     assert_eq!(status(&server, "chat.example.org"), 200);
+    assert_eq!(http::get(server.http, "/docs").status, 200);
     ann.refused(&json!({"op": "join", "room": "other"}), 3011);
     // The bound that needs a restart is the former one.
     let text = "x".repeat(16 << 10);

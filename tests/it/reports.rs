@@ -95,7 +95,68 @@ fn an_erasure_takes_the_words_that_a_report_has_kept() {
 }
 
 #[test]
-fn a_person_at_a_terminal_reports_and_an_owner_settles() {
+fn an_owner_at_a_terminal_is_told_of_a_report_lists_it_and_settles_it() {
+    let server = Server::start();
+    let [mut own, mut ann, mut bob] = ["own", "ann", "bob"].map(|name| {
+        let mut raw = Raw::connect(server.tcp);
+        converse(&mut raw, &format!("> /nick {name}\n< Welcome …\n< Type …"));
+        raw
+    });
+    converse(
+        &mut own,
+        "> /create den
+         < -- you are in den as owner, 1 member --
+         > /reports
+         < -- nothing is reported --
+         > /audit
+         < -- nothing was done over others --",
+    );
+    converse(&mut ann, "> /join den\n< -- you are in den, 2 members --");
+    converse(&mut bob, "> /join den\n< -- you are in den, 3 members --");
+    converse(
+        &mut ann,
+        "> /report @bob he  shouts
+         < -- it is reported to those who keep order here --
+         > /report ann
+         < ! this would report yourself…
+         > /settle 1
+         < ! there is no report of this id that you may settle…",
+    );
+    converse(&mut own, "< -- something was reported in den: /reports --\n> /reports");
+    let row = own.line().expect("a row");
+    let (number, what) = row.trim_start().split_once("  ").expect("a number");
+    assert_eq!(what, "ann reports bob in den: he  shouts");
+    converse(&mut own, "< -- /settle and the number ends one --");
+    converse(
+        &mut bob,
+        &format!(
+            "> /reports
+             < -- nothing is reported --
+             > /settle {number}
+             < ! there is no report of this id that you may settle…
+             > /report own
+             < -- it is reported to those who keep order here --"
+        ),
+    );
+    converse(
+        &mut own,
+        &format!(
+            "> /settle {number}
+             < -- report {number} is settled --
+             > /settle {number}
+             < ! there is no report of this id that you may settle…
+             > /settle
+             < ! this command needs more, for example: /settle 3
+             > /reports
+             < -- nothing is reported --
+             > /audit
+             <   …-…-… …:…  own: settle report bob in den"
+        ),
+    );
+}
+
+#[test]
+fn who_keeps_no_order_at_a_terminal_reports_and_settles_nothing() {
     let server = Server::start();
     let mut own = reported(&server);
     let mut raw = Raw::connect(server.tcp);

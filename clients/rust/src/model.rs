@@ -292,6 +292,11 @@ pub enum Event {
         /// Their words.
         reason: String,
     },
+    /// Somebody has reported something that we may settle: ask `reports`.
+    Reported {
+        /// Where, if in a room.
+        room: Option<String>,
+    },
     /// What has become of a message.
     Outbox {
         /// The message.

@@ -89,6 +89,11 @@ impl Told<'_> {
             Event::Invited { room, by, reason } => {
                 self.view.lock().say(&show::invited(&room, by.as_deref(), &reason));
             }
+            Event::Reported { room } => {
+                let place =
+                    room.map_or_else(String::new, |room| format!(" in {}", show::name(&room)));
+                self.view.lock().say(&format!("-- something was reported{place}: /reports --"));
+            }
             Event::Outbox { entry, outcome: Err(error) } => {
                 let text = show::line(&entry.text);
                 let mut view = self.view.lock();

@@ -253,7 +253,8 @@ pub(super) fn reports(data: &Item) -> String {
         if text(row, "room").is_some() {
             _ = write!(out, " in {}", word("room"));
         }
-        for part in ["text", "reason"].iter().filter_map(|field| text(row, field)) {
+        let parts = ["text", "reason"].iter().filter_map(|field| text(row, field));
+        for part in parts.filter(|part| !part.is_empty()) {
             _ = write!(out, ": {}", line(part));
         }
         out.push('\n');

@@ -26,6 +26,53 @@ fn a_message_that_arrives_whole_is_lent_from_the_input() {
 }
 
 #[test]
+fn a_frame_of_which_only_the_header_came_in_pieces_is_lent_from_the_input() {
+    let long = "x".repeat(126);
+    for (first, payload) in
+        [(0x81, "Hello"), (0x82, &*long), (0x89, "are you there"), (0x8a, "yes")]
+    {
+        let whole = frame(first, payload.as_bytes());
+        for cut in 1..whole.len() - payload.len() {
+            let mut input = whole.clone();
+            let (mut head, mut rest) = input.split_at_mut(cut);
+            let range = rest.as_ptr_range();
+            let (mut decoder, mut shared) = (Decoder::new(None), Shared::default());
+            assert_eq!(decoder.decode(&mut head, &client(), &mut shared), Ok(None));
+            let bytes = match decoder.decode(&mut rest, &client(), &mut shared).unwrap().unwrap() {
+                Item::Text(text) => text.as_bytes(),
+                Item::Binary(bytes) | Item::Ping(bytes) | Item::Pong(bytes) => bytes,
+                item @ Item::Close { .. } => panic!("{item:?}"),
+            };
+            assert_eq!(bytes, payload.as_bytes());
+            assert!(range.contains(&bytes.as_ptr()), "{first:x} cut at {cut} was copied");
+        }
+    }
+}
+
+#[test]
+fn what_was_gathered_is_given_back_with_the_next_decoding() {
+    let mut end = End::new(&Settings::new(Role::Client, 1 << 20), None);
+    let large = frame(0x82, &vec![7; 500_000]);
+    for input in [&large[..100], &large[100..], &frame(0x81, b"next")] {
+        assert_eq!(end.feed(input).1, None);
+        assert_eq!(end.shared.kept_len(), 0);
+    }
+}
+
+#[test]
+fn what_was_gathered_is_given_back_when_the_connection_ends_in_between() {
+    for (end_of_it, violation) in
+        [(frame(0x88, &[]), None), (frame(0x81, b"another"), Some(Violation::InterleavedMessage))]
+    {
+        let mut end = End::new(&client(), None);
+        assert_eq!(end.feed(&frame(0x01, &[b'x'; 500])), (Vec::new(), None));
+        assert_eq!(end.decoder.gathered_len(), 500);
+        assert_eq!(end.feed(&end_of_it).1, violation);
+        assert_eq!((end.decoder.gathered_len(), end.decoder.is_partial()), (0, false));
+    }
+}
+
+#[test]
 fn messages_of_both_kinds_and_all_lengths_arrive() {
     let long = "x".repeat(126);
     let input = frames(&[(0x81, b""), (0x81, b"hi"), (0x82, b"\xff\x00"), (0x81, long.as_bytes())]);

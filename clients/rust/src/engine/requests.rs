@@ -244,6 +244,10 @@ impl Engine {
                 let (by, reason) = (words("from"), words("reason"));
                 self.emit(Event::Gone { room, by, reason });
             }
+            "reported" => {
+                let room = text(&event, "room").map(str::to_owned);
+                self.emit(Event::Reported { room });
+            }
             _ if !self.rooms.contains_key(name) => {}
             "replay" => {
                 for item in array(&event, "items") {
