@@ -37,8 +37,8 @@ pub(super) fn has_stored_rooms(config: &Config) -> bool {
     rules.chain([otherwise, direct]).any(|policy| policy.durability != Durability::Memory)
 }
 
-/// Whether there is a place for files: beside the database of this server's own, or in a folder that
-/// nodes share.
+/// Whether there is a place for files: beside the database of this server's own, or in a folder
+/// that nodes share.
 fn keeps_files(config: &Config) -> bool {
     if config.cluster.engine.is_some() {
         return config.files.dir.is_some();

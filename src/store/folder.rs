@@ -27,8 +27,8 @@ use crate::chat::model::file::HASH_LEN;
 const FOLDER: &str = "files";
 /// That of the folder for what is being sent.
 const PARTS: &str = "parts";
-/// The age of what nobody has under way any more: far more than the half hour for which a part waits
-/// for its sender.
+/// The age of what nobody has under way any more: far more than the half hour for which a part
+/// waits for its sender.
 const OLD: Duration = Duration::from_hours(24);
 /// Bytes that are read together.
 const PIECE_LEN: usize = 64 * 1024;
@@ -188,8 +188,8 @@ impl Folder {
         }
     }
 
-    /// Calls `found` with the name of each file that is there; nothing if there is no folder. Of one
-    /// that is shared, those that are old only: others may be about to be told of.
+    /// Calls `found` with the name of each file that is there; nothing if there is no folder. Of
+    /// one that is shared, those that are old only: others may be about to be told of.
     ///
     /// # Errors
     ///
@@ -274,7 +274,7 @@ fn remove_old(folder: &Path) -> io::Result<()> {
 
 /// Whether it has not changed for longer than anything that is under way takes. What cannot be said
 /// is young.
-fn is_old(path: &Path) -> bool {
+pub(super) fn is_old(path: &Path) -> bool {
     let changed = fs::metadata(path).and_then(|found| found.modified());
     let age = changed.ok().and_then(|changed| changed.elapsed().ok());
     age.is_some_and(|age| age > OLD)

@@ -14,6 +14,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use super::folder::is_old;
 use crate::chat::model::file_rows::{FolderProbe, SharedFolder};
 
 /// The file with the mark.
@@ -183,6 +184,9 @@ impl FolderCheck {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             Ok(()) | Err(_) => {}
         }
+        if self.nonce.is_none() {
+            remove_old(&probes)?;
+        }
         put(&probes.join(&nonce), &nonce)?;
         Ok(nonce)
     }
@@ -214,6 +218,18 @@ impl Drop for FolderCheck {
             self.remove(nonce);
         }
     }
+}
+
+/// Removes what nodes have left that did not end in good order.
+fn remove_old(probes: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(probes)? {
+        let path = entry?.path();
+        if is_old(&path) {
+            // Another node may be doing the same.
+            _ = fs::remove_file(path);
+        }
+    }
+    Ok(())
 }
 
 /// The mark, if there is one that can be read.
@@ -352,6 +368,20 @@ mod tests {
         let found = look(&mut engine, 1, &mut FolderCheck::new(folder.path().to_owned())).unwrap();
         assert!(found.to_string().contains("has not 32 hexadecimal digits"), "{found}");
         assert_eq!(engine.mark, None);
+    }
+
+    #[test]
+    fn what_a_node_that_was_killed_has_left_goes_after_a_day() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(PROBES)).unwrap();
+        let left = |name: &str| File::create(folder.path().join(PROBES).join(name)).unwrap();
+        let (old, _young) = (left("old"), left("young"));
+        let day = std::time::Duration::from_hours(25);
+        old.set_modified(old.metadata().unwrap().modified().unwrap() - day).unwrap();
+        let mut check = FolderCheck::new(folder.path().to_owned());
+        assert_eq!(look(&mut Engine::default(), 1, &mut check), None);
+        assert!(!folder.path().join(PROBES).join("old").exists());
+        assert_eq!(probes(folder.path()), 2);
     }
 
     #[test]

@@ -20,7 +20,7 @@
 //! | `reader`, `queries`, `loading` | what others have changed, and the answers to queries |
 //! | `search`, `written_by` | what is asked for by words, and by who has written it |
 //! | `threads` | the messages of threads, and who follows which |
-//! | `files` | what is asked about files |
+//! | `files`, `file_ops` | what is asked about files |
 //! | `upkeep`, `indexing` | what one node does for all |
 //! | `outgoing`, `entries`, `sent`, `webhooks` | what webhooks are told, and which node tells them |
 //! | `people`, `people_watch` | accounts and the like, as rows |
@@ -53,7 +53,8 @@ mod codes;
 mod engine;
 mod entries;
 pub mod erasure;
-pub mod files;
+pub mod file_ops;
+mod files;
 mod held;
 mod indexing;
 mod loading;

@@ -49,7 +49,7 @@ pub(super) enum Reading {
     /// About webhooks: see [`outgoing`](super::outgoing).
     Outgoing(Asked),
     /// Something about files.
-    File(super::files::Asked),
+    File(super::file_ops::Asked),
 }
 
 /// A log as it was when it was asked what has become of it.

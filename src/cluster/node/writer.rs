@@ -55,7 +55,7 @@ pub(super) enum What {
     /// What webhooks are told, and is in no log.
     Seen(Vec<Seen>),
     /// Something about files.
-    File(super::files::Asked),
+    File(super::file_ops::Asked),
 }
 
 impl<E: Engine> Node<E> {

@@ -211,6 +211,7 @@ impl Run<'_> {
             let (more, places) = self.sweep(removed);
             (gone, removed) = ([gone, more].concat(), places);
             // What is driven by being polled goes on by it; others tidy up while nothing is asked.
+            self.store.logs.flush();
             assert_eq!(self.store.logs.poll(), None);
             if let Some(woken) = &self.store.woken {
                 _ = woken.recv_timeout(PAUSE);
