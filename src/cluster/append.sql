@@ -12,7 +12,8 @@
 -- had before, and `ats` the times of their new records. Otherwise one draft follows the other, as the one before has left
 -- the room, and each has its outcome, seq and time:
 -- 0 stored, 1 duplicate (seq and time of the first), 2 conflict (its seq), 3 unknown (it was asked only),
--- 4 no such message, 5 not yours, 6 too old, 7 too large (seq: the bytes that are kept beside), 8 no such `reply_to`,
+-- 4 no such message, 5 not yours, 6 too old, 7 too large (seq: the bytes that are kept beside), 8 no such `reply_to`
+-- (with the seq -1: no such file of the sender's, which a program that does not know of files refuses, too),
 -- 9 no such `thread`, 10 another node has changed the sender's rights since that version, 11 the epoch has ended
 --
 -- What an edit or a deletion does to other records, and what makes a record one without effect, is what
@@ -133,6 +134,14 @@ BEGIN
         WHEN d.thread IS NOT NULL AND NOT EXISTS (
           SELECT 1 FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.thread AND m.kind = 0) THEN 9
       END;
+    END IF;
+    -- Locked against removal until the message refers to them.
+    IF result IS NULL AND strpos(d.data, 'cwf_') > 0 THEN
+      SELECT count(*) AS found INTO k FROM (SELECT 1 FROM chinwag.file f
+        WHERE f.id = ANY (chinwag.file_references_1(d.data)) AND f.owner = d.sender FOR KEY SHARE) AS files;
+      IF k.found < cardinality(chinwag.file_references_1(d.data)) THEN
+        result := 8; result_seq := -1;
+      END IF;
     END IF;
     -- The target of an edit, a deletion or a reaction: as model::edits::refusal says.
     IF result IS NULL AND d.target IS NOT NULL THEN

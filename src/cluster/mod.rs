@@ -26,7 +26,8 @@ pub const SCHEMA: &str = concat!(
     include_str!("append.sql"),
     include_str!("people.sql"),
     include_str!("sessions.sql"),
-    include_str!("search.sql")
+    include_str!("search.sql"),
+    include_str!("files.sql")
 );
 
 /// What was added to the schema since it was first made: it may be run on any schema of this
@@ -35,11 +36,12 @@ pub const ADDITIONS: &str = concat!(
     include_str!("drop.sql"),
     include_str!("append.sql"),
     include_str!("sessions.sql"),
-    include_str!("search.sql")
+    include_str!("search.sql"),
+    include_str!("files.sql")
 );
 
 /// How many times something was added.
-pub const ADDITIONS_VERSION: i64 = 2;
+pub const ADDITIONS_VERSION: i64 = 3;
 
 /// The lock under which the schema is made and changed: a number that nobody else would choose.
 pub const SCHEMA_LOCK: i64 = 0x6368_696e_7761_6701;

@@ -72,6 +72,7 @@ pub(super) fn find(values: &Values, tables: &[PolicyTable]) -> Vec<ConfigFault> 
     faults.extend(push_contact(values));
     faults.extend(engine(values));
     faults.extend(bus(values));
+    faults.extend(shared_folder(values));
     for rule in AT_LEAST {
         let fault = at_least(values, rule);
         faults.extend(fault.map(|(what, origin)| ConfigFault::new(what, origin)));
@@ -186,6 +187,25 @@ pub(super) const BUS: &str = "cluster.bus";
 const BUS_EXAMPLE: &str = "\"redis://bus.internal:6379\"";
 
 /// The bus has an address, with one password at the most, and an engine beside it.
+/// A folder that nodes share where there is one server only, or one that is another everywhere.
+fn shared_folder(values: &Values) -> Option<ConfigFault> {
+    let Assigned { value, origin } = values.get("files.dir")?;
+    let dir = value.text()?;
+    let has_engine = values.get(ENGINE)?.value.secret().is_some();
+    let what = if !has_engine {
+        "files.dir is set, but cluster.engine is not: a server that is alone keeps files beside its \
+         database"
+            .to_owned()
+    } else if !dir.starts_with('/') {
+        format!(
+            "files.dir = \"{dir}\" has to be an absolute path: it is the same share on every node"
+        )
+    } else {
+        return None;
+    };
+    Some(ConfigFault::new(what, origin.as_ref()))
+}
+
 fn bus(values: &Values) -> Option<ConfigFault> {
     let Assigned { value, origin } = values.get(BUS)?;
     let password_file = values.get("cluster.bus_password_file")?;

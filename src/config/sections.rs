@@ -294,6 +294,8 @@ sections! {
     Files in "files" {
         /// Whether any are taken.
         enabled: bool = Switch,
+        /// The folder that all nodes of a cluster share; `None`: a cluster takes none.
+        dir: Option<PathBuf> = OptionalOr("off", &File),
         /// Bytes of one file (413 above).
         bytes: u64 = Bytes(1, 1 << 30),
         /// Bytes of the files of one user (507 above).

@@ -35,6 +35,8 @@ pub enum FileJob {
         owner: Box<str>,
         /// The name by which it can be gone on with.
         key: Option<Box<str>>,
+        /// The SHA-256 that it is to have: what the user has already is not sent again.
+        hash: Option<Box<str>>,
         /// How many bytes of it were sent before.
         offset: u64,
         /// How many it has in all, if that is known.
@@ -46,8 +48,9 @@ pub enum FileJob {
     Finish(ConnId),
     /// The connection is gone.
     Abandon(ConnId),
-    /// How much of it has come.
-    Progress(ConnId, UploadKey),
+    /// How much of it has come, or that all of it is there: the file of the user that has this
+    /// SHA-256.
+    Progress(ConnId, UploadKey, Option<Box<str>>),
     /// A file is to be read.
     Open(ConnId, FileId),
     /// A piece of it: this hash, from there on, so many bytes.
@@ -62,7 +65,7 @@ impl FileJob {
             Self::Begin { conn, .. }
             | Self::Bytes(conn, _)
             | Self::Finish(conn)
-            | Self::Progress(conn, _)
+            | Self::Progress(conn, ..)
             | Self::Open(conn, _)
             | Self::Read(conn, ..) => Some(*conn),
             Self::Abandon(_) => None,
@@ -87,6 +90,8 @@ pub enum FileAnswer {
         kind: Kind,
         /// Width and height of a picture.
         size: Option<(u32, u32)>,
+        /// It was sent now, and not before.
+        is_new: bool,
     },
     /// It is there.
     Opened(StoredFile),
@@ -119,6 +124,10 @@ pub enum FileFault {
     Offset(u64),
     /// It does not have the size that was said.
     Size,
+    /// It does not have the SHA-256 that was said.
+    Hash,
+    /// The folder of this node is not known to be the one that the others have.
+    NotShared,
     /// There is no such file.
     NotThere,
     /// The disk or the database fails.

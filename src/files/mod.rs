@@ -19,13 +19,14 @@
 mod job;
 mod kind;
 mod picture;
+mod rows;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod uploads;
 mod worker;
 
 use std::io;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -35,10 +36,12 @@ pub use job::{
 };
 pub use kind::Kind;
 pub use picture::PictureFault;
+pub use rows::{EngineQuestion, FileEngine, FileRows};
 
 use self::worker::Worker;
+use crate::chat::model::file_rows::Quota;
 use crate::net::ConnId;
-use crate::store::{Folder, Quota, SharedOutbox, Wake};
+use crate::store::{Folder, Wake};
 use crate::time::clock::Clock;
 
 /// What is taken, and how much of it.
@@ -61,24 +64,27 @@ pub struct Files {
 }
 
 impl Files {
-    /// Starts the thread, which keeps files in this data directory and calls `wake` for each
-    /// answer. What is left of the last process is removed first: parts, and files of which the
-    /// database knows nothing.
+    /// Starts the thread, which keeps files in this folder and calls `wake` for each answer. What
+    /// is left of the last process is removed first: parts, and files of which the database knows
+    /// nothing. A folder that is shared is compared with those of the other nodes first, again and
+    /// again: until it is the same, nothing is taken.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be made or written, or the system has no thread to give.
+    /// If a folder of this server alone cannot be made or written, or the system has no thread to
+    /// give.
     pub fn start(
-        data: &Path,
+        folder: Folder,
         settings: Settings,
-        (store, clock): (SharedOutbox, Clock),
+        (rows, clock): (FileRows, Clock),
         wake: Wake,
     ) -> io::Result<Self> {
-        let folder = Folder::of(data);
-        folder.prepare()?;
+        if !rows.is_shared() {
+            folder.prepare()?;
+        }
         let (jobs, incoming) = channel();
         let (sender, answers) = channel();
-        let mut worker = Worker::new((folder, settings), (store, clock), (sender, wake));
+        let mut worker = Worker::new((folder, settings), (rows, clock), (sender, wake));
         let run = move || worker.run(&incoming);
         let thread = thread::Builder::new().name("files".to_owned()).spawn(run)?;
         Ok(Self { jobs: Some(jobs), answers, thread: Some(thread) })

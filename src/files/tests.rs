@@ -1,6 +1,7 @@
 //! The thread with a database and a folder of its own.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -29,7 +30,8 @@ impl Harness {
         let (tell, told) = channel();
         let wake = Arc::new(move || _ = tell.send(()));
         let settings = Settings { bytes_max, quota: QUOTA, only_pictures: false };
-        let files = Files::start(data, settings, (outbox, clock), wake).unwrap();
+        let folder = Folder::of(data);
+        let files = Files::start(folder, settings, (outbox.into(), clock), wake).unwrap();
         Self { files, told, logs: Some(logs) }
     }
 
@@ -41,7 +43,9 @@ impl Harness {
 
     fn begin(&self, conn: u32, (key, offset): (Option<&str>, u64)) -> FileAnswer {
         let (conn, owner, key) = (conn_id(conn), "ann".into(), key.map(Into::into));
-        self.files.ask(FileJob::Begin { conn, owner, key, offset, size: None }).unwrap();
+        self.files
+            .ask(FileJob::Begin { conn, owner, key, hash: None, offset, size: None })
+            .unwrap();
         self.next()
     }
 

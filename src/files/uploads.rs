@@ -25,6 +25,8 @@ pub(super) struct Upload {
     pub file: File,
     pub path: PathBuf,
     pub len: u64,
+    /// The SHA-256 that it is to have, if that was said.
+    pub hash: Option<Box<str>>,
     /// What it has in all, if that was said.
     pub size: Option<u64>,
     pub sum: Sha256,

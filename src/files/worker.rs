@@ -11,12 +11,15 @@ use super::Settings;
 use super::job::{FileAnswer, FileFault, FileJob};
 use super::kind::Kind;
 use super::picture;
+use super::rows::FileRows;
+use super::sharing::Sharing;
 use super::uploads::{Upload, Uploads};
 use crate::chat::model::file::{FileId, StoredFile};
+use crate::chat::model::file_rows::FileOutcome;
 use crate::log::Throttle;
 use crate::net::ConnId;
+use crate::store::Wake;
 use crate::store::folder::{Folder, hex};
-use crate::store::{FileOutcome, SharedOutbox, Wake};
 use crate::time::Tick;
 use crate::time::clock::Clock;
 
@@ -26,13 +29,17 @@ const FREE_MIN: u64 = 64 << 20;
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How long a file may wait for the message that refers to it.
 const LOOSE_MS: u64 = 3_600_000;
+/// Names in the folder that are looked for at once.
+const ORPHANS_MAX: usize = 256;
 /// Lines about failures that may be logged in a minute.
 const LINES_PER_MINUTE: u32 = 6;
 
 pub(super) struct Worker {
     folder: Folder,
     settings: Settings,
-    store: SharedOutbox,
+    rows: FileRows,
+    /// If the folder is shared.
+    sharing: Option<Sharing>,
     clock: Clock,
     answers: Sender<(ConnId, FileAnswer)>,
     wake: Wake,
@@ -40,38 +47,47 @@ pub(super) struct Worker {
     /// The number of the next part.
     next: u64,
     sweep_at: Tick,
+    /// What was to be removed from the folder, and is.
+    removed: Vec<Box<str>>,
     lines: Throttle,
 }
 
 impl Worker {
     pub(super) fn new(
         (folder, settings): (Folder, Settings),
-        (store, clock): (SharedOutbox, Clock),
+        (rows, clock): (FileRows, Clock),
         (answers, wake): (Sender<(ConnId, FileAnswer)>, Wake),
     ) -> Self {
+        let path = rows.is_shared().then(|| folder.path().to_owned());
         Self {
             folder,
             settings,
-            store,
+            rows,
+            sharing: path.map(Sharing::new),
             clock,
             answers,
             wake,
             uploads: Uploads::default(),
             next: 0,
             sweep_at: Tick::ZERO,
+            removed: Vec::new(),
             lines: Throttle::new(LINES_PER_MINUTE, Duration::from_mins(1)),
         }
     }
 
     /// Until nobody can ask any more.
     pub(super) fn run(&mut self, jobs: &Receiver<FileJob>) {
-        self.remove_orphans();
+        if self.sharing.is_none() {
+            self.remove_orphans();
+        }
         loop {
             let now = self.clock.now().tick;
             if now >= self.sweep_at {
                 self.sweep_at = now.after(SWEEP_EVERY);
                 self.uploads.expire(now);
-                self.sweep();
+                if self.check_folder().is_ok() {
+                    self.sweep();
+                }
             }
             match jobs.recv_timeout(SWEEP_EVERY) {
                 Ok(job) => self.on_job(job),
@@ -82,10 +98,25 @@ impl Worker {
     }
 
     fn on_job(&mut self, job: FileJob) {
+        let needs_folder = !matches!(job, FileJob::Bytes(..) | FileJob::Abandon(_));
+        if needs_folder && let Err(fault) = self.check_folder() {
+            if let Some(conn) = job.requester() {
+                self.uploads.park(conn, self.clock.now().tick);
+                self.answer(conn, Err(fault));
+            }
+            return;
+        }
         match job {
-            FileJob::Begin { conn, owner, key, offset, size } => {
-                let begun = self.begin(conn, (owner, key), (offset, size));
-                self.answer(conn, begun.map(|()| FileAnswer::Begun));
+            FileJob::Begin { conn, owner, key, hash, offset, size } => {
+                let begun = match self.find_again(&owner, hash.as_deref()) {
+                    Ok(None) => {
+                        let begun = self.begin(conn, (owner, key, hash), (offset, size));
+                        begun.map(|()| FileAnswer::Begun)
+                    }
+                    Ok(Some(stored)) => Ok(stored),
+                    Err(fault) => Err(fault),
+                };
+                self.answer(conn, begun);
             }
             FileJob::Bytes(conn, bytes) => {
                 // It was refused before, and the loop does not know it yet.
@@ -105,12 +136,13 @@ impl Worker {
                 }
             }
             FileJob::Abandon(conn) => self.uploads.park(conn, self.clock.now().tick),
-            FileJob::Progress(conn, key) => {
+            FileJob::Progress(conn, key, hash) => {
+                let found = self.find_again(&key.0, hash.as_deref());
                 let len = self.uploads.progress(&key);
-                self.answer(conn, Ok(FileAnswer::Progress(len)));
+                self.answer(conn, found.map(|found| found.unwrap_or(FileAnswer::Progress(len))));
             }
             FileJob::Open(conn, id) => {
-                let found = self.store.find_file(&id).map_err(|error| self.failed(&error));
+                let found = self.rows.find(&id).map_err(|error| self.failed(&error));
                 let opened = found.and_then(|file| file.ok_or(FileFault::NotThere));
                 self.answer(conn, opened.map(FileAnswer::Opened));
             }
@@ -129,7 +161,7 @@ impl Worker {
     fn begin(
         &mut self,
         conn: ConnId,
-        (owner, key): (Box<str>, Option<Box<str>>),
+        (owner, key, hash): (Box<str>, Option<Box<str>>, Option<Box<str>>),
         (offset, size): (u64, Option<u64>),
     ) -> Result<(), FileFault> {
         let bytes = size.unwrap_or(1);
@@ -141,7 +173,7 @@ impl Worker {
         }
         // Before it is sent, so that nobody sends for nothing; the writer has the last word.
         let quota = self.settings.quota;
-        let used = self.store.used_by_files(&owner).map_err(|error| self.failed(&error))?;
+        let used = self.rows.used(&owner).map_err(|error| self.failed(&error))?;
         if used.0.saturating_add(bytes) > quota.per_user {
             return Err(FileFault::UserFull(quota.per_user.saturating_sub(used.0)));
         }
@@ -163,16 +195,37 @@ impl Worker {
             return Err(FileFault::Offset(len));
         }
         self.uploads.may_begin(&owner)?;
-        let upload = if let Some(upload) = waiting {
+        let upload = if let Some(mut upload) = waiting {
+            (upload.hash, upload.size) = (hash, size.or(upload.size));
             upload
         } else {
             self.next += 1;
             let begun = self.folder.begin(self.next);
             let (file, path) = begun.map_err(|error| self.fault_of(&error))?;
-            Upload { owner, key, file, path, len: 0, size, sum: Sha256::new() }
+            Upload { owner, key, file, path, len: 0, hash, size, sum: Sha256::new() }
         };
         self.uploads.insert(conn, upload);
         Ok(())
+    }
+
+    /// The file of this user that has this SHA-256, which begins anew to wait for a message.
+    fn find_again(
+        &mut self,
+        owner: &str,
+        hash: Option<&str>,
+    ) -> Result<Option<FileAnswer>, FileFault> {
+        let Some(hash) = hash else { return Ok(None) };
+        let found = self.rows.again(hash, (owner, self.clock.now().wall_ms, LOOSE_MS));
+        let Some(file) = found.map_err(|error| self.failed(&error))? else { return Ok(None) };
+        let kind = Kind::of_number(file.kind);
+        let mut size = None;
+        if kind.is_picture() {
+            let found = File::open(self.folder.place(&file.hash));
+            let found = found.and_then(|mut contents| inspect(&mut contents));
+            let found = found.map_err(|error| self.failed(&error))?;
+            size = found.ok().and_then(|(_, size)| size);
+        }
+        Ok(Some(FileAnswer::Stored { file, kind, size, is_new: false }))
     }
 
     fn write(&mut self, conn: ConnId, bytes: &[u8]) -> Result<(), FileFault> {
@@ -197,70 +250,107 @@ impl Worker {
         if upload.size.is_some_and(|size| size != upload.len) {
             return Err(FileFault::Size);
         }
+        let hash = hex(std::mem::take(&mut upload.sum));
+        if upload.hash.as_deref().is_some_and(|said| said != hash) {
+            return Err(FileFault::Hash);
+        }
+        // Two connections may have sent it at once.
+        let said = upload.hash.take();
+        if let Some(stored) = self.find_again(&upload.owner, said.as_deref())? {
+            return Ok(stored);
+        }
         let found = inspect(&mut upload.file).map_err(|error| self.failed(&error))?;
         let (kind, size) = found.map_err(FileFault::Picture)?;
         if self.settings.only_pictures && !kind.is_picture() {
             return Err(FileFault::Kind(kind));
         }
-        let hash = hex(std::mem::take(&mut upload.sum));
-        let kept = self.folder.keep((&upload.file, &upload.path), &hash);
-        kept.map_err(|error| self.fault_of(&error))?;
         let mut bits = [0; 20];
         getrandom::fill(&mut bits).map_err(|error| self.failed(&error))?;
         let (id, number) = (FileId::of(bits), kind.number());
-        let file = StoredFile { id, hash: hash.into(), bytes: upload.len, kind: number };
-        let wall_ms = self.clock.now().wall_ms;
-        let put = self.store.put_file(file.clone(), (&upload.owner, wall_ms), self.settings.quota);
+        let place = self.rows.place(&hash, &id);
+        let kept = self.folder.keep((&upload.file, &upload.path), &place);
+        kept.map_err(|error| self.fault_of(&error))?;
+        let mut file = StoredFile { id, hash: place, bytes: upload.len, kind: number };
+        let times = (&*upload.owner, self.clock.now().wall_ms, LOOSE_MS);
+        let put = self.rows.put(file.clone(), times, self.settings.quota);
         let fault = match put {
-            Ok(FileOutcome::Stored) => return Ok(FileAnswer::Stored { file, kind, size }),
+            Ok(FileOutcome::Stored(place)) => {
+                if place != file.hash {
+                    // The same is there already under another name.
+                    self.remove(&file.hash);
+                    file.hash = place;
+                }
+                return Ok(FileAnswer::Stored { file, kind, size, is_new: true });
+            }
             Ok(FileOutcome::UserFull(left)) => FileFault::UserFull(left),
             Ok(FileOutcome::Full) => FileFault::Full,
-            Ok(FileOutcome::Swept(..)) => FileFault::Broken,
+            Ok(FileOutcome::Found(_) | FileOutcome::Swept(..)) => FileFault::Broken,
             // It is not known whether the database has it: the next start finds out.
             Err(error) => return Err(self.failed(&error)),
         };
-        self.remove_unknown(&file.hash);
+        self.remove_unknown(vec![file.hash]);
         Err(fault)
     }
 
     /// Removes what nobody refers to any more, and what nobody has referred to in time.
     fn sweep(&mut self) {
-        let before_ms = self.clock.now().wall_ms.saturating_sub(LOOSE_MS).max(1);
-        while self.store.has_loose_files(before_ms).unwrap_or(false) {
+        let mut is_done = false;
+        while !is_done {
+            let times = (self.clock.now().wall_ms, LOOSE_MS);
+            let swept = self.rows.sweep(std::mem::take(&mut self.removed), times);
             // What fails now is done in the next round.
-            let Ok(FileOutcome::Swept(hashes, may_be_more)) = self.store.sweep_files(before_ms)
-            else {
-                return;
-            };
-            for hash in hashes {
-                if let Err(error) = self.folder.remove(&hash) {
-                    self.failed(&error);
+            let Ok((places, may_be_more)) = swept else { return };
+            is_done = !may_be_more;
+            for place in places {
+                if self.remove(&place) {
+                    self.removed.push(place);
+                } else {
+                    is_done = true;
                 }
-            }
-            if !may_be_more {
-                return;
             }
         }
     }
 
     /// Removes what a kill has left between the folder and the database.
     fn remove_orphans(&mut self) {
-        let mut hashes = Vec::new();
-        if let Err(error) = self.folder.walk(&mut |hash| hashes.push(Box::<str>::from(hash))) {
+        let mut places = Vec::new();
+        if let Err(error) = self.folder.walk(&mut |place| places.push(Box::<str>::from(place))) {
             self.failed(&error);
         }
-        for hash in hashes {
-            self.remove_unknown(&hash);
+        for places in places.chunks(ORPHANS_MAX) {
+            self.remove_unknown(places.to_vec());
         }
     }
 
-    fn remove_unknown(&mut self, hash: &str) {
+    fn remove_unknown(&mut self, places: Vec<Box<str>>) {
         // What cannot be asked now stays until the next start.
-        if self.store.is_hash_known(hash) == Ok(false)
-            && let Err(error) = self.folder.remove(hash)
-        {
-            self.failed(&error);
+        for place in self.rows.unknown(places).unwrap_or_default() {
+            self.remove(&place);
         }
+    }
+
+    /// Whether it is not in the folder any more.
+    fn remove(&mut self, place: &str) -> bool {
+        let removed = self.folder.remove(place);
+        removed.map_err(|error| self.failed(&error)).is_ok()
+    }
+
+    /// Whether the folder can be used: one that is shared has to be that of the other nodes.
+    fn check_folder(&mut self) -> Result<(), FileFault> {
+        let (Some(sharing), FileRows::Shared(engine)) = (&mut self.sharing, &self.rows) else {
+            return Ok(());
+        };
+        let now = self.clock.now().tick;
+        if now >= sharing.next_at {
+            sharing.look(&self.folder, engine, self.clock);
+        }
+        if sharing.fault.is_some() {
+            return Err(FileFault::NotShared);
+        }
+        if !std::mem::replace(&mut sharing.is_cleared, true) {
+            self.remove_orphans();
+        }
+        Ok(())
     }
 
     fn answer(&self, conn: ConnId, answer: Result<FileAnswer, FileFault>) {

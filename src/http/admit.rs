@@ -119,7 +119,7 @@ fn check_plain(head: &Head<'_>) -> Result<(), Refusal> {
     match head.method() {
         _ if head.asks_for_websocket() => Err(Refusal::UpgradeElsewhere),
         Method::Get | Method::Head => Ok(()),
-        Method::Post | Method::Options | Method::Other => {
+        Method::Post | Method::Put | Method::Options | Method::Other => {
             Err(Refusal::MethodNotAllowed { allowed: Methods::GetAndHead })
         }
     }

@@ -67,7 +67,7 @@ impl HeadParser {
         let mut head = Head { bytes, line, scan, authority: None };
         head.check_framing()?;
         // Of another method it is answered first that the path does not have it.
-        if !matches!(head.method(), Method::Post | Method::Other) {
+        if !matches!(head.method(), Method::Post | Method::Put | Method::Other) {
             head.check_body()?;
         }
         head.authority = head.parse_authority()?;

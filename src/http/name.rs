@@ -56,6 +56,8 @@ pub enum Name {
     Range,
     /// `If-Range`.
     IfRange,
+    /// `Content-Range`.
+    ContentRange,
     /// Any other.
     Other,
 }
@@ -75,7 +77,7 @@ impl Name {
             9 => &[Self::Forwarded],
             10 => &[Self::Connection],
             12 => &[Self::ContentType],
-            13 => &[Self::IfNoneMatch, Self::Authorization, Self::LastEventId],
+            13 => &[Self::IfNoneMatch, Self::Authorization, Self::LastEventId, Self::ContentRange],
             14 => &[Self::ContentLength],
             15 => &[Self::XForwardedFor, Self::IdempotencyKey],
             16 => &[Self::ContentEncoding],
@@ -103,6 +105,7 @@ impl Name {
         match self {
             Self::Range => "Range",
             Self::IfRange => "If-Range",
+            Self::ContentRange => "Content-Range",
             Self::Via => "Via",
             Self::Host => "Host",
             Self::Origin => "Origin",
@@ -156,6 +159,7 @@ impl Name {
             Self::LastEventId => 1 << 22,
             Self::Range => 1 << 23,
             Self::IfRange => 1 << 24,
+            Self::ContentRange => 1 << 25,
         }
     }
 }
@@ -180,9 +184,10 @@ impl NameSet {
 mod tests {
     use super::*;
 
-    const ALL: [Name; 22] = [
+    const ALL: [Name; 23] = [
         Name::Range,
         Name::IfRange,
+        Name::ContentRange,
         Name::Via,
         Name::Forwarded,
         Name::XForwardedFor,

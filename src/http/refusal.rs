@@ -50,6 +50,8 @@ pub enum Methods {
     GetAndHead,
     /// What can be read and added to.
     GetHeadAndPost,
+    /// What can be read and put there.
+    GetHeadAndPut,
     /// What can be added to only.
     Post,
 }
@@ -62,6 +64,7 @@ impl Methods {
             Self::Get => "GET",
             Self::GetAndHead => "GET, HEAD",
             Self::GetHeadAndPost => "GET, HEAD, POST",
+            Self::GetHeadAndPut => "GET, HEAD, PUT",
             Self::Post => "POST",
         }
     }

@@ -15,6 +15,8 @@ pub enum Method {
     Head,
     /// POST.
     Post,
+    /// PUT.
+    Put,
     /// OPTIONS.
     Options,
     /// Any other.
@@ -29,6 +31,7 @@ impl Method {
             Self::Get => "GET",
             Self::Head => "HEAD",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Options => "OPTIONS",
             Self::Other => "other",
         }
@@ -39,6 +42,7 @@ impl Method {
             b"GET" => Self::Get,
             b"HEAD" => Self::Head,
             b"POST" => Self::Post,
+            b"PUT" => Self::Put,
             b"OPTIONS" => Self::Options,
             _ => Self::Other,
         }

@@ -37,9 +37,13 @@ pub(super) fn has_stored_rooms(config: &Config) -> bool {
     rules.chain([otherwise, direct]).any(|policy| policy.durability != Durability::Memory)
 }
 
-/// Whether there is a database of this server's own, beside which files could lie.
+/// Whether there is a place for files: beside the database of this server's own, or in a folder
+/// that nodes share.
 fn keeps_files(config: &Config) -> bool {
-    has_stored_rooms(config) && config.cluster.engine.is_none()
+    if config.cluster.engine.is_some() {
+        return config.files.dir.is_some();
+    }
+    has_stored_rooms(config)
 }
 
 /// The domain's bounds as they are configured.
@@ -74,7 +78,7 @@ pub(super) fn limits(config: &Config) -> Limits {
         open_join_creates: config.rooms.open_join_creates,
         edit_window: config.rooms.edit_window,
         policies: config.policies.clone(),
-        // Where nothing is stored, nothing could refer to one for long; and nodes share no folder.
+        // Where nothing is stored, nothing could refer to one for long.
         file_bytes: (config.files.enabled && keeps_files(config)).then_some(config.files.bytes),
         auth: config.auth_policy(),
     }

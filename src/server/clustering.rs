@@ -111,7 +111,15 @@ impl Server {
     /// Does what the node asks for, if there is one.
     pub(super) fn drive_engine(&mut self, now: Now, effects: &mut Effects) {
         let Engine::Shared(shared) = &mut self.logs else { return };
+        // What is asked goes out by this, and what has come is passed on at once.
+        let mut pass = |shared: &mut Shared| {
+            if let Some(desk) = &mut self.file_desk {
+                desk.pass(now, shared);
+            }
+        };
+        pass(shared);
         shared.drive(now, effects);
+        pass(shared);
         self.look_at_engine(now, false);
     }
 

@@ -1,22 +1,27 @@
 //! The thread that keeps files, and the loop.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::Server;
+use super::engine::Shared;
+use crate::chat::model::file_rows::{FileTold, Quota};
 use crate::config::Config;
-use crate::files::{FileAnswer, FileFault, FileJob, Files, Settings};
+use crate::files::{
+    EngineQuestion, FileAnswer, FileEngine, FileFault, FileJob, FileRows, Files, Settings,
+};
 use crate::net::{ConnId, Effects};
 use crate::reactor::Waker;
 use crate::session::Turn;
-use crate::store::{Quota, SharedOutbox, Wake};
+use crate::store::{Folder, SharedOutbox, Wake};
 use crate::time::clock::{Clock, Now};
 
 /// The thread, and what it takes to start it.
 pub(super) struct FileStart {
-    data: PathBuf,
+    folder: Folder,
     settings: Settings,
-    store: SharedOutbox,
+    rows: FileRows,
     clock: Clock,
     wake: Wake,
     running: Option<Files>,
@@ -31,10 +36,36 @@ impl std::fmt::Debug for FileStart {
 }
 
 impl FileStart {
-    /// Where files are taken.
+    /// Where files are taken, beside the database.
     pub(super) fn new(
         config: &Config,
         (store, clock): (SharedOutbox, Clock),
+        waker: Waker,
+    ) -> Option<Self> {
+        let folder = Folder::of(&config.data);
+        Self::of(config, folder, (FileRows::Own(store), clock), waker)
+    }
+
+    /// Where they are taken in a folder that nodes share, with the other end of the way to the
+    /// engine.
+    pub(super) fn shared(config: &Config, clock: Clock, waker: Waker) -> Option<(Self, FileDesk)> {
+        let mut bits = [0; 8];
+        if let Err(error) = getrandom::fill(&mut bits) {
+            log::error!(error:%; "files are not taken: there are no random numbers");
+            return None;
+        }
+        let process = format!("{:016x}", u64::from_ne_bytes(bits));
+        let folder = Folder::shared(config.files.dir.as_deref()?, &process);
+        let (of_thread, of_engine) = (waker.clone(), waker);
+        let (engine, asked) = FileEngine::new(Arc::new(move || _ = of_engine.wake()));
+        let start = Self::of(config, folder, (FileRows::Shared(engine), clock), of_thread)?;
+        Some((start, FileDesk { asked, pending: BTreeMap::new(), tickets: 0 }))
+    }
+
+    fn of(
+        config: &Config,
+        folder: Folder,
+        (rows, clock): (FileRows, Clock),
         waker: Waker,
     ) -> Option<Self> {
         super::bounds::limits(config).file_bytes?;
@@ -43,14 +74,14 @@ impl FileStart {
         let settings = Settings { bytes_max: config.files.bytes, quota, only_pictures };
         // It fails only if the poller is gone, and the loop with it.
         let wake: Wake = Arc::new(move || _ = waker.wake());
-        let data = config.data.clone();
-        Some(Self { data, settings, store, clock, wake, running: None, has_ended: false })
+        Some(Self { folder, settings, rows, clock, wake, running: None, has_ended: false })
     }
 
     /// Starts the thread.
     pub(super) fn start(&mut self) {
-        let store = (Arc::clone(&self.store), self.clock);
-        match Files::start(&self.data, self.settings, store, Arc::clone(&self.wake)) {
+        let rows = (self.rows.clone(), self.clock);
+        let folder = self.folder.clone();
+        match Files::start(folder, self.settings, rows, Arc::clone(&self.wake)) {
             Ok(files) => self.running = Some(files),
             Err(error) => {
                 log::error!(cause:% = error; "files cannot be kept: they are refused until a restart");
@@ -71,6 +102,32 @@ impl FileStart {
             None => Some(job),
         };
         unsent.as_ref().and_then(FileJob::requester)
+    }
+}
+
+/// Where the thread that keeps files is answered by the engine, in the loop. With it the answers
+/// end, so that the thread waits for none: it has to go before the thread does.
+#[derive(Debug)]
+pub(super) struct FileDesk {
+    asked: Receiver<EngineQuestion>,
+    pending: BTreeMap<u64, SyncSender<Result<FileTold, String>>>,
+    tickets: u64,
+}
+
+impl FileDesk {
+    /// Passes on what is asked, and what is answered.
+    pub(super) fn pass(&mut self, now: Now, shared: &mut Shared) {
+        while let Ok(EngineQuestion { ask, answer }) = self.asked.try_recv() {
+            self.tickets += 1;
+            self.pending.insert(self.tickets, answer);
+            shared.ask_file(now, self.tickets, &ask);
+        }
+        while let Some((ticket, told)) = shared.poll_file() {
+            if let Some(answer) = self.pending.remove(&ticket) {
+                // It has room for the one answer, which may be too late for whoever has asked.
+                _ = answer.try_send(told);
+            }
+        }
     }
 }
 

@@ -84,7 +84,7 @@ use self::engine::Engine;
 pub use self::engine::{
     EngineError, address as engine_address, bus_address, level as engine_level,
 };
-use self::files::FileStart;
+use self::files::{FileDesk, FileStart};
 pub use self::hashing::Hashing;
 pub use self::startup::{ServeError, serve};
 use self::supervisor::Supervisor;
@@ -114,6 +114,8 @@ const OUTPUT_WEIGHT: usize = 4;
 pub struct Server {
     /// If there may be webhooks. Before the logs, which then close with what it has told them.
     webhooks: Option<WebhookStart>,
+    /// If files are taken in a folder that nodes share: before the thread that it answers.
+    file_desk: Option<FileDesk>,
     /// If files are taken. Likewise.
     files: Option<FileStart>,
     chat: Chat,
@@ -176,6 +178,7 @@ impl Server {
         chat.restore(now, kept);
         Ok(Self {
             webhooks: None,
+            file_desk: None,
             files: None,
             chat,
             logs: Engine::Local(logs),

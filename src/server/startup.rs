@@ -227,6 +227,10 @@ fn join_cluster(
     let page = invites.then(|| page_place(&server.listeners, |id| reactor.local_addr(id)));
     let admin_name = config.admin_name.clone();
     server.set_shared(shared, Beginning { admin_name, invites_to: page });
+    if let Some((mut files, desk)) = FileStart::shared(config, clock, reactor.waker()) {
+        files.start();
+        (server.files, server.file_desk) = (Some(files), Some(desk));
+    }
     log::info!(engine:% = address; "the log is shared");
     Ok(())
 }

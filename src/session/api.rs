@@ -74,7 +74,8 @@ impl SessionContext {
         let allowed = target.methods();
         let is_allowed = match head.method() {
             Method::Get | Method::Head => allowed != Methods::Post,
-            Method::Post => allowed != Methods::GetAndHead,
+            Method::Post => matches!(allowed, Methods::Post | Methods::GetHeadAndPost),
+            Method::Put => allowed == Methods::GetHeadAndPut,
             Method::Options | Method::Other => false,
         };
         if !is_allowed {
@@ -87,7 +88,7 @@ impl SessionContext {
             let identity = identity.filter(good).ok_or(http::Refusal::NoHook)?;
             return Ok((Plan::hook(head, &identity)?, Some(identity)));
         }
-        let is_file = matches!(target, Target::Files | Target::File(..));
+        let is_file = matches!(target, Target::Files | Target::Contents(_) | Target::File(..));
         if is_file && self.limits.file_bytes.is_none() {
             let refusal = Refusal::new(Code::NotSupported, "files are not taken here");
             return Err(refusal.hint(Some("[files] enabled".to_owned())).into());
@@ -118,8 +119,8 @@ impl SessionContext {
             }
             return Ok(Some(proof::identity(turn.chat, token, turn.now.wall_ms)?));
         }
-        if named.is_some() && head.method() == Method::Post && super::proxy_header::is_unsure(head)
-        {
+        let is_write = matches!(head.method(), Method::Post | Method::Put);
+        if named.is_some() && is_write && super::proxy_header::is_unsure(head) {
             // The proxy's cookie comes with what any page sends.
             return Err(http::Refusal::OriginUnsure.into());
         }
@@ -166,7 +167,7 @@ fn answered(head: &Head<'_>, problem: Problem, keep_alive: bool) -> Begun {
 /// The body of a request, of at most so many bytes.
 fn body_of(head: &Head<'_>, len_max: u64) -> Result<Body, http::Refusal> {
     match head.method() {
-        Method::Post => Body::of(head, len_max),
+        Method::Post | Method::Put => Body::of(head, len_max),
         Method::Get | Method::Head | Method::Options | Method::Other => Ok(Body::of_length(0)),
     }
 }

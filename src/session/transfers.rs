@@ -59,9 +59,12 @@ impl Session<'_, '_> {
                 let response = Response::new(Status::Ok).field("Cache-Control", "no-store");
                 self.finish_exchange(&response.body(JSON, body));
             }
-            FileAnswer::Stored { file, kind, size } => {
+            FileAnswer::Stored { file, kind, size, is_new } => {
+                // What was sent before is not read again.
+                exchange.keep_alive &= exchange.body.is_done();
                 self.context.uploading.remove(&self.state.conn);
-                self.finish_exchange(&stored(&file, kind, size));
+                let status = if is_new { Status::Created } else { Status::Ok };
+                self.finish_exchange(&stored(status, &file, (kind, size)));
             }
             FileAnswer::Opened(file) => self.begin_sending(&file),
             FileAnswer::Piece(bytes) => self.send_piece(bytes),
@@ -192,13 +195,13 @@ impl Session<'_, '_> {
 }
 
 /// What the sender of a file is told.
-fn stored(file: &StoredFile, kind: Kind, size: Option<(u32, u32)>) -> Response {
+fn stored(status: Status, file: &StoredFile, (kind, size): (Kind, Option<(u32, u32)>)) -> Response {
     let media_type = kind.media_type().split(';').next().unwrap_or_default();
     let size = size.map_or(String::new(), |(w, h)| format!(r#","w":{w},"h":{h}"#));
     // None of them has to be escaped.
     let body =
         format!(r#"{{"id":"{}","type":"{media_type}","size":{}{size}}}"#, file.id, file.bytes);
-    let response = Response::new(Status::Created).field("Cache-Control", "no-store");
+    let response = Response::new(status).field("Cache-Control", "no-store");
     response.body(JSON, body.into_bytes())
 }
 
@@ -243,6 +246,15 @@ fn problem_of(fault: &FileFault) -> Problem {
             refusal.field("offset", len.to_string())
         }
         FileFault::Size => bad("it does not have the size that was said", "size bytes in all"),
+        FileFault::Hash => bad(
+            "what has come has another SHA-256 than the path",
+            "the bytes whose SHA-256 is in the path",
+        ),
+        FileFault::NotShared => {
+            let message = "this server cannot get at the folder of files that the others share";
+            let refusal = Refusal::new(Code::Busy, message);
+            refusal.retry_after_ms(RETRY_MS)
+        }
         FileFault::NotThere => return FilePlan::not_there(),
         FileFault::Broken => {
             let refusal = Refusal::new(Code::Busy, "the server's disk fails");

@@ -218,16 +218,17 @@ pub(super) fn begin_transfer(
     let owner: Box<str> = user.as_str().into();
     match &mut exchange.plan {
         Plan::Upload(plan) => {
-            let (key, offset, size) = (plan.key.take(), plan.offset, plan.size);
+            let (key, hash) = (plan.key.take(), plan.hash.take());
+            let (offset, size) = (plan.offset, plan.size);
             exchange.stage = Stage::Beginning;
             context.uploading.insert(conn);
-            context.file_jobs.push(FileJob::Begin { conn, owner, key, offset, size });
+            context.file_jobs.push(FileJob::Begin { conn, owner, key, hash, offset, size });
             true
         }
-        Plan::Progress(key) => {
-            let key = (owner, std::mem::take(key));
+        Plan::Progress(plan) => {
+            let (key, hash) = ((owner, std::mem::take(&mut plan.key)), plan.hash.take());
             exchange.stage = Stage::Storing;
-            context.file_jobs.push(FileJob::Progress(conn, key));
+            context.file_jobs.push(FileJob::Progress(conn, key, hash));
             true
         }
         _ => false,

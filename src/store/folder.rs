@@ -5,6 +5,9 @@
 //!  files/ab/abcdef…     what is in a file, under its SHA-256; never changed
 //! ```
 //!
+//! Where several nodes share it, what is in a file has a name of its own behind its hash, and each
+//! process has its parts in a folder of its own, `files/parts/PROCESS`.
+//!
 //! A part is synced, renamed, and the folder synced, before the database is told of it. So a kill
 //! leaves a part, or a file that the database does not know: the next start removes both.
 
@@ -12,18 +15,21 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::statvfs;
 use sha2::{Digest as _, Sha256};
 
 use super::sqlite::data_dir::with_suffix;
+use crate::chat::model::file::HASH_LEN;
 
 /// The name of the folder in the data directory.
 const FOLDER: &str = "files";
 /// That of the folder for what is being sent.
 const PARTS: &str = "parts";
-/// Digits of a SHA-256.
-const HASH_LEN: usize = 64;
+/// The age of what nobody has under way any more: far more than the half hour for which a part
+/// waits for its sender.
+const OLD: Duration = Duration::from_hours(24);
 /// Bytes that are read together.
 const PIECE_LEN: usize = 64 * 1024;
 
@@ -31,19 +37,34 @@ const PIECE_LEN: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
+    /// Where this process has its parts.
+    parts: PathBuf,
+    is_shared: bool,
 }
 
 impl Folder {
     /// The folder in this data directory, which need not exist.
     #[must_use]
     pub fn of(data: &Path) -> Self {
-        Self { path: data.join(FOLDER) }
+        Self::alone(data.join(FOLDER))
     }
 
     /// The folder beside a database that lies alone, such as a backup: `FILE.files`.
     #[must_use]
     pub fn beside(file: &Path) -> Self {
-        Self { path: with_suffix(file, ".files") }
+        Self::alone(with_suffix(file, ".files"))
+    }
+
+    /// One that several nodes share; no other process has this name.
+    #[must_use]
+    pub fn shared(path: &Path, process: &str) -> Self {
+        let parts = path.join(PARTS).join(process);
+        Self { path: path.to_owned(), parts, is_shared: true }
+    }
+
+    fn alone(path: PathBuf) -> Self {
+        let parts = path.join(PARTS);
+        Self { path, parts, is_shared: false }
     }
 
     /// Where it is.
@@ -52,16 +73,20 @@ impl Folder {
         &self.path
     }
 
-    /// Makes it, and removes what was being sent when the last process ended.
+    /// Makes it, and removes what was being sent when the last process ended; of a folder that is
+    /// shared, where that may be another one's that is there, what is old.
     ///
     /// # Errors
     ///
     /// If it cannot be made or written.
     pub fn prepare(&self) -> io::Result<()> {
-        let parts = self.path.join(PARTS);
-        DirBuilder::new().recursive(true).mode(0o700).create(&parts)?;
-        for part in fs::read_dir(&parts)? {
-            fs::remove_file(part?.path())?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.parts)?;
+        if self.is_shared {
+            remove_old(&self.path.join(PARTS))?;
+        } else {
+            for part in fs::read_dir(&self.parts)? {
+                fs::remove_file(part?.path())?;
+            }
         }
         sync(&self.path)?;
         self.path.parent().map_or(Ok(()), sync)
@@ -83,7 +108,7 @@ impl Folder {
     ///
     /// If it cannot be made.
     pub fn begin(&self, number: u64) -> io::Result<(File, PathBuf)> {
-        let path = self.path.join(PARTS).join(number.to_string());
+        let path = self.parts.join(number.to_string());
         let mut options = OpenOptions::new();
         let file = options.create_new(true).read(true).write(true).mode(0o600).open(&path)?;
         Ok((file, path))
@@ -163,7 +188,8 @@ impl Folder {
         }
     }
 
-    /// Calls `found` with the hash of each file that is there; nothing if there is no folder.
+    /// Calls `found` with the name of each file that is there; nothing if there is no folder. Of
+    /// one that is shared, those that are old only: others may be about to be told of.
     ///
     /// # Errors
     ///
@@ -179,17 +205,28 @@ impl Folder {
                 continue;
             }
             for file in fs::read_dir(folder.path())? {
-                let name = file?.file_name();
-                let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-                if let Some(hash) = name.to_str()
-                    && hash.len() == HASH_LEN
-                    && hash.bytes().all(is_digit)
+                let file = file?;
+                if self.is_shared && !is_old(&file.path()) {
+                    continue;
+                }
+                if let Some(name) = file.file_name().to_str()
+                    && self.is_name(name)
                 {
-                    found(hash);
+                    found(name);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether something that is in a file can have this name.
+    fn is_name(&self, name: &str) -> bool {
+        let (hash, own) = match name.split_once('-') {
+            Some((hash, own)) => (hash, Some(own)),
+            None => (name, None),
+        };
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        hash.len() == HASH_LEN && hash.bytes().all(is_digit) && own.is_some() == self.is_shared
     }
 
     /// Whether what lies under this hash has it, and this size.
@@ -221,6 +258,26 @@ pub fn hex(sum: Sha256) -> String {
         let _infallible = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// Removes folders in this one in which nothing has changed for long, and the files in them.
+fn remove_old(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() && is_old(&path) {
+            // Another node may be doing the same.
+            _ = fs::remove_dir_all(path);
+        }
+    }
+    Ok(())
+}
+
+/// Whether it has not changed for longer than anything that is under way takes. What cannot be said
+/// is young.
+pub(super) fn is_old(path: &Path) -> bool {
+    let changed = fs::metadata(path).and_then(|found| found.modified());
+    let age = changed.ok().and_then(|changed| changed.elapsed().ok());
+    age.is_some_and(|age| age > OLD)
 }
 
 fn sync(folder: &Path) -> io::Result<()> {

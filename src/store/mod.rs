@@ -51,12 +51,12 @@ mod contract;
 pub mod folder;
 mod keyed_hash;
 pub mod memory;
+pub mod shared_folder;
 pub mod sqlite;
 pub mod tools;
 
 pub use folder::Folder;
 pub use memory::MemoryStore;
-pub use sqlite::files::{FileOutcome, Quota};
 pub use sqlite::outbox::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Batch, DeadLetter, Position, StoredWebhook, Update,
 };

@@ -19,7 +19,7 @@ use crate::support::{Client, PATIENCE, Raw, Server, Setup, assert_subset};
 pub(crate) const GIF: &[u8] =
     b"GIF89a\x01\0\x01\0\x80\0\0abcdef\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x4c\x01\0\x3b";
 
-fn head(address: SocketAddr, line: &str, fields: &str, len: usize) -> Vec<u8> {
+pub(crate) fn head(address: SocketAddr, line: &str, fields: &str, len: usize) -> Vec<u8> {
     let fields = format!("Host: {address}\r\nContent-Length: {len}\r\n{fields}");
     format!("{line} HTTP/1.1\r\n{fields}\r\n").into_bytes()
 }
@@ -32,7 +32,7 @@ fn post(address: SocketAddr, target: &str, fields: &str, body: &[u8]) -> Respons
 }
 
 #[track_caller]
-fn object(response: &Response, status: u16) -> Value {
+pub(crate) fn object(response: &Response, status: u16) -> Value {
     let text = response.text();
     assert_eq!(response.status, status, "{text}");
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -47,11 +47,11 @@ fn upload(address: SocketAddr, user: &str, body: &[u8]) -> String {
 
 /// A request for a file of a message.
 #[track_caller]
-fn fetch(address: SocketAddr, place: &str, fields: &str) -> Response {
+pub(crate) fn fetch(address: SocketAddr, place: &str, fields: &str) -> Response {
     request(address, format!("GET {place} HTTP/1.1\r\nHost: {address}\r\n{fields}\r\n").as_bytes())
 }
 
-fn place(room: &str, seq: &Value, id: &str, user: &str) -> String {
+pub(crate) fn place(room: &str, seq: &Value, id: &str, user: &str) -> String {
     format!("/rooms/{room}/messages/{seq}/files/{id}?as={user}")
 }
 
@@ -61,17 +61,17 @@ fn refer(id: &str, name: &str) -> Value {
 
 /// Says in the room that there is this file: the seq.
 #[track_caller]
-fn say(client: &mut Client, room: &str, id: &str, name: &str) -> Value {
+pub(crate) fn say(client: &mut Client, room: &str, id: &str, name: &str) -> Value {
     let send = json!({"op": "send", "room": room, "text": "see", "data": refer(id, name)});
     client.ask(&send)["seq"].clone()
 }
 
-fn folder(server: &Server) -> PathBuf {
+pub(crate) fn folder(server: &Server) -> PathBuf {
     server.data().join("files")
 }
 
 /// What is in the folder, without what is being sent.
-fn kept(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn kept(folder: &Path) -> Vec<PathBuf> {
     let mut all: Vec<_> = fs::read_dir(folder)
         .expect("the folder")
         .map(|entry| entry.expect("an entry").path())
@@ -85,7 +85,7 @@ fn kept(folder: &Path) -> Vec<PathBuf> {
 
 /// Waits until so many files are kept.
 #[track_caller]
-fn await_kept(folder: &Path, count: usize) {
+pub(crate) fn await_kept(folder: &Path, count: usize) {
     let deadline = std::time::Instant::now() + 2 * PATIENCE;
     while kept(folder).len() != count {
         assert!(std::time::Instant::now() < deadline, "{:?}", kept(folder));

@@ -25,6 +25,7 @@ mod direct_messages;
 mod events;
 mod exhaustion;
 mod exports;
+mod file_contents;
 mod files;
 mod history;
 mod hostile;

@@ -14,6 +14,8 @@ const DIGITS: usize = 32;
 pub const FILE_ID_LEN: usize = FILE_WORD.len() + DIGITS;
 /// The digits of a name: no two of them look alike, and none is told from another by its case.
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+/// Digits of the SHA-256 of what is in a file.
+pub const HASH_LEN: usize = 64;
 /// Files to which one message may refer, thumbnails included.
 pub const FILES_PER_MESSAGE_MAX: usize = 20;
 
@@ -41,6 +43,12 @@ impl FileId {
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix(FILE_WORD)?;
         (rest.len() == DIGITS && rest.bytes().all(is_digit)).then(|| Self(text.into()))
+    }
+
+    /// What is behind the word.
+    #[must_use]
+    pub fn digits(&self) -> &str {
+        self.0.strip_prefix(FILE_WORD).unwrap_or_default()
     }
 
     /// It as text.
@@ -90,7 +98,8 @@ pub fn references(data: &str) -> Vec<FileId> {
 pub struct StoredFile {
     /// Its name.
     pub id: FileId,
-    /// The SHA-256 of what is in it, in hexadecimal: its name in the folder.
+    /// Its name in the folder: the SHA-256 of what is in it, in hexadecimal, and what tells it from
+    /// others of the same where several nodes share the folder.
     pub hash: Box<str>,
     /// Its size.
     pub bytes: u64,

@@ -11,6 +11,7 @@ pub mod event;
 pub mod export;
 pub mod figures;
 pub mod file;
+pub mod file_rows;
 pub mod handover;
 pub mod hello;
 pub mod identity;

@@ -2,11 +2,13 @@
 
 pub(super) mod bus;
 mod connect;
+mod folder;
 pub(super) mod import;
 pub(super) mod nodes;
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -39,11 +41,14 @@ pub(super) enum ClusterCommand {
     },
     /// Say of each host of the engine what it is and what it keeps, and what to change
     ///
-    /// Fails if none of them can be written to, or something would lose messages. A write is
-    /// measured, too.
+    /// Fails if none of them can be written to, something would lose messages, or a node has
+    /// another folder of files than the others. A write is measured, too.
     Check {
         #[arg(value_name = "ADDRESS", value_parser = parse_address, help = ADDRESS_HELP)]
         engine: Address,
+        /// Also try whether this is the folder of files that the nodes share ([files] dir)
+        #[arg(long, value_name = "DIR")]
+        files: Option<PathBuf>,
     },
 }
 
@@ -55,7 +60,7 @@ pub(super) fn parse_address(text: &str) -> Result<Address, String> {
 pub(super) fn run(command: &ClusterCommand) -> ExitCode {
     match command {
         ClusterCommand::Init { engine } => init(engine),
-        ClusterCommand::Check { engine } => check(engine),
+        ClusterCommand::Check { engine, files } => check(engine, files.as_deref()),
     }
 }
 
@@ -77,7 +82,7 @@ pub(super) fn look(address: &Address, host: &Host) -> Result<Found, EngineFailur
     Ok(Found { session, engine, faults })
 }
 
-fn check(address: &Address) -> ExitCode {
+fn check(address: &Address, files: Option<&Path>) -> ExitCode {
     let (mut text, mut primaries, mut is_bad) = (String::new(), 0, false);
     for host in &address.hosts {
         match look(address, host) {
@@ -87,6 +92,7 @@ fn check(address: &Address) -> ExitCode {
                 if is_usable {
                     primaries += 1;
                     is_bad |= !measure(&mut text, &mut found.session);
+                    is_bad |= !folder::describe(&mut text, &mut found.session, files);
                 }
                 is_bad |= !is_usable && found.faults != [Fault::Standby];
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::codes::{Columns, signed, unsigned};
 use super::rows::FactColumns;
+use crate::chat::model::file::FILE_WORD;
 use crate::chat::model::limits::RECORD_OVERHEAD;
 use crate::chat::model::log::{Appended, Draft, LogId, RoomMeta, Ticket};
 use crate::chat::model::name::{DIRECT_LEN_MAX, other_form};
@@ -44,7 +45,10 @@ impl Append {
         let Draft { body, check, meta, is_question, .. } = &self.draft;
         let is_plain =
             matches!(body, Body::Message { reply_to: None, thread: None, edited: None, .. });
-        is_plain && check.is_none() && meta.is_empty() && !is_question
+        // Files have to be looked for: to be one, a text has to have this in it.
+        let has_files =
+            matches!(body, Body::Message { data: Some(data), .. } if data.contains(FILE_WORD));
+        is_plain && !has_files && check.is_none() && meta.is_empty() && !is_question
     }
 
     /// What a message is known by, if it has something.
@@ -240,6 +244,7 @@ fn read_outcome(append: &Append, row: &Row) -> Result<Outcome, WrongType> {
         5 => Appended::NotYours,
         6 => Appended::TooOld,
         7 => Appended::TooLarge(usize::try_from(seq()?).unwrap_or(usize::MAX)),
+        8 if row.int_or_null(1)? == Some(-1) => Appended::NoSuchReference("data"),
         8 => Appended::NoSuchReference("reply_to"),
         9 => Appended::NoSuchReference("thread"),
         10 => return Ok(Outcome::Stale),

@@ -19,6 +19,7 @@
 //! | `held` | the logs that are open |
 //! | `reader`, `queries`, `loading` | what others have changed, and the answers to queries |
 //! | `search`, `written_by` | what is asked for by words, and by who has written it |
+//! | `files`, `file_ops` | what is asked about files |
 //! | `upkeep`, `indexing` | what one node does for all |
 //! | `people`, `people_watch` | accounts and the like, as rows |
 //! | `bus` | what nodes tell each other |
@@ -49,6 +50,8 @@ mod append;
 pub mod bus;
 mod codes;
 mod engine;
+pub mod file_ops;
+mod files;
 mod held;
 mod indexing;
 mod loading;
@@ -88,6 +91,7 @@ use self::sessions::{Replaced, SWEEP_EVERY};
 use self::upkeep::Upkeep;
 use self::writer::{Flight, What};
 use super::link::{Lane, LinkEvent};
+use crate::chat::model::file_rows::FileTold;
 use crate::chat::model::log::{
     Appended, Draft, Elsewhere, LogFault, LogId, LogReply, LogRequest, Logs, RoomMeta, Snapshot,
     Ticket,
@@ -131,6 +135,8 @@ pub struct Node<E> {
     words: Vec<Word>,
     /// Replies that are about no log.
     replies: VecDeque<LogReply>,
+    /// Answers about files.
+    files_told: VecDeque<(u64, Result<FileTold, String>)>,
     next_tag: u64,
     compare_at: Tick,
     prune_at: Tick,
@@ -162,6 +168,7 @@ impl<E: Engine> Node<E> {
             replaced: Replaced::default(),
             words: Vec::new(),
             replies: VecDeque::new(),
+            files_told: VecDeque::new(),
             next_tag: 1,
             compare_at: Tick::ZERO,
             prune_at: Tick::ZERO,

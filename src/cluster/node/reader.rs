@@ -45,6 +45,8 @@ pub(super) enum Reading {
     Keeper,
     Words,
     Overdue,
+    /// Something about files.
+    File(super::file_ops::Asked),
 }
 
 /// A log as it was when it was asked what has become of it.
@@ -207,6 +209,9 @@ impl<E: Engine> Node<E> {
 
     /// A statement of the reader was done, or refused.
     pub(super) fn on_read(&mut self, reading: Reading, outcome: Result<Vec<Row>, EngineError>) {
+        if let Reading::File(asked) = &reading {
+            return self.on_file(asked, &outcome);
+        }
         let rows = match outcome {
             Ok(rows) => rows,
             Err(error) => {
@@ -227,6 +232,7 @@ impl<E: Engine> Node<E> {
             Reading::Keeper => self.on_keeper(&rows),
             Reading::Words => self.on_words(&rows),
             Reading::Overdue => self.on_overdue(&rows),
+            Reading::File(_) => Ok(()),
             Reading::Query(ticket, query) => {
                 let mut outcome = query.answer(&rows).map_err(|wrong| {
                     log::error!(wrong:%; "the engine has what was not written so");
@@ -259,6 +265,7 @@ impl<E: Engine> Node<E> {
             Reading::People => self.people.is_asked = false,
             Reading::Replaced => self.replaced.is_asked = false,
             Reading::Compare | Reading::PeopleVersion => {}
+            Reading::File(asked) => self.tell_file_lost(&asked),
             Reading::Keeper | Reading::Words | Reading::Overdue => self.on_upkeep_lost(&reading),
             Reading::Query(ticket, _) => {
                 let outcome = Err(LogFault::Broken);

@@ -50,6 +50,8 @@ pub(super) enum What {
     Sweep,
     /// Words go into the index.
     Index,
+    /// Something about files.
+    File(super::file_ops::Asked),
 }
 
 impl<E: Engine> Node<E> {

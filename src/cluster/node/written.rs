@@ -59,6 +59,7 @@ impl<E: Engine> Node<E> {
             What::Prune(id) => self.on_pruned(id, &outcome),
             What::PruneRow(row) => self.on_row_pruned(row, &outcome),
             What::Index => self.on_indexed(Some(&outcome)),
+            What::File(asked) => self.on_file(&asked, &outcome),
             What::Sync(..) | What::Sweep => {}
         }
         self.answer_syncs();
@@ -216,6 +217,7 @@ impl<E: Engine> Node<E> {
             }
             What::Sync(log, era, ticket) => self.queue.repeat(Op::Sync(log, era, ticket)),
             What::Index => self.on_indexed(None),
+            What::File(asked) => self.tell_file_lost(&asked),
             What::Prune(_) | What::PruneRow(_) | What::Sweep | What::Return => {}
         }
         // What waited behind it for everything before still does.

@@ -162,3 +162,27 @@ fn a_bus_has_an_address_and_one_password_and_stands_beside_an_engine() {
         &["cluster.bus is set, but cluster.engine is not: a server that is alone needs no bus"],
     );
 }
+
+#[test]
+fn a_folder_of_files_is_shared_by_the_nodes_of_a_cluster_and_is_the_same_path_everywhere() {
+    let engine = "[cluster]\nengine = \"postgres://chat@db/chat\"\n";
+    for (text, expect) in [
+        (format!("{engine}[files]\ndir = \"/srv/files\"\n"), None),
+        (engine.to_owned(), None),
+        (
+            format!("{engine}[files]\ndir = \"files\"\n"),
+            Some(
+                "files.dir = \"files\" has to be an absolute path: it is the same share on every node",
+            ),
+        ),
+        (
+            "[files]\ndir = \"/srv/files\"\n".to_owned(),
+            Some(
+                "files.dir is set, but cluster.engine is not: a server that is alone keeps files \
+                 beside its database",
+            ),
+        ),
+    ] {
+        check(file(&text), expect.as_slice());
+    }
+}

@@ -21,6 +21,7 @@ pub(super) use self::driver::Driven;
 use self::driver::Driver;
 pub(super) use self::open::open;
 pub use self::open::{EngineError, address, bus_address, level};
+use crate::chat::model::file_rows::{FileAsk, FileTold};
 use crate::chat::model::load::{Found, Wanted};
 use crate::chat::model::log::{
     CidSecret, LogId, LogReply, LogRequest, Logs, RememberedCid, Snapshot,
@@ -46,6 +47,12 @@ pub(super) trait SharedLogs: Logs + Driven {
 
     /// The node stops.
     fn leave(&mut self, now: Now);
+
+    /// Asks about files.
+    fn take_file_ask(&mut self, now: Now, ticket: u64, ask: &FileAsk);
+
+    /// The next answer about files, and to which question.
+    fn next_file_told(&mut self) -> Option<(u64, Result<FileTold, String>)>;
 }
 
 /// The logs.
@@ -154,6 +161,16 @@ impl Shared {
         }
         self.next_health_at = now.tick.after(LOOK_PAUSE);
         Some(self.node.health())
+    }
+
+    /// Asks about files.
+    pub(super) fn ask_file(&mut self, now: Now, ticket: u64, ask: &FileAsk) {
+        self.node.take_file_ask(now, ticket, ask);
+    }
+
+    /// The next answer about files, and to which question.
+    pub(super) fn poll_file(&mut self) -> Option<(u64, Result<FileTold, String>)> {
+        self.node.next_file_told()
     }
 
     /// The engine's host of this index.

@@ -1,6 +1,7 @@
 //! A node of a cluster, as the server drives it.
 
 use super::{Driven, SharedLogs};
+use crate::chat::model::file_rows::{FileAsk, FileTold};
 use crate::chat::model::log::Snapshot;
 use crate::cluster::link::{Health, Link, LinkEffect, LinkInput};
 use crate::cluster::node::Node;
@@ -36,5 +37,13 @@ impl SharedLogs for Node<Link> {
 
     fn leave(&mut self, now: Now) {
         self.engine().leave(now);
+    }
+
+    fn take_file_ask(&mut self, now: Now, ticket: u64, ask: &FileAsk) {
+        self.ask_file(now, ticket, ask);
+    }
+
+    fn next_file_told(&mut self) -> Option<(u64, Result<FileTold, String>)> {
+        self.poll_file()
     }
 }

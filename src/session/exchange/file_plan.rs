@@ -1,7 +1,7 @@
 //! What is asked for about files: to take one, how much of one has come, or to send one.
 
 use super::problem::Problem;
-use crate::chat::model::file::FileId;
+use crate::chat::model::file::{FileId, HASH_LEN};
 use crate::chat::{Code, Op, Refusal};
 use crate::files::UPLOAD_KEY_LEN;
 use crate::http::percent::form_field;
@@ -17,12 +17,23 @@ const NUMBER_LEN_MAX: usize = 15;
 pub(in crate::session) struct UploadPlan {
     /// By what it is gone on with.
     pub key: Option<Box<str>>,
+    /// The SHA-256 that it is to have.
+    pub hash: Option<Box<str>>,
     /// How much of it was sent before.
     pub offset: u64,
     /// How much there is in all.
     pub size: Option<u64>,
     /// The client waits to be told to send it.
     pub waits: bool,
+}
+
+/// What is being sent, of which it is asked how much has come.
+#[derive(Debug)]
+pub(in crate::session) struct ProgressPlan {
+    /// The name by which it is gone on with.
+    pub key: Box<str>,
+    /// Its SHA-256, if it is put under that.
+    pub hash: Option<Box<str>>,
 }
 
 /// A file that is to be sent.
@@ -57,8 +68,26 @@ impl UploadPlan {
         if media.trim_ascii().eq_ignore_ascii_case(b"multipart/form-data") {
             return Err(http::Refusal::FormOfFiles.into());
         }
+        let key = key_of(head.query().unwrap_or_default())?;
+        Self::behind(head, key, None)
+    }
+
+    /// One that is put under its SHA-256, which is also the name by which it is gone on with.
+    pub(super) fn of_contents(head: &Head<'_>, hash: &str) -> Result<Self, Problem> {
+        let hash = hash_of(hash)?;
+        if head.value(Name::ContentRange).is_some() {
+            // RFC 9110 section 14.5: who does not know a part for a part would keep it as all.
+            return Err(refused("Content-Range", "offset and size in the query"));
+        }
+        Self::behind(head, Some(hash.clone()), Some(hash))
+    }
+
+    fn behind(
+        head: &Head<'_>,
+        key: Option<Box<str>>,
+        hash: Option<Box<str>>,
+    ) -> Result<Self, Problem> {
         let query = head.query().unwrap_or_default();
-        let key = key_of(query)?;
         let offset = number(query, "offset")?.unwrap_or(0);
         let length = head.value(Name::ContentLength).and_then(|value| {
             str::from_utf8(value).ok().and_then(|value| value.parse::<u64>().ok())
@@ -71,14 +100,21 @@ impl UploadPlan {
         if offset > 0 && key.is_none() {
             return Err(refused("upload", "the name under which the beginning was sent"));
         }
-        Ok(Self { key, offset, size, waits: false })
+        Ok(Self { key, hash, offset, size, waits: false })
     }
 }
 
 /// The name of what is being sent, of which it is asked how much has come.
-pub(super) fn progress_of(head: &Head<'_>) -> Result<Box<str>, Problem> {
+pub(super) fn progress_of(head: &Head<'_>) -> Result<ProgressPlan, Problem> {
     let key = key_of(head.query().unwrap_or_default())?;
-    key.ok_or_else(|| refused("upload", "the name of what is being sent"))
+    let key = key.ok_or_else(|| refused("upload", "the name of what is being sent"))?;
+    Ok(ProgressPlan { key, hash: None })
+}
+
+/// The same of what is put under this SHA-256.
+pub(super) fn progress_of_contents(hash: &str) -> Result<ProgressPlan, Problem> {
+    let hash = hash_of(hash)?;
+    Ok(ProgressPlan { key: hash.clone(), hash: Some(hash) })
 }
 
 impl FilePlan {
@@ -128,6 +164,16 @@ fn key_of(query: &str) -> Result<Option<Box<str>>, Problem> {
         return Ok(Some(key.into()));
     }
     Err(refused("upload", "16 to 64 letters, digits, - and _, another one for each file"))
+}
+
+/// The SHA-256 that stands in a path.
+fn hash_of(text: &str) -> Result<Box<str>, Problem> {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if text.len() == HASH_LEN && text.bytes().all(is_digit) {
+        return Ok(text.into());
+    }
+    let expected = "the SHA-256 of what is in the file: 64 hexadecimal digits in lower case";
+    Err(refused("hash", expected))
 }
 
 fn number(query: &str, name: &'static str) -> Result<Option<u64>, Problem> {

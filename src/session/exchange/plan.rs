@@ -1,7 +1,7 @@
 //! What a path and a method ask for, and the protocol's requests that this comes to.
 
 use super::admin_request::AdminRequest;
-use super::file_plan::{self, FilePlan, UploadPlan};
+use super::file_plan::{self, FilePlan, ProgressPlan, UploadPlan};
 use super::problem::Problem;
 use super::stream::StreamPlan;
 use crate::chat::model::file::FILE_WORD;
@@ -32,6 +32,8 @@ pub(in crate::session) enum Target<'a> {
     Hook(&'a str),
     /// Files as they are sent.
     Files,
+    /// A file by what is in it: its SHA-256.
+    Contents(&'a str),
     /// A file of a message: the room, the message's seq, and the file.
     File(&'a str, &'a str, &'a str),
 }
@@ -45,6 +47,9 @@ impl<'a> Target<'a> {
     pub(in crate::session) fn of(path: &'a str) -> Option<Self> {
         if let Some(secret) = path.strip_prefix("/hooks/") {
             return Some(Self::Hook(secret));
+        }
+        if let Some(hash) = path.strip_prefix("/files/") {
+            return Some(Self::Contents(hash));
         }
         let Some(rest) = path.strip_prefix("/rooms/") else {
             return match path {
@@ -75,6 +80,7 @@ impl<'a> Target<'a> {
     pub(in crate::session) const fn methods(self) -> Methods {
         match self {
             Self::Messages(_) | Self::Files => Methods::GetHeadAndPost,
+            Self::Contents(_) => Methods::GetHeadAndPut,
             Self::Hook(_) => Methods::Post,
             Self::Rooms
             | Self::Members(_)
@@ -116,6 +122,10 @@ impl<'a> Target<'a> {
                 Ok(Plan::Upload(Box::new(UploadPlan::of(head)?)))
             }
             Self::Files => Ok(Plan::Progress(file_plan::progress_of(head)?)),
+            Self::Contents(hash) if head.method() == Method::Put => {
+                Ok(Plan::Upload(Box::new(UploadPlan::of_contents(head, hash)?)))
+            }
+            Self::Contents(hash) => Ok(Plan::Progress(file_plan::progress_of_contents(hash)?)),
             Self::File(room, seq, file) => {
                 let room = room_of(room)?;
                 Ok(Plan::File(Box::new(FilePlan::of(head, (&room, seq, file))?)))
@@ -141,8 +151,8 @@ pub(in crate::session) enum Plan {
     Admin(Box<AdminRequest>),
     /// To take a file.
     Upload(Box<UploadPlan>),
-    /// How much has come of what is sent under this name.
-    Progress(Box<str>),
+    /// How much has come of what is sent.
+    Progress(ProgressPlan),
     /// To send a file.
     File(Box<FilePlan>),
 }
@@ -282,6 +292,8 @@ mod tests {
             ("/me", None),
             ("/hooks/cwh_x", Some(Target::Hook("cwh_x"))),
             ("/files", Some(Target::Files)),
+            ("/files/", Some(Target::Contents(""))),
+            ("/files/a/b", Some(Target::Contents("a/b"))),
             ("/rooms/a/b/messages/7/files/cwf_x", Some(Target::File("a/b", "7", "cwf_x"))),
             ("/rooms/messages/messages/7/files/cwf_", Some(Target::File("messages", "7", "cwf_"))),
             ("/rooms/messages/7/files/cwf_x", None),

@@ -61,7 +61,7 @@ impl SessionContext {
         let verb = match head.method() {
             Method::Get | Method::Head => Some(Verb::Get),
             Method::Post => Some(Verb::Post),
-            Method::Options | Method::Other => None,
+            Method::Put | Method::Options | Method::Other => None,
         };
         let routes: Vec<&Route> = routes::at(head.path()).collect();
         let route = routes.iter().find(|route| Some(route.verb) == verb);

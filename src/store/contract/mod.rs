@@ -6,10 +6,12 @@
 //! |---|---|
 //! | here | what loads and forgets rooms, in Rust |
 //! | `search` | what is found by its words |
+//! | `files` | what is kept of files |
 //! | `cases` | all else, as scripts |
 //! | `script` | what runs these |
 
 mod cases;
+mod files;
 mod script;
 mod search;
 
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use super::SharedOutbox;
 use super::in_memory;
 use super::sqlite::{Options, SqliteStore, Wake};
 use crate::chat::model::load::{Begun, Depth, Found, Wanted};
@@ -44,6 +47,8 @@ struct Subject {
     name: &'static str,
     /// It says when there is something to poll; `None`: it is driven by being polled.
     woken: Option<Receiver<()>>,
+    /// Of the durable one: whom the thread that keeps files asks.
+    outbox: Option<SharedOutbox>,
     /// Removed behind the store.
     database: Option<Database>,
     clock: Clock,
@@ -77,11 +82,12 @@ impl Subject {
         let wake: Wake = Arc::new(move || _ = wake.send(()));
         let options = Options::new(data.to_owned(), Arc::new(StoreMetrics::default()));
         let (store, _) = SqliteStore::open(&options, Clock::start(), wake).unwrap();
+        let outbox = Some(store.outbox());
         // It answers at once, and wakes nobody.
         let (_, memory) = channel();
         let mut all = vec![
             Self::new("memory", in_memory().0, Some(memory)),
-            Self::new("SQLite", Box::new(store), Some(woken)),
+            Self { outbox, ..Self::new("SQLite", Box::new(store), Some(woken)) },
         ];
         if let Some(database) = Database::new() {
             let peer = Box::new(Peer::new(&database.address, 1));
@@ -93,7 +99,8 @@ impl Subject {
 
     fn new(name: &'static str, logs: Box<dyn Logs>, woken: Option<Receiver<()>>) -> Self {
         let (keeps, database, clock) = (name != "memory", None, Clock::start());
-        Self { logs, keeps, name, woken, database, clock, tickets: 0, lives: 0 }
+        let outbox = None;
+        Self { logs, keeps, name, woken, outbox, database, clock, tickets: 0, lives: 0 }
     }
 
     fn request(&mut self, request: LogRequest) {

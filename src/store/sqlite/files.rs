@@ -10,40 +10,21 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::integers::{signed, unsigned};
 use crate::chat::model::file::{self, FileId, StoredFile};
+use crate::chat::model::file_rows::{FileOutcome, Quota};
 use crate::chat::model::record::Body;
 
 /// Files that one sweep removes at most: a few milliseconds.
 const SWEEP_MAX: i64 = 256;
-
-/// How many bytes of files there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
-    /// Of one user.
-    pub per_user: u64,
-    /// Of all users.
-    pub total: u64,
-}
 
 /// What the writer is asked to do with files.
 #[derive(Clone, Debug)]
 pub(super) enum FileChange {
     /// Somebody has sent one at this time, in milliseconds since 1970.
     Put { file: StoredFile, owner: Box<str>, wall_ms: u64, quota: Quota },
+    /// Look for one that somebody has, by its hash, as if it were sent at this time.
+    Again { hash: Box<str>, owner: Box<str>, wall_ms: u64 },
     /// Forget those to which nothing has referred since this time.
     Sweep { before_ms: u64 },
-}
-
-/// What has come of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileOutcome {
-    /// It is stored, and on the disk.
-    Stored,
-    /// It would be more than this one user may have.
-    UserFull(u64),
-    /// It would be more than there may be of all users.
-    Full,
-    /// These hashes are no file's any more; whether there may be more to be swept.
-    Swept(Vec<Box<str>>, bool),
 }
 
 /// What has come of a change, and who is told.
@@ -61,6 +42,7 @@ pub(super) fn tell(answers: Vec<Answer>) {
 pub(super) fn change(db: &Connection, change: &FileChange) -> rusqlite::Result<FileOutcome> {
     match change {
         FileChange::Put { file, owner, wall_ms, quota } => put(db, file, (owner, *wall_ms), *quota),
+        FileChange::Again { hash, owner, wall_ms } => again(db, hash, (owner, *wall_ms)),
         FileChange::Sweep { before_ms } => sweep(db, *before_ms),
     }
 }
@@ -84,7 +66,36 @@ fn put(
     let since = signed(wall_ms).max(1);
     let row = (file.id.as_str(), &*file.hash, owner, signed(file.bytes), file.kind, since);
     db.prepare_cached(sql)?.execute(row)?;
-    Ok(FileOutcome::Stored)
+    Ok(FileOutcome::Stored(file.hash.clone()))
+}
+
+fn again(
+    db: &Connection,
+    hash: &str,
+    (owner, wall_ms): (&str, u64),
+) -> rusqlite::Result<FileOutcome> {
+    // One that stays needs no longer time; of several it is one and the same.
+    let sql = "SELECT id, bytes, kind, loose IS NULL FROM file WHERE hash = ?1 AND owner = ?2 \
+               ORDER BY loose IS NOT NULL, id LIMIT 1";
+    let read = |row: &rusqlite::Row<'_>| {
+        let id: String = row.get(0)?;
+        let (bytes, kind) = (unsigned(row.get(1)?), row.get(2)?);
+        let file = FileId::parse(&id).map(|id| StoredFile { id, hash: hash.into(), bytes, kind });
+        Ok((file, row.get::<_, bool>(3)?))
+    };
+    let found = db.prepare_cached(sql)?.query_row([hash, owner], read).optional()?;
+    let Some((Some(file), stays)) = found else { return Ok(FileOutcome::Found(None)) };
+    if !stays {
+        let since = signed(wall_ms).max(1);
+        let sql = "UPDATE file SET loose = ?1 WHERE id = ?2";
+        db.prepare_cached(sql)?.execute((since, file.id.as_str()))?;
+    }
+    Ok(FileOutcome::Found(Some(file)))
+}
+
+/// Whether this user has a file with this hash.
+pub(super) fn is_of(db: &Connection, hash: &str, owner: &str) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM file WHERE hash = ?1 AND owner = ?2")?.exists([hash, owner])
 }
 
 /// Bytes of files of this user, and of all.
@@ -174,6 +185,10 @@ mod tests {
         StoredFile { id, hash: format!("hash{}", number % 10).into(), bytes, kind: 0 }
     }
 
+    fn stored(number: u8) -> FileOutcome {
+        FileOutcome::Stored(file(number, 0).hash)
+    }
+
     fn put(db: &Connection, number: u8, bytes: u64, owner: &str) -> FileOutcome {
         let file = file(number, bytes);
         let put = FileChange::Put { file, owner: owner.into(), wall_ms: 1_000, quota: QUOTA };
@@ -209,11 +224,31 @@ mod tests {
     #[test]
     fn nobody_has_more_than_the_quota_and_neither_have_all() {
         let db = database();
-        assert_eq!(put(&db, 1, 60, "ann"), FileOutcome::Stored);
+        assert_eq!(put(&db, 1, 60, "ann"), stored(1));
         assert_eq!(put(&db, 2, 41, "ann"), FileOutcome::UserFull(40));
-        assert_eq!(put(&db, 3, 40, "ann"), FileOutcome::Stored);
+        assert_eq!(put(&db, 3, 40, "ann"), stored(3));
         assert_eq!(put(&db, 4, 51, "bob"), FileOutcome::Full);
-        assert_eq!(put(&db, 5, 50, "bob"), FileOutcome::Stored);
+        assert_eq!(put(&db, 5, 50, "bob"), stored(5));
+    }
+
+    #[test]
+    fn what_a_user_has_is_found_by_its_hash_and_stays_as_if_it_were_new() {
+        let db = database();
+        let again = |owner: &str, wall_ms| {
+            let again = FileChange::Again { hash: "hash1".into(), owner: owner.into(), wall_ms };
+            match change(&db, &again).unwrap() {
+                FileOutcome::Found(found) => found.map(|file| file.id),
+                other => panic!("{other:?}"),
+            }
+        };
+        put(&db, 1, 10, "ann");
+        put(&db, 11, 10, "ann");
+        assert_eq!(again("bob", 2_000), None, "nobody finds what others have");
+        assert_eq!(again("ann", 2_000), Some(FileId::of([1; 20])));
+        assert!(swept(&db, 2_000).is_empty(), "the same is in the one that stays");
+        assert_eq!(find(&db, &FileId::of([11; 20])).unwrap(), None);
+        assert_eq!(swept(&db, 2_001), ["hash1".into()]);
+        assert_eq!(again("ann", 3_000), None);
     }
 
     #[test]

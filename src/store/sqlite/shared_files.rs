@@ -7,11 +7,12 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::connection::open_read_only;
-use super::files::{self, FileChange, FileOutcome, Quota};
+use super::files::{self, FileChange};
 use super::reader_thread::LOCK_TIMEOUT;
 use super::shared_outbox::Outbox;
 use super::write_op::Op;
 use crate::chat::model::file::{FileId, StoredFile};
+use crate::chat::model::file_rows::{FileOutcome, Quota};
 
 /// How long the writer is waited for: a disk that takes longer hangs.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,6 +31,28 @@ impl Outbox {
         quota: Quota,
     ) -> Result<FileOutcome, String> {
         self.change_files(FileChange::Put { file, owner: owner.into(), wall_ms, quota })
+    }
+
+    /// The file of this user that has this hash, which nothing has to refer to for as long again as
+    /// if it were sent at this time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Outbox::put_file`].
+    pub fn find_file_again(
+        &self,
+        hash: &str,
+        (owner, wall_ms): (&str, u64),
+    ) -> Result<Option<StoredFile>, String> {
+        // Most are new, and the writer is not asked for those.
+        if !self.read_files(|db| files::is_of(db, hash, owner))? {
+            return Ok(None);
+        }
+        let change = FileChange::Again { hash: hash.into(), owner: owner.into(), wall_ms };
+        match self.change_files(change)? {
+            FileOutcome::Found(found) => Ok(found),
+            other => Err(format!("another outcome than was asked for: {other:?}")),
+        }
     }
 
     /// Has the writer forget files to which nothing has referred since this time, and those to

@@ -11,9 +11,10 @@ use crate::chat::model::reply::Durability;
 use crate::chat::model::webhook::Notice;
 
 use super::connection::Level;
-use super::files::{FileChange, FileOutcome};
+use super::files::FileChange;
 use super::outbox::Update;
 use super::room_row::RoomRow;
+use crate::chat::model::file_rows::FileOutcome;
 
 /// One request; they are done in the order in which they were made.
 #[derive(Debug)]

@@ -92,6 +92,8 @@ fn an_engine_whose_schema_was_made_by_an_earlier_program_is_given_what_a_drop_ne
     database.run(&[
         "DROP FUNCTION chinwag.drop_1, chinwag.drop_2, chinwag.append_1",
         "DROP TABLE chinwag.session, chinwag.word, chinwag.search",
+        "DROP TABLE chinwag.file, chinwag.file_sum, chinwag.file_use, chinwag.file_check",
+        "DROP FUNCTION chinwag.file_used_1, chinwag.file_unused_1 CASCADE",
         "DELETE FROM chinwag.meta WHERE key = 'additions'",
         older,
         ADDITIONS,

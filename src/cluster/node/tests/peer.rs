@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::super::engine::Engine;
 use super::super::{Node, Tick};
+use crate::chat::model::file_rows::{FileAsk, FileTold};
 use crate::chat::model::log::{LogReply, LogRequest, Logs};
 use crate::chat::model::policy::Policies;
 use crate::cluster::check::Level;
@@ -276,6 +277,20 @@ impl Peer {
     pub(crate) fn ask(&mut self, request: LogRequest) {
         let now = self.clock.now();
         self.node.request(now, request);
+    }
+
+    /// Asks about files, and waits for the answer.
+    pub(crate) fn ask_file(&mut self, ask: &FileAsk) -> Result<FileTold, String> {
+        let since = self.clock.micros();
+        self.node.ask_file(self.clock.now(), 1, ask);
+        loop {
+            if let Some((_, told)) = self.node.poll_file() {
+                return told;
+            }
+            self.turn();
+            let waited = Duration::from_micros(self.clock.micros() - since);
+            assert!(waited < PATIENCE, "no answer: {:?}", self.node);
+        }
     }
 
     /// Carries what is to be sent and what has come, and waits a millisecond for the latter.

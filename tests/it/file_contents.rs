@@ -1,0 +1,134 @@
+//! Files that are put under the SHA-256 of what is in them: once, whole, and gone on with by it.
+
+use std::net::SocketAddr;
+
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::files::{GIF, await_kept, fetch, folder, head, kept, object, place, say};
+use crate::support::http::{Response, get, read, request};
+use crate::support::{Client, PATIENCE, Raw, Setup, assert_subset};
+
+/// Where what is in these bytes is put.
+fn target(contents: &[u8], user: &str) -> String {
+    format!("/files/{:x}?as={user}", Sha256::digest(contents))
+}
+
+/// Puts these bytes there.
+#[track_caller]
+fn put(address: SocketAddr, target: &str, fields: &str, body: &[u8]) -> Response {
+    let head = head(address, &format!("PUT {target}"), fields, body.len());
+    request(address, &[&head, body].concat())
+}
+
+#[test]
+fn what_is_put_twice_is_there_once_and_told_again_as_it_was() {
+    let server = Setup::default().set("files.bytes", "60").set("files.per_user", "60").start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let first = object(&put(server.http, &target(GIF, "ann"), "", GIF), 201);
+    assert_subset(&first, &json!({"type": "image/gif", "size": GIF.len(), "w": 1, "h": 1}));
+    // A second one would be more than the user may have.
+    assert!(2 * GIF.len() > 60);
+    for _ in 0..2 {
+        let again = object(&put(server.http, &target(GIF, "ann"), "", GIF), 200);
+        assert_eq!(again, first);
+        assert_eq!(object(&get(server.http, &target(GIF, "ann")), 200), first);
+        let id = first["id"].as_str().unwrap();
+        let seq = say(&mut ann, "lobby", id, "cat.gif");
+        assert_eq!(fetch(server.http, &place("lobby", &seq, id, "bob"), "").body, GIF);
+    }
+    assert_eq!(kept(&folder(&server)).len(), 1);
+}
+
+#[test]
+fn what_others_have_is_not_found_by_its_hash() {
+    let server = Setup::default().start();
+    let of_ann = object(&put(server.http, &target(GIF, "ann"), "", GIF), 201);
+    assert_eq!(object(&get(server.http, &target(GIF, "bob")), 200), json!({"offset": 0}));
+    let of_bob = object(&put(server.http, &target(GIF, "bob"), "", GIF), 201);
+    assert_ne!(of_ann["id"], of_bob["id"]);
+    assert_eq!(kept(&folder(&server)).len(), 1);
+}
+
+#[test]
+fn who_waits_to_be_told_does_not_send_what_is_there() {
+    let server = Setup::default().start();
+    let ask = || {
+        let mut raw = Raw::connect(server.http);
+        let line = format!("PUT {}", target(GIF, "ann"));
+        raw.send(&head(server.http, &line, "Expect: 100-continue\r\n", GIF.len()));
+        raw
+    };
+    let mut raw = ask();
+    assert_eq!(raw.take_until("\r\n\r\n"), b"HTTP/1.1 100 Continue\r\n\r\n");
+    raw.send(GIF);
+    let first = object(&read(&mut raw, true), 201);
+    assert_eq!(object(&read(&mut ask(), true), 200), first);
+}
+
+#[test]
+fn what_has_another_hash_is_refused_and_leaves_nothing() {
+    let server = Setup::default().start();
+    let refused = object(&put(server.http, &target(b"this", "ann"), "", b"that"), 400);
+    assert_subset(&refused, &json!({"code": 1003, "data": {"field": "body"}}));
+    assert!(refused["message"].as_str().unwrap().contains("another SHA-256"), "{refused}");
+    assert_eq!(kept(&folder(&server)).len(), 0);
+    assert_eq!(object(&get(server.http, &target(b"this", "ann")), 200), json!({"offset": 0}));
+    let upper = target(b"this", "ann").replace("?as", "F?as");
+    for path in ["/files/?as=ann", "/files/abc?as=ann", "/files/../x?as=ann", &upper] {
+        let refused = object(&put(server.http, path, "", b"this"), 400);
+        assert_eq!(refused["data"]["field"], "hash", "{path}");
+    }
+    let part = "Content-Range: bytes 0-3/9\r\n";
+    let refused = object(&put(server.http, &target(b"this", "ann"), part, b"this"), 400);
+    assert_eq!(refused["data"]["field"], "Content-Range");
+    let nobody = target(b"this", "");
+    assert_eq!(put(server.http, &nobody, "", b"this").status, 401);
+    let evil = "Origin: https://evil.example\r\n";
+    assert_eq!(put(server.http, &target(b"this", "ann"), evil, b"this").status, 403);
+    let posted = head(server.http, &format!("POST {}", target(b"this", "ann")), "", 0);
+    let posted = request(server.http, &posted);
+    assert_eq!((posted.status, posted.header("Allow")), (405, Some("GET, HEAD, PUT")));
+    let to_all = put(server.http, "/files?as=ann", "", b"this");
+    assert_eq!((to_all.status, to_all.header("Allow")), (405, Some("GET, HEAD, POST")));
+}
+
+#[test]
+fn what_was_lost_on_its_way_goes_on_by_its_hash() {
+    let server = Setup::default().start();
+    let whole: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+    let target = target(&whole, "ann");
+    let mut raw = Raw::connect(server.http);
+    raw.send(&head(server.http, &format!("PUT {target}"), "", whole.len()));
+    raw.send(&whole[..250_000]);
+    drop(raw);
+    let progress = || object(&get(server.http, &target), 200)["offset"].as_u64().unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while progress() != 250_000 {
+        assert!(std::time::Instant::now() < deadline, "{}", progress());
+    }
+    let behind = |offset: usize| format!("{target}&offset={offset}&size={}", whole.len());
+    let refused = object(&put(server.http, &behind(7), "", &whole[7..]), 409);
+    assert_subset(&refused, &json!({"code": 4005, "data": {"expected": "250000"}}));
+    let stored = object(&put(server.http, &behind(250_000), "", &whole[250_000..]), 201);
+    assert_eq!(stored["size"], whole.len());
+    assert_eq!(object(&get(server.http, &target), 200)["id"], stored["id"]);
+}
+
+#[test]
+fn what_went_with_its_last_message_is_put_again_as_another_file() {
+    let server = Setup::default().set("durability", "disk").start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let contents = b"said, and taken back";
+    let target = target(contents, "ann");
+    let first = object(&put(server.http, &target, "", contents), 201);
+    let seq = say(&mut ann, "lobby", first["id"].as_str().unwrap(), "a.txt");
+    ann.ask(&json!({"op": "delete", "room": "lobby", "target": seq}));
+    await_kept(&folder(&server), 0);
+    assert_eq!(object(&get(server.http, &target), 200), json!({"offset": 0}));
+    let again = object(&put(server.http, &target, "", contents), 201);
+    assert_ne!(again["id"], first["id"]);
+    let seq = say(&mut ann, "lobby", again["id"].as_str().unwrap(), "a.txt");
+    let got = fetch(server.http, &place("lobby", &seq, again["id"].as_str().unwrap(), "ann"), "");
+    assert_eq!(got.body, contents);
+}
