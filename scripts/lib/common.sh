@@ -37,8 +37,10 @@ install() {
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$guard" >/dev/null
     as_root chmod 755 "$guard"
   fi
-  local code=0
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || code=$?
+  local code=0 said
+  said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@") || code=$?
+  # Which package could not be set up, and why, is not among its errors.
+  [ "$code" = 0 ] || tail -n 40 <<<"$said" >&2
   [ -z "$guard" ] || as_root rm "$guard"
   local unit
   for unit in $(comm -13 <(echo "$before") <(ls "$units")); do
