@@ -3,7 +3,7 @@
 use super::Turn;
 use super::context::SessionContext;
 use super::encode::{Encoder, Format};
-use super::state::{Mark, Protocol, SessionState};
+use super::state::{Flag, Protocol, SessionState};
 use super::stream;
 use crate::http::{Method, Refusal, Response};
 use crate::net::{CloseReason, Effect, Ending, SharedFrame};
@@ -60,7 +60,7 @@ pub(super) fn close(
     let conn = state.conn;
     state.protocol = Protocol::Closing;
     state.backlog = None;
-    state.marks.set(Mark::Finished, false);
+    state.flags.set(Flag::Finished, false);
     if !goodbye.is_empty() {
         turn.effects.push(Effect::Send { conn, frame: SharedFrame::from(goodbye) });
     }

@@ -4,7 +4,7 @@ use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::Answered;
 use super::input::Session;
-use super::state::{Mark, Protocol};
+use super::state::{Flag, Protocol};
 use super::{proof, tokens};
 use crate::auth::jwt::Unfit;
 use crate::chat::model::account::Hidden;
@@ -68,7 +68,7 @@ impl Session<'_, '_> {
 
     /// Whether a hello can be taken now, beside all others.
     fn check_hello_rate(&mut self) -> Result<(), Refusal> {
-        if !self.state.marks.has(Mark::Counted) || !self.state.brings_token() {
+        if !self.state.flags.has(Flag::Counted) || !self.state.brings_token() {
             return Ok(());
         }
         let now = self.turn.now.tick;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::closing::ping;
 use super::context::SessionContext;
 use super::input::Session;
-use super::state::{Mark, PlainTcp, Protocol, SessionState};
+use super::state::{Flag, PlainTcp, Protocol, SessionState};
 use crate::line::Framing;
 use crate::net::{CloseReason, Effect, Ending};
 use crate::time::Tick;
@@ -90,7 +90,7 @@ impl SessionState {
             Some(Due::Greeting) => self.since.after(GREETING_AFTER),
             Some(Due::Hello) => self.since.after(timeouts.hello),
             Some(Due::Login) => self.since.after(LOGIN_WITHIN),
-            Some(Due::Silence) if self.marks.has(Mark::Pinged) => self.pong_by(context),
+            Some(Due::Silence) if self.flags.has(Flag::Pinged) => self.pong_by(context),
             Some(Due::Silence | Due::Comment) => ping_at(self.since, timeouts.ping_after),
             Some(Due::Answers) => self.since.after(timeouts.close),
         };
@@ -99,11 +99,11 @@ impl SessionState {
 
     /// When the answer to a ping is overdue, [`Tick::MAX`] if none is awaited.
     pub(super) fn pong_by(&self, context: &SessionContext) -> Tick {
-        if !self.marks.has(Mark::Pinged) {
+        if !self.flags.has(Flag::Pinged) {
             return Tick::MAX;
         }
         let pong_by = self.since.after(context.timeouts.pong);
-        self.marks.slow_at().map_or(pong_by, |at| pong_by.max(at.after(context.timeouts.stall)))
+        self.flags.slow_at().map_or(pong_by, |at| pong_by.max(at.after(context.timeouts.stall)))
     }
 
     /// Bytes have come. The deadline that is armed stays: it is compared with this when it has
@@ -112,10 +112,10 @@ impl SessionState {
     pub(super) fn on_bytes(&mut self, now: Tick) -> bool {
         // Any bytes are a sign of life, a part of a frame as well as a pong.
         let is_awaited = self.due() == Some(Due::Silence);
-        let was_pinged = is_awaited && self.marks.has(Mark::Pinged);
+        let was_pinged = is_awaited && self.flags.has(Flag::Pinged);
         if is_awaited {
             self.since = now;
-            self.marks.set(Mark::Pinged, false);
+            self.flags.set(Flag::Pinged, false);
         }
         was_pinged
     }
@@ -123,7 +123,7 @@ impl SessionState {
     /// A flush has left `queued` bytes waiting.
     pub(super) fn on_blocked(&mut self, now: Tick, queued: usize) {
         self.answers.set_queued(queued);
-        self.marks.set_slow_at(now);
+        self.flags.set_slow_at(now);
     }
 }
 
@@ -219,9 +219,9 @@ impl Session<'_, '_> {
         // `stall`.
         if self.state.answers.is_blocked() {
             self.state.since = now;
-        } else if !self.state.marks.has(Mark::Pinged) {
+        } else if !self.state.flags.has(Flag::Pinged) {
             self.state.since = now;
-            self.state.marks.set(Mark::Pinged, true);
+            self.state.flags.set(Flag::Pinged, true);
             let ping = ping(&self.state, &mut self.context.encoder);
             self.context.metrics.http.pings.add(1);
             self.send(ping);

@@ -8,7 +8,7 @@ use super::context::SessionContext;
 use super::encode::Format;
 use super::errors_in_a_row::Answered;
 use super::proof;
-use super::state::{Mark, Protocol, SessionState, find};
+use super::state::{Flag, Protocol, SessionState, find};
 use super::text_client::Aside;
 use super::{Turn, visits};
 use crate::chat::model::account::Hidden;
@@ -272,7 +272,7 @@ fn on_proved(
         if let Some(peers) = &mut context.peers {
             peers.set_user(conn, user);
         }
-        if state.marks.has(Mark::Counted) {
+        if state.flags.has(Flag::Counted) {
             context.hellos.take(now);
         }
         turn.effects.push(Effect::Settled { conn });

@@ -5,7 +5,7 @@ use super::encode::Format;
 use super::errors_in_a_row::ErrorsInARow;
 use super::exchange::refused;
 use super::peers::Peer;
-use super::state::{Mark, PlainTcp, Protocol, SessionState};
+use super::state::{Flag, PlainTcp, Protocol, SessionState};
 use super::text_client::{Progress, TextClient};
 use super::{ListenerKind, Sessions, Turn};
 use crate::chat::model::identity::Identity;
@@ -90,10 +90,10 @@ impl Sessions {
         Some(Carried {
             protocol: carry_protocol(&state.protocol)?,
             since: state.since,
-            marks: (state.marks.has(Mark::Counted), state.marks.has(Mark::Pinged)),
+            marks: (state.flags.has(Flag::Counted), state.flags.has(Flag::Pinged)),
             buckets: (state.commands, state.controls),
             errors: state.errors,
-            has_finished: state.marks.has(Mark::Finished),
+            has_finished: state.flags.has(Flag::Finished),
             backlog: state.backlog.as_deref().map(|backlog| Box::new(backlog.copy())),
             address,
             proven,
@@ -129,9 +129,11 @@ impl Sessions {
             CarriedProtocol::Closing => Protocol::Closing,
         };
         let mut state = SessionState::new(conn, protocol, since);
-        let marks =
-            [(Mark::Counted, marks.0), (Mark::Pinged, marks.1), (Mark::Finished, has_finished)];
-        marks.into_iter().for_each(|(mark, is_true)| state.marks.set(mark, is_true));
+        let flags =
+            [(Flag::Counted, marks.0), (Flag::Pinged, marks.1), (Flag::Finished, has_finished)];
+        for (flag, is_true) in flags {
+            state.flags.set(flag, is_true);
+        }
         (state.commands, state.controls) = buckets;
         (state.errors, state.backlog) = (errors, backlog);
         let held = state.held();

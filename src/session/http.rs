@@ -6,7 +6,7 @@ use super::encode::Format;
 use super::exchange::{Exchange, Plan, Stage, is_there};
 use super::input::Session;
 use super::proof;
-use super::state::{Mark, Protocol};
+use super::state::{Flag, Protocol};
 use super::{ListenerKind, Turn};
 use crate::admin::{self, Answer};
 use crate::auth::jwt::Unfit;
@@ -91,7 +91,7 @@ impl Session<'_, '_> {
                 if let Some(address) = client {
                     // Here and not at the accept: only the head says whom a proxy speaks for.
                     log::debug!(conn:% = state.conn, peer:% = address; "a proxy speaks for it");
-                    state.marks.set(Mark::Counted, context.is_counted(address));
+                    state.flags.set(Flag::Counted, context.is_counted(address));
                     let is_banned = turn.chat.suspended().address(address, turn.now.wall_ms);
                     if is_banned.is_some() && *kind != ListenerKind::Admin {
                         outcome = refuse(Refusal::Banned, Some(&head));

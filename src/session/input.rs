@@ -6,7 +6,7 @@ use super::closing;
 use super::context::SessionContext;
 use super::delivery::{self, Delivery};
 use super::errors_in_a_row::Answered;
-use super::state::{Mark, Protocol, SessionState};
+use super::state::{Flag, Protocol, SessionState};
 use crate::chat::Code;
 use crate::chat::model::output::Request;
 use crate::chat::model::pressure::Pressure;
@@ -126,7 +126,7 @@ impl<'t> Session<'_, 't> {
         }
         self.say_held();
         let Some(backlog) = self.state.backlog.as_deref_mut() else {
-            if self.state.marks.has(Mark::Finished) {
+            if self.state.flags.has(Flag::Finished) {
                 return self.leave();
             }
             // It was paused with nothing but a line that was held.
@@ -195,7 +195,7 @@ impl<'t> Session<'_, 't> {
         }
         match &mut self.state.backlog {
             Some(backlog) => backlog.end = Some(PeerEnd::Fin),
-            None => self.state.marks.set(Mark::Finished, true),
+            None => self.state.flags.set(Flag::Finished, true),
         }
         if !self.state.is_waiting() {
             self.leave();
@@ -244,7 +244,7 @@ impl<'t> Session<'_, 't> {
     pub(super) fn farewell(&mut self) {
         let (end, is_cut) = match self.state.backlog.as_deref() {
             Some(&Backlog { end: Some(end), is_cut, .. }) => (end, is_cut),
-            None if self.state.marks.has(Mark::Finished) => (PeerEnd::Fin, false),
+            None if self.state.flags.has(Flag::Finished) => (PeerEnd::Fin, false),
             Some(_) | None => return,
         };
         // Answers that wait for a cursor are said when the domain forgets the connection.

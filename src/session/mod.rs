@@ -68,7 +68,7 @@ use self::context::SessionContext;
 use self::delivery::Delivery;
 use self::input::Session;
 use self::peers::{Peer, Peers};
-use self::state::{Mark, Protocol, SessionState, find};
+use self::state::{Flag, Protocol, SessionState, find};
 use self::tokens::Tokens;
 use crate::admin::Health;
 use crate::admin::responses::Nodes;
@@ -210,7 +210,7 @@ impl Sessions {
             ListenerKind::Tcp => Protocol::Tcp(Box::default()),
         };
         let mut state = SessionState::new(conn, protocol, turn.now.tick);
-        state.marks.set(Mark::Counted, self.context.is_counted(peer));
+        state.flags.set(Flag::Counted, self.context.is_counted(peer));
         let deadline = state.deadline(turn.now.tick, &self.context);
         turn.effects.push(Effect::Arm { conn, deadline });
         self.states.insert(conn.slot(), state);

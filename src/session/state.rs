@@ -26,7 +26,7 @@ pub(super) struct SessionState {
     /// From when its deadline counts: until hello from the beginning of the protocol, later from
     /// when bytes last came, or when it was pinged.
     pub since: Tick,
-    pub marks: Marks,
+    pub flags: Flags,
     pub commands: Bucket,
     pub controls: Bucket,
     pub answers: WaitingAnswers,
@@ -41,15 +41,15 @@ pub(super) struct SessionState {
 /// ```text
 ///  31 .................. 3   2..0
 /// +------------------------+------+
-/// | slow, in seconds       | Mark |
+/// | slow, in seconds       | Flag |
 /// +------------------------+------+
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Marks(u32);
+pub(super) struct Flags(u32);
 
 /// What may be true of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum Flag {
     /// Its hello counts for the rate of all.
     Counted,
     /// It was pinged, and nothing has come since.
@@ -58,25 +58,25 @@ pub(super) enum Mark {
     Finished,
 }
 
-impl Marks {
+impl Flags {
     const BITS: u32 = 3;
 
-    const fn bit(mark: Mark) -> u32 {
-        match mark {
-            Mark::Counted => 1,
-            Mark::Pinged => 1 << 1,
-            Mark::Finished => 1 << 2,
+    const fn bit(flag: Flag) -> u32 {
+        match flag {
+            Flag::Counted => 1,
+            Flag::Pinged => 1 << 1,
+            Flag::Finished => 1 << 2,
         }
     }
 
     /// Whether this is true.
-    pub(super) const fn has(self, mark: Mark) -> bool {
-        self.0 & Self::bit(mark) != 0
+    pub(super) const fn has(self, flag: Flag) -> bool {
+        self.0 & Self::bit(flag) != 0
     }
 
     /// Whether this is true from now on.
-    pub(super) const fn set(&mut self, mark: Mark, is_true: bool) {
-        self.0 = if is_true { self.0 | Self::bit(mark) } else { self.0 & !Self::bit(mark) };
+    pub(super) const fn set(&mut self, flag: Flag, is_true: bool) {
+        self.0 = if is_true { self.0 | Self::bit(flag) } else { self.0 & !Self::bit(flag) };
     }
 
     /// When the last flush left bytes waiting, rounded up to a second; `None` if none did. While
@@ -91,8 +91,8 @@ impl Marks {
     /// A flush has left bytes waiting. After 17 years of ticks it is always the same moment.
     pub(super) fn set_slow_at(&mut self, now: Tick) {
         let slow_s = now.as_millis().div_ceil(1_000).min(u64::from(u32::MAX >> Self::BITS));
-        let marks = self.0 & ((1 << Self::BITS) - 1);
-        self.0 = u32::try_from(slow_s).unwrap_or(0) << Self::BITS | marks;
+        let flags = self.0 & ((1 << Self::BITS) - 1);
+        self.0 = u32::try_from(slow_s).unwrap_or(0) << Self::BITS | flags;
     }
 }
 
@@ -150,7 +150,7 @@ impl SessionState {
             conn,
             protocol,
             since: now,
-            marks: Marks::default(),
+            flags: Flags::default(),
             commands: Bucket::default(),
             controls: Bucket::default(),
             answers: WaitingAnswers::default(),
@@ -227,7 +227,7 @@ impl SessionState {
 
     /// Whether the peer has said its last word, and only answers are still due.
     pub(super) fn is_leaving(&self) -> bool {
-        self.marks.has(Mark::Finished)
+        self.flags.has(Flag::Finished)
             || self.backlog.as_ref().is_some_and(|it| it.end.is_some() && !it.is_waiting())
     }
 
@@ -317,21 +317,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_and_the_time_of_a_slow_socket_do_not_touch_each_other() {
-        let all = [Mark::Counted, Mark::Pinged, Mark::Finished];
+    fn flags_and_the_time_of_a_slow_socket_do_not_touch_each_other() {
+        let all = [Flag::Counted, Flag::Pinged, Flag::Finished];
         for one in all {
-            let mut marks = Marks::default();
-            assert_eq!(marks.slow_at(), None);
-            marks.set(one, true);
-            marks.set_slow_at(Tick::from_millis(7_001));
-            for mark in all {
-                assert_eq!(marks.has(mark), mark == one, "{mark:?} beside {one:?}");
+            let mut flags = Flags::default();
+            assert_eq!(flags.slow_at(), None);
+            flags.set(one, true);
+            flags.set_slow_at(Tick::from_millis(7_001));
+            for flag in all {
+                assert_eq!(flags.has(flag), flag == one, "{flag:?} beside {one:?}");
             }
-            assert_eq!(marks.slow_at(), Some(Tick::from_millis(8_000)));
-            marks.set(one, false);
-            assert_eq!((marks.has(one), marks.slow_at()), (false, Some(Tick::from_millis(8_000))));
-            marks.set_slow_at(Tick::MAX);
-            assert!(!marks.has(one) && marks.slow_at() > Some(Tick::from_millis(500_000_000_000)));
+            assert_eq!(flags.slow_at(), Some(Tick::from_millis(8_000)));
+            flags.set(one, false);
+            assert_eq!((flags.has(one), flags.slow_at()), (false, Some(Tick::from_millis(8_000))));
+            flags.set_slow_at(Tick::MAX);
+            assert!(!flags.has(one) && flags.slow_at() > Some(Tick::from_millis(500_000_000_000)));
         }
     }
 }

@@ -228,10 +228,7 @@ impl DeliveryMut<'_> {
 
 /// The reader of a subscription.
 #[inline]
-pub(super) fn reader_of<'a>(
-    readers: &'a mut Slots<Reader>,
-    row: Subscription,
-) -> Option<&'a mut Reader> {
+pub(super) fn reader_of(readers: &mut Slots<Reader>, row: Subscription) -> Option<&mut Reader> {
     readers.get_mut(row.slot())
 }
 

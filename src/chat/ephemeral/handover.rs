@@ -7,7 +7,7 @@ use crate::chat::model::handover::GatheredState;
 use crate::chat::model::name::UserName;
 use crate::chat::model::policy::PresenceMode;
 use crate::chat::model::reply::Presence;
-use crate::chat::rooms::{Fact, Rooms};
+use crate::chat::rooms::{MemberFlag, Rooms};
 use crate::collections::Key as _;
 
 impl Ephemeral {
@@ -62,7 +62,7 @@ impl EphemeralMut<'_> {
         let readers = state.receipts.0.iter().filter_map(|name| Some(member(self, name)?.1));
         let readers: Vec<MembershipKey> = readers.collect();
         for &reader in &readers {
-            self.rooms[reader].note(Fact::HasReceipt, true);
+            self.rooms[reader].set(MemberFlag::HasReceipt, true);
         }
         // Any number but 0 will do until it is told again.
         self.rooms[key].typists = if typists.is_empty() { 0 } else { u8::MAX };

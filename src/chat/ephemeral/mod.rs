@@ -25,7 +25,7 @@ use super::model::event::Event;
 use super::model::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX};
 use super::model::output::{Audience, Output};
 use super::model::reply::Presence;
-use super::rooms::{Fact, Rooms};
+use super::rooms::{MemberFlag, Rooms};
 use crate::collections::{Key as _, Slots};
 use crate::net::ConnId;
 use crate::time::Tick;
@@ -91,7 +91,7 @@ impl Ephemeral {
             let mut changed = rooms.table[key]
                 .members
                 .iter()
-                .filter(|&&member| rooms[member].holds(Fact::PresenceChanged));
+                .filter(|&&member| rooms[member].has(MemberFlag::PresenceChanged));
             let listed = self.gathered.get(key.index()).map(|gathered| &gathered.presence.changes);
             let is_listed = |key: &MembershipKey| listed.is_some_and(|listed| listed.contains(key));
             debug_assert!(changed.all(is_listed), "a changed presence is told of");
@@ -115,7 +115,7 @@ impl EphemeralMut<'_> {
     pub(in crate::chat) fn forget_member(&mut self, key: MembershipKey) {
         let row = &self.rooms[key];
         let (user, room, published) = (row.user, row.room, row.published);
-        let has_receipt = row.holds(Fact::HasReceipt);
+        let has_receipt = row.has(MemberFlag::HasReceipt);
         let gathered = self.ephemeral.room(room);
         if has_receipt {
             gathered.receipts.readers.retain(|&other| other != key);

@@ -9,7 +9,7 @@ use crate::chat::model::limits::PRESENCE_NAMES_MAX;
 use crate::chat::model::name::UserName;
 use crate::chat::model::policy::PresenceMode;
 use crate::chat::model::reply::{Presence, Reply};
-use crate::chat::rooms::{Fact, Room, Rooms};
+use crate::chat::rooms::{MemberFlag, Room, Rooms};
 use crate::time::Tick;
 
 /// Connections for each of which a room's presence interval is a full one longer.
@@ -92,7 +92,7 @@ impl EphemeralMut<'_> {
         let room = self.rooms[key].room;
         // The flag is not set in such a room, so that nothing is owed should its policy change.
         if self.rooms[room].presence == PresenceMode::Off
-            || self.rooms[key].note(Fact::PresenceChanged, true)
+            || self.rooms[key].set(MemberFlag::PresenceChanged, true)
         {
             return;
         }
@@ -220,7 +220,7 @@ impl EphemeralMut<'_> {
                 continue;
             }
             let row = &mut self.rooms[member];
-            row.note(Fact::PresenceChanged, false);
+            row.set(MemberFlag::PresenceChanged, false);
             let user = &self.directory[row.user];
             let is = user.presence;
             let was = mem::replace(&mut row.published, is);
@@ -306,7 +306,7 @@ impl Delta {
 
 /// Whether this member's presence may be another than was told; not if it is a member no more.
 fn is_change(rooms: &Rooms, key: MembershipKey) -> bool {
-    rooms.memberships.get(key).is_some_and(|row| row.holds(Fact::PresenceChanged))
+    rooms.memberships.get(key).is_some_and(|row| row.has(MemberFlag::PresenceChanged))
 }
 
 /// Whether presence is told in this room without names.

@@ -7,7 +7,7 @@ use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::event::Event;
 use crate::chat::model::limits::RECEIPTS_MEMBERS_MAX;
 use crate::chat::model::reply::ReadMarks;
-use crate::chat::rooms::Fact;
+use crate::chat::rooms::MemberFlag;
 use crate::net::ConnId;
 use crate::time::Tick;
 
@@ -34,7 +34,7 @@ impl EphemeralMut<'_> {
         if self.rooms[room].members.len() > RECEIPTS_MEMBERS_MAX
             // The flag in the row makes this constant: a search in the list would be quadratic when
             // all members of a room read at once.
-            || self.rooms[key].note(Fact::HasReceipt, true)
+            || self.rooms[key].set(MemberFlag::HasReceipt, true)
         {
             return;
         }
@@ -54,7 +54,7 @@ impl EphemeralMut<'_> {
         let mut readers = Vec::with_capacity(members.len());
         for member in members {
             let row = &mut self.rooms[member];
-            row.note(Fact::HasReceipt, false);
+            row.set(MemberFlag::HasReceipt, false);
             readers.push((row.user, row.marks().read));
         }
         // One event for all who have not read on, and one for each who has, without its own mark:

@@ -17,8 +17,8 @@ pub(in crate::chat) struct Membership {
     pub published: Presence,
     /// The user was told of it: a log that cannot write it does not end it any more.
     pub is_confirmed: bool,
-    /// Each [`Fact`] that holds, a bit each.
-    facts: u8,
+    /// Each [`MemberFlag`] that holds, a bit each.
+    flags: u8,
     recv: HalfAligned,
     read: HalfAligned,
     rev: HalfAligned,
@@ -27,7 +27,7 @@ pub(in crate::chat) struct Membership {
 
 /// What may hold of a membership, one without regard to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::chat) enum Fact {
+pub(in crate::chat) enum MemberFlag {
     /// It counts against the user's own bound; being written to does not.
     Counted,
     /// The user's presence may differ from what was published: listed in the room's changes.
@@ -36,7 +36,7 @@ pub(in crate::chat) enum Fact {
     HasReceipt,
 }
 
-impl Fact {
+impl MemberFlag {
     const fn bit(self) -> u8 {
         match self {
             Self::Counted => 1,
@@ -79,18 +79,18 @@ impl Membership {
 
     /// Whether it counts against the user's own bound.
     pub(in crate::chat) const fn is_counted(&self) -> bool {
-        self.holds(Fact::Counted)
+        self.has(MemberFlag::Counted)
     }
 
     /// Whether this holds.
-    pub(in crate::chat) const fn holds(&self, fact: Fact) -> bool {
-        self.facts & fact.bit() != 0
+    pub(in crate::chat) const fn has(&self, flag: MemberFlag) -> bool {
+        self.flags & flag.bit() != 0
     }
 
     /// Notes whether this holds from now on; returns whether it did.
-    pub(in crate::chat) const fn note(&mut self, fact: Fact, holds: bool) -> bool {
-        let before = self.holds(fact);
-        self.facts = if holds { self.facts | fact.bit() } else { self.facts & !fact.bit() };
+    pub(in crate::chat) const fn set(&mut self, flag: MemberFlag, holds: bool) -> bool {
+        let before = self.has(flag);
+        self.flags = if holds { self.flags | flag.bit() } else { self.flags & !flag.bit() };
         before
     }
 
@@ -105,7 +105,7 @@ impl Membership {
             // Only a `join` that waits for the store, and the first message of a conversation,
             // begin unconfirmed; what is restored was told long ago.
             is_confirmed: true,
-            facts: 0,
+            flags: 0,
             recv: HalfAligned::new(head),
             read: HalfAligned::new(head),
             rev: HalfAligned::new(0),
@@ -117,7 +117,7 @@ impl Membership {
     pub(in crate::chat) const fn since(mut self, (rev, joined): (u64, u64), counted: bool) -> Self {
         self.set_rev(rev);
         self.set_joined(joined);
-        self.note(Fact::Counted, counted);
+        self.set(MemberFlag::Counted, counted);
         self
     }
 }
@@ -133,14 +133,14 @@ mod tests {
 
     #[test]
     fn what_holds_of_a_membership_does_not_depend_on_what_else_does() {
-        let facts = [Fact::Counted, Fact::PresenceChanged, Fact::HasReceipt];
+        let flags = [MemberFlag::Counted, MemberFlag::PresenceChanged, MemberFlag::HasReceipt];
         let mut row = Membership::new(UserKey::new(1, 0), RoomKey::new(2, 0), Role::Member, 7);
-        for held in facts {
-            assert!(!row.note(held, true) && row.note(held, true), "{held:?}");
-            for fact in facts {
-                assert_eq!(row.holds(fact), fact == held, "{fact:?} while {held:?} does");
+        for held in flags {
+            assert!(!row.set(held, true) && row.set(held, true), "{held:?}");
+            for flag in flags {
+                assert_eq!(row.has(flag), flag == held, "{flag:?} while {held:?} does");
             }
-            assert!(row.note(held, false) && !row.holds(held), "{held:?}");
+            assert!(row.set(held, false) && !row.has(held), "{held:?}");
         }
         assert_eq!(row.marks(), Marks { recv: 7, read: 7 });
     }

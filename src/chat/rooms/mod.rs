@@ -30,7 +30,7 @@ use std::ops::{Index, IndexMut};
 pub(super) use edits::{apply_changes, apply_pruning};
 pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room, parse_room_in};
 pub(super) use marks::{AckKind, Marks, WaitingAck};
-pub(super) use membership::{Fact, Membership};
+pub(super) use membership::{Fact, MemberFlag, Membership};
 pub(super) use names::former_after;
 pub(super) use restrictions::{PendingAct, refusal_until};
 pub(super) use ring::RingBudget;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Fact, Rooms};
+use super::{MemberFlag, Rooms};
 use crate::chat::context::{Context, Timer};
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::name::UserName;
@@ -88,7 +88,9 @@ impl Rooms {
         let room = &self.table[key];
         let is_kept = |&member: &MembershipKey| {
             let row = &self.memberships[member];
-            row.is_confirmed && !row.holds(Fact::PresenceChanged) && !row.holds(Fact::HasReceipt)
+            row.is_confirmed
+                && !row.has(MemberFlag::PresenceChanged)
+                && !row.has(MemberFlag::HasReceipt)
         };
         room.is_stored()
             && room.pending_ops == 0

@@ -120,7 +120,7 @@ pub(super) fn detached(frame: SharedFrame) -> SharedFrame {
 ///   one;
 /// - there are at most [`FRAMES_MAX`] frames.
 // Without the two bytes of padding that four-byte alignment costs, a connection fits a cache line.
-#[repr(packed(2))]
+#[repr(Rust, packed(2))]
 #[derive(Debug)]
 pub(super) struct Outbound {
     /// The last frame's node; the first is the one after it.
