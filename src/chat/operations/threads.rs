@@ -16,7 +16,7 @@
 
 use super::history::check_still_reads;
 use super::send::{may_be_message, no_such_reference};
-use super::{Answer, Chat, credentials, outsiders};
+use super::{Answer, Chat, grants, outsiders};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::ThreadWish;
@@ -242,7 +242,7 @@ pub(super) fn on_written(
         ThreadChange::Read(seq) => (true, Some(seq)),
     };
     for &other in &row.connections() {
-        if other != conn && credentials::may_read(chat, other, mark.room.as_str()) {
+        if other != conn && grants::may_read(chat, other, mark.room.as_str()) {
             let (room, thread) = (mark.room.clone(), mark.thread);
             chat.context.tell(other, Event::Thread { room, thread, following, read });
         }

@@ -66,7 +66,7 @@ const EPOCHS_OF_A_START: u64 = 1 << 32;
 /// All rooms and memberships.
 ///
 /// Invariants:
-/// - every room is found by each of its names, and every member of a room names it, with its index there;
+/// - every room is found by each of its names, and every member names its room, with the index;
 /// - the bytes of `rings` are those of all rooms' rings.
 #[derive(Debug)]
 pub(super) struct Rooms {
