@@ -35,9 +35,9 @@ pub(super) enum WebhookCommand {
         /// Direct conversations are in none of them
         #[arg(long = "rooms", value_name = "ROOMS", default_value = "*", value_parser = parse_rooms)]
         rooms: Vec<Box<str>>,
-        /// What is told, separated by commas: message, edit, deletion, reaction, topic, moderation,
-        /// join, leave, room (one was made), direct (a message to somebody who is not connected),
-        /// connection (one began or ended)
+        /// What is told, separated by commas: message, edit, deletion, reaction, topic, rename,
+        /// moderation, join, leave, room (one was made), direct (a message to somebody who is not
+        /// connected), connection (one began or ended)
         #[arg(long, value_name = "EVENTS", default_value = "message,edit,deletion",
               value_parser = parse_events)]
         events: EventSet,

@@ -94,5 +94,3 @@ BEGIN
   END LOOP;
 END
 $$;
-
-INSERT INTO chinwag.meta VALUES ('additions', '3') ON CONFLICT (key) DO UPDATE SET value = excluded.value;

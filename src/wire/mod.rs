@@ -74,6 +74,10 @@
 //! < {"ev":"gap","room":"lobby","from":1,"to":12,"why":"pruned"}
 //! < {"ev":"joined","room":"@ann:bob","epoch":"z1","seq":0}
 //! < {"ev":"left","room":"lobby","reason":"kicked"}
+//! < {"ev":"renamed","room":"lobby","name":"hall"}
+//! < {"ev":"rename","room":"hall","seq":129,"from":"ann","at":1763700002007,"name":"hall",
+//!    "was":"lobby"}
+//! < {"ev":"gone","room":"hall","from":"ann","reason":"we have moved"}
 //! < {"ev":"presence","room":"lobby","v":42,"on":["dan"],"away":[],"off":["eve"],"count":37}
 //! < {"ev":"presence","room":"lobby","v":43,"users":[["ann","online"],["bob","away"]],"count":2}
 //! < {"ev":"typing","room":"lobby","users":["bob"]}

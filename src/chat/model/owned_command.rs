@@ -9,9 +9,10 @@ fn own(text: Cow<'_, str>) -> Cow<'static, str> {
 }
 
 impl Command<'_> {
-    /// A reading, a leave or a close, with its texts copied so that it can outlive the input that it was
-    /// parsed from. It is done after the records that its connection has asked for before, so that
-    /// a client that sends and then reads finds its message, and one that leaves is answered first.
+    /// A reading, a leave or a close, with its texts copied so that it can outlive the input that
+    /// it was parsed from. It is done after the records that its connection has asked for before,
+    /// so that a client that sends and then reads finds its message, and one that leaves is
+    /// answered first.
     ///
     /// # Errors
     ///

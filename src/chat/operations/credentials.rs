@@ -9,8 +9,8 @@
 
 use std::time::Duration;
 
-use super::Chat;
 use super::session_lifecycle::end_session;
+use super::{Chat, grants};
 use crate::chat::context::Timer;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Reported, Target};
@@ -167,20 +167,6 @@ fn unsubscribe_hidden(chat: &mut Chat, conn: ConnId) {
     }
 }
 
-/// What the connection has proved that it may do in the room of this name. A grant is good for a
-/// room by any name that it has or had.
-pub(super) fn rights_in(chat: &Chat, conn: ConnId, room: &str) -> Rights {
-    let Some(key) = chat.rooms.named(room) else {
-        return chat.directory.credentials.rights(conn, room);
-    };
-    chat.rooms[key].rights(&chat.directory, conn)
-}
-
-/// Whether the connection may know of the room of this name.
-pub(super) fn may_read(chat: &Chat, conn: ConnId, room: &str) -> bool {
-    chat.directory.credentials.may_read(conn, room) || rights_in(chat, conn, room).read
-}
-
 /// Requires that what the connection has proved lets it do this.
 ///
 /// # Errors
@@ -198,11 +184,11 @@ pub(super) fn check(
     }
     let needed = needs(command, name);
     if let Some(identity) = credentials.get(conn).filter(|row| row.source == Source::Key) {
-        let needed = needed.map(|(room, needs)| (rights_in(chat, conn, &room), needs));
+        let needed = needed.map(|(room, needs)| (grants::rights_in(chat, conn, &room), needs));
         return check_key(identity, command, needed);
     }
     let Some((room, needs)) = needed else { return Ok(()) };
-    let rights = rights_in(chat, conn, &room);
+    let rights = grants::rights_in(chat, conn, &room);
     // A room of which nothing is allowed does not exist for this connection; where something is
     // allowed it is known, and the refusal may say what is missing.
     let (lacks_read, lacks_send) = (needs.read && !rights.read, needs.send && !rights.send);

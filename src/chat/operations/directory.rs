@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Answer, Chat, credentials};
+use super::{Answer, Chat, grants};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::limits::{
     DIRECTORY_PAGE_MAX, INBOX_BYTES_MAX, LISTED_ROOM_OVERHEAD, TOPIC_LEN_MAX,
@@ -57,7 +57,7 @@ pub(super) fn on_read(
     (stored, next): (Vec<StoredRoom>, Option<RoomName>),
 ) -> Answer {
     let mut items = items(chat, &page, (stored, next.as_ref()));
-    let may_read = |room: &RoomName| credentials::may_read(chat, by.conn, room.as_str());
+    let may_read = |room: &RoomName| grants::may_read(chat, by.conn, room.as_str());
     items.retain(|row| may_read(&row.room));
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let is_cut = items.len() > limit;

@@ -10,7 +10,7 @@
 //!
 //! What rooms in memory hold is not in it: that goes with the process, and `history` has it.
 
-use super::{Answer, Chat, credentials};
+use super::{Answer, Chat, grants};
 use crate::chat::keys::UserKey;
 use crate::chat::model::export::{ExportPart, KeptMembership, Profile};
 use crate::chat::model::log::{LogId, Query};
@@ -94,7 +94,7 @@ pub(super) fn on_read(
         // Asked again: the user may have left the conversation while the store has read.
         let is_own = record.from == row.name
             || key.is_some_and(|key| name.is_direct() && row.membership(key).is_some());
-        let is_seen = credentials::may_read(chat, by.conn, name.as_str());
+        let is_seen = grants::may_read(chat, by.conn, name.as_str());
         if !is_own || !is_seen {
             return None;
         }

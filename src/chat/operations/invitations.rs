@@ -11,7 +11,7 @@
 //! user, and take no place of a ban.
 
 use super::moderation::restrict;
-use super::{Answer, Chat, credentials, load, outsiders, tell_others};
+use super::{Answer, Chat, grants, load, outsiders, tell_others};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
@@ -285,7 +285,7 @@ pub(super) fn of_user(chat: &Chat, user: UserKey) -> Vec<Invitation> {
 /// Those of which the connection may know.
 pub(super) fn seen_by(chat: &Chat, (conn, user): (ConnId, UserKey)) -> Vec<Invitation> {
     let mut all = of_user(chat, user);
-    all.retain(|row| credentials::may_read(chat, conn, row.room.as_str()));
+    all.retain(|row| grants::may_read(chat, conn, row.room.as_str()));
     all
 }
 

@@ -23,6 +23,7 @@ mod edits;
 mod export;
 mod faults;
 pub(super) mod forget;
+mod grants;
 mod grown;
 mod handover;
 mod history;

@@ -2,10 +2,10 @@
 //! members, its rules. The names that it had before lead to it for as long as it lives.
 //!
 //! ```text
-//!  rename ─▶ the name is promised ─▶ Append, with the names ─┬─ stored ──▶ `renamed` to its readers,
-//!             nobody else gets it                            │             then the record, under
-//!                                                            │             the new name
-//!                                                            └─ refused ─▶ the name is free again
+//!  rename ─▶ the name is promised ─▶ Append, with the names ─┬─ stored ─▶ `renamed` to readers,
+//!             nobody else gets it                            │            then the record, under
+//!                                                            │            the new name
+//!                                                            └─ refused ▶ the name is free again
 //! ```
 
 use super::admins::{self, Authority};
@@ -136,8 +136,8 @@ fn check_free(
 /// # Errors
 ///
 /// [`Code::Forbidden`] for a name that the user could not give to a new room, or that what the
-/// connection has proved is not good for, or to which another policy applies: how durable a room is,
-/// and who may enter it, does not change with its name.
+/// connection has proved is not good for, or to which another policy applies: how durable a room
+/// is, and who may enter it, does not change with its name.
 fn check_policy(
     chat: &Chat,
     (by, authority): (&Requester, &Authority),

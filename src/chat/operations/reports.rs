@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::edits::no_such_message;
 use super::history::{self, Excerpt};
-use super::{Answer, Chat, admins, credentials, outsiders};
+use super::{Answer, Chat, admins, grants, outsiders};
 use crate::chat::context::Timer;
 use crate::chat::directory::Full;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -205,7 +205,7 @@ fn keeps_order(chat: &Chat, key: RoomKey, user: UserKey) -> bool {
 /// lets it into all.
 fn is_readable(chat: &Chat, conn: ConnId, room: Option<&RoomName>) -> bool {
     match room {
-        Some(room) => credentials::may_read(chat, conn, room.as_str()),
+        Some(room) => grants::may_read(chat, conn, room.as_str()),
         None => !chat.directory.credentials.is_restricted(conn),
     }
 }

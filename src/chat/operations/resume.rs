@@ -5,7 +5,7 @@
 //! with the log, in a memory room that anyone may enter, and nothing is known against it.
 
 use super::join::{enter_at, subscribe_resumed, watch_resumed};
-use super::{Chat, credentials, outsiders};
+use super::{Chat, grants, outsiders};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::command::Position;
 use crate::chat::model::name::RoomName;
@@ -29,7 +29,7 @@ pub(super) fn resume_room(
 ) -> Result<(RoomKey, Resumption), Refusal> {
     // Before anything else is asked about the room: the refusal must be the same whether it exists
     // or not.
-    if !credentials::may_read(chat, conn, &position.room) {
+    if !grants::may_read(chat, conn, &position.room) {
         return Err(no_such_room());
     }
     let found = chat.lookup().find_membership(user, &position.room);

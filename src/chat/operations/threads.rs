@@ -16,7 +16,7 @@
 
 use super::history::check_still_reads;
 use super::send::{may_be_message, no_such_reference};
-use super::{Answer, Chat, credentials, outsiders, tell_others};
+use super::{Answer, Chat, grants, outsiders, tell_others};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::ThreadWish;
@@ -251,7 +251,7 @@ pub(super) fn tell_sessions(chat: &mut Chat, asked: Option<ConnId>, news: &MarkN
     let MarkNews { user, room, thread, following, read } = news;
     let Some(key) = chat.directory.user_named(user.as_str()) else { return };
     for &other in &chat.directory[key].connections() {
-        if Some(other) != asked && credentials::may_read(chat, other, room.as_str()) {
+        if Some(other) != asked && grants::may_read(chat, other, room.as_str()) {
             let (room, thread, following, read) = (room.clone(), *thread, *following, *read);
             chat.context.tell(other, Event::Thread { room, thread, following, read });
         }

@@ -30,7 +30,7 @@ use std::ops::{Index, IndexMut};
 pub(super) use edits::{apply_changes, apply_pruning};
 pub(super) use lookup::{Lookup, no_such_room, not_member, parse_room, parse_room_in};
 pub(super) use marks::{AckKind, Marks, WaitingAck};
-pub(super) use membership::{Fact, MemberFlag, Membership};
+pub(super) use membership::{MemberFlag, Membership};
 pub(super) use names::former_after;
 pub(super) use restrictions::{PendingAct, refusal_until};
 pub(super) use ring::RingBudget;
@@ -66,7 +66,7 @@ const EPOCHS_OF_A_START: u64 = 1 << 32;
 /// All rooms and memberships.
 ///
 /// Invariants:
-/// - every room is found by each of its names, and every member of a room names it, with its index there;
+/// - every room is found by each of its names, and every member names its room, with the index;
 /// - the bytes of `rings` are those of all rooms' rings.
 #[derive(Debug)]
 pub(super) struct Rooms {

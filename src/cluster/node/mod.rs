@@ -100,8 +100,8 @@ use self::reader::{COMPARE_EVERY, Reading};
 use self::refusals::Refusals;
 use self::sessions::{Replaced, SWEEP_EVERY};
 use self::upkeep::Upkeep;
-use self::writer::{Flight, What};
-use super::link::{Lane, LinkEvent};
+use self::writer::Flight;
+use super::link::LinkEvent;
 use crate::chat::model::file_rows::FileTold;
 use crate::chat::model::log::{
     Appended, Draft, Elsewhere, LogFault, LogId, LogReply, LogRequest, Logs, RoomMeta, Snapshot,

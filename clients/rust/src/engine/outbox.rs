@@ -67,8 +67,8 @@ impl Engine {
         Ok((entry, ticket))
     }
 
-    /// Changes the log of a room by `edit`, `delete`, `react`, `topic`, `rename` or an act of moderation.
-    /// Unlike a message it is not repeated after a lost connection.
+    /// Changes the log of a room by `edit`, `delete`, `react`, `topic`, `rename` or an act of
+    /// moderation. Unlike a message it is not repeated after a lost connection.
     pub fn change(&mut self, now: u64, op: &str, room: &str, mut fields: Item) -> Ticket {
         self.now = now;
         let mut item = fields.clone();
