@@ -336,7 +336,7 @@ fn serve(loaded: &Loaded, sources: server::Sources) -> ExitCode {
 fn check(loaded: &Loaded) -> ExitCode {
     let faults = server::inspect(&loaded.config);
     if !faults.is_empty() {
-        faults.iter().for_each(|fault| _ = complain(fault));
+        _ = complain(&faults.join("\nerror: "));
         return ExitCode::from(WRONG);
     }
     let now_ms = Clock::start().now().wall_ms;

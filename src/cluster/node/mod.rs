@@ -211,7 +211,7 @@ impl<E: Engine> Node<E> {
 
     /// Why the engine has refused records a moment ago, though it answers; `None` if it has not.
     #[must_use]
-    pub fn refused(&self, now: Tick) -> Option<&str> {
+    pub fn why_refused(&self, now: Tick) -> Option<&str> {
         self.refusals.why(now)
     }
 

@@ -37,7 +37,7 @@ impl SharedLogs for Node<Link> {
     }
 
     fn refused(&self, now: Now) -> Option<&str> {
-        Self::refused(self, now.tick)
+        self.why_refused(now.tick)
     }
 
     fn leave(&mut self, now: Now) {
