@@ -120,7 +120,7 @@ fn each_login_costs_what_the_hashes_of_all_accounts_cost_whosever_the_name_is() 
         let job = log_in_as(harness, 1, name);
         hashed(harness, job.ticket, Hashed::Compared(false));
         assert_eq!(sent_to(&harness.end_turn(), 1), ["no 2001", "wake"], "{name}");
-        job.costs.iter().map(|cost| cost.to_string()).collect::<Vec<_>>()
+        job.costs.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let former = "$argon2id$v=19$m=19456,t=2,p=1";
     assert_eq!(costs(&mut harness, "ann"), [former]);

@@ -99,7 +99,7 @@ impl Keeper {
             }
             PeopleChange::Proved(proved) => people.proved = *proved,
             PeopleChange::Audit(_) => {}
-            other => panic!("nobody asks for {other:?} here"),
+            other => unreachable!("nobody asks for {other:?} here"),
         }
         true
     }

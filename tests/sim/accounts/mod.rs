@@ -213,7 +213,7 @@ impl World {
     /// What a new hash costs. It changes far more often than anybody's budget of memory, so that
     /// renewals meet changes of the password.
     const fn cost(&self) -> &'static str {
-        if self.now.wall_ms / 20_000 % 2 == 0 { "$small" } else { "$large" }
+        if (self.now.wall_ms / 20_000).is_multiple_of(2) { "$small" } else { "$large" }
     }
 
     /// The thread that hashes: a hash is its cost, its salt and the password.
@@ -328,7 +328,7 @@ impl World {
         }
         while let Some(output) = self.chat.poll_output() {
             match output {
-                Output::Reply { to, result, .. } => self.answer(to, result)?,
+                Output::Reply { to, result, .. } => self.answer(to, &result)?,
                 Output::Close { conn, .. } => {
                     self.chat.handle_closed(self.now, conn);
                     let mut people = self.people.iter_mut();
@@ -336,8 +336,10 @@ impl World {
                         person.lose_connection();
                     }
                 }
-                Output::Event { .. } | Output::Shared { .. } | Output::Fanout(_) => {}
-                Output::Wake { .. } => {}
+                Output::Event { .. }
+                | Output::Shared { .. }
+                | Output::Fanout(_)
+                | Output::Wake { .. } => {}
             }
         }
         #[cfg(debug_assertions)]

@@ -200,13 +200,13 @@ impl World {
     }
 
     /// Somebody is answered.
-    pub(super) fn answer(&mut self, to: ConnId, result: Result<Reply, Refusal>) -> Check {
+    pub(super) fn answer(&mut self, to: ConnId, result: &Result<Reply, Refusal>) -> Check {
         let Some(id) = self.people.iter().position(|person| person.is_on(to)) else {
             return Ok(());
         };
         let asked = self.people[id].asked.take().ok_or("an answer to nothing")?;
         let code = result.as_ref().err().map_or(0, |refusal| refusal.code.number());
-        let told = format!("{} of {}: {asked:?} is answered with {code}", id, self.people[id].name);
+        let told = format!("{id} of {}: {asked:?} is answered with {code}", self.people[id].name);
         match asked {
             Asked::Register { password, secret } => match code {
                 0 => {
