@@ -86,6 +86,7 @@ const _: () = assert!(ConnId::SLOTS_MAX <= 1 << 24, "a slot fits the bits that i
 
 /// The cursors of one room that lag. Nearly always there is none.
 #[derive(Debug, Default)]
+#[expect(clippy::box_collection, reason = "the rare case must not make every room larger")]
 pub(in crate::chat) struct Lags(Option<Box<BTreeMap<u32, Lagging>>>);
 
 impl Lags {
