@@ -339,8 +339,7 @@ fn check(loaded: &Loaded) -> ExitCode {
         _ = complain(&faults.join("\nerror: "));
         return ExitCode::from(WRONG);
     }
-    let now_ms = Clock::start().now().wall_ms;
-    match server::inspect_certificates(&loaded.config.tls, now_ms) {
+    match server::inspect_certificates(&loaded.config.tls, Clock::start().now().wall_ms) {
         Ok(lines) => {
             let certificates = lines.iter().map(|line| format!("{line}\n"));
             print(&(summary(loaded) + &certificates.collect::<String>()))

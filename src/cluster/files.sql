@@ -168,6 +168,22 @@ BEGIN
 END
 $$;
 
+-- The files of a user who is erased go, whoever refers to them; what others have sent as well stays in the folder.
+CREATE OR REPLACE FUNCTION chinwag.file_forget_1(erased text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 FROM chinwag.file_sum s WHERE s.owner = '' FOR UPDATE;
+  WITH gone AS (DELETE FROM chinwag.file f WHERE f.owner = erased RETURNING f.id, f.place, f.bytes),
+  uses AS (DELETE FROM chinwag.file_use u USING gone g WHERE u.file = g.id),
+  total AS (UPDATE chinwag.file_sum s SET bytes = s.bytes - (SELECT coalesce(sum(g.bytes), 0) FROM gone g)
+    WHERE s.owner = '')
+  INSERT INTO chinwag.file_gone SELECT DISTINCT g.place FROM gone g
+  WHERE NOT EXISTS (SELECT 1 FROM chinwag.file f WHERE f.place = g.place AND f.owner <> erased)
+  ON CONFLICT DO NOTHING;
+  DELETE FROM chinwag.file_sum s WHERE s.owner = erased;
+END
+$$;
+
 -- A node has written `own_nonce` into its folder, in which there is `own_mark`, and takes no files if `own_fault` says so:
 -- the nodes that do, behind the mark of the folder that all share, which is that of the first one.
 CREATE OR REPLACE FUNCTION chinwag.file_probe_1(own bigint, own_nonce text, own_mark text, own_fault text)

@@ -175,8 +175,12 @@ impl Queue {
             }
             Op::Facts(_, _, facts) => self.facts -= facts.len(),
             Op::Session(_) => self.sessions -= 1,
-            Op::Open(_) | Op::Sync(..) | Op::Drop(_) => {}
-            Op::People(..) | Op::Mark(..) | Op::Seen(_) => {}
+            Op::Open(_)
+            | Op::Sync(..)
+            | Op::Drop(_)
+            | Op::People(..)
+            | Op::Mark(..)
+            | Op::Seen(_) => {}
         }
         Some(op)
     }
@@ -213,8 +217,12 @@ impl Queue {
             }
             Op::Facts(_, _, facts) => self.facts += facts.len(),
             Op::Session(_) => self.sessions += 1,
-            Op::Open(_) | Op::Sync(..) | Op::Drop(_) => {}
-            Op::People(..) | Op::Mark(..) | Op::Seen(_) => {}
+            Op::Open(_)
+            | Op::Sync(..)
+            | Op::Drop(_)
+            | Op::People(..)
+            | Op::Mark(..)
+            | Op::Seen(_) => {}
         }
     }
 }

@@ -60,7 +60,7 @@ mod tests {
         let mut refusals = Refusals::default();
         assert_eq!(refusals.why(Tick::ZERO), None);
         refusals.begin(Tick::ZERO, &error);
-        let almost = Tick::ZERO.after(COUNTS_FOR - Duration::from_millis(1));
+        let almost = Tick::ZERO.after(COUNTS_FOR.saturating_sub(Duration::from_millis(1)));
         assert!(refusals.why(almost).is_some_and(|why| why.contains("53100")));
         assert_eq!(refusals.why(Tick::ZERO.after(COUNTS_FOR)), None);
         refusals.begin(almost, &error);

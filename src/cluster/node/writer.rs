@@ -84,8 +84,12 @@ impl<E: Engine> Node<E> {
         let log = match op {
             Op::Append(append) => append.log,
             Op::Facts(log, ..) | Op::Drop(log) => *log,
-            Op::Open(_) | Op::Sync(..) => return false,
-            Op::People(..) | Op::Mark(..) | Op::Session(_) | Op::Seen(_) => return false,
+            Op::Open(_)
+            | Op::Sync(..)
+            | Op::People(..)
+            | Op::Mark(..)
+            | Op::Session(_)
+            | Op::Seen(_) => return false,
         };
         self.held.get(log).is_some_and(|log| log.row.is_none() && !log.is_renewing)
     }

@@ -30,6 +30,9 @@
 //! | `people`: invite links | a name | emptied |
 //! | `people`: suspensions, revoked tokens | the operator's | stay: they work by the name |
 //! | `audit.by`, `whom` | a name | `erased` |
+//! | `file`, `file_use`, `file_sum` | the owner | the rows go, and what lies in the folder |
+//! | `outgoing.who` | a name | the rows go, and no webhook is told of them |
+//! | `webhook.except` | a name | emptied |
 
 mod records;
 mod statements;

@@ -242,4 +242,13 @@ pub(super) const NAMES: &[Statement] = &[
         sql: "DELETE FROM chinwag.lookalike WHERE kind = 0 AND name = $1::text",
     },
     Statement { name: "erase_sessions", sql: "DELETE FROM chinwag.session WHERE name = $1::text" },
+    Statement { name: "erase_files", sql: "SELECT chinwag.file_forget_1($1::text)" },
+    // No webhook is told any more what the user has done or missed.
+    Statement { name: "erase_outgoing", sql: "DELETE FROM chinwag.outgoing WHERE who = $1::text" },
+    Statement {
+        name: "erase_exceptions",
+        sql: "WITH w AS (UPDATE chinwag.webhook SET \"except\" = NULL WHERE \"except\" = $1::text \
+              RETURNING name) UPDATE chinwag.sender SET version = version + 1 \
+              WHERE EXISTS (SELECT 1 FROM w)",
+    },
 ];

@@ -32,7 +32,7 @@ impl Ask for Cut {
         params: &[Param<'_>],
     ) -> Result<Vec<Row>, Self::Error> {
         self.left = self.left.checked_sub(1).ok_or(Stop::Cut)?;
-        Ok(self.session.ask_for(statement, params))
+        self.session.ask_for(statement, params).map_err(Stop::from)
     }
 }
 
@@ -90,6 +90,15 @@ const STORED: &[&str] = &[
      (8, '2', NULL, '{1,1,NULL,NULL}', '{mallory,ann,lobby,of ann,secret reason,NULL}')",
     "INSERT INTO chinwag.audit (at, \"by\", act, whom, room) VALUES \
      (1, 'mallory', 'mute', 'eve', 'yard'), (1, 'ann', 'ban', 'mallory', 'lobby')",
+    "INSERT INTO chinwag.file VALUES ('cwf_a', 'secret4', 'p1', 'mallory', 10, 0, 1), \
+     ('cwf_b', 'secret5', 'p2', 'mallory', 20, 0, 1), ('cwf_c', 'h', 'p2', 'ann', 20, 0, 1)",
+    "INSERT INTO chinwag.file_use VALUES (1, 1, 'cwf_a')",
+    "UPDATE chinwag.file_sum SET bytes = 50",
+    "INSERT INTO chinwag.file_sum VALUES ('mallory', 30), ('ann', 20)",
+    "INSERT INTO chinwag.webhook (name, url, rooms, patterns, events, \"except\", signs, at, place) \
+     VALUES ('bot', 'https://a.example', '*', '{%}', 64, 'mallory', 'x', 1, 0)",
+    "INSERT INTO chinwag.outgoing (kind, at, name, who) VALUES \
+     (0, 1, 'lobby', 'mallory'), (0, 1, 'lobby', 'ann')",
     "SELECT chinwag.index_1(ARRAY[1, 2], ARRAY[0, 0], ARRAY[0, 0], ARRAY[7, 3], ARRAY[5, 5], \
      ARRAY[5, 5], ARRAY['''secret'':1,7 ''hers'':2', '''secret'':1 ''hers'':2'])",
     // How many cells of all tables have this in them.
@@ -144,6 +153,15 @@ fn is_erased(database: &Database) {
     let wrong = "SELECT count(*) FROM chinwag.room r WHERE bytes <> coalesce((\
                  SELECT sum(octet_length(text)) FROM chinwag.record x WHERE x.room = r.id), 0)";
     assert_eq!(database.number(wrong), 0, "the bytes that are left are counted");
+    let files = "SELECT (SELECT count(*) FROM chinwag.file) * 1000 + (SELECT sum(bytes)::bigint \
+                 FROM chinwag.file_sum) + (SELECT count(*) FROM chinwag.file_gone WHERE place = 'p1')";
+    assert_eq!(
+        database.number(files),
+        1000 + 2 * 20 + 1,
+        "what another one has sent as well stays"
+    );
+    let told = "SELECT count(*) FROM chinwag.outgoing WHERE who = 'ann'";
+    assert_eq!(database.number(told), 1);
     let marks = "SELECT count(*) FROM chinwag.meta WHERE starts_with(key, 'erase')";
     assert_eq!(database.number(marks), 0);
 }
@@ -208,7 +226,7 @@ fn an_erasure_that_is_cut_off_anywhere_goes_on_with_the_same_placeholder() {
                FROM chinwag.record x LEFT JOIN chinwag.room r ON r.id = x.room \
                WHERE x.sender LIKE 'erased-%' ORDER BY 1";
     let rows =
-        session(&database, usize::MAX).session.ask_for(Statement { name: "names", sql }, &[]);
+        session(&database, usize::MAX).ask_for(Statement { name: "names", sql }, &[]).unwrap();
     let names: Vec<_> =
         rows.iter().map(|row| (row.text(0).unwrap(), row.text(1).unwrap())).collect();
     let [("", elsewhere), (conversation, there)] = names[..] else { panic!("{names:?}") };
@@ -251,12 +269,16 @@ fn nobody_leaves_no_trace_and_nothing_is_changed() {
 }
 
 /// All columns that may have a text: each is in the table of the module, or has none of a person's.
-const COLUMNS: &str = "audit.act audit.by audit.room audit.whom change.name follow.name \
-    lookalike.form lookalike.name member.name meta.key meta.value node.address node.name \
-    node.version people.key people.numbers people.other people.texts record.cid record.data \
-    record.sender record.text record.who restriction.by restriction.name restriction.reason \
-    room.name room.policy room.topic room.topic_by sent.cid sent.said sent.sender session.guest \
-    session.hash session.name word.words";
+const COLUMNS: &str = "audit.act audit.by audit.room audit.whom change.name dead_letter.webhook \
+    dead_letter.why file.hash file.id file.owner file.place file_check.file file_gone.place \
+    file_node.fault file_node.nonce file_sum.owner file_use.file follow.name lookalike.form \
+    lookalike.name member.name meta.key meta.value node.address node.name node.version \
+    outgoing.name outgoing.who people.key people.numbers people.other people.texts record.cid \
+    record.data record.sender record.text record.who restriction.by restriction.name \
+    restriction.reason room.name room.policy room.topic room.topic_by sender_settings.name \
+    sender_settings.settings sent.cid sent.said sent.sender session.guest session.hash session.name \
+    webhook.ended webhook.except webhook.former webhook.name webhook.patterns webhook.rooms \
+    webhook.signs webhook.url word.words";
 
 #[test]
 fn an_erasure_knows_each_column_that_may_have_a_text() {
@@ -265,7 +287,7 @@ fn an_erasure_knows_each_column_that_may_have_a_text() {
                WHERE c.table_schema = 'chinwag' \
                AND c.data_type NOT IN ('bigint', 'integer', 'smallint', 'boolean') \
                ORDER BY c.table_name COLLATE \"C\", c.column_name COLLATE \"C\"";
-    let rows = database.session().ask_for(Statement { name: "columns", sql }, &[]);
+    let rows = database.session().ask_for(Statement { name: "columns", sql }, &[]).unwrap();
     let found: Vec<&str> = rows.iter().map(|row| row.text(0).unwrap()).collect();
     let known: Vec<&str> = COLUMNS.split_whitespace().collect();
     assert_eq!(found, known, "say in the table of `erasure` what becomes of a new one");

@@ -119,15 +119,6 @@ impl Session {
         self.wait();
     }
 
-    /// Has a statement with parameters done.
-    pub(crate) fn ask_for(&mut self, statement: Statement, params: &[Param<'_>]) -> Vec<Row> {
-        self.client.request(statement, params).unwrap();
-        match self.wait() {
-            Reply::Rows(rows) => rows,
-            other => panic!("{other:?}"),
-        }
-    }
-
     fn wait(&mut self) -> Reply {
         loop {
             let out = self.client.outgoing().split();
