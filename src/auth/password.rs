@@ -68,6 +68,11 @@ fn nobodys(cost: &str) -> String {
     format!("{cost}$Y2hpbndhZy1ub2JvZHkhIQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 }
 
+/// Whether a hash is one of parameters that are known.
+fn is_readable(hash: &str) -> bool {
+    PasswordHash::new(hash).is_ok_and(|hash| Params::try_from(&hash).is_ok())
+}
+
 /// Hashes passwords, one after the other, always in the same memory.
 ///
 /// Allocators do not reuse what was freed of that size and alignment: ten logins took 45 MB of a
@@ -153,15 +158,19 @@ impl Hasher {
         all.extend(theirs);
         all.sort_unstable();
         all.dedup();
-        let mut is_right = Some(false);
+        let (mut is_right, mut is_short) = (Some(false), false);
         for cost in all {
             match hash.filter(|_| theirs == Some(cost)) {
                 Some(hash) => is_right = self.is_of(password, hash),
-                // The answer is thrown away, the time is not.
-                None => _ = self.is_of(password, &nobodys(cost)),
+                // The answer is thrown away, the time is not. What there is no memory for fails
+                // everybody's login, as it would that of an account of this cost.
+                None => {
+                    let nobodys = nobodys(cost);
+                    is_short |= self.is_of(password, &nobodys).is_none() && is_readable(&nobodys);
+                }
             }
         }
-        is_right
+        is_right.filter(|_| !is_short)
     }
 
     /// The hash of the same password at the own cost, if `hash` was made at another one. It has the
@@ -186,8 +195,11 @@ impl Hasher {
             let params = argon2.params();
             self.work.push((params.m_cost(), params.t_cost(), params.p_cost()));
         }
-        let missing = count.saturating_sub(self.blocks.len());
-        self.blocks.try_reserve_exact(missing).ok()?;
+        if count > self.blocks.len() {
+            // Nothing is in them: what they take need not be there beside the larger ones.
+            self.blocks = Vec::new();
+            self.blocks.try_reserve_exact(count).ok()?;
+        }
         self.blocks.resize(count.max(self.blocks.len()), Block::new());
         let mut buffer = [0; Output::MAX_LENGTH];
         let out = buffer.get_mut(..len)?;
@@ -201,11 +213,10 @@ impl Hasher {
     /// Nothing is left of the password, and no more memory than the own cost takes.
     fn clear(&mut self) {
         let own = self.cost.argon2().map_or(0, |argon2| argon2.params().block_count());
-        if self.blocks.len() > own {
-            self.blocks.truncate(own);
-            self.blocks.shrink_to_fit();
-        }
         self.blocks.fill(Block::new());
+        if self.blocks.len() > own {
+            self.blocks = Vec::new();
+        }
     }
 }
 
@@ -247,6 +258,8 @@ mod tests {
             assert_eq!(hasher.is_of("correct horse", &usual), Some(true));
             assert_eq!(hasher.compare("correct horse", None, &[]), Some(false));
             assert_eq!(hasher.blocks.capacity() * size_of::<Block>(), 7 << 20);
+            assert_eq!(hasher.compare("correct horse", Some(&usual), &[]), Some(true));
+            assert!(hasher.blocks.capacity() * size_of::<Block>() <= 7 << 20);
             let is_clear = |block: &Block| block.as_ref().iter().all(|word| *word == 0);
             assert!(hasher.blocks.iter().all(is_clear), "something is left of a password");
         }

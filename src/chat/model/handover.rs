@@ -111,6 +111,8 @@ pub struct UserState {
     pub absent_since: Option<Tick>,
     /// The secrets of sessions that may be resumed, and whether they had reported themselves idle.
     pub resumable: Vec<(Box<str>, bool)>,
+    /// Secrets of sessions, each with that of before, which is good until it is used itself.
+    pub formers: Vec<(Box<str>, Box<str>)>,
     /// All of its rooms are in memory.
     pub is_whole: bool,
 }

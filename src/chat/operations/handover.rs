@@ -139,16 +139,18 @@ impl Chat {
         if !is_here && resumable.is_empty() && !user.is_guest() {
             return None;
         }
-        let since = match &user.absence {
+        let absent_since = match &user.absence {
             _ if !carried.is_empty() => None,
             Some(absence) if user.sessions.is_empty() => Some(absence.since),
             _ => Some(self.context.now.tick),
         };
+        let formers = user.absence.iter().flat_map(|absence| &absence.formers);
+        let formers = formers.map(|(own, former)| (own.to_text(), former.to_text())).collect();
         let named = (user.name.clone(), user.source);
         // Rooms of those who are off may have been left out.
         let is_whole = user.is_whole && !user.is_off();
         let presence = user.presence;
-        Some(UserState { user: named, presence, absent_since: since, resumable, is_whole })
+        Some(UserState { user: named, presence, absent_since, resumable, formers, is_whole })
     }
 
     /// A connection that has said hello; `None` for any other.
@@ -236,7 +238,14 @@ impl Chat {
 
     /// A user that is there, or was lately.
     pub fn adopt_user(&mut self, state: UserState) {
-        let UserState { user: (name, source), presence, absent_since, resumable, is_whole } = state;
+        let UserState {
+            user: (name, source),
+            presence,
+            absent_since,
+            resumable,
+            formers,
+            is_whole,
+        } = state;
         let key = user_of(self, &name, source);
         let row = &mut self.directory[key];
         (row.source, row.presence) = (source, presence);
@@ -250,6 +259,12 @@ impl Chat {
         for (secret, away) in resumable {
             if let Some(secret) = Secret::parse(&secret) {
                 self.directory.adopt_ended(key, secret, away);
+            }
+        }
+        for (own, former) in formers {
+            if let (Some(own), Some(former)) = (Secret::parse(&own), Secret::parse(&former)) {
+                self.directory.adopt_secret(key, former);
+                self.directory.keep_former(key, (own, former));
             }
         }
         let Some(since) = absent_since else { return };

@@ -132,6 +132,7 @@ pack_struct!(UserState {
     presence: Presence,
     absent_since: Option<Tick>,
     resumable: Vec<(Box<str>, bool)>,
+    formers: Vec<(Box<str>, Box<str>)>,
     is_whole: bool,
 });
 pack_struct!(ReaderState {
