@@ -186,8 +186,7 @@ def killed(folder, engine):
     data, back = folder / "lone" / "data", folder / "lone-back"
     # As an earlier version has left it.
     db = sqlite3.connect(data / "chinwag.db")
-    db.executescript("DROP TRIGGER follow_left; DROP TRIGGER follow_dropped; DROP TABLE follow; DROP INDEX thread; "
-                     "PRAGMA user_version = 4")
+    db.executescript("DROP TRIGGER former_name_dropped; DROP TABLE former_name; PRAGMA user_version = 5")
     db.close()
     engine.sql("CREATE DATABASE killed")
     address = engine.address(database="killed")

@@ -235,6 +235,10 @@ fn who_has_not_read_the_welcome_of_its_return_returns_by_the_same_secret() {
     let spent = Client::ws(&server).ask(&json!({"op": "hello", "resume": resume}));
     assert_subset(&spent, &json!({"resumed": false}));
     assert_ne!(spent["user"], welcome["user"]);
+    // And so it is once its client has asked for anything: it has got the welcome.
+    again.ask(&json!({"op": "rooms"}));
+    let latest = Client::ws(&server).ask(&json!({"op": "hello", "resume": next}));
+    assert_subset(&latest, &json!({"resumed": false}));
 }
 
 #[test]

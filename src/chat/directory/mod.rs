@@ -206,6 +206,19 @@ impl Directory {
         self.users[user].absence_mut().formers.push((own, former));
     }
 
+    /// The client of this session has got its welcome: the secret that it came by is spent.
+    pub(super) fn end_former(&mut self, user: UserKey, conn: ConnId) {
+        let row = &mut self.users[user];
+        let Some(absence) = &mut row.absence else { return };
+        if absence.formers.is_empty() {
+            return;
+        }
+        let mut sessions = row.sessions.iter();
+        if let Some(session) = sessions.find(|session| session.conn == conn) {
+            absence.formers.retain(|(own, _)| *own != session.secret());
+        }
+    }
+
     /// Whether the session of this secret has reported itself idle, which it says once.
     pub(super) fn is_away(&self, user: UserKey, secret: Secret) -> bool {
         let user = &self.users[user];

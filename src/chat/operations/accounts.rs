@@ -355,7 +355,7 @@ fn password_hashed(
 pub(super) fn on_changed(
     chat: &mut Chat,
     by: Requester,
-    (account, mut ended): (Option<(Account, Option<u64>)>, Vec<u64>),
+    (account, ended): (Option<(Account, Option<u64>)>, Vec<u64>),
     outcome: Result<(), Refusal>,
 ) {
     if outcome.is_ok() {
@@ -365,9 +365,12 @@ pub(super) fn on_changed(
             if !late.is_empty() {
                 // Answered when their end is written, too: a crash must not bring them back to who
                 // was told that they are over.
+                // Those that have ended in the store have, whatever becomes of these.
+                if let Some(name) = chat.directory.user(by.user).map(|user| user.name.clone()) {
+                    end_logins(chat, &name, &ended);
+                }
                 let changes = late.iter().map(|id| PeopleChange::EndLogin(*id)).collect();
-                ended.extend(late);
-                let op = PeopleOp::Account { by, account: None, ended };
+                let op = PeopleOp::Account { by, account: None, ended: late };
                 return chat.change_people(op, changes);
             }
         }

@@ -235,6 +235,9 @@ fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal>
 /// [`Code::InviteOnly`] for a user that is not invited, and [`Code::Busy`] for one that is about to
 /// be removed.
 fn check_may_enter(chat: &Chat, key: RoomKey, user: UserKey) -> Result<(), Refusal> {
+    if chat.rooms[key].has_ended() {
+        return Err(no_such_room());
+    }
     let lookup = chat.lookup();
     lookup.check_not_being_removed(key, user)?;
     let is_welcome = chat.directory[user].membership(key).is_some() || lookup.is_invited(key, user);

@@ -123,7 +123,7 @@ fn check_free(
         let refusal = Refusal::new(Code::BadField, "this is the name of a direct conversation");
         return Err(refusal.field("name", "a name without '@'"));
     }
-    if chat.rooms.is_promised(name) {
+    if chat.rooms.is_alike_promised(name) {
         return Err(promised());
     }
     if chat.rooms.named(name.as_str()).is_some_and(|other| other != key) {

@@ -30,7 +30,7 @@ pub(super) fn open_room(
     name: &RoomName,
     chosen: Option<&str>,
 ) -> Result<RoomKey, Refusal> {
-    if chat.rooms.is_promised(name) {
+    if chat.rooms.is_alike_promised(name) {
         return Err(promised());
     }
     let rooms_max = chat.context.limits.rooms;

@@ -92,7 +92,7 @@ pub(super) fn on_answered_outside(chat: &mut Chat, key: RoomKey) {
     if !room.members.is_empty() {
         return;
     }
-    if room.head <= 1 {
+    if room.head <= 1 || room.is_closed_for_good() {
         return retire_room(chat, key);
     }
     // It is on the list of empty rooms already.

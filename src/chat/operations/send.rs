@@ -1,6 +1,7 @@
 //! `send` and `topic`, and how any record goes on its way into the log.
 
 use super::direct::{open_direct, retract};
+use super::rename::check_unchanging;
 use super::{Answer, Chat, mentions, outsiders};
 use crate::chat::delivery::Sender;
 use crate::chat::directory::Quota;
@@ -229,7 +230,7 @@ fn direct_to(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refu
 ///
 /// # Errors
 ///
-/// [`Code::ShuttingDown`] when the server is stopping.
+/// [`Code::ShuttingDown`] when the server is stopping; [`Code::Busy`] while the room is being closed.
 pub(super) fn append(
     chat: &mut Chat,
     by: &mut Requester,
@@ -240,6 +241,10 @@ pub(super) fn append(
     if chat.context.stopping {
         let message = "the server is stopping; send again after coming back";
         return Err(Refusal::new(Code::ShuttingDown, message).retry_after_ms(STOPPING_RETRY_MS));
+    }
+    // What is said of a room that ends would be acknowledged, and gone a moment later.
+    if chat.rooms[key].moderation.is_ending() {
+        check_unchanging(chat, key)?;
     }
     let Requester { conn, user, request } = by.take();
     let not_members = mentions::not_members(chat, (user, key), &body);

@@ -118,7 +118,8 @@ impl<'a> Lookup<'a> {
         user: UserKey,
         name: &str,
     ) -> Result<RoomKey, Refusal> {
-        let named = self.rooms.named(name).filter(|&key| !self.rooms[key].name.is_direct());
+        let is_meant = |room: &Room| !room.name.is_direct() && !room.has_ended();
+        let named = self.rooms.named(name).filter(|&key| is_meant(&self.rooms[key]));
         let is_program = self.directory[user].source == Source::Key;
         let Some(key) = named.filter(|&key| is_program || self.is_visible(user, key)) else {
             parse_room(name)?;

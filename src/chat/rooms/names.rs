@@ -5,7 +5,7 @@ use super::{Room, Rooms};
 use crate::chat::directory::Directory;
 use crate::chat::keys::RoomKey;
 use crate::chat::model::identity::Rights;
-use crate::chat::model::name::RoomName;
+use crate::chat::model::name::{RoomName, skeleton};
 use crate::net::ConnId;
 
 impl Rooms {
@@ -36,6 +36,12 @@ impl Rooms {
     /// It has it by now, or does not get it.
     pub(in crate::chat) fn end_promise(&mut self, name: &RoomName) {
         self.promised.remove(name);
+    }
+
+    /// Whether another room is about to get this name, or one that looks like it.
+    pub(in crate::chat) fn is_alike_promised(&self, name: &RoomName) -> bool {
+        // Nearly always there is none.
+        self.promised.keys().any(|other| skeleton(other.as_str()) == skeleton(name.as_str()))
     }
 
     /// Whether another room is about to get this name.

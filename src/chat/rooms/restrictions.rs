@@ -83,6 +83,11 @@ impl ModerationState {
         self.pending().any(|pending| matches!(pending, PendingAct::Rename(_) | PendingAct::Closing))
     }
 
+    /// Whether the room is about to end.
+    pub(in crate::chat) fn is_ending(&self) -> bool {
+        self.pending().any(|pending| matches!(pending, PendingAct::Closing))
+    }
+
     /// For how long the restriction holds of the user; `None` if it does not.
     pub(in crate::chat) fn expiry(
         &self,

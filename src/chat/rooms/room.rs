@@ -145,6 +145,11 @@ impl Room {
         self.private && !self.owned
     }
 
+    /// Whether it was closed and waits only for what the log still owes: nobody enters it again.
+    pub(in crate::chat) fn has_ended(&self) -> bool {
+        self.is_closed_for_good() && self.members.is_empty() && !self.name.is_direct()
+    }
+
     /// The reply to a `send` whose record is at `seq`.
     pub(in crate::chat) fn sent(&self, seq: u64, at: u64, dup: bool) -> Reply {
         let not_members = Box::default();

@@ -235,3 +235,31 @@ fn a_start_finds_the_names_of_before_and_ends_what_was_about_to_end() {
         harness.chat.debug_check();
     }
 }
+
+/// Nothing is passed on to the log before the turn ends.
+fn at_once(harness: &mut Harness, number: usize, command: Command<'_>) {
+    harness.chat.handle_command(harness.now, conn(number), request(Op::Ping), command);
+}
+
+#[test]
+fn what_is_said_while_a_room_ends_is_refused_and_what_was_said_before_is_answered() {
+    let mut harness = den(Limits::default());
+    at_once(&mut harness, 1, say("den", "before"));
+    at_once(&mut harness, 0, close("den", true));
+    at_once(&mut harness, 1, say("den", "after"));
+    let told = sent_to(&harness.end_turn(), 1);
+    assert_eq!(told.iter().filter(|line| *line == "sent 2").count(), 1, "{told:?}");
+    assert_eq!(told.iter().filter(|line| *line == "no 5001").count(), 1, "{told:?}");
+    assert!(harness.chat.rooms.named("den").is_none());
+    harness.chat.debug_check();
+}
+
+#[test]
+fn nobody_gets_a_name_that_looks_like_one_that_a_room_is_about_to_get() {
+    let mut harness = den(Limits::default());
+    at_once(&mut harness, 0, rename("den", "bill"));
+    at_once(&mut harness, 2, create("bi11", false));
+    let told = sent_to(&harness.end_turn(), 2);
+    assert_eq!(told, ["no 5001"]);
+    assert!(harness.chat.rooms.named("bi11").is_none());
+}

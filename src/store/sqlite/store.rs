@@ -32,7 +32,7 @@ use crate::chat::model::log::{
 };
 use crate::chat::model::name::RoomName;
 use crate::chat::model::policy::{Policies, Policy};
-use crate::chat::model::record::Epoch;
+use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::Durability;
 use crate::chat::model::webhook::{self, Notice, WebhookEvent};
 use crate::collections::Slots;
@@ -251,6 +251,8 @@ impl SqliteStore {
     /// Tells the webhooks of something that is in no log, if one wants to know.
     fn notice(&mut self, notice: Notice) {
         let (kind, room, user) = (notice.what.kind(), notice.room.as_ref(), notice.user.as_ref());
+        // A room of the file may be meant by a name of before: who reads the notices finds out.
+        let room = room.filter(|_| notice.is_in_memory);
         if !self.outbox.wants(kind, room, user) {
             return;
         }
@@ -262,12 +264,15 @@ impl SqliteStore {
     }
 
     /// Tells the webhooks of the record that a memory room has just got, if it has.
-    fn offer(&self, log: LogId, is_unseen: bool) {
+    fn offer(&mut self, log: LogId, is_unseen: bool) {
+        let Some(record) = self.memory.last_stored() else { return };
+        let Some((room, epoch)) = self.memory_rooms.get_mut(&log) else { return };
+        if let Body::Rename { name, .. } = &record.body {
+            *room = name.clone();
+        }
         if !self.outbox.is_used() {
             return;
         }
-        let Some(record) = self.memory.last_stored() else { return };
-        let Some((room, epoch)) = self.memory_rooms.get(&log) else { return };
         let (room, epoch, record) = (room.clone(), *epoch, (**record).clone());
         let kind = webhook::kind_of(&record.body);
         if self.outbox.wants(kind, Some(&room), Some(&record.from)) {
