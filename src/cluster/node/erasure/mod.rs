@@ -55,7 +55,7 @@ use crate::chat::model::edits;
 /// Rows that one statement looks at: some ten milliseconds.
 const LOOK: i64 = 20_000;
 /// Rooms of one transaction.
-const ROOMS_MAX: i64 = 200;
+const ROOMS_MAX: i64 = 20;
 /// How often all is done for what has come meanwhile.
 const PASSES_MAX: usize = 3;
 /// How often it is looked whether the user's sessions have ended, at least and at most, each time
@@ -226,7 +226,8 @@ impl<A: Ask> Erasure<'_, A> {
     }
 
     fn begin_lot(&mut self) -> Result<(), Halt<A::Error>> {
-        self.ask(sql::BEGIN, |_, _| Vec::new()).map(drop)
+        self.ask(sql::BEGIN, |_, _| Vec::new())?;
+        self.ask(sql::PATIENCE, |_, _| Vec::new()).map(drop)
     }
 
     fn end_lot(&mut self) -> Result<(), Halt<A::Error>> {

@@ -42,6 +42,8 @@ macro_rules! statement {
 
 statement! {
     BEGIN, "erase_begin", "BEGIN";
+    // What is locked is free again soon, should whoever erases be stopped or cut off.
+    PATIENCE, "erase_patience", "SELECT set_config('idle_in_transaction_session_timeout', '1s', true)";
     COMMIT, "erase_commit", "COMMIT";
     NAP, "erase_nap", "SELECT 1::bigint FROM pg_sleep(0.25)";
 
