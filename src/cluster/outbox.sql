@@ -183,6 +183,7 @@ DECLARE
   s chinwag.sender;
   given bigint;
   done bigint;
+  held int8multirange;
 BEGIN
   SELECT * INTO s FROM chinwag.sender;
   IF NOT EXISTS (SELECT 1 FROM chinwag.webhook) THEN
@@ -210,13 +211,16 @@ BEGIN
       UPDATE chinwag.sender x SET gone = greatest(x.gone, x.place - entries_max) RETURNING x.gone INTO done;
       DELETE FROM chinwag.outgoing o WHERE o.place <= done;
     END IF;
-    -- Not each time: what dead letters have is looked at, too.
+    -- Not each time: what dead letters have is looked at, too. Only what lies between that is passed over.
     IF wall / 1000 % 10 = 0 THEN
       SELECT min(w.place) INTO done FROM chinwag.webhook w;
+      SELECT range_agg(int8range(d.low, d.high, '(]')) INTO held FROM chinwag.dead_letter d WHERE d.low < d.high;
       DELETE FROM chinwag.outgoing o WHERE o.id IN (
-        SELECT f.id FROM chinwag.outgoing f WHERE f.place <= done AND f.at < wall - kept_for
-          AND NOT EXISTS (SELECT 1 FROM chinwag.dead_letter d WHERE d.low < f.place AND d.high >= f.place)
-        ORDER BY f.place LIMIT 65536);
+        SELECT f.id FROM unnest(int8multirange(int8range(0, done, '(]')) - coalesce(held, '{}')) AS u(gap)
+        CROSS JOIN LATERAL (SELECT x.id FROM chinwag.outgoing x
+          WHERE x.place <= done AND x.place >= lower(u.gap) AND x.place < upper(u.gap) AND x.at < wall - kept_for
+          LIMIT 65536) AS f
+        LIMIT 65536);
     END IF;
   END IF;
   RETURN QUERY SELECT given, s.version,
