@@ -374,7 +374,10 @@ impl<A: Ask> Erasure<'_, A> {
         for statement in sql::NAMES {
             self.ask(*statement, |_, user| vec![user])?;
         }
-        Ok(())
+        self.begin_lot()?;
+        self.ask(sql::LOCK_SENDER, |_, _| Vec::new())?;
+        self.ask(sql::EXCEPTIONS, |_, user| vec![user])?;
+        self.end_lot()
     }
 
     /// Each room in which something was changed begins anew for all who have it in memory.

@@ -182,6 +182,12 @@ statement! {
          WHERE c.room = l.room AND c.name = $1::text) \
          SELECT l.room, l.name FROM look l ORDER BY l.room DESC, l.name DESC LIMIT 1";
 
+    // The sender before the webhooks, as `outbox.sql` locks them.
+    LOCK_SENDER, "erase_lock_sender", "SELECT s.one FROM chinwag.sender s FOR UPDATE";
+    EXCEPTIONS, "erase_exceptions",
+        "WITH w AS (UPDATE chinwag.webhook SET \"except\" = NULL WHERE \"except\" = $1::text RETURNING name) \
+         UPDATE chinwag.sender SET version = version + 1 WHERE EXISTS (SELECT 1 FROM w)";
+
     // These rooms `$1` go on under the epochs `$2`.
     RENEW, "erase_renew",
         "UPDATE chinwag.room r SET epoch = u.epoch, version = r.version + 1 \
@@ -247,10 +253,4 @@ pub(super) const NAMES: &[Statement] = &[
     Statement { name: "erase_files", sql: "SELECT chinwag.file_forget_1($1::text)" },
     // No webhook is told any more what the user has done or missed.
     Statement { name: "erase_outgoing", sql: "DELETE FROM chinwag.outgoing WHERE who = $1::text" },
-    Statement {
-        name: "erase_exceptions",
-        sql: "WITH w AS (UPDATE chinwag.webhook SET \"except\" = NULL WHERE \"except\" = $1::text \
-              RETURNING name) UPDATE chinwag.sender SET version = version + 1 \
-              WHERE EXISTS (SELECT 1 FROM w)",
-    },
 ];
