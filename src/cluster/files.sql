@@ -146,7 +146,9 @@ DECLARE
 BEGIN
   DELETE FROM chinwag.file_gone g WHERE g.place = ANY (removed);
   IF EXISTS (SELECT 1 FROM chinwag.file_check x WHERE x.at <= wall) THEN
-    PERFORM 1 FROM chinwag.file_sum s WHERE s.owner = '' FOR UPDATE;
+    PERFORM 1 FROM chinwag.file_sum s WHERE s.owner = '' FOR UPDATE SKIP LOCKED;
+    -- Whoever sends a file just now comes first, as does another sweep.
+    IF NOT FOUND THEN RETURN; END IF;
     FOR c IN
       SELECT * FROM chinwag.file_check x WHERE x.at <= wall ORDER BY x.at LIMIT at_most FOR UPDATE SKIP LOCKED
     LOOP
@@ -168,19 +170,27 @@ BEGIN
 END
 $$;
 
--- The files of a user who is erased go, whoever refers to them; what others have sent as well stays in the folder.
-CREATE OR REPLACE FUNCTION chinwag.file_forget_1(erased text) RETURNS void
+-- The files of a user who is erased go, `at_most` of them, whoever refers to them; what others have sent as well stays in
+-- the folder. How many have gone.
+CREATE OR REPLACE FUNCTION chinwag.file_forget_2(erased text, at_most bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
+DECLARE
+  went bigint;
+  freed bigint;
+  places text[];
 BEGIN
   PERFORM 1 FROM chinwag.file_sum s WHERE s.owner = '' FOR UPDATE;
-  WITH gone AS (DELETE FROM chinwag.file f WHERE f.owner = erased RETURNING f.id, f.place, f.bytes),
-  uses AS (DELETE FROM chinwag.file_use u USING gone g WHERE u.file = g.id),
-  total AS (UPDATE chinwag.file_sum s SET bytes = s.bytes - (SELECT coalesce(sum(g.bytes), 0) FROM gone g)
-    WHERE s.owner = '')
-  INSERT INTO chinwag.file_gone SELECT DISTINCT g.place FROM gone g
-  WHERE NOT EXISTS (SELECT 1 FROM chinwag.file f WHERE f.place = g.place AND f.owner <> erased)
-  ON CONFLICT DO NOTHING;
-  DELETE FROM chinwag.file_sum s WHERE s.owner = erased;
+  WITH gone AS (DELETE FROM chinwag.file f
+    WHERE f.id IN (SELECT x.id FROM chinwag.file x WHERE x.owner = erased LIMIT at_most)
+    RETURNING f.id, f.place, f.bytes),
+  uses AS (DELETE FROM chinwag.file_use u USING gone g WHERE u.file = g.id)
+  SELECT count(*), coalesce(sum(g.bytes), 0), array_agg(DISTINCT g.place) INTO went, freed, places FROM gone g;
+  INSERT INTO chinwag.file_gone SELECT u.place FROM unnest(places) AS u(place)
+  WHERE NOT EXISTS (SELECT 1 FROM chinwag.file f WHERE f.place = u.place) ON CONFLICT DO NOTHING;
+  UPDATE chinwag.file_sum s SET bytes = s.bytes - freed WHERE s.owner IN ('', erased) AND went > 0;
+  DELETE FROM chinwag.file_sum s
+  WHERE s.owner = erased AND NOT EXISTS (SELECT 1 FROM chinwag.file f WHERE f.owner = erased);
+  RETURN went;
 END
 $$;
 

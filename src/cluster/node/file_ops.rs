@@ -8,8 +8,8 @@ use crate::chat::model::file_rows::{
 use crate::cluster::link::Lane;
 use crate::pg::{Param, Row, Statement, WrongType};
 
-/// Files that one sweep removes at most.
-const SWEEP_MAX: i64 = 256;
+/// Files that one sweep looks at: nobody can send one meanwhile.
+const SWEEP_MAX: i64 = 32;
 
 const PUT: Statement = Statement {
     name: "file_put",

@@ -56,6 +56,8 @@ use crate::chat::model::edits;
 const LOOK: i64 = 20_000;
 /// Rooms of one transaction.
 const ROOMS_MAX: i64 = 20;
+/// Files of one transaction: nobody can send one meanwhile.
+const FILES_MAX: i64 = 256;
 /// How often all is done for what has come meanwhile.
 const PASSES_MAX: usize = 3;
 /// How often it is looked whether the user's sessions have ended, at least and at most, each time
@@ -373,6 +375,12 @@ impl<A: Ask> Erasure<'_, A> {
         }
         for statement in sql::NAMES {
             self.ask(*statement, |_, user| vec![user])?;
+        }
+        loop {
+            let rows = self.ask(sql::FILES, |_, user| vec![user, Param::Int(FILES_MAX)])?;
+            if rows.first().ok_or(WrongType { column: 0 })?.int(0)? == 0 {
+                break;
+            }
         }
         self.begin_lot()?;
         self.ask(sql::LOCK_SENDER, |_, _| Vec::new())?;

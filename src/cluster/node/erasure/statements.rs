@@ -182,6 +182,8 @@ statement! {
          WHERE c.room = l.room AND c.name = $1::text) \
          SELECT l.room, l.name FROM look l ORDER BY l.room DESC, l.name DESC LIMIT 1";
 
+    // `$2` of the user's files go at most: how many have.
+    FILES, "erase_files", "SELECT chinwag.file_forget_2($1::text, $2::bigint)";
     // The sender before the webhooks, as `outbox.sql` locks them.
     LOCK_SENDER, "erase_lock_sender", "SELECT s.one FROM chinwag.sender s FOR UPDATE";
     EXCEPTIONS, "erase_exceptions",
@@ -250,7 +252,6 @@ pub(super) const NAMES: &[Statement] = &[
         sql: "DELETE FROM chinwag.lookalike WHERE kind = 0 AND name = $1::text",
     },
     Statement { name: "erase_sessions", sql: "DELETE FROM chinwag.session WHERE name = $1::text" },
-    Statement { name: "erase_files", sql: "SELECT chinwag.file_forget_1($1::text)" },
     // No webhook is told any more what the user has done or missed.
     Statement { name: "erase_outgoing", sql: "DELETE FROM chinwag.outgoing WHERE who = $1::text" },
 ];
