@@ -187,6 +187,15 @@ DECLARE
 BEGIN
   SELECT * INTO s FROM chinwag.sender;
   IF NOT EXISTS (SELECT 1 FROM chinwag.webhook) THEN
+    -- Nobody has anything to be sent any more: what there is goes in lots, at one node at a time.
+    IF EXISTS (SELECT 1 FROM chinwag.outgoing) THEN
+      PERFORM set_config('synchronous_commit', 'off', true);
+      PERFORM 1 FROM chinwag.sender FOR UPDATE SKIP LOCKED;
+      -- Behind the lock: a webhook that was added meanwhile is seen.
+      IF FOUND AND NOT EXISTS (SELECT 1 FROM chinwag.webhook) THEN
+        DELETE FROM chinwag.outgoing o WHERE o.id IN (SELECT f.id FROM chinwag.outgoing f ORDER BY f.id LIMIT 65536);
+      END IF;
+    END IF;
     RETURN QUERY SELECT NULL::bigint, s.version, 0::bigint, false, NULL::text;
     RETURN;
   END IF;
@@ -316,8 +325,6 @@ BEGIN
     DELETE FROM chinwag.dead_letter d WHERE d.webhook = name;
     DELETE FROM chinwag.webhook w WHERE w.name = name;
     IF NOT FOUND THEN RETURN -1; END IF;
-    -- Nobody has anything to be sent any more.
-    IF NOT EXISTS (SELECT 1 FROM chinwag.webhook) THEN DELETE FROM chinwag.outgoing; END IF;
   ELSIF act = 2 THEN
     UPDATE chinwag.webhook w SET former = w.signs, former_until = until, signs = secret WHERE w.name = name;
     IF NOT FOUND THEN RETURN -1; END IF;
