@@ -117,7 +117,8 @@ BEGIN
 END
 $$;
 
--- The file of this user that has this hash, which may wait for a message as long again as a new one.
+-- The file of this user that has this hash, which may wait for a message as long again as a new one; but for a minute, in
+-- which asking again changes nothing.
 CREATE OR REPLACE FUNCTION chinwag.file_again_1(known_hash text, known_owner text, waits bigint)
 RETURNS TABLE (id text, place text, bytes bigint, kind bigint)
 LANGUAGE plpgsql AS $$
@@ -129,20 +130,24 @@ BEGIN
   SELECT * INTO f FROM chinwag.file x WHERE x.hash = known_hash AND x.owner = known_owner
   ORDER BY x.id LIMIT 1 FOR NO KEY UPDATE;
   IF NOT FOUND THEN RETURN; END IF;
-  UPDATE chinwag.file x SET renewed = wall WHERE x.id = f.id;
-  INSERT INTO chinwag.file_check (at, file, was_used) VALUES (wall + waits * 1000, f.id, false);
+  IF f.renewed < wall - least(60000000, waits * 500) THEN
+    UPDATE chinwag.file x SET renewed = wall WHERE x.id = f.id;
+    INSERT INTO chinwag.file_check (at, file, was_used) VALUES (wall + waits * 1000, f.id, false);
+  END IF;
   RETURN QUERY SELECT f.id, f.place, f.bytes, f.kind::bigint;
 END
 $$;
 
 -- Files to which nothing refers go, `at_most` of them: the places in the folder that are no file's any more, also those
--- that were told before and are not among the `removed` ones. What somebody just refers to is looked at later.
+-- that were told before and are not among the `removed` ones. What somebody just refers to is looked at later. An empty
+-- place says that there may be more to look at.
 CREATE OR REPLACE FUNCTION chinwag.file_sweep_1(removed text[], waits bigint, at_most bigint) RETURNS SETOF text
 LANGUAGE plpgsql AS $$
 DECLARE
   wall bigint := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
   c record;
   f chinwag.file;
+  looked bigint := 0;
 BEGIN
   DELETE FROM chinwag.file_gone g WHERE g.place = ANY (removed);
   IF EXISTS (SELECT 1 FROM chinwag.file_check x WHERE x.at <= wall) THEN
@@ -156,6 +161,7 @@ BEGIN
       -- Behind the lock: what has referred to it meanwhile is seen.
       CONTINUE WHEN f.id IS NULL AND EXISTS (SELECT 1 FROM chinwag.file x WHERE x.id = c.file);
       DELETE FROM chinwag.file_check x WHERE x.id = c.id;
+      looked := looked + 1;
       CONTINUE WHEN f.id IS NULL OR EXISTS (SELECT 1 FROM chinwag.file_use u WHERE u.file = f.id);
       CONTINUE WHEN CASE WHEN c.was_used THEN f.renewed >= c.at ELSE f.renewed + waits * 1000 > wall END;
       DELETE FROM chinwag.file x WHERE x.id = f.id;
@@ -165,6 +171,7 @@ BEGIN
         INSERT INTO chinwag.file_gone VALUES (f.place) ON CONFLICT DO NOTHING;
       END IF;
     END LOOP;
+    IF looked >= at_most THEN RETURN NEXT ''; END IF;
   END IF;
   RETURN QUERY SELECT g.place FROM chinwag.file_gone g LIMIT at_most;
 END

@@ -157,8 +157,9 @@ fn read_unknown(rows: &[Row], _own: i64) -> Result<FileTold, WrongType> {
 }
 
 fn read_swept(rows: &[Row], _own: i64) -> Result<FileTold, WrongType> {
-    let places = texts(rows)?;
+    let mut places = texts(rows)?;
     let may_be_more = !places.is_empty();
+    places.retain(|place| !place.is_empty());
     Ok(FileTold::Outcome(FileOutcome::Swept(places, may_be_more)))
 }
 
