@@ -117,7 +117,8 @@ BEGIN
 END
 $$;
 
--- The file of this user that has this hash, which may wait for a message as long again as a new one.
+-- The file of this user that has this hash, which may wait for a message as long again as a new one; but for a minute, in
+-- which asking again changes nothing.
 CREATE OR REPLACE FUNCTION chinwag.file_again_1(known_hash text, known_owner text, waits bigint)
 RETURNS TABLE (id text, place text, bytes bigint, kind bigint)
 LANGUAGE plpgsql AS $$
@@ -129,24 +130,30 @@ BEGIN
   SELECT * INTO f FROM chinwag.file x WHERE x.hash = known_hash AND x.owner = known_owner
   ORDER BY x.id LIMIT 1 FOR NO KEY UPDATE;
   IF NOT FOUND THEN RETURN; END IF;
-  UPDATE chinwag.file x SET renewed = wall WHERE x.id = f.id;
-  INSERT INTO chinwag.file_check (at, file, was_used) VALUES (wall + waits * 1000, f.id, false);
+  IF f.renewed < wall - least(60000000, waits * 500) THEN
+    UPDATE chinwag.file x SET renewed = wall WHERE x.id = f.id;
+    INSERT INTO chinwag.file_check (at, file, was_used) VALUES (wall + waits * 1000, f.id, false);
+  END IF;
   RETURN QUERY SELECT f.id, f.place, f.bytes, f.kind::bigint;
 END
 $$;
 
 -- Files to which nothing refers go, `at_most` of them: the places in the folder that are no file's any more, also those
--- that were told before and are not among the `removed` ones. What somebody just refers to is looked at later.
+-- that were told before and are not among the `removed` ones. What somebody just refers to is looked at later. An empty
+-- place says that there may be more to look at.
 CREATE OR REPLACE FUNCTION chinwag.file_sweep_1(removed text[], waits bigint, at_most bigint) RETURNS SETOF text
 LANGUAGE plpgsql AS $$
 DECLARE
   wall bigint := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
   c record;
   f chinwag.file;
+  looked bigint := 0;
 BEGIN
   DELETE FROM chinwag.file_gone g WHERE g.place = ANY (removed);
   IF EXISTS (SELECT 1 FROM chinwag.file_check x WHERE x.at <= wall) THEN
-    PERFORM 1 FROM chinwag.file_sum s WHERE s.owner = '' FOR UPDATE;
+    PERFORM 1 FROM chinwag.file_sum s WHERE s.owner = '' FOR UPDATE SKIP LOCKED;
+    -- Whoever sends a file just now comes first, as does another sweep.
+    IF NOT FOUND THEN RETURN; END IF;
     FOR c IN
       SELECT * FROM chinwag.file_check x WHERE x.at <= wall ORDER BY x.at LIMIT at_most FOR UPDATE SKIP LOCKED
     LOOP
@@ -154,6 +161,7 @@ BEGIN
       -- Behind the lock: what has referred to it meanwhile is seen.
       CONTINUE WHEN f.id IS NULL AND EXISTS (SELECT 1 FROM chinwag.file x WHERE x.id = c.file);
       DELETE FROM chinwag.file_check x WHERE x.id = c.id;
+      looked := looked + 1;
       CONTINUE WHEN f.id IS NULL OR EXISTS (SELECT 1 FROM chinwag.file_use u WHERE u.file = f.id);
       CONTINUE WHEN CASE WHEN c.was_used THEN f.renewed >= c.at ELSE f.renewed + waits * 1000 > wall END;
       DELETE FROM chinwag.file x WHERE x.id = f.id;
@@ -163,24 +171,33 @@ BEGIN
         INSERT INTO chinwag.file_gone VALUES (f.place) ON CONFLICT DO NOTHING;
       END IF;
     END LOOP;
+    IF looked >= at_most THEN RETURN NEXT ''; END IF;
   END IF;
   RETURN QUERY SELECT g.place FROM chinwag.file_gone g LIMIT at_most;
 END
 $$;
 
--- The files of a user who is erased go, whoever refers to them; what others have sent as well stays in the folder.
-CREATE OR REPLACE FUNCTION chinwag.file_forget_1(erased text) RETURNS void
+-- The files of a user who is erased go, `at_most` of them, whoever refers to them; what others have sent as well stays in
+-- the folder. How many have gone.
+CREATE OR REPLACE FUNCTION chinwag.file_forget_2(erased text, at_most bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
+DECLARE
+  went bigint;
+  freed bigint;
+  places text[];
 BEGIN
   PERFORM 1 FROM chinwag.file_sum s WHERE s.owner = '' FOR UPDATE;
-  WITH gone AS (DELETE FROM chinwag.file f WHERE f.owner = erased RETURNING f.id, f.place, f.bytes),
-  uses AS (DELETE FROM chinwag.file_use u USING gone g WHERE u.file = g.id),
-  total AS (UPDATE chinwag.file_sum s SET bytes = s.bytes - (SELECT coalesce(sum(g.bytes), 0) FROM gone g)
-    WHERE s.owner = '')
-  INSERT INTO chinwag.file_gone SELECT DISTINCT g.place FROM gone g
-  WHERE NOT EXISTS (SELECT 1 FROM chinwag.file f WHERE f.place = g.place AND f.owner <> erased)
-  ON CONFLICT DO NOTHING;
-  DELETE FROM chinwag.file_sum s WHERE s.owner = erased;
+  WITH gone AS (DELETE FROM chinwag.file f
+    WHERE f.id IN (SELECT x.id FROM chinwag.file x WHERE x.owner = erased LIMIT at_most)
+    RETURNING f.id, f.place, f.bytes),
+  uses AS (DELETE FROM chinwag.file_use u USING gone g WHERE u.file = g.id)
+  SELECT count(*), coalesce(sum(g.bytes), 0), array_agg(DISTINCT g.place) INTO went, freed, places FROM gone g;
+  INSERT INTO chinwag.file_gone SELECT u.place FROM unnest(places) AS u(place)
+  WHERE NOT EXISTS (SELECT 1 FROM chinwag.file f WHERE f.place = u.place) ON CONFLICT DO NOTHING;
+  UPDATE chinwag.file_sum s SET bytes = s.bytes - freed WHERE s.owner IN ('', erased) AND went > 0;
+  DELETE FROM chinwag.file_sum s
+  WHERE s.owner = erased AND NOT EXISTS (SELECT 1 FROM chinwag.file f WHERE f.owner = erased);
+  RETURN went;
 END
 $$;
 
@@ -202,4 +219,4 @@ BEGIN
 END
 $$;
 
-INSERT INTO chinwag.meta VALUES ('additions', '3') ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+INSERT INTO chinwag.meta VALUES ('additions', '4') ON CONFLICT (key) DO UPDATE SET value = excluded.value;

@@ -183,9 +183,19 @@ DECLARE
   s chinwag.sender;
   given bigint;
   done bigint;
+  held int8multirange;
 BEGIN
   SELECT * INTO s FROM chinwag.sender;
   IF NOT EXISTS (SELECT 1 FROM chinwag.webhook) THEN
+    -- Nobody has anything to be sent any more: what there is goes in lots, at one node at a time.
+    IF EXISTS (SELECT 1 FROM chinwag.outgoing) THEN
+      PERFORM set_config('synchronous_commit', 'off', true);
+      PERFORM 1 FROM chinwag.sender FOR UPDATE SKIP LOCKED;
+      -- Behind the lock: a webhook that was added meanwhile is seen.
+      IF FOUND AND NOT EXISTS (SELECT 1 FROM chinwag.webhook) THEN
+        DELETE FROM chinwag.outgoing o WHERE o.id IN (SELECT f.id FROM chinwag.outgoing f ORDER BY f.id LIMIT 65536);
+      END IF;
+    END IF;
     RETURN QUERY SELECT NULL::bigint, s.version, 0::bigint, false, NULL::text;
     RETURN;
   END IF;
@@ -210,13 +220,16 @@ BEGIN
       UPDATE chinwag.sender x SET gone = greatest(x.gone, x.place - entries_max) RETURNING x.gone INTO done;
       DELETE FROM chinwag.outgoing o WHERE o.place <= done;
     END IF;
-    -- Not each time: what dead letters have is looked at, too.
+    -- Not each time: what dead letters have is looked at, too. Only what lies between that is passed over.
     IF wall / 1000 % 10 = 0 THEN
       SELECT min(w.place) INTO done FROM chinwag.webhook w;
+      SELECT range_agg(int8range(d.low, d.high, '(]')) INTO held FROM chinwag.dead_letter d WHERE d.low < d.high;
       DELETE FROM chinwag.outgoing o WHERE o.id IN (
-        SELECT f.id FROM chinwag.outgoing f WHERE f.place <= done AND f.at < wall - kept_for
-          AND NOT EXISTS (SELECT 1 FROM chinwag.dead_letter d WHERE d.low < f.place AND d.high >= f.place)
-        ORDER BY f.place LIMIT 65536);
+        SELECT f.id FROM unnest(int8multirange(int8range(0, done, '(]')) - coalesce(held, '{}')) AS u(gap)
+        CROSS JOIN LATERAL (SELECT x.id FROM chinwag.outgoing x
+          WHERE x.place <= done AND x.place >= lower(u.gap) AND x.place < upper(u.gap) AND x.at < wall - kept_for
+          LIMIT 65536) AS f
+        LIMIT 65536);
     END IF;
   END IF;
   RETURN QUERY SELECT given, s.version,
@@ -312,8 +325,6 @@ BEGIN
     DELETE FROM chinwag.dead_letter d WHERE d.webhook = name;
     DELETE FROM chinwag.webhook w WHERE w.name = name;
     IF NOT FOUND THEN RETURN -1; END IF;
-    -- Nobody has anything to be sent any more.
-    IF NOT EXISTS (SELECT 1 FROM chinwag.webhook) THEN DELETE FROM chinwag.outgoing; END IF;
   ELSIF act = 2 THEN
     UPDATE chinwag.webhook w SET former = w.signs, former_until = until, signs = secret WHERE w.name = name;
     IF NOT FOUND THEN RETURN -1; END IF;

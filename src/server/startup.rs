@@ -178,8 +178,11 @@ fn prepare(
     if config.auth_policy().accounts {
         // It fails only if the poller is gone, and the loop with it.
         let waker = reactor.waker();
+        let cost = Cost::within(config.memory);
+        // Of nodes with different budgets one kind renews: two would undo what the other has done.
+        let renews = config.cluster.engine.is_none() || cost == Cost::Usual;
         server.set_hashing(Hashing::start(
-            Cost::within(config.memory),
+            (cost, renews),
             Arc::new(move || _ = waker.wake()),
         )?);
     }

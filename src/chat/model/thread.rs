@@ -71,7 +71,7 @@ pub enum ThreadChange {
 pub struct FollowedThread {
     /// The log of its room.
     pub log: LogId,
-    /// Its first message.
+    /// Its first message, of which a cluster has the beginning of the text only, and no data.
     pub root: SharedRecord,
     /// The seq of its last message; that of the first, if there is no other.
     pub last: u64,

@@ -13,18 +13,30 @@ use crate::pg::{Param, Row, Statement, WrongType};
 /// Entries that one reading looks at.
 pub(super) const SCAN_MAX: i64 = 256;
 
-/// Entries of this order, with the records and rooms that they are about.
+/// What the records of one reading may weigh before the last one: far less than an answer may have,
+/// and more than any message.
+pub(super) const SCAN_WEIGHT: i64 = 8 << 20;
+
+/// Entries of this order, with the records and rooms that they are about, and how many there are
+/// together with those for which the records weigh too much.
 ///
-/// `$1` and `$2` the places between which they are, `$3` how many.
+/// `$1` and `$2` the places between which they are, `$3` how many, `$4` what the records of those
+/// before the last one may weigh.
 pub(super) const ENTRIES: Statement = Statement {
     name: "entries",
-    sql: "SELECT 1::smallint, o.room, x.seq, x.at, x.weight::bigint, x.kind::bigint, x.target, \
+    sql: "WITH w AS MATERIALIZED (SELECT f.place, coalesce(x.weight, 0) AS weight FROM (\
+          SELECT o.place, o.room, o.seq FROM chinwag.outgoing o \
+          WHERE o.place > $1::bigint AND o.place <= $2::bigint ORDER BY o.place LIMIT $3::bigint) f \
+          LEFT JOIN chinwag.record x ON x.room = f.room AND x.seq = f.seq), \
+          s AS MATERIALIZED (SELECT w.place, count(*) OVER () AS looked, \
+          sum(w.weight) OVER (ORDER BY w.place) - w.weight AS before FROM w) \
+          SELECT 1::smallint, o.room, x.seq, x.at, x.weight::bigint, x.kind::bigint, x.target, \
           x.number, x.reply_to, x.thread, x.edited, x.sender, x.who, x.text, x.data, x.cid, \
-          o.place, o.id, o.kind::bigint, o.at, coalesce(o.name, r.name), o.who, o.number, r.epoch \
-          FROM chinwag.outgoing o \
+          o.place, o.id, o.kind::bigint, o.at, coalesce(o.name, r.name), o.who, o.number, r.epoch, \
+          s.looked FROM s JOIN chinwag.outgoing o ON o.place = s.place \
           LEFT JOIN chinwag.record x ON x.room = o.room AND x.seq = o.seq \
           LEFT JOIN chinwag.room r ON r.id = o.room \
-          WHERE o.place > $1::bigint AND o.place <= $2::bigint ORDER BY o.place LIMIT $3::bigint",
+          WHERE s.before <= $4::bigint AND o.place IS NOT NULL ORDER BY o.place",
 };
 
 /// Puts in what is in no log.
@@ -45,6 +57,7 @@ mod column {
     pub(super) const WHO: usize = 21;
     pub(super) const NUMBER: usize = 22;
     pub(super) const EPOCH: usize = 23;
+    pub(super) const LOOKED: usize = 24;
 }
 
 /// What an entry is, as it is stored: none is ever given another meaning.
@@ -130,7 +143,9 @@ pub(super) fn batch(
             batch.events.push(event);
         }
     }
-    batch.has_more = i64::try_from(rows.len()).is_ok_and(|count| count >= SCAN_MAX);
+    let looked = rows.first().map_or(Ok(0), |row| row.int(column::LOOKED))?;
+    let is_cut = i64::try_from(rows.len()).is_ok_and(|count| count < looked);
+    batch.has_more = looked >= SCAN_MAX || is_cut;
     Ok(batch)
 }
 

@@ -8,8 +8,8 @@ use crate::chat::model::file_rows::{
 use crate::cluster::link::Lane;
 use crate::pg::{Param, Row, Statement, WrongType};
 
-/// Files that one sweep removes at most.
-const SWEEP_MAX: i64 = 256;
+/// Files that one sweep looks at: nobody can send one meanwhile.
+const SWEEP_MAX: i64 = 32;
 
 const PUT: Statement = Statement {
     name: "file_put",
@@ -157,8 +157,9 @@ fn read_unknown(rows: &[Row], _own: i64) -> Result<FileTold, WrongType> {
 }
 
 fn read_swept(rows: &[Row], _own: i64) -> Result<FileTold, WrongType> {
-    let places = texts(rows)?;
+    let mut places = texts(rows)?;
     let may_be_more = !places.is_empty();
+    places.retain(|place| !place.is_empty());
     Ok(FileTold::Outcome(FileOutcome::Swept(places, may_be_more)))
 }
 

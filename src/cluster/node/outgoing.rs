@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::Node;
 use super::codes::{signed, unsigned};
 use super::engine::Engine;
-use super::entries::{self, ENTRIES, SCAN_MAX, Seen};
+use super::entries::{self, ENTRIES, SCAN_MAX, SCAN_WEIGHT, Seen};
 use super::queue::Op;
 use super::reader::Reading;
 use super::sent::{self, Asked, SENT, Unwritten};
@@ -267,7 +267,8 @@ impl<E: Engine> Node<E> {
         let params = [Param::Int(self.node_number()), Param::Int(claim.turn)];
         let ordered = self.ask_reader(Reading::Outgoing(Asked::Order), ORDER, &params);
         let to = to.map_or(i64::MAX, |to| signed(to.record));
-        let params = [Param::Int(signed(from.record)), Param::Int(to), Param::Int(SCAN_MAX)];
+        let (above, most) = (Param::Int(signed(from.record)), Param::Int(SCAN_MAX));
+        let params = [above, Param::Int(to), most, Param::Int(SCAN_WEIGHT)];
         let asked = Reading::Outgoing(asked);
         if ordered.is_err() || self.ask_reader(asked, ENTRIES, &params).is_err() {
             self.outgoing.refuse(ticket);

@@ -6,12 +6,13 @@
 use super::Node;
 use super::codes::{signed, unsigned};
 use super::engine::Engine;
+use super::entries::SCAN_WEIGHT;
 use super::queue::Op;
 use super::rows::{MarkRow, Part};
 use super::statements::{mark_row, record_row};
 use super::table::{Ask, Table};
 use super::writer::{Flight, What};
-use crate::chat::model::limits::{PAGE_BYTES_MAX, THREAD_UNREAD_MAX};
+use crate::chat::model::limits::{LAST_LEN_MAX, PAGE_BYTES_MAX, THREAD_UNREAD_MAX};
 use crate::chat::model::log::{Answer, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::SharedRecord;
@@ -31,15 +32,21 @@ const MARK: Statement = Statement {
 /// The last messages of a thread, its first one, and the mark of a user.
 ///
 /// `$1` the room, `$2` the thread, `$3` the seq below which messages are wanted, `$4` how many,
-/// `$5` who, `$6` unread messages that are counted.
+/// `$5` who, `$6` unread messages that are counted, `$7` what the messages after the earliest one
+/// may weigh: far less than an answer may have, and more than a page holds.
 pub(super) const PAGE: Statement = Statement {
     name: "thread",
     sql: concat!(
-        "WITH r AS (SELECT * FROM chinwag.room WHERE id = $1::bigint) (",
-        record_row!(),
-        "FROM chinwag.record x WHERE x.room = $1::bigint AND x.thread = $2::bigint ",
+        "WITH r AS (SELECT * FROM chinwag.room WHERE id = $1::bigint), ",
+        "w AS MATERIALIZED (SELECT x.seq, x.weight FROM chinwag.record x ",
+        "WHERE x.room = $1::bigint AND x.thread = $2::bigint ",
         "AND x.seq < $3::bigint AND x.seq >= (SELECT oldest FROM r) ",
-        "ORDER BY x.seq DESC LIMIT $4::bigint) UNION ALL ",
+        "ORDER BY x.seq DESC LIMIT $4::bigint), ",
+        "s AS MATERIALIZED (SELECT w.seq, ",
+        "sum(w.weight) OVER (ORDER BY w.seq DESC) - w.weight AS before FROM w) ",
+        record_row!(),
+        "FROM s JOIN chinwag.record x ON x.room = $1::bigint AND x.seq = s.seq ",
+        "WHERE s.before <= $7::bigint UNION ALL ",
         record_row!(),
         "FROM chinwag.record x WHERE x.room = $1::bigint AND x.seq = $2::bigint ",
         "AND x.seq < $3::bigint AND x.seq >= (SELECT oldest FROM r) AND x.kind IN (0, 1) UNION ALL ",
@@ -51,8 +58,8 @@ pub(super) const PAGE: Statement = Statement {
     ),
 };
 
-/// The threads that a user follows, with their first messages. One whose first message was pruned
-/// is over.
+/// The threads that a user follows, with the beginnings of their first messages: more than is shown
+/// of them, without their data. One whose first message was pruned is over.
 ///
 /// `$1` who, `$2` in which rooms, `$3` unread messages that are counted.
 pub(super) const FOLLOWED: Statement = Statement {
@@ -61,8 +68,9 @@ pub(super) const FOLLOWED: Statement = Statement {
         "WITH w AS MATERIALIZED (SELECT f.* FROM chinwag.follow f ",
         "JOIN chinwag.room r ON r.id = f.room AND f.thread >= r.oldest ",
         "WHERE f.name = $1::text AND NOT f.off AND f.room = ANY ($2::bigint[])) ",
-        record_row!(),
-        "FROM w JOIN chinwag.record x ON x.room = w.room AND x.seq = w.thread ",
+        "SELECT 1::smallint, x.room, x.seq, x.at, x.weight::bigint, x.kind::bigint, x.target, ",
+        "x.number, x.reply_to, x.thread, x.edited, x.sender, x.who, left(x.text, 256), NULL::text, ",
+        "x.cid FROM w JOIN chinwag.record x ON x.room = w.room AND x.seq = w.thread ",
         "WHERE x.kind IN (0, 1) UNION ALL ",
         mark_row!("coalesce(l.seq, f.thread)"),
         "FROM w f LEFT JOIN LATERAL (SELECT x.seq FROM chinwag.record x WHERE x.room = f.room ",
@@ -72,6 +80,9 @@ pub(super) const FOLLOWED: Statement = Statement {
         "AND x.seq > f.read AND x.kind = 0 AND x.sender <> $1::text LIMIT $3::bigint) u) c"
     ),
 };
+
+/// What is shown of a first message is among what is read of it.
+const _: () = assert!(LAST_LEN_MAX < 256);
 
 /// Marks that are asked at once.
 const KEPT_MAX: i64 = 500;
@@ -150,6 +161,7 @@ pub(super) fn with_page<T>(
         Param::Int(i64::from(*limit) + 1),
         Param::Text(user.as_str()),
         Param::Int(signed(THREAD_UNREAD_MAX)),
+        Param::Int(SCAN_WEIGHT),
     ])
 }
 

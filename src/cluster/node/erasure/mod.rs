@@ -55,7 +55,9 @@ use crate::chat::model::edits;
 /// Rows that one statement looks at: some ten milliseconds.
 const LOOK: i64 = 20_000;
 /// Rooms of one transaction.
-const ROOMS_MAX: i64 = 200;
+const ROOMS_MAX: i64 = 20;
+/// Files of one transaction: nobody can send one meanwhile.
+const FILES_MAX: i64 = 256;
 /// How often all is done for what has come meanwhile.
 const PASSES_MAX: usize = 3;
 /// How often it is looked whether the user's sessions have ended, at least and at most, each time
@@ -226,7 +228,8 @@ impl<A: Ask> Erasure<'_, A> {
     }
 
     fn begin_lot(&mut self) -> Result<(), Halt<A::Error>> {
-        self.ask(sql::BEGIN, |_, _| Vec::new()).map(drop)
+        self.ask(sql::BEGIN, |_, _| Vec::new())?;
+        self.ask(sql::PATIENCE, |_, _| Vec::new()).map(drop)
     }
 
     fn end_lot(&mut self) -> Result<(), Halt<A::Error>> {
@@ -373,7 +376,16 @@ impl<A: Ask> Erasure<'_, A> {
         for statement in sql::NAMES {
             self.ask(*statement, |_, user| vec![user])?;
         }
-        Ok(())
+        loop {
+            let rows = self.ask(sql::FILES, |_, user| vec![user, Param::Int(FILES_MAX)])?;
+            if rows.first().ok_or(WrongType { column: 0 })?.int(0)? == 0 {
+                break;
+            }
+        }
+        self.begin_lot()?;
+        self.ask(sql::LOCK_SENDER, |_, _| Vec::new())?;
+        self.ask(sql::EXCEPTIONS, |_, user| vec![user])?;
+        self.end_lot()
     }
 
     /// Each room in which something was changed begins anew for all who have it in memory.

@@ -42,6 +42,8 @@ macro_rules! statement {
 
 statement! {
     BEGIN, "erase_begin", "BEGIN";
+    // What is locked is free again soon, should whoever erases be stopped or cut off.
+    PATIENCE, "erase_patience", "SELECT set_config('idle_in_transaction_session_timeout', '1s', true)";
     COMMIT, "erase_commit", "COMMIT";
     NAP, "erase_nap", "SELECT 1::bigint FROM pg_sleep(0.25)";
 
@@ -180,6 +182,14 @@ statement! {
          WHERE c.room = l.room AND c.name = $1::text) \
          SELECT l.room, l.name FROM look l ORDER BY l.room DESC, l.name DESC LIMIT 1";
 
+    // `$2` of the user's files go at most: how many have.
+    FILES, "erase_files", "SELECT chinwag.file_forget_2($1::text, $2::bigint)";
+    // The sender before the webhooks, as `outbox.sql` locks them.
+    LOCK_SENDER, "erase_lock_sender", "SELECT s.one FROM chinwag.sender s FOR UPDATE";
+    EXCEPTIONS, "erase_exceptions",
+        "WITH w AS (UPDATE chinwag.webhook SET \"except\" = NULL WHERE \"except\" = $1::text RETURNING name) \
+         UPDATE chinwag.sender SET version = version + 1 WHERE EXISTS (SELECT 1 FROM w)";
+
     // These rooms `$1` go on under the epochs `$2`.
     RENEW, "erase_renew",
         "UPDATE chinwag.room r SET epoch = u.epoch, version = r.version + 1 \
@@ -242,13 +252,6 @@ pub(super) const NAMES: &[Statement] = &[
         sql: "DELETE FROM chinwag.lookalike WHERE kind = 0 AND name = $1::text",
     },
     Statement { name: "erase_sessions", sql: "DELETE FROM chinwag.session WHERE name = $1::text" },
-    Statement { name: "erase_files", sql: "SELECT chinwag.file_forget_1($1::text)" },
     // No webhook is told any more what the user has done or missed.
     Statement { name: "erase_outgoing", sql: "DELETE FROM chinwag.outgoing WHERE who = $1::text" },
-    Statement {
-        name: "erase_exceptions",
-        sql: "WITH w AS (UPDATE chinwag.webhook SET \"except\" = NULL WHERE \"except\" = $1::text \
-              RETURNING name) UPDATE chinwag.sender SET version = version + 1 \
-              WHERE EXISTS (SELECT 1 FROM w)",
-    },
 ];
