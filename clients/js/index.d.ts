@@ -56,6 +56,8 @@ export class Room {
 	topic: string;
 	/** Whether strangers do not learn that it exists. */
 	private: boolean;
+	/** Names that it had before, which lead to it still. */
+	former: string[];
 	/** For how long what is said is kept; what is missing is no bound. */
 	kept: { ms?: number; records?: number; bytes?: number };
 	read: number;

@@ -51,8 +51,11 @@ class Kubernetes(unittest.TestCase):
         (self.text,) = self.parts["ConfigMap"]["data"].values()
 
     def test_the_server_takes_the_settings(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
-            file.write(self.text)
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file, tempfile.NamedTemporaryFile("w") as secret:
+            # The container has the password in a volume, and `check` reads it.
+            secret.write("a password")
+            secret.flush()
+            file.write(self.text.replace("/secrets/password", secret.name))
             file.flush()
             said = settings(file.name)
         self.assertIn("replicated", said)

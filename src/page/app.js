@@ -498,7 +498,7 @@ const inAddress = (key) => new URLSearchParams(location.hash.slice(1)).get(key);
 async function route() {
 	const given = chat?.user && secretInAddress();
 	if (given) return offerInvitation(given);
-	const name = inAddress("room");
+	let name = inAddress("room");
 	if (!chat?.user) return;
 	if (/^@.+:/.test(name) && !name.slice(1).split(":").includes(chat.user)) {
 		history.replaceState(null, "", open ? addressOf(open.name) : "/");
@@ -510,6 +510,7 @@ async function route() {
 	if (name && isReturn && !name.startsWith("@") && !chat.rooms.has(name)) {
 		// After a reload the rooms are not known yet.
 		const isKnown = Boolean(open) || (await chat.sync().then(() => true, () => false));
+		name = [...chat.rooms.values()].find((room) => room.former?.includes(name))?.name ?? name;
 		if (isKnown && !chat.rooms.has(name)) {
 			toast(t("said.notIn", { room: name }));
 			if (open) return history.replaceState(null, "", isMember(open) ? addressOf(open.name) : "/");

@@ -93,6 +93,8 @@ export class Room {
 	topic = "";
 	/** Whether strangers do not learn that it exists. */
 	private = false;
+	/** Names that it had before, which lead to it still. */
+	former = [];
 	/** For how long what is said is kept, `{ms, records, bytes}`: each is undefined if it is no bound. */
 	kept = {};
 	read = 0;
@@ -761,6 +763,7 @@ export class Client extends EventTarget {
 		for (const entry of data.rooms ?? []) {
 			for (const was of entry.former ?? []) this.#renamed(was, entry.room);
 			const room = this.#room(entry.room);
+			room.former = entry.former ?? [];
 			// Another epoch: its `reset` is on the way.
 			if (room.epoch !== null && entry.epoch !== room.epoch) continue;
 			room.acked = entry.read;
@@ -891,6 +894,7 @@ export class Client extends EventTarget {
 		wanted.joining = null;
 		const room = data.room && data.room !== wanted.name ? this.#renamed(wanted.name, data.room) ?? wanted : wanted;
 		for (const was of data.former ?? []) this.#renamed(was, room.name);
+		room.former = data.former ?? [];
 		for (const key of ["role", "durable", "oldest", "topic", "private"]) room[key] = data[key] ?? room[key];
 		if (data.role) room.kept = { ms: data.keep_for_ms, records: data.keep_records, bytes: data.keep_bytes };
 		if (room.epoch !== null && (data.reset || data.epoch !== room.epoch)) {
