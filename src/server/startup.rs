@@ -181,10 +181,7 @@ fn prepare(
         let cost = Cost::within(config.memory);
         // Of nodes with different budgets one kind renews: two would undo what the other has done.
         let renews = config.cluster.engine.is_none() || cost == Cost::Usual;
-        server.set_hashing(Hashing::start(
-            (cost, renews),
-            Arc::new(move || _ = waker.wake()),
-        )?);
+        server.set_hashing(Hashing::start((cost, renews), Arc::new(move || _ = waker.wake()))?);
     }
     server.supervisor = supervisor;
     Ok((reactor, server, clock))
