@@ -22,18 +22,19 @@ pub struct Hashing {
 }
 
 impl Hashing {
-    /// Starts the thread, which hashes at this cost and calls `wake` for each answer.
+    /// Starts the thread, which hashes at this cost, renews hashes of other costs if it `renews`,
+    /// and calls `wake` for each answer.
     ///
     /// # Errors
     ///
     /// What the system says if it has no thread to give.
-    pub fn start(cost: Cost, wake: Wake) -> io::Result<Self> {
+    pub fn start((cost, renews): (Cost, bool), wake: Wake) -> io::Result<Self> {
         let (jobs, incoming) = channel::<HashJob>();
         let (answer, answers) = channel();
         let run = move || {
             let mut hasher = Hasher::new(cost);
             for job in incoming {
-                let answered = (job.ticket, done(&job, &mut hasher));
+                let answered = (job.ticket, done(&job, &mut hasher, renews));
                 // The server is gone: nobody takes what the rest would come to.
                 if answer.send(answered).is_err() {
                     return;
@@ -77,7 +78,7 @@ impl Server {
     }
 }
 
-fn done(job: &HashJob, hasher: &mut Hasher) -> Hashed {
+fn done(job: &HashJob, hasher: &mut Hasher, renews: bool) -> Hashed {
     let password = job.password.reveal();
     match &job.of {
         None => {
@@ -93,6 +94,7 @@ fn done(job: &HashJob, hasher: &mut Hasher) -> Hashed {
             match hasher.compare(password, hash, &job.costs) {
                 // Only who knows the password is made to wait for it.
                 Some(true) => hash
+                    .filter(|_| renews)
                     .and_then(|hash| hasher.renew(password, hash))
                     .map_or(Hashed::Compared(true), |hash| Hashed::Renewed(Hidden::new(hash))),
                 Some(false) => Hashed::Compared(false),

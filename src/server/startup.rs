@@ -178,10 +178,10 @@ fn prepare(
     if config.auth_policy().accounts {
         // It fails only if the poller is gone, and the loop with it.
         let waker = reactor.waker();
-        server.set_hashing(Hashing::start(
-            Cost::within(config.memory),
-            Arc::new(move || _ = waker.wake()),
-        )?);
+        let cost = Cost::within(config.memory);
+        // Of nodes with different budgets one kind renews: two would undo what the other has done.
+        let renews = config.cluster.engine.is_none() || cost == Cost::Usual;
+        server.set_hashing(Hashing::start((cost, renews), Arc::new(move || _ = waker.wake()))?);
     }
     server.supervisor = supervisor;
     Ok((reactor, server, clock))
