@@ -15,7 +15,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::statvfs;
 use sha2::{Digest as _, Sha256};
@@ -82,7 +82,9 @@ impl Folder {
     pub fn prepare(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.parts)?;
         if self.is_shared {
-            remove_old(&self.path.join(PARTS))?;
+            // Of a node that has nothing sent for long it would look old to others.
+            File::open(&self.parts)?.set_modified(SystemTime::now())?;
+            remove_old(&self.path.join(PARTS), &self.parts)?;
         } else {
             for part in fs::read_dir(&self.parts)? {
                 fs::remove_file(part?.path())?;
@@ -260,11 +262,12 @@ pub fn hex(sum: Sha256) -> String {
     })
 }
 
-/// Removes folders in this one in which nothing has changed for long, and the files in them.
-fn remove_old(folder: &Path) -> io::Result<()> {
+/// Removes folders in this one, but for the `own` one, in which nothing has changed for long, and the
+/// files in them.
+fn remove_old(folder: &Path, own: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_dir() && is_old(&path) {
+        if path != own && path.is_dir() && is_old(&path) {
             // Another node may be doing the same.
             _ = fs::remove_dir_all(path);
         }
