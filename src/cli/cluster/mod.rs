@@ -28,6 +28,11 @@ use crate::time::clock::Clock;
 /// How long an index over all records may take.
 const INDEX_TIMEOUT: Duration = Duration::from_hours(12);
 
+/// The code of a request that was given up, since others waited for it and it for them.
+const DEADLOCK: &str = "40P01";
+/// How often a schema is made anew whose making was in the way of nodes that write, and they in its.
+const DEADLOCKS_MAX: usize = 5;
+
 /// Writes that are measured: enough for a mean, which is of use.
 const PROBES: u32 = 20;
 
@@ -182,13 +187,29 @@ fn measure(text: &mut String, session: &mut Session) -> bool {
 fn init(address: &Address) -> ExitCode {
     let mut reasons = String::new();
     for host in &address.hosts {
-        match init_at(address, host) {
+        match init_patiently(address, host) {
             Ok(text) => return super::print(&format!("{host}: {text}\n")),
             Err(reason) => _ = writeln!(reasons, "error: {host}: {reason}"),
         }
     }
     _ = write!(io::stderr(), "{reasons}");
     ExitCode::FAILURE
+}
+
+/// Nodes and this may wait for each other: nothing was changed then, and all is done once more.
+fn init_patiently(address: &Address, host: &Host) -> Result<String, Box<dyn std::error::Error>> {
+    for _ in 0..DEADLOCKS_MAX {
+        match init_at(address, host) {
+            Err(reason) if is_deadlock(&*reason) => {}
+            done => return done,
+        }
+    }
+    init_at(address, host)
+}
+
+fn is_deadlock(reason: &(dyn std::error::Error + 'static)) -> bool {
+    let failure = reason.downcast_ref::<EngineFailure>();
+    matches!(failure, Some(EngineFailure::Refused(error)) if &*error.code == DEADLOCK)
 }
 
 fn init_at(address: &Address, host: &Host) -> Result<String, Box<dyn std::error::Error>> {
