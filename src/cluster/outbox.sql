@@ -168,6 +168,25 @@ BEGIN
 END
 $$;
 
+-- Entries of before that time which all webhooks are past go, but for what a dead letter has: only what lies between that
+-- is passed over.
+CREATE OR REPLACE FUNCTION chinwag.forget_told_1(before bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  done bigint;
+  held int8multirange;
+BEGIN
+  SELECT min(w.place) INTO done FROM chinwag.webhook w;
+  SELECT range_agg(int8range(d.low, d.high, '(]')) INTO held FROM chinwag.dead_letter d WHERE d.low < d.high;
+  DELETE FROM chinwag.outgoing o WHERE o.id IN (
+    SELECT f.id FROM unnest(int8multirange(int8range(0, done, '(]')) - coalesce(held, '{}')) AS u(gap)
+    CROSS JOIN LATERAL (SELECT x.id FROM chinwag.outgoing x
+      WHERE x.place <= done AND x.place >= lower(u.gap) AND x.place < upper(u.gap) AND x.at < before
+      LIMIT 65536) AS f
+    LIMIT 65536);
+END
+$$;
+
 -- The node `own` wants to send, for `term` milliseconds; `known_turn` is its turn, if it does already. Its turn, NULL if
 -- another node sends; the version of the webhooks, and what they are told together; whether there is something new; the
 -- names of nodes with other settings. Nothing waits for a standby: what is lost is claimed, or sent, once more.
@@ -183,7 +202,6 @@ DECLARE
   s chinwag.sender;
   given bigint;
   done bigint;
-  held int8multirange;
 BEGIN
   SELECT * INTO s FROM chinwag.sender;
   IF NOT EXISTS (SELECT 1 FROM chinwag.webhook) THEN
@@ -220,17 +238,8 @@ BEGIN
       UPDATE chinwag.sender x SET gone = greatest(x.gone, x.place - entries_max) RETURNING x.gone INTO done;
       DELETE FROM chinwag.outgoing o WHERE o.place <= done;
     END IF;
-    -- Not each time: what dead letters have is looked at, too. Only what lies between that is passed over.
-    IF wall / 1000 % 10 = 0 THEN
-      SELECT min(w.place) INTO done FROM chinwag.webhook w;
-      SELECT range_agg(int8range(d.low, d.high, '(]')) INTO held FROM chinwag.dead_letter d WHERE d.low < d.high;
-      DELETE FROM chinwag.outgoing o WHERE o.id IN (
-        SELECT f.id FROM unnest(int8multirange(int8range(0, done, '(]')) - coalesce(held, '{}')) AS u(gap)
-        CROSS JOIN LATERAL (SELECT x.id FROM chinwag.outgoing x
-          WHERE x.place <= done AND x.place >= lower(u.gap) AND x.place < upper(u.gap) AND x.at < wall - kept_for
-          LIMIT 65536) AS f
-        LIMIT 65536);
-    END IF;
+    -- Not each time: what dead letters have is looked at, too.
+    IF wall / 1000 % 10 = 0 THEN PERFORM chinwag.forget_told_1(wall - kept_for); END IF;
   END IF;
   RETURN QUERY SELECT given, s.version,
     (SELECT bit_or(w.events) FROM chinwag.webhook w WHERE w.ended IS NULL),

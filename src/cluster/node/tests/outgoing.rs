@@ -70,7 +70,15 @@ fn sender(peers: &mut [&mut Peer]) -> (usize, StoredWebhook) {
 
 #[track_caller]
 fn read(peer: &mut Peer, from: Position, events_max: usize) -> Batch {
-    let ask = || OutboxAsk::Read { ticket: 5, interest: interest(), from, to: None, events_max };
+    read_of(peer, &interest(), from, events_max)
+}
+
+#[track_caller]
+fn read_of(peer: &mut Peer, interest: &Interest, from: Position, events_max: usize) -> Batch {
+    let ask = || {
+        let interest = interest.clone();
+        OutboxAsk::Read { ticket: 5, interest, from, to: None, events_max }
+    };
     loop {
         peer.ask_outbox(ask());
         let outcome = told(&mut [peer], |_, reply| match reply {
@@ -276,6 +284,64 @@ fn how_much_is_gone_since_there_was_too_much_is_told() {
     let batch = read(&mut one, known.position, 9);
     assert_eq!((texts(&batch), batch.lost), (vec!["c"], 2));
     assert_eq!(read(&mut one, batch.end, 9).lost, 0);
+}
+
+#[test]
+fn entries_in_more_than_an_answer_may_have_are_read_in_parts() {
+    let Some(database) = database() else { return };
+    let mut one = peer(&database, 1);
+    let (_, known) = sender(&mut [&mut one]);
+    database.run(&[
+        "INSERT INTO chinwag.room (name, epoch, head, at) VALUES ('room1', 5, 36, 1800000000036)",
+        "INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text) \
+         SELECT r.id, n, 1800000000000 + n, 1000200, 0, 'ann', repeat('x', 1000000) \
+         FROM chinwag.room r, generate_series(1, 36) AS n",
+    ]);
+    let elsewhere = Interest { rooms: vec!["elsewhere".into()], ..interest() };
+    let (mut from, mut ends) = (known.position, Vec::new());
+    loop {
+        let batch = read_of(&mut one, &elsewhere, from, 9);
+        from = batch.end;
+        ends.push(from.record - known.position.record);
+        if !batch.has_more {
+            break;
+        }
+    }
+    assert_eq!(ends, [9, 18, 27, 36], "what weighs no more than it may, and one");
+    let batch = read(&mut one, known.position, 9);
+    assert_eq!((batch.events.len(), batch.has_more), (1, true));
+}
+
+#[test]
+fn what_all_were_told_goes_but_for_what_letters_have() {
+    let Some(database) = database() else { return };
+    database.run(&[
+        "INSERT INTO chinwag.outgoing (place, kind, at, name) \
+         SELECT n, 2, CASE n WHEN 101 THEN 9 ELSE 1 END, 'room1' FROM generate_series(101, 120) AS n",
+        "INSERT INTO chinwag.dead_letter (webhook, at, low, high, events, why) VALUES \
+         ('ci', 1, 102, 105, 3, ''), ('ci', 1, 104, 106, 2, ''), ('ci', 1, 109, 109, 0, ''), \
+         ('ci', 1, 110, 112, 2, '')",
+        "UPDATE chinwag.webhook SET place = 115",
+        "SELECT chinwag.forget_told_1(9)",
+    ]);
+    let left = "SELECT count(*) FROM chinwag.outgoing \
+                WHERE place IN (101, 103, 104, 105, 106, 111, 112, 116, 117, 118, 119, 120)";
+    assert_eq!(database.number(left), 12, "of this time, in letters, and not sent to all yet");
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.outgoing"), 12);
+}
+
+#[test]
+fn without_a_webhook_nothing_is_left_of_what_was_entered() {
+    let Some(database) = database() else { return };
+    let mut one = peer(&database, 1);
+    sender(&mut [&mut one]);
+    database.run(&["INSERT INTO chinwag.outgoing (kind, at, name) VALUES (2, 1, 'room1')"]);
+    rows::end(&mut database.session(), "ci").unwrap().unwrap();
+    let mut is_gone = |_| {
+        _ = one.poll_reply();
+        database.number("SELECT count(*) FROM chinwag.outgoing") == 0
+    };
+    assert!((0..50_000).any(&mut is_gone));
 }
 
 #[test]
