@@ -15,7 +15,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rustix::fs::statvfs;
 use sha2::{Digest as _, Sha256};
@@ -82,8 +82,11 @@ impl Folder {
     pub fn prepare(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.parts)?;
         if self.is_shared {
-            // Of a node that has nothing sent for long it would look old to others.
-            File::open(&self.parts)?.set_modified(SystemTime::now())?;
+            // Of a node that has nothing sent for long it would look old to others. By the clock of
+            // the share.
+            let beat = self.parts.join("beat");
+            File::create(&beat)?;
+            fs::remove_file(&beat)?;
             remove_old(&self.path.join(PARTS), &self.parts)?;
         } else {
             for part in fs::read_dir(&self.parts)? {
