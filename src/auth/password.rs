@@ -160,14 +160,13 @@ impl Hasher {
         all.dedup();
         let (mut is_right, mut is_short) = (Some(false), false);
         for cost in all {
-            match hash.filter(|_| theirs == Some(cost)) {
-                Some(hash) => is_right = self.is_of(password, hash),
+            if let Some(hash) = hash.filter(|_| theirs == Some(cost)) {
+                is_right = self.is_of(password, hash);
+            } else {
                 // The answer is thrown away, the time is not. What there is no memory for fails
                 // everybody's login, as it would that of an account of this cost.
-                None => {
-                    let nobodys = nobodys(cost);
-                    is_short |= self.is_of(password, &nobodys).is_none() && is_readable(&nobodys);
-                }
+                let nobodys = nobodys(cost);
+                is_short |= self.is_of(password, &nobodys).is_none() && is_readable(&nobodys);
             }
         }
         is_right.filter(|_| !is_short)

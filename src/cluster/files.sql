@@ -117,8 +117,8 @@ BEGIN
 END
 $$;
 
--- The file of this user that has this hash, which may wait for a message as long again as a new one; but for a minute, in
--- which asking again changes nothing.
+-- The file of this user that has this hash, which may wait for a message as long again as a new one. That it is looked
+-- at then is noted once a minute: what is noted is put off as long as the file is renewed.
 CREATE OR REPLACE FUNCTION chinwag.file_again_1(known_hash text, known_owner text, waits bigint)
 RETURNS TABLE (id text, place text, bytes bigint, kind bigint)
 LANGUAGE plpgsql AS $$
@@ -130,8 +130,8 @@ BEGIN
   SELECT * INTO f FROM chinwag.file x WHERE x.hash = known_hash AND x.owner = known_owner
   ORDER BY x.id LIMIT 1 FOR NO KEY UPDATE;
   IF NOT FOUND THEN RETURN; END IF;
+  UPDATE chinwag.file x SET renewed = wall WHERE x.id = f.id;
   IF f.renewed < wall - least(60000000, waits * 500) THEN
-    UPDATE chinwag.file x SET renewed = wall WHERE x.id = f.id;
     INSERT INTO chinwag.file_check (at, file, was_used) VALUES (wall + waits * 1000, f.id, false);
   END IF;
   RETURN QUERY SELECT f.id, f.place, f.bytes, f.kind::bigint;
@@ -160,10 +160,15 @@ BEGIN
       SELECT * INTO f FROM chinwag.file x WHERE x.id = c.file FOR UPDATE SKIP LOCKED;
       -- Behind the lock: what has referred to it meanwhile is seen.
       CONTINUE WHEN f.id IS NULL AND EXISTS (SELECT 1 FROM chinwag.file x WHERE x.id = c.file);
-      DELETE FROM chinwag.file_check x WHERE x.id = c.id;
       looked := looked + 1;
+      -- Renewed meanwhile: it is looked at when that is over, also should it be used until then.
+      IF NOT c.was_used AND f.renewed + waits * 1000 > wall THEN
+        UPDATE chinwag.file_check x SET at = f.renewed + waits * 1000 WHERE x.id = c.id;
+        CONTINUE;
+      END IF;
+      DELETE FROM chinwag.file_check x WHERE x.id = c.id;
       CONTINUE WHEN f.id IS NULL OR EXISTS (SELECT 1 FROM chinwag.file_use u WHERE u.file = f.id);
-      CONTINUE WHEN CASE WHEN c.was_used THEN f.renewed >= c.at ELSE f.renewed + waits * 1000 > wall END;
+      CONTINUE WHEN c.was_used AND f.renewed >= c.at;
       DELETE FROM chinwag.file x WHERE x.id = f.id;
       UPDATE chinwag.file_sum s SET bytes = s.bytes - f.bytes WHERE s.owner IN ('', f.owner);
       DELETE FROM chinwag.file_sum s WHERE s.owner = f.owner AND s.bytes <= 0;
