@@ -230,7 +230,8 @@ fn direct_to(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refu
 ///
 /// # Errors
 ///
-/// [`Code::ShuttingDown`] when the server is stopping; [`Code::Busy`] while the room is being closed.
+/// [`Code::ShuttingDown`] when the server is stopping; [`Code::Busy`] while the room is being
+/// closed.
 pub(super) fn append(
     chat: &mut Chat,
     by: &mut Requester,

@@ -249,7 +249,7 @@ fn what_is_said_while_a_room_ends_is_refused_and_what_was_said_before_is_answere
     at_once(&mut harness, 1, say("den", "after"));
     let told = sent_to(&harness.end_turn(), 1);
     assert_eq!(told.iter().filter(|line| *line == "sent 2").count(), 1, "{told:?}");
-    assert_eq!(told.iter().filter(|line| *line == "no 5001").count(), 1, "{told:?}");
+    assert_eq!(told.iter().filter(|line| *line == "no 5004").count(), 1, "{told:?}");
     assert!(harness.chat.rooms.named("den").is_none());
     harness.chat.debug_check();
 }
@@ -260,6 +260,6 @@ fn nobody_gets_a_name_that_looks_like_one_that_a_room_is_about_to_get() {
     at_once(&mut harness, 0, rename("den", "bill"));
     at_once(&mut harness, 2, create("bi11", false));
     let told = sent_to(&harness.end_turn(), 2);
-    assert_eq!(told, ["no 5001"]);
+    assert_eq!(told, ["no 5004"]);
     assert!(harness.chat.rooms.named("bi11").is_none());
 }
