@@ -124,8 +124,8 @@ fn an_owner_at_a_terminal_is_told_of_a_report_lists_it_and_settles_it() {
     );
     converse(&mut own, "< -- something was reported in den: /reports --\n> /reports");
     // Who is present is told now and then.
-    let row = std::iter::repeat_with(|| own.line().expect("a row"));
-    let row = row.skip_while(|line| line.starts_with("* ")).next().expect("a row");
+    let mut rows = std::iter::repeat_with(|| own.line().expect("a row"));
+    let row = rows.find(|line| !line.starts_with("* ")).expect("a row");
     let (number, what) = row.trim_start().split_once("  ").expect("a number");
     assert_eq!(what, "ann reports bob in den: he  shouts");
     converse(&mut own, "< -- /settle and the number ends one --");
