@@ -15,14 +15,13 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use rustix::fs::statvfs;
 use sha2::{Digest as _, Sha256};
 
 use super::sqlite::data_dir::with_suffix;
 use crate::chat::model::file::HASH_LEN;
-use crate::time::clock::Clock;
 
 /// The name of the folder in the data directory.
 const FOLDER: &str = "files";
@@ -84,8 +83,9 @@ impl Folder {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.parts)?;
         if self.is_shared {
             // Of a node that has nothing sent for long it would look old to others.
-            let now = Duration::from_millis(Clock::start().now().wall_ms);
-            File::open(&self.parts)?.set_modified(UNIX_EPOCH + now)?;
+            let touch = self.parts.join("touch");
+            File::create(&touch)?;
+            fs::remove_file(touch)?;
             remove_old(&self.path.join(PARTS), &self.parts)?;
         } else {
             for part in fs::read_dir(&self.parts)? {
