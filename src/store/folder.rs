@@ -264,8 +264,8 @@ pub fn hex(sum: Sha256) -> String {
     })
 }
 
-/// Removes folders in this one, but for the `own` one, in which nothing has changed for long, and the
-/// files in them.
+/// Removes folders in this one, but for the `own` one, in which nothing has changed for long, and
+/// the files in them.
 fn remove_old(folder: &Path, own: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -30,7 +30,7 @@ const INDEX_TIMEOUT: Duration = Duration::from_hours(12);
 
 /// The code of a request that was given up, since others waited for it and it for them.
 const DEADLOCK: &str = "40P01";
-/// How often a schema is made anew whose making was in the way of nodes that write, and they in its.
+/// How often a schema is made anew whose making and nodes that write were in each other's way.
 const DEADLOCKS_MAX: usize = 5;
 
 /// Writes that are measured: enough for a mean, which is of use.
