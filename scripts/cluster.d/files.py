@@ -72,6 +72,7 @@ def shared(share, one, other):
     assert status == 201 and of_bob["id"] != stored["id"], of_bob
     assert len(kept(share)) == 1, kept(share)
     second = say(Client(one, "bob"), of_bob["id"])
+    bob.event("message", seq=second)
     ann.ask("delete", room="lobby", target=seq)
     assert read(one, seq, stored["id"], "bob")[0] == 404
     assert read(one, second, of_bob["id"], "ann") == (200, b"seen everywhere")
