@@ -73,13 +73,21 @@ impl Folder {
         &self.path
     }
 
-    /// Makes it, and removes what was being sent when the last process ended; of a folder that is
+    /// Makes it if it is shared, and removes what was being sent when the last process ended; of a folder that is
     /// shared, where that may be another one's that is there, what is old.
     ///
     /// # Errors
     ///
     /// If it cannot be made or written.
     pub fn prepare(&self) -> io::Result<()> {
+        // Without any file a server that is alone has no folder.
+        if !self.is_shared && !self.path.try_exists()? {
+            return Ok(());
+        }
+        self.make()
+    }
+
+    fn make(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.parts)?;
         if self.is_shared {
             // Of a node that has nothing sent for long it would look old to others. By the clock of
@@ -103,7 +111,8 @@ impl Folder {
     ///
     /// If the disk cannot be asked.
     pub fn free_bytes(&self) -> io::Result<u64> {
-        let disk = statvfs(&self.path)?;
+        let there = self.path.try_exists()?.then_some(&*self.path).or(self.path.parent());
+        let disk = statvfs(there.unwrap_or(&self.path))?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
@@ -113,6 +122,9 @@ impl Folder {
     ///
     /// If it cannot be made.
     pub fn begin(&self, number: u64) -> io::Result<(File, PathBuf)> {
+        if !self.parts.try_exists()? {
+            self.make()?;
+        }
         let path = self.parts.join(number.to_string());
         let mut options = OpenOptions::new();
         let file = options.create_new(true).read(true).write(true).mode(0o600).open(&path)?;
