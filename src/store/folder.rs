@@ -111,7 +111,8 @@ impl Folder {
     ///
     /// If the disk cannot be asked.
     pub fn free_bytes(&self) -> io::Result<u64> {
-        let there = self.path.try_exists()?.then_some(&*self.path).or(self.path.parent());
+        let own = self.path.try_exists()?.then_some(&*self.path);
+        let there = own.or_else(|| self.path.parent());
         let disk = statvfs(there.unwrap_or(&self.path))?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
