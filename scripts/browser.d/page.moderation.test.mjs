@@ -321,6 +321,8 @@ test("an owner gives a room another name, and drafts, address and the others' pa
 	await own.press("#about-name", "Enter");
 	await opened(own, "library");
 	await shows(own, "own renamed the room from study to library");
+	await until("its name in the list", async () => (await own.textContent("#rooms a[aria-current]")) === "#library");
+	assert.match(await own.getAttribute("#rooms a[aria-current]", "href"), /#room=library$/);
 	assert.equal(await own.inputValue("#text"), "half a sen");
 	assert.match(own.url(), /#room=library$/);
 	await bob.ask("send", { room: "study", text: "by the name of before" });

@@ -25,6 +25,11 @@ export function roomList(label, unreadIn) {
 			return el("li", null, el("a", { href: addressOf(name) }, mark, bdi(label(room)), el("span", { className: "badge" })));
 		});
 		const link = made.firstChild;
+		// A room may get another name.
+		if (link.children[1].textContent !== label(room)) {
+			setText(link.children[1], label(room));
+			link.href = addressOf(room.name);
+		}
 		// What the server has said of the room comes after its name.
 		link.firstChild.classList.toggle("lock", room.private);
 		link.title = room.private ? t("list.private") : "";

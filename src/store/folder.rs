@@ -1,4 +1,4 @@
-//! The folder of files: `files` beside the database.
+//! The folder of files: `files` beside the database, made for the first one that is sent.
 //!
 //! ```text
 //!  files/parts/N        what is being sent; removed at each start
@@ -73,8 +73,8 @@ impl Folder {
         &self.path
     }
 
-    /// Makes it if it is shared, and removes what was being sent when the last process ended; of a folder that is
-    /// shared, where that may be another one's that is there, what is old.
+    /// Makes it if it is shared, and removes what was being sent when the last process ended; of
+    /// one that is shared, where that may be another's that is there, what is old.
     ///
     /// # Errors
     ///

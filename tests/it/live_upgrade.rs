@@ -246,6 +246,23 @@ fn presence_typing_and_sessions_are_as_they_were() {
 }
 
 #[test]
+fn who_has_not_read_the_welcome_of_its_return_returns_to_the_next_process_too() {
+    let mut server = start(Setup::default());
+    let welcome = Client::lines(&server).ask(&json!({"op": "hello"}));
+    let hello = json!({"op": "hello", "resume": {"session": welcome["session"], "rooms": {}}});
+    let same = json!({"resumed": true, "user": welcome["user"]});
+    // One of them stays, and one is gone: both have a secret of their own by now.
+    for is_there in [true, false] {
+        let mut client = Client::lines(&server);
+        assert_subset(&client.ask(&hello), &same);
+        let client = is_there.then_some(client);
+        server.upgrade();
+        assert_subset(&Client::ws(&server).ask(&hello), &same);
+        drop(client);
+    }
+}
+
+#[test]
 fn those_with_tls_are_told_when_to_come_back_and_the_others_notice_nothing() {
     let certificates = Certificates::of(&["localhost"]);
     let mut server = start(Setup::default().tls(&certificates));

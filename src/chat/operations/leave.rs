@@ -76,9 +76,9 @@ pub(super) fn close(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<A
     let message = if room.name.is_direct() {
         "a direct conversation is not closed; leave takes it out of your inbox"
     } else if !chat.lookup().is_closed(room) {
-        "an open room does not end when you leave it; close ends it, if you are its owner"
+        "an open room does not end when you leave it; its owner ends it by close, typed /end"
     } else if !is_last_of_closed(chat, membership) {
-        "others are members of this room; close ends it for them, if you are its owner"
+        "others are members of this room; its owner ends it for all by close, typed /end"
     } else {
         return Ok(begin_to_leave(chat, by, membership, true));
     };
