@@ -272,6 +272,8 @@ export interface ClientOptions {
 	/** Of an earlier client, to go on where it ended. */
 	session?: string | null;
 	outbox?: Entry[];
+	/** Rejects while the server cannot be reached: where a WebSocket has failed, called before each further one. */
+	reachable?: () => unknown;
 	WebSocket?: new (url: any, protocol?: string) => WebSocketLike;
 	clock?: Clock;
 	random?: () => number;

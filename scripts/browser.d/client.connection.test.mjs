@@ -42,6 +42,49 @@ test("only 30 healthy seconds reset the backoff", async () => {
 	assert.equal(await wait(30_000), 500);
 });
 
+test("where a WebSocket has failed, none is opened before the server can be reached", async () => {
+	let isThere = false;
+	let asked = 0;
+	const reachable = async () => {
+		asked += 1;
+		if (!isThere) throw new Error("nobody answers");
+	};
+	const it = bench({ random: () => 0.999999, reachable });
+	it.client.start();
+	it.socket.end(1006);
+	await it.clock.advance(500);
+	it.socket.end(1006);
+	assert.deepEqual([it.sockets.length, asked], [2, 0]);
+	await it.clock.advance(1000);
+	assert.deepEqual([it.sockets.length, asked], [2, 1]);
+	assert.deepEqual([it.client.state.state, it.client.state.close], ["waiting", 1006]);
+	await it.clock.advance(60_000);
+	assert.equal(it.sockets.length, 2);
+	isThere = true;
+	await it.clock.advance(20_000);
+	assert.equal(it.sockets.length, 3);
+	await it.welcome();
+});
+
+for (const [end, waits] of [["an answer that never comes", true], ["a stop meanwhile", false]]) {
+	test(`${end} opens no WebSocket`, async () => {
+		let answer;
+		const it = bench({ random: () => 0.999999, reachable: () => new Promise((resolve) => { answer = resolve; }) });
+		it.client.start();
+		for (const wait of [500, 1000]) {
+			it.socket.end(1006);
+			await it.clock.advance(wait);
+		}
+		assert.ok(answer);
+		if (waits) await it.clock.advance(15_000);
+		else it.client.stop();
+		assert.equal(it.client.state.state, waits ? "waiting" : "stopped");
+		answer();
+		await settle();
+		assert.equal(it.sockets.length, 2);
+	});
+}
+
 for (const [code, state] of [
 	[4000, "stopped"], [4005, "stopped"], [4008, "stopped"], [4010, "stopped"], [1008, "stopped"],
 	[4101, "waiting"], [4103, "waiting"], [4201, "waiting"], [1001, "waiting"], [1006, "waiting"], [1011, "waiting"],

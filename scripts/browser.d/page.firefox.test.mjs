@@ -43,6 +43,8 @@ test("Firefox goes on after a lost connection, with what was said meanwhile, onc
 	await page.locator(".waiting").waitFor();
 	for (let line = 0; line < 5; line += 1) await dan.say("lost", `missed ${line}`);
 	await picture(page, "firefox-offline");
+	// It looks whether the server is there by requests: WebSockets that fail would have Firefox delay the one that does not.
+	for (let times = 0; times < 2; times += 1) await page.waitForRequest((request) => request.method() === "HEAD");
 	proxy.closed = false;
 	await comeBack(page);
 	await shows(page, "said while offline");

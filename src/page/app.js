@@ -369,9 +369,15 @@ function onInvited({ room, from, by = from, reason }) {
 	if (!isKnown) toast(t("said.invited", { by, room }));
 }
 
+/** Rejects while the server, or what a proxy has behind it, does not answer. */
+async function reachable() {
+	const { ok, status } = await fetch("/", { method: "HEAD", cache: "no-store" });
+	if (!ok) throw new Error(`answered with ${status}`);
+}
+
 /** Makes the client, which is not connected yet. */
 function prepare(options) {
-	chat = new Client(`${location.origin.replace("http", "ws")}/ws`, { agent: `chinwag-page (${browserName()})`, ...options });
+	chat = new Client(`${location.origin.replace("http", "ws")}/ws`, { agent: `chinwag-page (${browserName()})`, reachable, ...options });
 	const client = chat;
 	const on = (type, run) => chat.addEventListener(type, (event) => chat === client && run(event.detail));
 	on("state", onState);

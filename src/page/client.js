@@ -234,7 +234,9 @@ export class Client extends EventTarget {
 	 * @param {string | URL} url the server's `/ws`
 	 * @param {object} [options] `name` (without it the server gives one), `agent` (this program); `token`, which says who we are
 	 *   (from `login` or `register`, or made elsewhere), or a function that gives one or a promise of it, called for each
-	 *   connection; `session` and `outbox` of an earlier client, to go on where it ended; for tests `WebSocket`, `clock`, `random`
+	 *   connection; `session` and `outbox` of an earlier client, to go on where it ended; `reachable`, a function that rejects while
+	 *   the server cannot be reached, called before a WebSocket is opened where one has failed: Firefox delays each one after that,
+	 *   by up to a minute, also when the server is back; for tests `WebSocket`, `clock`, `random`
 	 */
 	constructor(url, options = {}) {
 		super();
@@ -272,6 +274,17 @@ export class Client extends EventTarget {
 		this.#closeSocket(1000);
 		this.#comeBackAt = 0;
 		this.#setState({ state: "connecting" });
+		this.#arm("watch", HELLO_MS, () => this.#closed(1006));
+		const { reachable } = this.#options;
+		if (!reachable || this.#attempt < 2) return this.#open();
+		// Stands for the socket, so that an abandoned question opens none.
+		const question = { close() {} };
+		this.#socket = question;
+		const then = (next) => () => this.#socket === question && next();
+		Promise.resolve().then(reachable).then(then(() => this.#open()), then(() => this.#closed(1006)));
+	}
+
+	#open() {
 		const socket = new this.#options.WebSocket(this.#url, "chinwag.v1");
 		this.#socket = socket;
 		// An abandoned socket may still fire events.
@@ -282,7 +295,6 @@ export class Client extends EventTarget {
 		socket.onopen = typeof token === "function" ? () => Promise.resolve().then(token).then(greet, failed) : () => greet(token);
 		socket.onmessage = present((event) => this.#receive(event.data));
 		socket.onclose = present((event) => this.#closed(event.code));
-		this.#arm("watch", HELLO_MS, () => this.#closed(1006));
 	}
 
 	#hello(token) {
