@@ -302,3 +302,10 @@ test("commands that are typed are carried out, and said to nobody", async () => 
 	await ann.locator("#sign-in").waitFor();
 	assert.ok(!(eve.lines.get("square") ?? []).some((line) => /\//.test(line)));
 });
+
+test("who types what cannot be a name is told what can", async () => {
+	const kit = await enter("kit", "lobby");
+	await kit.fill("#text", "/join ***");
+	await kit.press("#text", "Enter");
+	await toast(kit, "This is not a name. Right would be: 1 to 32 bytes of lower-case letters");
+});

@@ -24,7 +24,9 @@ function sentence(error) {
 	if (!error.code) return t("error.offline");
 	const message = error.message.charAt(0).toUpperCase() + error.message.slice(1).replace(/\.?$/, ".");
 	const text = has(`error.${error.code}`) ? t(`error.${error.code}`, { message }) : message;
-	return error.data.hint ? t("error.hint", { text, hint: error.data.hint }) : text;
+	const { hint, expected } = error.data;
+	if (hint) return t("error.hint", { text, hint });
+	return expected && error.code === 1003 ? t("error.expected", { text, expected }) : text;
 }
 
 let chat;
@@ -371,8 +373,8 @@ function onInvited({ room, from, by = from, reason }) {
 
 /** Rejects while the server, or what a proxy has behind it, does not answer. */
 async function reachable() {
-	const { ok, status } = await fetch("/", { method: "HEAD", cache: "no-store" });
-	if (!ok) throw new Error(`answered with ${status}`);
+	const answer = await fetch("/", { method: "HEAD", cache: "no-store" });
+	if (!answer.ok) throw answer;
 }
 
 /** Makes the client, which is not connected yet. */

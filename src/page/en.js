@@ -504,6 +504,7 @@ export const texts = {
 	"run.settled": "The report is settled.",
 	"error.offline": "Not connected. Try again in a moment.",
 	"error.hint": "{text} Try “{hint}”.",
+	"error.expected": "{text} Right would be: {expected}.",
 	"error.1003": "{message}",
 	"error.2001": "{message}",
 	"error.2004": "{message}",

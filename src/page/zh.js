@@ -504,6 +504,7 @@ export const texts = {
 	"run.settled": "举报已处理。",
 	"error.offline": "未连接。请稍后再试。",
 	"error.hint": "{text}试试“{hint}”。",
+	"error.expected": "{text}正确的是：{expected}。",
 	"error.1003": "输入不被接受：{message}",
 	"error.2001": "不被接受：{message}",
 	"error.2004": "你的使用已被暂停。",
