@@ -22,6 +22,7 @@ DATA = "a\u2028b\u2029c\u0085d"
 here = Path(__file__).parent / "events"
 PROGRAMS = {
     "eventsource": ["node", here / "eventsource.mjs"],
+    "event-source-polyfill": ["node", here / "polyfill.mjs"],
     "httpx-sse": [sys.executable, here / "httpx_sse_client.py"],
 }
 

@@ -153,8 +153,19 @@ fn name_of(head: &Head<'_>) -> Result<Option<String>, Problem> {
 }
 
 /// The fields of queries, each of which stands there once. Only the rooms of a stream are several.
-const QUERY_FIELDS: [&str; 10] =
-    ["as", "before", "after", "around", "limit", "epoch", "since", "upload", "offset", "size"];
+const QUERY_FIELDS: [&str; 11] = [
+    "as",
+    "before",
+    "after",
+    "around",
+    "limit",
+    "epoch",
+    "since",
+    "upload",
+    "offset",
+    "size",
+    "lastEventId",
+];
 
 /// Refuses a query with a field twice, of which two readers could take different ones.
 fn check_query(query: &str) -> Result<(), Problem> {

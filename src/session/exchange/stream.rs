@@ -10,6 +10,9 @@ use crate::net::IpAddr;
 
 /// The field that a client sends by itself when it has lost the stream.
 const LAST_EVENT_ID: &str = "Last-Event-ID";
+/// The same in the query: so npm's `event-source-polyfill` says it, since a page need not ask
+/// another origin's leave for that.
+const LAST_EVENT_ID_IN_QUERY: &str = "lastEventId";
 /// What stands for a room of which a client has no position.
 const NO_POSITION: &str = "-";
 
@@ -87,11 +90,13 @@ fn positions(head: &Head<'_>, rooms: usize) -> Result<Vec<Option<Position>>, Pro
         return found.ok_or_else(|| malformed(LAST_EVENT_ID, rooms).into());
     }
     let query = head.query().unwrap_or_default();
-    let Some(after) = form_field(query, "after").filter(|after| !after.is_empty()) else {
-        return Ok(nowhere());
-    };
-    let after = decode_form(after).ok_or_else(not_utf8)?;
-    parse(&after, rooms).ok_or_else(|| malformed("after", rooms).into())
+    let given = [LAST_EVENT_ID_IN_QUERY, "after"].into_iter().find_map(|field| {
+        let value = form_field(query, field).filter(|value| !value.is_empty());
+        value.map(|value| (field, value))
+    });
+    let Some((field, value)) = given else { return Ok(nowhere()) };
+    let value = decode_form(value).ok_or_else(not_utf8)?;
+    parse(&value, rooms).ok_or_else(|| malformed(field, rooms).into())
 }
 
 fn parse(text: &str, rooms: usize) -> Option<Vec<Option<Position>>> {
