@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PAYLOADS } from "./hostile.mjs";
-import { assertAccessible, enter, holds, opened, picture, say, server, shows, visit } from "./page.mjs";
-import { Member, until } from "./surroundings.mjs";
+import { assertAccessible, comeBack, enter, holds, lost, opened, picture, say, server, shows, visit } from "./page.mjs";
+import { Member, Proxy, until } from "./surroundings.mjs";
 
 const PHONE = { viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true };
 const inThread = (page, text) => holds(page, (wanted) => [...document.querySelectorAll("#thread-messages > .msg:not(.waiting) .text")].some((node) => node.textContent === wanted), text);
@@ -158,6 +158,24 @@ test("on a phone a thread lies over the log, and earlier messages are asked for"
 	assert.equal(await ann.locator("#thread-earlier").isHidden(), true);
 	await ann.click("#thread-close");
 	assert.equal(await ann.evaluate(() => document.querySelector("#chat").inert), false);
+});
+
+test("on a phone a thread says that the connection is lost, and the log does again behind it", async () => {
+	const proxy = await Proxy.start(server.web);
+	const ann = await enter("ann", "away", proxy.url, PHONE);
+	await say(ann, "where are you?");
+	await openThread(ann, "where are you?");
+	proxy.closed = true;
+	proxy.cut();
+	await lost(ann);
+	await ann.locator("#thread #connection-text", { hasText: "Connection lost" }).waitFor();
+	await assertAccessible(ann, "a thread without a connection");
+	await picture(ann, "thread-phone-offline");
+	proxy.closed = false;
+	await comeBack(ann);
+	await sayInThread(ann, "here again");
+	await ann.click("#thread-close");
+	assert.equal(await ann.locator("#chat > header + #connection").count(), 1);
 });
 
 test("a thread of a room in memory is shown, and has no marks", async () => {

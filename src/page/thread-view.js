@@ -153,7 +153,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		endAnswer();
 		aside.hidden = false;
 		$("app").classList.add("threaded");
-		$("chat").inert = narrow.matches;
+		cover(narrow.matches);
 		draw();
 		title.focus();
 		await load(shown);
@@ -198,9 +198,15 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		open = null;
 		aside.hidden = true;
 		$("app").classList.remove("threaded");
-		$("chat").inert = false;
+		cover(false);
 		list.replaceChildren();
 		if (had) (before?.isConnected ? before : $("text")).focus();
+	}
+
+	/** Whether the thread lies over the log: then what became of the connection is said here. */
+	function cover(over) {
+		$("chat").inert = over;
+		(over ? aside : $("chat")).querySelector("header").after($("connection"));
 	}
 
 	/** Whoever has been in is gone: nothing stays for the next one. */
@@ -324,7 +330,7 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		event.preventDefault();
 		submit();
 	});
-	narrow.addEventListener("change", () => open && ($("chat").inert = narrow.matches));
+	narrow.addEventListener("change", () => open && cover(narrow.matches));
 
 	function submit() {
 		const typed = readTyped(field.value);
