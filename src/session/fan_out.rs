@@ -37,6 +37,7 @@ impl Delivery<'_, '_> {
             }
             let outgoing = &mut self.context.outgoing;
             let all = outgoing.batches[encoding.index()].whole();
+            // One slice for all of an encoding: each of them costs a count.
             outgoing.stage_for_all(to, all);
         }
         for batch in &mut self.context.outgoing.batches {
@@ -77,6 +78,7 @@ impl Delivery<'_, '_> {
         }
         let Self { active, states, context, .. } = self;
         let Some(state) = state_of(active, states, conn) else { return };
+        // None while it closes: it is told nothing more.
         let Some(format) = state.format() else { return };
         let encoding = format.encoding();
         // Before the piece begins: the records of a fan-out lie end to end.

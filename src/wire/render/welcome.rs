@@ -88,6 +88,7 @@ fn resumption_fields(out: &mut Vec<u8>, resumption: &Resumption) {
 fn resumption_refusal(out: &mut Vec<u8>, refusal: &Refusal) {
     field(out, r#""code":"#, refusal.code.number().into());
     put(out, r#","message":"#);
+    // Cut, since one welcome answers for as many rooms as a user may have: see `frame_len_max`.
     prose(out, beginning(&refusal.message));
     name_field(out, r#","data":{"error":"#, refusal.code.slug());
     if let Some(millis) = refusal.retry_after_ms {
