@@ -63,8 +63,8 @@ impl Session<'_, '_> {
                 let waited = self.turn.chat.pending_of(conn);
                 self.turn.chat.handle_command(now, conn, request, command);
                 if self.turn.chat.pending_of(conn) > waited {
-                    // Its answer comes later: an error that is answered before it does not count as
-                    // one behind it.
+                    // Whether the errors before it and those after it are in a row is known by its
+                    // answer.
                     self.state.errors.on_waiting();
                 }
             }
