@@ -5,9 +5,8 @@ use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::outbox::NOTICES_WAITING_MAX;
-use super::room_meta::MetaKey;
 use super::write_op::{Op, Unanswered};
-use crate::chat::model::log::{LogFault, LogId, LogReply};
+use crate::chat::model::log::{LogFault, LogId, LogReply, MetaKey};
 use crate::metrics::StoreMetrics;
 
 #[expect(
