@@ -72,17 +72,17 @@ pub(super) fn begin_claimed(
                 // One room that cannot be resumed does not keep the client from the others: it is
                 // told with them.
                 let outcome = resume_room(chat, (conn, user), &position, resumed);
-                let asked = position.room.into_owned().into_boxed_str();
+                let requested = position.room.into_owned().into_boxed_str();
                 rooms.push(match outcome {
                     Ok((key, resumption)) => {
                         let name = &chat.rooms[key].name;
-                        let name = (*name.as_str() != *asked).then(|| name.clone());
+                        let name = (*name.as_str() != *requested).then(|| name.clone());
                         let marks = take_marks(chat, (conn, user), key, &mut marks_left);
-                        ResumedRoom { asked, name, resumption, marks }
+                        ResumedRoom { requested, name, resumption, marks }
                     }
                     Err(refusal) => {
                         let resumption = Resumption::Refused(refusal);
-                        ResumedRoom { asked, name: None, resumption, marks: Vec::new() }
+                        ResumedRoom { requested, name: None, resumption, marks: Vec::new() }
                     }
                 });
             }

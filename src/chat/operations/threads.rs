@@ -247,11 +247,11 @@ pub(super) fn on_written(
 }
 
 /// Tells the user's connections of a mark, but for the one that has asked for it.
-pub(super) fn tell_sessions(chat: &mut Chat, asked: Option<ConnId>, news: &MarkNews) {
+pub(super) fn tell_sessions(chat: &mut Chat, requester: Option<ConnId>, news: &MarkNews) {
     let MarkNews { user, room, thread, following, read } = news;
     let Some(key) = chat.directory.user_named(user.as_str()) else { return };
     for &other in &chat.directory[key].connections() {
-        if Some(other) != asked && grants::may_read(chat, other, room.as_str()) {
+        if Some(other) != requester && grants::may_read(chat, other, room.as_str()) {
             let (room, thread, following, read) = (room.clone(), *thread, *following, *read);
             chat.context.tell(other, Event::Thread { room, thread, following, read });
         }

@@ -34,9 +34,10 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
     // Only a `hello` with `resume` has rooms to report.
     if !rooms.is_empty() {
         put(out, r#","rooms":{"#);
-        for (index, ResumedRoom { asked, name, resumption, marks }) in rooms.iter().enumerate() {
+        for (index, ResumedRoom { requested, name, resumption, marks }) in rooms.iter().enumerate()
+        {
             put(out, if index == 0 { "" } else { "," });
-            string(out, asked);
+            string(out, requested);
             put(out, ":{");
             resumption_fields(out, resumption);
             if let Some(name) = name {
