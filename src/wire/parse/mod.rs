@@ -193,4 +193,4 @@ fn unknown_op(fields: &Fields<'_>) -> Option<Cow<'static, str>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
