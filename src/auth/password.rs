@@ -130,7 +130,7 @@ impl Hasher {
     pub fn is_of(&mut self, password: &str, hash: &str) -> Option<bool> {
         let hash = PasswordHash::new(hash).ok()?;
         let (salt, expected) = (hash.salt?, hash.hash?);
-        // All that it was made with is taken from the hash: the cost may have been another one then.
+        // All that it was made with is taken from the hash: its cost may be that of another budget.
         let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
         let version = Version::try_from(hash.version?).ok()?;
         let argon2 = Argon2::new(algorithm, version, Params::try_from(&hash).ok()?);
