@@ -130,6 +130,7 @@ impl Hasher {
     pub fn is_of(&mut self, password: &str, hash: &str) -> Option<bool> {
         let hash = PasswordHash::new(hash).ok()?;
         let (salt, expected) = (hash.salt?, hash.hash?);
+        // All that it was made with is taken from the hash: its cost may be that of another budget.
         let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
         let version = Version::try_from(hash.version?).ok()?;
         let argon2 = Argon2::new(algorithm, version, Params::try_from(&hash).ok()?);
@@ -156,6 +157,8 @@ impl Hasher {
         let mut all: Vec<&str> = costs.iter().map(|cost| &**cost).collect();
         all.push(self.cost.prefix());
         all.extend(theirs);
+        // In one order for everybody, so that not even the order of the costs tells whose hash is
+        // there.
         all.sort_unstable();
         all.dedup();
         let (mut is_right, mut is_short) = (Some(false), false);

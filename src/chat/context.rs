@@ -117,6 +117,8 @@ impl Context {
 
     /// Answers a request.
     pub(super) fn reply(&mut self, to: ConnId, request: Request, result: Result<Reply, Refusal>) {
+        // One list for all connections, so that what is said to one stays in order with what is
+        // said to its rooms.
         self.outputs.push_back(Output::Reply { to, request, result });
     }
 
@@ -139,6 +141,8 @@ impl Context {
             | LogRequest::Sync { log, .. }
             | LogRequest::Drop { log } = &request
         {
+            // It is used again, so that it stays: what is asked of it now must not meet a log that
+            // was closed.
             self.leaving.remove(log);
         }
         Some(request)
@@ -152,6 +156,7 @@ impl Context {
             | LogRequest::Sync { log: of, .. } => *of == log,
             _ => false,
         };
+        // What still waits in the list has not come by `next_request`.
         self.leaving.contains(&log) && !self.requests.iter().any(is_about)
     }
 

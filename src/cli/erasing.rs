@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _};
 
 use crate::chat::model::name::UserName;
-use crate::store::tools::erase::Traces;
+use crate::chat::model::traces::Traces;
 
 /// Says how much there is of a user, and whether that is to be erased.
 pub(super) fn is_to_be_erased(

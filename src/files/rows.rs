@@ -39,8 +39,8 @@ impl FileEngine {
     /// way, since the thread waits for its answer.
     #[must_use]
     pub fn new(wake: Wake) -> (Self, Receiver<EngineQuestion>) {
-        let (questions, asked) = channel();
-        (Self { questions, wake }, asked)
+        let (questions, receiver) = channel();
+        (Self { questions, wake }, receiver)
     }
 
     fn ask(&self, ask: FileAsk) -> Result<FileTold, String> {

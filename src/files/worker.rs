@@ -77,6 +77,7 @@ impl Worker {
 
     /// Until nobody can ask any more.
     pub(super) fn run(&mut self, jobs: &Receiver<FileJob>) {
+        // In a folder that nodes share, what no row names may be what another one is just storing.
         if self.sharing.is_none() {
             self.remove_orphans();
         }
@@ -85,6 +86,8 @@ impl Worker {
             if now >= self.sweep_at {
                 self.sweep_at = now.after(SWEEP_EVERY);
                 self.uploads.expire(now);
+                // If the folder is gone, perhaps because its disk is not mounted, each file would
+                // seem to be removed.
                 if self.check_folder().is_ok() {
                     self.sweep();
                 }
@@ -98,6 +101,7 @@ impl Worker {
     }
 
     fn on_job(&mut self, job: FileJob) {
+        // Not looked at for each piece of a file: the write itself says if the folder is gone.
         let needs_folder = !matches!(job, FileJob::Bytes(..) | FileJob::Abandon(_));
         if needs_folder && let Err(fault) = self.check_folder() {
             if let Some(conn) = job.requester() {
@@ -108,6 +112,7 @@ impl Worker {
         }
         match job {
             FileJob::Begin { conn, owner, key, hash, offset, size } => {
+                // Who has this file here already need not send it again, and it counts once.
                 let begun = match self.find_again(&owner, hash.as_deref()) {
                     Ok(None) => {
                         let begun = self.begin(conn, (owner, key, hash), (offset, size));
@@ -164,6 +169,8 @@ impl Worker {
         (owner, key, hash): (Box<str>, Option<Box<str>>, Option<Box<str>>),
         (offset, size): (u64, Option<u64>),
     ) -> Result<(), FileFault> {
+        // An unknown size is taken for the least that there is: the bound is checked again with
+        // each piece.
         let bytes = size.unwrap_or(1);
         if bytes == 0 {
             return Err(FileFault::Empty);
@@ -188,6 +195,8 @@ impl Worker {
         let waiting = waiting.filter(|_| offset > 0);
         let len = waiting.as_ref().map_or(0, |upload| upload.len);
         if len != offset {
+            // The client goes on at the wrong place. What is here is kept, and the answer says
+            // where to go on.
             if let Some(upload) = waiting {
                 self.uploads.insert(conn, upload);
                 self.uploads.park(conn, self.clock.now().tick);
@@ -238,6 +247,7 @@ impl Worker {
             return Err(FileFault::Size);
         }
         let written = upload.file.write_all(bytes);
+        // Summed while it comes, so that the file is not read again once it is whole.
         upload.sum.update(bytes);
         upload.len = len;
         written.map_err(|error| self.fault_of(&error))
@@ -268,6 +278,8 @@ impl Worker {
         getrandom::fill(&mut bits).map_err(|error| self.failed(&error))?;
         let (id, number) = (FileId::of(bits), kind.number());
         let place = self.rows.place(&hash, &id);
+        // The file before its row: a kill between the two leaves a file that nobody names, which
+        // the next start removes, and never a row without its file.
         let kept = self.folder.keep((&upload.file, &upload.path), &place);
         kept.map_err(|error| self.fault_of(&error))?;
         let mut file = StoredFile { id, hash: place, bytes: upload.len, kind: number };

@@ -69,6 +69,7 @@ impl Body {
     /// [`Refusal::ContentCoding`], and [`Refusal::Expectation`] for another one than
     /// `100-continue`.
     pub fn of(head: &Head<'_>, len_max: u64) -> Result<Self, Refusal> {
+        // A few bytes could be unpacked into a body beyond any bound.
         if head.value(Name::ContentEncoding).is_some() {
             return Err(Refusal::ContentCoding);
         }
@@ -168,11 +169,14 @@ impl Body {
             }
             (State::SizeEnd { size }, b'\n') => {
                 let too_large = Refusal::BodyTooLarge { max: self.len_max };
+                // When the size is known and before the data comes: nothing of a chunk that does
+                // not fit is taken.
                 self.left = self.left.checked_sub(size).ok_or(too_large)?;
                 Ok(State::Chunk(size))
             }
             (State::ChunkEnd { has_cr: false }, b'\r') => Ok(State::ChunkEnd { has_cr: true }),
             (State::ChunkEnd { has_cr: true }, b'\n') => Ok(State::Size { size: 0, digits: 0 }),
+            // Trailers are read over, never used: what counts is in the head, where it was checked.
             (State::Trailer { all: TRAILERS_MAX, .. }, _) => Err(Refusal::TrailersTooLarge),
             (State::Trailer { line: 0, has_cr: true, .. }, b'\n') => Ok(State::Done),
             (State::Trailer { all, has_cr: true, .. }, b'\n') => {
@@ -200,6 +204,8 @@ impl Body {
                 let size = size.ok_or(Refusal::BodyTooLarge { max: self.len_max })?;
                 Ok(State::Size { size, digits: digits + 1 })
             }
+            // A size of no digits is no zero: read as one, the body would end where another parser
+            // goes on.
             (b'\r', None) if digits > 0 => Ok(State::SizeEnd { size }),
             (b';', None) if digits > 0 => Ok(State::Extension { size, len: digits }),
             _ => Err(Refusal::ChunkForm),

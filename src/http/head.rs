@@ -57,6 +57,7 @@ impl HeadParser {
         partial: &mut PartialHead,
         input: &'a [u8],
     ) -> Result<Parsed<'a>, Refusal> {
+        // Faults are found line by line as they come: whoever sends garbage is not waited for.
         let Some(complete) = self.0.advance(&mut partial.0, input)? else {
             return Ok(Parsed::Incomplete);
         };
@@ -65,6 +66,8 @@ impl HeadParser {
             return Ok(Parsed::Incomplete);
         };
         let mut head = Head { bytes, line, scan, authority: None };
+        // First of all checks: where it is not certain where the request ends, nothing behind it
+        // can be trusted (RFC 9112 section 11.2).
         head.check_framing()?;
         // Of another method it is answered first that the path does not have it.
         if !matches!(head.method(), Method::Post | Method::Put | Method::Other) {
@@ -249,6 +252,7 @@ impl<'a> Head<'a> {
             return Err(Refusal::LengthAndCoding);
         }
         let chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+        // Over all fields of the name: a list may be split over several (RFC 9110 section 5.3).
         let codings = || self.values(Name::TransferEncoding).flat_map(list::elements);
         let ends_well = codings().last().is_some_and(chunked);
         let once = codings().filter(|coding| chunked(coding)).count() == 1;

@@ -85,6 +85,8 @@ impl OriginPolicy {
         }
         let Some(origin) = WebOrigin::parse(origin) else { return false };
         let allowed = self.allowed.iter().filter_map(|text| WebOrigin::parse(text.as_bytes()));
+        // The page that this server gives out needs no configuration, whatever name it was asked
+        // by: `Host` was checked before.
         let is_own = |host| scheme.is_of(origin.scheme) && origin.is_of(host);
         host.is_some_and(is_own)
             || allowed

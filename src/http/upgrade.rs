@@ -50,6 +50,7 @@ impl<'a> Upgrade<'a> {
         let offer = Offer::parse(head)?;
         let protocol = if spoken.is_empty() { None } else { offer.choose(head, spoken)? };
         let bearer = match (offer.bearer, bearer(head)?) {
+            // Two tokens may be of two users: neither is guessed to be the one that is meant.
             (Some(_), Some(_)) => return Err(Refusal::TokenRepeated),
             (one, other) => one.or(other),
         };
@@ -91,11 +92,13 @@ fn check_wish(head: &Head<'_>) -> Result<(), Refusal> {
         return Err(Refusal::UpgradeForm);
     }
     if !head.asks_for_websocket() {
+        // A proxy that does not pass `Upgrade` on is the usual cause, and the words then name it.
         let is_proxied = [Name::Via, Name::Forwarded, Name::XForwardedFor]
             .into_iter()
             .any(|name| head.has(name));
         return Err(if is_proxied { Refusal::UpgradeTaken } else { Refusal::UpgradeRequired });
     }
+    // RFC 9110 section 7.8: `Upgrade` means nothing in HTTP/1.0.
     if head.version() == Version::Http10 {
         return Err(Refusal::UpgradeVersion);
     }

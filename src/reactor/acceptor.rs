@@ -196,12 +196,15 @@ impl Acceptor {
         if share == AddressShare::UNCOUNTED {
             return Ok(share);
         }
+        // Given back first: a client at its bound that is named once more must not be refused for
+        // its own sake.
         self.addresses.release(share);
         self.count(now, client)
     }
 
     /// Counts a connection for an address, and that it has come.
     fn count(&mut self, now: Tick, address: IpAddr) -> Result<AddressShare, TooMany> {
+        // The rate first: who connects too fast takes no place from those who stay.
         let connected = self.addresses.connect(now, address);
         let counted = connected.and_then(|()| self.addresses.acquire(address));
         counted.inspect_err(|excess| match excess {
@@ -353,6 +356,8 @@ impl Acceptor {
         // Whom a proxy speaks for is known later.
         let is_proxy = listener.proxies.is_some() || is_in(&listener.trusted, peer.ip());
         let (refusal, is_tls) = (listener.refusal, listener.tls.is_some());
+        // With TLS only: to refuse it in the session, which can say why, would cost a handshake
+        // first.
         if is_tls && listener.proxies.is_none() && self.is_barred(now, peer.ip()) {
             return Arrival::Rejected { stream, refusal: Bytes::new() };
         }
@@ -364,6 +369,7 @@ impl Acceptor {
                 return Arrival::Rejected { stream, refusal: refusal(excess.into(), now) };
             }
         };
+        // Last, behind all that refuses: what is counted here is given back once, by `release`.
         self.counted += 1;
         Arrival::Accepted { stream, peer, listener: id, share }
     }

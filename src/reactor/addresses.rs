@@ -120,6 +120,8 @@ impl Addresses {
         if !self.loopback_counts && address.to_canonical().is_loopback() {
             return Ok(());
         }
+        // By block, as the counts are: a subscriber with a /64 has more addresses than could be
+        // counted.
         let taken = self.connects.take(now, Block::of(address), 1);
         taken.map_err(|_ready_at| TooMany::Connects)
     }

@@ -141,6 +141,7 @@ impl Connections {
         self.shared.registry.register(&mut stream, token, interest)?;
         // Only now: a name that was not given out is not used up.
         self.generation = generation;
+        // It owns nothing yet: nodes come from the pool when something waits.
         let outbound = Outbound::new(self.outbound_bytes_max);
         entry.insert(Connection::new(id, stream, share, outbound));
         Ok(id)
@@ -157,6 +158,7 @@ impl Connections {
         let Some((connection, shared)) = self.open(id) else { return };
         connection.flags.set(Flags::HIDDEN);
         shared.push(connection, refusal, Flags::URGENT);
+        // Counted apart, so that `len` is what the handler knows.
         self.rejected += 1;
         self.close(now, id, CloseReason::Overloaded, Ending::Linger);
     }
@@ -172,6 +174,7 @@ impl Connections {
 
     /// Appends to the rings of many.
     pub(super) fn broadcast(&mut self, to: &[ConnId], frame: &SharedFrame) {
+        // By the number of recipients and not by the length: each is a call.
         let flag = if to.len() < BULK_RECIPIENTS_MIN { Flags::URGENT } else { Flags::BULK };
         for id in to {
             if let Some((connection, shared)) = self.open(*id) {
@@ -191,6 +194,7 @@ impl Connections {
     pub(super) fn wake(&mut self, id: ConnId) {
         let Some((connection, shared)) = self.open(id) else { return };
         connection.flags.set(Flags::WAKE);
+        // Though nothing may wait: it is the flush of an empty ring that reports it.
         shared.lists.queue_flush(connection, Flags::URGENT);
     }
 
@@ -201,6 +205,7 @@ impl Connections {
             Pause::Answers => connection.flags.clear(Flags::PACED),
             Pause::Rate => {
                 connection.flags.set(Flags::PACED);
+                // A FIN that is announced already is read in spite of the pause: see `takes_bytes`.
                 shared.lists.queue_read(connection);
             }
         }
@@ -239,6 +244,9 @@ impl Connections {
         connection.stall_at = Tick::MAX;
         shared.ensure_timer(connection);
         shared.lists.queue_flush(connection, Flags::URGENT);
+        // What still comes has to be read, also to be discarded: a socket that is closed with
+        // unread bytes resets the connection, and the peer loses what it has not read yet (RFC 1122
+        // section 4.2.2.13).
         shared.lists.queue_read(connection);
     }
 

@@ -13,6 +13,8 @@ use crate::time::Tick;
 /// deadline was the handler's, as many as one turn may tell.
 pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec<ConnId>) {
     while expired.len() < EXPIRED_MAX {
+        // As far as the bound goes: what is left is still in the wheel, and keeps the next wait
+        // short.
         let Some(slot) = connections.shared.wheel.poll(now) else { return };
         let Connections { slab, shared, .. } = connections;
         let Some(connection) = slab.get_mut(slot as usize) else { continue };

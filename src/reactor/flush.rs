@@ -36,6 +36,7 @@ pub(super) fn flush(connections: &mut Connections, now: Tick, bounds: Bounds) {
     // Large broadcasts have a budget of their own, so that single answers, however many, cannot
     // hold them up for ever.
     let mut left = if is_overdue { left.max(bounds.bulk) } else { bounds.bulk };
+    // Counted once: who is queued again by its own flush waits for the next turn.
     for _ in 0..connections.shared.lists.bulk.len() {
         if left == 0 {
             break;
@@ -78,6 +79,7 @@ fn flush_one(connections: &mut Connections, slot: u32, now: Tick) -> usize {
     }
     let (queued, calls) = (connection.outbound.queued(), shared.metrics.writes.value());
     write(shared, connection, now);
+    // By the counter of the metrics, which each call raises anyway.
     let calls = usize::try_from(shared.metrics.writes.value() - calls).unwrap_or(usize::MAX);
     let outbound = &connection.outbound;
     if connection.flags.any(Flags::BLOCKED) {
@@ -104,6 +106,7 @@ pub(super) fn write(shared: &mut Shared, connection: &mut Connection, now: Tick)
     };
     match outcome {
         WriteOutcome::Emptied => on_emptied(shared, connection),
+        // Whoever takes much waits behind those who are sent single answers.
         WriteOutcome::More => shared.lists.queue_flush(connection, Flags::BULK),
         WriteOutcome::Blocked { progress } => on_blocked(shared, connection, progress, now),
         WriteOutcome::Failed(reason) => shared.lists.end(connection, reason, Flags::default()),
@@ -147,6 +150,7 @@ fn on_emptied(shared: &mut Shared, connection: &mut Connection) {
 
 /// The input that a report has become, `None` if its connection has gone or is closing.
 pub(super) fn input_of(connections: &Connections, report: Report) -> Option<Input<'static>> {
+    // A report is of the turn before: what has become of the connection since is looked up.
     let (Report::Blocked(id) | Report::Drained(id)) = report;
     let connection = connections.slab.get(id.slot())?;
     if connection.id != id || connection.phase != Phase::Open {

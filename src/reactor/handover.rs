@@ -144,6 +144,7 @@ impl Reactor {
         let stream = TcpStream::from_std(std::net::TcpStream::from(socket));
         let Carried { deadlines, outbound, outbound_max, flags, phase, counts, client } = carried;
         let share = if counts.1 {
+            // Whom a proxy has named, if one has: the socket's own address is the proxy's.
             let address = client.or_else(|| stream.peer_addr().ok().map(|peer| peer.ip()));
             self.acceptor.adopt(address.zip(counts.0))
         } else {
@@ -172,6 +173,7 @@ impl Reactor {
         (connection.deadline, connection.stall_at) = deadlines;
         connection.phase = phase;
         connection.flags.set(Flags::of(flags, KEPT));
+        // It was within its bound there: what had found space must not be refused here.
         connection.outbound.limit(usize::MAX);
         if !outbound.is_empty() {
             // The handler waits to be told.
@@ -179,6 +181,7 @@ impl Reactor {
         }
         _ = connection.outbound.push(&mut shared.pool, outbound);
         connection.outbound.limit(outbound_max);
+        // No event of the poller need come for one that only waits to be written to.
         let is_closing = matches!(phase, Phase::Flushing(_) | Phase::Lingering(_));
         if is_closing || connection.flags.any(Flags::WAKE) {
             shared.lists.queue_flush(connection, Flags::URGENT);

@@ -257,6 +257,7 @@ impl Reactor {
         if !self.is_held_up(now.tick) {
             self.expire(now, handler);
         }
+        // Before the turn's end, so that what lagging cursors are sent leaves with the turn's own.
         self.report(now, handler);
         if mem::take(&mut self.is_woken) {
             // After the reads, so that answers that came meanwhile are taken with the others.
@@ -275,6 +276,7 @@ impl Reactor {
     /// them, and the connections that the handler asked for by address.
     fn connect(&mut self, now: Now, handler: &mut impl Handler) {
         for conn in mem::take(&mut self.connections.shared.lists.addresses_found) {
+            // An earlier one of the same turn may have ended it, here and below.
             if self.connections.is_open(conn) {
                 self.dispatch(now, Input::AddressFound { conn }, handler);
             }
@@ -395,6 +397,8 @@ impl Reactor {
 
     fn close(&mut self, now: Now, handler: &mut impl Handler, count_max: usize) {
         for _ in 0..count_max {
+            // At this point of the turn alone: nothing below holds a slot that is about to be used
+            // again.
             let Some(removed) = self.connections.poll_ended() else { return };
             self.acceptor.release(removed.share);
             let (conn, reason) = (removed.id, removed.reason);

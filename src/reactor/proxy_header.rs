@@ -33,6 +33,7 @@ pub(super) fn parse(bytes: &[u8]) -> ProxyHeader {
         let len = begin.len().min(bytes.len());
         begin.get(..len) == bytes.get(..len)
     };
+    // At the first byte that differs: who speaks something else is not waited for.
     if !BEGINNINGS.into_iter().any(begins) {
         return ProxyHeader::Malformed;
     }

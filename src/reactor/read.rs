@@ -17,6 +17,7 @@ use crate::net::{CloseReason, ConnId};
 /// Notes what an edge says. One of a connection that has gone is ignored.
 pub(super) fn on_edge(connections: &mut Connections, id: ConnId, event: &Event) {
     if !connections.connecting.is_empty() {
+        // First, since the same edge may bring the first bytes of a connection that it opens.
         connect::on_edge(connections, id, event);
     }
     let Some((connection, shared)) = connections.find(id) else { return };
@@ -34,6 +35,8 @@ pub(super) fn on_edge(connections: &mut Connections, id: ConnId, event: &Event) 
         connection.flags.set(Flags::HAS_URGENT);
     }
     if is_dead || event.is_readable() || event.is_read_closed() {
+        // Noted, and not read yet: all edges are taken in before the first read, so that what
+        // several connections send to one leaves in one write.
         connection.flags.set(Flags::READABLE.and(Flags::FRESH));
         shared.lists.queue_read(connection);
     }
@@ -87,6 +90,7 @@ fn read_one(connections: &mut Connections, slot: u32, scratch: &mut [u8]) -> Ste
     // Before the read: an edge that comes while it runs is a new one.
     connection.flags.clear(Flags::FRESH);
     shared.metrics.reads.add(1);
+    // Once, whatever is left: the turn's budget is shared out by reads.
     let len = match connection.read(scratch) {
         ReadOutcome::Drained(len) => {
             connection.flags.clear(Flags::READABLE);

@@ -22,6 +22,7 @@ const _: () = assert!(READ_LEN_MIN <= READ_PER_ROUND);
 
 impl Reactor {
     pub(super) fn read(&mut self, now: Now, handler: &mut impl Handler) {
+        // One length for the whole turn: the list that it depends on grows while the turn reads.
         let len_max = self.read_len_max();
         // Taken out while the handler runs, since it is lent the bytes and `self` applies its
         // effects.
@@ -74,6 +75,7 @@ impl Reactor {
                 let bytes = scratch.get(..len).unwrap_or_default();
                 let arrival = self.connections.arrivals.get(&conn.slot());
                 let tls = arrival.and_then(|arrival| self.acceptor.tls(arrival.listener));
+                // Told in clear, and once: mostly a browser that was given `http` for `https`.
                 let answer = tls.map(|tls| (tls.otherwise)(bytes, now)).unwrap_or_default();
                 self.connections.reject_arriving(now, conn, (answer, CloseReason::TlsBroken));
                 len
@@ -114,6 +116,7 @@ impl Reactor {
                 );
             }
         }
+        // With TLS the handshake comes next, and the handler learns of the connection behind it.
         let Some(arrival) = self.connections.on_announced(conn) else { return };
         let tls::Arrival { peer, listener, mut head, .. } = arrival;
         self.dispatch(now, Input::Opened { conn, listener, peer }, handler);

@@ -104,6 +104,8 @@ impl Shared {
             if self.wheel.deadline(timer).is_some_and(|armed| armed <= due) {
                 return;
             }
+            // One timer for each connection: the deadlines of the handler and of the stall share
+            // it.
             self.wheel.cancel(timer);
         }
         connection.timer = Some(self.wheel.arm(due, connection.slot()));
@@ -126,6 +128,8 @@ impl Shared {
 
     /// Sends FIN, after which the peer's bytes are discarded until its own FIN.
     pub(super) fn finish_lingering(&mut self, connection: &mut Connection, reason: CloseReason) {
+        // The peer sees the end of what it was sent, and can still finish its own (RFC 9293 section
+        // 3.6).
         let fin = connection.stream.shutdown(Shutdown::Write);
         if fin.is_err() || connection.flags.any(Flags::FINISHED) {
             self.lists.end(connection, reason, Flags::default());

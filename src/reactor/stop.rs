@@ -98,6 +98,7 @@ impl StopSignals {
 
     /// The next signal: first to drain, then to stop now.
     pub(super) fn poll(&mut self) -> Option<StopSignal> {
+        // One at a time: two signals that came together are the wish to stop now.
         self.pending = self.pending.checked_sub(1)?;
         let was_draining = std::mem::replace(&mut self.is_draining, true);
         Some(if was_draining { StopSignal::Now } else { StopSignal::Drain })

@@ -92,6 +92,8 @@ impl TlsTable {
     pub(super) fn put_aside(&mut self, slot: u32) {
         let Some(ciphers) = self.ciphers.get_mut(slot as usize) else { return };
         if !ciphers.is_counted && self.begun >= self.begun_max {
+            // It is not read: its bytes stay in the kernel, and its peer is slowed down by the
+            // window.
             return self.waiting.push_back(slot);
         }
         self.begun += usize::from(!mem::replace(&mut ciphers.is_counted, true));
@@ -118,6 +120,7 @@ impl TlsTable {
     pub(super) fn release_place(&mut self) {
         self.begun = self.begun.saturating_sub(1);
         while self.begun < self.begun_max
+            // A slot whose connection is gone has no ciphers any more, and takes no place.
             && let Some(slot) = self.waiting.pop_front()
         {
             self.put_aside(slot);

@@ -57,9 +57,9 @@ impl FileStart {
         let process = format!("{:016x}", u64::from_ne_bytes(bits));
         let folder = Folder::shared(config.files.dir.as_deref()?, &process);
         let (of_thread, of_engine) = (waker.clone(), waker);
-        let (engine, asked) = FileEngine::new(Arc::new(move || _ = of_engine.wake()));
+        let (engine, questions) = FileEngine::new(Arc::new(move || _ = of_engine.wake()));
         let start = Self::of(config, folder, (FileRows::Shared(engine), clock), of_thread)?;
-        Some((start, FileDesk { asked, pending: BTreeMap::new(), tickets: 0 }))
+        Some((start, FileDesk { questions, pending: BTreeMap::new(), tickets: 0 }))
     }
 
     fn of(
@@ -109,7 +109,7 @@ impl FileStart {
 /// end, so that the thread waits for none: it has to go before the thread does.
 #[derive(Debug)]
 pub(super) struct FileDesk {
-    asked: Receiver<EngineQuestion>,
+    questions: Receiver<EngineQuestion>,
     pending: BTreeMap<u64, SyncSender<Result<FileTold, String>>>,
     tickets: u64,
 }
@@ -117,7 +117,7 @@ pub(super) struct FileDesk {
 impl FileDesk {
     /// Passes on what is asked, and what is answered.
     pub(super) fn pass(&mut self, now: Now, shared: &mut Shared) {
-        while let Ok(EngineQuestion { ask, answer }) = self.asked.try_recv() {
+        while let Ok(EngineQuestion { ask, answer }) = self.questions.try_recv() {
             self.tickets += 1;
             self.pending.insert(self.tickets, answer);
             shared.ask_file(now, self.tickets, &ask);

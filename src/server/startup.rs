@@ -124,6 +124,8 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
         }
         return run((&mut reactor, server), &loaded.config, clock);
     }
+    // Started by another server, which goes on serving until this one can: whatever fails here is
+    // said to it, so that its operator is told why and nobody's connection is lost.
     let mut predecessor = Some(Predecessor::meet()?);
     let begun = prepare(loaded, sources, &mut predecessor)
         .and_then(|begun| take_over(&loaded.config, begun, &mut predecessor));
@@ -148,6 +150,7 @@ fn prepare(
     predecessor: &mut Option<Predecessor>,
 ) -> Result<Begun, ServeError> {
     let config = &loaded.config;
+    // Deadlines are carried over as ticks: they mean the same moment only on a clock that goes on.
     let clock = predecessor.as_ref().map_or_else(Clock::start, Predecessor::clock);
     let supervisor = Supervisor::find(&sources.environment);
     let descriptors =
@@ -159,6 +162,8 @@ fn prepare(
     // Before the store is opened: a port that is taken must not cost a long recovery first.
     let reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
+    // In the place of the store until it is opened: a server without logs would be a state that
+    // every caller has to think of.
     let logs = store::in_memory_with(config.store.cids);
     let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), logs)?;
     let verifier = token_keys::verifier(config)?;
@@ -168,6 +173,8 @@ fn prepare(
     }
     let waker = reactor.waker();
     server.key_watch = KeyWatch::start(&config.token_keys, move || _ = waker.wake())?;
+    // Now, while the sockets are at hand: at SIGUSR2 the thread that starts the process has no
+    // reactor to ask for them.
     let successor =
         Successor::new((sources.program.clone(), config.data.clone()), names, (&reactor, clock))?;
     server.upgrading.set_successor(successor);
@@ -194,6 +201,7 @@ fn set_store(
     config: &Config,
     (clock, waker): (Clock, Waker),
 ) {
+    // Taken out of what the chat gets: only who signs a push is to hold the key.
     let push_key = logs.1.people.push_key.take();
     server.set_logs(clock.now(), logs);
     if let Some(outbox) = outbox {
@@ -268,14 +276,18 @@ fn take_over(
     let kept = open_store(config, &clock, opened)?;
     set_store(&mut server, kept, config, (clock, reactor.waker()));
     let now = clock.now();
+    // Rooms and people before connections: a session that is adopted refers to both.
     for part in parts {
         server.adopt_domain(now, part).map_err(io::Error::other)?;
     }
     let mut effects = Effects::new();
     for (conn, stack) in connections {
         server.adopt(now, conn, stack, &mut effects);
+        // After each of them, not at the end: the effects of thousands would be held at once.
         reactor.apply_all(now.tick, &mut effects);
     }
+    // Only behind the last connection: what is gathered about who is typing or here goes to readers
+    // that must all be there.
     server.adopt_domain(now, Part::End).map_err(io::Error::other)?;
     server.reserve_operator(now, &config.admin_name);
     if let Some(other) = predecessor.take() {
@@ -303,6 +315,7 @@ fn run(
     }
     let pid = std::process::id();
     log::info!(version = env!("CARGO_PKG_VERSION"), pid; "serving");
+    // The last that is done before the loop: systemd starts what waits for this unit at once.
     if let Some(supervisor) = &mut server.supervisor {
         supervisor.ready(clock.now().tick, "serving");
     }
@@ -353,6 +366,8 @@ fn open_store(
 /// How many connections there may be: as many as are configured, and no more than descriptors
 /// allow.
 fn connections_max(config: &Config, descriptors: Descriptors) -> usize {
+    // A connection beyond this would be accepted and could then open no file, which hurts those
+    // that are there; refused at the door it hurts nobody else.
     let fit = usize::try_from(descriptors.connections_max()).unwrap_or(usize::MAX);
     let connections_max = config.limits.connections.unwrap_or(fit).min(fit);
     let why = match config.limits.connections {

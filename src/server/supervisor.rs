@@ -58,6 +58,8 @@ impl Supervisor {
     pub(super) fn turn(&mut self, now: Tick) -> Tick {
         if let Some(interval) = self.interval.filter(|_| now >= self.next) {
             self.say("WATCHDOG=1");
+            // From now, not from when it was due: after a long pause one word is enough, not one
+            // for each interval that went by.
             self.next = now.after(interval);
         }
         self.next

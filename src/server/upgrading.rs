@@ -84,6 +84,7 @@ impl Server {
                         go to the other nodes meanwhile";
             Err(text.to_owned())
         } else if is_broken {
+            // What waits for the disk is in this process alone: the next one could not be given it.
             Err("the store has trouble, see above; solve that first".to_owned())
         } else {
             successor.begin(self.upgrading.timeout)
@@ -104,6 +105,8 @@ impl Server {
                 // Half of the time is for what follows.
                 let deadline = now.tick.after(self.upgrading.timeout / 2);
                 self.upgrading.frozen = Some((candidate, deadline));
+                // Nothing is read from here on, so that what is under way becomes less and comes to
+                // an end.
                 effects.push(Effect::Freeze);
             }
         }
@@ -113,6 +116,8 @@ impl Server {
     pub(super) fn await_quiet(&mut self, now: Now, effects: &mut Effects) {
         self.flush_to_logs(now);
         let Some(&(_, deadline)) = self.upgrading.frozen.as_ref() else { return };
+        // What waits for an answer of the store is no part of the state: nothing may wait when the
+        // state is put into words.
         if self.is_quiet() {
             return effects.push(Effect::Yield);
         }
@@ -130,6 +135,7 @@ impl Server {
     /// Gives an upgrade up for which nothing was handed over yet.
     pub(super) fn end_upgrade(&mut self, why: &str, effects: &mut Effects) {
         let Some((candidate, _)) = self.upgrading.frozen.take() else { return };
+        // The process is ended before clients are heard again: two must never serve.
         candidate.give_up(&io::Error::other(""));
         self.upgrading.fail(why);
         effects.push(Effect::Thaw);
@@ -153,6 +159,8 @@ impl Server {
         };
         let outcome = if candidate.is_serving() { HandedOver::Yes } else { HandedOver::Lost };
         let is_asked_to_stop = reactor.is_asked_to_stop();
+        // Let go without a word to the client: the sockets are shared with the other process, and a
+        // closing frame or a shutdown here would end the connection there.
         reactor.release(|conn| carried.contains(&conn));
         for &conn in &carried {
             self.sessions.forget(conn);
@@ -165,6 +173,8 @@ impl Server {
         if let Some(supervisor) = &self.supervisor {
             supervisor.hand_on(candidate.id());
         }
+        // The signal came to this process while the other one was taking over, and was meant for
+        // the service.
         if is_asked_to_stop {
             candidate.stop();
         }
@@ -221,12 +231,15 @@ impl Server {
         self.logs.suspend();
         let carried = candidate.send_state((reactor, self), (clock, deadline))?;
         let (state_ms, closing) = (millis(began), clock.now().tick);
+        // SQLite's file has one writer: the other process opens it only when it was closed here.
         if !self.logs.await_suspended(deadline.since(closing)) {
             return Err(io::Error::other("has to wait: the store could not be closed in time"));
         }
         let (store_ms, waiting) = (millis(closing), clock.now().tick);
         candidate.send_end()?;
         candidate.await_ready((clock, deadline))?;
+        // The point behind which there is no way back. Before it, any error ends the other process;
+        // after it this one may not serve, even if the other one has ended.
         candidate.let_take()?;
         let ready_ms = millis(waiting);
         log::info!(state_ms:%, store_ms:%, ready_ms:%; "handed over: sent the state, closed the store, waited for the other process");
@@ -236,6 +249,8 @@ impl Server {
     /// Goes on as if nothing had been.
     fn go_on(&mut self, reactor: &mut Reactor, clock: &Clock) {
         self.webhooks.iter_mut().for_each(WebhookStart::end);
+        // The threads of the store have ended for the other process: it is opened anew, and asked
+        // for no more than the rooms that are in memory.
         let wanted = self.chat.stored_rooms();
         let found = self.logs.resume().and_then(|()| self.logs.load(&wanted));
         self.webhooks.iter_mut().for_each(WebhookStart::look);

@@ -72,6 +72,8 @@ impl SessionContext {
         turn: &Turn<'_>,
     ) -> Result<(Plan, Option<Identity>), Problem> {
         let target = Target::of(head.path()).ok_or(http::Refusal::NotFound)?;
+        // Before who asks: a wrong method is wrong for everybody (405), and nothing is told by
+        // saying so.
         let allowed = target.methods();
         let is_allowed = match head.method() {
             Method::Get | Method::Head => allowed != Methods::Post,
@@ -216,6 +218,7 @@ fn exchange(
 ) -> Begun {
     let name = name_of(head).unwrap_or_default();
     let waits = expects_continue(head) && !body.is_done();
+    // The head is gone when the body has come, so that all that is needed of it is kept here.
     let exchange = Exchange {
         method: head.method(),
         keep_alive: head.may_persist(),
@@ -307,6 +310,7 @@ impl Session<'_, '_> {
             Ok(found) => found,
             Err(refusal) => return self.finish_exchange(&refused(refusal.into())),
         };
+        // A token of the rate, as for a command: a request over HTTP is not cheaper.
         self.state.commands.take(now.tick, self.context.command_rate);
         self.visit(requests, is_batch);
     }

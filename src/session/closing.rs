@@ -58,6 +58,7 @@ pub(super) fn close(
         return;
     }
     let conn = state.conn;
+    // From here on its input is discarded, and nothing is rendered for it.
     state.protocol = Protocol::Closing;
     state.backlog = None;
     state.flags.set(Flag::Finished, false);

@@ -29,10 +29,12 @@ impl Session<'_, '_> {
             Ok(parsed) => parsed,
             Err(refused) => return self.refuse(&refused),
         };
+        // Without its fields: what people say does not belong into a log.
         log::debug!(conn:% = conn, req:% = id_of(&request), op = request.op.name(); "request");
         match parsed {
             Parsed::Help { of } => self.help(&request, of),
             Parsed::Command(Command::Hello { name, resume, ping, token }) => {
+                // Before the token is verified, which is what costs.
                 if let Err(refusal) = self.check_hello_rate() {
                     return self.answer(&request, &Err(refusal));
                 }
@@ -43,6 +45,7 @@ impl Session<'_, '_> {
                 if let Protocol::Tcp(plain) = &mut self.state.protocol {
                     plain.wants_pings = ping;
                 }
+                // Who it is was proved here; where it was is for the domain to find.
                 self.hello(request, Hello { resume, identity, ..hello_as(name.as_deref()) });
             }
             Parsed::Command(Command::Refresh { token }) => self.refresh(&request, token.reveal()),
@@ -60,6 +63,8 @@ impl Session<'_, '_> {
                 let waited = self.turn.chat.pending_of(conn);
                 self.turn.chat.handle_command(now, conn, request, command);
                 if self.turn.chat.pending_of(conn) > waited {
+                    // Whether the errors before it and those after it are in a row is known by its
+                    // answer.
                     self.state.errors.on_waiting();
                 }
             }
@@ -113,6 +118,7 @@ impl Session<'_, '_> {
     /// Renews what the connection has proved.
     fn refresh(&mut self, request: &Request, token: &str) {
         let (now, conn) = (self.turn.now, self.state.conn);
+        // A refresh renews what a `hello` has proved, and proves nothing by itself.
         if self.turn.chat.user(conn).is_none() {
             let refusal = Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello");
             return self.answer(request, &Err(refusal));
@@ -137,6 +143,8 @@ impl Session<'_, '_> {
     /// Says hello to the domain for the connection.
     pub(super) fn hello(&mut self, request: Request, hello: Hello<'_>) {
         let (now, conn) = (self.turn.now, self.state.conn);
+        // Drawn here, since the domain has no randomness: the same inputs must give the same
+        // outputs.
         let secret = self.context.entropy.secret();
         let Some((format, secret)) = self.state.format().zip(secret) else {
             let refusal = Refusal::new(Code::Internal, "the system has no random numbers to give");
@@ -171,6 +179,7 @@ impl Session<'_, '_> {
 
     /// Has the connection ended as soon as what the domain has said to it is on its way.
     pub(super) fn close_after_outputs(&mut self, reason: CloseReason) {
+        // Not at once: the refusal that explains it is still in the domain's outputs.
         self.context.closing.push((self.state.conn, reason));
     }
 }

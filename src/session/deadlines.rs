@@ -82,6 +82,8 @@ impl SessionState {
         // something else.
         let ready_at = Some(self.ready_at(context)).filter(|&at| self.is_waiting() && at > now);
         let timeouts = &context.timeouts;
+        // One deadline for each connection: what is due is asked of its state and not kept beside
+        // it.
         let due_at = match self.due() {
             None => Tick::MAX,
             Some(Due::Head) => self.since.after(timeouts.head),
@@ -122,6 +124,7 @@ impl SessionState {
 
     /// A flush has left `queued` bytes waiting.
     pub(super) fn on_blocked(&mut self, now: Tick, queued: usize) {
+        // Both sides count what waits: this one to stop reading, the domain to let cursors lag.
         self.answers.set_queued(queued);
         self.flags.set_slow_at(now);
     }

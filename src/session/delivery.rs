@@ -46,6 +46,7 @@ impl Delivery<'_, '_> {
     fn flush_all(&mut self) {
         loop {
             self.stage_outputs();
+            // Both ask the domain, which has something to say again then.
             if self.ask_asides() || self.ask_for_visits() {
                 continue;
             }
@@ -60,6 +61,8 @@ impl Delivery<'_, '_> {
     /// Renders everything that the domain has to say. It is handed over by the next
     /// [`Delivery::flush_outputs`], or at once if it is much.
     pub(super) fn stage_outputs(&mut self) {
+        // In their order, whomever they are for: what one connection is told stays in order with
+        // what its rooms are.
         while let Some(output) = self.turn.chat.poll_output() {
             self.deliver(output);
             if self.context.outgoing.is_full() {
@@ -179,6 +182,7 @@ impl Delivery<'_, '_> {
     pub(super) fn reply(&mut self, to: ConnId, request: &Request, result: &Result<Reply, Refusal>) {
         let Self { active, states, context, turn } = self;
         let is_active = active.as_ref().is_some_and(|state| state.conn == to);
+        // An answer to another connection than the one whose input this is has waited.
         let answered = if is_active { Answered::AtOnce } else { Answered::Later };
         let Some(state) = state_of(active, states, to) else { return };
         if matches!(state.protocol, Protocol::Http { .. }) {
@@ -217,6 +221,8 @@ impl Delivery<'_, '_> {
             _ => None,
         };
         let SessionContext { encoder, outgoing, closing, .. } = &mut **context;
+        // Rendered where it is sent from, at the end of the buffer: what goes to one connection is
+        // a slice of it.
         let start = outgoing.bytes.len();
         if let Protocol::Events(stream) = &mut state.protocol {
             if stream.on_event(&mut outgoing.bytes, event) {

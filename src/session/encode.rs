@@ -86,6 +86,7 @@ impl Encoder {
         let start = out.len();
         match format {
             Format::WebSocket => {
+                // The length is known behind the text only, and so is how long the header is.
                 out.extend_from_slice(&[0; HEADER_LEN_EXPECTED]);
                 render(out);
                 put_header(out, start);
@@ -114,6 +115,7 @@ impl Encoder {
             Format::Lengths => {
                 out.extend_from_slice(&[0; line::LENGTH_BYTES]);
                 render(out);
+                // The same for a length of fixed size: nothing is moved.
                 let put = line::put_length(out, start);
                 debug_assert_eq!(put, Ok(()), "no text of the server is that long");
             }

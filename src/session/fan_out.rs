@@ -37,6 +37,7 @@ impl Delivery<'_, '_> {
             }
             let outgoing = &mut self.context.outgoing;
             let all = outgoing.batches[encoding.index()].whole();
+            // One slice for all of an encoding: each of them costs a count.
             outgoing.stage_for_all(to, all);
         }
         for batch in &mut self.context.outgoing.batches {
@@ -56,27 +57,15 @@ impl Delivery<'_, '_> {
         }
     }
 
-    /// Whether the connection asks over HTTP.
-    fn is_visit(&mut self, conn: ConnId) -> bool {
-        let state = state_of(&mut self.active, self.states, conn);
-        state.is_some_and(|state| matches!(state.protocol, Protocol::Http { .. }))
-    }
-
     /// Delivers what one sender gets: records, and answers in place of its own ones.
     fn parts(&mut self, fanout: &Fanout, parts: &[(ConnId, Part)]) {
         let Some(&(conn, _)) = parts.first() else { return };
-        if self.is_visit(conn) {
-            for (_, part) in parts {
-                if let Part::Sent(request, index, not_members) = part
-                    && let Some(reply) = fanout.sent(*index, not_members)
-                {
-                    self.reply(conn, request, &Ok(reply));
-                }
-            }
-            return;
-        }
         let Self { active, states, context, .. } = self;
         let Some(state) = state_of(active, states, conn) else { return };
+        if matches!(state.protocol, Protocol::Http { .. }) {
+            return self.answer_visit(fanout, parts);
+        }
+        // None while it closes: it is told nothing more.
         let Some(format) = state.format() else { return };
         let encoding = format.encoding();
         // Before the piece begins: the records of a fan-out lie end to end.
@@ -114,6 +103,17 @@ impl Delivery<'_, '_> {
             }
         }
         context.outgoing.stage(conn, start);
+    }
+
+    /// Answers what was asked over HTTP, where no records are told.
+    fn answer_visit(&mut self, fanout: &Fanout, parts: &[(ConnId, Part)]) {
+        for (conn, part) in parts {
+            if let Part::Sent(request, index, not_members) = part
+                && let Some(reply) = fanout.sent(*index, not_members)
+            {
+                self.reply(*conn, request, &Ok(reply));
+            }
+        }
     }
 }
 

@@ -77,6 +77,7 @@ impl Session<'_, '_> {
                 if is_first {
                     state.since = turn.now.tick;
                 }
+                // The parser has kept what came, so that it is used up.
                 *input = &mut [];
                 let deadline = state.since.after(context.timeouts.head);
                 turn.effects.push(Effect::Arm { conn: state.conn, deadline });
@@ -198,6 +199,7 @@ impl Session<'_, '_> {
         } else {
             now.after(timeouts.hello)
         };
+        // What follows in the input is of the new protocol already.
         self.state.protocol = protocol;
         self.turn.effects.push(Effect::Send { conn, frame: head.into() });
         self.turn.effects.push(Effect::Arm { conn, deadline });
@@ -205,6 +207,7 @@ impl Session<'_, '_> {
 
     fn respond(&mut self, response: Response, (method, keep_alive): (Method, bool)) {
         let mut out = Vec::new();
+        // With the date (RFC 9110 section 6.6.1), made once a second for all.
         let response = response.date(self.context.dates.at(self.turn.now.wall_ms));
         response.render(&mut out, method, keep_alive);
         let status = response.status().code();

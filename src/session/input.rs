@@ -33,6 +33,7 @@ impl<'t> Session<'_, 't> {
     /// Bytes have come. What cannot be done yet waits, and no more is read meanwhile.
     pub(super) fn on_bytes(&mut self, bytes: &mut [u8]) {
         self.note_bytes();
+        // What waits comes first, so that nothing overtakes it.
         if let Some(backlog) = &mut self.state.backlog {
             // After its last word the peer has nothing more to say.
             if backlog.end.is_none() {
@@ -40,6 +41,7 @@ impl<'t> Session<'_, 't> {
             }
             return;
         }
+        // Nothing is copied of what is done at once, which is nearly all.
         let left = self.consume(bytes);
         let rest = bytes.get(bytes.len() - left..).unwrap_or_default();
         if !rest.is_empty() && !self.state.is_closing() {
@@ -72,6 +74,8 @@ impl<'t> Session<'_, 't> {
     fn consume(&mut self, bytes: &mut [u8]) -> usize {
         let mut input = bytes;
         while !input.is_empty() {
+            // For each item anew: one that was just done may have used up the rate, or the room for
+            // answers.
             let must_wait = self.must_wait();
             if self.state.is_closing() {
                 return 0;

@@ -95,6 +95,7 @@ impl Outgoing {
         // a copy.
         let whole = self.freeze();
         for (to, part) in self.staged.drain(..) {
+            // Slices may overlap: a sender's run and everybody's are the same bytes.
             let frame = whole.slice(part);
             effects.push(match to {
                 To::One(conn) => Effect::Send { conn, frame },
@@ -112,6 +113,7 @@ impl Outgoing {
             return copy;
         }
         let before = std::mem::take(&mut self.handed_over);
+        // The memory of the last buffer, once every socket has taken its part.
         let next = if is_free { reclaim(before) } else { Vec::new() };
         let full = std::mem::replace(&mut self.bytes, next);
         let whole = Bytes::from(full);

@@ -18,6 +18,7 @@ impl Session<'_, '_> {
     pub(super) fn tcp_step(&mut self, input: &mut &[u8]) -> bool {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return false };
         // The item is lent from the decoder, which nothing else needs meanwhile.
+        // Taken out and put back, as the item borrows from it while the session is used.
         let mut decoder = std::mem::take(&mut plain.decoder);
         let is_first = decoder.framing().is_none();
         let goes_on = match decoder.recognise(input) {
@@ -84,6 +85,7 @@ impl Session<'_, '_> {
         let Protocol::Tcp(plain) = &mut self.state.protocol else { return };
         let Some(framing) = plain.framing else { return };
         let mut decoder = std::mem::take(&mut plain.decoder);
+        // Programs that end with FIN often leave out the last newline.
         if let Some(item) = decoder.finish() {
             self.item(framing, item);
         }
@@ -112,6 +114,7 @@ impl Session<'_, '_> {
                 Some(_) | None => self.text_line(line),
             },
             Item::Message(bytes) => {
+                // From here on as over WebSocket: framing is all that differs.
                 let parsed = wire::parse_bytes(bytes, &self.context.limits);
                 self.request(parsed);
             }

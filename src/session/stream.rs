@@ -52,6 +52,8 @@ impl Stream {
         conn: ConnId,
         (plan, rooms): (&StreamPlan, &[Result<Watched, Refusal>]),
     ) -> Self {
+        // By slot, so that thousands of streams that break at once do not come back at once; 37
+        // shares no divisor with round numbers.
         let spread_ms = u64::try_from(conn.slot()).unwrap_or(0).wrapping_mul(37) % RETRY_SPREAD_MS;
         events::retry(out, RETRY_MS + spread_ms);
         let place = |room: &Result<Watched, Refusal>| {
@@ -103,6 +105,8 @@ impl Stream {
         if let Some(place) = place {
             place.seq = seq;
         }
+        // The positions of all rooms in each `id`: a browser keeps the last one only, and brings it
+        // back as `Last-Event-ID`.
         self.put_id(out, (room, seq));
     }
 

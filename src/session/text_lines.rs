@@ -52,6 +52,7 @@ impl Session<'_, '_> {
                 self.turn.chat.user(conn).is_none() && self.turn.chat.pending_of(conn) > 0;
             if is_held && !matches!(line, Line::Nothing | Line::Nick(_) | Line::Quit) {
                 if let Some(client) = self.state.text_client() {
+                    // The hello waits for the store; what was typed is kept, and done behind it.
                     client.held = Some(typed.to_vec());
                 }
                 return;
@@ -70,6 +71,7 @@ impl Session<'_, '_> {
             if let Err(error) = UserName::parse(name) {
                 return self.refuse_text(no_name(name, error));
             }
+            // Another name is another user. The one of before has said nothing, and goes.
             self.turn.chat.handle_closed(self.turn.now, conn);
             self.introduce(nick);
         }
@@ -137,6 +139,7 @@ impl Session<'_, '_> {
 
     /// Does a command that a person has typed.
     fn typed(&mut self, op: Op, command: Command<'_>) {
+        // From here on others know the name, and it is not taken back.
         if matches!(op, Op::Join | Op::Create | Op::Send)
             && let Some(client) = self.state.text_client()
         {

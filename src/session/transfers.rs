@@ -74,6 +74,7 @@ impl Session<'_, '_> {
                     // rest does not come.
                     return self.close(Vec::new(), (CloseReason::HttpRefused, Ending::Flush));
                 }
+                // With the rest of the body unread the next bytes would be taken for a request.
                 exchange.keep_alive &= exchange.body.is_done();
                 let refusal = refused(problem_of(&fault));
                 self.finish_exchange(&refusal);
@@ -91,6 +92,8 @@ impl Session<'_, '_> {
         let consumed = match exchange.body.advance(input) {
             Ok(progress) => {
                 if !progress.data.is_empty() {
+                    // Counted here and taken off when it is written: between the two no more than
+                    // the window is in memory.
                     *unwritten += progress.data.len();
                     self.context.file_jobs.push(FileJob::Bytes(conn, progress.data.to_vec()));
                 }
@@ -162,11 +165,13 @@ impl Session<'_, '_> {
     /// Nothing waits for the socket any more: the next piece may come.
     pub(super) fn ask_for_piece(&mut self) {
         let conn = self.state.conn;
+        // No more than may wait for a reader, or a file would fill what is meant for messages.
         let len_max = PIECE_LEN.min(self.turn.chat.outbound_limit()).max(PIECE_LEN_MIN);
         let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
             return;
         };
         let Stage::Sending(sending) = &mut exchange.stage else { return };
+        // One piece at a time: they must come in order, and each waits for the socket.
         if sending.is_asked {
             return;
         }
@@ -186,6 +191,7 @@ impl Session<'_, '_> {
         sending.next += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if sending.next < sending.end {
             self.send(bytes);
+            // The next piece is read when this one has left.
             return self.turn.effects.push(Effect::Wake { conn });
         }
         visits::finish_with(&mut self.state, self.context, self.turn, bytes, CloseReason::HttpDone);

@@ -71,6 +71,7 @@ pub(super) fn begin_stream(
     let mut head = Response::new(Status::Ok)
         .field("Content-Type", "text/event-stream; charset=utf-8")
         .field("Cache-Control", "no-store")
+        // nginx would gather the events otherwise until a buffer of its own is full.
         .field("X-Accel-Buffering", "no")
         .endless();
     if let Some(origin) = &plan.origin {
@@ -95,6 +96,7 @@ pub(super) fn begin_stream(
     if let Some(address) = plan.client {
         turn.effects.push(Effect::Client { conn, address });
     }
+    // It counts no longer as one that has not said who it is.
     turn.effects.push(Effect::Settled { conn });
     turn.effects.push(Effect::Arm { conn, deadline: state.deadline(now.tick, context) });
     if is_leaving {
@@ -157,6 +159,8 @@ pub(super) fn on_reply(
         };
         return finish(state, context, turn, &response);
     }
+    // The requests of a visit have their index as id: answers come in any order, and are given in
+    // that of the request.
     let index = request.id.as_ref().and_then(|id| id.0.as_str().parse::<usize>().ok());
     let Some(place) = index.and_then(|index| exchange.answers.get_mut(index)) else { return };
     if matches!(exchange.plan, Plan::File(_)) {
@@ -173,6 +177,7 @@ pub(super) fn on_reply(
         Err(refusal) => {
             render::refusal_alone(&mut out, refusal);
             let after = retry_after_s(refusal);
+            // A response has one `Retry-After` for all: the longest suits each of them.
             exchange.retry_after_s = exchange.retry_after_s.max(after);
             status_of(refusal.code)
         }
@@ -313,6 +318,7 @@ pub(super) fn finish_with(
     *is_idle = true;
     let keep_alive = exchange.keep_alive && !state.is_leaving();
     context.abandon_upload(conn);
+    // For the domain a visit is a connection that comes and goes, whatever becomes of its socket.
     turn.chat.handle_closed(turn.now, conn);
     if keep_alive {
         state.since = turn.now.tick;
@@ -320,6 +326,7 @@ pub(super) fn finish_with(
         turn.effects.push(Effect::Send { conn, frame: out.into() });
         let deadline = turn.now.tick.after(context.timeouts.keep_alive);
         turn.effects.push(Effect::Arm { conn, deadline });
+        // The next request may be here already: no byte more would come to wake the session for it.
         if state.is_waiting() {
             turn.effects.push(Effect::Wake { conn });
         }

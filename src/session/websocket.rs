@@ -15,6 +15,7 @@ impl Session<'_, '_> {
             return false;
         };
         let context = &mut *self.context;
+        // Asked before the frame is taken off the input.
         let is_proxys = is_close_of_a_proxy(input);
         let settings = if *is_greeted { &context.settings } else { &context.hello_settings };
         // A message may be lent from the scratch space, which nothing else needs meanwhile.
@@ -69,6 +70,8 @@ impl Session<'_, '_> {
     pub(super) fn requests(&mut self, lines: &str) -> usize {
         let mut rest = lines;
         loop {
+            // Several requests in one message, a line each: it saves frames, and JSON has no
+            // newline within a text.
             let line_end = memchr::memchr(b'\n', rest.as_bytes());
             let cut = line_end.and_then(|end| rest.get(..end).zip(rest.get(end + 1..)));
             let (line, following) = cut.unwrap_or((rest, ""));
@@ -81,6 +84,8 @@ impl Session<'_, '_> {
             if rest.is_empty() {
                 return 0;
             }
+            // After each request and not for the message: its lines are as many as the sender
+            // likes.
             let must_wait = self.must_wait();
             if self.state.is_closing() {
                 return 0;
@@ -94,6 +99,8 @@ impl Session<'_, '_> {
     /// Answers a ping.
     fn pong(&mut self, payload: &[u8]) {
         self.on_control_frame();
+        // The payload comes back as it is (RFC 6455 section 5.5.3); two bytes of header are enough
+        // for the 125 that it has at most.
         let mut out = Vec::with_capacity(payload.len() + 2);
         encode(Opcode::Pong, payload, None, &mut out);
         self.send(out);
@@ -109,6 +116,8 @@ impl Session<'_, '_> {
         if let Some(suppressed) = self.context.throttle.admit(self.turn.now.tick) {
             log::info!(conn:% = conn, violation:% = violation, suppressed; "violation");
         }
+        // Once the stream is not understood nothing behind it is: the connection ends, with the
+        // code that says why.
         let code = violation.close_code();
         let mut out = Vec::new();
         encode_close(Some(code), &violation.to_string(), None, &mut out);

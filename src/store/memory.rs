@@ -110,6 +110,8 @@ impl MemoryStore {
     }
 
     fn append(&mut self, now: Now, id: LogId, ticket: Ticket, draft: Draft) {
+        // By keyed hashes, since clients choose their `cid`s; the first word tells the purposes
+        // apart.
         let cid = self.cid_key(&draft).map(|key| (key, self.hasher.hash(2, &draft.body)));
         let outcome = match find(&mut self.logs, id) {
             Some(log) => {
@@ -131,6 +133,8 @@ impl MemoryStore {
         if let Appended::Stored(record) = &outcome
             && record.body.text().is_none()
         {
+            // Until the domain has taken the replies its rings do not show it, and a second
+            // reaction of the same batch would be one more.
             self.untold.push((id, SharedRecord::clone(record)));
         }
         self.forget(now.tick);
@@ -272,6 +276,7 @@ impl Log {
         self.forget_old(now.tick);
         let known = cid.and_then(|(key, said)| Some((self.remembered(key)?, said)));
         match known {
+            // First: a message that was taken is never refused afterwards.
             Some((known, said)) if known.said == said => {
                 return Appended::Duplicate { seq: known.seq, at: known.at };
             }

@@ -149,6 +149,7 @@ impl Client {
             .build();
         let config = Config::builder()
             .http_status_as_error(false)
+            // A redirect could lead to an address that was not checked.
             .max_redirects(0)
             .max_redirects_will_error(false)
             // That of the environment would connect where nothing was checked.
@@ -169,6 +170,7 @@ impl Client {
     /// Sends a push to a device and waits for the answer of its service, likewise.
     pub(super) fn push(&self, url: &str, sealed: Sealed<'_>, wall_ms: u64) -> Taken {
         let failed = |why, is_refused| Taken::Failed { why, retry_in: None, is_refused };
+        // Also what was checked when it was named: the settings may have changed since.
         if let Err(why) = check(url, &self.allowed) {
             return failed(why, true);
         }
@@ -299,6 +301,8 @@ impl Resolver for Checked {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
+        // By address and not by name: a name of the outside can be given one of the inside (DNS
+        // rebinding).
         let found = self.names.resolve(uri, config, timeout)?;
         let host = uri.host().unwrap_or_default();
         if self.allowed.has(host) {

@@ -87,13 +87,17 @@ impl Endpoint {
 
     /// A command may have changed it.
     pub(super) fn set(&mut self, known: StoredWebhook, now: Now) {
+        // An operator has mended what was wrong: the waits and refusals from before count no
+        // longer.
         if known.revived != self.known.revived {
             (self.attempts, self.refusals, self.ended) = (0, 0, None);
             (self.next_at, self.seen) = (now.tick, None);
         }
         if known.webhook.interest != self.known.webhook.interest {
+            // The batch was made of other events than it would be made of now.
             self.batch_end = None;
         }
+        // Those that wait here are kept as they are: one may be on its way at this moment.
         let is_new = |letter: &&DeadLetter| !self.again.iter().any(|known| known.id == letter.id);
         let new: Vec<DeadLetter> = known.again.iter().filter(is_new).cloned().collect();
         self.again.extend(new);
@@ -115,6 +119,7 @@ impl Endpoint {
         if self.ended.is_some() {
             return None;
         }
+        // What was begun comes first, and the log before the rest: its receivers rely on the order.
         if self.batch_end.is_some() || self.seen != Some(news) {
             return Some(Work::Log);
         }
@@ -173,6 +178,8 @@ impl Endpoint {
         (is_refused, retry_in): (bool, Option<Duration>),
         now: Now,
     ) -> bool {
+        // The same events and no more are sent again: a receiver that has taken them knows their
+        // ids.
         self.batch_end = Some(end);
         self.fail(is_refused, retry_in, now);
         if self.is_singly() {
@@ -193,7 +200,11 @@ impl Endpoint {
     /// A request failed; whether such were refused too often.
     pub(super) fn fail(&mut self, is_refused: bool, retry_in: Option<Duration>, now: Now) -> bool {
         self.attempts = self.attempts.saturating_add(1);
+        // Only what the receiver itself refused speaks against these events: one that is down
+        // refuses nothing.
         self.refusals = if is_refused { self.refusals + 1 } else { 0 };
+        // Drawn from what is known, not by chance: webhooks of one receiver that was down do not
+        // come back at once, and a test gets the same waits each time.
         let spread = u32::try_from((self.known.webhook.at + u64::from(self.attempts)) % 100);
         let wait = schedule::wait(self.attempts, retry_in, spread.unwrap_or(0));
         self.next_at = now.tick.after(wait);

@@ -190,6 +190,8 @@ impl Worker {
     fn next(&mut self, news: u64, now: Now) -> Option<(Box<str>, Work)> {
         let due = self.endpoints.values().filter(|endpoint| endpoint.next_at <= now.tick);
         let due = due.filter_map(|endpoint| Some((endpoint, endpoint.work(news)?)));
+        // Those that work come first, since each attempt at one that fails may take the whole
+        // timeout; but not for ever.
         let is_owed = self.in_a_row >= HEALTHY_IN_A_ROW;
         let order =
             |(endpoint, _): &(&Endpoint, Work)| (endpoint.is_failing() != is_owed, endpoint.tried);
@@ -211,6 +213,8 @@ impl Worker {
 
     fn serve(&mut self, name: &str, work: Work, news: u64) {
         let Some(mut endpoint) = self.endpoints.remove(name) else { return };
+        // The one that was served longest ago is next: so many events at one do not keep the others
+        // waiting.
         endpoint.tried = self.turn;
         let was_failing = endpoint.is_failing();
         let mut updates = Vec::new();
@@ -257,6 +261,8 @@ impl Worker {
         let now = self.clock.now();
         match outcome {
             Outcome::Delivered(_) => {
+                // Moved only behind the answer: a kill in between sends it again, and loses
+                // nothing. Receivers tell repetitions by the ids.
                 endpoint.advance(batch.end);
                 endpoint.succeed(now);
                 if !batch.has_more && end.is_none() {

@@ -12,6 +12,7 @@ use crate::chat::model::mentions;
 pub fn encoded_len_max(text: &str, data: Option<&str>, cid: Option<&str>) -> u32 {
     // A text client gets a line end and the start of the next line in three bytes, where JSON has
     // two.
+    // At most, for all encodings: a record has one weight, and each reader its own.
     let (len, lines) = escaped_len_and_lines(text);
     let mentions = mentions::encoded_len_max(text);
     let bytes = len + lines + mentions + data.map_or(0, str::len) + cid.map_or(0, escaped_len);

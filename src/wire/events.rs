@@ -78,6 +78,7 @@ fn named(out: &mut Vec<u8>, name: &str, data: impl FnOnce(&mut Vec<u8>)) {
         put(out, "\n");
     }
     put(out, "data: ");
+    // Where the JSON begins: only in there can such characters be.
     let start = out.len();
     data(out);
     escape_line_ends(out, start);

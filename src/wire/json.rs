@@ -55,6 +55,7 @@ fn escaped(out: &mut Vec<u8>, text: &str, escape: impl Fn(&mut Vec<u8>, u8)) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     loop {
+        // Whole runs are copied: nearly every text is one.
         let (clean, tail) = rest.split_at_checked(clean_len(rest)).unwrap_or((rest, &[]));
         out.extend_from_slice(clean);
         let Some((&byte, behind)) = tail.split_first() else {
@@ -69,6 +70,7 @@ fn escaped(out: &mut Vec<u8>, text: &str, escape: impl Fn(&mut Vec<u8>, u8)) {
 /// Appends JSON that a client wrote. A line end between its parts becomes a space.
 pub(super) fn raw(out: &mut Vec<u8>, json: &str) {
     let mut rest = json.as_bytes();
+    // Only between its parts: within a string JSON has no line end.
     while let Some(end) = memchr::memchr2(b'\n', b'\r', rest) {
         let (line, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
         out.extend_from_slice(line);
@@ -106,6 +108,7 @@ pub(super) fn escaped_len_and_lines(text: &str) -> (usize, usize) {
     let mut rest = text.as_bytes();
     let (mut len, mut lines) = (rest.len(), 0);
     while let Some((&byte, behind)) = rest.get(clean_len(rest)..).and_then(<[u8]>::split_first) {
+        // `\n` for one byte, `\u0001` for another.
         len += if has_short_escape(byte) { 1 } else { 5 };
         lines += usize::from(byte == b'\n');
         rest = behind;

@@ -76,6 +76,7 @@ impl Compressor {
     /// Compresses into `room` bytes of output and returns how many of them go on the wire, or
     /// `None` if they are not enough.
     fn run(&mut self, payload: &[u8], bits: WindowBits, room: usize) -> Option<usize> {
+        // Initialised once and kept: only what exceeds it is cleared.
         if self.output.len() < room {
             self.output.resize(room, 0);
         }

@@ -69,10 +69,13 @@ impl Decoder {
         settings: &Settings,
         shared: &'a mut Shared,
     ) -> Result<Option<Item<'a>>, Violation> {
+        // A close frame is the peer's last word (RFC 6455 section 5.5.1); what comes behind it is
+        // used up unread.
         if self.ended {
             *input = &mut [];
             return Ok(None);
         }
+        // The item of before was lent until now: it is given back here, and by the turn's end.
         shared.trim();
         let item = match self.next_ready(input, settings) {
             Ok(None) => return Ok(None),
@@ -118,6 +121,8 @@ impl Decoder {
             }
             // A message in one frame whose header came in pieces: its payload still lies whole in
             // the input.
+            // Only a frame that both begins and ends its message: a last fragment has its first
+            // ones in `partial`.
             if complete && header.fin && !self.has_message() {
                 self.partial = None;
                 return Ok(Some(Ready::InPlace(header, piece)));
@@ -138,6 +143,7 @@ impl Decoder {
         input: &mut &'i mut [u8],
         settings: &Settings,
     ) -> Result<Option<(FrameHeader, &'i mut [u8])>, Violation> {
+        // Nothing is taken yet: a header that is cut is decoded again with more of it.
         let header = FrameHeader::decode(input, settings.role, self.deflate.is_some())?;
         let Some((header, header_len)) = header else {
             return Ok(None);
@@ -164,6 +170,8 @@ impl Decoder {
         input: &mut &mut [u8],
         settings: &Settings,
     ) -> Result<Option<(Frame, Vec<u8>)>, Violation> {
+        // At most one thing has begun: a frame's payload, or a header. Control frames come between
+        // the frames of a message, and never within one (section 5.4).
         let begun = match self.partial.as_deref_mut().map(|partial| &mut partial.stage) {
             Some(Stage::Data(frame)) => return Ok(Some((*frame, Vec::new()))),
             Some(Stage::Control(frame, bytes)) => return Ok(Some((*frame, std::mem::take(bytes)))),
@@ -253,6 +261,7 @@ impl Decoder {
             self.partial.get_or_insert_default().stage = Stage::Control(frame, gathered);
             return None;
         }
+        // Before it is handed out: a fragmented message around it goes on where it was.
         self.finish_frame();
         // Only its header came in pieces.
         if gathered.is_empty() {
@@ -273,6 +282,8 @@ impl Decoder {
         let Frame { header, received } = frame;
         let missing = header.payload_len - received;
         let partial = self.partial.get_or_insert_default();
+        // The first frame says of what kind the message is; those that continue it have no opcode
+        // of their own.
         let message = partial.message.get_or_insert_with(|| Message::new(&header));
         let mut len_max = settings.wire_len_max(message.compressed);
         // The last frame tells the exact length of the message, so the buffer grows to that and no

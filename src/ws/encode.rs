@@ -39,6 +39,7 @@ pub fn encode_compressed(
 pub fn encode_frame(header: FrameHeader, payload: &[u8], out: &mut impl BufMut) {
     let mut payload = payload;
     // A longer control frame would make the peer fail the connection.
+    // RFC 6455 section 5.5 lets it have 125 bytes.
     if header.opcode.is_control() {
         payload = payload.get(..CONTROL_LEN_MAX).unwrap_or(payload);
     }

@@ -165,13 +165,17 @@ impl FrameHeader {
 /// The first byte: FIN, the reserved bits and the opcode.
 fn decode_first(first: u8, compression: bool) -> Result<Opcode, Violation> {
     let compressed = first & RSV1 != 0;
+    // A bit that no extension was agreed on for fails the connection (section 5.2).
     if first & RSV2_RSV3 != 0 || (compressed && !compression) {
         return Err(Violation::ReservedBit);
     }
     let opcode = Opcode::decode(first)?;
+    // Control frames are never fragmented (section 5.5), so that they can be answered at once.
     if opcode.is_control() && first & FIN == 0 {
         return Err(Violation::FragmentedControl);
     }
+    // The first frame says it for its message (RFC 7692 section 6): those that continue it must
+    // not.
     if compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
         return Err(Violation::MisplacedCompression);
     }
@@ -180,12 +184,15 @@ fn decode_first(first: u8, compression: bool) -> Result<Opcode, Violation> {
 
 /// The second byte: the mask bit and the short length.
 fn decode_second(second: u8, opcode: Opcode, role: Role) -> Result<u8, Violation> {
+    // Section 5.1: a client masks every frame, so that no page can put bytes of its choice on the
+    // wire before a proxy that takes them for HTTP; a server masks none.
     match (role, second & MASKED != 0) {
         (Role::Server, false) => return Err(Violation::UnmaskedFrame),
         (Role::Client, true) => return Err(Violation::MaskedFrame),
         (Role::Server, true) | (Role::Client, false) => {}
     }
     let short_len = second & !MASKED;
+    // Judged here: the longer forms of the length begin with a short one above 125.
     if opcode.is_control() && short_len > 125 {
         return Err(Violation::OversizedControl);
     }

@@ -89,6 +89,8 @@ impl Run<'_> {
         // A full buffer may hide that more is to come out, although all input is taken.
         while !input.is_empty() || (full && !self.ended) {
             if self.ended {
+                // A final block ends the stream, and what follows it is another (RFC 7692 section
+                // 7.2.3.4).
                 self.stream.reset(false);
                 self.ended = false;
             }
@@ -116,6 +118,7 @@ impl Run<'_> {
         let taken = usize::try_from(self.stream.total_in() - taken).unwrap_or(usize::MAX);
         let made = usize::try_from(self.stream.total_out() - made).unwrap_or(usize::MAX);
         self.len += made;
+        // Judged by what has come out, as it comes: a few bytes can hold a thousand times as many.
         if self.len > self.len_max {
             return Err(Violation::MessageTooLong { len_max: self.len_max });
         }

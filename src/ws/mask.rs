@@ -14,6 +14,7 @@ const _: () = assert!(BLOCK_LEN.is_multiple_of(size_of::<MaskKey>()));
 /// `offset` is the position of `payload` in its frame's payload, so that a frame may be unmasked in
 /// pieces as they arrive.
 pub fn mask(payload: &mut [u8], key: MaskKey, offset: u64) {
+    // The key begins anew with each frame and not with each piece.
     let key = rotate(key, offset);
     let mut pattern = [0; BLOCK_LEN];
     for (byte, key) in pattern.iter_mut().zip(key.iter().cycle()) {

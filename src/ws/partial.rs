@@ -90,6 +90,8 @@ impl Message {
     pub(super) fn push(&mut self, piece: &[u8], len_max: usize) -> Result<(), Violation> {
         match &mut self.buffer {
             Buffer::Text(text) => {
+                // Exactly, by a growth of its own: a vector's own doubling would go beyond what can
+                // ever come.
                 text.reserve_exact(growth(text.len(), text.spare(), piece.len(), len_max));
                 text.push(piece)
             }

@@ -57,6 +57,7 @@ impl TextBuffer {
     ///
     /// [`Violation::InvalidUtf8`] if no continuation can make it valid.
     pub(super) fn push(&mut self, piece: &[u8]) -> Result<(), Violation> {
+        // The character that the last piece has cut comes first.
         let rest = self.mend_cut(piece)?;
         // The check that tells a fault from a character that is merely cut.
         let valid = match compat::from_utf8(rest) {

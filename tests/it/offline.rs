@@ -2,11 +2,10 @@
 //! anything.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Server, Setup};
+use crate::support::{Client, Setup};
 
 const ROOMS: usize = 50;
 /// Messages in each room while the second device is away: 10,000 in all.
@@ -16,13 +15,6 @@ const TEXT_BYTES: usize = 600;
 
 fn room(number: usize) -> String {
     format!("room{number}")
-}
-
-/// The process's resident memory in bytes.
-fn resident(server: &Server) -> u64 {
-    let maps = fs::read_to_string(format!("/proc/{}/smaps_rollup", server.pid())).expect("a map");
-    let line = maps.lines().find_map(|line| line.strip_prefix("Rss:")).expect("Rss");
-    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
 }
 
 /// How far a device is in each room. Everything must come once and in order.
@@ -115,7 +107,7 @@ fn of_two_devices_the_one_that_was_away_for_ten_thousand_messages_gets_each_once
         on_laptop.read_to(&mut laptop, room, head);
     }
 
-    let before = resident(&server);
+    let before = server.resident();
     let mut phone = Client::lines(&server);
     let resume = json!({"session": session, "rooms": at});
     let welcome = phone.ask(&json!({"op": "hello", "name": "bob", "resume": resume}));
@@ -131,7 +123,7 @@ fn of_two_devices_the_one_that_was_away_for_ten_thousand_messages_gets_each_once
     // That one came with the rest, or comes after it.
     on_phone.read_to(&mut phone, &rooms[0], head + 1);
     assert!(rooms[1..].iter().all(|room| on_phone.0.get(room) == Some(&head)));
-    let grown = resident(&server).saturating_sub(before);
+    let grown = server.resident().saturating_sub(before);
     assert!(grown < 8 << 20, "{grown} bytes more for one that came back");
 
     // Both are in step again.

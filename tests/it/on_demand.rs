@@ -2,7 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "by hand, a test may be told to be larger")]
 
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -60,12 +59,6 @@ fn fill(data: &Path, count: i64) {
     transaction.commit().expect("a commit");
 }
 
-fn resident(server: &Server) -> u64 {
-    let maps = fs::read_to_string(format!("/proc/{}/smaps_rollup", server.pid())).expect("a map");
-    let line = maps.lines().find_map(|line| line.strip_prefix("Rss:")).expect("Rss");
-    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
-}
-
 fn names(rooms: &Value) -> Vec<&str> {
     rooms["rooms"]
         .as_array()
@@ -88,7 +81,7 @@ fn a_start_does_not_depend_on_how_many_rooms_there_are() {
         fill(data, count);
         began = Instant::now();
     });
-    let (took, taken) = (began.elapsed(), resident(&server));
+    let (took, taken) = (began.elapsed(), server.resident());
     println!("{count} rooms: a start takes {took:?} and {} KiB", taken >> 10);
     assert!(took < START_MAX, "a start with {count} rooms took {took:?}");
     assert!(given.is_some() || taken < RESIDENT_MAX, "and {taken} bytes");

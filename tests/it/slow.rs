@@ -1,21 +1,11 @@
 //! One slow reader costs others nothing, and the server a bounded amount of memory.
 
-use std::fs;
-
 use serde_json::json;
 
 use crate::support::client::Lines;
 use crate::support::json::{ARRAY, NUMBER};
 use crate::support::server::{HARD_BYTES, MESSAGE_BYTES, SOFT_BYTES};
 use crate::support::{Client, Frame, Raw, RawWs, SMALL_BUFFER, Server, Setup};
-
-/// The process's resident memory in bytes.
-fn resident(server: &Server) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("a status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-    let kib = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
-    kib * 1024
-}
 
 /// Bytes that the store may keep of what it has written, whether anybody reads or not: the cached
 /// pages of its writer (16 MiB), and the index of its write-ahead log.
@@ -64,10 +54,10 @@ fn at_full_rate_the_others_miss_nothing_and_memory_stays_bounded() {
         }
     };
     round(1, 100);
-    let before = resident(&server);
+    let before = server.resident();
     // If the server kept what it owes to the readers, it would be 160 MB.
     round(101, 1_100);
-    let grown = resident(&server).saturating_sub(before);
+    let grown = server.resident().saturating_sub(before);
     let for_readers = (READERS * HARD_BYTES) as u64;
     let most = STORE_BYTES + SLACK_BYTES + for_readers;
     assert!(grown < most, "{grown} bytes more for readers that do not read, above {most}");

@@ -1,7 +1,10 @@
-//! What the documentation names must exist: files, and functions in them.
+//! What the documentation names must exist: files, what is in them, items and tests.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+use crate::sources;
 
 /// Folders of the tree that a path in the documentation may begin with.
 const FOLDERS: [&str; 6] = ["src/", "tests/", "benches/", "scripts/", "clients/", "findings/"];
@@ -83,6 +86,45 @@ fn declares(code: &str, function: &str) -> bool {
         .any(|rest| rest.strip_prefix(function).is_some_and(|rest| rest.starts_with(['(', '<'])))
 }
 
+/// Words from which on a name in lower case is a sentence, and so a test's: a series or a setting
+/// has fewer.
+const SENTENCE_WORDS: usize = 5;
+
+/// Each name that `text` says of the code, and that is not there: what stands before "in" or "of"
+/// and a file, an item of a type, the sentence of a test. `words` are all words of the tree.
+fn unknown_names(root: &Path, text: &str, words: &BTreeSet<&str>) -> Vec<String> {
+    let text = prose(text).collect::<Vec<_>>().join(" ");
+    let parts: Vec<&str> = text.split('`').collect();
+    let mut unknown = Vec::new();
+    for (nth, span) in parts.iter().enumerate().skip(1).step_by(2) {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+        if span.is_empty() || !span.chars().all(is_name) || span.starts_with("crate::") {
+            continue;
+        }
+        let name = span.rsplit("::").next().unwrap_or(span);
+        let place = parts.get(nth + 1).zip(parts.get(nth + 2));
+        let file = place.filter(|(joint, _)| matches!(joint.trim(), "in" | "of"));
+        if let Some((_, file)) = file.filter(|(_, file)| file.starts_with("src/")) {
+            let code = fs::read_to_string(root.join(file)).unwrap_or_default();
+            if !words_of(&code).any(|word| word == name) {
+                unknown.push(format!("{span} in {file}"));
+            }
+        }
+        let is_item = span.starts_with(|c: char| c.is_ascii_uppercase()) && span.contains("::");
+        let is_sentence = name.split('_').count() >= SENTENCE_WORDS
+            && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        if (is_item || is_sentence) && !span.split("::").all(|part| words.contains(part)) {
+            unknown.push((*span).to_owned());
+        }
+    }
+    unknown
+}
+
+/// The words that a Rust file may declare.
+fn words_of(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty())
+}
+
 #[test]
 fn everything_that_the_book_names_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -93,6 +135,36 @@ fn everything_that_the_book_names_exists() {
         findings.extend(missing(root, text).into_iter().map(|what| format!("{chapter}: {what}")));
     }
     assert!(findings.is_empty(), "named, but not there:\n{}", findings.join("\n"));
+}
+
+#[test]
+fn every_name_that_the_book_says_of_the_code_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = sources();
+    let words: BTreeSet<&str> = sources.iter().flat_map(|source| words_of(&source.text)).collect();
+    let mut findings = Vec::new();
+    for (chapter, text) in &chapters(root) {
+        let unknown = unknown_names(root, text, &words).into_iter();
+        findings.extend(unknown.map(|what| format!("{chapter}: {what}")));
+    }
+    assert!(findings.is_empty(), "named, but not there:\n{}", findings.join("\n"));
+}
+
+#[test]
+fn a_name_that_is_not_there_is_found() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let words = BTreeSet::from(["Tail", "load", "a_b_c_d_e"]);
+    for (text, expect) in [
+        ("see `nothing_like_it` in `src/lib.rs`", Some("nothing_like_it in src/lib.rs")),
+        ("the `NotThere` of\n`src/lib.rs`", Some("NotThere in src/lib.rs")),
+        ("`Tail::unload` does it", Some("Tail::unload")),
+        ("tried by `a_b_c_d_f`", Some("a_b_c_d_f")),
+        ("`chat` in `src/lib.rs`, by `Tail::load`, `a_b_c_d_e`, `limits.rooms`, `x`", None),
+        ("```\n`Tail::unload`\n```", None),
+    ] {
+        let unknown = unknown_names(root, text, &words);
+        assert_eq!(unknown.first().map(String::as_str), expect, "{text}");
+    }
 }
 
 #[test]

@@ -100,6 +100,7 @@ impl Claims {
     /// All that is claimed, by types; the times are not compared yet.
     pub(super) fn parse(claims: &Object<'_>, policy: &ClaimPolicy) -> Result<Self, Unfit> {
         let time = |name: &'static str| match claims.typed::<u64>(name) {
+            // An issuer that writes milliseconds would have made a token that never ends.
             Ok(Some(seconds)) if seconds > TIME_MAX => Err(Unfit::Claim(name)),
             Ok(seconds) => Ok(seconds.map(|seconds| seconds * 1_000)),
             Err(_) => Err(Unfit::Claim(name)),
@@ -115,6 +116,7 @@ impl Claims {
         let issued = time("iat")?;
         let token_id = claims.typed("jti").map_err(|_error| Unfit::Claim("jti"))?;
         let token_id = token_id.map(|text| id(text, "jti")).transpose()?;
+        // One that was issued in the future has a wrong clock behind it, as one that begins there.
         let begins_ms = begins.unwrap_or(0).max(issued.unwrap_or(0)).saturating_sub(LEEWAY_MS);
         let parsed = Self {
             name: name(claims, policy, &subject)?,
@@ -188,6 +190,8 @@ fn name(
 fn display(claims: &Object<'_>, policy: &ClaimPolicy) -> Result<Option<Box<str>>, Unfit> {
     let claimed: Option<String> = named(claims, policy.display.as_ref(), "display")?;
     let shown = claimed.map(|text| -> Box<str> {
+        // Cleaned, not refused: it is for show only, and people do not choose what their issuer
+        // writes there.
         let clean: String = text.chars().filter(|c| !c.is_control() && !is_bidi(*c)).collect();
         let end = clean.floor_char_boundary(DISPLAY_LEN_MAX.min(clean.len()));
         clean.get(..end).unwrap_or_default().trim().into()
@@ -220,6 +224,8 @@ fn rooms(claims: &Object<'_>, policy: &ClaimPolicy) -> Result<Option<Vec<RoomGra
     let Some(claimed) = claimed else { return Ok(None) };
     let mut grants = Vec::new();
     for (pattern, rights) in claimed.iter() {
+        // A right that cannot be understood refuses the token: to leave it out could widen what is
+        // allowed, to take it in part would surprise the issuer.
         let is_fit = (1..=PATTERN_LEN_MAX).contains(&pattern.len())
             && !pattern.contains(char::is_control)
             && grants.len() < ROOMS_MAX;

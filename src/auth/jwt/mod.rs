@@ -103,10 +103,13 @@ impl Verifier {
     ///
     /// As [`Verifier::verify`].
     pub fn recall(&self, token: &str, wall_ms: u64) -> Option<Result<Arc<Claims>, Unfit>> {
+        // Before it is hashed: what nobody has signed must cost nothing that grows with it.
         if token.len() > TOKEN_LEN_MAX {
             return Some(Err(Unfit::Long));
         }
         let claims = self.verified.get(&hash(token))?;
+        // What was verified is the signature, which stays right; the time is another one with each
+        // login.
         Some(claims.check_times(wall_ms).map(|()| Arc::clone(claims)))
     }
 

@@ -177,6 +177,9 @@ impl Key {
     ///
     /// [`KeyError::ShortSecret`], [`KeyError::SecretIsPem`].
     pub fn from_secret(issuer: &str, kid: Option<&str>, secret: &[u8]) -> Result<Self, KeyError> {
+        // The old trick: a token that says HS256 and is signed with the text of the public key,
+        // which everybody has. The algorithm is fixed by the table, and this keeps the text out of
+        // it, too.
         if secret.trim_ascii_start().starts_with(b"-----BEGIN") {
             return Err(KeyError::SecretIsPem);
         }
@@ -198,6 +201,7 @@ impl Key {
         pem: &[u8],
     ) -> Result<Self, KeyError> {
         let text = str::from_utf8(pem).map_err(|_error| KeyError::NotPem)?;
+        // Before the form is looked at, so that the words are about what is dangerous.
         if text.contains("PRIVATE KEY-----") {
             return Err(KeyError::Private);
         }
@@ -246,6 +250,7 @@ impl Key {
                 }
             }
         }
+        // Tried here, where an operator reads the error, and not by the first client that comes.
         (DEFAULT_PROVIDER.verifier_factory)(&algorithm.backend(), &key)
             .map_err(|_error| unfit())?;
         Ok(Self { issuer: issuer.into(), kid: kid.map(Into::into), algorithm, key })

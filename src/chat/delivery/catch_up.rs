@@ -45,6 +45,7 @@ impl DeliveryMut<'_> {
         let first = usize::try_from(self.context.turn).unwrap_or(0) % rooms.len().max(1);
         rooms.rotate_left(first);
         for key in rooms {
+            // With the last one that lags nothing is left to be done.
             if self.delivery.reader(conn).is_none_or(|reader| reader.lagging == 0)
                 || !self.try_catch_up(conn, key)
             {
@@ -86,11 +87,14 @@ impl DeliveryMut<'_> {
         let Self { context, rooms, delivery } = self;
         let Some(feed) = delivery.feeds.get_mut(key.index()) else { return CatchUp::Live };
         let Some(reader) = find_reader(&mut delivery.readers, conn) else { return CatchUp::Live };
+        // Reader, cursor and page lie in three tables, which are borrowed apart here, since a step
+        // changes all of them.
         let row = reader.index_in(key).and_then(|index| feed.subscriptions.get_mut(index));
         let Some(row) = row else { return CatchUp::Live };
         let (room, lags, pages) = (&rooms[key], &mut feed.lagging, &mut delivery.pages);
         let mut step = Step { context, room, reader, row, lags, pages };
         loop {
+            // It ends: each step takes a reply off, or moves `next` towards the head.
             if let Some(done) = step.next(key) {
                 return done;
             }
@@ -139,8 +143,10 @@ impl Step<'_> {
     /// The answer to one of its own sends is due.
     fn send_reply(&mut self) {
         let Some(lagging) = self.lagging() else { return };
+        // They are few: the session reads no more of who is owed 64 answers.
         let DeferredReply { position, request, reply } = lagging.replies.remove(0);
         if let ReplyPosition::InsteadOf(seq) = position {
+            // The answer stands for the record, which is not sent besides.
             lagging.next = lagging.next.max(seq + 1);
         }
         self.reader.deferred_replies = self.reader.deferred_replies.saturating_sub(1);
@@ -150,6 +156,8 @@ impl Step<'_> {
     /// What it needs next, up to `to`, is no longer there.
     fn tell_gap(&mut self, to: u64) {
         let Some(lagging) = self.lagging() else { return };
+        // The count of gaps is on the metrics page: in a stored room there is none without
+        // retention.
         let from = std::mem::replace(&mut lagging.next, to + 1);
         self.context.stats.gaps += 1;
         let room = self.room.name.clone();
@@ -165,6 +173,8 @@ impl Step<'_> {
 
     fn tell_small(&mut self, event: Event) {
         let bytes = SMALL_EVENT_BYTES + self.reader.encoding.framing_max();
+        // Booked beyond the limit if need be: these events are small, and a cursor that waited for
+        // credit to be told that it is live would never leave the list of those that lag.
         self.reader.credit.force(self.context.turn, bytes);
         self.context.tell(self.reader.conn, event);
     }
@@ -176,6 +186,7 @@ impl Step<'_> {
         let framing = self.reader.encoding.framing_max();
         let books = (&mut self.reader.credit, framing);
         let log = self.room.log;
+        // The ring first: what is there costs no read, and is as the last edit has left it.
         let items = if self.room.ring.first().is_some_and(|first| first <= next) {
             take_page(self.room.ring.from(next), end, books, credit)
         } else if let Some(records) = self.pages.from(log, next) {
@@ -192,6 +203,8 @@ impl Step<'_> {
             let bytes = items.iter().map(|record| encoded_len(record) + framing).sum();
             self.context.pressure.change(0, bytes);
         }
+        // Only the credit can have stopped it: the record `next` is there, and the first one passes
+        // whatever its size.
         let Some(to) = items.last().map(|record| record.seq) else {
             return Some(CatchUp::NoCredit);
         };

@@ -22,6 +22,7 @@ impl SendCredit {
         let given = if self.turn == turn { self.given } else { 0 };
         let owed = self.queued.saturating_add(given);
         let after = usize::try_from(owed.saturating_add(bytes)).unwrap_or(usize::MAX);
+        // Whole or not at all: what belongs together is for the caller to say.
         if owed > 0 && after > limit {
             return false;
         }
@@ -53,6 +54,8 @@ impl SendCredit {
 
     /// A flush has left so many bytes waiting.
     pub(in crate::chat) fn set_queued(&mut self, queued: usize) {
+        // This may count what the same turn has given before a second time, until it ends: then a
+        // cursor lags a little sooner, and never later.
         self.queued = u32::try_from(queued).unwrap_or(u32::MAX);
     }
 }

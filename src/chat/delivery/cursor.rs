@@ -108,6 +108,8 @@ impl Lags {
 
     /// The cursor lags from now on.
     pub(super) fn insert(&mut self, row: &mut Subscription, lagging: Lagging) -> &mut Lagging {
+        // The mark and the entry change together: who reads the mark alone, as a fan-out does for
+        // nearly all, must not miss a cursor that lags.
         row.0 |= Subscription::LAGS;
         let lags = self.0.get_or_insert_default().entry(Self::place(*row));
         lags.insert_entry(lagging).into_mut()
@@ -121,6 +123,7 @@ impl Lags {
         row.0 &= !Subscription::LAGS;
         let lags = self.0.as_mut()?;
         let removed = lags.remove(&Self::place(*row));
+        // Given back at once: most rooms in which somebody has lagged once never see it again.
         if lags.is_empty() {
             self.0 = None;
         }
@@ -133,6 +136,8 @@ impl Lags {
     }
 
     const fn place(row: Subscription) -> u32 {
+        // By the slot of the connection, and not by the place among the subscriptions, which
+        // changes when another one ends.
         row.0 & Subscription::SLOT
     }
 }
@@ -173,6 +178,7 @@ pub(in crate::chat) enum ReplyPosition {
 impl ReplyPosition {
     /// The position of the answer to a send whose record is at `seq`.
     pub(super) const fn new(seq: u64, echo: bool) -> Self {
+        // With `echo` the client sees its record as all others do, and then the answer.
         if echo { Self::After(seq) } else { Self::InsteadOf(seq) }
     }
 

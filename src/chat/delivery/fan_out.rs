@@ -40,12 +40,15 @@ impl DeliveryMut<'_> {
             }
             return false;
         };
+        // A room that was fanned out within the turn comes onto the list a second time, where
+        // nothing is found then: cheaper than to look for it.
         if feed.records.is_empty() {
             self.delivery.dirty.push(key);
             feed.records = self.delivery.spare.records.take();
             feed.senders = self.delivery.spare.senders.take();
         }
         feed.bytes += encoded_len(&record);
+        // Who wants the event and no answer needs no part of its own, and shares what all get.
         if let Some(sender) = sender.filter(|sender| !sender.is_like_others()) {
             feed.senders.push((feed.records.len(), sender));
         }
@@ -57,6 +60,7 @@ impl DeliveryMut<'_> {
     /// Answers what a connection has sent in this turn, before something that it asked for later.
     pub(in crate::chat) fn fan_out_sends_of(&mut self, conn: ConnId) {
         // Nearly always nothing waits.
+        // By place, since `fan_out` borrows all of delivery. It leaves the list as it is.
         for at in 0..self.delivery.dirty.len() {
             let Some(&key) = self.delivery.dirty.get(at) else { return };
             let feed = self.delivery.feed(key);
@@ -129,9 +133,12 @@ impl DeliveryMut<'_> {
                 whole.push(reader.encoding, reader.conn);
             }
         }
+        // Their answers leave before the fan-out, which nothing depends on: without a cursor they
+        // are shown none of its records.
         batch.answer_the_rest(context, room);
         let Batch { records, senders, .. } = batch;
         spare.senders.put_back(senders);
+        // Where nobody is live the records are dropped here: ring and store have them for who lags.
         if live > 0 {
             context.stats.deliveries += u64::try_from(records.len() * live).unwrap_or(u64::MAX);
             let (epoch, durable) = (room.epoch, room.durability);
@@ -209,11 +216,14 @@ impl Batch {
             if sender.conn != conn {
                 return true;
             }
+            // Its own record ends the run of those before it, or is left out of it.
             let end = if sender.echo { *index + 1 } else { *index };
             if start < end {
                 partial.push((conn, Part::Records(start..end)));
             }
             if sender.id().is_some() {
+                // By index and not by seq: the session renders the answer beside the record, which
+                // it has there.
                 let (request, named) = (sender.take_request(), mem::take(&mut sender.not_members));
                 partial.push((conn, Part::Sent(request, *index, named)));
             }
@@ -269,6 +279,8 @@ impl Batch {
 fn fall_behind(context: &mut Context, reader: &mut Reader) {
     reader.lagging += 1;
     context.stats.lagged += 1;
+    // A blocked socket says when it has drained, and the cursor goes on. Of one that is not, nobody
+    // would ever say so.
     if !reader.credit.is_blocked() {
         context.outputs.push_back(Output::Wake { conn: reader.conn });
     }

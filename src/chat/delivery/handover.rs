@@ -16,6 +16,8 @@ impl Delivery {
         let mut cursors = Vec::with_capacity(reader.subscriptions.len());
         for found in &reader.subscriptions {
             let Some((row, lagging)) = self.subscription(found) else { continue };
+            // A live cursor owes no reply: its sends are answered with the fan-out, and none is
+            // left when a turn has ended.
             let replies = lagging.map_or(&[][..], |lagging| &lagging.replies);
             cursors.push(CursorState {
                 room: rooms[found.room].name.clone(),
@@ -45,12 +47,14 @@ impl DeliveryMut<'_> {
         self.subscribe(conn, key, state.next);
         let room = &self.rooms[key];
         let Some((reader, row, lags)) = self.delivery.cursor_mut(conn, key) else { return };
+        // What was left out cannot be handed over, since it was never made: only that it is owed.
         row.set_stale(state.stale);
         let Some(lagging) = lags.get_mut(*row) else { return };
         for ReplyState { place: (is_after, place), request: (id, op), sent } in state.replies {
             let (seq, at, dup) = sent;
             let position = ReplyPosition::new(place, is_after);
             let (request, reply) = (Request { id, op }, room.sent(seq, at, dup));
+            // They come in the order in which they were kept, by position.
             lagging.replies.push(DeferredReply { position, request, reply });
             reader.deferred_replies = reader.deferred_replies.saturating_add(1);
         }

@@ -163,6 +163,7 @@ impl Delivery {
 
     /// Checks the invariant.
     pub(super) fn debug_check(&self, rooms: &Rooms) {
+        // Counted three ways: a row that only one side knows shows as a difference.
         let in_rooms: usize = rooms.table.iter().map(|(key, _)| self.subscribers(key)).sum();
         let in_feeds: usize = self.feeds.iter().map(|feed| feed.subscriptions.len()).sum();
         let of_readers: usize = self.readers.iter().map(|reader| self.check_reader(reader)).sum();

@@ -145,10 +145,12 @@ impl Pages {
         records: Vec<SharedRecord>,
     ) -> Vec<ConnId> {
         let Some(mut reads) = self.reads.remove(&id) else { return Vec::new() };
+        // Its place is free in any case; if the page is read again, that counts anew.
         self.reading -= 1;
         if reads.is_stale {
             // The answer may be from before the change or after it, and nothing in it tells which.
             // Those who wait keep waiting: the second answer is from after it.
+            // Asked for anew behind the others, as one that was just wanted.
             (reads.is_stale, reads.is_read) = (false, false);
             self.reads.insert(id, reads);
             self.queue.push_back(id);
@@ -202,6 +204,8 @@ impl Pages {
             self.drop_page(id);
         }
         for (_, page) in self.kept.range_mut((log, oldest)..=(log, u64::MAX)) {
+            // A page that began below is gone. In the others an edit may have the text of a message
+            // that went.
             apply_pruning(&mut page.records, oldest);
         }
     }

@@ -21,10 +21,14 @@ impl DeliveryMut<'_> {
         let Some(reader) = find_reader(&mut delivery.readers, conn) else { return };
         let Err(place) = reader.find(key) else { return };
         let rows = &mut feed.subscriptions;
+        // Both sides of the invariant are written here: the row in the room, and its place in the
+        // reader.
         let index = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         reader.subscriptions.insert(place, SubscriptionRef { room: key, index });
         let mut row = Subscription::live(conn.slot());
         if let Some(next) = next {
+            // Behind a position it lags, even if nothing is missing: `catch_up` finds that out, and
+            // says `live`.
             feed.lagging.insert(&mut row, Lagging::at(next));
             reader.lagging += 1;
         }

@@ -30,7 +30,7 @@ pub use super::draft::{Draft, TargetCheck};
 pub use super::inbox::{InboxFound, InboxQuery};
 use super::load::{Begun, Found, Kept, Wanted};
 pub use super::log_id::{LogId, Ticket};
-pub use super::meta::{MemberMeta, Restriction, RestrictionMeta, RoomMeta};
+pub use super::meta::{MemberMeta, MetaKey, Restriction, RestrictionMeta, RoomMeta};
 use super::name::{RoomName, UserName};
 use super::notice::{EventSet, Notice};
 use super::others::{NodeId, Told};

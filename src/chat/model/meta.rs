@@ -28,6 +28,35 @@ pub enum RoomMeta {
     Restriction(UserName, Restriction, Option<RestrictionMeta>),
 }
 
+/// What a piece of metadata is about: a later one with the same key replaces it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MetaKey {
+    /// Who may find and enter the room.
+    Access,
+    /// The topic.
+    Topic,
+    /// The name.
+    Name,
+    /// This user's membership.
+    Member(UserName),
+    /// What of this kind holds of this user.
+    Restriction(UserName, Restriction),
+}
+
+impl MetaKey {
+    /// The key of `meta`.
+    #[must_use]
+    pub fn of(meta: &RoomMeta) -> Self {
+        match meta {
+            RoomMeta::Access { .. } => Self::Access,
+            RoomMeta::Topic(..) => Self::Topic,
+            RoomMeta::Name(..) => Self::Name,
+            RoomMeta::Member(user, _) => Self::Member(user.clone()),
+            RoomMeta::Restriction(user, kind, _) => Self::Restriction(user.clone(), *kind),
+        }
+    }
+}
+
 /// What is kept of a membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberMeta {

@@ -48,6 +48,7 @@ pub mod sessions;
 pub mod stats;
 pub mod suspensions;
 pub mod thread;
+pub mod traces;
 pub mod watch;
 pub mod webhook;
 pub mod words;

@@ -75,7 +75,7 @@ pub type ReadMarks = Vec<(UserName, u64)>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumedRoom {
     /// The name that the client gave.
-    pub asked: Box<str>,
+    pub requested: Box<str>,
     /// The one that it has, if that is another.
     pub name: Option<RoomName>,
     /// How it goes on.

@@ -163,6 +163,7 @@ fn may_be_forgotten(chat: &Chat, key: UserKey) -> bool {
 
 /// Ends all memberships of a user without sessions, and forgets it.
 pub(super) fn forget_user(chat: &mut Chat, key: UserKey) {
+    // From the end of the list, from which taking one off moves nothing.
     while let Some(&(_, membership)) = chat.directory[key].memberships.last() {
         end_membership(chat, membership, None);
     }
@@ -238,6 +239,8 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
         // A named user comes back by its name; its secrets would only take memory.
         chat.directory.forget_secrets(user);
     }
+    // Listed whether or not it may be forgotten: that is judged when a place is needed, since rooms
+    // change meanwhile.
     chat.directory.list_absent(user);
 }
 

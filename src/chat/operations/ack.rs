@@ -40,11 +40,16 @@ pub(super) fn ack(
     room.check_reached("recv", recv.unwrap_or(0))?;
     room.check_reached("read", read.unwrap_or(0))?;
     let read = read.unwrap_or(0);
+    // What was read was received.
     let wanted = Marks { recv: recv.unwrap_or(0).max(read), read };
+    // Nothing new, also for who repeats itself after a lost connection: the answer says how far it
+    // is, and nothing is written.
     if chat.rooms[membership].marks().max(wanted) == chat.rooms[membership].marks() {
         return Ok(Answer::Now(acked(chat, key, membership)));
     }
     if !room.is_stored() {
+        // A room in memory has no other place for them than this one, so that they are kept at
+        // once.
         let conn = by.conn;
         apply(chat, membership, wanted, |other, _| other == conn);
         return Ok(Answer::Now(acked(chat, key, membership)));
@@ -169,6 +174,8 @@ pub(in crate::chat) fn on_synced(
     outcome: Result<(), LogFault>,
 ) {
     let room = chat.rooms.table.get(room);
+    // Marks are seqs of one epoch: those of a log that was lost say nothing of the one in its
+    // place.
     if let Some(refusal) = room.and_then(|room| room.check_same(epoch).err()) {
         let acks = written.into_iter().flat_map(|(.., acks)| acks);
         return acks.for_each(|ack| answer(chat, ack, Some(refusal.clone())));
@@ -176,6 +183,8 @@ pub(in crate::chat) fn on_synced(
     for (membership, marks, acks) in written {
         let is_member = chat.rooms.memberships.get(membership).is_some();
         if is_member {
+            // Ended before they are applied, so that a write of the row from here on has them by
+            // itself.
             chat.rooms.unkept.end(membership, marks, outcome.is_ok());
         }
         if outcome.is_ok() && is_member {
@@ -215,6 +224,7 @@ fn answer(chat: &mut Chat, ack: WaitingAck, refusal: Option<Refusal>) {
     if ack.kind == AckKind::Inbox {
         return resume_deferred(chat, ack.conn);
     }
+    // Looked up again: turns have passed since it was asked.
     let found = chat.directory.user(by.user).and_then(|user| user.membership(ack.room));
     let result = match (refusal, found) {
         (Some(refusal), _) => Err(refusal),

@@ -91,7 +91,10 @@ pub(super) fn is_unused(chat: &Chat, key: RoomKey) -> bool {
 fn begin_to_forget(chat: &mut Chat, key: RoomKey) {
     let log = chat.rooms[key].log;
     chat.rooms[key].idle = Idle::Leaving;
+    // From now on every request to this log is noticed, and keeps the room.
     chat.context.leaving.insert(log);
+    // The store answers when all that was put before is on the disk: only then can the room be read
+    // back as it is now.
     let ticket = chat.begin(PendingOp::Forget { room: key });
     chat.context.requests.push_back(LogRequest::Settle { log, ticket });
 }
@@ -123,6 +126,7 @@ pub(super) fn finish_forgetting(chat: &mut Chat, key: RoomKey) {
         return stay(chat, key);
     }
     chat.context.leaving.remove(&room.log);
+    // Who is invited finds the room by being whole: from now on it has to be loaded first.
     let invited: Vec<UserName> = chat.rooms.invited_into(key).cloned().collect();
     for name in invited {
         if let Some(user) = chat.directory.user_named(name.as_str()) {
@@ -140,8 +144,10 @@ pub(super) fn finish_forgetting(chat: &mut Chat, key: RoomKey) {
     chat.delivery_mut().fan_out(key);
     let Some(room) = chat.rooms.remove(key) else { return };
     chat.delivery.remove_feed(key);
+    // By the name of a log that nobody has any more: kept, they would only take memory.
     chat.delivery.pages.prune(room.log, u64::MAX);
     chat.ephemeral.remove_room(key);
+    // It counts for the number of rooms as before: the bound is on those that exist.
     chat.rooms.elsewhere += 1;
     chat.context.stats.rooms_forgotten += 1;
     chat.context.requests.push_back(LogRequest::Close { log: room.log });

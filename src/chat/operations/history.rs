@@ -24,6 +24,7 @@ pub(super) fn history(
     let (key, _) = outsiders::reads(chat, (by.conn, by.user), name)?;
     let room = &chat.rooms[key];
     room.check_epoch(epoch)?;
+    // A limit beyond the page is no error: the client finds by `more` that there is more.
     let count = limit.unwrap_or(u32::MAX).clamp(1, chat.context.limits.history_page);
     let Span { lower, pivot, upper } = Span::of(page, room, count);
     // A page is read whole from one place, so that no change falls between ring and store.
@@ -81,6 +82,7 @@ impl Span {
         let lower_of = |seq: u64| within(seq.saturating_sub(count));
         match page {
             Page::Latest => Self { lower: lower_of(end), pivot: end, upper: end },
+            // Without its end, so that a client pages by the oldest seq that it has.
             Page::Before(seq) => {
                 let pivot = within(seq);
                 Self { lower: lower_of(pivot), pivot, upper: pivot }
@@ -125,6 +127,7 @@ pub(super) fn on_read(
     (key, part): (RoomKey, PagePart),
     excerpt: Excerpt,
 ) -> Result<Answer, Refusal> {
+    // Turns have passed between question and answer.
     check_still_reads(chat, by, key)?;
     let room = &chat.rooms[key];
     let Excerpt { mut records, as_of, changes } = excerpt;

@@ -55,6 +55,9 @@ pub(super) fn finish_join(
     (was_member, position): (bool, Option<JoinPosition>),
 ) -> Result<Answer, Refusal> {
     if chat.rooms[room].is_stored() && !is_confirmed(chat, by.user, room, was_member) {
+        // The membership is in the queue already, put there by `begin_membership`; this waits until
+        // it is on the disk. The epoch is kept, since where nodes share their logs another one may
+        // begin the room first.
         let (log, epoch) = (chat.rooms[room].log, chat.rooms[room].epoch);
         let ticket = chat.begin(PendingOp::Join { by: by.take(), room, epoch, position });
         chat.context.requests.push_back(LogRequest::Sync { log, ticket });
@@ -97,6 +100,8 @@ pub(in crate::chat) fn answer_join(
     // Before the reply is made: it tells the head, and the cursor must begin there.
     chat.delivery_mut().subscribe(by.conn, key, next);
     let is_reset = matches!(resumption, Some(Resumption::Reset { .. }));
+    // The head of the answer is that of the cursor: `subscribe` has fanned out what waited, and
+    // nothing is committed between the two.
     let mut reply = joined_reply(chat, by, key, is_reset)?;
     if let Reply::Joined { marks, .. } = &mut reply
         && is_member
@@ -107,6 +112,8 @@ pub(in crate::chat) fn answer_join(
     chat.context.reply(by.conn, by.request, Ok(reply));
     if let Some(Resumption::Gap { gap: (from, to), why, .. }) = resumption {
         let room = chat.rooms[key].name.clone();
+        // Behind the answer and before the records: the client knows by then which room this is
+        // about, and does not take the hole for something that is still to come.
         chat.context.tell(by.conn, Event::Gap { room, from, to, why });
     }
     // Behind the answer, which tells the client from where the records are that come now.
@@ -260,6 +267,8 @@ pub(super) fn place(
 ) -> Result<Resumption, Refusal> {
     let room = &chat.rooms[key];
     let (head, oldest) = (room.head, room.oldest());
+    // First, since a seq of another epoch says nothing about this log: one beyond its head is no
+    // error then.
     if epoch.is_some_and(|epoch| Epoch::parse(epoch) != Some(room.epoch)) {
         return Ok(Resumption::Reset { epoch: room.epoch, seq: head });
     }
@@ -307,6 +316,7 @@ pub(in crate::chat) fn on_join_synced(
         }
         return Err(refusal);
     }
+    // Before it is answered, with which the user knows of it: no failure of a later write ends it.
     chat.rooms[membership].is_confirmed = true;
     tell_others::point_to(chat, room, by.user);
     answer_join(chat, by, room, position.as_ref())
@@ -321,6 +331,7 @@ fn join_again(
 ) -> Result<Answer, Refusal> {
     let name = chat.rooms[key].name.clone();
     let membership = chat.directory.user(by.user).and_then(|user| user.membership(key));
+    // Another session of the user's is in the room as it is now, and so is the user.
     if membership.is_some_and(|membership| chat.rooms[membership].is_confirmed) {
         return answer_join(chat, by, key, position.as_ref());
     }

@@ -50,6 +50,7 @@ pub(super) fn leave(chat: &mut Chat, by: &mut Requester, name: &str) -> Result<A
         return leave_as_last(chat, by, membership, messages);
     }
     let query = query_all(room);
+    // Counted over what the store has; a deletion that is told meanwhile can only make it fewer.
     let since = chat.pending.changes.begin();
     chat.begin_read(PendingOp::LeaveAsLast { by: by.take(), room: key, since }, query);
     Ok(Answer::Later)
@@ -186,6 +187,8 @@ fn begin_to_leave(
     // In an open room without an owner nothing depends on who stays, and the room is spared the
     // list of pending acts.
     let is_departing = room.owned || chat.lookup().is_closed(room);
+    // Until it is written the user stays a member, and gets what is said: a refusal finds
+    // everything as it was.
     let ticket = chat.begin(PendingOp::Leave { by: by.take(), room: key, ends });
     // An owner that is leaving moderates no more, or two owners could leave at the same time.
     if is_departing {
@@ -216,6 +219,7 @@ pub(in crate::chat) fn on_leave_synced(
     (room, ends): (RoomKey, bool),
     outcome: Result<(), Refusal>,
 ) -> Result<Answer, Refusal> {
+    // Named before the room can be retired below.
     let reply = Reply::Left { room: chat.rooms[room].name.clone() };
     let membership = chat.directory.user(by.user).and_then(|user| user.membership(room));
     let Some(membership) = membership else {
@@ -244,6 +248,8 @@ pub(in crate::chat) fn on_leave_synced(
 fn answer_leave(chat: &mut Chat, by: &mut Requester, membership: MembershipKey, reply: Reply) {
     let by = by.take();
     let room = chat.rooms[membership].room;
+    // First, since it fans out what waits: records that were committed before come before the
+    // answer.
     chat.delivery_mut().unsubscribe(by.conn, room);
     chat.context.reply(by.conn, by.request, Ok(reply));
     end_membership(chat, membership, Some(LeftReason::Left));

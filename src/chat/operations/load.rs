@@ -95,6 +95,7 @@ pub(super) fn wait_look(chat: &mut Chat, room: Option<RoomName>, user: &UserName
 }
 
 fn wait(chat: &mut Chat, waiter: Waiter, (wanted, whole): (Wanted, Vec<UserName>)) {
+    // Refused instead of queued: what waits holds its command, and clients come back by themselves.
     if chat.pending.loads.is_full() {
         let message = "too many wait for rooms that are not in memory";
         let refusal = Refusal::new(Code::Busy, message).retry_after_ms(RETRY_MS);
@@ -102,6 +103,8 @@ fn wait(chat: &mut Chat, waiter: Waiter, (wanted, whole): (Wanted, Vec<UserName>
     }
     chat.context.stats.waits += 1;
     for user in &whole {
+        // Before the request, or a sweep between question and answer could forget the rooms that
+        // the user was in already.
         chat.pending.loads.pin(user);
     }
     let (requested, listed, rounds) = (Wanted::default(), Vec::new(), 0);
@@ -120,6 +123,7 @@ pub(super) fn request_load(chat: &mut Chat) {
     if chat.pending.loads.is_busy {
         return;
     }
+    // All that wait are one question: after a restart thousands ask for the same few rooms.
     let tickets = chat.pending.loads.take();
     let mut wanted = Wanted::default();
     for &ticket in &tickets {

@@ -73,6 +73,7 @@ pub(super) fn load_found(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Ve
     for begun in found.rooms {
         // It may have come with a user, and by its name.
         // One that the store has under a name which it is about to have here is here already.
+        // What is in memory is newer than what was read.
         let is_here = chat.rooms.named(begun.name.as_str()).is_some();
         if !is_here && !chat.rooms.is_promised(&begun.name) {
             load_room(chat, begun);
@@ -114,6 +115,8 @@ fn go_on(
     }
     let names = waiting.wanted.users.keys();
     waiting.listed.extend(names.filter_map(|name| rooms_of.get(name)).flatten().cloned());
+    // What was asked for once is not asked for again: a room that does not exist would be waited
+    // for for ever.
     waiting.requested.add(&std::mem::take(&mut waiting.wanted));
     let mut wanted = needed(chat, &mut waiting);
     wanted.take_out(&waiting.requested);

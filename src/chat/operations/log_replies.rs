@@ -101,6 +101,8 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         Appended::Duplicate { seq, .. } if seq > chat.rooms[key].head => faults::undecided(),
         Appended::Duplicate { seq, at } => {
             chat.context.stats.duplicates += 1;
+            // At the place of the first one: what the connection has not been shown yet comes
+            // before the answer.
             chat.delivery_mut().answer_at(key, sender, seq, at);
             direct::retract(chat, key);
             return moderation::on_answered(chat, key, act);
@@ -198,6 +200,8 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
     // Too much was changed meanwhile to know what of it is in the answer.
     let outcome = outcome.and_then(|answer| Ok((answer, changes.ok_or(LogFault::Busy)?)));
     let (by, result) = match op {
+        // Changes that were told meanwhile are not made to pages: `Pages` has one that was changed
+        // read again.
         PendingOp::Page(id) => return on_page(chat, id, outcome),
         PendingOp::Unread { user, room, seq } => {
             let outcome = outcome.map(|(answer, _)| answer);
@@ -340,6 +344,7 @@ fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
         let waiting = chat.delivery.pages.failed(id);
         return retry_later(chat, waiting);
     };
+    // `None` if the room was dropped while its page was read.
     let key = chat.rooms.of_log(id.0);
     let oldest = key.map_or(0, |key| chat.rooms[key].oldest());
     let wanted = oldest.max(id.1);
@@ -364,6 +369,7 @@ fn retry_later(chat: &mut Chat, waiting: Vec<ConnId>) {
         let deadline = chat.context.now.tick.after(PAGE_RETRY);
         chat.context.wheel.arm(deadline, Timer::RetryPages);
     }
+    // One timer for all: it was armed by the first of them.
     chat.delivery.stuck.extend(waiting);
 }
 

@@ -52,6 +52,7 @@ pub(super) fn begin_membership(
     // The voice is not given back by leaving and joining.
     let is_reader = chat.lookup().restriction(room, name, Restriction::Reader).is_some();
     let role = if is_reader { role.min(Role::Reader) } else { role };
+    // Made at the head, so that nothing from before counts as unread.
     let row = &chat.rooms[room];
     let rev = chat.context.next_rev();
     let member = Membership::new(user, room, role, row.head).since((rev, rev), !force);

@@ -99,11 +99,15 @@ pub(super) fn handle_command(
     let user = reader.map(|reader| reader.user);
     let is_sending = reader.is_some_and(|reader| is_sending(reader.pending_weight));
     if let Some(user) = user {
+        // Its first request shows that the welcome has come: the secret that it came back with is
+        // spent.
         chat.directory.end_former(user, conn);
     }
     if !is_sending || chat.pending.is_deferred(conn) {
         return run(chat, (conn, user), request, command);
     }
+    // What was sent must be found by who reads after it: the log numbers the records in its order,
+    // but a page could be read before they are written.
     match command.into_reading() {
         Ok(command) => chat.defer(conn, request, command),
         Err(command) => run(chat, (conn, user), request, command),
@@ -121,6 +125,8 @@ pub(super) fn run(
         let refusal = Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello");
         return chat.context.reply(conn, request, Err(refusal));
     };
+    // Before anything is judged: a room that is only not in memory would look like one that does
+    // not exist.
     if let Some(wanted) = needs::of_command(chat, (conn, user), &command) {
         return load::wait_command(chat, (conn, request), command, wanted);
     }
@@ -134,6 +140,7 @@ fn run_now(
     request: Request,
     command: Command<'_>,
 ) {
+    // Before the room is looked for: a token for some rooms must not tell which others there are.
     let allowed = credentials::check(chat, (conn, &chat.directory[user].name), &command);
     let mut by = Requester { conn, user, request };
     let result = allowed.and_then(|()| execute(chat, &mut by, command));
@@ -148,7 +155,10 @@ fn resume_deferred(chat: &mut Chat, conn: ConnId) {
     }
     let user = reader.map(|reader| reader.user);
     if let Some(PendingOp::Deferred(reading)) = chat.take_deferred(conn) {
+        // Their answers wait for the end of the turn with the records, and must not come behind it.
         chat.delivery_mut().fan_out_sends_of(conn);
+        // It is run once, whatever the connection waits for by now: deferred again and again it
+        // would never be answered.
         chat.pending.resuming = Some(conn);
         run(chat, (conn, user), reading.request, reading.command);
         chat.pending.resuming = None;
@@ -159,6 +169,7 @@ fn resume_deferred(chat: &mut Chat, conn: ConnId) {
 fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<Answer, Refusal> {
     let user = by.user;
     if let Some(quota) = quota_of(&command) {
+        // Taken whether or not it is refused later: a refusal has cost the look-ups.
         let now = chat.context.now.tick;
         chat.quotas.take(now, user, quota)?;
     }

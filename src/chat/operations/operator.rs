@@ -150,6 +150,7 @@ fn changes(
         }
     };
     let audit = (audit.0, &*audit.1);
+    // In the same write as the act: there is none without a trace of who did it.
     changes.push(audited(chat, by, audit));
     Ok(changes)
 }
@@ -162,6 +163,7 @@ pub(super) fn on_written(
     outcome: Result<(), Refusal>,
 ) {
     if let OperatorAct::AddKey(key) = &act
+        // Only if this act has bound the name: one that was there before stays a program's.
         && chat.directory.identities.unwritten.remove(&key.name)
         && outcome.is_err()
     {
@@ -200,6 +202,7 @@ fn apply(chat: &mut Chat, act: OperatorAct) {
 
 /// Changes who may not use the server. The store tells the same within a second, as of a command.
 fn suspend(chat: &mut Chat, change: impl FnOnce(&mut Suspensions)) {
+    // A copy: it is shared, and who holds the one from before keeps that.
     let mut all = Suspensions::clone(&chat.directory.suspended);
     change(&mut all);
     let all = Arc::new(all);

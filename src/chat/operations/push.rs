@@ -56,6 +56,8 @@ impl Chat {
     /// The push service does not know this device any more.
     pub fn on_push_ended(&mut self, now: Now, id: u64) {
         self.arrive_at(now);
+        // Before it is written: a push to a device that is over is refused again, while one that
+        // comes back after a restart ends itself at the next.
         self.directory.pushes.remove(&[id]);
         self.change_people(PeopleOp::Noted, vec![PeopleChange::EndPush(id)]);
     }
@@ -103,6 +105,8 @@ pub(super) fn subscribe(
         at: chat.context.now.wall_ms,
     };
     let pushes = &mut chat.directory.pushes;
+    // Pages subscribe anew with each visit: what differs in nothing that matters is not written
+    // again.
     let is_same = |known: &PushSubscription| {
         let PushSubscription { id, agent, at, .. } = known.clone();
         known == &PushSubscription { id, agent, at, ..new.clone() }
@@ -110,6 +114,7 @@ pub(super) fn subscribe(
     if let Some(known) = pushes.of(&new.user).find(|known| is_same(known)) {
         return Ok(Answer::Now(Reply::PushSubscribed { id: known.id }));
     }
+    // One write for the old and the new: in between the device would be told twice or never.
     let replaced = pushes.replaced_by(&new);
     if replaced.is_empty() && pushes.is_full() {
         let message = "the server tells as many devices as it can";
@@ -146,6 +151,8 @@ pub(super) fn unsubscribe(
             chat.change_people(op, vec![PeopleChange::EndPush(id)]);
             Ok(Answer::Later)
         }
+        // A browser names its own device and may do so twice; an id was read from a list that has
+        // it.
         (None, PushTarget::Endpoint(_)) => Ok(Answer::Now(Reply::Done)),
         (None, PushTarget::Id(_)) => {
             let refusal = Refusal::new(Code::BadField, "you have no such device");
@@ -195,6 +202,7 @@ fn terms(chat: &Chat) -> Result<&PushTerms, Refusal> {
 
 /// A message is in a log: of a direct one the other end is told, of another one whom it names.
 pub(super) fn on_message(chat: &mut Chat, key: RoomKey, record: &SharedRecord) {
+    // This is asked for each message: where no device is, texts are not searched for names.
     if chat.directory.pushes.is_idle() {
         return;
     }
@@ -241,6 +249,7 @@ pub(super) fn offer(
     }
     let (name, room) = (name.clone(), chat.rooms[key].name.clone());
     let news = News { seq: record.seq, from: record.from.clone(), why, is_pushed: false };
+    // Noted also while the user is active: it may go before it has read this.
     chat.directory.pushes.note(&name, &room, news);
     if !is_active(chat, user) {
         count_unread(chat, (&name, user), key, record.seq);
@@ -270,6 +279,7 @@ fn count_unread(chat: &mut Chat, (name, user): (&UserName, UserKey), key: RoomKe
     let Some(membership) = chat.directory[user].membership(key) else { return };
     let read = chat.rooms[membership].marks().read;
     let room = &chat.rooms[key];
+    // Of who left a moment ago all that is unread is in memory, and no disk is asked.
     if is_in_ring(room, read, false) {
         let unread = room.ring.from(read + 1).filter(|record| is_unread(record, name)).count();
         return tell(chat, (name, key), seq, u64::try_from(unread).unwrap_or(UNREAD_MAX));
@@ -296,11 +306,13 @@ pub(super) fn on_counted(
 }
 
 fn tell(chat: &mut Chat, (user, key): (&UserName, RoomKey), seq: u64, unread: u64) {
+    // The count may have taken a look at the disk, and the room may have gone meanwhile.
     let Some(room) = chat.rooms.table.get(key) else { return };
     let name: RoomName = room.name.clone();
     let pushes = &mut chat.directory.pushes;
     let Some((news, read)) = pushes.begin(user, &name, seq) else { return };
     let shows_text = pushes.terms.as_ref().is_some_and(|terms| terms.texts);
+    // As it is now: what was edited or deleted since is not told in its old words.
     let text = room.ring.get(seq).filter(|_| shows_text).and_then(|record| record.body.text());
     let text: Option<Box<str>> = text.map(|text| beginning(text).into());
     let unread = unread.clamp(1, UNREAD_MAX);

@@ -56,6 +56,7 @@ pub(super) fn report(
     let reporter = chat.directory[by.user].name.clone();
     let mut report = Report {
         id: 0,
+        // Not known yet: who has written a message is found with it.
         whom: reporter.clone(),
         by: reporter,
         room: None,
@@ -76,6 +77,7 @@ pub(super) fn report(
             let (key, _) = outsiders::reads(chat, (by.conn, by.user), name)?;
             let room = &chat.rooms[key];
             (report.room, report.seq) = (Some(room.name.clone()), Some(*seq));
+            // What was said just now is reported most, and needs no disk.
             if let Some(record) = room.ring.get(*seq).cloned() {
                 return on_found(chat, by, (report, Some(&record)));
             }
@@ -133,6 +135,7 @@ fn file(chat: &mut Chat, by: &mut Requester, mut report: Report) -> Result<Answe
         let refusal = Refusal::new(Code::BadField, "this would report yourself");
         return Err(refusal.field("user", "another user, or another's message"));
     }
+    // Told as done, not as a fault: a client that lost its connection asks again.
     if chat.directory.reports.has(&report) {
         return Ok(Answer::Now(Reply::Done));
     }
@@ -188,6 +191,8 @@ fn tell_keepers(chat: &mut Chat, report: &Report) {
     told.sort_unstable();
     told.dedup();
     for (conn, name) in told {
+        // A moderator may be the one who is reported, and learns nothing of it, not even by an
+        // event.
         if name != report.whom && is_readable(chat, conn, report.room.as_ref()) {
             chat.context.tell(conn, Event::Reported { room: report.room.clone() });
         }
@@ -252,6 +257,7 @@ pub(super) fn reports(
     let mut rows = chat.directory.reports.above(after.unwrap_or(0)).filter(is_listed).peekable();
     let (mut items, mut bytes) = (Vec::new(), 0);
     while let Some(report) = rows.next_if(|report| {
+        // One in any case: a page without items would be asked for again and again.
         items.is_empty() || (items.len() < limit && bytes + len_max(report) <= PAGE_BYTES_MAX)
     }) {
         bytes += len_max(report);
@@ -280,6 +286,8 @@ pub(super) fn settle_report(
     id: u64,
 ) -> Result<Answer, Refusal> {
     let report = chat.directory.reports.get(id);
+    // One answer for what is not there and for what is not theirs: ids count up, and would tell of
+    // reports elsewhere.
     let Some(report) = report.filter(|report| may_settle(chat, (by.conn, by.user), report)) else {
         let refusal =
             Refusal::new(Code::BadField, "there is no report of this id that you may settle");

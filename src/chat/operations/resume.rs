@@ -38,12 +38,16 @@ pub(super) fn resume_room(
         return watch_resumed(chat, (conn, user), &position.room, at);
     }
     if let Err(refusal) = found
+        // A session that is known knows what its user has left: with it no membership can have been
+        // lost.
         && (resumed || !is_lost_with_its_log(chat, user, position))
     {
         return Err(refusal);
     }
     let at = (Some(&*position.epoch), position.seq);
     let (key, resumption) = enter_at(chat, user, &position.room, at)?;
+    // The welcome is the answer, and nothing of it is written: who was a member stays one, and who
+    // becomes one again does so in a room in memory.
     subscribe_resumed(chat, (conn, user), key, &resumption);
     Ok((key, resumption))
 }

@@ -87,12 +87,14 @@ pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Resul
         edited: None,
     };
     let record = NewRecord { echo: send.echo, refusal, ..NewRecord::new(room, body, send.weight) };
+    // A conversation that was made for this message goes with it.
     append(chat, by, record).inspect_err(|_| retract(chat, room))
 }
 
 /// The room in which the message may be said.
 fn find_room(chat: &mut Chat, by: &Requester, send: &Send<'_>) -> Result<RoomKey, Refusal> {
     let user = by.user;
+    // By `to` the conversation is made if there is none; by its name it has to be there.
     let room = match &send.target {
         Target::Room(name) => room_to_send_to(chat, by, name)?,
         Target::User(name) => direct_to(chat, user, name)?,
@@ -134,6 +136,7 @@ fn named_room(chat: &Chat, user: UserKey, send: &Send<'_>) -> Option<RoomKey> {
 fn check_message(chat: &Chat, room: RoomKey, send: &Send<'_>) -> Result<(), Refusal> {
     check_size(chat, room, send.text.len() + send.data.as_deref().map_or(0, str::len))?;
     check_files(&chat.rooms[room], send.data.as_deref().unwrap_or_default())?;
+    // Only what memory can tell: of older messages the log itself says whether they are there.
     for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {
         if seq.is_some_and(|seq| !may_be_message(&chat.rooms[room], seq)) {
             return Err(no_such_reference(field));
@@ -147,6 +150,7 @@ fn check_message(chat: &Chat, room: RoomKey, send: &Send<'_>) -> Result<(), Refu
 /// [`Code::BadField`] for references to files where none can be kept, or to too many.
 fn check_files(room: &Room, data: &str) -> Result<(), Refusal> {
     let files = file::references(data).len();
+    // Both are refused before the store is asked whether the files are this user's.
     let refused =
         |message, expected| Err(Refusal::new(Code::BadField, message).field("data", expected));
     if files > FILES_PER_MESSAGE_MAX {
@@ -247,17 +251,22 @@ pub(super) fn append(
     if chat.rooms[key].moderation.is_ending() {
         check_unchanging(chat, key)?;
     }
+    // From here on the log answers, and nothing below may fail: the request is gone from the
+    // caller's hands.
     let Requester { conn, user, request } = by.take();
     let not_members = mentions::not_members(chat, (user, key), &body);
     let sender = Sender { conn, request, echo, not_members };
     let is_question = refusal.is_some();
     let may_be_stale = chat.context.node.is_some() && !chat.pending.is_again;
+    // Kept only where another node can change rights unseen, and for one repetition: what is
+    // refused twice is refused.
     let again = (may_be_stale && !is_question)
         .then(|| Box::new(Again { user, body: body.clone(), weight }));
     let ticket = chat.begin(match refusal {
         None => PendingOp::Append { room: key, sender, again },
         Some(refusal) => PendingOp::Question { room: key, sender, refusal },
     });
+    // The ticket is made before the act below, which is found by it when the log answers.
     let room = &mut chat.rooms[key];
     let from = chat.directory[user].name.clone();
     // The parser knows what the text takes; room and sender are known only here.
@@ -270,6 +279,7 @@ pub(super) fn append(
     }
     let since = room.since(&from, &body);
     let log = room.log;
+    // Decided now, when it is known who is here: the log only keeps it for the webhooks.
     let is_unseen = is_unseen(chat, key, user, &body);
     let draft = Draft { from, body, weight, check, since, meta, is_question, is_unseen };
     chat.context.requests.push_back(LogRequest::Append { log, ticket, draft });

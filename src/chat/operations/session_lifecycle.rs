@@ -69,18 +69,20 @@ pub(super) fn begin_claimed(
             let mut rooms = Vec::with_capacity(positions.len());
             let mut marks_left = Some(resume_marks_max(positions.len()));
             for position in positions {
+                // One room that cannot be resumed does not keep the client from the others: it is
+                // told with them.
                 let outcome = resume_room(chat, (conn, user), &position, resumed);
-                let asked = position.room.into_owned().into_boxed_str();
+                let requested = position.room.into_owned().into_boxed_str();
                 rooms.push(match outcome {
                     Ok((key, resumption)) => {
                         let name = &chat.rooms[key].name;
-                        let name = (*name.as_str() != *asked).then(|| name.clone());
+                        let name = (*name.as_str() != *requested).then(|| name.clone());
                         let marks = take_marks(chat, (conn, user), key, &mut marks_left);
-                        ResumedRoom { asked, name, resumption, marks }
+                        ResumedRoom { requested, name, resumption, marks }
                     }
                     Err(refusal) => {
                         let resumption = Resumption::Refused(refusal);
-                        ResumedRoom { asked, name: None, resumption, marks: Vec::new() }
+                        ResumedRoom { requested, name: None, resumption, marks: Vec::new() }
                     }
                 });
             }
@@ -205,6 +207,8 @@ fn begin_session(
     if let Some(former) = known.filter(|_| !claims::is_shared(chat)) {
         chat.directory.keep_former(user, (Secret::new(user, hello.secret), former));
     }
+    // Behind the end of the one that it replaces, so that the bound on sessions holds at each
+    // moment.
     add_session(chat, (conn, user), hello, away);
     if let Some(login) = hello.identity.as_ref().and_then(|identity| identity.login) {
         note_login(chat, (conn, user), login);

@@ -57,6 +57,7 @@ pub(super) fn thread(
     }
     let (user, log) = (chat.directory[by.user].name.clone(), room.log);
     let query = Query::Thread(ThreadQuery { user, log, thread, below, limit });
+    // Edits that come while the page is read are gathered, and made in it before it is told.
     let since = chat.pending.changes.begin();
     chat.begin_read(PendingOp::Thread { by: by.take(), room: key, thread, since }, query);
     Ok(Answer::Later)
@@ -71,6 +72,7 @@ fn page_of_ring(room: &Room, thread: u64, (below, limit): (u64, u32)) -> ThreadP
     let (mut records, mut bytes) = (Vec::new(), 0_usize);
     while let Some(record) = found.next_if(|record| {
         bytes = bytes.saturating_add(usize::try_from(record.weight).unwrap_or(usize::MAX));
+        // One in any case: a page with nothing and more behind it would be asked for for ever.
         let fits = bytes <= PAGE_BYTES_MAX || records.is_empty();
         fits && records.len() < usize::try_from(limit).unwrap_or(usize::MAX)
     }) {
@@ -131,6 +133,7 @@ pub(super) fn threads(
     let rooms = if let Some(name) = name {
         vec![chat.lookup().find_membership(by.user, name)?.0]
     } else {
+        // A token for some rooms is for a part of its user: what is in others is not told to it.
         let is_seen = |room: &RoomKey| chat.rooms[*room].may_be_read(&chat.directory, by.conn);
         let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
         rooms.filter(is_seen).collect()
@@ -154,6 +157,7 @@ pub(super) fn on_listed(
 ) -> Answer {
     let row = |thread: FollowedThread| {
         let FollowedThread { log, mut root, last, read, unread } = thread;
+        // Meanwhile the room may have ended, or the user have left it.
         let key = chat.rooms.of_log(log)?;
         chat.directory.user(by.user)?.membership(key)?;
         apply_changes([&mut root], &told(log, changes));
@@ -197,10 +201,12 @@ pub(super) fn mark(
     room.check_epoch(epoch)?;
     let is_there = (room.oldest()..=room.head).contains(&thread);
     let change = match wish {
+        // Judged by what is in memory; of older ones the store says it, when the mark is written.
         ThreadWish::Follow if !may_be_message(room, thread) => {
             return Err(no_such_reference("thread"));
         }
         _ if !is_there => return Err(no_such_reference("thread")),
+        // Read as far as the log goes now: what was said before one followed is not news.
         ThreadWish::Follow => ThreadChange::Follow(room.head),
         ThreadWish::Unfollow => ThreadChange::Unfollow(room.head),
         ThreadWish::Read(seq) => {
@@ -242,16 +248,17 @@ pub(super) fn on_written(
     };
     let (user, room, thread) = (mark.user.clone(), mark.room.clone(), mark.thread);
     let news = MarkNews { user, room, thread, following, read };
+    // Behind the write: a mark that a crash could take back would show as read on one device only.
     tell_sessions(chat, Some(conn), &news);
     tell_others::tell_mark(chat, news);
 }
 
 /// Tells the user's connections of a mark, but for the one that has asked for it.
-pub(super) fn tell_sessions(chat: &mut Chat, asked: Option<ConnId>, news: &MarkNews) {
+pub(super) fn tell_sessions(chat: &mut Chat, requester: Option<ConnId>, news: &MarkNews) {
     let MarkNews { user, room, thread, following, read } = news;
     let Some(key) = chat.directory.user_named(user.as_str()) else { return };
     for &other in &chat.directory[key].connections() {
-        if Some(other) != asked && grants::may_read(chat, other, room.as_str()) {
+        if Some(other) != requester && grants::may_read(chat, other, room.as_str()) {
             let (room, thread, following, read) = (room.clone(), *thread, *following, *read);
             chat.context.tell(other, Event::Thread { room, thread, following, read });
         }

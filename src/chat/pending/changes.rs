@@ -50,6 +50,7 @@ pub(in crate::chat) struct Changes {
 impl Changes {
     /// A reading begins.
     pub(in crate::chat) fn begin(&mut self) -> Mark {
+        // A place in the endless list of changes, of which `list` is the present window.
         let mark = Mark(self.before + u64::try_from(self.list.len()).unwrap_or(0));
         *self.readings.entry(mark).or_insert(0) += 1;
         mark
@@ -83,6 +84,8 @@ impl Changes {
         let change = Change { log, record: SharedRecord::clone(record) };
         self.bytes += change.bytes();
         self.list.push_back(change);
+        // The oldest go, whoever needs them: `end` finds out by the mark, and that reading is asked
+        // for again.
         while self.bytes > CHANGES_BYTES_MAX && self.forget_first() {}
     }
 

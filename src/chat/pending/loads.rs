@@ -139,12 +139,14 @@ impl Loads {
 
     /// Those that are to be answered by the next load.
     pub(in crate::chat) fn take(&mut self) -> Vec<Ticket> {
+        // A bound on what one answer sets going within one turn.
         let count = self.queue.len().min(BATCH_MAX);
         self.queue.drain(..count).collect()
     }
 
     /// The store wants these rooms to be loaded. Those beyond the bound are named again later.
     pub(in crate::chat) fn add_overdue(&mut self, rooms: Vec<RoomName>) {
+        // Nobody waits for these, so that to forget one only delays it.
         let free = OVERDUE_MAX.saturating_sub(self.overdue.len());
         self.overdue.extend(rooms.into_iter().take(free));
     }

@@ -26,6 +26,7 @@ impl Departed {
     pub(in crate::chat) fn add(&mut self, room: RoomKey, user: &UserName) {
         // Forgetting the oldest instead would let somebody back in who was removed.
         if self.count == DEPARTED_MAX && !self.is_known(room, user) {
+            // Never unset, since it is not known who was not noted.
             self.is_full = true;
         } else if self.by_room.entry(room).or_default().insert(user.clone()) {
             self.count += 1;

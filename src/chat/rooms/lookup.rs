@@ -84,6 +84,7 @@ impl<'a> Lookup<'a> {
     /// than to look one up among all.
     fn own_room(self, user: UserKey, name: &str) -> Option<(RoomKey, MembershipKey)> {
         let memberships = &self.directory[user].memberships;
+        // By its present name only; one of before is found in the index, by the caller.
         if memberships.len() > FEW_ROOMS {
             return None;
         }
@@ -118,6 +119,7 @@ impl<'a> Lookup<'a> {
         user: UserKey,
         name: &str,
     ) -> Result<RoomKey, Refusal> {
+        // A conversation is of two, whatever a key says.
         let is_meant = |room: &Room| !room.name.is_direct() && !room.has_ended();
         let named = self.rooms.named(name).filter(|&key| is_meant(&self.rooms[key]));
         let is_program = self.directory[user].source == Source::Key;
@@ -265,6 +267,7 @@ impl<'a> Lookup<'a> {
         let name = &self.directory[user].name;
         // An act under way counts first, since the log may still hold an older, milder restriction.
         let pending = state.pending_acts(name).find_map(pending);
+        // The reason is in the record that the log is about to number: it is told with that.
         let pending = pending.map(|until| Expiry { until, reason: "".into() });
         match pending.as_ref().or_else(|| self.restriction(key, name, kind)) {
             Some(expiry) => Err(refusal_until(code, message, expiry, self.context.now.wall_ms)),

@@ -19,6 +19,7 @@ pub(in crate::chat) struct Membership {
     pub is_confirmed: bool,
     /// Each [`MemberFlag`] that holds, a bit each.
     flags: u8,
+    // As `u64` they would align the whole row to eight bytes, and pad it.
     recv: HalfAligned,
     read: HalfAligned,
     rev: HalfAligned,

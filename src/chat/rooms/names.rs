@@ -63,6 +63,8 @@ impl Rooms {
         former: Vec<RoomName>,
     ) {
         let room = &mut self.table[key];
+        // Only the difference is touched: a name that stays must be found at each moment in
+        // between.
         let before: Vec<RoomName> = room.names().cloned().collect();
         room.name = name;
         room.moderation.set_former(former);
@@ -80,6 +82,7 @@ impl Rooms {
 
 /// The names that a room will have had before when it gets this one.
 pub(in crate::chat) fn former_after(room: &Room, name: &RoomName) -> Vec<RoomName> {
+    // A room that takes back a name of before has it as its name, and no more as a former one.
     let former = room.moderation.former().iter().filter(|former| *former != name);
     former.chain([&room.name]).cloned().collect()
 }

@@ -198,6 +198,8 @@ impl ModerationState {
         let is_counted =
             |kind| matches!(kind, Restriction::Banned | Restriction::Muted | Restriction::Reader);
         let held = self.holding(wall_ms).filter(|(_, kind, _)| is_counted(*kind)).count();
+        // Those under way count, or a burst of bans within one turn of the log would pass the
+        // bound.
         let begun = self.pending().filter(
             |pending| matches!(pending, PendingAct::Act(_, act) if restriction_of(*act).is_some()),
         );

@@ -116,6 +116,8 @@ impl RingBudget {
         let Some(place) = index.and_then(|index| ring.records.get_mut(index)) else { return };
         let (before, after) = (weight(place), weight(&record));
         *place = record;
+        // A deletion makes it lighter, an edit may make it heavier: both books follow, or the
+        // budget would drift.
         ring.bytes = ring.bytes - before + after;
         self.bytes = self.bytes - before + after;
     }
@@ -145,6 +147,8 @@ impl RingBudget {
 
     /// Whether so many entries are of records that are gone that [`RingBudget::retain`] pays.
     pub(in crate::chat) fn is_stale(&self) -> bool {
+        // Twice as many, so that each walk is paid for by as many records as it drops; and some, so
+        // that a server with few records does not walk at each.
         self.by_age.len() > 2 * self.records + 1024
     }
 

@@ -83,6 +83,8 @@ impl Room {
 
     /// The first seq that is still there, `head + 1` if none is.
     pub(in crate::chat) fn oldest(&self) -> u64 {
+        // A room in memory has no other records than those of its ring, so that the budget of all
+        // rings prunes it.
         if self.is_stored() { self.oldest } else { self.ring.first().unwrap_or(self.head + 1) }
     }
 
@@ -118,6 +120,7 @@ impl Room {
 
     /// Has the store keep something that is true of the room. Nothing of a memory room is kept.
     pub(in crate::chat) fn put_meta(&self, context: &mut Context, meta: RoomMeta) {
+        // What another node has done it has written itself.
         if self.is_stored() && !context.follows {
             context.requests.push_back(LogRequest::PutMeta { log: self.log, meta });
         }
@@ -160,6 +163,8 @@ impl Room {
     ///
     /// [`Code::EpochChanged`] with the present epoch, if `epoch` is given and is another.
     pub(in crate::chat) fn check_epoch(&self, epoch: Option<&str>) -> Result<(), Refusal> {
+        // A text that is no epoch is another epoch: the client has it from somewhere, and is told
+        // the present one.
         if epoch.is_none_or(|epoch| Epoch::parse(epoch) == Some(self.epoch)) {
             return Ok(());
         }

@@ -51,6 +51,7 @@ impl Rooms {
 
     /// How many places the next look takes.
     pub(in crate::chat) fn places_to_sweep(&self) -> usize {
+        // Of places and not of rooms: the table is walked by place, empty ones included.
         let places = self.table.places();
         (places / PART).clamp(PLACES_MIN, PLACES_MAX).min(places)
     }
@@ -76,6 +77,7 @@ impl Rooms {
     /// The room at this place is not in use. If there are more of these than may be, the hand goes
     /// round once more.
     pub(in crate::chat) const fn count_idle(&mut self, idle_max: usize) {
+        // Counted in one round and used in the next: only a whole round says how many there are.
         self.sweep.counted += 1;
         if self.sweep.counted > idle_max {
             self.sweep.goes_on = true;

@@ -232,10 +232,10 @@ fn reply_line(result: &Result<Reply, Refusal>) -> String {
             format!("joined at {seq} from {oldest}{}", if *reset { " reset" } else { "" })
         }
         Ok(Reply::Welcome { user, resumed, rooms, .. }) => {
-            let rooms = rooms.iter().map(|ResumedRoom { asked, name, resumption, marks }| {
+            let rooms = rooms.iter().map(|ResumedRoom { requested, name, resumption, marks }| {
                 let marks = if marks.is_empty() { String::new() } else { format!(" {marks:?}") };
                 let name = name.as_ref().map_or(String::new(), |name| format!(" is {name}"));
-                format!(" {asked}{name}: {resumption:?}{marks}")
+                format!(" {requested}{name}: {resumption:?}{marks}")
             });
             format!("welcome {user} {resumed}{}", rooms.collect::<String>())
         }

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use super::import::primary;
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Epoch;
+use crate::chat::model::traces::Traces;
 use crate::cli::erasing;
 use crate::cluster::node::erasure::{self, Erased};
 use crate::config::Config;
 use crate::pg::Address;
 use crate::server;
-use crate::store::tools::erase::Traces;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -35,7 +35,7 @@ pub(in crate::cli) fn run(
     (yes, wall_ms): (bool, u64),
 ) -> Result<ExitCode, Failure> {
     let mut session = primary(address)?;
-    let traces = as_of_one_server(erasure::traces(&mut session, name)?);
+    let traces = erasure::traces(&mut session, name)?;
     if traces == Traces::default() {
         return Err(format!("the engine has nothing of {name}; nothing was changed").into());
     }
@@ -61,11 +61,4 @@ fn placeholder() -> Option<UserName> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).ok()?;
     UserName::parse(&format!("erased-{}", Epoch(u64::from_ne_bytes(bytes)))).ok()
-}
-
-fn as_of_one_server(traces: erasure::Traces) -> Traces {
-    let erasure::Traces { messages, records, memberships, restrictions, conversations, .. } =
-        traces;
-    let erasure::Traces { is_bound, is_unfinished, .. } = traces;
-    Traces { messages, records, memberships, restrictions, conversations, is_bound, is_unfinished }
 }

@@ -62,7 +62,7 @@ pub(super) struct Telling {
 
 /// What one frame says, besides who is there.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct Publication {
     pub(super) rooms: Vec<i64>,
     pub(super) messages: Vec<Box<[u8]>>,
 }
@@ -157,7 +157,7 @@ impl Bus {
     }
 
     /// What was published may not have been heard: the engine tells it.
-    pub(super) fn tell_again(&mut self, said: Said) {
+    pub(super) fn tell_again(&mut self, said: Publication) {
         self.grown.extend(said.rooms);
         for message in said.messages {
             self.tell(&message);
@@ -227,7 +227,7 @@ impl Bus {
     }
 
     /// Puts what is to be published into a frame.
-    pub(super) fn fill_publication(&mut self, now: Tick, frame: &mut FrameWriter) -> Said {
+    pub(super) fn fill_publication(&mut self, now: Tick, frame: &mut FrameWriter) -> Publication {
         self.published_at = Some(now);
         fill(frame, &mut self.ripe, &mut self.mentioned, &mut self.told_bytes)
     }
@@ -251,8 +251,8 @@ fn fill(
     rooms: &mut BTreeSet<i64>,
     messages: &mut VecDeque<Box<[u8]>>,
     bytes: &mut usize,
-) -> Said {
-    let mut said = Said::default();
+) -> Publication {
+    let mut said = Publication::default();
     if !rooms.is_empty() {
         let count = frame.grew(rooms.iter().copied());
         let rest = match rooms.iter().nth(count).copied() {
@@ -360,13 +360,16 @@ mod tests {
     }
 
     /// What is published now.
-    fn published(bus: &mut Bus, now: Tick) -> Said {
+    fn published(bus: &mut Bus, now: Tick) -> Publication {
         let (_, mut frame) = bus.begin_frame(NODE);
         bus.fill_publication(now, &mut frame)
     }
 
-    fn said(rooms: &[i64], messages: &[&[u8]]) -> Said {
-        Said { rooms: rooms.into(), messages: messages.iter().map(|it| (*it).into()).collect() }
+    fn said(rooms: &[i64], messages: &[&[u8]]) -> Publication {
+        Publication {
+            rooms: rooms.into(),
+            messages: messages.iter().map(|it| (*it).into()).collect(),
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::api::{Hop, Lane, LinkEffect, LinkEvent, LinkInput};
 use super::base::Base;
 use super::bounds::{RETELL_AFTER, ROUND_MAX, STEADY_AFTER, UNHEARD_MAX};
-use super::bus::Said;
+use super::bus::Publication;
 use super::frame::{self, Item};
 use super::pubsub::{Phase, Step};
 use crate::resp::Reply;
@@ -70,7 +70,7 @@ impl Base {
         let (counter, mut frame) = self.bus.begin_frame(node);
         frame.hello();
         frame.proof(proof);
-        session.publish(now, node, (counter, frame), Said::default());
+        session.publish(now, node, (counter, frame), Publication::default());
     }
 
     /// Somebody has published something.
@@ -209,7 +209,7 @@ impl Base {
         if session.beat_at <= now {
             let (counter, mut frame) = bus.begin_frame(node);
             frame.beat();
-            session.publish(now, node, (counter, frame), Said::default());
+            session.publish(now, node, (counter, frame), Publication::default());
         }
         while is_used
             && session.unheard.len() < UNHEARD_MAX

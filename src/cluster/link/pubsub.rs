@@ -20,7 +20,7 @@ use super::api::{BusHealth, Hop, LinkEffect};
 use super::bounds::{
     BACKOFF_MAX, BACKOFF_MIN, BEAT_EVERY, ECHO_MAX, FIRST_TRY_MAX, ROUND_MAX, UNHEARD_MAX,
 };
-use super::bus::Said;
+use super::bus::Publication;
 use super::frame::{FrameWriter, Item};
 use crate::chat::model::others::NodeId;
 use crate::resp::{Address, Client, Login};
@@ -33,7 +33,7 @@ pub(super) struct Unheard {
     pub(super) node: NodeId,
     pub(super) counter: u64,
     pub(super) at: Tick,
-    pub(super) said: Said,
+    pub(super) said: Publication,
 }
 
 /// How far a connection is.
@@ -217,7 +217,7 @@ impl Session {
         now: Tick,
         node: NodeId,
         (counter, frame): (u64, FrameWriter),
-        said: Said,
+        said: Publication,
     ) {
         // There is always room: the bounds say so.
         _ = self.client.publish(&frame.into_bytes());

@@ -74,6 +74,21 @@ impl Op {
         }
     }
 
+    /// What it counts for: drafts and their bytes, facts, and what is about sessions.
+    fn counts(&self) -> (usize, usize, usize, usize) {
+        match self {
+            Self::Append(append) => (1, append.bytes(), 0, 0),
+            Self::Facts(_, _, facts) => (0, 0, facts.len(), 0),
+            Self::Session(_) => (0, 0, 0, 1),
+            Self::Open(_)
+            | Self::Sync(..)
+            | Self::Drop(_)
+            | Self::People(..)
+            | Self::Mark(..)
+            | Self::Seen(_) => (0, 0, 0, 0),
+        }
+    }
+
     /// Whether it is a session that is to begin.
     pub(super) fn is_claim(&self) -> bool {
         matches!(self, Self::Session(op) if matches!(**op, SessionOp::Claim { .. }))
@@ -168,20 +183,11 @@ impl Queue {
     /// Takes out the next one.
     pub(super) fn pop(&mut self) -> Option<Op> {
         let op = self.repeats.pop_front().or_else(|| self.waiting.pop_front())?;
-        match &op {
-            Op::Append(append) => {
-                self.drafts -= 1;
-                self.bytes -= append.bytes();
-            }
-            Op::Facts(_, _, facts) => self.facts -= facts.len(),
-            Op::Session(_) => self.sessions -= 1,
-            Op::Open(_)
-            | Op::Sync(..)
-            | Op::Drop(_)
-            | Op::People(..)
-            | Op::Mark(..)
-            | Op::Seen(_) => {}
-        }
+        let (drafts, bytes, facts, sessions) = op.counts();
+        self.drafts -= drafts;
+        self.bytes -= bytes;
+        self.facts -= facts;
+        self.sessions -= sessions;
         Some(op)
     }
 
@@ -210,19 +216,10 @@ impl Queue {
     }
 
     fn count(&mut self, op: &Op) {
-        match op {
-            Op::Append(append) => {
-                self.drafts += 1;
-                self.bytes += append.bytes();
-            }
-            Op::Facts(_, _, facts) => self.facts += facts.len(),
-            Op::Session(_) => self.sessions += 1,
-            Op::Open(_)
-            | Op::Sync(..)
-            | Op::Drop(_)
-            | Op::People(..)
-            | Op::Mark(..)
-            | Op::Seen(_) => {}
-        }
+        let (drafts, bytes, facts, sessions) = op.counts();
+        self.drafts += drafts;
+        self.bytes += bytes;
+        self.facts += facts;
+        self.sessions += sessions;
     }
 }

@@ -10,6 +10,9 @@ use crate::chat::model::record::{Body, Epoch, Record, SharedRecord};
 use crate::chat::model::reply::Role;
 use crate::pg::{Row, WrongType};
 
+// What is kept of a room beside its records is called a fact in the engine.
+pub(super) use crate::chat::model::log::MetaKey as FactKey;
+
 /// What a row is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -309,28 +312,5 @@ impl<'a> FactColumns<'a> {
             }
         };
         Self { kind, name, numbers, texts }
-    }
-}
-
-/// What a fact is about: a later one with the same key replaces it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum FactKey {
-    Access,
-    Topic,
-    Name,
-    Member(UserName),
-    Restriction(UserName, Restriction),
-}
-
-impl FactKey {
-    /// The key of `meta`.
-    pub(super) fn of(meta: &RoomMeta) -> Self {
-        match meta {
-            RoomMeta::Access { .. } => Self::Access,
-            RoomMeta::Topic(..) => Self::Topic,
-            RoomMeta::Name(..) => Self::Name,
-            RoomMeta::Member(user, _) => Self::Member(user.clone()),
-            RoomMeta::Restriction(user, kind, _) => Self::Restriction(user.clone(), *kind),
-        }
     }
 }

@@ -263,6 +263,7 @@ impl Outbound {
         let mut index = self.tail;
         for _ in 0..self.frames {
             let Some(node) = pool.nodes.get_mut(index as usize) else { return };
+            // From the last one on, whose next is the first: once around.
             index = node.next;
             node.frame = detached(mem::take(&mut node.frame));
         }
@@ -310,6 +311,7 @@ impl Outbound {
 
     fn link(&mut self, pool: &mut FramePool, frame: SharedFrame) {
         let index = pool.acquire(frame);
+        // The new one takes the way to the first from the one that was last.
         let front = match pool.nodes.get_mut(self.tail as usize) {
             Some(tail) => mem::replace(&mut tail.next, index),
             None => index,
@@ -337,6 +339,7 @@ impl Outbound {
     /// slowly has that many frames waiting.
     #[cold]
     fn coalesce(&mut self, pool: &mut FramePool) {
+        // Of the unsent bytes alone: what the socket has taken of the front goes with its node.
         let mut whole = BytesMut::with_capacity(self.queued());
         while self.frames > 0 {
             whole.extend_from_slice(self.front(pool));

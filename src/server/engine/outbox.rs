@@ -1,7 +1,7 @@
 //! The outbox of a shared log, as the thread that sends to webhooks and the node reach each other.
 //!
 //! ```text
-//!  thread ─ read, put ─▶ Asker ─ Ask ─▶ Desk ─ OutboxAsk ─▶ node
+//!  thread ─ read, put ─▶ OutboxClient ─ Ask ─▶ Desk ─ OutboxAsk ─▶ node
 //!  thread ◀─ webhooks, news ─ Outbox ◀─ Desk ◀─ OutboxReply ─┘
 //! ```
 
@@ -36,7 +36,7 @@ enum Ask {
 }
 
 /// The thread's side.
-struct Asker {
+struct OutboxClient {
     asks: SyncSender<Ask>,
     wake: Wake,
 }
@@ -51,13 +51,13 @@ pub(super) struct Desk {
     tickets: u64,
 }
 
-impl std::fmt::Debug for Asker {
+impl std::fmt::Debug for OutboxClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Asker").finish_non_exhaustive()
+        f.debug_struct("OutboxClient").finish_non_exhaustive()
     }
 }
 
-impl RemoteOutbox for Asker {
+impl RemoteOutbox for OutboxClient {
     fn read(
         &self,
         interest: &Interest,
@@ -84,9 +84,9 @@ impl RemoteOutbox for Asker {
 impl Desk {
     /// Both sides; `wake` has the loop look at what was asked.
     pub(super) fn new(wake: Wake) -> Self {
-        let (asks, asked) = sync_channel(ASKS_MAX);
-        let outbox = Arc::new(Outbox::remote(Arc::new(Asker { asks, wake })));
-        Self { asks: asked, outbox, waiting: BTreeMap::new(), tickets: 0 }
+        let (asks, receiver) = sync_channel(ASKS_MAX);
+        let outbox = Arc::new(Outbox::remote(Arc::new(OutboxClient { asks, wake })));
+        Self { asks: receiver, outbox, waiting: BTreeMap::new(), tickets: 0 }
     }
 
     /// The outbox as the thread has it.

@@ -57,6 +57,8 @@ impl Predecessor {
     fn greet(mut channel: Channel) -> io::Result<Self> {
         let Frame { kind, payload, descriptors } = channel.receive()?;
         let unknown = || io::Error::new(ErrorKind::InvalidData, "no server has started this one");
+        // The number of the form is outside of what it describes: a program that cannot read the
+        // rest must still be able to say that.
         let (format, hello) = payload.split_first_chunk().ok_or_else(unknown)?;
         if kind != Kind::Hello || u64::from_le_bytes(*format) != FORMAT {
             let text = "this version keeps its state in another form than the one that runs: \
@@ -64,12 +66,16 @@ impl Predecessor {
             return Err(io::Error::other(text));
         }
         let hello: Hello = unpack_whole(hello).ok_or_else(unknown)?;
+        // A migration cannot be taken back, and the other process may have to go on with the file
+        // if this one fails.
         if hello.schema != u64::try_from(store::schema_version()).unwrap_or(u64::MAX) {
             let text = "this version keeps its database in another form than the one that runs: \
                         restart the server instead";
             return Err(io::Error::other(text));
         }
         let clock = Clock::continued(hello.micros);
+        // What is not taken by a listener is closed when this value goes: an address that the new
+        // configuration does not have is let go like that.
         let sockets = descriptors.into_iter().map(Some).collect();
         Ok(Self { channel, hello, sockets, clock })
     }
@@ -113,6 +119,8 @@ impl Predecessor {
             return Err(unknown());
         }
         match unpack_whole(&payload).ok_or_else(unknown)? {
+            // Each state goes with the socket of the same place: with one too few, clients would
+            // get each other's answers.
             Part::Connections(states) if states.len() == descriptors.len() => {
                 Ok(Next::Connections(descriptors.into_iter().zip(states).collect()))
             }
@@ -145,6 +153,7 @@ impl Predecessor {
             Err(error) => return Err(error),
             Ok(_) => return Err(io::Error::new(ErrorKind::InvalidData, "no order to serve came")),
         }
+        // Nobody may be there to hear it, and that changes nothing.
         _ = self.channel.send(Kind::Serving, &[], &[]);
         Ok(())
     }

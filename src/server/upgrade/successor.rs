@@ -89,6 +89,8 @@ impl Successor {
         }
         let (program, listeners) = (self.program.clone(), Arc::clone(&self.listeners));
         let (outcomes, waker, clock) = (self.candidates.0.clone(), self.waker.clone(), self.clock);
+        // On a thread: the program is read from the disk and the process reads its configuration,
+        // while the loop here serves.
         let prepare = move || {
             let outcome = start(&program, &listeners, (clock, timeout * PREPARE_FACTOR));
             // The listening sockets are not to stay open for this.
@@ -137,6 +139,7 @@ fn start(
     let (ours, theirs) = UnixStream::pair().map_err(|error| error.to_string())?;
     let mut command = Command::new(name);
     Environment::hand_on(&mut command);
+    // Standard input: the one descriptor whose number both know without a word about it.
     let child = command.args(arguments).stdin(Stdio::from(OwnedFd::from(theirs))).spawn();
     // It holds the other end: while that is open here, the end of the process is not heard.
     drop(command);
@@ -185,6 +188,7 @@ impl Candidate {
 
     /// Ends the process, and says what was wrong with it.
     pub(in crate::server) fn give_up(mut self, error: &io::Error) -> String {
+        // Asked before it is killed: how it ended by itself is what the operator wants to know.
         let ended = self.child.try_wait().ok().flatten();
         _ = self.child.kill();
         // Only now is it certain that it does not serve.
@@ -226,6 +230,8 @@ impl Candidate {
         for (conn, bytes, socket) in reactor.carry() {
             all.extend(server.connection_state(conn, bytes).map(|state| (conn, state, socket)));
         }
+        // Known before the rooms are put into words: who cannot go on elsewhere is not a member
+        // there.
         let carried: BTreeSet<ConnId> = all.iter().map(|&(conn, ..)| conn).collect();
         let channel = &mut self.channel;
         server.carry_domain(&carried, |part| channel.send(Kind::State, &packed(&part), &[]))?;

@@ -128,6 +128,7 @@ impl FilePlan {
         let seq = seq.parse::<u64>().ok().filter(|_| is_number);
         let seq = seq.ok_or_else(|| refused("seq", "the seq of a message"))?;
         let id = FileId::parse(id).ok_or_else(|| refused("file", "the id of a file"))?;
+        // By `history`, as a client reads the message: who may read that may read its files.
         let after = (seq - 1).to_string();
         let fields = [
             ("room", Field::Text(room)),
@@ -135,6 +136,7 @@ impl FilePlan {
             ("limit", Field::Json("1")),
         ];
         let request = posted::single_request(Op::History, &fields);
+        // What is in a file never changes, so that its id is its tag.
         let tag = ETag::of(id.as_str().as_bytes());
         let (range, is_known) = (Range::of(head, tag), tag.is_known_to(head));
         Ok(Self { seq, id, range, is_known, name: "".into(), request })

@@ -76,6 +76,7 @@ impl Exchange {
     pub(in crate::session) const fn is_answering(&self) -> bool {
         match self.stage {
             Stage::Body | Stage::Refused(_) => false,
+            // As long as the disk keeps up the socket is read on.
             Stage::Uploading { unwritten } => unwritten >= UPLOAD_WINDOW,
             Stage::Visiting
             | Stage::Beginning
@@ -97,6 +98,8 @@ impl Exchange {
             Stage::Uploading { unwritten } => unwritten,
             _ => 0,
         };
+        // What was handed to the other thread counts until that has written it: it is this
+        // connection that sends too fast.
         size_of::<Self>() + self.bytes.capacity() + requests + unwritten
     }
 

@@ -61,6 +61,7 @@ impl<'a> Target<'a> {
             };
         };
         // A room's name may have slashes.
+        // From the end: what is asked for is the last word, and all before it the name.
         let (room, what) = rest.rsplit_once('/')?;
         if what.starts_with(FILE_WORD) {
             let (room, seq) = room.strip_suffix("/files")?.rsplit_once('/')?;
@@ -200,6 +201,7 @@ impl Plan {
 
 /// A number as it stands; anything else as a text, which the protocol then refuses in its words.
 fn field<'a>(name: &str, value: &'a str) -> Field<'a> {
+    // Only a number that JSON writes in the same way: 07 or 1e3 would be another one, or none.
     let is_number = (1..=SEQ_LEN_MAX).contains(&value.len())
         && value.bytes().all(|byte| byte.is_ascii_digit())
         && (value.len() == 1 || !value.starts_with('0'));
@@ -229,6 +231,7 @@ fn room_of(encoded: &str) -> Result<String, Problem> {
 
 /// How the body is written. Without a type it is a text, and so is what `curl -d` sends as a form.
 fn form_of(head: &Head<'_>) -> Result<Form, Problem> {
+    // Another charset is refused and not converted: nobody could tell what it was meant to say.
     let Some(value) = head.value(Name::ContentType) else { return Ok(Form::Text) };
     let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
     let kind = parts.next().unwrap_or_default();

@@ -104,6 +104,8 @@ fn parse(text: &str, rooms: usize) -> Option<Vec<Option<Position>>> {
         NO_POSITION => Some(None),
         _ => position(part).map(Some),
     });
+    // One for each room, in the order of the query: the server keeps nothing of a stream that has
+    // ended.
     let positions: Vec<_> = each.collect::<Option<_>>()?;
     (positions.len() == rooms).then_some(positions)
 }

@@ -144,6 +144,8 @@ impl Session<'_, '_> {
             (Some(id), None) => {
                 let conn = conn_of(id).filter(|conn| {
                     let state = self.others.get(conn.slot());
+                    // The place may be another connection's by now, which is not the one that was
+                    // listed.
                     state.is_some_and(|state| state.conn == *conn && !state.is_closing())
                 });
                 let conn = conn.ok_or_else(|| {
@@ -162,6 +164,7 @@ impl Session<'_, '_> {
             _ => return Err(either("connection", "user")),
         };
         for conn in &conns {
+            // Its client is told when to come back, so that it does not do so at once.
             self.turn.chat.drain(*conn, (RETURN_AFTER_MS, RETURN_AFTER_MS));
             self.context.closing.push((*conn, CloseReason::Rebalance));
         }

@@ -53,6 +53,7 @@ impl SessionContext {
     }
 
     fn admin_plan(&self, head: &Head<'_>) -> Result<AdminRequest, Problem> {
+        // The documentation of the API is open; nothing of the server is told by it.
         let is_open = routes::at(head.path()).any(|route| route.is_open);
         if !is_open {
             // Before the path: a stranger does not learn what there is.
@@ -102,6 +103,7 @@ impl SessionContext {
         // What cannot be a token is a wrong one.
         let given = http::bearer(head).map(|token| token.map(secret::hash_any));
         if let Ok(Some(given)) = &given
+            // By hashes, and in constant time: how long it takes tells nothing of the token.
             && secret::is_same(given, expected)
         {
             return Ok(());
@@ -124,6 +126,8 @@ impl Session<'_, '_> {
                 self.begin_scan(scan);
             }
             Ok(Answer::Ask(requests, is_batch)) => {
+                // By the same way as everybody else's: what the operator does in a room is a
+                // record, and noted as one.
                 let identity = Identity::operator(self.context.operator.clone());
                 if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
                     exchange.identity = Some(identity);
@@ -131,6 +135,7 @@ impl Session<'_, '_> {
                 self.visit(requests, is_batch);
             }
             Ok(Answer::Act(act, done)) => {
+                // Set before it is asked: in memory the answer may come at once.
                 self.set_stage(Stage::Acting(Box::new(done)));
                 let (now, conn) = (self.turn.now, self.state.conn);
                 let by = &self.context.operator;
@@ -211,6 +216,7 @@ impl Session<'_, '_> {
         let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
         let Stage::Scanning(scan) = &mut exchange.stage else { return };
         let view = View { states: others, context, chat: turn.chat, now: turn.now };
+        // In parts, since a list of a million connections takes longer than a turn may.
         if scan.step(&view) {
             let body = scan.render(&view);
             self.finish_exchange(&respond_with(body));

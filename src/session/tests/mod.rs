@@ -6,6 +6,7 @@ mod deadlines;
 mod delivery;
 mod limits;
 mod opening;
+mod operations;
 mod pace;
 
 use std::collections::BTreeMap;

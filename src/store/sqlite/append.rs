@@ -40,6 +40,8 @@ pub(super) fn append(
     draft: Draft,
 ) -> rusqlite::Result<Appended> {
     let Draft { from, body, weight, check, meta, is_question, is_unseen, .. } = draft;
+    // The counters are those of memory, which the transaction puts back if it fails: the file is
+    // not asked for the head.
     let (seq, at) = (counters.head + 1, stamp(counters.at, wall_ms));
     if seq >= SEQ_END {
         return Ok(Appended::Refused(LogFault::Full));
@@ -71,6 +73,8 @@ pub(super) fn append(
         None => None,
     };
     let about = target.as_ref().map(Stored::record);
+    // Behind the checks of the target: a reaction to a message that is gone is refused, and not
+    // answered as known.
     if let Some((seq, at)) = effects::since(db, room, (about, &record), *counters)? {
         return Ok(Appended::Duplicate { seq, at });
     }
@@ -81,9 +85,12 @@ pub(super) fn append(
     let is_changed = counters.bytes != bytes;
     // The tail answers for its `cid` from here on, also within the same batch; a batch that fails
     // drops the whole tail.
+    // Ids rise over all rooms: webhooks read the file by them, in the order of the commits.
     let id = tail.push(key, &record);
     record_row::insert(&mut statements.insert, (room, id), &record)?;
     files::note(db, (room, record.seq), &record.body)?;
+    // All that follows from a record is written in its transaction: a crash leaves all of it or
+    // none.
     threads::note(db, room, &record)?;
     for meta in &meta {
         room_meta::write(db, room, meta)?;

@@ -128,6 +128,7 @@ impl WriteConnection {
         connection.pragma_update(None, "cell_size_check", true)?;
         overwrite_deleted(&connection)?;
         let (path, wal_path) = (path.to_owned(), with_suffix(path, "-wal"));
+        // By inode: a file of the same name may be another one.
         let file = inode_of(&path);
         let (wal, index) = (None, None);
         let level = Level::Disk;
@@ -170,6 +171,8 @@ impl WriteConnection {
 
     /// Replaces this connection, which is not trusted any more, by a new one to the same file.
     pub(super) fn reopen(&mut self) -> rusqlite::Result<()> {
+        // Opened beside the old one, which is closed by the assignment below: at no moment is the
+        // WAL's index without anybody.
         let new = Self::open(&self.path)?;
         new.use_wal()?;
         let cache_bytes = self.cache_bytes;
@@ -204,6 +207,8 @@ impl WriteConnection {
     /// Busy after some 30 s.
     pub(super) fn begin(&self, mut waits: impl FnMut(u32)) -> rusqlite::Result<()> {
         for attempt in 1.. {
+            // Immediately, so that a lock is met here, where nothing is done yet, and not at the
+            // first write.
             match self.run("BEGIN IMMEDIATE") {
                 Err(error) if is_busy(&error) && attempt < LOCK_ATTEMPTS => waits(attempt),
                 outcome => return outcome,

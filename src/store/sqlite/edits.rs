@@ -63,6 +63,7 @@ pub(super) fn apply(
     counters: &mut RoomCounters,
 ) -> rusqlite::Result<()> {
     let Stored { id, record } = target;
+    // The same function as for the rings in memory, so that both show one text.
     let Some(changed) = edits::apply(&record, change) else { return Ok(()) };
     // With what the record was before: its `cid` stands for the text that was sent with it.
     cids.keep_apart(db, (room, id), &record, change.at)?;

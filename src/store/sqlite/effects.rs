@@ -62,6 +62,7 @@ pub(super) fn since(
     };
     // A damaged one says nothing.
     let last = last.and_then(Result::ok);
+    // The newest that says anything about it decides; the message itself is what was said first.
     let said = last.iter().chain(target).find_map(|earlier| {
         let repeats = edits::repeats(earlier, &record.from, &record.body)?;
         Some(repeats.then_some((earlier.seq, earlier.at)))

@@ -53,6 +53,7 @@ fn put(
     (owner, wall_ms): (&str, u64),
     quota: Quota,
 ) -> rusqlite::Result<FileOutcome> {
+    // In the transaction that adds it: two files that come at once cannot both take the last place.
     let (of_user, of_all) = used(db, owner)?;
     if of_user.saturating_add(file.bytes) > quota.per_user {
         return Ok(FileOutcome::UserFull(quota.per_user.saturating_sub(of_user)));
@@ -116,6 +117,7 @@ fn sweep(db: &Connection, before_ms: u64) -> rusqlite::Result<FileOutcome> {
     let may_be_more = hashes.len() >= usize::try_from(SWEEP_MAX).unwrap_or(usize::MAX);
     let mut gone = Vec::new();
     for hash in hashes {
+        // What is in a file is kept once, whoever has sent it: it goes with the last row.
         if !is_known(db, &hash)? {
             gone.push(hash.into());
         }

@@ -62,6 +62,7 @@ fn unread(
     if all == 0 {
         return Ok((0, 0));
     }
+    // The rest counts as unread without being looked at: too many are told rather than too few.
     let read = all.min(INBOX_ROOM_RECORDS_MAX).min(*budget);
     *budget -= read;
     let sql = "SELECT count(*), count(thread) FROM record WHERE room = ?1 AND seq > ?2 AND seq <= ?3 \

@@ -267,6 +267,7 @@ fn mark_in_use(
     let clean = meta_table::get::<Value>(&transaction, CLEAN)?;
     let last_boot = meta_table::get::<Value>(&transaction, BOOT)?;
     let is_same_boot = last_boot == Some(boot.to_owned().into()) && !boot.is_empty();
+    // Asked before anything is written, which would make them this start's.
     let marks = Marks::of(&transaction, data)?;
     let left = match (clean, wal_bytes) {
         (None, _) | (_, None) => FileLeft::New,
@@ -286,6 +287,7 @@ fn mark_in_use(
     // Before anything else is written: from here on nobody keeps it true.
     remove_checksum(&transaction)?;
     heads::begin_tail(&transaction)?;
+    // With it in the file a kill at any later moment is seen by the next start.
     meta_table::put(&transaction, CLEAN, 0)?;
     meta_table::put(&transaction, BOOT, boot)?;
     file_id::renew_at_start(&transaction, without_wal)?;

@@ -72,6 +72,7 @@ impl StoredQuery {
     /// Who asks for what may take long: a page takes a millisecond.
     pub(super) const fn user(&self) -> Option<&UserName> {
         match self {
+            // Nobody's in particular, and short: these are answered before all others.
             Self::Page { .. } | Self::Below { .. } | Self::Load(_) => None,
             Self::Inbox { user, .. }
             | Self::Thread(_, ThreadQuery { user, .. })
@@ -122,6 +123,7 @@ fn page(
     wanted: RangeInclusive<u64>,
     limit: u32,
 ) -> Result<Answer, QueryFault> {
+    // By the counters as of this reading, and not by those of memory: a page must be of one moment.
     let stored = reading.extent(room)?;
     let from = *wanted.start().max(stored.start());
     let to = *wanted.end().min(stored.end());

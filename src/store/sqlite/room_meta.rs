@@ -12,29 +12,6 @@ use crate::chat::model::record::Record;
 use crate::chat::model::reply::Role;
 use crate::time::wall_watch::shifted;
 
-/// What a piece of metadata is about: a later one with the same key replaces it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum MetaKey {
-    Access,
-    Topic,
-    Name,
-    Member(UserName),
-    Restriction(UserName, Restriction),
-}
-
-impl MetaKey {
-    /// The key of `meta`.
-    pub(super) fn of(meta: &RoomMeta) -> Self {
-        match meta {
-            RoomMeta::Access { .. } => Self::Access,
-            RoomMeta::Topic(..) => Self::Topic,
-            RoomMeta::Name(..) => Self::Name,
-            RoomMeta::Member(user, _) => Self::Member(user.clone()),
-            RoomMeta::Restriction(user, kind, _) => Self::Restriction(user.clone(), *kind),
-        }
-    }
-}
-
 /// Writes a piece of metadata over the one with the same key.
 pub(in crate::store) fn write(db: &Connection, room: i64, meta: &RoomMeta) -> rusqlite::Result<()> {
     match meta {

@@ -230,11 +230,13 @@ impl SqliteStore {
         self.logs.insert(id.slot(), OpenLog { id, location });
         let name = room.clone();
         let opening = Opening { name, epoch, durability, retention, row, is_stored };
+        // In the order of the requests with all else: what is asked of the room comes behind it.
         self.batch.push(Op::Open(id, Box::new(opening)));
     }
 
     fn read(&mut self, ticket: Ticket, query: Query) {
         self.metrics.reads.add(1);
+        // The reader may still find a room that was dropped and whose drop is not written yet.
         if matches!(query, Query::Load(_)) {
             self.dropped.begin_load();
         }
@@ -257,6 +259,7 @@ impl SqliteStore {
             return;
         }
         if notice.is_in_memory {
+            // A room in memory is in no file: its events go by memory, and are lost with it.
             self.outbox.offer(shared_outbox::event_of(notice));
         } else {
             self.batch.push(Op::Notice(Box::new(notice)));
@@ -377,6 +380,7 @@ impl Logs for SqliteStore {
     fn poll(&mut self) -> Option<LogReply> {
         loop {
             let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
+            // Own replies first: mostly refusals, for which nobody should wait behind a commit.
             let Some(reply) = reply else { return self.memory.poll() };
             if let Some(reply) = self.dropped.take_out(reply) {
                 return Some(reply);

@@ -128,6 +128,7 @@ impl Tail {
     ) -> rusqlite::Result<Option<Appended>> {
         match self.known.get(&key.whole) {
             Some(known) => Ok(Some(known.answer_to(record))),
+            // The tail first: it is in memory, and a client repeats its latest messages.
             None => cids::stored((db, statements), (room, key), record),
         }
     }
@@ -152,6 +153,7 @@ impl Tail {
         while let Some((_, key)) = self.by_id.pop_back_if(|(id, _)| *id > last) {
             self.known.remove(&key.whole);
         }
+        // An id that was not stored is given again: nothing can have been noted of it.
         self.last = last;
     }
 
@@ -176,6 +178,7 @@ impl Tail {
             }
             let mut cids: Vec<_> = self.by_id.iter().map(|(id, key)| (key.hash, *id)).collect();
             cids.sort_unstable_by(|a, b| b.cmp(a));
+            // Up to this moment's last record; what comes while it is booked is for the next lot.
             self.lot = Some(Lot { last: self.last, cids });
         }
         let Lot { last, cids } = self.lot.as_ref()?;
@@ -196,6 +199,8 @@ impl Tail {
                 }
             }
             Booking::Rooms(_, last) => {
+                // Only now, when the rooms' counters are written too: until then the file alone
+                // does not say it.
                 while let Some((_, key)) = self.by_id.pop_front_if(|(id, _)| *id <= *last) {
                     self.known.remove(&key.whole);
                 }

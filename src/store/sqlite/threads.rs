@@ -29,6 +29,7 @@ pub(super) fn note(db: &Connection, room: i64, record: &Record) -> rusqlite::Res
     let sql = "INSERT INTO follow (room, thread, user, read, at, off) VALUES (?1, ?2, ?3, ?4, ?5, 0) \
                ON CONFLICT DO UPDATE SET read = max(read, excluded.read), at = excluded.at, off = 0";
     db.prepare_cached(sql)?.execute(params![room, thread, record.from.as_str(), seq, at])?;
+    // Bounded where it grows, so that no sweep is needed.
     trim(db, record.from.as_str())?;
     let sql = "INSERT INTO follow (room, thread, user, read, at, off) \
                SELECT room, seq, sender, seq, ?3, 0 FROM record WHERE room = ?1 AND seq = ?2 \

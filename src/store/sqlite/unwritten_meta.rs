@@ -7,9 +7,9 @@ use rusqlite::Connection;
 
 use super::connection::Level;
 use super::outbox::UnwrittenOutbox;
-use super::room_meta::{self, MetaKey};
+use super::room_meta;
 use super::room_row::RoomRow;
-use crate::chat::model::log::{LogId, RoomMeta};
+use crate::chat::model::log::{LogId, MetaKey, RoomMeta};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::reply::Durability;
 

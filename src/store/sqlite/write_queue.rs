@@ -5,9 +5,8 @@ use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::outbox::NOTICES_WAITING_MAX;
-use super::room_meta::MetaKey;
 use super::write_op::{Op, Unanswered};
-use crate::chat::model::log::{LogFault, LogId, LogReply};
+use crate::chat::model::log::{LogFault, LogId, LogReply, MetaKey};
 use crate::metrics::StoreMetrics;
 
 #[expect(
@@ -146,7 +145,10 @@ impl WriteQueue {
             let waited = self.condvar.wait_timeout_while(state, gathering.time, few);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        // All that has come is taken together: the more is waiting, the more share one sync.
         let ops = state.take();
+        // Said once for all that were lost since the last batch, and outside of the push, which the
+        // loop's thread makes.
         let lost = std::mem::take(&mut state.lost_notices);
         if lost > 0 {
             log::error!(lost; "webhooks are not told of joins, leaves and connections: the disk is too slow");
@@ -204,6 +206,7 @@ impl State {
         match &op {
             Op::Append(append) => {
                 let weight = append.weight();
+                // Refused and not dropped: each append is answered, and its sender tries again.
                 if hangs || self.appends >= APPENDS_MAX || self.weight + weight > self.bytes_max.0 {
                     return Unanswered::of(&op)
                         .map(|unanswered| unanswered.refused(LogFault::Busy));
@@ -217,6 +220,8 @@ impl State {
             }
             Op::PutMeta(log, meta) => {
                 let number = self.first + u64::try_from(self.queued.len()).unwrap_or(u64::MAX);
+                // In the place of the earlier one: a member whose marks move a hundred times within
+                // a batch is written once.
                 let number = *self.meta.entry((*log, MetaKey::of(meta))).or_insert(number);
                 let place = usize::try_from(number - self.first).unwrap_or(usize::MAX);
                 if let Some(earlier) = self.queued.get_mut(place) {
@@ -255,6 +260,8 @@ impl State {
                 None => break,
             };
             if let Some((next, weight)) = next {
+                // The first of another level ends the batch; it begins the next one, so that the
+                // order of the queue holds.
                 if *level.get_or_insert(next) != next {
                     break;
                 }
@@ -278,6 +285,8 @@ impl State {
             self.notices -= 1;
         }
         self.first += 1;
+        // From here on the writer has it, and only this says who is to be answered if its thread
+        // dies.
         self.under_way.extend(Unanswered::of(&op));
         Some(op)
     }

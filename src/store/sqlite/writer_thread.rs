@@ -155,12 +155,15 @@ impl Writer {
                 break;
             }
         }
+        // It reads by a connection of its own, which would keep the file open beyond the end.
         self.stop_check();
         self.engine.close(self.clock.now());
     }
 
     /// How long there is nothing to do unless a request comes.
     fn timeout(&self) -> Duration {
+        // Everything that is done by the clock has its moment here: what is left out would wait for
+        // the next message.
         let due = self.meta_due.min(self.sync_due).min(self.measure_due).min(self.check_due());
         let due = due.min(self.engine.probe_at().unwrap_or(Tick::MAX)).min(self.people_due);
         let now = self.clock.now().tick;
@@ -185,6 +188,7 @@ impl Writer {
             return;
         }
         // Senders in a burst are milliseconds apart: a pause of twenty is the end of it.
+        // Decided for each step anew: a burst may begin at any moment.
         let is_calm = now.tick.since(self.batch_at) >= CALM;
         let step = self.engine.step(now, is_calm);
         self.metrics.pruned.add(step.pruned);
@@ -199,6 +203,8 @@ impl Writer {
         let began = self.clock.micros();
         let now = self.clock.now();
         self.metrics.begin_batch(now.tick.as_millis());
+        // All that waits for the disk happens in here; the metrics say since when, so that a disk
+        // that hangs is noticed from outside.
         let replies = self.engine.commit(now, ops);
         self.metrics.end_batch();
         let micros = self.clock.micros().saturating_sub(began);
@@ -219,6 +225,7 @@ impl Writer {
         // Before the replies are sent, so that a client that reads one can send the next.
         self.queue.finish();
         self.replies.send_all(replies);
+        // Behind the answers: nobody waits for it, and the next batch gathers meanwhile.
         let kept_up = self.engine.keep_up(now, stored);
         self.metrics.pruned.add(kept_up.pruned);
         self.replies.send_all(kept_up.replies);

@@ -36,6 +36,7 @@ pub struct Copied {
 ///
 /// [`ToolError`]; nothing of the copy is left then.
 pub fn run(data: &Path, file: &Path) -> Result<Copied, ToolError> {
+    // Before anything is made: where no database is, no empty copy of it may be left.
     let source = open::read(&open::path(data))?;
     if fs::symlink_metadata(file).is_ok() {
         return Err(ToolError::Exists(file.to_owned()));

@@ -25,6 +25,8 @@ pub(super) fn path(data: &Path) -> PathBuf {
 
 /// Keeps a server from starting, for as long as the file is held.
 pub(super) fn lock(data: &Path) -> Result<File, ToolError> {
+    // Told apart from what is not there: who names the database where its folder is due is to hear
+    // that.
     if data.is_file() {
         return Err(ToolError::NoDirectory(data.to_owned()));
     }
@@ -123,8 +125,12 @@ fn open(
         _ if path.is_dir() => return Err(ToolError::unfit(path)(Unfit::Foreign)),
         _ => {}
     }
+    // With a limit on the size of files, a write beyond it would otherwise end the command without
+    // a word.
     data_dir::ignore_file_size_signal().map_err(ToolError::file(path))?;
     let db = open().map_err(ToolError::database(path))?;
+    // The first statement of each command, and so the one that finds out whether it is a database
+    // at all.
     schema::check(&db).map_err(ToolError::unfit(path))?;
     Ok(db)
 }

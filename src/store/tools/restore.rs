@@ -40,13 +40,17 @@ pub fn run(data: &Path, file: &Path, wall_ms: u64) -> Result<Restored, ToolError
     data_dir::make(data).map_err(ToolError::file(data))?;
     let _lock = open::lock(data)?;
     let place = open::path(data);
+    // Beside its place, so that the last step is a renaming within one file system.
     let part = with_suffix(&place, ".part");
     // An interrupted restore may have left it; nobody is writing it, since the lock is ours.
     backup::remove(&part);
     let restored = backup::copy(&source, file, &part).and_then(|copied| {
         begin_epochs(&part, wall_ms)?;
+        // An operator restores as root, and the server has to open the file as who it runs as.
         data_dir::give_to_owner(&part).map_err(ToolError::file(&part))?;
         let here = Folder::of(data);
+        // Files before the database that refers to them: a kill between the two leaves files too
+        // many, which the server removes, and no message whose file is gone.
         files::put_back(&source, (file, &Folder::beside(file)), &here)?;
         let kept = keep(&place, wall_ms)?;
         if let Some(kept) = &kept {
@@ -82,6 +86,7 @@ fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
         db.pragma_update(None, "synchronous", "FULL")?;
         let transaction = db.transaction()?;
         renew_all_now(&transaction, wall_ms)?;
+        // The copy was made of a database that was perhaps in use, and says so; it is itself whole.
         meta_table::put(&transaction, CLEAN, 1)?;
         meta_table::put(&transaction, MARKS, mark::ANYWHERE)?;
         file_id::renew(&transaction)?;
@@ -113,6 +118,8 @@ fn keep(place: &Path, wall_ms: u64) -> Result<Option<PathBuf>, ToolError> {
         fs::rename(place, &kept).map_err(ToolError::file(place))?;
     }
     or_absent(fs::rename(&wal, with_suffix(&kept, "-wal"))).map_err(ToolError::file(&wal))?;
+    // SQLite makes the index again from the WAL; one that stayed here would be taken for the new
+    // file's.
     let index = with_suffix(place, "-shm");
     or_absent(fs::remove_file(&index)).map_err(ToolError::file(&index))?;
     Ok(Some(kept))

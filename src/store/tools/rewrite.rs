@@ -80,6 +80,7 @@ pub(super) fn rewrite(
     let failed = ToolError::database(path);
     let wal = with_suffix(path, "-wal");
     let before = file_len(path).saturating_add(file_len(&wal));
+    // First, since how much space is needed is told by the file alone.
     empty_wal(&db, path)?;
     Space::of(&db, path)?.require(path)?;
     let clean = open::is_clean(&db).map_err(&failed)?;
@@ -124,6 +125,7 @@ fn copy(
     let failed = ToolError::database(part);
     let interruption = Interruption::watch(part)?;
     let flag = interruption.flag();
+    // `VACUUM INTO` is one statement: only a handler within it can end it early.
     db.progress_handler(10_000, Some(move || flag.load(Ordering::Relaxed))).map_err(&failed)?;
     // SQLite takes the name of the file as text.
     let name = part.to_str().ok_or_else(|| ToolError::NameNotText(path.to_owned()))?;
@@ -134,6 +136,7 @@ fn copy(
     copied.map_err(|error| or_damaged(path, part, error))?;
     let finished = || {
         let target = Connection::open(part)?;
+        // What `finish` removes must not stay readable in the pages that it was in.
         target.pragma_update(None, "secure_delete", true)?;
         target.pragma_update(None, "synchronous", "OFF")?;
         // The WAL of the old file must not be taken for one of the new.
@@ -142,6 +145,7 @@ fn copy(
         target.close().map_err(|(_, error)| error)
     };
     finished().map_err(&failed)?;
+    // The command may run as another user than the server, which has to open the file afterwards.
     let old = fs::metadata(path).map_err(ToolError::file(path))?;
     let like_old = || {
         let new = File::open(part)?;

@@ -205,10 +205,13 @@ impl<K: Copy> TimerWheel<K> {
     /// Moves the timers of a slot that has been reached down, in their order.
     fn cascade(&mut self, level: usize, slot: usize) {
         let head = self.heads[level][slot];
+        // Emptied first: the list is gone through once, to its first entry, while the others get
+        // new neighbours.
         self.heads[level][slot] = NIL;
         self.mark_empty(level, slot);
         let mut index = head;
         loop {
+            // Read before it is linked elsewhere, which writes over it.
             let next = self.entries[index as usize].next;
             self.link(index);
             if next == head {
@@ -239,6 +242,8 @@ impl<K: Copy> TimerWheel<K> {
     /// Takes the entry out of its slot.
     fn unlink(&mut self, index: u32) {
         let Entry { deadline, next, prev, .. } = self.entries[index as usize];
+        // Where it hangs is not stored: nothing but the present has moved since, and it has not
+        // passed the slot.
         let (level, slot) = position(self.present, deadline);
         if next == index {
             self.heads[level][slot] = NIL;
@@ -277,6 +282,7 @@ impl<K: Copy> TimerWheel<K> {
     fn release(&mut self, index: u32) -> K {
         self.armed -= 1;
         let entry = &mut self.entries[index as usize];
+        // Any name of the timer that somebody still holds is stale from here on.
         entry.generation = entry.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         entry.next = self.free;
         self.free = index;

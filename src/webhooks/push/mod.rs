@@ -161,6 +161,7 @@ impl Pushes {
             }
             Taken::Gone(status) => {
                 log::debug!(id, service, status; "the push service does not know a device any more");
+                // And the one that was being sent, which is off the queue already.
                 let lost = self.queue.end(id) + 1;
                 self.end(id, lost);
             }

@@ -107,6 +107,7 @@ fn hello<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Command<'a>, Fa
         }
     }
     let token = accounts::hidden(fields, Key::Token)?;
+    // Checked and no more: in a `hello` nothing depends on it.
     fields.bounded(Key::Agent, AGENT_LEN_MAX)?;
     let name = fields.string(Key::Name)?;
     let resume = fields.raw(Key::Resume).map(|raw| resume::parse(raw, limits)).transpose()?;
@@ -166,6 +167,8 @@ fn send<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Send<'a>, Fault>
     if let Some(data) = data {
         data::check(data)?;
     }
+    // Here, where it is known whether the text had an escape: later it would have to be scanned for
+    // it.
     let weight = parsed_len_max(Some(&text), data, cid.as_ref());
     Ok(Send {
         target,

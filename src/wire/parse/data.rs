@@ -38,6 +38,7 @@ struct Readable {
 
 impl Readable {
     fn enter<E: Error>(self) -> Result<Self, E> {
+        // Counted on the way down, so that deep input is left before it can use up the stack.
         let levels = self.levels.checked_sub(1).ok_or_else(|| E::custom("too many levels"))?;
         Ok(Self { levels })
     }

@@ -134,6 +134,8 @@ impl<'a> Fields<'a> {
 
     /// Takes a value. The first one of a field counts; a second one is a fault.
     pub(super) fn insert(&mut self, key: Key, value: Value<'a>) {
+        // Texts that are borrowed are kept as they are; the others lie apart, so that a value is a
+        // few words that can be moved.
         let value = match value {
             Value::String(Cow::Borrowed(text)) => Value::String(KeptText::Borrowed(text)),
             Value::String(Cow::Owned(text)) => {
@@ -154,6 +156,8 @@ impl<'a> Fields<'a> {
     #[inline]
     pub(super) fn keep(&mut self, key: Key, value: Kept<'a>) {
         let Some(place) = self.places.get_mut(key.index()) else { return };
+        // Two readers of one request, such as a proxy and this one, could believe another of the
+        // two.
         if *place != 0 {
             return self.fault(key, "given twice", "each field once");
         }
@@ -236,6 +240,8 @@ impl<'a> Fields<'a> {
         let text = self.string(key)?;
         let found = match text.as_ref().map(|text| text.len()) {
             Some(0) => "empty",
+            // In bytes, as all bounds of the protocol are: characters have no length that all agree
+            // on.
             Some(len) if len > len_max => "too long",
             Some(_) | None => return Ok(text),
         };

@@ -132,6 +132,7 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>)
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut fields = Fields::default();
     let read = read::read(text, &mut fields);
+    // Whatever else is wrong: a refusal without the id answers nobody's question.
     let id = read_id(text, &fields);
     let op = read_op(&fields);
     let known = op.as_ref().ok().copied();
@@ -140,6 +141,8 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>)
         Ok(id) => (id, read),
         Err(fault) => (None, read.and(Err(fault))),
     };
+    // The first fault counts, in the order in which a client would mend them: JSON, then `op`, then
+    // its fields.
     let parsed = read.and(op).and_then(|op| Ok((op, command::parse(op, &mut fields, limits)?)));
     match parsed {
         Ok((op, parsed)) => Ok((Request { id, op }, parsed)),
@@ -159,6 +162,7 @@ fn read_id(text: &str, fields: &Fields<'_>) -> Result<Option<RequestId>, Fault> 
     let Some(raw) = fields.raw(Key::Id).filter(|raw| !text.ends_with(raw)) else {
         return Ok(None);
     };
+    // It is echoed as it was written, quotes and escapes included, and so has to be sound JSON.
     let inside = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"'));
     // An id without escapes is valid as it is: the scanner has checked its characters.
     let right = match inside {
@@ -189,4 +193,4 @@ fn unknown_op(fields: &Fields<'_>) -> Option<Cow<'static, str>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -68,6 +68,7 @@ fn value(key: Key, text: &str) -> Option<(Kept<'_>, &str)> {
 fn word(key: Key, text: &str) -> Option<(Kept<'_>, &str)> {
     // A number that ends the text is not followed by a brace, so the object is incomplete: the
     // library says where.
+    // Sign, fraction and exponent are none of these: such a number goes to the library.
     let word_len = text.bytes().position(|byte| !byte.is_ascii_alphanumeric())?;
     let (word, behind) = text.split_at_checked(word_len)?;
     let value = match word {

@@ -24,6 +24,7 @@ use crate::wire::key::Key;
 /// 1001 with the offset if `text` is not one JSON object; 1003 if a string or a number in it cannot
 /// be held, or a field is there twice.
 pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Result<(), Fault> {
+    // What it cannot read is not wrong: the library decides, from the beginning.
     if quick::read(text, fields).is_some() {
         return fields.check();
     }
@@ -48,6 +49,8 @@ pub(super) fn fill<'a>(
 ) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     Reader { fields, careful }.deserialize(&mut deserializer)?;
+    // Nothing but blanks may follow the object: two in one line would be one request and a lost
+    // one.
     deserializer.end()
 }
 
@@ -113,6 +116,7 @@ impl<'a> Visitor<'a> for Reader<'_, 'a> {
     fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key()? {
             if key == Key::Unknown {
+                // Clients of later versions may send fields that this one does not know.
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }

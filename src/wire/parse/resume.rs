@@ -35,6 +35,7 @@ pub(super) fn parse<'a>(raw: &'a str, limits: &Limits) -> Result<Resume<'a>, Fau
     // Sorted instead of a set: the list is short and a hash of clients' names would have to be
     // keyed.
     rooms.sort_unstable();
+    // Two positions in one room could not both hold, and each would begin a cursor.
     if rooms.windows(2).any(|pair| pair.first() == pair.last()) {
         return Err(refuse(Key::Resume, "not valid: a room is given twice", "each room once"));
     }

@@ -76,6 +76,7 @@ fn lines(value: &Value) -> Vec<String> {
 /// Adds what `each` finds in the parts of a list.
 fn many(lines: &mut Vec<String>, list: &Value, each: impl Fn(&mut Vec<String>, &Value)) {
     let Some(list) = list.as_array() else { return };
+    // A bound on what one message of a monitor becomes in a room.
     for part in list.iter().take(PARTS_MAX) {
         each(lines, part);
     }

@@ -95,6 +95,7 @@ pub fn single_request(op: Op, fields: &[(&str, Field<'_>)]) -> String {
 
 /// The text of a body, without the mark of the byte order that some programs begin it with.
 fn text_of(body: &[u8]) -> Result<&str, Refusal> {
+    // Before the check, which counts offsets from here on.
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     simdutf8::compat::from_utf8(body).map_err(|error| {
         let mut refusal = Refusal::new(Code::BadJson, "the body is not UTF-8");
@@ -156,6 +157,8 @@ fn with_room(at: usize, item: &str, (room, cid): (&str, Option<&str>)) -> Result
         put(&mut out, r#","cid":"#);
         string(&mut out, cid);
     }
+    // What the client wrote is taken as it is, behind the fields that stand first: a second `room`
+    // or `op` is refused as given twice.
     put(&mut out, if fields.trim_ascii_start().starts_with('}') { "" } else { "," });
     put(&mut out, fields);
     Ok(String::from_utf8(out).unwrap_or_default())

@@ -44,9 +44,11 @@ fn own_cid(out: &mut Vec<u8>, record: &Record, viewer: Option<&UserName>) {
 
 /// Whom a text that was said names.
 fn mentioned(out: &mut Vec<u8>, record: &Record) {
+    // A record that was deleted names nobody any more.
     let (Body::Message { text, .. } | Body::Edit { text: Some(text), .. }) = &record.body else {
         return;
     };
+    // It follows from the text, and is not stored: an edit changes both at once.
     let found = mentions::mentions(text);
     if !found.is_empty() {
         put(out, r#","mentions":"#);

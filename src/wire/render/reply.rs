@@ -76,6 +76,7 @@ fn operation(out: &mut Vec<u8>, op: Op) {
 
 fn open(out: &mut Vec<u8>, id: &RequestId) {
     put(out, r#"{"id":"#);
+    // As the client wrote it: it was checked when it was read.
     put(out, id.0.as_str());
     put(out, r#","code":0,"message":"ok","data":{"#);
 }

@@ -14,6 +14,8 @@ pub fn webhook_event(out: &mut Vec<u8>, id: &str, event: &WebhookEvent) {
     match event {
         WebhookEvent::Record { room, epoch, record, .. } => {
             epoch_field(out, r#","epoch":"#, *epoch);
+            // The socket's own words, so that who reads both needs one description; the fields of
+            // the hook come first, and the brace of the event is left out.
             let mut rest = Vec::new();
             record_event(&mut rest, room, record);
             out.push(b',');

@@ -34,9 +34,10 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
     // Only a `hello` with `resume` has rooms to report.
     if !rooms.is_empty() {
         put(out, r#","rooms":{"#);
-        for (index, ResumedRoom { asked, name, resumption, marks }) in rooms.iter().enumerate() {
+        for (index, ResumedRoom { requested, name, resumption, marks }) in rooms.iter().enumerate()
+        {
             put(out, if index == 0 { "" } else { "," });
-            string(out, asked);
+            string(out, requested);
             put(out, ":{");
             resumption_fields(out, resumption);
             if let Some(name) = name {
@@ -88,6 +89,7 @@ fn resumption_fields(out: &mut Vec<u8>, resumption: &Resumption) {
 fn resumption_refusal(out: &mut Vec<u8>, refusal: &Refusal) {
     field(out, r#""code":"#, refusal.code.number().into());
     put(out, r#","message":"#);
+    // Cut, since one welcome answers for as many rooms as a user may have: see `frame_len_max`.
     prose(out, beginning(&refusal.message));
     name_field(out, r#","data":{"error":"#, refusal.code.slug());
     if let Some(millis) = refusal.retry_after_ms {

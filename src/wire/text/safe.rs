@@ -70,6 +70,7 @@ fn push(out: &mut Vec<u8>, text: &str, line_end: &str) {
         let (clean, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
         out.extend_from_slice(clean.as_bytes());
         match c {
+            // Of another's text: a line of its own could pass for one of the server's.
             '\n' => out.extend_from_slice(line_end.as_bytes()),
             '\t' => out.push(b' '),
             // The first half of a line end, as some write it.

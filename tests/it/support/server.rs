@@ -348,6 +348,13 @@ impl Server {
         self.successor.map_or_else(|| self.process.id(), |pid| pid.as_raw_nonzero().get())
     }
 
+    /// Bytes of the process's resident memory.
+    pub(crate) fn resident(&self) -> u64 {
+        let maps = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid())).expect("a map");
+        let line = maps.lines().find_map(|line| line.strip_prefix("Rss:")).expect("Rss");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
     /// Sends the process a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         match self.successor {

@@ -47,6 +47,7 @@ use super::codes::{signed, unsigned};
 use super::table::Ask;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Epoch;
+use crate::chat::model::traces::Traces;
 use crate::pg::{Param, Row, Statement, WrongType};
 
 #[cfg(doc)]
@@ -63,25 +64,6 @@ const PASSES_MAX: usize = 3;
 /// How often it is looked whether the user's sessions have ended, at least and at most, each time
 /// after a quarter of a second: the nodes look every two seconds whether people have changed.
 const LOOKS: (usize, usize) = (16, 80);
-
-/// How much there is of a user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traces {
-    /// Messages that are not deleted.
-    pub messages: u64,
-    /// Records that contain the name, these messages included.
-    pub records: u64,
-    /// Memberships.
-    pub memberships: u64,
-    /// Bans, mutes and invitations in rooms, blocks and reports.
-    pub restrictions: u64,
-    /// Direct conversations.
-    pub conversations: u64,
-    /// Whether the name is bound to an account, a token's subject or a key.
-    pub is_bound: bool,
-    /// An erasure of the user was cut off, and is to be finished.
-    pub is_unfinished: bool,
-}
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -47,6 +47,7 @@ impl Engine {
                 rooms.iter().map(|&(log, id)| (id, counters(log))).collect()
             }
         };
+        // With the counters goes what is known of the clock, which costs no page more.
         let clock = self.wall.kept(now);
         self.unsynced(|db| match &booking {
             Booking::Cids(slice) => cids::put(db, slice),
@@ -59,6 +60,8 @@ impl Engine {
                     }
                 }
                 meta_table::put_clock(db, clock)?;
+                // Last of the lot, in the same transaction as the counters: what is not booked is
+                // found in the records at a start.
                 meta_table::put(db, BOOKED, *last)
             }
         })?;
@@ -107,6 +110,7 @@ impl Engine {
         let limit = i64::try_from(STEP_CIDS).unwrap_or(i64::MAX);
         let forgotten = self
             .unsynced(|db| db.prepare_cached(sql)?.execute([limit, signed(old), signed(ahead)]))?;
+        // Those of records that are still there, by the records: the table `cid` has no times.
         let walked = self.forget_booked(old, ahead)?;
         self.maintenance.has_old_cids = forgotten > 0 || walked;
         Ok(true)

@@ -418,6 +418,7 @@ fn prune(
     now: Now,
 ) -> rusqlite::Result<Pruned> {
     let before = counters;
+    // From the oldest on and without a hole: what is kept of a log is always its end.
     let removed = remove_first((db, cids), room, now.wall_ms, |record| {
         // A failure may have left records below the oldest: the counters do not count them.
         if record.seq < counters.oldest {

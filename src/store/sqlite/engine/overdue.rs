@@ -42,6 +42,8 @@ impl Engine {
                 || retention.bytes.is_some_and(|max| bytes > max)
                 || at.is_some_and(|at| is_old(retention, at, ages))
             {
+                // Loaded and not pruned here: the domain must know of everything that goes from a
+                // log.
                 overdue.push(name);
             }
         }

@@ -170,6 +170,8 @@ impl Reader {
             Ok(connections) => connections,
             Err(error) => return pending.answer(Err(self.fault_of(&error))),
         };
+        // A page needs no second connection beside it: nothing that is asked meanwhile is more
+        // urgent.
         let is_sound = if pending.query.user().is_none() {
             self.pages.answer_with(pages, pending);
             true
@@ -201,6 +203,7 @@ impl Reader {
             Ok(answer) => (Ok(answer), true),
             Err(QueryFault::Corrupt) => (Err(LogFault::Corrupt), true),
             Err(QueryFault::TooDear) => (Err(LogFault::TooDear), true),
+            // The others say something of the data, this one of the connection.
             Err(QueryFault::Database(error)) => (Err(self.fault_of(&error)), false),
         };
         pending.answer(outcome);

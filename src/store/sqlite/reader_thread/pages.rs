@@ -75,6 +75,7 @@ impl Pages {
                 slice_began = clock.now().tick;
                 on_pages += slice_began.since(now);
             }
+            // The time that it has spent on others is not held against it.
             now.since(Tick::ZERO) >= time_max.saturating_add(on_pages)
         };
         slow.progress_handler(STEPS_PER_CHECK, Some(is_over))?;
@@ -107,6 +108,7 @@ impl State {
     fn answer(&mut self, pending: PendingQuery) {
         let Some(db) = &mut self.db else { return };
         let now = self.clock.now().tick;
+        // Errors are of this page: the query beside which it is answered goes on.
         let outcome = match answer(db, &pending.query) {
             Ok((outcome, damaged)) => {
                 self.reports.damaged(now, db, &damaged);

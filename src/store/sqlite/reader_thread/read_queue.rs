@@ -119,6 +119,7 @@ impl ReadQueue {
         let lanes = std::mem::take(&mut state.lanes);
         drop(state);
         self.condvar.notify_one();
+        // Outside of the lock: each that is dropped answers itself, which wakes the loop.
         drop(lanes);
     }
 

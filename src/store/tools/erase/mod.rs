@@ -33,6 +33,7 @@ use crate::chat::model::edits;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
 use crate::chat::model::reply::Role;
+use crate::chat::model::traces::Traces;
 use crate::store::Folder;
 use crate::store::sqlite::cids::CidSecret;
 use crate::store::sqlite::column_code::ColumnCode as _;
@@ -47,25 +48,6 @@ use crate::store::sqlite::search::index::{self, Indexed};
 
 /// Records that one transaction changes, so that memory and the WAL stay small.
 const LOT: u32 = 1_000;
-
-/// How much there is of a user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traces {
-    /// Messages that are not deleted.
-    pub messages: u64,
-    /// Records that contain the name, these messages included.
-    pub records: u64,
-    /// Memberships.
-    pub memberships: u64,
-    /// Bans, mutes and invitations in rooms, blocks and reports, and devices that are told.
-    pub restrictions: u64,
-    /// Direct conversations.
-    pub conversations: u64,
-    /// Whether the name is bound to an account, a token's subject or a key.
-    pub is_bound: bool,
-    /// An erasure of the user was cut off, and is to be finished.
-    pub is_unfinished: bool,
-}
 
 /// Counts what is kept against a user, or by one against others.
 const RESTRICTIONS: &str = "SELECT (SELECT count(*) FROM restriction WHERE user = ?1) \

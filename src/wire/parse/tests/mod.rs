@@ -2,7 +2,7 @@
 
 mod moderation;
 mod prose;
-mod table;
+pub(crate) mod table;
 mod threads;
 
 use proptest::prelude::*;

@@ -61,6 +61,16 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
     }
 }
 
+/// The least that may be said of `op`, with the id 9.
+pub(crate) fn least(op: Op) -> String {
+    let mut text = format!(r#"{{"op":"{}","id":9"#, op.name());
+    for (name, value) in required(op) {
+        text.extend([",\"", name, "\":", value]);
+    }
+    text.push('}');
+    text
+}
+
 /// Whether a value that no field takes is refused in this one, which means that the parser reads
 /// it.
 fn is_read(op: Op, key: Key) -> bool {

@@ -213,13 +213,13 @@ fn no_welcome_is_longer_than_it_says() {
             // A room that has another name is no conversation of two, whose names are the longest.
             let name = longest_invitation("").room;
             let renamed = ResumedRoom {
-                asked: name.as_str().into(),
+                requested: name.as_str().into(),
                 name: Some(name),
                 resumption: resumption.clone(),
                 marks: Vec::new(),
             };
-            let asked = longest_room().as_str().into();
-            let named = ResumedRoom { asked, name: None, ..renamed.clone() };
+            let requested = longest_room().as_str().into();
+            let named = ResumedRoom { requested, name: None, ..renamed.clone() };
             let is_refused = matches!(resumption, Resumption::Refused(_));
             let row =
                 |nth| if is_refused || nth % 2 == 0 { named.clone() } else { renamed.clone() };
@@ -253,7 +253,7 @@ fn marks_take_no_more_than_they_are_counted_for() {
     let with = |marks: usize, rooms: usize| {
         let marks = vec![(longest_user(), SEQ); marks];
         let row = ResumedRoom {
-            asked: longest_room().as_str().into(),
+            requested: longest_room().as_str().into(),
             name: None,
             resumption: Resumption::From { from: SEQ, to: SEQ },
             marks,

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn resumed(asked: &str, resumption: Resumption) -> ResumedRoom {
-    ResumedRoom { asked: asked.into(), name: None, resumption, marks: Vec::new() }
+fn resumed(requested: &str, resumption: Resumption) -> ResumedRoom {
+    ResumedRoom { requested: requested.into(), name: None, resumption, marks: Vec::new() }
 }
 
 #[test]

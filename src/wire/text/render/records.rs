@@ -54,6 +54,7 @@ pub(super) fn past<'a>(
         if !changes && matches!(record.body, Body::Edit { .. } | Body::Deletion { .. }) {
             continue;
         }
+        // In UTC, which the line says: the server does not know where the reader is.
         let of_record = record.at / DAY_MS;
         if day.replace(of_record) != Some(of_record) {
             put(out, &["-- ", &date(of_record), ", times in UTC --\n"]);
