@@ -240,7 +240,7 @@ pub(super) fn offer(
         return;
     }
     let (name, room) = (name.clone(), chat.rooms[key].name.clone());
-    let news = News { seq: record.seq, from: record.from.clone(), why, is_pushed: false };
+    let news = News { seq: record.seq, from: record.from.clone(), why, pushed_as: None };
     chat.directory.pushes.note(&name, &room, news);
     if !is_active(chat, user) {
         count_unread(chat, (&name, user), key, record.seq);
@@ -272,7 +272,11 @@ fn count_unread(chat: &mut Chat, (name, user): (&UserName, UserKey), key: RoomKe
     let room = &chat.rooms[key];
     if is_in_ring(room, read, false) {
         let unread = room.ring.from(read + 1).filter(|record| is_unread(record, name)).count();
-        return tell(chat, (name, key), seq, u64::try_from(unread).unwrap_or(UNREAD_MAX));
+        // It may have been deleted meanwhile.
+        if unread > 0 {
+            tell(chat, (name, key), seq, u64::try_from(unread).unwrap_or(UNREAD_MAX));
+        }
+        return;
     }
     let row = InboxQuery { log: room.log, read, head: room.head, last: false };
     let query = Query::Inbox { user: name.clone(), rows: vec![row] };
