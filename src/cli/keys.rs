@@ -12,6 +12,7 @@ use crate::auth::secret;
 use crate::chat::model::account::{KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key, is_key_room};
 use crate::chat::model::identity::{Grant, Rights};
 use crate::chat::model::name::{RoomName, UserName};
+use crate::config::Config;
 use crate::log::Timestamp;
 use crate::store::tools::people;
 
@@ -81,10 +82,11 @@ pub(super) enum HookCommand {
 /// Runs a command about incoming hooks.
 pub(super) fn run_hooks(
     command: &HookCommand,
-    data: &Path,
+    config: &Config,
     out: &mut dyn Write,
     wall_ms: u64,
 ) -> Result<(), Failure> {
+    let data = &*config.data;
     match command {
         HookCommand::Add { room, name, lasts } => {
             let name = match name {
@@ -99,7 +101,7 @@ pub(super) fn run_hooks(
             let hash = made.hash();
             let key = Key { name, hash, grants, until, at: wall_ms, is_hook: true };
             let line = describe(&key, wall_ms);
-            people::add_key(data, key)??;
+            add(config, key)?;
             writeln!(out, "/hooks/{}", made.text())?;
             writeln!(out, "behind the address of the page; {line}; it is not shown again")?;
         }
@@ -130,10 +132,11 @@ fn end(data: &Path, out: &mut dyn Write, (name, wall_ms): (&UserName, u64)) -> R
 /// Runs a command about keys.
 pub(super) fn run(
     command: &KeyCommand,
-    data: &Path,
+    config: &Config,
     out: &mut dyn Write,
     wall_ms: u64,
 ) -> Result<(), Failure> {
+    let data = &*config.data;
     match command {
         KeyCommand::Add { name, rooms, can, lasts } => {
             if rooms.len() > KEY_ROOMS_MAX {
@@ -145,7 +148,7 @@ pub(super) fn run(
             let until = lasts.map(|lasts| wall_ms.saturating_add(lasts));
             let key = Key { name, hash, grants, until, at: wall_ms, is_hook: false };
             let line = describe(&key, wall_ms);
-            people::add_key(data, key)??;
+            add(config, key)?;
             writeln!(out, "{}", made.text())?;
             writeln!(out, "{line}; it is not shown again")?;
         }
@@ -153,6 +156,15 @@ pub(super) fn run(
         KeyCommand::End { name } => end(data, out, (name, wall_ms))?,
     }
     Ok(())
+}
+
+/// Adds a key, whose name is not the one under which the admin API speaks.
+fn add(config: &Config, key: Key) -> Result<(), Failure> {
+    let has_api = config.admin_token.is_some() || config.admin_token_file.is_some();
+    if has_api && key.name == config.admin_name {
+        return Err("this is admin_name, which is nobody else's: choose another name".into());
+    }
+    Ok(people::add_key(&config.data, key)??)
 }
 
 /// A key on one line, without its secret.

@@ -16,8 +16,8 @@ pub(super) fn parse_room(text: &str) -> Result<RoomName, String> {
 
 fn describe_name_error(error: &NameError) -> String {
     match &error.hint {
-        Some(hint) => format!("a name is {}; did you mean {hint}?", error.expected),
-        None => format!("a name is {}", error.expected),
+        Some(hint) => format!("this is not a name: {}; did you mean {hint}?", error.expected),
+        None => format!("this is not a name: {}", error.expected),
     }
 }
 

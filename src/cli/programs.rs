@@ -30,10 +30,9 @@ pub(super) fn run(
     out: &mut dyn Write,
     now: Now,
 ) -> Result<(), Failure> {
-    let data = &*config.data;
     match command {
-        Programs::Hook(command) => keys::run_hooks(command, data, out, now.wall_ms),
-        Programs::Key(command) => keys::run(command, data, out, now.wall_ms),
+        Programs::Hook(command) => keys::run_hooks(command, config, out, now.wall_ms),
+        Programs::Key(command) => keys::run(command, config, out, now.wall_ms),
         Programs::Webhook(command) => webhooks::run(command, config, out, now),
     }
 }

@@ -148,6 +148,24 @@ fn no_more_are_sent_at_a_time_than_may_be() {
 }
 
 #[test]
+fn who_is_to_come_back_later_finds_what_has_come() {
+    let data = tempfile::tempdir().unwrap();
+    let harness = Harness::start(data.path(), 10);
+    let key = Some("0123456789abcdef");
+    assert!(matches!(harness.begin(99, (key, 0)), FileAnswer::Begun));
+    assert!(matches!(harness.bytes(99, b"half"), FileAnswer::Written(4)));
+    harness.files.ask(FileJob::Abandon(conn_id(99))).unwrap();
+    for conn in 0..u32::try_from(UPLOADS_OF_USER_MAX).unwrap() {
+        assert!(matches!(harness.begin(conn, (None, 0)), FileAnswer::Begun));
+    }
+    let refused = harness.begin(99, (key, 4));
+    assert!(matches!(refused, FileAnswer::Refused(FileFault::Busy)), "{refused:?}");
+    harness.files.ask(FileJob::Abandon(conn_id(0))).unwrap();
+    let begun = harness.begin(99, (key, 4));
+    assert!(matches!(begun, FileAnswer::Begun), "{begun:?}");
+}
+
+#[test]
 fn none_is_larger_than_it_may_be_and_none_is_empty() {
     let data = tempfile::tempdir().unwrap();
     let harness = Harness::start(data.path(), 10);

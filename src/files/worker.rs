@@ -194,16 +194,15 @@ impl Worker {
         let waiting = key.clone().and_then(|key| self.uploads.take(&(owner.clone(), key)));
         let waiting = waiting.filter(|_| offset > 0);
         let len = waiting.as_ref().map_or(0, |upload| upload.len);
-        if len != offset {
-            // The client goes on at the wrong place. What is here is kept, and the answer says
-            // where to go on.
+        let may_begin = || self.uploads.may_begin(&owner);
+        if let Err(fault) = if len == offset { may_begin() } else { Err(FileFault::Offset(len)) } {
+            // What has come waits for its sender to come back.
             if let Some(upload) = waiting {
                 self.uploads.insert(conn, upload);
                 self.uploads.park(conn, self.clock.now().tick);
             }
-            return Err(FileFault::Offset(len));
+            return Err(fault);
         }
-        self.uploads.may_begin(&owner)?;
         let upload = if let Some(mut upload) = waiting {
             (upload.hash, upload.size) = (hash, size.or(upload.size));
             upload

@@ -14,7 +14,7 @@
 
 use super::name::Name;
 use super::octets::is_field_value;
-use super::{Head, Refusal, list};
+use super::{Head, Refusal, Version, list};
 
 /// Bytes of the line of a chunk's size: 16 digits, and extensions, which nobody needs.
 const SIZE_LINE_MAX: u16 = 256;
@@ -213,10 +213,12 @@ impl Body {
     }
 }
 
-/// Whether the client waits for `100 Continue` before it sends the body.
+/// Whether the client waits for `100 Continue` before it sends the body. One of HTTP/1.0 does not
+/// know it, and would take it for the answer (RFC 9110 section 10.1.1).
 #[must_use]
 pub fn expects_continue(head: &Head<'_>) -> bool {
-    head.values(Name::Expect).flat_map(list::elements).next().is_some()
+    head.version() == Version::Http11
+        && head.values(Name::Expect).flat_map(list::elements).next().is_some()
 }
 
 #[cfg(test)]

@@ -186,20 +186,20 @@ refusals! {
     StatusLine { /** Where. */ at: HeadPosition }
         => BadRequest, "{at}: the status line must be HTTP/1.1, a space, three digits and a space";
 
-    // The body, of which there is none.
+    // How long the body is said to be.
     /// There are several `Content-Length` (RFC 9112 section 6.3).
-    LengthRepeated => BadRequest, "Content-Length is given twice: leave it out, no body is accepted";
+    LengthRepeated => BadRequest, "Content-Length is given twice: give it once";
     /// `Content-Length` is not a plain number.
-    LengthForm => BadRequest, "Content-Length is not a plain decimal number: leave it out, no body is accepted";
+    LengthForm => BadRequest, "Content-Length is not a plain decimal number: give the bytes of the body in digits alone";
     /// `Content-Length` stands beside `Transfer-Encoding` (RFC 9112 section 6.1).
     LengthAndCoding => BadRequest,
-        "Content-Length and Transfer-Encoding exclude each other: leave both out, no body is accepted";
+        "Content-Length and Transfer-Encoding exclude each other: give one of them";
     /// `Transfer-Encoding` in HTTP/1.0, or not ending with `chunked`, or with it twice.
     CodingForm => BadRequest,
-        "Transfer-Encoding must be of HTTP/1.1 and end with chunked: leave it out, no body is accepted";
+        "Transfer-Encoding must be of HTTP/1.1 and end with chunked: give Content-Length instead";
     /// `Transfer-Encoding` names a coding besides `chunked`.
     CodingUnknown => NotImplemented,
-        "only the transfer coding chunked is known: leave Transfer-Encoding out, no body is accepted";
+        "only the transfer coding chunked is known: name it alone, or give Content-Length instead";
     /// The request has a body.
     Body => ContentTooLarge, "a GET, HEAD or OPTIONS here has no body: leave Content-Length and the body out";
     /// The request has a content coding.

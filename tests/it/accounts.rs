@@ -256,6 +256,27 @@ fn a_changed_password_ends_the_other_logins_and_the_old_one_is_wrong() {
 }
 
 #[test]
+fn a_link_leads_into_a_room_for_as_long_as_who_has_made_it_may_invite_there() {
+    let server = setup("open").set("accounts.invites", "anyone").start();
+    let enter = |name| hello(&server, &register(&server, name));
+    let (mut own, mut max, mut ann) = (enter("own"), enter("max"), enter("ann"));
+    own.ask(&json!({"op": "create", "room": "den", "private": true}));
+    own.ask(&json!({"op": "invite", "room": "den", "user": "max"}));
+    max.ask(&json!({"op": "join", "room": "den"}));
+    own.ask(&json!({"op": "role", "room": "den", "user": "max", "role": "moderator"}));
+    let link = max.ask(&json!({"op": "invite_link", "uses": 9, "rooms": ["den"]}));
+    let accept = json!({"op": "accept", "invite": link["invite"]});
+    ann.ask(&accept);
+    ann.ask(&json!({"op": "join", "room": "den"}));
+    ann.ask(&json!({"op": "leave", "room": "den"}));
+    own.ask(&json!({"op": "kick", "room": "den", "user": "max"}));
+    for who in [&mut max, &mut ann] {
+        who.ask(&accept);
+        who.refused(&json!({"op": "join", "room": "den"}), 3001);
+    }
+}
+
+#[test]
 fn an_invite_link_lets_as_many_in_as_it_says_and_no_more() {
     let mut server = setup("invite").start();
     let (done, said) = chinwag(&server, &["invite", "--uses", "1", "--room", "team"], "");

@@ -240,6 +240,21 @@ fn several_rooms_come_in_one_stream_and_its_id_resumes_all_of_them() {
 }
 
 #[test]
+fn a_room_that_is_named_twice_by_two_of_its_names_comes_once() {
+    let server = Server::start();
+    let mut ann = Client::ws(&server).named("ann", None);
+    ann.ask(&json!({"op": "create", "room": "den"}));
+    say(&mut ann, "den", "one");
+    ann.ask(&json!({"op": "rename", "room": "den", "name": "lair"}));
+    let mut stream = Stream::open(server.http, "/events?room=den&room=lair&as=eve&after=0,0", "");
+    stream.expect_next(&json!({"ev": "refused", "room": "lair", "code": 1003}));
+    stream.expect_next(&json!({"ev": "message", "room": "lair", "seq": 1}));
+    stream.expect_next(&json!({"ev": "rename", "room": "lair", "seq": 2}));
+    stream.expect_next(&json!({"ev": "live", "room": "lair", "seq": 2}));
+    assert!(stream.last_id.ends_with(":2,-"), "{}", stream.last_id);
+}
+
+#[test]
 fn what_may_not_be_read_is_refused_as_a_page_of_it_is() {
     let server = Setup::default().set("auth", "accounts,none").start();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));

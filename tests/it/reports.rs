@@ -32,6 +32,30 @@ fn reports(client: &mut Client) -> Value {
 }
 
 #[test]
+fn who_makes_a_room_of_a_free_name_finds_no_report_and_no_act_of_the_one_before() {
+    let mut server = Server::start();
+    let mut own = reported(&server);
+    own.ask(&json!({"op": "kick", "room": "den", "user": "bob"}));
+    own.ask(&json!({"op": "close", "room": "den", "sure": true}));
+    let mut eve = Client::ws(&server).named("eve", None);
+    eve.ask(&json!({"op": "create", "room": "den"}));
+    for is_killed in [false, true] {
+        if is_killed {
+            server.restart(Signal::KILL);
+            eve = Client::ws(&server).named("eve", None);
+        }
+        assert_eq!(reports(&mut eve), json!([]));
+        let acts = eve.ask(&json!({"op": "audit", "room": "den"}));
+        assert_eq!(acts["items"], json!([]));
+    }
+    // The operator still judges by both.
+    let told = done(Path::new(&server.data()), &["reports"]);
+    assert!(told.contains("ann reports bob") && told.contains("marker-of-bob"), "{told}");
+    let acts = done(Path::new(&server.data()), &["audit", "--room", "den"]);
+    assert!(acts.contains("kick") && acts.contains("close"), "{acts}");
+}
+
+#[test]
 fn a_report_outlives_a_kill_and_is_settled_once() {
     let mut server = Server::start();
     reported(&server);

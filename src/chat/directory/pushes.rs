@@ -20,8 +20,8 @@ pub(in crate::chat) struct News {
     pub from: UserName,
     /// Why.
     pub why: PushReason,
-    /// The user's devices were told.
-    pub is_pushed: bool,
+    /// The name of the room under which the user's devices were told, if they were.
+    pub pushed_as: Option<RoomName>,
 }
 
 /// What is known of one user who has devices.
@@ -158,7 +158,10 @@ impl Pushes {
     pub(in crate::chat) fn note(&mut self, user: &UserName, room: &RoomName, news: News) {
         let Some(devices) = self.of_user.get_mut(user) else { return };
         devices.read.remove(room);
-        devices.news.insert(room.clone(), news);
+        let earlier = devices.news.insert(room.clone(), news);
+        // What is shown under a name of before is not replaced by what comes under this one.
+        let shown = earlier.and_then(|earlier| Some((earlier.pushed_as?, earlier.seq)));
+        devices.read.extend(shown.filter(|(name, _)| name != room));
         if devices.news.len() > NEWS_ROOMS_MAX {
             devices.news.pop_first();
         }
@@ -167,7 +170,7 @@ impl Pushes {
     /// What the user has not been told of yet.
     pub(in crate::chat) fn untold(&self, user: &UserName) -> Vec<(RoomName, News)> {
         let news = self.of_user.get(user).into_iter().flat_map(|devices| &devices.news);
-        let untold = news.filter(|(_, news)| !news.is_pushed);
+        let untold = news.filter(|(_, news)| news.pushed_as.is_none());
         untold.map(|(room, news)| (room.clone(), news.clone())).collect()
     }
 
@@ -180,8 +183,11 @@ impl Pushes {
         seq: u64,
     ) -> Option<(News, Vec<(RoomName, u64)>)> {
         let devices = self.of_user.get_mut(user)?;
-        let news = devices.news.get_mut(room).filter(|news| news.seq == seq && !news.is_pushed)?;
-        news.is_pushed = true;
+        let news = devices
+            .news
+            .get_mut(room)
+            .filter(|news| news.seq == seq && news.pushed_as.is_none())?;
+        news.pushed_as = Some(room.clone());
         Some((news.clone(), std::mem::take(&mut devices.read).into_iter().collect()))
     }
 
@@ -194,12 +200,28 @@ impl Pushes {
         if devices.news.get(room).is_none_or(|news| news.seq > read) {
             return;
         }
-        if devices.news.remove(room).is_some_and(|news| news.is_pushed) {
-            devices.read.insert(room.clone(), read);
-            if devices.read.len() > NEWS_ROOMS_MAX {
-                devices.read.pop_first();
+        let Some(shown) = devices.news.remove(room).and_then(|news| news.pushed_as) else { return };
+        devices.read.insert(shown.clone(), read);
+        if devices.read.len() > NEWS_ROOMS_MAX {
+            devices.read.pop_first();
+        }
+        self.orders.push_back(PushOrder::Read(user.clone(), shown, read));
+    }
+
+    /// The room has another name: what waits is told under that one.
+    pub(in crate::chat) fn rename(&mut self, was: &RoomName, name: &RoomName) {
+        for devices in self.of_user.values_mut() {
+            if let Some(news) = devices.news.remove(was) {
+                devices.news.insert(name.clone(), news);
             }
-            self.orders.push_back(PushOrder::Read(user.clone(), room.clone(), read));
+        }
+    }
+
+    /// The user is in the room no more: nothing waits of it, and what was told is taken back.
+    pub(in crate::chat) fn leave(&mut self, user: &UserName, room: &RoomName) {
+        let news = self.of_user.get(user).and_then(|devices| devices.news.get(room));
+        if let Some(seq) = news.map(|news| news.seq) {
+            self.read_on(user, room, seq);
         }
     }
 
@@ -255,11 +277,11 @@ mod tests {
         let room = |name: &str| RoomName::parse(name).unwrap();
         let bob = UserName::parse("bob").unwrap();
         let why = PushReason::Mention;
-        let news = |seq| News { seq, from: bob.clone(), why, is_pushed: false };
-        let told = |seq| News { is_pushed: true, ..news(seq) };
+        let news = |seq| News { seq, from: bob.clone(), why, pushed_as: None };
+        let told = |seq, name| News { pushed_as: Some(room(name)), ..news(seq) };
         pushes.note(&ann, &room("a"), news(4));
         assert_eq!(pushes.begin(&ann, &room("a"), 3), None, "another one has come");
-        assert_eq!(pushes.begin(&ann, &room("a"), 4), Some((told(4), vec![])));
+        assert_eq!(pushes.begin(&ann, &room("a"), 4), Some((told(4, "a"), vec![])));
         assert_eq!(pushes.begin(&ann, &room("a"), 4), None, "only once");
         pushes.read_on(&ann, &room("a"), 3);
         assert!(pushes.orders.is_empty(), "it is still unread");
@@ -268,7 +290,7 @@ mod tests {
         pushes.note(&ann, &room("b"), news(9));
         assert_eq!(pushes.untold(&ann), [(room("b"), news(9))]);
         let begun = pushes.begin(&ann, &room("b"), 9);
-        assert_eq!(begun, Some((told(9), vec![(room("a"), 5)])));
+        assert_eq!(begun, Some((told(9, "b"), vec![(room("a"), 5)])));
         pushes.note(&ann, &room("c"), news(1));
         pushes.read_on(&ann, &room("c"), 1);
         assert_eq!(pushes.orders.len(), 1, "what was not told needs not be taken back");
@@ -276,5 +298,34 @@ mod tests {
             pushes.note(&ann, &room(&format!("r{at:02}")), news(1));
         }
         assert_eq!(pushes.untold(&ann).len(), NEWS_ROOMS_MAX);
+    }
+    #[test]
+    fn a_notice_is_taken_back_under_the_name_under_which_it_is_shown() {
+        let mut pushes = Pushes::default();
+        pushes.terms = Some(PushTerms { key: "".into(), hosts: Vec::new(), texts: false });
+        pushes.insert(device(1, None));
+        let ann = UserName::parse("ann").unwrap();
+        let [den, lair, hole] = ["den", "lair", "hole"].map(|name| RoomName::parse(name).unwrap());
+        let from = UserName::parse("bob").unwrap();
+        let why = PushReason::Mention;
+        let news = |seq| News { seq, from: from.clone(), why, pushed_as: None };
+        pushes.note(&ann, &den, news(1));
+        pushes.rename(&den, &lair);
+        assert!(pushes.begin(&ann, &den, 1).is_none());
+        assert!(pushes.begin(&ann, &lair, 1).is_some(), "it waits for the room and not its name");
+        pushes.rename(&lair, &hole);
+        pushes.read_on(&ann, &hole, 1);
+        assert_eq!(pushes.orders, [PushOrder::Read(ann.clone(), lair.clone(), 1)]);
+        pushes.note(&ann, &lair, news(3));
+        pushes.begin(&ann, &lair, 3);
+        pushes.rename(&lair, &hole);
+        pushes.note(&ann, &hole, news(5));
+        let (_, closed) = pushes.begin(&ann, &hole, 5).unwrap();
+        assert_eq!(closed, [(lair, 3)], "the next one does not stand beside it");
+        pushes.leave(&ann, &hole);
+        assert_eq!(pushes.orders.len(), 2, "of a room that one has left nothing is shown");
+        pushes.note(&ann, &hole, news(6));
+        pushes.leave(&ann, &hole);
+        assert!(pushes.untold(&ann).is_empty());
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::chat::model::limits::{
     GUEST_PREFIX, REPORT_LASTS, REPORTS_MAX, REPORTS_OF_GUESTS_MAX, REPORTS_OF_USER_MAX,
 };
-use crate::chat::model::name::UserName;
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::Report;
 
 /// All open reports, by id: a later one has a higher id.
@@ -82,6 +82,19 @@ impl Reports {
         let is_over = self.rows.len() >= REPORTS_MAX
             || (is_guest(user) && count(&is_guest) >= REPORTS_OF_GUESTS_MAX);
         is_over.then_some(Full::OfAll)
+    }
+
+    /// Takes what is about a room of such a name out of it, and returns how it is now.
+    pub(in crate::chat) fn take_out_of(
+        &mut self,
+        is_it: impl Fn(&RoomName) -> bool,
+    ) -> Vec<Report> {
+        let found = self.rows.values_mut().filter(|row| row.room.as_ref().is_some_and(&is_it));
+        let taken = found.map(|row| {
+            row.room = None;
+            row.clone()
+        });
+        taken.collect()
     }
 
     /// Those that nobody has settled in time.

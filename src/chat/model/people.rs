@@ -103,6 +103,9 @@ pub struct Report {
     pub at: u64,
 }
 
+/// The act that a room has ended: what was noted of its name until then is of that room.
+pub const ROOM_CLOSED: &str = "close";
+
 /// An act that is noted for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditedAct {

@@ -16,8 +16,8 @@ use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::log::{LogRequest, RoomMeta};
-use crate::chat::model::name::UserName;
-use crate::chat::model::people::{AuditedAct, PeopleChange};
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::{AuditedAct, PeopleChange, ROOM_CLOSED};
 use crate::chat::model::reply::{Lost, Refusal, Reply};
 use crate::chat::pending::{Farewell, PendingOp, PeopleOp, Requester};
 use crate::chat::rooms::PendingAct;
@@ -153,10 +153,14 @@ fn end(chat: &mut Chat, key: RoomKey) {
     retire_room(chat, key);
 }
 
-/// It is noted for the operator, since the room's own log goes with it.
-fn note(chat: &mut Chat, key: RoomKey, from: &UserName) {
-    let room = Some(chat.rooms[key].name.clone());
+/// It is noted for the operator, since the room's own log goes with it; by each of its names, which
+/// are free: who makes a room of one is not shown what was noted of this one.
+pub(super) fn note(chat: &mut Chat, key: RoomKey, from: &UserName) {
     let at = chat.context.now.wall_ms;
-    let act = AuditedAct { by: Some(from.clone()), act: "close".into(), whom: "".into(), room, at };
-    chat.change_people(PeopleOp::Noted, vec![PeopleChange::Audit(act)]);
+    let act = |room: &RoomName| {
+        let (by, room) = (Some(from.clone()), Some(room.clone()));
+        PeopleChange::Audit(AuditedAct { by, act: ROOM_CLOSED.into(), whom: "".into(), room, at })
+    };
+    let acts = chat.rooms[key].names().map(act).collect();
+    chat.change_people(PeopleOp::Noted, acts);
 }

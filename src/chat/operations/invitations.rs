@@ -309,7 +309,8 @@ pub(super) fn len_max(invitation: &Invitation) -> usize {
 }
 
 /// Lets somebody into a closed room, by a link that was made by somebody who could invite there.
-/// Nothing happens if there is no such room any more, or the user is banned there.
+/// Nothing happens if there is no such room any more, the user is banned there, or who made the
+/// link could not invite any more.
 pub(super) fn grant(chat: &mut Chat, room: &RoomName, user: &UserName, by: Option<&UserName>) {
     if chat.pending.loads.on_demand && chat.rooms.named(room.as_str()).is_none() {
         return load::wait_grant(chat, room, (user, by));
@@ -320,8 +321,16 @@ pub(super) fn grant(chat: &mut Chat, room: &RoomName, user: &UserName, by: Optio
 /// The same for a room that is in memory, if there is one.
 pub(super) fn grant_now(chat: &mut Chat, room: &RoomName, user: &UserName, by: Option<&UserName>) {
     let Some(key) = chat.rooms.named(room.as_str()) else { return };
-    let is_open = !chat.lookup().is_closed(&chat.rooms[key]);
-    if is_open || chat.lookup().is_banned(key, user) || check_bounds(chat, key, (user, by)).is_err()
+    let lookup = chat.lookup();
+    // Who made the link may have lost the right since, and the name may be another room's by now.
+    let may_invite = |by| {
+        let member = lookup.member_named(key, by);
+        member.is_some_and(|member| lookup.role(member) >= Role::Moderator)
+    };
+    if !lookup.is_closed(&chat.rooms[key])
+        || !by.is_none_or(may_invite)
+        || lookup.is_banned(key, user)
+        || check_bounds(chat, key, (user, by)).is_err()
     {
         return;
     }

@@ -179,6 +179,9 @@ fn begin_to_leave(
     // What the connection has said before is answered first, in memory rooms as in stored ones.
     let is_sending = chat.delivery.reader(by.conn).is_some_and(|reader| reader.pending_weight > 0);
     if !room.is_stored() && !is_sending {
+        if ends {
+            super::close::note(chat, key, &chat.directory[by.user].name.clone());
+        }
         chat.rooms[key].close_for_good(ends);
         answer_leave(chat, by, membership, Reply::Left { room: name });
         return Answer::Later;
@@ -237,6 +240,9 @@ pub(in crate::chat) fn on_leave_synced(
         // Still a member, as was written before.
         put_member(chat, membership);
         return Err(refusal);
+    }
+    if ends_now {
+        super::close::note(chat, room, &chat.directory[by.user].name.clone());
     }
     // Before the membership ends, by which the room is retired: it looks at this.
     chat.rooms[room].close_for_good(ends_now);

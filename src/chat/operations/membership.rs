@@ -8,7 +8,7 @@ use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::log::{MemberMeta, Restriction, RoomMeta};
-use crate::chat::model::name::UserName;
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
 use crate::chat::model::webhook::NoticeKind;
@@ -118,10 +118,16 @@ pub(super) fn end_membership(chat: &mut Chat, key: MembershipKey, reason: Option
     // After the fan-out: nothing of the room follows what says that the membership has ended.
     if reason.is_some() {
         note_departure(chat, room, &chat.directory[user].name.clone());
+        let name = chat.directory[user].name.clone();
+        chat.directory.pushes.leave(&name, &chat.rooms[room].name);
     }
     if chat.rooms[key].is_confirmed || !chat.rooms[room].name.is_direct() {
-        let (user, room) = (&chat.directory[user].name, chat.rooms[room].name.clone());
-        chat.rooms.removals.add(chat.context.next_rev(), user, &room);
+        let user = &chat.directory[user].name;
+        // By each of its names: who was away may know it by one that it had before.
+        let names: Vec<RoomName> = chat.rooms[room].names().cloned().collect();
+        for name in names {
+            chat.rooms.removals.add(chat.context.next_rev(), user, &name);
+        }
     }
     notice(chat, (room, user), NoticeKind::Left(reason));
     let row = &chat.rooms[room];

@@ -67,7 +67,8 @@ impl Chat {
 /// Keeps the operator's name from everybody else; `false` if it is somebody's already.
 fn reserve(chat: &mut Chat, name: &UserName) -> bool {
     if let Some(bound) = chat.directory.identities.of_name(name.as_str()) {
-        return bound.source == Source::Key;
+        // A program of this name speaks under it already.
+        return bound.source == Source::Key && chat.accounts.key_named(name).is_none();
     }
     if is_persons(chat, name) {
         return false;
@@ -102,6 +103,10 @@ fn changes(
     let mut changes = Vec::new();
     let audit = match act {
         OperatorAct::AddKey(key) => {
+            if key.name == *by {
+                let message = "this is admin_name, which is nobody else's: choose another name";
+                return Err(Refusal::new(Code::NameTaken, message).field("name", "a free name"));
+            }
             check_key(chat, key)?;
             if chat.directory.identities.of_name(key.name.as_str()).is_none() {
                 // Taken in memory before it is written, so that nobody else comes by it meanwhile.

@@ -248,7 +248,7 @@ pub(super) fn offer(
         return;
     }
     let (name, room) = (name.clone(), chat.rooms[key].name.clone());
-    let news = News { seq: record.seq, from: record.from.clone(), why, is_pushed: false };
+    let news = News { seq: record.seq, from: record.from.clone(), why, pushed_as: None };
     // Noted also while the user is active: it may go before it has read this.
     chat.directory.pushes.note(&name, &room, news);
     if !is_active(chat, user) {
@@ -282,7 +282,11 @@ fn count_unread(chat: &mut Chat, (name, user): (&UserName, UserKey), key: RoomKe
     // Of who left a moment ago all that is unread is in memory, and no disk is asked.
     if is_in_ring(room, read, false) {
         let unread = room.ring.from(read + 1).filter(|record| is_unread(record, name)).count();
-        return tell(chat, (name, key), seq, u64::try_from(unread).unwrap_or(UNREAD_MAX));
+        // It may have been deleted meanwhile.
+        if unread > 0 {
+            tell(chat, (name, key), seq, u64::try_from(unread).unwrap_or(UNREAD_MAX));
+        }
+        return;
     }
     let row = InboxQuery { log: room.log, read, head: room.head, last: false };
     let query = Query::Inbox { user: name.clone(), rows: vec![row] };

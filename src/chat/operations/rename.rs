@@ -172,6 +172,7 @@ pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, name: &RoomName) {
     chat.delivery_mut().fan_out(key);
     let was = chat.rooms[key].name.clone();
     chat.rooms.rename(key, name.clone());
+    chat.directory.pushes.rename(&was, name);
     let readers: Vec<ConnId> = chat.delivery.subscribed(key);
     for conn in readers {
         let (room, name) = (was.clone(), name.clone());

@@ -3,7 +3,7 @@
 //! | reported | may be seen and settled by |
 //! |---|---|
 //! | a message of a room, a user in a room | its owners and moderators, and administrators |
-//! | a direct message, a user | administrators |
+//! | a direct message, a user, or anything in a room that has ended | administrators |
 //! | any of it, but nobody is one of these | the operator: `chinwag reports` |
 //!
 //! Nobody sees a report of themselves, and the reported learns nothing. To report a message one
@@ -34,6 +34,7 @@ use crate::chat::model::people::{AuditedAct, PeopleChange, Report};
 use crate::chat::model::record::{Body, SharedRecord};
 use crate::chat::model::reply::{Refusal, Reply, Role};
 use crate::chat::pending::{PendingOp, PeopleOp, Requester};
+use crate::chat::rooms::Room;
 use crate::net::ConnId;
 
 /// When somebody who has as many open reports as may be should come back: they are settled by
@@ -311,6 +312,16 @@ pub(super) fn on_settled(chat: &mut Chat, by: Requester, id: u64, outcome: Resul
         chat.directory.reports.remove(id);
     }
     chat.answer(by, outcome.map(|()| Answer::Now(Reply::Done)));
+}
+
+/// A room is gone, and its names are free: what was reported there is for administrators from now
+/// on, and not for whoever makes a room of one of these names.
+pub(super) fn on_room_gone(chat: &mut Chat, room: &Room) {
+    let taken = chat.directory.reports.take_out_of(|name| room.is_named(name.as_str()));
+    if !taken.is_empty() {
+        let changes = taken.into_iter().map(PeopleChange::Report).collect();
+        chat.change_people(PeopleOp::Noted, changes);
+    }
 }
 
 /// Takes up those that are kept, before anybody comes or when a command has ended some.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Chat;
+use super::{Chat, reports};
 use crate::chat::context::Timer;
 use crate::chat::delivery::Reader;
 use crate::chat::keys::{RoomKey, UserKey};
@@ -31,6 +31,7 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
     chat.delivery.pages.prune(room.log, u64::MAX);
     chat.ephemeral.remove_room(key);
     if !chat.context.follows {
+        reports::on_room_gone(chat, &room);
         chat.context.requests.push_back(LogRequest::Drop { log: room.log });
     }
 }

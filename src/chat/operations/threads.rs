@@ -246,7 +246,10 @@ pub(super) fn on_written(
         ThreadChange::Unfollow(_) => (false, None),
         ThreadChange::Read(seq) => (true, Some(seq)),
     };
-    let (user, room, thread) = (mark.user.clone(), mark.room.clone(), mark.thread);
+    // By the name that it has by now: its readers may have been told of another one meanwhile.
+    let room = chat.rooms.named(mark.room.as_str()).map(|room| chat.rooms[room].name.clone());
+    let (user, room, thread) =
+        (mark.user.clone(), room.unwrap_or_else(|| mark.room.clone()), mark.thread);
     let news = MarkNews { user, room, thread, following, read };
     // Behind the write: a mark that a crash could take back would show as read on one device only.
     tell_sessions(chat, Some(conn), &news);

@@ -82,6 +82,11 @@ fn watch_room(
         Ok((key, _)) => key,
         Err(refusal) => lost_with_its_log(chat, user, watch, refusal)?,
     };
+    // Named twice, once by a name that it had before: its records would come twice.
+    if chat.delivery.reader(conn).is_some_and(|reader| reader.is_subscribed(key)) {
+        let message = format!("this room is in the stream already, as {}", chat.rooms[key].name);
+        return Err(Refusal::new(Code::BadField, message).field("room", "each room once"));
+    }
     let resumption = match watch.after {
         Some((epoch, seq)) => Some(place(chat, key, epoch, seq)?),
         None => None,

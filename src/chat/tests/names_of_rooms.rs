@@ -1,8 +1,8 @@
 //! Rooms get other names, and end for all who are in them.
 
-use super::moderation::refusal;
+use super::moderation::{act, refusal};
 use super::*;
-use crate::chat::model::command::Page;
+use crate::chat::model::command::{ModerationCommand, Page};
 use crate::chat::model::limits::FORMER_NAMES_MAX;
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{LogRequest, MemberMeta, RoomMeta, Snapshot};
@@ -103,6 +103,25 @@ fn who_comes_back_with_the_name_of_before_goes_on_behind_its_position() {
         panic!("{inbox:?}");
     };
     assert_eq!((rooms[0].room.as_str(), rooms[0].former[0].as_str()), ("lair", "den"));
+}
+
+#[test]
+fn who_was_away_is_told_that_a_room_is_gone_by_the_name_that_it_knows() {
+    let mut harness = den(Limits::default());
+    let ask = |harness: &mut Harness, since| {
+        let inbox = harness.run(1, Command::Rooms { since });
+        let Some(Output::Reply { result: Ok(Reply::Inbox { rev, gone, .. }), .. }) = inbox.first()
+        else {
+            panic!("{inbox:?}");
+        };
+        (*rev, gone.iter().map(|room| room.as_str().to_owned()).collect::<Vec<_>>())
+    };
+    let (rev, _) = ask(&mut harness, None);
+    harness.run(0, rename("den", "lair"));
+    harness.run(0, act("u1", ModerationCommand::Kick, ""));
+    assert_eq!(ask(&mut harness, Some(rev)).1, ["den", "lair"]);
+    harness.join(1, "den");
+    assert!(ask(&mut harness, Some(rev)).1.is_empty(), "it has come back");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Web Push: who is told by its devices, of what, and when.
 
+use std::borrow::Cow;
+
 use super::*;
 use crate::chat::model::command::PushTarget;
 use crate::chat::model::push::{PUSHES_OF_USER_MAX, PushOrder, PushReason, PushTerms};
@@ -165,6 +167,37 @@ fn somebody_who_is_blocked_reaches_no_device() {
     write(&mut harness, "two");
     harness.run(ANN, away(true));
     assert!(!orders(&mut harness).iter().any(|order| order.contains(" 2 of ")));
+}
+
+#[test]
+fn what_was_deleted_and_where_one_is_no_more_is_told_by_no_device() {
+    let mut harness = harness(Some(terms(true)));
+    let create = Command::Create { room: "den".into(), topic: None, private: false, policy: None };
+    harness.run(BOB, create);
+    harness.join(ANN, "den");
+    let den = || -> Cow<'static, str> { "den".into() };
+    harness.run(BOB, message(Target::Room(den()), "@ann, a secret", None));
+    harness.run(BOB, Command::Delete { room: den(), target: 1 });
+    harness.run(ANN, away(true));
+    assert!(orders(&mut harness).is_empty());
+    harness.run(BOB, message(Target::Room(den()), "@ann, are you there?", None));
+    assert_eq!(orders(&mut harness).len(), 2);
+    harness.run(BOB, Command::Rename { room: den(), name: "lair".into() });
+    harness.run(ANN, Command::Leave { room: den() });
+    assert_eq!(orders(&mut harness), ["ann has read den 3"], "as it is called on the device");
+}
+
+#[test]
+fn what_waits_is_told_under_the_name_that_the_room_has_by_then() {
+    let mut harness = harness(Some(terms(false)));
+    let create = Command::Create { room: "den".into(), topic: None, private: false, policy: None };
+    harness.run(BOB, create);
+    harness.join(ANN, "den");
+    harness.run(BOB, message(Target::Room("den".into()), "@ann", None));
+    harness.run(BOB, Command::Rename { room: "den".into(), name: "lair".into() });
+    assert!(orders(&mut harness).is_empty());
+    harness.run(ANN, away(true));
+    assert_eq!(orders(&mut harness), ["1: lair 1 of 1 -", "2: lair 1 of 1 -"]);
 }
 
 #[test]

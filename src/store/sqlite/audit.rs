@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row};
 
 use super::integers::{signed, unsigned};
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::people::AuditedAct;
+use crate::chat::model::people::{AuditedAct, ROOM_CLOSED};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -44,15 +44,16 @@ pub(super) fn find(
     db: &Connection,
     query: &AuditQuery,
 ) -> rusqlite::Result<(Vec<(u64, AuditedAct)>, bool)> {
+    let above = if let Some(room) = &query.room { ended(db, room)? } else { 0 };
     let sql = "SELECT id, at, \"by\", act, whom, room FROM audit \
-               WHERE id < ?1 AND (?2 IS NULL OR room = ?2 OR room IN (SELECT former_name.name \
-               FROM former_name JOIN room ON room.id = former_name.room WHERE room.name = ?2)) \
-               ORDER BY id DESC LIMIT ?3";
+               WHERE id < ?1 AND id > ?4 AND (?2 IS NULL OR room = ?2 OR room IN (\
+               SELECT former_name.name FROM former_name JOIN room ON room.id = former_name.room \
+               WHERE room.name = ?2)) ORDER BY id DESC LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
     let before = query.before.map_or(i64::MAX, signed);
     let room = query.room.as_ref().map(RoomName::as_str);
     // One more, which says whether there are more.
-    let mut rows = statement.query((before, room, i64::from(query.limit) + 1))?;
+    let mut rows = statement.query((before, room, i64::from(query.limit) + 1, above))?;
     let mut acts = Vec::new();
     while let Some(row) = rows.next()? {
         acts.push(read(row)?);
@@ -61,4 +62,10 @@ pub(super) fn find(
     let more = acts.len() > limit;
     acts.truncate(limit);
     Ok((acts, more))
+}
+
+/// Where the last room that had this name has ended: what was noted until then is of that one.
+fn ended(db: &Connection, room: &RoomName) -> rusqlite::Result<i64> {
+    let sql = "SELECT ifnull(max(id), 0) FROM audit WHERE act = ?1 AND room = ?2";
+    db.prepare_cached(sql)?.query_one((ROOM_CLOSED, room.as_str()), |row| row.get(0))
 }

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::integers::{signed, unsigned};
 use super::read_transaction::{QueryFault, ReadTransaction};
 use super::record_row::{COLUMNS, kind};
+use super::room_names::ID_OF;
 use crate::chat::model::limits::{PAGE_BYTES_MAX, THREAD_UNREAD_MAX, THREADS_OF_USER_MAX};
 use crate::chat::model::log::LogId;
 use crate::chat::model::name::UserName;
@@ -52,9 +53,10 @@ fn trim(db: &Connection, user: &str) -> rusqlite::Result<()> {
 /// or no mark that moves.
 pub(super) fn put(db: &Connection, mark: &ThreadMark) -> rusqlite::Result<bool> {
     let ThreadMark { user, room, thread, change, at } = mark;
-    let sql = "SELECT room.id FROM room JOIN record ON record.room = room.id AND record.seq = ?2 \
-               WHERE name = ?1 AND kind IN (0, 1)";
-    let room: Option<i64> = (db.prepare_cached(sql)?)
+    // The room may have got another name since this was asked for.
+    let sql =
+        format!("SELECT room FROM record WHERE room = {ID_OF} AND seq = ?2 AND kind IN (0, 1)");
+    let room: Option<i64> = (db.prepare_cached(&sql)?)
         .query_row((room.as_str(), signed(*thread)), |row| row.get(0))
         .optional()?;
     let Some(room) = room else { return Ok(false) };

@@ -65,9 +65,10 @@ pub fn warning_of_build() -> Option<&'static str> {
     matches!(has_flags, Ok(false)).then_some(WITHOUT_BUILD_FLAGS)
 }
 
-/// The directory itself, or the nearest one above it.
+/// The directory itself, or where there is nothing of this name the nearest one above it.
 fn nearest(data: &Path) -> &Path {
-    data.ancestors().find(|path| path.is_dir()).unwrap_or_else(|| Path::new("."))
+    let is_there = |path: &&Path| path.symlink_metadata().is_ok();
+    data.ancestors().find(is_there).unwrap_or_else(|| Path::new("."))
 }
 
 /// A file without a name.
@@ -117,7 +118,10 @@ mod tests {
         }
         let file = folder.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert_eq!(run_for(&file, Duration::ZERO).unwrap().directory, folder.path());
+        // A server would not start there.
+        for data in [file.clone(), file.join("below")] {
+            assert!(run_for(&data, Duration::ZERO).is_err());
+        }
     }
 
     #[test]

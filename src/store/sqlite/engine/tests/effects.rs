@@ -1,6 +1,8 @@
 //! Records without an effect, and messages that refer to what is no message.
 
 use super::*;
+use crate::chat::model::thread::{ThreadChange, ThreadMark};
+use crate::store::sqlite::threads;
 
 fn reaction(target: u64, emoji: &str, remove: bool) -> Draft {
     let others = TargetCheck { target, others: true, not_before: 0, data_max: usize::MAX };
@@ -154,6 +156,12 @@ fn a_room_with_another_name_is_found_by_each_that_it_had_until_it_ends() {
             _ => None,
         });
         assert_eq!(names.as_deref(), Some(r#"lair ["bi11", "den"]"#));
+    }
+    // Asked for before it got another name, and done behind that.
+    for name in all {
+        let (room, change) = (RoomName::parse(name).unwrap(), ThreadChange::Follow(4));
+        let mark = ThreadMark { user: user("ann"), room, thread: 1, change, at: 1 };
+        assert_eq!(threads::put(&harness.engine.db, &mark), Ok(true), "{name}");
     }
     let log = harness.room(1, "lair", Durability::Disk);
     harness.engine.commit(harness.now, vec![Op::Drop(log)]);
