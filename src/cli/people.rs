@@ -20,10 +20,10 @@ use crate::store::tools::people;
 /// The commands about people.
 #[derive(Debug, Subcommand)]
 pub(super) enum People {
-    /// Add users and change them; a running server applies it within two seconds
+    /// Add users and change them; done when a running server has applied it
     #[command(subcommand)]
     User(User),
-    /// Make a link by which others can register; a running server takes it within two seconds
+    /// Make a link by which others can register; a running server takes it at once
     Invite {
         /// How often it can be used
         #[arg(long, value_name = "N", default_value = "1", value_parser = parse_uses)]

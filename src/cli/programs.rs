@@ -12,7 +12,7 @@ use crate::time::clock::Now;
 /// The commands about programs.
 #[derive(Debug, Subcommand)]
 pub(super) enum Programs {
-    /// Make keys for programs and end them; a running server applies it within two seconds
+    /// Make keys for programs and end them; done when a running server has applied it
     #[command(subcommand)]
     Key(keys::KeyCommand),
     /// Make addresses to which monitors and others post what is then said in a room

@@ -46,7 +46,7 @@ pub(super) enum TokenCommand {
         #[arg(long, value_name = "FILE")]
         private_key: Option<PathBuf>,
     },
-    /// Have tokens not taken any more; a running server ends their connections within two seconds
+    /// Have tokens not taken any more; a running server ends their connections at once
     ///
     /// Example: chinwag token revoke --user ann
     Revoke {

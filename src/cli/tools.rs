@@ -108,7 +108,7 @@ pub(super) enum Tool {
         /// Database to check, such as a backup [default: the one in --data]
         file: Option<PathBuf>,
     },
-    /// Ban a user or an IP address; a running server applies it within two seconds
+    /// Ban a user or an IP address; done when a running server has applied it
     ///
     /// Who is banned cannot connect any more, and connections that are there are closed. Bans of a
     /// user from one room are made in the chat, by the owner and the moderators of the room.

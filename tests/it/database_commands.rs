@@ -9,7 +9,6 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::process::Process;
-use crate::support::raw::Patience;
 use crate::support::{Client, Server, Setup};
 
 /// How a command of the binary ended: its exit code, and what it printed.
@@ -170,21 +169,6 @@ fn an_erased_user_has_said_nothing() {
     assert_eq!(items[1]["text"], "hello");
 }
 
-/// Asks for `hello` as `name` on new connections until it is answered with `code`: each is a round
-/// trip through the loop that learns of the ban.
-#[track_caller]
-fn await_hello(server: &Server, name: &str, code: u16) -> Value {
-    let patience = Patience::begin();
-    loop {
-        let mut client = Client::lines(server);
-        let reply = client.request(&json!({"op": "hello", "name": name}));
-        if reply["code"] == code {
-            return reply;
-        }
-        assert!(patience.is_left(), "{name} was answered with {reply}, not {code}");
-    }
-}
-
 #[test]
 fn a_running_server_learns_of_a_ban_and_of_its_end() {
     let server = durable();
@@ -194,17 +178,18 @@ fn a_running_server_learns_of_a_ban_and_of_its_end() {
     assert_eq!(done(&data, &["bans"]), "nobody is banned\n");
     let said = done(&data, &["ban", "user", "bob", "--for", "1d", "--reason", "spam"]);
     assert!(said.starts_with("banned user bob until 2"), "{said}");
+    let hello = json!({"op": "hello", "name": "bob"});
+    let told = Client::lines(&server).request(&hello);
+    assert!(told["code"] == SUSPENDED && told.to_string().contains("spam"), "{told}");
     done(&data, &["ban", "address", "192.0.2.7"]);
     bob.expect(&json!({"ev": "bye", "close": 4005}));
     bob.forget();
     assert_eq!(bob.next(), None, "something was said after the farewell");
-    let told = await_hello(&server, "bob", SUSPENDED);
-    assert!(told.to_string().contains("spam"), "{told}");
     let bans = done(&data, &["bans"]);
     assert!(bans.contains("user bob until 2") && bans.contains(": spam\n"), "{bans}");
     assert!(bans.contains("address 192.0.2.7 until unban\n"), "{bans}");
     done(&data, &["unban", "user", "bob"]);
-    await_hello(&server, "bob", 0);
+    Client::lines(&server).ask(&hello);
     let twice = refused(&data, &["unban", "user", "bob"]);
     assert!(twice.contains("was not banned"), "{twice}");
 }

@@ -223,15 +223,15 @@ fn a_token_that_was_revoked_ends_its_connections_and_is_not_taken_again() {
     second.ask(&hello(&two));
     let (code, said) = run(&config, &["revoke", "--jti", "one"], "");
     assert_eq!((code, said.trim()), (Some(0), "revoked jti one"));
+    Client::lines(&server).refused(&hello(&one), 2001);
     first.expect(&json!({"code": 2001, "id": null}));
     first.expect(&json!({"ev": "bye", "close": 4000}));
-    Client::lines(&server).refused(&hello(&one), 2001);
     second.refused(&json!({"op": "refresh", "token": one}), 2001);
     second.ask(&json!({"op": "ping"}));
     let (code, _) = run(&config, &["revoke", "--user", "ann"], "");
     assert_eq!(code, Some(0));
-    second.expect(&json!({"ev": "bye", "close": 4000}));
     Client::lines(&server).refused(&hello(&two), 2001);
+    second.expect(&json!({"ev": "bye", "close": 4000}));
     let later = token("ann", &[&format!("iat={}", now_s() + 5)]);
     assert_eq!(Client::lines(&server).ask(&hello(&later))["user"], "ann");
 }

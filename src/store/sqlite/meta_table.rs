@@ -47,6 +47,11 @@ pub(in crate::store) const MOVED: &str = "moved";
 /// How texts were put into the index.
 pub(super) const INDEX_VERSION: &str = "words";
 
+/// How many changes commands have made beside a server, and the last one that a server has applied:
+/// see `commands.rs`.
+pub(super) const COMMANDS: &str = "commands";
+pub(super) const APPLIED: &str = "applied";
+
 /// Begins the keys of erasures of users that are not finished: the user's name follows, and for a
 /// direct conversation its row id. The values are the names that stand for the user.
 pub(in crate::store) const ERASURE: &str = "erase ";

@@ -16,6 +16,7 @@ mod blocks;
 mod checksum;
 pub(in crate::store) mod cids;
 pub(in crate::store) mod column_code;
+pub(in crate::store) mod commands;
 pub(in crate::store) mod connection;
 pub(in crate::store) mod data_dir;
 mod directory;

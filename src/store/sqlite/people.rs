@@ -6,7 +6,6 @@ use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
-use super::outbox::{self, StoredWebhook};
 use super::{accounts, blocks, programs, pushes, reports, suspensions, threads};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
@@ -42,42 +41,6 @@ fn read_bound(row: &Row<'_>) -> rusqlite::Result<Option<Bound>> {
     let Some((name, source)) = name.zip(Source::from_code(row.get(1)?)) else { return Ok(None) };
     let (issuer, subject, display) = (row.get(2)?, row.get(3)?, row.get(4)?);
     Ok(Some(Bound { name, source, issuer, subject, display, at: unsigned(row.get(5)?) }))
-}
-
-/// What another process may have changed.
-#[derive(Debug)]
-pub(super) struct Changed {
-    /// What is kept of people, unless that is nobody still.
-    pub(super) people: Option<People>,
-    pub(super) webhooks: Vec<StoredWebhook>,
-}
-
-/// Notices when another process has changed the file.
-#[derive(Debug, Default)]
-pub(super) struct PeopleWatch {
-    /// Whether anybody is kept.
-    pub(super) is_on: bool,
-    /// The last `PRAGMA data_version` of this connection, which changes with every commit of
-    /// another.
-    version: Option<i64>,
-}
-
-impl PeopleWatch {
-    /// What is kept, if another connection has changed anything since the last call.
-    pub(super) fn poll(&mut self, db: &Connection) -> rusqlite::Result<Option<Changed>> {
-        if !self.is_on {
-            return Ok(None);
-        }
-        let version = db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        if self.version == Some(version) {
-            return Ok(None);
-        }
-        let (people, webhooks) = (load(db)?, outbox::load(db)?);
-        let is_first = self.version.replace(version).is_none();
-        // Nobody is known at the start either, where nobody is kept.
-        let is_nothing_new = is_first && people.bound.is_empty() && people.accounts.is_empty();
-        Ok(Some(Changed { people: (!is_nothing_new).then_some(people), webhooks }))
-    }
 }
 
 /// Makes all `changes` or none: the inner error says that somebody else was first, as a command

@@ -38,8 +38,13 @@ impl ReplySender {
             is_sent |= self.sender.send(reply).is_ok();
         }
         if is_sent {
-            (self.wake)();
+            self.wake();
         }
+    }
+
+    /// Wakes the loop without a reply.
+    pub(super) fn wake(&self) {
+        (self.wake)();
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use super::commands::Progress;
 use super::connection::{CACHE_BYTES, Level};
 use super::data_dir;
 use super::dropped::Dropped;
@@ -97,6 +98,8 @@ pub struct SqliteStore {
     /// Replies that neither thread has made.
     own_replies: VecDeque<LogReply>,
     queue: Arc<WriteQueue>,
+    /// How far the loop is with what commands have changed.
+    progress: Arc<Progress>,
     replies: Receiver<LogReply>,
     reader: ReaderHandle,
     writer: WriterHandle,
@@ -153,7 +156,7 @@ impl SqliteStore {
         let path = db.path().to_owned();
         let failed = |error| OpenError::Failed(path.clone(), error);
         db.keep(options.cache_bytes).map_err(failed)?;
-        let suspended = Arc::new(suspensions::load(&db).map_err(failed)?);
+        let suspended = suspensions::load(&db).map_err(failed)?;
         let webhooks = outbox::load(&db).map_err(failed)?;
         data_dir::write_owner(&lock);
         let Loaded { mut elsewhere, next_id: next_row, people } = loaded;
@@ -176,8 +179,8 @@ impl SqliteStore {
         engine.share_reader(connection.clone());
         engine.retain(options.policies.clone());
         engine.share_outbox(Arc::clone(&outbox));
-        // Also where names are all that there is a command may add a key.
-        engine.watch_people();
+        let progress = Arc::new(Progress::default());
+        engine.share_progress(Arc::clone(&progress));
         if !is_clean {
             engine.schedule_check(clock.now().tick);
         }
@@ -195,8 +198,9 @@ impl SqliteStore {
             batch: Vec::new(),
             own_replies: VecDeque::new(),
             queue,
+            progress,
             replies,
-            reader: ReaderHandle::start(path, connection, Arc::clone(&suspended), sender),
+            reader: ReaderHandle::start(path, connection, sender),
             writer,
             metrics,
             opened_by: (options.clone(), clock, wake),
@@ -205,7 +209,14 @@ impl SqliteStore {
             outbox,
             memory_rooms: BTreeMap::new(),
         };
-        let snapshot = Snapshot { rooms, elsewhere, suspended, people, webhooks, node: None };
+        let snapshot = Snapshot {
+            rooms,
+            elsewhere,
+            suspended: Arc::new(suspended),
+            people,
+            webhooks,
+            node: None,
+        };
         Ok((store, snapshot))
     }
 
@@ -378,10 +389,14 @@ impl Logs for SqliteStore {
     }
 
     fn poll(&mut self) -> Option<LogReply> {
+        let told = self.progress.told();
         loop {
-            let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
             // Own replies first: mostly refusals, for which nobody should wait behind a commit.
-            let Some(reply) = reply else { return self.memory.poll() };
+            let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
+            let Some(reply) = reply else {
+                self.progress.handle(told);
+                return self.memory.poll();
+            };
             if let Some(reply) = self.dropped.take_out(reply) {
                 return Some(reply);
             }
@@ -440,6 +455,7 @@ impl Logs for SqliteStore {
         // All that was dropped is gone from the file.
         self.dropped = Dropped::default();
         std::mem::swap(&mut self.queue, &mut fresh.queue);
+        std::mem::swap(&mut self.progress, &mut fresh.progress);
         std::mem::swap(&mut self.replies, &mut fresh.replies);
         std::mem::swap(&mut self.reader, &mut fresh.reader);
         std::mem::swap(&mut self.writer, &mut fresh.writer);

@@ -1,8 +1,6 @@
 //! Users and addresses that may not use the server: the table `suspension`, which another process
 //! changes.
 
-use std::sync::Arc;
-
 use rusqlite::Connection;
 
 use super::integers::{signed, unsigned};
@@ -108,53 +106,10 @@ pub(super) fn shift(db: &Connection, step_ms: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Notices when another connection has changed the suspensions.
-#[derive(Debug)]
-pub(super) struct SuspensionWatch {
-    known: Arc<Suspensions>,
-    /// The last `PRAGMA data_version` of this connection, which changes with every commit of
-    /// another.
-    version: Option<i64>,
-}
-
-impl SuspensionWatch {
-    /// A watch where `known` is known already.
-    pub(super) const fn new(known: Arc<Suspensions>) -> Self {
-        Self { known, version: None }
-    }
-
-    /// The connection is a new one: its versions say nothing about those of the last one.
-    pub(super) fn reconnected(&mut self) {
-        self.version = None;
-    }
-
-    /// The suspensions, if they are not those that are known.
-    ///
-    /// # Errors
-    ///
-    /// What the database says; the next poll tries again.
-    pub(super) fn poll(&mut self, db: &Connection) -> rusqlite::Result<Option<Arc<Suspensions>>> {
-        let mut statement = db.prepare_cached("PRAGMA data_version")?;
-        let version = Some(statement.query_row([], |row| row.get(0))?);
-        if version == self.version {
-            return Ok(None);
-        }
-        // The writer's own commits change the version too: most of the time nothing has changed
-        // here.
-        let present = load(db)?;
-        self.version = version;
-        if present == *self.known {
-            return Ok(None);
-        }
-        self.known = Arc::new(present);
-        Ok(Some(Arc::clone(&self.known)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::testing::{database, path};
+    use crate::store::sqlite::testing::database;
 
     fn suspend(db: &Connection, who: &str, until: Option<i64>) {
         let sql = "INSERT INTO suspension (who, until, reason) VALUES (?1, ?2, 'spam')";
@@ -187,24 +142,5 @@ mod tests {
         {
             assert_eq!(Suspended::of(key).unwrap().key(), key);
         }
-    }
-
-    #[test]
-    fn a_change_by_another_connection_is_noticed_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let other = database(&folder);
-        let db = Connection::open(path(&folder)).unwrap();
-        let mut watch = SuspensionWatch::new(Arc::default());
-        assert_eq!(watch.poll(&db), Ok(None));
-        suspend(&other, "user ann", None);
-        let told = watch.poll(&db).unwrap().expect("a change");
-        assert_eq!(told.users.len(), 1);
-        assert_eq!(watch.poll(&db), Ok(None));
-        other.execute("INSERT INTO meta VALUES ('k', 1)", []).unwrap();
-        assert_eq!(watch.poll(&db), Ok(None), "something else has changed");
-        watch.reconnected();
-        assert_eq!(watch.poll(&db), Ok(None));
-        other.execute("DELETE FROM suspension", []).unwrap();
-        assert_eq!(watch.poll(&db).unwrap().as_deref(), Some(&Suspensions::default()));
     }
 }

@@ -24,8 +24,11 @@ use crate::time::clock::{Clock, Now};
 const META_DELAY: Duration = Duration::from_millis(100);
 /// How long a power loss may cost rooms of level `os` their records.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-/// How often it is looked whether a command has changed what is kept of people.
-const PEOPLE_EVERY: Duration = Duration::from_secs(1);
+/// How often the writer looks whether a command has changed something: it waits for that, and an
+/// operator for the command.
+const COMMANDS_EVERY: Duration = Duration::from_millis(100);
+/// The same while the loop handles a change.
+const CONFIRM_EVERY: Duration = Duration::from_millis(5);
 /// From a batch to the next measurement of the files' lengths.
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
 /// How often the writer asks whether the check of the whole file has ended.
@@ -64,7 +67,7 @@ impl WriterHandle {
             meta_due: Tick::MAX,
             sync_due: Tick::MAX,
             measure_due: Tick::ZERO,
-            people_due: Tick::ZERO,
+            commands_due: Tick::ZERO,
             step_due: Some(0),
             batch_at: Tick::ZERO,
             gathering: Gathering::default(),
@@ -120,8 +123,8 @@ struct Writer {
     /// When commits that were not synced are.
     sync_due: Tick,
     measure_due: Tick,
-    /// When to look whether a command has changed what is kept of people.
-    people_due: Tick,
+    /// When to look whether a command has changed something.
+    commands_due: Tick,
     /// When the next step of maintenance may be done, in microseconds; `None` if nothing is left to
     /// do.
     step_due: Option<u64>,
@@ -165,7 +168,7 @@ impl Writer {
         // Everything that is done by the clock has its moment here: what is left out would wait for
         // the next message.
         let due = self.meta_due.min(self.sync_due).min(self.measure_due).min(self.check_due());
-        let due = due.min(self.engine.probe_at().unwrap_or(Tick::MAX)).min(self.people_due);
+        let due = due.min(self.engine.probe_at().unwrap_or(Tick::MAX)).min(self.commands_due);
         let now = self.clock.now().tick;
         match self.step_due {
             _ if self.engine.is_suspended() => due.since(now),
@@ -260,14 +263,16 @@ impl Writer {
             self.meta_due = due(self.engine.has_unwritten_meta(), self.meta_due, META_DELAY);
             self.sync_due = due(self.engine.has_unsynced(), self.sync_due, SYNC_EVERY);
         }
-        if self.people_due <= now.tick {
-            self.people_due = now.tick.after(PEOPLE_EVERY);
-            self.replies.send_all(self.engine.poll_people());
-        }
-        if !self.engine.watches_people() {
-            self.people_due = Tick::MAX;
-        } else if self.people_due == Tick::MAX {
-            self.people_due = now.tick;
+        if self.commands_due <= now.tick {
+            let replies = self.engine.poll_commands();
+            self.replies.send_all(replies);
+            // Behind the replies: the loop then looks once more, and finds no further one.
+            if self.engine.note_told() {
+                self.replies.wake();
+            }
+            let is_awaited = self.engine.confirm_commands(now);
+            let pause = if is_awaited { CONFIRM_EVERY } else { COMMANDS_EVERY };
+            self.commands_due = now.tick.after(pause);
         }
         self.check(now);
         self.metrics.lock_waits.add(self.engine.take_lock_waits());

@@ -42,6 +42,8 @@ pub enum ToolError {
     InUse(PathBuf),
     /// The file was replaced by another one meanwhile.
     Replaced(PathBuf),
+    /// What was changed is stored, but the server, this process, has not said that it applies it.
+    Unconfirmed(i32),
     /// The name of the file is not UTF-8.
     NameNotText(PathBuf),
     /// An erasure was cut off by this, with a part of it done.
@@ -139,6 +141,12 @@ impl fmt::Display for ToolError {
                 "{} was replaced meanwhile by chinwag restore or chinwag compact; nothing was \
                  changed: try again",
                 path.display()
+            ),
+            Self::Unconfirmed(process) => write!(
+                f,
+                "the change is stored, but the server (process {process}) has not applied it within \
+                 5 s: look at what it logs, or restart it; one of an earlier version has applied it by \
+                 now without saying so"
             ),
             Self::NameNotText(path) => write!(
                 f,

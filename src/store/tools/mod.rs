@@ -5,6 +5,7 @@
 //! | [`backup`] | yes | copies the database as it is at one moment |
 //! | [`export`] | yes | reads all records of a room |
 //! | [`verify`] | yes | reads everything, names each fault, changes nothing |
+//! | [`people`] | yes | adds accounts, keys and invite links, changes them, ends them |
 //! | [`revoke`] | yes | has tokens not taken any more |
 //! | [`suspend`] | yes | bans users and addresses from the server |
 //! | [`webhooks`] | yes | adds webhooks, ends them, has them tried again |
@@ -14,8 +15,11 @@
 //! | [`compact`] | no | gives the unused parts of the file back to the file system |
 //! | [`moving`] | no | reads all of it for a cluster, or makes one of what a cluster has |
 //! | [`owner`] | no | makes a user an owner of a room |
+//!
+//! What changes something beside a running server returns when that has applied it.
 
 pub mod backup;
+mod change;
 pub mod compact;
 pub mod erase;
 mod error;

@@ -1,9 +1,10 @@
-//! Accounts and invite links, from outside. A running server notices within two seconds.
+//! Accounts and invite links, from outside.
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _};
 
+use super::change::change;
 use super::{ToolError, open};
 use crate::chat::model::account::{Account, Hidden, Invite, KEYS_MAX, Key, SecretHash};
 use crate::chat::model::identity::{Bound, Source};
@@ -274,22 +275,4 @@ fn audit(
 /// What a command has done.
 pub(super) fn audited(act: &'static str, whom: Box<str>, at: u64) -> PeopleChange {
     PeopleChange::Audit(AuditedAct { by: None, act: act.into(), whom, room: None, at })
-}
-
-/// Does all of it in one transaction, or nothing.
-pub(super) fn change<T, E>(
-    data: &Path,
-    change: impl FnOnce(&Connection) -> rusqlite::Result<Result<T, E>>,
-) -> Result<Result<T, E>, ToolError> {
-    let path = open::path(data);
-    let mut db = open::write(&path)?;
-    let in_transaction = || {
-        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let outcome = change(&transaction)?;
-        if outcome.is_ok() {
-            transaction.commit()?;
-        }
-        Ok(outcome)
-    };
-    in_transaction().map_err(ToolError::database(&path))
 }

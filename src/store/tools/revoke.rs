@@ -1,9 +1,9 @@
-//! Tokens that are not taken any more. A running server notices within two seconds.
+//! Tokens that are not taken any more.
 
 use std::path::Path;
 
 use super::ToolError;
-use super::suspend::change;
+use super::change::change_always;
 use crate::chat::model::suspensions::Revocation;
 use crate::store::sqlite::integers::signed;
 
@@ -14,7 +14,7 @@ use crate::store::sqlite::integers::signed;
 /// [`ToolError`]; nothing has changed then.
 pub fn revoke(data: &Path, revocation: &Revocation) -> Result<(), ToolError> {
     let Revocation { what, at, until } = revocation;
-    change(data, |db| {
+    change_always(data, |db| {
         if let Some(user) = what.strip_prefix("user ") {
             // What was subscribed by such a token: a login ends its devices itself.
             db.execute("DELETE FROM push WHERE user = ?1 AND login IS NULL", [user])?;

@@ -1,9 +1,8 @@
-//! Bans of users and addresses from the whole server. A running server notices within two seconds.
+//! Bans of users and addresses from the whole server.
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
-
+use super::change::change_always;
 use super::{ToolError, open};
 use crate::chat::model::log::{Expiry, Suspensions};
 pub use crate::store::sqlite::Suspended as Target;
@@ -17,7 +16,7 @@ use crate::store::sqlite::suspensions;
 ///
 /// [`ToolError`]; nothing has changed then.
 pub fn ban(data: &Path, who: &Target, expiry: &Expiry, wall_ms: u64) -> Result<(), ToolError> {
-    change(data, |db| {
+    change_always(data, |db| {
         // Nothing else removes them: the server only ignores what has expired.
         db.execute("DELETE FROM suspension WHERE until <= ?1", [signed(wall_ms)])?;
         suspensions::put(db, who, expiry)
@@ -30,7 +29,7 @@ pub fn ban(data: &Path, who: &Target, expiry: &Expiry, wall_ms: u64) -> Result<(
 ///
 /// [`ToolError`]; nothing has changed then.
 pub fn unban(data: &Path, who: &Target) -> Result<bool, ToolError> {
-    change(data, |db| suspensions::end(db, who))
+    change_always(data, |db| suspensions::end(db, who))
 }
 
 /// All bans that have not expired by `wall_ms`.
@@ -45,22 +44,6 @@ pub fn bans(data: &Path, wall_ms: u64) -> Result<Suspensions, ToolError> {
     all.users.retain(|(_, expiry)| !expiry.is_over(wall_ms));
     all.addresses.retain(|(_, expiry)| !expiry.is_over(wall_ms));
     Ok(all)
-}
-
-pub(super) fn change<T>(
-    data: &Path,
-    change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> Result<T, ToolError> {
-    let path = open::path(data);
-    let failed = ToolError::database(&path);
-    let place = open::Place::of(&path);
-    let mut db = open::write(&path)?;
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate);
-    let transaction = transaction.map_err(&failed)?;
-    let outcome = change(&transaction).map_err(&failed)?;
-    place.check()?;
-    transaction.commit().map_err(&failed)?;
-    Ok(outcome)
 }
 
 #[cfg(test)]

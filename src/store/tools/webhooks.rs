@@ -1,10 +1,11 @@
-//! Webhooks, from outside. A running server notices within two seconds.
+//! Webhooks, from outside.
 
 use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::people::{Refused, audited, change};
+use super::change::change;
+use super::people::{Refused, audited};
 use super::{ToolError, open};
 use crate::chat::model::account::Hidden;
 use crate::chat::model::people::PeopleChange;

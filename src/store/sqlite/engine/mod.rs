@@ -10,6 +10,7 @@
 
 mod booking;
 mod check_schedule;
+mod commands;
 mod maintenance;
 mod overdue;
 mod recovery;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use self::maintenance::Maintenance;
 use self::recovery::Degraded;
 use super::append::{Statements, append};
+use super::commands::{CommandWatch, Progress};
 use super::connection::{Level, WriteConnection, is_busy};
 use super::disk_reserve::DiskReserve;
 use super::files;
@@ -34,7 +36,7 @@ use super::integers::unsigned;
 use super::integrity::store_checksum;
 use super::load_rooms::has_many;
 use super::meta_table::{self, CLEAN, PROBE};
-use super::people::{self, PeopleWatch};
+use super::people;
 use super::room_row::{RoomCounters, RoomRow};
 use super::shared_outbox::Outbox;
 use super::shared_reader::SharedReader;
@@ -94,8 +96,9 @@ pub(super) struct Engine {
     wall: WallWatch,
     /// For how long rooms are kept that are not open.
     policies: Option<Policies>,
-    /// Changes of people by other processes, once somebody is kept at all.
-    people: PeopleWatch,
+    /// Changes by other processes, and how far the loop is with them.
+    commands: CommandWatch,
+    progress: Arc<Progress>,
     /// What the webhooks are told of, if there may be any.
     outbox: Option<Arc<Outbox>>,
 }
@@ -146,34 +149,11 @@ impl Engine {
             lock_waits: 0,
             begins_wal: true,
             policies: None,
-            people: PeopleWatch::default(),
+            commands: CommandWatch::default(),
+            progress: Arc::default(),
             outbox: None,
             unmeasured: 0,
         }
-    }
-
-    /// Whether somebody is kept, so that a command may change it.
-    pub(super) const fn watches_people(&self) -> bool {
-        self.people.is_on
-    }
-
-    /// Has it looked for what commands change of people.
-    pub(super) const fn watch_people(&mut self) {
-        self.people.is_on = true;
-    }
-
-    /// What is kept of people, and what webhooks are told, if another process has changed it. It
-    /// comes between the answers to what this one has changed before and after.
-    pub(super) fn poll_people(&mut self) -> Vec<LogReply> {
-        // What cannot be read now is tried again.
-        let Ok(Some(changed)) = self.people.poll(&self.db) else { return Vec::new() };
-        let people = changed.people.map(|people| LogReply::People(Box::new(people)));
-        let outbox = self.outbox.as_ref().filter(|outbox| {
-            // Nobody has to be told that there is still none.
-            !changed.webhooks.is_empty() || outbox.is_used()
-        });
-        let webhooks = outbox.map(|outbox| outbox.set_webhooks(changed.webhooks));
-        people.into_iter().chain(webhooks.map(LogReply::Webhooks)).collect()
     }
 
     /// Has the webhooks told of commits.
@@ -373,7 +353,6 @@ impl Engine {
                 Op::Append(first) => self.append_all(transaction, first, ops)?,
                 Op::Sync(..) => {}
                 Op::People(ticket, changes) => {
-                    self.people.is_on = true;
                     let outcome = people::write(&self.db, &changes)?;
                     transaction.replies.push(LogReply::Synced { ticket, outcome });
                 }

@@ -244,6 +244,7 @@ impl Engine {
         }
         self.db.check_place()?;
         self.db.reopen()?;
+        self.commands.reconnected();
         // Before anything is written: a new commit must not make an old, refused one visible.
         self.clear_wal(before)?;
         heads::book(&self.db)?;

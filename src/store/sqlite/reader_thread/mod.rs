@@ -1,5 +1,4 @@
-//! The thread that reads: it answers queries, pages before all others ([`lanes`]), and notices
-//! suspensions that a command has changed.
+//! The thread that reads: it answers queries, pages before all others ([`lanes`]).
 
 mod lanes;
 mod pages;
@@ -16,20 +15,16 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use self::pages::{Pages, SLICE};
-use self::read_queue::{CloseAtEnd, Next, PendingQuery, ReadQueue};
+use self::read_queue::{CloseAtEnd, PendingQuery, ReadQueue};
 use self::reports::Reports;
 use super::connection::open_read_only;
 use super::queries::StoredQuery;
 use super::read_transaction::{DamagedRecord, QueryFault};
 use super::reply_channel::ReplySender;
 use super::shared_reader::{Connections, SharedReader};
-use super::suspensions::SuspensionWatch;
-use crate::chat::model::log::{Answer, LogFault, LogId, LogReply, Query, Suspensions, Ticket};
-use crate::time::Tick;
+use crate::chat::model::log::{Answer, LogFault, LogId, Query, Ticket};
 use crate::time::clock::Clock;
 
-/// How often the suspensions are read, if another process has written to the file.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// How long the reader waits for a lock; a recovery holds one.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long one query may take: a longer one is refused, so that it does not hold up all others.
@@ -39,21 +34,14 @@ const QUERY_TIME_MAX: Duration = Duration::from_secs(1);
 pub(super) struct ReaderHandle {
     path: PathBuf,
     connection: SharedReader,
-    known: Arc<Suspensions>,
     replies: ReplySender,
     queue: Option<Arc<ReadQueue>>,
 }
 
 impl ReaderHandle {
-    /// A reader of the database at `path`, which need not exist yet. `known` are the suspensions
-    /// that the domain knows: [`LogReply::Suspended`] tells of a change.
-    pub(super) fn start(
-        path: PathBuf,
-        connection: SharedReader,
-        known: Arc<Suspensions>,
-        replies: ReplySender,
-    ) -> Self {
-        let mut reader = Self { path, connection, known, replies, queue: None };
+    /// A reader of the database at `path`, which need not exist yet.
+    pub(super) fn start(path: PathBuf, connection: SharedReader, replies: ReplySender) -> Self {
+        let mut reader = Self { path, connection, replies, queue: None };
         reader.queue = reader.spawn();
         reader
     }
@@ -92,7 +80,7 @@ impl ReaderHandle {
         // One that panicked may have left a transaction.
         *connection.hold() = None;
         let close = CloseAtEnd(Arc::clone(&queue));
-        let reader = Reader::new((path, connection), &queue, &self.known, self.replies.clone());
+        let reader = Reader::new((path, connection), &queue);
         let thread = thread::Builder::new().name("store-read".to_owned());
         let spawned = thread.spawn(move || {
             // Taken into the thread, which it outlives.
@@ -123,43 +111,26 @@ struct Reader {
     connection: SharedReader,
     queue: Arc<ReadQueue>,
     pages: Pages,
-    watch: SuspensionWatch,
-    replies: ReplySender,
     clock: Clock,
-    watched_at: Option<Tick>,
     reports: Reports,
 }
 
 impl Reader {
-    fn new(
-        (path, connection): (PathBuf, SharedReader),
-        queue: &Arc<ReadQueue>,
-        known: &Arc<Suspensions>,
-        replies: ReplySender,
-    ) -> Self {
+    fn new((path, connection): (PathBuf, SharedReader), queue: &Arc<ReadQueue>) -> Self {
         Self {
             path,
             connection,
             queue: Arc::clone(queue),
             pages: Pages::new(Arc::clone(queue)),
-            watch: SuspensionWatch::new(Arc::clone(known)),
-            replies,
             clock: Clock::start(),
-            watched_at: None,
             reports: Reports::default(),
         }
     }
 
     /// Answers until the handle is dropped.
     fn run(mut self) {
-        self.watch();
-        loop {
-            match self.queue.take(WATCH_EVERY) {
-                Next::Query(pending) => self.answer(pending),
-                Next::Idle => {}
-                Next::End => return,
-            }
-            self.watch();
+        while let Some(pending) = self.queue.take() {
+            self.answer(pending);
         }
     }
 
@@ -210,34 +181,11 @@ impl Reader {
         is_sound
     }
 
-    /// Once a second, tells who is suspended if that has changed.
-    fn watch(&mut self) {
-        let now = self.clock.now().tick;
-        if self.watched_at.is_some_and(|watched_at| now.since(watched_at) < WATCH_EVERY) {
-            return;
-        }
-        self.watched_at = Some(now);
-        // Commands change suspensions in processes of their own, which cannot tell the server.
-        let connection = self.connection.clone();
-        let mut held = connection.hold();
-        let found = self.connected(&mut held).and_then(|connections| {
-            let found = self.watch.poll(&connections.pages)?;
-            *held = Some(connections);
-            Ok(found)
-        });
-        match found {
-            Ok(None) => {}
-            Ok(Some(changed)) => self.replies.send(LogReply::Suspended(changed)),
-            Err(error) => _ = self.fault_of(&error),
-        }
-    }
-
     /// Takes the connections that are held, or opens new ones.
-    fn connected(&mut self, held: &mut Option<Connections>) -> rusqlite::Result<Connections> {
+    fn connected(&self, held: &mut Option<Connections>) -> rusqlite::Result<Connections> {
         if let Some(connections) = held.take() {
             return Ok(connections);
         }
-        self.watch.reconnected();
         let open = || open_read_only(&self.path, LOCK_TIMEOUT);
         Ok(Connections { pages: open()?, others: open()? })
     }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::{Condvar, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::super::queries::StoredQuery;
 use super::super::reply_channel::ReplySender;
@@ -49,16 +48,6 @@ impl fmt::Debug for PendingQuery {
     }
 }
 
-/// What the reader is to do next.
-#[derive(Debug)]
-pub(super) enum Next {
-    Query(PendingQuery),
-    /// Nothing came in time.
-    Idle,
-    /// Nothing more comes.
-    End,
-}
-
 /// The queue, bounded as [`Lanes`] says.
 #[derive(Debug, Default)]
 pub(super) struct ReadQueue {
@@ -96,15 +85,12 @@ impl ReadQueue {
         Ok(())
     }
 
-    /// Takes the next query; waits for one no longer than `timeout`.
-    pub(super) fn take(&self, timeout: Duration) -> Next {
+    /// Waits for the next query; `None` if nothing more comes.
+    pub(super) fn take(&self) -> Option<PendingQuery> {
         let idle = |state: &mut State| state.lanes.is_empty() && !state.is_closed;
-        let waited = self.condvar.wait_timeout_while(self.lock(), timeout, idle);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        if state.is_closed {
-            return Next::End;
-        }
-        state.lanes.pop().map_or(Next::Idle, Next::Query)
+        let waited = self.condvar.wait_while(self.lock(), idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.is_closed { None } else { state.lanes.pop() }
     }
 
     /// Takes the next page, if one waits.

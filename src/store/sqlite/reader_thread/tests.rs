@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::lanes::PAGES_MAX;
 use super::*;
+use crate::chat::model::log::LogReply;
 use crate::chat::model::record::Record;
 use crate::store::sqlite::search::index;
 use crate::store::sqlite::testing::{database, message, path, room, say, user};
@@ -25,7 +26,7 @@ fn page(from: u64, to: u64) -> Query {
 
 fn start(path: PathBuf) -> (ReaderHandle, Receiver<LogReply>) {
     let (replies, end) = ReplySender::new(Arc::new(|| {}));
-    (ReaderHandle::start(path, SharedReader::default(), Arc::default(), replies), end)
+    (ReaderHandle::start(path, SharedReader::default(), replies), end)
 }
 
 #[track_caller]
@@ -99,7 +100,6 @@ fn more_than_can_wait_are_refused_and_all_others_answered() {
     let mut reader = ReaderHandle {
         path: PathBuf::new(),
         connection: SharedReader::default(),
-        known: Arc::default(),
         replies,
         queue: Some(Arc::clone(&queue)),
     };
@@ -124,23 +124,10 @@ fn after_a_thread_has_died_the_next_query_is_answered_by_another() {
     let reader = ReaderHandle {
         path: path(&folder),
         connection: SharedReader::default(),
-        known: Arc::default(),
         replies,
         queue: None,
     };
     assert_eq!(texts(answer_to(&mut (reader, end), page(1, 9))), (vec![1], 1));
-}
-
-#[test]
-fn a_suspension_by_another_process_is_told() {
-    let (folder, db) = stored(0);
-    let (_reader, end) = start(path(&folder));
-    db.execute("INSERT INTO suspension VALUES ('user bob', NULL, '')", []).unwrap();
-    let reply = end.recv_timeout(PATIENCE).unwrap();
-    assert!(
-        matches!(&reply, LogReply::Suspended(all) if all.users.iter().any(|(name, _)| *name == user("bob"))),
-        "{reply:?}"
-    );
 }
 
 /// Pages beside a search, and the search.
@@ -199,9 +186,7 @@ fn pages_are_answered_while_a_search_is_under_way_and_other_searches_wait() {
         })
         .collect();
     assert_eq!(answered, [(Ticket(2), 9), (Ticket(3), 2)]);
-    assert!(
-        matches!(queue.take(Duration::ZERO), Next::Query(pending) if pending.ticket == Ticket(1))
-    );
+    assert!(queue.take().is_some_and(|pending| pending.ticket == Ticket(1)));
 }
 
 #[test]

@@ -127,13 +127,13 @@ impl Harness {
         log
     }
 
-    /// The next reply, which must come. What another process has changed of people is told once a
-    /// second, so that it may come between any two of them.
+    /// The next reply, which must come. What another process has changed is told when the writer
+    /// finds it, so that it may come between any two of them.
     fn reply(&mut self) -> LogReply {
         self.store.flush();
         loop {
             match self.store.poll() {
-                Some(LogReply::People(_)) => {}
+                Some(LogReply::People(_) | LogReply::Suspended(_)) => {}
                 Some(reply) => return reply,
                 None => self.woken.recv_timeout(PATIENCE).expect("a reply"),
             }
@@ -342,7 +342,6 @@ fn an_index_of_the_wal_that_was_removed_is_noticed_and_made_again() {
     other.execute_batch("INSERT INTO suspension VALUES ('user eve', NULL, '')").unwrap();
     let ticket = harness.ticket();
     harness.request(LogRequest::Append { log, ticket, draft: message("lost", None) });
-    // That the other one has suspended somebody may be told in between.
     while harness.reply() != LogReply::Health(Err(LogFault::Broken)) {}
     while harness.reply() != LogReply::Health(Ok(())) {}
     check_stored(&harness.append(log, message("after", None)), 2);

@@ -1,0 +1,162 @@
+//! What commands beside the server change in the file, and how each learns that the server has
+//! applied it.
+//!
+//! ```text
+//!  command              │ writer                         │ loop
+//!  change, number it ───┼▶ read what is kept, reply ─────┼▶ handle the replies
+//!  wait for the number ◀┼─ note the number in the file ◀─┼─ no further reply
+//! ```
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::Connection;
+
+use super::integers::unsigned;
+use super::meta_table::{self, APPLIED, COMMANDS};
+use super::outbox::{self, StoredWebhook};
+use super::{people, suspensions};
+use crate::chat::model::log::Suspensions;
+use crate::chat::model::people::People;
+
+/// Numbers the change that is made in this transaction of a command.
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn number(db: &Connection) -> rusqlite::Result<u64> {
+    let sql = "INSERT INTO meta VALUES (?1, 1) \
+               ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value";
+    db.query_one(sql, [COMMANDS], |row| row.get(0)).map(unsigned)
+}
+
+/// The last change that a server has applied.
+///
+/// # Errors
+///
+/// What the database says.
+pub(in crate::store) fn applied(db: &Connection) -> rusqlite::Result<u64> {
+    read(db, APPLIED)
+}
+
+fn read(db: &Connection, key: &str) -> rusqlite::Result<u64> {
+    Ok(meta_table::get(db, key)?.map_or(0, unsigned))
+}
+
+/// How far the loop is with what commands have changed.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The last change of which all replies are in the channel.
+    told: AtomicU64,
+    /// The last one of which all were handled.
+    handled: AtomicU64,
+}
+
+impl Progress {
+    /// All replies about the changes up to this one are in the channel: whether that is news, so
+    /// that the loop is to be woken.
+    pub(super) fn tell(&self, change: u64) -> bool {
+        self.told.swap(change, Ordering::AcqRel) != change
+    }
+
+    /// What is handled once the loop finds no further reply. To be asked before it looks.
+    pub(super) fn told(&self) -> u64 {
+        self.told.load(Ordering::Acquire)
+    }
+
+    /// The loop has found no further reply.
+    pub(super) fn handle(&self, told: u64) {
+        self.handled.store(told, Ordering::Release);
+    }
+
+    /// The last change that was handled.
+    pub(super) fn handled(&self) -> u64 {
+        self.handled.load(Ordering::Acquire)
+    }
+}
+
+/// What another process may have changed.
+#[derive(Debug)]
+pub(super) struct Changed {
+    /// What is kept of people, unless that is nobody still.
+    pub(super) people: Option<People>,
+    /// Who may not use the server, unless that is nobody still.
+    pub(super) suspended: Option<Suspensions>,
+    pub(super) webhooks: Vec<StoredWebhook>,
+}
+
+/// Notices when another process has changed the file.
+#[derive(Debug, Default)]
+pub(super) struct CommandWatch {
+    /// The last `PRAGMA data_version` of this connection, which changes with every commit of
+    /// another.
+    version: Option<i64>,
+    /// The number of the last change that was read.
+    pub(super) last: u64,
+    /// The last one of which the file says that it is applied.
+    pub(super) applied: u64,
+}
+
+impl CommandWatch {
+    /// The connection is a new one: its versions say nothing about those of the last one.
+    pub(super) const fn reconnected(&mut self) {
+        self.version = None;
+    }
+
+    /// What is kept, if another connection has changed anything since the last call.
+    pub(super) fn poll(&mut self, db: &Connection) -> rusqlite::Result<Option<Changed>> {
+        let version = db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.version == Some(version) {
+            return Ok(None);
+        }
+        // The number first: a change that comes in between is read again with the next version.
+        (self.last, self.applied) = (read(db, COMMANDS)?, applied(db)?);
+        let (people, suspended) = (people::load(db)?, suspensions::load(db)?);
+        let webhooks = outbox::load(db)?;
+        // Nobody is known at the start either, where nobody is kept.
+        let is_news = self.version.replace(version).is_some();
+        let is_kept = !people.bound.is_empty() || !people.accounts.is_empty();
+        let people = (is_news || is_kept).then_some(people);
+        let suspended = (is_news || suspended != Suspensions::default()).then_some(suspended);
+        Ok(Some(Changed { people, suspended, webhooks }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::testing::{database, path, user};
+
+    #[test]
+    fn a_change_by_another_connection_is_noticed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = database(&folder);
+        let db = Connection::open(path(&folder)).unwrap();
+        let mut watch = CommandWatch::default();
+        let first = watch.poll(&db).unwrap().expect("the first look");
+        assert!(first.people.is_none() && first.suspended.is_none(), "{first:?}");
+        assert!(watch.poll(&db).unwrap().is_none());
+        other.execute("INSERT INTO suspension VALUES ('user ann', NULL, '')", []).unwrap();
+        assert_eq!(number(&other), Ok(1));
+        let changed = watch.poll(&db).unwrap().expect("a change");
+        let names: Vec<_> =
+            changed.suspended.unwrap().users.into_iter().map(|(name, _)| name).collect();
+        assert_eq!((names, watch.last, watch.applied), (vec![user("ann")], 1, 0));
+        assert!(watch.poll(&db).unwrap().is_none());
+        watch.reconnected();
+        assert!(watch.poll(&db).unwrap().is_some());
+        other.execute("DELETE FROM suspension", []).unwrap();
+        let changed = watch.poll(&db).unwrap().expect("a change");
+        assert_eq!(changed.suspended, Some(Suspensions::default()));
+    }
+
+    #[test]
+    fn a_change_is_handled_once_no_reply_is_left_that_was_told_before() {
+        let progress = Progress::default();
+        let before = progress.told();
+        assert!(progress.tell(3) && !progress.tell(3));
+        progress.handle(before);
+        assert_eq!(progress.handled(), 0, "its replies may have come after the look");
+        progress.handle(progress.told());
+        assert_eq!(progress.handled(), 3);
+    }
+}
