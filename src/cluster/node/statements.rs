@@ -235,8 +235,21 @@ pub(super) const LOAD: Statement = Statement {
         "JOIN chinwag.room r ON r.id = x.room UNION ALL ",
         "SELECT 7::smallint, NULL::bigint, (s.guest IS NOT NULL)::integer::bigint, NULL::bigint, ",
         "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
-        "NULL::bigint, s.name, s.hash, NULL::text, NULL::text, NULL::text ",
-        "FROM chinwag.session s WHERE s.hash = ANY ($7::text[]) AND NOT s.taken"
+        "NULL::bigint, s.name, u.hash, NULL::text, NULL::text, NULL::text ",
+        "FROM unnest($7::text[]) AS u(hash) CROSS JOIN LATERAL (",
+        "SELECT x.* FROM chinwag.session x WHERE x.hash = u.hash UNION ALL ",
+        "SELECT y.* FROM chinwag.session y WHERE y.former = u.hash) s WHERE NOT s.taken"
+    ),
+};
+
+/// The next members of rooms: those behind a name, so many of each.
+pub(super) const MEMBERS: Statement = Statement {
+    name: "members",
+    sql: concat!(
+        member_row!(),
+        "FROM unnest($1::bigint[], $2::text[]) AS u(room, behind) CROSS JOIN LATERAL (",
+        "SELECT * FROM chinwag.member y WHERE y.room = u.room AND y.name > u.behind ",
+        "ORDER BY y.name LIMIT $3::bigint) m"
     ),
 };
 
