@@ -23,7 +23,7 @@
 //! | `files`, `file_ops` | what is asked about files |
 //! | `upkeep`, `indexing` | what one node does for all |
 //! | `outgoing`, `entries`, `sent`, `webhooks` | what webhooks are told, and which node tells them |
-//! | `people`, `people_watch` | accounts and the like, as rows |
+//! | `people`, `people_pages`, `people_watch` | accounts and the like, as rows |
 //! | `bus` | what nodes tell each other |
 //!
 //! # What is told when
@@ -61,6 +61,7 @@ mod loading;
 mod order;
 mod outgoing;
 mod people;
+mod people_pages;
 mod people_watch;
 pub mod queries;
 mod queue;
@@ -302,7 +303,7 @@ impl<E: Engine> Node<E> {
             LinkEvent::Up { node, is_changed, .. } => {
                 (self.id, self.is_up, self.is_down) = (Some(node), true, false);
                 self.ids.insert(node);
-                self.people.is_stale = true;
+                self.people.restart();
                 self.replaced.is_wanted = true;
                 self.is_returning = self.ids.len() > 1;
                 self.upkeep.give_up();

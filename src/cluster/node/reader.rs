@@ -89,10 +89,7 @@ impl<E: Engine> Node<E> {
                 return;
             }
         }
-        if self.people.is_stale && !self.people.is_asked && self.people.unwritten == 0 {
-            self.people.is_asked =
-                self.ask_reader(Reading::People, statements::ALL_PEOPLE, &[]).is_ok();
-        }
+        self.ask_people();
         self.ask_replaced();
     }
 
@@ -268,8 +265,10 @@ impl<E: Engine> Node<E> {
                 self.compare_at = self.compare_at.min(self.now.tick.after(COMPARE_EVERY));
                 self.held.wants.extend(logs.into_iter().map(|followed| followed.id));
             }
-            Reading::Renewal(id) => _ = self.held.renewals.insert(id),
-            Reading::People => self.people.is_asked = false,
+            Reading::Renewal(id) | Reading::Rooms(ReadFor::Renewal(id), _) => {
+                self.held.renewals.insert(id);
+            }
+            Reading::People => self.people.asked = None,
             Reading::Replaced => self.replaced.is_asked = false,
             Reading::Compare | Reading::PeopleVersion => {}
             Reading::File(asked) => self.tell_file_lost(&asked),

@@ -458,18 +458,6 @@ pub(super) const PEOPLE: Statement = Statement {
           $5::bigint[], $6::text[])",
 };
 
-/// All that is kept of people, behind the number of their last change: kind, key, four numbers,
-/// six texts.
-pub(super) const ALL_PEOPLE: Statement = Statement {
-    name: "all_people",
-    sql: "SELECT -1::bigint, m.value, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, \
-          NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text \
-          FROM chinwag.meta m WHERE m.key = 'people' UNION ALL \
-          (SELECT p.kind::bigint, p.key, p.numbers[1], p.numbers[2], p.numbers[3], p.numbers[4], \
-          p.texts[1], p.texts[2], p.texts[3], p.texts[4], p.texts[5], p.texts[6] \
-          FROM chinwag.people p ORDER BY p.kind, p.key)",
-};
-
 /// The number of the last change of people.
 pub(super) const PEOPLE_VERSION: Statement = Statement {
     name: "people_version",

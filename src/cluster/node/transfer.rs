@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use super::codes::{Columns, signed, unsigned};
 use super::loading::{self, Names};
 use super::people::{Acts, AllPeople};
+use super::people_pages::{PEOPLE_PAGE, PeoplePages};
+use super::room_pages::RoomPages;
 use super::rows::{FactColumns, Part};
 use super::statements;
 pub use super::table::Ask;
@@ -465,8 +467,9 @@ pub fn cids<A: Ask>(engine: &mut A, behind: Option<&KeptCid>) -> Result<Vec<Kept
 ///
 /// Those of asking.
 pub fn people<A: Ask>(engine: &mut A) -> Result<(People, Suspensions), A::Error> {
-    let rows = engine.ask_for(statements::ALL_PEOPLE, &[])?;
-    let AllPeople { people, suspended, .. } = AllPeople::read(&rows)?;
+    let mut pages = PeoplePages::default();
+    while !pages.take(&pages.with_params(|params| engine.ask_for(PEOPLE_PAGE, params))?)? {}
+    let AllPeople { people, suspended, .. } = pages.all;
     Ok((people, suspended))
 }
 

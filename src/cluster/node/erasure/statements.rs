@@ -234,6 +234,13 @@ pub(super) const PEOPLE: &[Statement] = &[
         name: "erase_reports",
         sql: "DELETE FROM chinwag.people WHERE kind = 8 AND $1::text IN (texts[1], texts[2])",
     },
+    // What has a name in it is not kept as what is gone either: nodes read all of it again.
+    Statement {
+        name: "erase_gone",
+        sql: "WITH gone AS (DELETE FROM chinwag.people_gone WHERE $1::text IS NOT NULL RETURNING 1) \
+              UPDATE chinwag.meta f SET value = (SELECT m.value FROM chinwag.meta m \
+              WHERE m.key = 'people') WHERE f.key = 'people floor' AND EXISTS (SELECT FROM gone)",
+    },
     Statement {
         name: "erase_acts_by",
         sql: "UPDATE chinwag.audit SET \"by\" = 'erased' WHERE \"by\" = $1::text",
