@@ -199,7 +199,8 @@ pub(super) const BELOW: Statement = Statement {
 /// look like these, and both ends of direct conversations.
 ///
 /// `$1` names of rooms, `$2` forms of rooms, `$3` names of users, `$4` forms of users, `$5` users
-/// of whom all rooms are wanted, `$6` users of whom invitations are, `$7` hashes of sessions.
+/// of whom all rooms are wanted, `$6` users of whom invitations are, `$7` hashes of sessions, `$8`
+/// members of each room: the others are asked for by [`MEMBERS`].
 pub(super) const LOAD: Statement = Statement {
     name: "load",
     sql: concat!(
@@ -214,7 +215,8 @@ pub(super) const LOAD: Statement = Statement {
         "(r.private::integer + 2 * r.owned::integer)::bigint, NULL::bigint, r.name, r.policy, ",
         "r.topic, r.topic_by, NULL::text FROM found r UNION ALL ",
         member_row!(),
-        "FROM found f JOIN chinwag.member m ON m.room = f.id UNION ALL ",
+        "FROM found f CROSS JOIN LATERAL (SELECT * FROM chinwag.member y WHERE y.room = f.id ",
+        "ORDER BY y.name LIMIT $8::bigint) m UNION ALL ",
         restriction_row!(),
         "FROM found f JOIN chinwag.restriction x ON x.room = f.id UNION ALL ",
         "SELECT 3::smallint, NULL::bigint, ",
