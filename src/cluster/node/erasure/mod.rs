@@ -13,7 +13,7 @@
 //! 3. Its records are erased, in lots, each a transaction.
 //! 4. Each room in which something was changed gets a new epoch: the nodes that have it in memory
 //!    forget its records and read it anew, and so do clients.
-//! 5. If anything came meanwhile, all of that is done once more.
+//! 5. If anything came meanwhile, all of that is done once more, from the sessions on.
 //!
 //! | column | whose | what becomes of it |
 //! |---|---|---|
@@ -63,7 +63,7 @@ const FILES_MAX: i64 = 256;
 const PASSES_MAX: usize = 3;
 /// How often it is looked whether the user's sessions have ended, at least and at most, each time
 /// after a quarter of a second: the nodes look every two seconds whether people have changed.
-const LOOKS: (usize, usize) = (16, 80);
+const LOOKS: (usize, usize) = (if cfg!(test) { 1 } else { 16 }, 80);
 
 /// How much there is of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -189,8 +189,8 @@ pub fn run<A: Ask>(
     let (key, user) = (key(user), user.clone());
     let mut erasure = Erasure { engine, user, key, wall_ms, stand_ins: BTreeMap::new(), erased };
     erasure.begin()?;
-    erasure.end_sessions()?;
     for _ in 0..PASSES_MAX {
+        erasure.end_sessions()?;
         erasure.leave_rooms(&mut *draw)?;
         erasure.erase_records()?;
         erasure.forget_rows()?;

@@ -258,7 +258,11 @@ pub(super) const NAMES: &[Statement] = &[
         name: "erase_lookalikes",
         sql: "DELETE FROM chinwag.lookalike WHERE kind = 0 AND name = $1::text",
     },
-    Statement { name: "erase_sessions", sql: "DELETE FROM chinwag.session WHERE name = $1::text" },
+    // One that has begun meanwhile is ended by its node, in the next pass.
+    Statement {
+        name: "erase_sessions",
+        sql: "DELETE FROM chinwag.session WHERE name = $1::text AND ended IS NOT NULL",
+    },
     // No webhook is told any more what the user has done or missed.
     Statement { name: "erase_outgoing", sql: "DELETE FROM chinwag.outgoing WHERE who = $1::text" },
 ];
