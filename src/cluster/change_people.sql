@@ -1,3 +1,37 @@
+-- Each row of people has the number of its last change, and so has each that is gone, for ten minutes: nodes read what
+-- they do not have yet, in that order. Who has not read up to `people floor` reads all of it.
+ALTER TABLE chinwag.people ADD COLUMN IF NOT EXISTS changed bigint NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS people_changed ON chinwag.people (changed, kind, key);
+CREATE TABLE IF NOT EXISTS chinwag.people_gone (
+  kind smallint NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  changed bigint NOT NULL,
+  at bigint NOT NULL,
+  PRIMARY KEY (kind, key)
+);
+CREATE INDEX IF NOT EXISTS people_gone_changed ON chinwag.people_gone (changed, kind, key);
+INSERT INTO chinwag.meta VALUES ('people floor', '0') ON CONFLICT DO NOTHING;
+
+-- Changes are numbered one after the other: whoever makes one holds the row of their number.
+CREATE OR REPLACE FUNCTION chinwag.people_changed_1() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+  number bigint;
+BEGIN
+  SELECT m.value::bigint + 1 INTO number FROM chinwag.meta m WHERE m.key = 'people' FOR UPDATE;
+  IF TG_OP = 'DELETE' THEN
+    INSERT INTO chinwag.people_gone VALUES (OLD.kind, OLD.key, number,
+      (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+    ON CONFLICT ON CONSTRAINT people_gone_pkey DO UPDATE SET changed = excluded.changed, at = excluded.at;
+    RETURN OLD;
+  END IF;
+  NEW.changed := number;
+  RETURN NEW;
+END
+$$;
+CREATE OR REPLACE TRIGGER people_changed BEFORE INSERT OR UPDATE OR DELETE ON chinwag.people
+FOR EACH ROW EXECUTE FUNCTION chinwag.people_changed_1();
+
 -- Changes of people, all of them or none: their number since the beginning, NULL if somebody else was first. What is done with each row is in `acts`:
 -- 0 it must not be there, 1 it takes the place of what is there, 2 it goes, 3 it goes and must be there, 4 another row
 -- must be there, whose first number is the given one (or any, if that is NULL), 5 its first number is used up by one,
@@ -60,6 +94,12 @@ BEGIN
   EXCEPTION WHEN SQLSTATE 'CW001' THEN
     RETURN NULL;
   END;
+  WITH gone AS (
+    DELETE FROM chinwag.people_gone g WHERE g.at < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 600000
+    RETURNING g.changed
+  )
+  UPDATE chinwag.meta m SET value = greatest(m.value::bigint, (SELECT max(g.changed) FROM gone g))::text
+  WHERE m.key = 'people floor' AND EXISTS (SELECT FROM gone);
   UPDATE chinwag.meta m SET value = (m.value::bigint + CASE WHEN is_silent THEN 0 ELSE 1 END)::text
   WHERE m.key = 'people' RETURNING m.value::bigint INTO changes;
   RETURN changes;

@@ -9,21 +9,26 @@ CREATE TABLE IF NOT EXISTS chinwag.session (
   resumed boolean NOT NULL,              -- what its claim was answered with
   taken boolean NOT NULL DEFAULT false,  -- it goes on elsewhere, and its node has not been told
   ended bigint,                          -- when, NULL while it is live
-  lost boolean NOT NULL DEFAULT false    -- it counts as ended since its node is gone, which may come back
+  lost boolean NOT NULL DEFAULT false,   -- it counts as ended since its node is gone, which may come back
+  former text COLLATE "C"                -- the hash that it was claimed by, which is good until its client has used it
 ) WITH (fillfactor = 70);
 ALTER TABLE chinwag.session ADD COLUMN IF NOT EXISTS lost boolean NOT NULL DEFAULT false;
+ALTER TABLE chinwag.session ADD COLUMN IF NOT EXISTS former text COLLATE "C";
 CREATE INDEX IF NOT EXISTS session_name ON chinwag.session (name);
 CREATE INDEX IF NOT EXISTS session_live ON chinwag.session (node) WHERE ended IS NULL;
 CREATE INDEX IF NOT EXISTS session_lost ON chinwag.session (node) WHERE lost;
 CREATE INDEX IF NOT EXISTS session_taken ON chinwag.session (node) WHERE taken;
+CREATE INDEX IF NOT EXISTS session_former ON chinwag.session (former) WHERE former IS NOT NULL;
 CREATE INDEX IF NOT EXISTS session_ended ON chinwag.session (ended) WHERE ended IS NOT NULL;
 
 -- What becomes of sessions, in order, with an answer to each. `acts`:
 -- 0 one is claimed, as the one that goes on from `olds`, if that is there: 0 it is new, 1 it is that one, whether that was
 -- `away`, and the `other` node where it is live, or may be; 2 the guest's name is somebody else's, and nothing has
--- happened.
--- 1 one has ended; with `olds`, it is known by that from now on, and what has gone on as it by that of `hashes`
+-- happened. `flags`: 1 for a guest, 2 if the one of `olds` stays good until act 5 (earlier programs do not say so)
+-- 1 one has ended; with `olds` (of earlier programs), it is known by that from now on, and what has gone on as it by that
+-- of `hashes`
 -- 2 one is away, or not any more · 3 all of a user end · 4 a node was told that one goes on elsewhere
+-- 5 one is used by its client: what it was claimed by is spent
 -- A claim that is repeated is answered as before.
 CREATE OR REPLACE FUNCTION chinwag.sessions_1(
   acts bigint[], hashes text[], olds text[], names text[], flags bigint[], conns bigint[], own bigint,
@@ -38,7 +43,8 @@ DECLARE
   is_back boolean;
 BEGIN
   -- In one order, so that nodes do not wait for each other in a circle.
-  PERFORM 1 FROM chinwag.session s WHERE s.hash = ANY (hashes || olds) ORDER BY s.hash FOR UPDATE;
+  PERFORM 1 FROM chinwag.session s WHERE s.hash = ANY (hashes || olds) OR s.former = ANY (olds)
+  ORDER BY s.hash FOR UPDATE;
   FOR c IN
     SELECT u.* FROM unnest(acts, hashes, olds, names, flags, conns) WITH ORDINALITY
       AS u(act, hash, old, name, flag, conn, at) ORDER BY u.at
@@ -51,19 +57,22 @@ BEGIN
         RETURN NEXT; CONTINUE;
       END IF;
       SELECT * INTO was FROM chinwag.session s
-      WHERE s.hash = c.old AND s.name = c.name AND NOT s.taken FOR UPDATE;
-      IF FOUND AND (was.ended IS NULL OR was.lost) AND was.node <> own THEN
-        UPDATE chinwag.session s SET taken = true, ended = wall, lost = false, guest = NULL WHERE s.hash = c.old;
+      WHERE (s.hash = c.old OR s.former = c.old) AND s.name = c.name AND NOT s.taken FOR UPDATE;
+      -- The node that claims knows where it has the session of a secret, not always that of a former one.
+      IF FOUND AND (was.ended IS NULL OR was.lost) AND (was.node <> own OR was.hash <> c.old) THEN
+        UPDATE chinwag.session s SET taken = true, ended = wall, lost = false, guest = NULL, former = NULL
+        WHERE s.hash = was.hash;
         other := was.node;
       ELSIF FOUND THEN
-        DELETE FROM chinwag.session s WHERE s.hash = c.old;
+        DELETE FROM chinwag.session s WHERE s.hash = was.hash;
       END IF;
-      IF c.flag <> 0 THEN
+      IF c.flag & 1 <> 0 THEN
         DELETE FROM chinwag.session s WHERE s.guest = c.name AND s.ended < wall - kept;
       END IF;
       outcome := (was.hash IS NOT NULL)::integer; away := coalesce(was.away, false)::integer;
-      INSERT INTO chinwag.session (hash, name, guest, node, conn, away, resumed)
-      VALUES (c.hash, c.name, CASE WHEN c.flag <> 0 THEN c.name END, own, c.conn, away <> 0, outcome <> 0)
+      INSERT INTO chinwag.session (hash, name, guest, node, conn, away, resumed, former)
+      VALUES (c.hash, c.name, CASE WHEN c.flag & 1 <> 0 THEN c.name END, own, c.conn, away <> 0, outcome <> 0,
+        CASE WHEN c.flag & 2 <> 0 AND outcome <> 0 THEN c.old END)
       ON CONFLICT DO NOTHING;
       IF NOT FOUND THEN outcome := 2; END IF;
     ELSIF c.act = 1 THEN
@@ -72,7 +81,7 @@ BEGIN
       IF is_back THEN
         -- Whoever was to be told of a claim that is given up still is: by the connection, not by the hash.
         UPDATE chinwag.session s SET hash = c.hash || '+' WHERE s.hash = c.old AND s.taken;
-        UPDATE chinwag.session s SET hash = c.old WHERE s.hash = c.hash
+        UPDATE chinwag.session s SET hash = c.old, former = NULL WHERE s.hash = c.hash
           AND NOT EXISTS (SELECT 1 FROM chinwag.session x WHERE x.hash = c.old);
         UPDATE chinwag.session s SET hash = c.hash WHERE s.hash = c.hash || '+';
       END IF;
@@ -89,6 +98,8 @@ BEGIN
     ELSIF c.act = 4 THEN
       -- Another session may have this hash by now. A node of an earlier program does not say on which connection it was.
       DELETE FROM chinwag.session s WHERE s.hash = c.hash AND s.taken AND c.conn IN (0, s.conn);
+    ELSIF c.act = 5 THEN
+      UPDATE chinwag.session s SET former = NULL WHERE s.hash = c.hash AND s.former IS NOT NULL;
     ELSE
       RAISE EXCEPTION 'there is no act %', c.act;
     END IF;

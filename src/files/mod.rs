@@ -27,8 +27,9 @@ mod uploads;
 mod worker;
 
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 pub use job::{
     FileAnswer, FileFault, FileJob, PIECE_LEN, UPLOAD_KEY_LEN, UPLOAD_WINDOW, UPLOADS_MAX,
@@ -53,6 +54,9 @@ pub struct Settings {
     pub quota: Quota,
     /// Whether pictures are all that is taken.
     pub only_pictures: bool,
+    /// How long the end of the thread is waited for, where several nodes share a folder: one that
+    /// is mounted may hang for as long as its server is away.
+    pub end_patience: Duration,
 }
 
 /// The thread, as its owner sees it. It ends when this is dropped, after what it is doing.
@@ -61,6 +65,9 @@ pub struct Files {
     jobs: Option<Sender<FileJob>>,
     answers: Receiver<(ConnId, FileAnswer)>,
     thread: Option<thread::JoinHandle<()>>,
+    clock: Clock,
+    /// `None` if it is waited for however long it takes.
+    end_patience: Option<Duration>,
 }
 
 impl Files {
@@ -82,12 +89,13 @@ impl Files {
         if !rows.is_shared() {
             folder.prepare()?;
         }
+        let end_patience = rows.is_shared().then_some(settings.end_patience);
         let (jobs, incoming) = channel();
         let (sender, answers) = channel();
         let mut worker = Worker::new((folder, settings), (rows, clock), (sender, wake));
         let run = move || worker.run(&incoming);
         let thread = thread::Builder::new().name("files".to_owned()).spawn(run)?;
-        Ok(Self { jobs: Some(jobs), answers, thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), answers, thread: Some(thread), clock, end_patience })
     }
 
     /// Hands something over. The thread is dead if it is not taken.
@@ -109,12 +117,34 @@ impl Files {
     }
 }
 
+impl Files {
+    /// Whether the thread ends within this time: with it goes the sender of its answers.
+    fn ends_within(&self, patience: Duration) -> bool {
+        let began = self.clock.micros();
+        loop {
+            let waited = Duration::from_micros(self.clock.micros() - began);
+            match self.answers.recv_timeout(patience.saturating_sub(waited)) {
+                Ok(_) if waited < patience => {}
+                Ok(_) | Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Disconnected) => return true,
+            }
+        }
+    }
+}
+
 impl Drop for Files {
-    /// Waits until the thread has ended: the store, which it asks, is closed behind it.
+    /// Waits until the thread has ended: the store, which it asks, is closed behind it. The engine
+    /// of a cluster need not wait for it, nor the process for a folder that hangs.
     fn drop(&mut self) {
         self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            _ = thread.join();
+        let Some(thread) = self.thread.take() else { return };
+        match self.end_patience {
+            Some(patience) if !self.ends_within(patience) => log::error!(
+                seconds = patience.as_secs();
+                "the folder of files ([files] dir) does not answer: the end of the thread that \
+                 keeps files is not waited for; a file that was being sent is to be sent again"
+            ),
+            _ => _ = thread.join(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use super::*;
 use crate::metrics::StoreMetrics;
@@ -13,7 +13,7 @@ use crate::store::{self, Options};
 const QUOTA: Quota = Quota { per_user: 1 << 20, total: 1 << 20 };
 
 /// How long an answer is waited for.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Harness {
     files: Files,
@@ -29,7 +29,8 @@ impl Harness {
         let (logs, _, outbox) = store::open_with_outbox(&options, clock, Arc::new(|| ())).unwrap();
         let (tell, told) = channel();
         let wake = Arc::new(move || _ = tell.send(()));
-        let settings = Settings { bytes_max, quota: QUOTA, only_pictures: false };
+        let settings =
+            Settings { bytes_max, quota: QUOTA, only_pictures: false, end_patience: PATIENCE };
         let folder = Folder::of(data);
         let files = Files::start(folder, settings, (outbox.into(), clock), wake).unwrap();
         Self { files, told, logs: Some(logs) }
@@ -204,4 +205,29 @@ fn a_start_finds_a_file_again_and_removes_what_the_database_does_not_know() {
     folder.remove(&file.hash).unwrap();
     harness.files.ask(FileJob::Read(conn_id(1), file.hash, 0, 4)).unwrap();
     assert!(matches!(harness.next(), FileAnswer::Refused(FileFault::NotThere)));
+}
+
+/// How long the end of a thread is waited for that does not end.
+const SHORT: Duration = Duration::from_millis(50);
+
+#[test]
+fn a_shared_folder_that_hangs_is_not_waited_for_beyond_the_deadline() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nobody writes into it: whoever reads it hangs.
+    let mark = dir.path().join("mark");
+    assert!(std::process::Command::new("mkfifo").arg(&mark).status().unwrap().success());
+    let (engine, asked) = FileEngine::new(Arc::new(|| ()));
+    let settings =
+        Settings { bytes_max: 100, quota: QUOTA, only_pictures: false, end_patience: SHORT };
+    let folder = Folder::shared(dir.path(), "test");
+    let rows = (FileRows::Shared(engine), Clock::start());
+    let files = Files::start(folder, settings, rows, Arc::new(|| ())).unwrap();
+    let probes = dir.path().join("probes");
+    while fs::read_dir(&probes).map_or(0, Iterator::count) == 0 {
+        thread::yield_now();
+    }
+    drop(files);
+    let is_there = asked.try_recv().err();
+    assert_eq!(is_there, Some(TryRecvError::Empty), "the thread hangs still");
+    drop(fs::OpenOptions::new().write(true).open(&mark).unwrap());
 }

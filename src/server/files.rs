@@ -71,7 +71,10 @@ impl FileStart {
         super::bounds::limits(config).file_bytes?;
         let quota = Quota { per_user: config.files.per_user, total: config.files.total };
         let only_pictures = config.files.kinds == "pictures";
-        let settings = Settings { bytes_max: config.files.bytes, quota, only_pictures };
+        // The least that is kept for what comes after the last connection: see `time_of_end`.
+        let end_patience = config.timeouts.stop / 5;
+        let settings =
+            Settings { bytes_max: config.files.bytes, quota, only_pictures, end_patience };
         // It fails only if the poller is gone, and the loop with it.
         let wake: Wake = Arc::new(move || _ = waker.wake());
         Some(Self { folder, settings, rows, clock, wake, running: None, has_ended: false })

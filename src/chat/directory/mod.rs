@@ -206,17 +206,15 @@ impl Directory {
         self.users[user].absence_mut().formers.push((own, former));
     }
 
-    /// The client of this session has got its welcome: the secret that it came by is spent.
-    pub(super) fn end_former(&mut self, user: UserKey, conn: ConnId) {
+    /// The client of this session has got its welcome: the secret that it came by is spent. Returns
+    /// that of the session, if there was one to be spent.
+    pub(super) fn end_former(&mut self, user: UserKey, conn: ConnId) -> Option<Secret> {
         let row = &mut self.users[user];
-        let Some(absence) = &mut row.absence else { return };
-        if absence.formers.is_empty() {
-            return;
-        }
-        let mut sessions = row.sessions.iter();
-        if let Some(session) = sessions.find(|session| session.conn == conn) {
-            absence.formers.retain(|(own, _)| *own != session.secret());
-        }
+        let absence = row.absence.as_mut().filter(|absence| !absence.formers.is_empty())?;
+        let session = row.sessions.iter().find(|session| session.conn == conn)?;
+        let (secret, before) = (session.secret(), absence.formers.len());
+        absence.formers.retain(|(own, _)| *own != secret);
+        (absence.formers.len() < before).then_some(secret)
     }
 
     /// Whether the session of this secret has reported itself idle, which it says once.

@@ -1,7 +1,9 @@
 //! Sessions where several nodes share the logs: who may go on as whom, wherever it was before.
 //!
 //! A node claims each session that begins there, and the former one ends with the same step: of two
-//! nodes that are shown one secret, one has it. By the same step a guest's name gets one owner.
+//! nodes that are shown one secret, one has it. By the same step a guest's name gets one owner. The
+//! former secret stays good until the client of the new session asks for anything: whoever has lost
+//! the connection before the welcome came has no other one.
 
 use std::fmt;
 
@@ -59,9 +61,10 @@ pub enum Claimed {
 /// Something that has become of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionChange {
-    /// Its connection is gone. It can be resumed for a while: by its secret or, if nobody was told
-    /// that, by the one of before.
-    End(SessionSecret, Option<SessionSecret>),
+    /// Its connection is gone. It can be resumed for a while.
+    End(SessionSecret),
+    /// Its client has got the secret: the one that it came with is spent.
+    Used(SessionSecret),
     /// It has reported itself idle, or not to be so any more.
     Away(SessionSecret, bool),
     /// No session of the user can be resumed.

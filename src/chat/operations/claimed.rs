@@ -55,7 +55,13 @@ pub(super) fn on_claimed(chat: &mut Chat, ticket: Ticket, outcome: Result<Claime
 
 /// The session of a connection goes on at another node.
 pub(super) fn on_replaced(chat: &mut Chat, conn: ConnId) {
-    let Some(reader) = chat.delivery.reader(conn).filter(|reader| !reader.is_visit) else { return };
+    let Some(reader) = chat.delivery.reader(conn).filter(|reader| !reader.is_visit) else {
+        // The answer to its claim comes later than that.
+        if chat.pending.held.remove(&conn) {
+            chat.context.outputs.push_back(Output::Close { conn, reason: CloseReason::Replaced });
+        }
+        return;
+    };
     let user = reader.user;
     // Its secret is nobody's any more.
     if let Some(secret) = chat.directory.secret_of(user, conn) {

@@ -134,22 +134,26 @@ pub(super) fn wake_unless_held(chat: &mut Chat, conn: ConnId) {
 }
 
 /// A session that was claimed does not begin: nobody was told its secret, and the one of before is
-/// good again.
+/// good still.
 pub(super) fn give_up(chat: &mut Chat, hello: &Hello<'_>, claimed: Claimed) {
-    let secret = Secret::shared_of(hello.secret);
-    let before = former_secret(hello).map(Secret::shared);
-    let change = match claimed {
-        Claimed::Resumed { .. } => SessionChange::End(secret, before),
-        Claimed::New => SessionChange::End(secret, None),
-        Claimed::Taken => return,
-    };
-    chat.context.requests.push_back(LogRequest::Session(change));
+    if claimed != Claimed::Taken {
+        let change = SessionChange::End(Secret::shared_of(hello.secret));
+        chat.context.requests.push_back(LogRequest::Session(change));
+    }
 }
 
 /// A session has ended that may be resumed.
 pub(super) fn tell_end(chat: &mut Chat, secret: Option<Secret>) {
     if let Some(secret) = secret.filter(|_| is_shared(chat)) {
-        let change = SessionChange::End(secret.shared(), None);
+        let change = SessionChange::End(secret.shared());
+        chat.context.requests.push_back(LogRequest::Session(change));
+    }
+}
+
+/// A client has asked for something on a session that went on from another one.
+pub(super) fn tell_used(chat: &mut Chat, secret: Secret) {
+    if is_shared(chat) {
+        let change = SessionChange::Used(secret.shared());
         chat.context.requests.push_back(LogRequest::Session(change));
     }
 }

@@ -202,9 +202,8 @@ fn begin_session(
         chat.context.outputs.push_back(Output::Close { conn, reason: CloseReason::Replaced });
         end_session(chat, conn);
     }
-    // Whoever is not there any more when the welcome comes has no other secret than this one. Where
-    // sessions are shared the claim has spent it.
-    if let Some(former) = known.filter(|_| !claims::is_shared(chat)) {
+    // Whoever is not there any more when the welcome comes has no other secret than this one.
+    if let Some(former) = known {
         chat.directory.keep_former(user, (Secret::new(user, hello.secret), former));
     }
     // Behind the end of the one that it replaces, so that the bound on sessions holds at each

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::room_pages::members_of_each;
 use super::rows::{Part, RoomRow};
 use super::session_ops::hash_of;
 use crate::chat::model::load::{Begun, Depth, Found, Kept, KnownUser, Wanted};
@@ -21,12 +22,14 @@ pub(super) struct Names {
     with_rooms: Vec<String>,
     with_invitations: Vec<String>,
     sessions: Vec<String>,
+    members_of_each: usize,
 }
 
 impl Names {
     /// Those of what is wanted, and what they look like.
     pub(super) fn of(wanted: &Wanted) -> Self {
-        let mut names = Self::default();
+        let members_of_each = members_of_each(wanted.rooms.len());
+        let mut names = Self { members_of_each, ..Self::default() };
         for (name, with_lookalikes) in &wanted.rooms {
             names.rooms.push(name.as_str().to_owned());
             if *with_lookalikes && !name.is_direct() {
@@ -70,7 +73,8 @@ impl Names {
             &self.sessions,
         ];
         let texts = all.map(|names| names.iter().map(|it| Some(it.as_str())).collect::<Vec<_>>());
-        let params: Vec<Param<'_>> = texts.iter().map(|names| Param::Texts(names)).collect();
+        let mut params: Vec<Param<'_>> = texts.iter().map(|names| Param::Texts(names)).collect();
+        params.push(Param::Int(i64::try_from(self.members_of_each).unwrap_or(i64::MAX)));
         ask(&params)
     }
 }

@@ -17,13 +17,13 @@
 //! | `writer`, `append`, `written` | batches, what becomes of them, what is repeated |
 //! | `order` | the dense order of others' records and of answers to one's own |
 //! | `held` | the logs that are open |
-//! | `reader`, `queries`, `loading` | what others have changed, and the answers to queries |
+//! | `reader`, `queries`, `loading`, `room_pages` | what others have changed, and the answers to queries |
 //! | `search`, `written_by` | what is asked for by words, and by who has written it |
 //! | `threads` | the messages of threads, and who follows which |
 //! | `files`, `file_ops` | what is asked about files |
 //! | `upkeep`, `indexing` | what one node does for all |
 //! | `outgoing`, `entries`, `sent`, `webhooks` | what webhooks are told, and which node tells them |
-//! | `people`, `people_watch` | accounts and the like, as rows |
+//! | `people`, `people_pages`, `people_watch` | accounts and the like, as rows |
 //! | `bus` | what nodes tell each other |
 //!
 //! # What is told when
@@ -61,11 +61,13 @@ mod loading;
 mod order;
 mod outgoing;
 mod people;
+mod people_pages;
 mod people_watch;
 pub mod queries;
 mod queue;
 mod reader;
 mod refusals;
+mod room_pages;
 mod rows;
 mod search;
 mod sent;
@@ -302,7 +304,7 @@ impl<E: Engine> Node<E> {
             LinkEvent::Up { node, is_changed, .. } => {
                 (self.id, self.is_up, self.is_down) = (Some(node), true, false);
                 self.ids.insert(node);
-                self.people.is_stale = true;
+                self.people.restart();
                 self.replaced.is_wanted = true;
                 self.is_returning = self.ids.len() > 1;
                 self.upkeep.give_up();

@@ -13,6 +13,7 @@
 //! | 8 report | id | at, seq | by, whom, room, text, reason |
 //! | 9 names are proved | empty | 0 or 1 | – |
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::codes::{Code as _, signed, unsigned};
@@ -26,7 +27,6 @@ use crate::pg::{Param, Row, WrongType};
 
 /// The kinds of rows.
 mod kind {
-    pub(super) const VERSION: i64 = -1;
     pub(super) const NAME: i64 = 0;
     pub(super) const ACCOUNT: i64 = 1;
     pub(super) const LOGIN: i64 = 2;
@@ -323,35 +323,71 @@ pub(super) struct AllPeople {
     pub(super) version: i64,
 }
 
-/// Columns of the answer: kind, key, four numbers, six texts.
+/// Columns of a row: kind, key, four numbers, six texts.
 mod column {
     pub(super) const NUMBERS: usize = 2;
     pub(super) const TEXTS: usize = 6;
 }
 
 impl AllPeople {
-    /// Reads all rows; one that makes no sense is left out, and said in the log.
+    /// Whether rows of this kind say who may not use the server.
+    pub(super) const fn is_of_suspensions(kind: i64) -> bool {
+        matches!(kind, kind::SUSPENSION | kind::REVOCATION)
+    }
+
+    /// Forgets what these rows, by their kinds and keys, have said.
+    pub(super) fn remove(&mut self, rows: &BTreeSet<(i64, &str)>) {
+        let is_any = |kind| rows.range((kind, "")..).next().is_some_and(|row| row.0 == kind);
+        let stays = |kind, key: &str| !rows.contains(&(kind, key));
+        let Self { people, suspended, .. } = self;
+        if is_any(kind::NAME) {
+            people.bound.retain(|bound| stays(kind::NAME, bound.name.as_str()));
+        }
+        if is_any(kind::ACCOUNT) {
+            people.accounts.retain(|account| stays(kind::ACCOUNT, account.name.as_str()));
+        }
+        if is_any(kind::LOGIN) {
+            people.logins.retain(|login| stays(kind::LOGIN, &login.id.to_string()));
+        }
+        if is_any(kind::INVITE) {
+            people.invites.retain(|invite| stays(kind::INVITE, &hex(&invite.hash)));
+        }
+        people.keys.retain(|key| stays(kind::KEY, key.name.as_str()));
+        if is_any(kind::BLOCK) {
+            let key = |block: &Block| format!("{} {}", block.user, block.blocked);
+            people.blocks.retain(|block| stays(kind::BLOCK, &key(block)));
+        }
+        people.reports.retain(|report| stays(kind::REPORT, &report.id.to_string()));
+        people.proved &= !is_any(kind::PROVED);
+        let suspension = |whom| suspension_key(&whom);
+        let is_kept = |whom| stays(kind::SUSPENSION, &suspension(whom));
+        suspended.users.retain(|(name, _)| is_kept(Suspended::User(name.clone())));
+        suspended.addresses.retain(|(network, _)| is_kept(Suspended::Address(*network)));
+        suspended.revoked.retain(|revoked| stays(kind::REVOCATION, &revoked.what));
+    }
+
+    /// Puts all of it in the order that it has always.
+    pub(super) fn sort(&mut self) {
+        let Self { people, suspended, .. } = self;
+        people.bound.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        people.accounts.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        people.logins.sort_unstable_by_key(|login| login.id);
+        people.invites.sort_unstable_by_key(|invite| invite.hash);
+        people.keys.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        people.blocks.sort_unstable_by(|a, b| (&a.user, &a.blocked).cmp(&(&b.user, &b.blocked)));
+        people.reports.sort_unstable_by_key(|report| report.id);
+        suspended.users.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        suspended.addresses.sort_by_cached_key(|(network, _)| network.to_string());
+        suspended.revoked.sort_unstable_by(|a, b| a.what.cmp(&b.what));
+    }
+
+    /// Reads a row; `None` if it makes no sense.
     ///
     /// # Errors
     ///
     /// [`WrongType`] if it is another answer.
-    pub(super) fn read(rows: &[Row]) -> Result<Self, WrongType> {
-        let mut all = Self::default();
-        for row in rows {
-            if all.read_row(row)?.is_none() {
-                let (kind, key) = (row.int(0)?, row.text(1)?);
-                log::error!(kind, key; "a row of people makes no sense");
-            }
-        }
-        // In the order of their numbers, which are their keys as text.
-        all.people.logins.sort_by_key(|login| login.id);
-        all.people.reports.sort_by_key(|report| report.id);
-        all.suspended.users.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(all)
-    }
-
     #[expect(clippy::too_many_lines, reason = "it is a table: one arm for each kind of row")]
-    fn read_row(&mut self, row: &Row) -> Result<Option<()>, WrongType> {
+    pub(super) fn read_row(&mut self, row: &Row) -> Result<Option<()>, WrongType> {
         let key = row.text(1)?;
         let int = |nth: usize| row.int_or_null(column::NUMBERS + nth);
         let number = |nth| Ok::<_, WrongType>(int(nth)?.map(unsigned));
@@ -360,7 +396,6 @@ impl AllPeople {
         let given = |nth| Ok::<_, WrongType>(text(nth)?.unwrap_or_default());
         let people = &mut self.people;
         Ok(match row.int(0)? {
-            kind::VERSION => key.parse().ok().map(|version| self.version = version),
             kind::NAME => {
                 let source = int(0)?.and_then(Source::from_code);
                 let (issuer, subject) = (given(0)?.into(), given(1)?.into());

@@ -5,30 +5,49 @@ use std::sync::Arc;
 use super::Node;
 use super::bus::Word;
 use super::engine::Engine;
-use super::people::{Acts, AllPeople};
+use super::people::Acts;
+use super::people_pages::{Changed, PEOPLE_PAGE, PeoplePages};
 use super::queue::Op;
+use super::reader::Reading;
 use crate::chat::model::log::{LogFault, LogReply, Ticket};
 use crate::chat::model::people::PeopleChange;
+use crate::cluster::link::Lane;
 use crate::pg::{EngineError, Row, WrongType};
 
 /// What is known of people.
 #[derive(Debug)]
 pub(super) struct PeopleWatch {
-    /// What was told last.
-    known: AllPeople,
-    /// It has to be read.
+    /// What was read.
+    pages: PeoplePages,
+    /// More has to be read.
     pub(super) is_stale: bool,
-    /// It is being read.
-    pub(super) is_asked: bool,
+    /// A page is being read, which was asked for when so many changes of our own had been asked
+    /// for.
+    pub(super) asked: Option<u64>,
     /// Changes of our own that are not written.
     pub(super) unwritten: usize,
+    /// All that were ever asked for.
+    own: u64,
 }
 
 impl Default for PeopleWatch {
     fn default() -> Self {
-        Self { known: AllPeople::default(), is_stale: true, is_asked: false, unwritten: 0 }
+        let pages = PeoplePages::default();
+        Self { pages, is_stale: true, asked: None, unwritten: 0, own: 0 }
     }
 }
+
+impl PeopleWatch {
+    /// The engine may be another one, or one that has forgotten something.
+    pub(super) fn restart(&mut self) {
+        self.pages.restart();
+        self.is_stale = true;
+        self.asked = self.asked.map(|_| VOID);
+    }
+}
+
+/// In the place of how many changes were asked for: the page is of no use any more.
+const VOID: u64 = u64::MAX;
 
 impl<E: Engine> Node<E> {
     /// Changes are asked for: all of them or none.
@@ -43,6 +62,7 @@ impl<E: Engine> Node<E> {
             LogFault::Corrupt
         } else {
             self.people.unwritten += 1;
+            self.people.own += 1;
             return self.queue.push(Op::People(ticket, changes));
         };
         self.replies.push_back(LogReply::Synced { ticket, outcome: Err(fault) });
@@ -64,9 +84,9 @@ impl<E: Engine> Node<E> {
         };
         self.people.unwritten = self.people.unwritten.saturating_sub(1);
         let outcome = match version {
-            Ok(Some(version)) if version == self.people.known.version => Ok(()),
+            Ok(Some(version)) if version == self.people.pages.all.version => Ok(()),
             Ok(Some(_)) => {
-                // All of it is read again: others may have changed something, too.
+                // It is read as what others change.
                 self.people.is_stale = true;
                 self.words.push(Word::People);
                 Ok(())
@@ -80,22 +100,44 @@ impl<E: Engine> Node<E> {
         self.replies.push_back(LogReply::Synced { ticket, outcome });
     }
 
-    /// All of it was read.
+    /// Asks for the next page, if more has to be read.
+    pub(super) fn ask_people(&mut self) {
+        if !self.people.is_stale || self.people.asked.is_some() || self.people.unwritten > 0 {
+            return;
+        }
+        let tag = self.next_tag();
+        let (engine, now) = (&mut self.engine, self.now);
+        let sent = self
+            .people
+            .pages
+            .with_params(|params| engine.send(now, (Lane::Reader, tag), PEOPLE_PAGE, params));
+        if sent.is_ok() {
+            self.readings.insert(tag, Reading::People);
+            self.people.asked = Some(self.people.own);
+        }
+    }
+
+    /// A page was read.
     pub(super) fn on_people(&mut self, rows: &[Row]) -> Result<(), WrongType> {
-        self.people.is_asked = false;
-        if self.people.unwritten > 0 {
-            // It may be from before a change that is told to be so already: read behind that.
+        let watch = &mut self.people;
+        let asked = watch.asked.take();
+        if asked == Some(VOID) {
             return Ok(());
         }
-        let all = AllPeople::read(rows)?;
-        self.people.is_stale = false;
-        if all.people != self.people.known.people {
-            self.replies.push_back(LogReply::People(Box::new(all.people.clone())));
+        // The last page may be from before a change that is told to be so already: what is behind
+        // it is read, too, before anything is told.
+        if !watch.pages.take(rows)? || asked != Some(watch.own) {
+            return Ok(());
         }
-        if all.suspended != self.people.known.suspended {
-            self.replies.push_back(LogReply::Suspended(Arc::new(all.suspended.clone())));
+        watch.is_stale = false;
+        let Changed { people, suspended } = watch.pages.changed();
+        if people {
+            self.replies.push_back(LogReply::People(Box::new(watch.pages.all.people.clone())));
         }
-        self.people.known = all;
+        if suspended {
+            let suspended = Arc::new(watch.pages.all.suspended.clone());
+            self.replies.push_back(LogReply::Suspended(suspended));
+        }
         self.is_begun = true;
         Ok(())
     }
@@ -103,7 +145,7 @@ impl<E: Engine> Node<E> {
     /// How often it has changed.
     pub(super) fn on_people_version(&mut self, rows: &[Row]) -> Result<(), WrongType> {
         if let Some(row) = rows.first() {
-            self.people.is_stale |= row.int(0)? != self.people.known.version;
+            self.people.is_stale |= row.int(0)? != self.people.pages.all.version;
         }
         Ok(())
     }

@@ -9,11 +9,12 @@ use super::engine::Engine;
 use super::held::Log;
 use super::loading::{self, Names};
 use super::queries::RowQuery;
+use super::room_pages::{ReadFor, RoomPages};
 use super::rows::{FactKey, Part, RoomRow};
 use super::sent::Asked;
 use super::statements;
 use super::writer::{Flight, What};
-use crate::chat::model::log::{Answer, LogFault, LogId, LogReply, Query, RoomMeta, Ticket};
+use crate::chat::model::log::{LogFault, LogId, LogReply, Query, RoomMeta, Ticket};
 use crate::chat::model::record::SharedRecord;
 use crate::cluster::link::Lane;
 use crate::pg::{EngineError, Param, Row, WrongType};
@@ -37,6 +38,8 @@ pub(super) enum Reading {
     Compare,
     /// A log, anew.
     Renewal(LogId),
+    /// Rooms of which the first members were read.
+    Rooms(ReadFor, RoomPages),
     People,
     PeopleVersion,
     /// Sessions of this node that go on at others.
@@ -89,10 +92,7 @@ impl<E: Engine> Node<E> {
                 return;
             }
         }
-        if self.people.is_stale && !self.people.is_asked && self.people.unwritten == 0 {
-            self.people.is_asked =
-                self.ask_reader(Reading::People, statements::ALL_PEOPLE, &[]).is_ok();
-        }
+        self.ask_people();
         self.ask_replaced();
     }
 
@@ -231,7 +231,19 @@ impl<E: Engine> Node<E> {
                 self.on_grown(&logs, &rows)
             }
             Reading::Compare => self.on_compared(&rows),
-            Reading::Renewal(id) => self.on_renewed(id, &rows),
+            Reading::Renewal(id) => {
+                self.on_rooms(ReadFor::Renewal(id), RoomPages::new(1), &rows);
+                Ok(())
+            }
+            Reading::Rooms(what, pages) => {
+                self.on_rooms(what, pages, &rows);
+                Ok(())
+            }
+            Reading::Query(ticket, RowQuery::Load(wanted)) => {
+                let pages = RoomPages::new(wanted.rooms.len());
+                self.on_rooms(ReadFor::Query(ticket, wanted), pages, &rows);
+                Ok(())
+            }
             Reading::People => self.on_people(&rows),
             Reading::PeopleVersion => self.on_people_version(&rows),
             Reading::Replaced => self.on_replaced(&rows),
@@ -241,15 +253,10 @@ impl<E: Engine> Node<E> {
             Reading::Outgoing(asked) => self.on_outgoing(asked, &rows),
             Reading::File(_) => Ok(()),
             Reading::Query(ticket, query) => {
-                let mut outcome = query.answer(&rows).map_err(|wrong| {
+                let outcome = query.answer(&rows).map_err(|wrong| {
                     log::error!(wrong:%; "the engine has what was not written so");
                     LogFault::Corrupt
                 });
-                if let Ok(Answer::Loaded(found)) = &mut outcome {
-                    found.rooms.retain(|room| {
-                        room.kept.is_none_or(|kept| !self.held.is_dropped(kept.row))
-                    });
-                }
                 self.replies.push_back(LogReply::Answer { ticket, outcome });
                 Ok(())
             }
@@ -268,14 +275,16 @@ impl<E: Engine> Node<E> {
                 self.compare_at = self.compare_at.min(self.now.tick.after(COMPARE_EVERY));
                 self.held.wants.extend(logs.into_iter().map(|followed| followed.id));
             }
-            Reading::Renewal(id) => _ = self.held.renewals.insert(id),
-            Reading::People => self.people.is_asked = false,
+            Reading::Renewal(id) | Reading::Rooms(ReadFor::Renewal(id), _) => {
+                self.held.renewals.insert(id);
+            }
+            Reading::People => self.people.asked = None,
             Reading::Replaced => self.replaced.is_asked = false,
             Reading::Compare | Reading::PeopleVersion => {}
             Reading::File(asked) => self.tell_file_lost(&asked),
             Reading::Keeper | Reading::Words | Reading::Overdue => self.on_upkeep_lost(&reading),
             Reading::Outgoing(asked) => self.on_outgoing_lost(asked, None),
-            Reading::Query(ticket, _) => {
+            Reading::Query(ticket, _) | Reading::Rooms(ReadFor::Query(ticket, _), _) => {
                 let outcome = Err(LogFault::Broken);
                 self.replies.push_back(LogReply::Answer { ticket, outcome });
             }
@@ -381,17 +390,16 @@ impl<E: Engine> Node<E> {
     }
 
     /// A log was read anew.
-    fn on_renewed(&mut self, id: LogId, rows: &[Row]) -> Result<(), WrongType> {
-        let parts = Part::read_all(rows)?;
-        let found = loading::rooms(&parts).pop();
-        let Some(log) = self.held.get_mut(id) else { return Ok(()) };
+    pub(super) fn on_renewed(&mut self, id: LogId, parts: &[Part]) {
+        let found = loading::rooms(parts).pop();
+        let Some(log) = self.held.get_mut(id) else { return };
         let Some((begun, room)) = found else {
             log.order.renew(0);
             log.is_renewing = false;
             self.held.out.push_back((LogReply::Gone { log: id }, None));
             self.held.advance(id);
             self.held.remove(id);
-            return Ok(());
+            return;
         };
         let row = begun.kept.map(|kept| kept.row);
         (log.epoch, log.oldest, log.facts) = (begun.epoch, begun.oldest, room.facts);
@@ -404,7 +412,6 @@ impl<E: Engine> Node<E> {
             self.held.set_row(id, row);
         }
         self.held.advance(id);
-        Ok(())
     }
 
     /// Nothing was heard for so long that all is to be compared.

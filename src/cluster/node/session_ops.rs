@@ -17,6 +17,9 @@ use crate::time::Tick;
 const KEPT: Duration = Duration::from_mins(10);
 /// Ended sessions of one user.
 const EACH_MAX: i64 = 16;
+/// In the flag of a claim: the former secret is good until this session is used.
+const KEEPS_FORMER: i64 = 2;
+
 /// What is written of a session.
 #[derive(Debug)]
 pub(super) enum SessionOp {
@@ -74,27 +77,26 @@ impl Acts {
             SessionOp::Claim { claim, .. } => {
                 let SessionClaim { secret, former, user, is_guest, conn } = claim;
                 let old = former.as_ref().and_then(hash);
-                let conn = conn.as_u64().cast_signed();
-                (0, hash(secret), old, Some(user.to_string()), *is_guest, conn)
+                let flag = KEEPS_FORMER + i64::from(*is_guest);
+                (0, hash(secret), old, Some(user.to_string()), flag, conn.as_u64().cast_signed())
             }
-            SessionOp::Change(SessionChange::End(secret, before)) => {
-                (1, hash(secret), before.as_ref().and_then(hash), None, false, 0)
-            }
+            SessionOp::Change(SessionChange::End(secret)) => (1, hash(secret), None, None, 0, 0),
             SessionOp::Change(SessionChange::Away(secret, away)) => {
-                (2, hash(secret), None, None, *away, 0)
+                (2, hash(secret), None, None, i64::from(*away), 0)
             }
             SessionOp::Change(SessionChange::EndAll(user)) => {
-                (3, None, None, Some(user.to_string()), false, 0)
+                (3, None, None, Some(user.to_string()), 0, 0)
             }
             SessionOp::Told(hash, conn) => {
-                (4, Some(hash.to_string()), None, None, false, conn.as_u64().cast_signed())
+                (4, Some(hash.to_string()), None, None, 0, conn.as_u64().cast_signed())
             }
+            SessionOp::Change(SessionChange::Used(secret)) => (5, hash(secret), None, None, 0, 0),
         };
         self.acts.push(Some(act));
         self.hashes.push(hash);
         self.olds.push(old);
         self.names.push(name);
-        self.flags.push(Some(i64::from(flag)));
+        self.flags.push(Some(flag));
         self.conns.push(Some(conn));
     }
 

@@ -67,7 +67,7 @@ impl<E: Engine> Node<E> {
         };
         if is_lost {
             // It may have been done: then nobody learns the secret.
-            self.change_session(SessionChange::End(claim.secret, claim.former));
+            self.change_session(SessionChange::End(claim.secret));
         }
         self.replies.push_back(LogReply::Claimed(ticket, Err(fault)));
     }
@@ -123,7 +123,10 @@ impl<E: Engine> Node<E> {
                 Some(Ok((claimed, other))) => (Ok(claimed), other),
                 _ => (Err(LogFault::Corrupt), None),
             };
-            self.words.extend(other.map(Word::Replaced));
+            match other {
+                Some(own) if self.ids.contains(&own) => self.replaced.is_wanted = true,
+                other => self.words.extend(other.map(Word::Replaced)),
+            }
             self.replies.push_back(LogReply::Claimed(ticket, outcome));
         }
     }

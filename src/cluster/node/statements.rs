@@ -199,7 +199,8 @@ pub(super) const BELOW: Statement = Statement {
 /// look like these, and both ends of direct conversations.
 ///
 /// `$1` names of rooms, `$2` forms of rooms, `$3` names of users, `$4` forms of users, `$5` users
-/// of whom all rooms are wanted, `$6` users of whom invitations are, `$7` hashes of sessions.
+/// of whom all rooms are wanted, `$6` users of whom invitations are, `$7` hashes of sessions, `$8`
+/// members of each room: the others are asked for by [`MEMBERS`].
 pub(super) const LOAD: Statement = Statement {
     name: "load",
     sql: concat!(
@@ -214,7 +215,8 @@ pub(super) const LOAD: Statement = Statement {
         "(r.private::integer + 2 * r.owned::integer)::bigint, NULL::bigint, r.name, r.policy, ",
         "r.topic, r.topic_by, NULL::text FROM found r UNION ALL ",
         member_row!(),
-        "FROM found f JOIN chinwag.member m ON m.room = f.id UNION ALL ",
+        "FROM found f CROSS JOIN LATERAL (SELECT * FROM chinwag.member y WHERE y.room = f.id ",
+        "ORDER BY y.name LIMIT $8::bigint) m UNION ALL ",
         restriction_row!(),
         "FROM found f JOIN chinwag.restriction x ON x.room = f.id UNION ALL ",
         "SELECT 3::smallint, NULL::bigint, ",
@@ -235,8 +237,21 @@ pub(super) const LOAD: Statement = Statement {
         "JOIN chinwag.room r ON r.id = x.room UNION ALL ",
         "SELECT 7::smallint, NULL::bigint, (s.guest IS NOT NULL)::integer::bigint, NULL::bigint, ",
         "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
-        "NULL::bigint, s.name, s.hash, NULL::text, NULL::text, NULL::text ",
-        "FROM chinwag.session s WHERE s.hash = ANY ($7::text[]) AND NOT s.taken"
+        "NULL::bigint, s.name, u.hash, NULL::text, NULL::text, NULL::text ",
+        "FROM unnest($7::text[]) AS u(hash) CROSS JOIN LATERAL (",
+        "SELECT x.* FROM chinwag.session x WHERE x.hash = u.hash UNION ALL ",
+        "SELECT y.* FROM chinwag.session y WHERE y.former = u.hash) s WHERE NOT s.taken"
+    ),
+};
+
+/// The next members of rooms: those behind a name, so many of each.
+pub(super) const MEMBERS: Statement = Statement {
+    name: "members",
+    sql: concat!(
+        member_row!(),
+        "FROM unnest($1::bigint[], $2::text[]) AS u(room, behind) CROSS JOIN LATERAL (",
+        "SELECT * FROM chinwag.member y WHERE y.room = u.room AND y.name > u.behind ",
+        "ORDER BY y.name LIMIT $3::bigint) m"
     ),
 };
 
@@ -445,18 +460,6 @@ pub(super) const PEOPLE: Statement = Statement {
     name: "people",
     sql: "SELECT chinwag.people_1($1::bigint[], $2::bigint[], $3::text[], $4::text[], \
           $5::bigint[], $6::text[])",
-};
-
-/// All that is kept of people, behind the number of their last change: kind, key, four numbers,
-/// six texts.
-pub(super) const ALL_PEOPLE: Statement = Statement {
-    name: "all_people",
-    sql: "SELECT -1::bigint, m.value, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, \
-          NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text \
-          FROM chinwag.meta m WHERE m.key = 'people' UNION ALL \
-          (SELECT p.kind::bigint, p.key, p.numbers[1], p.numbers[2], p.numbers[3], p.numbers[4], \
-          p.texts[1], p.texts[2], p.texts[3], p.texts[4], p.texts[5], p.texts[6] \
-          FROM chinwag.people p ORDER BY p.kind, p.key)",
 };
 
 /// The number of the last change of people.

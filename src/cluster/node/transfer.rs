@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use super::codes::{Columns, signed, unsigned};
 use super::loading::{self, Names};
 use super::people::{Acts, AllPeople};
+use super::people_pages::{PEOPLE_PAGE, PeoplePages};
+use super::room_pages::RoomPages;
 use super::rows::{FactColumns, Part};
 use super::statements;
 pub use super::table::Ask;
 use super::table::Table;
 pub use super::threads::{marks, put_marks};
 use crate::chat::model::cids::KeptCid;
-use crate::chat::model::load::Begun;
+use crate::chat::model::load::{Begun, Wanted};
 use crate::chat::model::log::{RoomMeta, Suspensions};
 use crate::chat::model::name::{RoomName, UserName, other_form};
 use crate::chat::model::people::{AuditedAct, People, PeopleChange};
@@ -389,7 +391,7 @@ pub fn end_rooms<A: Ask>(engine: &mut A) -> Result<(), A::Error> {
 pub fn rooms<A: Ask>(engine: &mut A, above: i64) -> Result<Vec<Begun>, A::Error> {
     let rows = engine
         .ask_for(ROOM_NAMES, &[Param::Int(above), Param::Int(PAGE), Param::Int(FACTS_MAX)])?;
-    let mut wanted = crate::chat::model::load::Wanted::default();
+    let mut wanted = Wanted::default();
     for row in &rows {
         let name = RoomName::stored(row.text(1)?).ok_or(WrongType { column: 1 })?;
         wanted.add_room(name, false);
@@ -397,9 +399,13 @@ pub fn rooms<A: Ask>(engine: &mut A, above: i64) -> Result<Vec<Begun>, A::Error>
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
+    let mut pages = RoomPages::new(wanted.rooms.len());
     let names = Names::of(&wanted);
-    let rows = names.with_params(|params| engine.ask_for(statements::LOAD, params))?;
-    let parts = Part::read_all(&rows)?;
+    let mut rows = names.with_params(|params| engine.ask_for(statements::LOAD, params))?;
+    while !pages.take(&rows)? {
+        rows = pages.with_params(|params| engine.ask_for(statements::MEMBERS, params))?;
+    }
+    let parts = pages.into_parts();
     let mut rooms: Vec<Begun> = loading::rooms(&parts).into_iter().map(|(room, _)| room).collect();
     rooms.sort_by_key(|room| room.kept.map(|kept| kept.row));
     Ok(rooms)
@@ -465,8 +471,9 @@ pub fn cids<A: Ask>(engine: &mut A, behind: Option<&KeptCid>) -> Result<Vec<Kept
 ///
 /// Those of asking.
 pub fn people<A: Ask>(engine: &mut A) -> Result<(People, Suspensions), A::Error> {
-    let rows = engine.ask_for(statements::ALL_PEOPLE, &[])?;
-    let AllPeople { people, suspended, .. } = AllPeople::read(&rows)?;
+    let mut pages = PeoplePages::default();
+    while !pages.take(&pages.with_params(|params| engine.ask_for(PEOPLE_PAGE, params))?)? {}
+    let AllPeople { people, suspended, .. } = pages.all;
     Ok((people, suspended))
 }
 

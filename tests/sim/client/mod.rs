@@ -65,8 +65,6 @@ pub(crate) struct Client {
     rng: Rng,
     /// The secret of the last session.
     session: Option<String>,
-    /// Whether that can still be resumed for sure: no `hello` has named it.
-    is_resumable: bool,
     /// Whether that session has said that it is away; `None` while that is not answered.
     away: Option<bool>,
     /// What it has of each room it is in, from connections that are gone.
@@ -147,7 +145,6 @@ impl Client {
             behaviour: Behaviour::Normal,
             rng,
             session: None,
-            is_resumable: false,
             away: Some(false),
             positions: BTreeMap::new(),
             outbox: VecDeque::new(),

@@ -224,7 +224,6 @@ impl Client {
             return Err("welcomed as somebody else".to_owned());
         }
         self.session = Some(text(data, "session")?.to_owned());
-        self.is_resumable = true;
         conn.greeted = true;
         context.links[conn.link].story.greeted = true;
         // What a session has said of itself holds after a resume.

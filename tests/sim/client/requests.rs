@@ -202,7 +202,7 @@ impl Client {
         }
         let known = context.history.known(&self.name);
         // Where one node knows them, sessions are forgotten sooner, and with it.
-        let resumes = std::mem::take(&mut self.is_resumable) && context.plan.nodes > 1;
+        let resumes = self.session.is_some() && context.plan.nodes > 1;
         self.ask(conn, context, (Op::Hello, &fields), Pending::Hello { known, resumes });
     }
 

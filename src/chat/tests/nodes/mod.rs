@@ -272,43 +272,6 @@ impl Shared {
         }
     }
 
-    fn claim(&mut self, node: usize, claim: SessionClaim) -> Claimed {
-        let former = claim.former.and_then(|old| self.sessions.remove(&old));
-        let has_name =
-            |session: &SharedSession| session.claim.is_guest && session.claim.user == claim.user;
-        if claim.is_guest && self.sessions.values().any(has_name) {
-            return Claimed::Taken;
-        }
-        let away = former.as_ref().is_some_and(|former| former.away);
-        let claimed = if former.is_some() { Claimed::Resumed { away } } else { Claimed::New };
-        if let Some(former) = former
-            && let Some(other) = former.node.filter(|&other| other != node)
-        {
-            self.nodes[other].replies.push_back(LogReply::Replaced(former.claim.conn));
-        }
-        let session = SharedSession { node: Some(node), away, claim };
-        self.sessions.insert(session.claim.secret, session);
-        claimed
-    }
-
-    fn change_session(&mut self, change: &SessionChange) {
-        match change {
-            SessionChange::End(secret, before) => {
-                let Some(mut session) = self.sessions.remove(secret) else { return };
-                session.node = None;
-                self.sessions.insert(before.unwrap_or(*secret), session);
-            }
-            SessionChange::Away(secret, away) => {
-                if let Some(session) = self.sessions.get_mut(secret) {
-                    session.away = *away;
-                }
-            }
-            SessionChange::EndAll(user) => {
-                self.sessions.retain(|_, session| session.claim.user != *user);
-            }
-        }
-    }
-
     fn read(&self, node: usize, query: Query) -> Answer {
         let records = |log: LogId| &self.rooms[&self.nodes[node].open[&log]].records;
         match query {
@@ -335,7 +298,7 @@ impl Shared {
             }
         }
         for secret in &wanted.sessions {
-            if let Some(SharedSession { claim, .. }) = self.sessions.get(secret) {
+            if let Some(SharedSession { claim, .. }) = self.session_by(*secret) {
                 let (user, is_guest) = (claim.user.clone(), claim.is_guest);
                 found.sessions.insert(*secret, FormerSession { user, is_guest });
             }

@@ -234,6 +234,13 @@ pub(super) const PEOPLE: &[Statement] = &[
         name: "erase_reports",
         sql: "DELETE FROM chinwag.people WHERE kind = 8 AND $1::text IN (texts[1], texts[2])",
     },
+    // What has a name in it is not kept as what is gone either: nodes read all of it again.
+    Statement {
+        name: "erase_gone",
+        sql: "WITH gone AS (DELETE FROM chinwag.people_gone WHERE $1::text IS NOT NULL RETURNING 1) \
+              UPDATE chinwag.meta f SET value = (SELECT m.value FROM chinwag.meta m \
+              WHERE m.key = 'people') WHERE f.key = 'people floor' AND EXISTS (SELECT FROM gone)",
+    },
     Statement {
         name: "erase_acts_by",
         sql: "UPDATE chinwag.audit SET \"by\" = 'erased' WHERE \"by\" = $1::text",
@@ -251,7 +258,11 @@ pub(super) const NAMES: &[Statement] = &[
         name: "erase_lookalikes",
         sql: "DELETE FROM chinwag.lookalike WHERE kind = 0 AND name = $1::text",
     },
-    Statement { name: "erase_sessions", sql: "DELETE FROM chinwag.session WHERE name = $1::text" },
+    // One that has begun meanwhile is ended by its node, in the next pass.
+    Statement {
+        name: "erase_sessions",
+        sql: "DELETE FROM chinwag.session WHERE name = $1::text AND ended IS NOT NULL",
+    },
     // No webhook is told any more what the user has done or missed.
     Statement { name: "erase_outgoing", sql: "DELETE FROM chinwag.outgoing WHERE who = $1::text" },
 ];

@@ -1,7 +1,10 @@
 //! Tests of erasures, on an engine.
 
-use super::super::tests::peer::{Database, Session};
+use super::super::tests::peer::{Database, Peer, Session};
 use super::*;
+use crate::chat::model::log::{LogReply, LogRequest, Ticket};
+use crate::chat::model::sessions::{SessionClaim, SessionSecret};
+use crate::net::ConnId;
 
 /// Why a statement was not done.
 #[derive(Debug)]
@@ -35,6 +38,68 @@ impl Ask for Cut {
         self.session.ask_for(statement, params).map_err(Stop::from)
     }
 }
+
+/// A session during which `mallory` comes back, when its records are erased already.
+struct Returning<'a> {
+    session: Session,
+    database: &'a Database,
+    /// How often.
+    times: usize,
+    /// The node to which it comes, and which is told of what is done.
+    node: Option<Peer>,
+    /// The connections of which that node was told that their sessions are over.
+    ended: Vec<ConnId>,
+}
+
+impl<'a> Returning<'a> {
+    fn new(database: &'a Database, times: usize) -> Self {
+        Self { session: database.session(), database, times, node: None, ended: Vec::new() }
+    }
+
+    fn come_back(&mut self) {
+        self.database.run(RETURN);
+        let Some(node) = &mut self.node else { return };
+        let conn = ConnId::new(3, 1).unwrap();
+        let (secret, user) = (SessionSecret(1), mallory());
+        let claim = SessionClaim { secret, former: None, user, is_guest: false, conn };
+        node.ask(LogRequest::Claim(Ticket(1), claim));
+        while !matches!(node.reply(), LogReply::Claimed(..)) {}
+    }
+}
+
+impl Ask for Returning<'_> {
+    type Error = Stop;
+
+    fn ask_for(
+        &mut self,
+        statement: Statement,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, Self::Error> {
+        if statement.name == "erase_lookalikes" && self.times > 0 {
+            self.times -= 1;
+            self.come_back();
+        }
+        if let Some(node) = &mut self.node
+            && let Some(LogReply::Replaced(conn)) = node.poll_reply()
+        {
+            self.ended.push(conn);
+        }
+        self.session.ask_for(statement, params).map_err(Stop::from)
+    }
+}
+
+/// `mallory` writes once more, in a room and in the conversation.
+const RETURN: &[&str] = &[
+    "INSERT INTO chinwag.room (name, epoch) VALUES ('@ann:mallory', 9) ON CONFLICT DO NOTHING",
+    "UPDATE chinwag.room SET head = head + 1, bytes = bytes + 12 \
+     WHERE name IN ('@ann:mallory', 'yard')",
+    "INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text) \
+     SELECT r.id, r.head, 6, 300, 0, 'mallory', 'secret again' FROM chinwag.room r \
+     WHERE r.name IN ('@ann:mallory', 'yard')",
+    "INSERT INTO chinwag.member (room, name, role, recv, read, joined) \
+     SELECT r.id, u.name, 1, 0, 0, 9 FROM chinwag.room r, unnest(ARRAY['ann', 'mallory']) AS u(name) \
+     WHERE r.name IN ('@ann:mallory', 'yard') ON CONFLICT DO NOTHING",
+];
 
 /// `mallory` has said, changed, done and been done to. All that is its own has `secret` in it, and
 /// what is others' has `hers`.
@@ -235,6 +300,54 @@ fn an_erasure_that_is_cut_off_anywhere_goes_on_with_the_same_placeholder() {
 }
 
 #[test]
+fn what_a_user_writes_who_comes_back_meanwhile_is_erased_as_well_and_its_session_ends() {
+    let Some(database) = stored() else { return };
+    let mut engine = Returning::new(&database, 1);
+    engine.node = Some(Peer::new(&database.address, 1));
+    run(&mut engine, &mallory(), 1, &mut names()).unwrap();
+    assert_eq!(engine.times, 0);
+    assert_eq!(engine.ended, [ConnId::new(3, 1).unwrap()]);
+    is_erased(&database);
+    let conversations = "SELECT count(*) FROM chinwag.room WHERE name LIKE '@ann:erased-%'";
+    assert_eq!(database.number(conversations), 2, "the one of before, and another one");
+}
+
+#[test]
+fn who_comes_back_again_and_again_is_said_and_the_erasure_goes_on_when_that_is_over() {
+    let Some(database) = stored() else { return };
+    let mut draw = names();
+    let mut engine = Returning::new(&database, usize::MAX);
+    let halt = run(&mut engine, &mallory(), 1, &mut draw);
+    assert!(matches!(halt, Err(Halt::Returns)), "{halt:?}");
+    let mut engine = session(&database, usize::MAX);
+    let left = traces(&mut engine, &mallory()).unwrap();
+    assert!(left.is_unfinished && left.records > 0, "{left:?}");
+    let erased = run(&mut engine, &mallory(), 1, &mut draw).unwrap();
+    assert_eq!(erased.placeholder.as_str(), "erased-1", "as it was begun");
+    is_erased(&database);
+}
+
+#[test]
+fn an_erasure_that_is_stopped_anywhere_erases_what_came_before_it_was_begun_again() {
+    let mut is_whole = false;
+    for left in (1..).step_by(9) {
+        let Some(database) = stored() else { return };
+        let mut draw = names();
+        match run(&mut session(&database, left), &mallory(), 1, &mut draw) {
+            Ok(_) => is_whole = true,
+            Err(Halt::Engine(Stop::Cut)) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+        database.run(RETURN);
+        run(&mut session(&database, usize::MAX), &mallory(), 1, &mut draw).unwrap();
+        is_erased(&database);
+        if is_whole {
+            return;
+        }
+    }
+}
+
+#[test]
 fn as_many_records_as_several_lots_and_windows_are_erased_and_the_rest_stays() {
     let Some(database) = Database::new() else { return };
     let count = 2 * LOOK + 7;
@@ -273,12 +386,12 @@ const COLUMNS: &str = "audit.act audit.by audit.room audit.whom change.name dead
     dead_letter.why file.hash file.id file.owner file.place file_check.file file_gone.place \
     file_node.fault file_node.nonce file_sum.owner file_use.file follow.name lookalike.form \
     lookalike.name member.name meta.key meta.value node.address node.name node.version \
-    outgoing.name outgoing.who people.key people.numbers people.other people.texts record.cid \
-    record.data record.sender record.text record.who restriction.by restriction.name \
-    restriction.reason room.name room.policy room.topic room.topic_by sender_settings.name \
-    sender_settings.settings sent.cid sent.said sent.sender session.guest session.hash session.name \
-    webhook.ended webhook.except webhook.former webhook.name webhook.patterns webhook.rooms \
-    webhook.signs webhook.url word.words";
+    outgoing.name outgoing.who people.key people.numbers people.other people.texts \
+    people_gone.key record.cid record.data record.sender record.text record.who restriction.by \
+    restriction.name restriction.reason room.name room.policy room.topic room.topic_by \
+    sender_settings.name sender_settings.settings sent.cid sent.said sent.sender session.former \
+    session.guest session.hash session.name webhook.ended webhook.except webhook.former \
+    webhook.name webhook.patterns webhook.rooms webhook.signs webhook.url word.words";
 
 #[test]
 fn an_erasure_knows_each_column_that_may_have_a_text() {

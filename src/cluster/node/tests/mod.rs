@@ -6,6 +6,8 @@ mod nodes;
 mod outgoing;
 mod passwords;
 pub(crate) mod peer;
+mod people;
+mod rooms;
 mod search;
 mod sessions;
 mod upkeep;

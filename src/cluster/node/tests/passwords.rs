@@ -20,7 +20,7 @@ fn rehash(from: &str, to: &str) -> PeopleChange {
 }
 
 #[track_caller]
-fn change(peer: &mut Peer, changes: Vec<PeopleChange>) {
+pub(super) fn change(peer: &mut Peer, changes: Vec<PeopleChange>) {
     peer.ask(LogRequest::People { ticket: Ticket(1), changes });
     let outcome = loop {
         // Other replies tell what is kept of people.

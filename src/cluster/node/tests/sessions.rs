@@ -78,12 +78,55 @@ fn a_session_is_found_and_goes_on_at_another_node_and_the_first_is_told() {
     assert_eq!(find(&mut two, &[1, 2]), [Some(ann), None]);
     assert_eq!(claimed(&mut two, claim(2, Some(1), "ann")), RESUMED);
     assert_eq!(replaced(&mut one), ConnId::new(3, 1).unwrap());
+    use_session(&mut two, 2);
     // What the first one says of it from now on changes nothing.
-    one.ask(LogRequest::Session(SessionChange::End(SessionSecret(1), None)));
+    one.ask(LogRequest::Session(SessionChange::End(SessionSecret(1))));
     assert_eq!(claimed(&mut one, claim(3, Some(1), "ann")), Claimed::New);
     // At the same node nobody has to be told.
     assert_eq!(claimed(&mut two, claim(4, Some(2), "ann")), RESUMED);
+    use_session(&mut two, 4);
     assert_eq!(find(&mut one, &[1, 2, 4]).iter().filter(|found| found.is_some()).count(), 1);
+}
+
+/// The client of this session asks for something.
+fn use_session(peer: &mut Peer, secret: u128) {
+    settle(peer, SessionChange::Used(SessionSecret(secret)));
+}
+
+/// Something has become of a session, and is written.
+fn settle(peer: &mut Peer, change: SessionChange) {
+    peer.ask(LogRequest::Session(change));
+    while !peer.node().is_settled() {
+        peer.turn();
+    }
+}
+
+#[test]
+fn the_secret_that_a_session_goes_on_from_is_good_at_every_node_until_the_new_one_is_used() {
+    let Some(database) = Database::new() else { return };
+    let [mut one, mut two] = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    let guest = |secret, former| claim(secret, former, "guest-ann");
+    assert_eq!(claimed(&mut one, guest(1, None)), Claimed::New);
+    let ann = FormerSession { user: UserName::parse("guest-ann").unwrap(), is_guest: true };
+    // None of these is used: at another node, at the same one, ended and live.
+    assert_eq!(claimed(&mut two, guest(2, Some(1))), RESUMED);
+    assert_eq!(replaced(&mut one), ConnId::new(3, 1).unwrap());
+    assert_eq!(find(&mut one, &[1, 2]), [Some(ann.clone()), Some(ann.clone())]);
+    two.ask(LogRequest::Session(SessionChange::End(SessionSecret(2))));
+    assert_eq!(claimed(&mut two, guest(3, Some(1))), RESUMED);
+    assert_eq!(claimed(&mut two, guest(4, Some(1))), RESUMED);
+    assert_eq!(replaced(&mut two), ConnId::new(3, 3).unwrap(), "its connection may be there");
+    assert_eq!(claimed(&mut one, guest(5, Some(1))), RESUMED);
+    assert_eq!(replaced(&mut two), ConnId::new(3, 4).unwrap());
+    assert_eq!(find(&mut one, &[1, 2, 3, 4, 5]), [Some(ann.clone()), None, None, None, Some(ann)]);
+    let live = "SELECT count(*) FROM chinwag.session WHERE ended IS NULL";
+    assert_eq!(database.number(live), 1);
+    // By the new one the one of before is spent, and by its use.
+    assert_eq!(claimed(&mut two, guest(6, Some(5))), RESUMED);
+    assert!(find(&mut one, &[1])[0].is_none());
+    use_session(&mut two, 6);
+    assert!(find(&mut one, &[5])[0].is_none());
+    assert_eq!(claimed(&mut one, guest(7, Some(5))), Claimed::Taken);
 }
 
 #[test]
@@ -123,7 +166,7 @@ fn the_sessions_of_a_node_that_was_thought_to_be_gone_are_live_when_it_is_back()
     let live = "SELECT count(*) FROM chinwag.session WHERE ended IS NULL";
     assert_eq!(database.number(live), 0);
     // This one does end meanwhile.
-    one.ask(LogRequest::Session(SessionChange::End(SessionSecret(2), None)));
+    one.ask(LogRequest::Session(SessionChange::End(SessionSecret(2))));
     return_again(&mut one);
     assert_eq!(database.number(live), 1);
     two.sweep_sessions();
@@ -145,18 +188,39 @@ fn a_session_that_went_on_while_its_node_was_thought_to_be_gone_is_closed_there(
 }
 
 #[test]
-fn of_two_nodes_that_are_shown_one_secret_at_once_one_has_the_session() {
+fn of_two_nodes_that_are_shown_one_secret_at_once_the_later_one_has_the_session() {
     let Some(database) = Database::new() else { return };
-    let mut nodes = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    let [mut first, one, two] = [1, 2, 3].map(|seed| Peer::new(&database.address, seed));
+    let mut nodes = [one, two];
     for round in 0..20_u128 {
         let [old, a, b] = [1, 2, 3].map(|nth| round * 3 + nth);
-        assert_eq!(claimed(&mut nodes[0], claim(old, None, "ann")), Claimed::New);
-        nodes[0].ask(LogRequest::Session(SessionChange::End(SessionSecret(old), None)));
-        ask(&mut nodes[0], claim(a, Some(old), "ann"));
-        ask(&mut nodes[1], claim(b, Some(old), "ann"));
-        let outcomes = nodes.each_mut().map(|node| answer(node).unwrap());
-        let resumed = outcomes.iter().filter(|outcome| **outcome == RESUMED).count();
-        assert_eq!(resumed, 1, "{outcomes:?}");
+        assert_eq!(claimed(&mut first, claim(old, None, "ann")), Claimed::New);
+        settle(&mut first, SessionChange::End(SessionSecret(old)));
+        let claims = [a, b].map(|secret| claim(secret, Some(old), "ann"));
+        for (node, claim) in nodes.iter_mut().zip(&claims) {
+            ask(node, claim.clone());
+        }
+        let (mut outcomes, mut told) = ([None; 2], [false; 2]);
+        for (nth, node) in nodes.iter_mut().enumerate() {
+            while outcomes[nth].is_none() {
+                match node.reply() {
+                    LogReply::Claimed(_, outcome) => outcomes[nth] = Some(outcome),
+                    LogReply::Replaced(conn) => told[nth] |= conn == claims[nth].conn,
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(outcomes, [Some(Ok(RESUMED)); 2]);
+        // The other one ends, and is told so.
+        let live = "SELECT CASE count(*) WHEN 1 THEN max(conn) END FROM chinwag.session \
+                    WHERE ended IS NULL";
+        let live = ConnId::from_u64(database.number(live).cast_unsigned());
+        let ended = claims.iter().position(|claim| claim.conn != live).unwrap();
+        assert_eq!(claims[1 - ended].conn, live);
+        while !told[ended] {
+            told[ended] = nodes[ended].reply() == LogReply::Replaced(claims[ended].conn);
+        }
+        settle(&mut first, SessionChange::EndAll(claims[0].user.clone()));
     }
 }
 
@@ -175,12 +239,12 @@ fn a_guests_name_that_two_nodes_give_at_once_has_one_owner() {
     // It stays the owner's when that has gone, and goes with it to the other node.
     let owned = |peer: &mut Peer| find(peer, &[1])[0].is_some();
     let (secret, place) = if owned(&mut nodes[0]) { (1, 1) } else { (2, 0) };
-    nodes[1 - place].ask(LogRequest::Session(SessionChange::End(SessionSecret(secret), None)));
+    nodes[1 - place].ask(LogRequest::Session(SessionChange::End(SessionSecret(secret))));
     assert_eq!(claimed(&mut nodes[1 - place], claim(90, None, "guest-0")), Claimed::Taken);
     assert_eq!(claimed(&mut nodes[place], claim(91, Some(secret), "guest-0")), RESUMED);
     assert_eq!(claimed(&mut nodes[1 - place], claim(92, None, "guest-0")), Claimed::Taken);
     // It is free when nobody can come back by it any more.
-    nodes[place].ask(LogRequest::Session(SessionChange::End(SessionSecret(91), None)));
+    nodes[place].ask(LogRequest::Session(SessionChange::End(SessionSecret(91))));
     assert!(find(&mut nodes[place], &[91])[0].is_some());
     claimed(&mut nodes[place], claim(93, None, "ann"));
     database.run(&["UPDATE chinwag.session SET ended = 1 WHERE guest = 'guest-0'"]);
@@ -228,7 +292,7 @@ fn a_claim_that_is_given_up_leaves_a_session_that_was_live_elsewhere_to_be_resum
     assert_eq!(claimed(&mut one, claim(1, None, "guest-ann")), Claimed::New);
     assert_eq!(claimed(&mut two, claim(2, Some(1), "guest-ann")), RESUMED);
     // The connection has gone before it could be told, and the first node has not been told yet.
-    two.ask(LogRequest::Session(SessionChange::End(SessionSecret(2), Some(SessionSecret(1)))));
+    two.ask(LogRequest::Session(SessionChange::End(SessionSecret(2))));
     while !two.node().is_settled() {
         two.turn();
     }
@@ -259,7 +323,7 @@ fn each_user_has_a_bounded_number_of_sessions_that_have_ended() {
     let mut one = Peer::new(&database.address, 1);
     for secret in 1..=40 {
         claimed(&mut one, claim(secret, None, "ann"));
-        one.ask(LogRequest::Session(SessionChange::End(SessionSecret(secret), None)));
+        one.ask(LogRequest::Session(SessionChange::End(SessionSecret(secret))));
     }
     claimed(&mut one, claim(99, None, "bob"));
     let all: Vec<u128> = (1..=40).collect();

@@ -28,7 +28,7 @@ impl Sessions {
         &self,
         wanted: &BTreeSet<SessionSecret>,
     ) -> BTreeMap<SessionSecret, FormerSession> {
-        let found = wanted.iter().filter_map(|secret| Some((*secret, self.0.get(secret)?)));
+        let found = wanted.iter().filter_map(|secret| Some((*secret, self.by(*secret)?)));
         let former = |session: &Session| {
             let SessionClaim { user, is_guest, .. } = session.claim.clone();
             FormerSession { user, is_guest }
@@ -36,12 +36,23 @@ impl Sessions {
         found.map(|(secret, session)| (secret, former(session))).collect()
     }
 
+    /// The session that this secret is good for.
+    fn by(&self, secret: SessionSecret) -> Option<&Session> {
+        let is_by = |claim: &SessionClaim| claim.secret == secret || claim.former == Some(secret);
+        self.0.values().find(|session| is_by(&session.claim))
+    }
+
     pub(super) fn change(&mut self, change: &SessionChange) {
         match change {
-            SessionChange::End(secret, before) => {
-                let Some(mut session) = self.0.remove(secret) else { return };
-                session.is_live = false;
-                self.0.insert(before.unwrap_or(*secret), session);
+            SessionChange::End(secret) => {
+                if let Some(session) = self.0.get_mut(secret) {
+                    session.is_live = false;
+                }
+            }
+            SessionChange::Used(secret) => {
+                if let Some(session) = self.0.get_mut(secret) {
+                    session.claim.former = None;
+                }
             }
             SessionChange::Away(secret, away) => {
                 if let Some(session) = self.0.get_mut(secret) {
@@ -55,13 +66,15 @@ impl Sessions {
 
 impl Engine {
     /// A claim is done at once, if the engine is there, and answered later.
-    pub(super) fn claim(&mut self, place: usize, ticket: Ticket, claim: SessionClaim) {
+    pub(super) fn claim(&mut self, place: usize, ticket: Ticket, mut claim: SessionClaim) {
         if self.is_away() {
             return self.say(place, LogReply::Claimed(ticket, Err(LogFault::Broken)), None);
         }
         self.counts.claims += 1;
         let is_former = |session: &Session| session.claim.user == claim.user;
-        let former = claim.former.filter(|old| self.sessions.0.get(old).is_some_and(is_former));
+        let former = claim.former.and_then(|old| self.sessions.by(old));
+        let former =
+            former.filter(|session| is_former(session)).map(|session| session.claim.secret);
         let former = if former.is_some() && self.fault == Some(EngineFault::SessionForgotten) {
             self.faults_done += 1;
             None
@@ -69,6 +82,7 @@ impl Engine {
             former
         };
         let was = former.and_then(|old| self.sessions.0.remove(&old));
+        claim.former = claim.former.filter(|_| was.is_some());
         let away = was.as_ref().is_some_and(|was| was.away);
         let claimed = if was.is_some() { Claimed::Resumed { away } } else { Claimed::New };
         let node = self.nodes[place].id;
