@@ -201,6 +201,39 @@ def threaded(one, other):
     assert threads["data"]["items"] == [], threads
 
 
+def named(one, other):
+    """A room gets other names at either node: all are told, those of before lead on, and none is that of two rooms."""
+    ann, bob = Client(one, "ann"), Client(other, "bob")
+    ann.ask("create", room="den"), bob.ask("create", room="hut"), bob.ask("join", room="den")
+    session = bob.welcome["session"]
+    seq = ann.ask("rename", room="den", name="lair")["seq"]
+    assert bob.event("renamed", room="den")["name"] == "lair"
+    assert bob.event("rename", room="lair")["seq"] == seq
+    assert bob.ask("send", room="den", text="by the name of before")["seq"] == seq + 1
+    ann.event("message", room="lair", text="by the name of before")
+    taken = [bob.request("rename", room="hut", name=name)["code"] for name in ("lair", "den")]
+    assert taken == [3002, 3002], taken
+    # At once, at both nodes.
+    for client, room in ((ann, "lair"), (bob, "hut")):
+        client.number += 1
+        line = {"op": "rename", "id": client.number, "room": room, "name": "cave"}
+        client.socket.sendall((json.dumps(line) + "\n").encode())
+    codes = []
+    for client in (ann, bob):
+        while "code" not in (said := client.read()):
+            pass
+        codes.append(said["code"])
+    assert sorted(codes) == [0, 3002], codes
+    # Who was away, and comes to the other node with the name of before.
+    bob.socket.close()
+    bob = Client(one, "bob", resume={"session": session, "rooms": {"den": seq}})
+    assert bob.welcome["resumed"], bob.welcome
+    present = "cave" if codes[0] == 0 else "lair"
+    assert bob.ask("history", room="den")["room"] == present
+    row = next(row for row in bob.ask("rooms")["rooms"] if row["room"] == present)
+    assert row["former"] == (["den", "lair"] if codes[0] == 0 else ["den"]), row
+
+
 def cells(engine, condition, but=""):
     """Of how many cells of all tables, but for one, this is true."""
     columns = engine.sql("SELECT table_name || ' ' || column_name FROM information_schema.columns WHERE table_schema = 'chinwag'")
@@ -431,6 +464,7 @@ def main(folder):
     check("what is said at one node is found by its words at the other", searched, engine, one, other)
     check("what a user has written is given out at either node", exported, one, other)
     check("a thread is followed and read at one node as at the other", threaded, one, other)
+    check("a room gets other names at both nodes, and all of them lead to it", named, one, other)
     check("a session goes on at the other node without a gap", resumed, one, other)
     check("a session that is live at one node is replaced there when it goes on at the other", moved, one, other)
     check("who is erased is gone and has said nothing at either node", erased, engine, one, other)

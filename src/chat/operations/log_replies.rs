@@ -6,8 +6,8 @@ use super::faults::{self, refusal_of};
 use super::history::{self, Excerpt};
 use super::{
     Answer, Chat, ack, claimed, close, direct, directory, edits, export, forget, grown, inbox,
-    invitations, join, leave, load, loaded, moderation, others, people, push, renewed, reports,
-    resume_deferred, room_end, search, stale, stored, suspensions, tell_others, threads,
+    invitations, join, leave, load, loaded, moderation, others, people, push, rename, renewed,
+    reports, resume_deferred, room_end, search, stale, stored, suspensions, tell_others, threads,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::PageId;
@@ -115,6 +115,9 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         | Appended::TooOld
         | Appended::TooLarge(_)
         | Appended::NoSuchReference(_) => edits::refusal_of(chat, key, &outcome),
+        Appended::Refused(LogFault::Taken) if matches!(act, Some(PendingAct::Rename(_))) => {
+            rename::taken()
+        }
         Appended::Refused(fault) => refusal_of(fault),
         Appended::Undecided => faults::undecided(),
         Appended::Stale => {

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use super::grown::on_fact;
 use super::membership::{end_membership, put_member};
 use super::moderation::restrict;
+use super::rename::take_names;
 use super::room_end::{end_watch, retire_room};
 use super::{Chat, ack};
 use crate::chat::keys::{MembershipKey, RoomKey};
@@ -29,7 +30,12 @@ pub(super) fn on_renewed(chat: &mut Chat, log: LogId, begun: Begun) {
     // What was told of the log before goes out under its epoch.
     chat.delivery_mut().fan_out(key);
     forget_records(chat, key);
-    let Begun { epoch, head, oldest, meta, .. } = begun;
+    let Begun { name, epoch, head, oldest, meta, .. } = begun;
+    let former = meta.iter().find_map(|meta| match meta {
+        RoomMeta::Name(_, former) => Some(former.clone()),
+        _ => None,
+    });
+    take_names(chat, key, (&name, former.unwrap_or_default()));
     if !chat.rooms.is_of_this_start(epoch) {
         chat.rooms.begin_epochs_above(epoch);
     }

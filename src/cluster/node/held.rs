@@ -8,7 +8,7 @@ use super::rows::FactKey;
 use crate::chat::model::log::{LogFault, LogId, LogReply, RoomMeta};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::policy::Retention;
-use crate::chat::model::record::Epoch;
+use crate::chat::model::record::{Body, Epoch};
 
 /// One log that is open.
 #[derive(Debug)]
@@ -76,6 +76,13 @@ impl Log {
     /// Whether records and facts of it can be taken.
     pub(super) const fn is_followed(&self) -> bool {
         self.row.is_some() && !self.is_renewing && !self.is_dropped
+    }
+
+    /// Another name is known to who asks for the log.
+    pub(super) fn on_told(&mut self, body: &Body) {
+        if let Body::Rename { name, .. } = body {
+            self.name = name.clone();
+        }
     }
 
     /// A fact of our own is to be written.
@@ -200,6 +207,26 @@ impl Held {
         }
     }
 
+    /// The log has this row; `false` if another log has it already: a room was asked for by a name
+    /// that it has, before this node was told of that.
+    pub(super) fn take_row(&mut self, id: LogId, row: i64) -> bool {
+        if self.of_row(row).is_some_and(|other| other != id) {
+            return false;
+        }
+        self.set_row(id, row);
+        true
+    }
+
+    /// The room of a log is no more, and the log is not held any more.
+    pub(super) fn end(&mut self, id: LogId) {
+        let Some(log) = self.logs.get_mut(&id) else { return };
+        log.order.renew(0);
+        log.is_renewing = false;
+        self.out.push_back((LogReply::Gone { log: id }, None));
+        self.advance(id);
+        self.remove(id);
+    }
+
     /// A log is another than was told: whatever was asked of it is over, and it is read anew.
     pub(super) fn renew(&mut self, id: LogId) {
         let Some(log) = self.logs.get_mut(&id) else { return };
@@ -256,6 +283,11 @@ impl Held {
                 }
                 LogReply::Grown { records, meta, .. } if records.is_empty() && meta.is_empty() => {
                     continue;
+                }
+                LogReply::Grown { log: id, records, .. } => {
+                    if let Some(log) = self.logs.get_mut(id) {
+                        records.iter().for_each(|record| log.on_told(&record.body));
+                    }
                 }
                 _ => {}
             }

@@ -13,6 +13,7 @@ use super::rows::{FactKey, Part, RoomRow};
 use super::sent::Asked;
 use super::statements;
 use super::writer::{Flight, What};
+use crate::chat::model::load::Begun;
 use crate::chat::model::log::{Answer, LogFault, LogId, LogReply, Query, RoomMeta, Ticket};
 use crate::chat::model::record::SharedRecord;
 use crate::cluster::link::Lane;
@@ -249,6 +250,7 @@ impl<E: Engine> Node<E> {
                     found.rooms.retain(|room| {
                         room.kept.is_none_or(|kept| !self.held.is_dropped(kept.row))
                     });
+                    self.follow_found(&found.rooms);
                 }
                 self.replies.push_back(LogReply::Answer { ticket, outcome });
                 Ok(())
@@ -256,6 +258,18 @@ impl<E: Engine> Node<E> {
         };
         if let Err(wrong) = wrong {
             log::error!(wrong:%; "the engine has what was not written so");
+        }
+    }
+
+    /// Has fetched what rooms that are held have more than was told: whoever has found one by a
+    /// name that it has got meanwhile asks once more.
+    fn follow_found(&mut self, rooms: &[Begun]) {
+        for kept in rooms.iter().filter_map(|room| room.kept.as_ref()) {
+            let held = self.held.of_row(kept.row);
+            let is_ahead =
+                |id: &LogId| self.held.get(*id).is_some_and(|log| log.order.told() < kept.seqs.1);
+            let ahead = held.filter(is_ahead);
+            self.held.wants.extend(ahead);
         }
     }
 
@@ -384,16 +398,18 @@ impl<E: Engine> Node<E> {
     fn on_renewed(&mut self, id: LogId, rows: &[Row]) -> Result<(), WrongType> {
         let parts = Part::read_all(rows)?;
         let found = loading::rooms(&parts).pop();
+        let row = |begun: &Begun| begun.kept.map(|kept| kept.row);
+        // A room that has got the name meanwhile, and is held by another one, is none of this log's.
+        let found = found.filter(|(begun, _)| {
+            row(begun).is_none_or(|row| self.held.of_row(row).is_none_or(|held| held == id))
+        });
         let Some(log) = self.held.get_mut(id) else { return Ok(()) };
         let Some((begun, room)) = found else {
-            log.order.renew(0);
-            log.is_renewing = false;
-            self.held.out.push_back((LogReply::Gone { log: id }, None));
-            self.held.advance(id);
-            self.held.remove(id);
+            self.held.end(id);
             return Ok(());
         };
-        let row = begun.kept.map(|kept| kept.row);
+        let row = row(&begun);
+        log.name = begun.name.clone();
         (log.epoch, log.oldest, log.facts) = (begun.epoch, begun.oldest, room.facts);
         log.version = room.version;
         log.order.renew(begun.head);

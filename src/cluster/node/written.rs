@@ -185,7 +185,10 @@ impl<E: Engine> Node<E> {
             // Tried again when the engine is there again, or with the next thing that is asked.
             return self.queue.repeat(Op::Open(id));
         };
-        self.held.set_row(id, row);
+        if !self.held.take_row(id, row) {
+            self.held.wants.extend(self.held.of_row(row));
+            return self.held.end(id);
+        }
         let Some(log) = self.held.get(id) else { return };
         if (epoch, head) != (log.epoch.0, 0) {
             // Somebody else was first.
@@ -282,6 +285,7 @@ fn on_outcome(held: &mut Held, append: &Append, outcome: Outcome) {
                 held.wants.insert(id);
             }
             if let Some(log) = held.get_mut(id) {
+                log.on_told(&record.body);
                 log.order.on_stored(ticket, record);
             }
         }

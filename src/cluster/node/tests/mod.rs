@@ -2,6 +2,7 @@
 //! `scripts/cluster` does): without one these tests say nothing.
 
 mod drops;
+mod names;
 mod nodes;
 mod outgoing;
 mod passwords;
