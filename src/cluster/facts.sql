@@ -155,27 +155,3 @@ BEGIN
   RETURN upto + 1;
 END
 $$;
-
--- Records of rooms that were dropped go, `at_most` of them; only one node does that at a time.
-CREATE FUNCTION chinwag.sweep_1(at_most bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
-DECLARE
-  gone_id bigint;
-  swept bigint;
-BEGIN
-  IF NOT pg_try_advisory_xact_lock(7163384699739271426) THEN RETURN 0; END IF;
-  SELECT g.room INTO gone_id FROM chinwag.gone g ORDER BY g.room LIMIT 1;
-  IF NOT FOUND THEN RETURN 0; END IF;
-  WITH swept_rows AS (
-    DELETE FROM chinwag.record x WHERE x.room = gone_id AND x.seq IN (
-      SELECT y.seq FROM chinwag.record y WHERE y.room = gone_id ORDER BY y.seq LIMIT at_most)
-    RETURNING 1
-  )
-  SELECT count(*) INTO swept FROM swept_rows;
-  IF swept = 0 THEN
-    DELETE FROM chinwag.sent s WHERE s.room = gone_id;
-    DELETE FROM chinwag.gone g WHERE g.room = gone_id;
-  END IF;
-  RETURN swept;
-END
-$$;

@@ -75,3 +75,79 @@ BEGIN
   RETURN true;
 END
 $$;
+
+-- Rooms that were ended for all who were in them: by whom and why, for the nodes that have them open. Those that were
+-- away for more than ten minutes learn only that the room is no more.
+CREATE TABLE IF NOT EXISTS chinwag.closed (
+  room bigint PRIMARY KEY,
+  "by" text COLLATE "C" NOT NULL,
+  reason text NOT NULL,
+  at bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS closed_at ON chinwag.closed (at);
+
+-- A room is no more, whoever is in it; what was in it goes later. 0 it is so, also if that was asked before; 1 another node
+-- has changed the rights of who asks, since version `known`; 2 it is another room.
+CREATE OR REPLACE FUNCTION chinwag.close_1(
+  room_id bigint, room_epoch bigint, known bigint, who text, why text, node bigint
+) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  r chinwag.room;
+BEGIN
+  SELECT * INTO r FROM chinwag.room x WHERE x.id = room_id FOR UPDATE;
+  IF NOT FOUND THEN
+    PERFORM 1 FROM chinwag.closed c WHERE c.room = room_id AND c."by" = who;
+    RETURN CASE WHEN FOUND THEN 0 ELSE 2 END;
+  END IF;
+  IF r.epoch <> room_epoch THEN RETURN 2; END IF;
+  IF r.version <> known AND EXISTS (SELECT 1 FROM chinwag.change c WHERE c.room = room_id AND c.name IN (who, '')
+    AND c.version > known AND c.node <> close_1.node)
+  THEN
+    RETURN 1;
+  END IF;
+  DELETE FROM chinwag.room x WHERE x.id = room_id;
+  DELETE FROM chinwag.lookalike l WHERE l.kind = 1 AND l.name = r.name;
+  INSERT INTO chinwag.closed VALUES (room_id, who, why, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
+  INSERT INTO chinwag.gone VALUES (room_id) ON CONFLICT DO NOTHING;
+  RETURN 0;
+END
+$$;
+
+-- What rooms that are no more have left goes, `at_most` rows of it; only one node does that at a time. Members first: who
+-- is one of no other room is not known any more.
+CREATE OR REPLACE FUNCTION chinwag.sweep_1(at_most bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  -- Ten minutes: as long as a session that has ended can be resumed.
+  kept CONSTANT bigint := 600000;
+  gone_id bigint;
+  swept bigint;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(7163384699739271426) THEN RETURN 0; END IF;
+  DELETE FROM chinwag.closed c WHERE c.at < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - kept;
+  SELECT g.room INTO gone_id FROM chinwag.gone g ORDER BY g.room LIMIT 1;
+  IF NOT FOUND THEN RETURN 0; END IF;
+  DELETE FROM chinwag.member x WHERE x.ctid = ANY (ARRAY(
+    SELECT y.ctid FROM chinwag.member y WHERE y.room = gone_id LIMIT at_most));
+  GET DIAGNOSTICS swept = ROW_COUNT;
+  IF swept > 0 THEN RETURN swept; END IF;
+  DELETE FROM chinwag.restriction x WHERE x.ctid = ANY (ARRAY(
+    SELECT y.ctid FROM chinwag.restriction y WHERE y.room = gone_id LIMIT at_most));
+  GET DIAGNOSTICS swept = ROW_COUNT;
+  IF swept > 0 THEN RETURN swept; END IF;
+  DELETE FROM chinwag.change x WHERE x.ctid = ANY (ARRAY(
+    SELECT y.ctid FROM chinwag.change y WHERE y.room = gone_id LIMIT at_most));
+  GET DIAGNOSTICS swept = ROW_COUNT;
+  IF swept > 0 THEN RETURN swept; END IF;
+  DELETE FROM chinwag.record x WHERE x.room = gone_id AND x.seq IN (
+    SELECT y.seq FROM chinwag.record y WHERE y.room = gone_id ORDER BY y.seq LIMIT at_most);
+  GET DIAGNOSTICS swept = ROW_COUNT;
+  IF swept > 0 THEN RETURN swept; END IF;
+  DELETE FROM chinwag.sent x WHERE x.ctid = ANY (ARRAY(
+    SELECT y.ctid FROM chinwag.sent y WHERE y.room = gone_id LIMIT at_most));
+  GET DIAGNOSTICS swept = ROW_COUNT;
+  IF swept = 0 THEN DELETE FROM chinwag.gone g WHERE g.room = gone_id; END IF;
+  RETURN swept;
+END
+$$;

@@ -42,6 +42,8 @@ pub(super) struct Log {
     pub(super) fault: Option<LogFault>,
     /// The room is dropped, and nothing is said of it any more.
     pub(super) is_dropped: bool,
+    /// It is to end, and whoever has asked for that is told whether it has.
+    pub(super) is_ending: bool,
 }
 
 impl Log {
@@ -65,6 +67,7 @@ impl Log {
             passed_over: BTreeMap::new(),
             fault: None,
             is_dropped: false,
+            is_ending: false,
         }
     }
 
@@ -217,12 +220,12 @@ impl Held {
         true
     }
 
-    /// The room of a log is no more, and the log is not held any more.
-    pub(super) fn end(&mut self, id: LogId) {
+    /// The room of a log is no more, which is told; the log is not held any more.
+    pub(super) fn end(&mut self, id: LogId, reply: LogReply) {
+        self.out.push_back((reply, None));
         let Some(log) = self.logs.get_mut(&id) else { return };
         log.order.renew(0);
         log.is_renewing = false;
-        self.out.push_back((LogReply::Gone { log: id }, None));
         self.advance(id);
         self.remove(id);
     }
@@ -230,7 +233,7 @@ impl Held {
     /// A log is another than was told: whatever was asked of it is over, and it is read anew.
     pub(super) fn renew(&mut self, id: LogId) {
         let Some(log) = self.logs.get_mut(&id) else { return };
-        if !log.is_renewing && !log.is_dropped {
+        if !log.is_renewing && !log.is_dropped && !log.is_ending {
             log.is_renewing = true;
             log.era = log.era.wrapping_add(1);
             log.unwritten.clear();

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::append::Append;
+use super::closing::Ending;
 use super::entries::Seen;
 use super::rows::FactKey;
 use super::session_ops::SessionOp;
@@ -45,6 +46,8 @@ pub(super) enum Op {
     Sync(LogId, u32, Ticket),
     /// A room is no more.
     Drop(LogId),
+    /// A room ends for all who are in it.
+    End(Box<Ending>),
     /// People change.
     People(Ticket, Vec<PeopleChange>),
     /// What a user wants of a thread.
@@ -60,6 +63,7 @@ impl Op {
     pub(super) fn since(&self) -> Option<Tick> {
         match self {
             Self::Append(append) => Some(append.since),
+            Self::End(ending) => Some(ending.since),
             Self::Session(op) => match **op {
                 SessionOp::Claim { since, .. } => Some(since),
                 SessionOp::Change(_) | SessionOp::Told(..) => None,
@@ -178,6 +182,7 @@ impl Queue {
             Op::Open(_)
             | Op::Sync(..)
             | Op::Drop(_)
+            | Op::End(_)
             | Op::People(..)
             | Op::Mark(..)
             | Op::Seen(_) => {}
@@ -220,6 +225,7 @@ impl Queue {
             Op::Open(_)
             | Op::Sync(..)
             | Op::Drop(_)
+            | Op::End(_)
             | Op::People(..)
             | Op::Mark(..)
             | Op::Seen(_) => {}

@@ -38,6 +38,8 @@ pub(super) enum Reading {
     Compare,
     /// A log, anew.
     Renewal(LogId),
+    /// Who has ended the room of a log.
+    Farewell(LogId),
     People,
     PeopleVersion,
     /// Sessions of this node that go on at others.
@@ -233,6 +235,7 @@ impl<E: Engine> Node<E> {
             }
             Reading::Compare => self.on_compared(&rows),
             Reading::Renewal(id) => self.on_renewed(id, &rows),
+            Reading::Farewell(id) => self.on_farewell(id, &rows),
             Reading::People => self.on_people(&rows),
             Reading::PeopleVersion => self.on_people_version(&rows),
             Reading::Replaced => self.on_replaced(&rows),
@@ -282,7 +285,7 @@ impl<E: Engine> Node<E> {
                 self.compare_at = self.compare_at.min(self.now.tick.after(COMPARE_EVERY));
                 self.held.wants.extend(logs.into_iter().map(|followed| followed.id));
             }
-            Reading::Renewal(id) => _ = self.held.renewals.insert(id),
+            Reading::Renewal(id) | Reading::Farewell(id) => _ = self.held.renewals.insert(id),
             Reading::People => self.people.is_asked = false,
             Reading::Replaced => self.replaced.is_asked = false,
             Reading::Compare | Reading::PeopleVersion => {}
@@ -405,7 +408,7 @@ impl<E: Engine> Node<E> {
         });
         let Some(log) = self.held.get_mut(id) else { return Ok(()) };
         let Some((begun, room)) = found else {
-            self.held.end(id);
+            self.ask_farewell(id);
             return Ok(());
         };
         let row = row(&begun);

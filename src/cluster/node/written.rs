@@ -47,6 +47,7 @@ impl<E: Engine> Node<E> {
                     self.held.keep_row(row);
                 }
             }
+            What::End(ending) => self.on_end_written(ending, outcome),
             What::People(ticket) => self.on_people_written(ticket, &outcome),
             What::Mark(ticket) => self.on_mark_written(ticket, &outcome),
             What::Sessions(ops) => self.on_sessions_written(ops, &outcome),
@@ -187,7 +188,7 @@ impl<E: Engine> Node<E> {
         };
         if !self.held.take_row(id, row) {
             self.held.wants.extend(self.held.of_row(row));
-            return self.held.end(id);
+            return self.held.end(id, LogReply::Gone { log: id, farewell: None });
         }
         let Some(log) = self.held.get(id) else { return };
         if (epoch, head) != (log.epoch.0, 0) {
@@ -234,6 +235,7 @@ impl<E: Engine> Node<E> {
                 }
             }
             What::Sync(log, era, ticket) => self.queue.repeat(Op::Sync(log, era, ticket)),
+            What::End(ending) => self.queue.repeat(Op::End(ending)),
             What::Index => self.on_indexed(None),
             What::Seen(seen) => self.queue.repeat(Op::Seen(seen)),
             What::File(asked) => self.tell_file_lost(&asked),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_types, reason = "two harnesses own one log, and tests look into it")]
 
+mod closing;
 mod names;
 mod records;
 mod rooms;
@@ -14,8 +15,8 @@ use std::rc::Rc;
 
 use super::super::model::load::{Begun, Depth, Found, Kept, KnownUser, Wanted};
 use super::super::model::log::{
-    Answer, Appended, Draft, Elsewhere, InboxFound, LogFault, LogId, LogReply, LogRequest,
-    Restriction, RoomMeta,
+    Answer, Appended, Draft, Elsewhere, Farewell, InboxFound, LogFault, LogId, LogReply,
+    LogRequest, Restriction, RoomMeta,
 };
 use super::super::model::others::{NodeId, Told};
 use super::super::model::policy::{Policies, Policy};
@@ -217,7 +218,11 @@ impl Shared {
                 LogReply::Claimed(ticket, outcome)
             }
             LogRequest::Session(change) => return self.change_session(&change),
-            LogRequest::Drop { log } => return self.drop_room(node, log),
+            LogRequest::Drop { log } => return self.drop_room(node, log, None),
+            LogRequest::End { log, ticket, farewell } => {
+                let outcome = self.end_room(node, log, farewell);
+                LogReply::Synced { ticket, outcome }
+            }
             LogRequest::Close { log } => {
                 self.nodes[node].open.remove(&log);
                 return;
@@ -268,16 +273,6 @@ impl Shared {
                 Some(later) => later.push((1 - node, grown)),
                 None => other.replies.push_back(grown),
             }
-        }
-    }
-
-    fn drop_room(&mut self, node: usize, log: LogId) {
-        let Some(room) = self.nodes[node].open.remove(&log) else { return };
-        self.rooms.remove(&room);
-        let other = &mut self.nodes[1 - node];
-        let found = other.open.iter().find(|(_, name)| **name == room).map(|(log, _)| *log);
-        if let Some(log) = found {
-            other.replies.push_back(LogReply::Gone { log });
         }
     }
 

@@ -44,7 +44,7 @@ impl Shared {
     }
 }
 
-fn create(room: &str) -> Command<'_> {
+pub(super) fn create(room: &str) -> Command<'_> {
     Command::Create { room: room.into(), topic: None, private: false, policy: None }
 }
 
@@ -53,7 +53,7 @@ fn rename<'a>(room: &'a str, name: &'a str) -> Command<'a> {
 }
 
 /// `ann` at the first node owns `den`, in which `bob` at the second is.
-fn den() -> Pair {
+pub(super) fn den() -> Pair {
     let mut pair = Pair::in_lobby();
     pair.run(0, 0, create("den"));
     pair.run(1, 1, join("den"));
@@ -62,7 +62,7 @@ fn den() -> Pair {
 }
 
 /// Does two things at once: neither node is told of the other's before it has asked.
-fn at_once(pair: &mut Pair, commands: [Command<'_>; 2]) -> [Vec<Output>; 2] {
+pub(super) fn at_once(pair: &mut Pair, commands: [Command<'_>; 2]) -> [Vec<Output>; 2] {
     for (node, command) in commands.into_iter().enumerate() {
         pair.nodes[node].ask(node, command);
     }
@@ -70,7 +70,7 @@ fn at_once(pair: &mut Pair, commands: [Command<'_>; 2]) -> [Vec<Output>; 2] {
 }
 
 /// What both connections hear of what was asked.
-fn heard(said: &[Vec<Output>; 2]) -> [Vec<String>; 2] {
+pub(super) fn heard(said: &[Vec<Output>; 2]) -> [Vec<String>; 2] {
     [lines(&said[0], 0), lines(&said[1], 1)]
 }
 

@@ -30,6 +30,7 @@
 //! | `people`: blocks and reports by or about the user | texts, names | the rows go |
 //! | `people`: invite links | a name | emptied |
 //! | `people`: suspensions, revoked tokens | the operator's | stay: they work by the name |
+//! | `closed.by`, `reason` | who has ended a room | the rows go |
 //! | `audit.by`, `whom` | a name | `erased` |
 //! | `file`, `file_use`, `file_sum` | the owner | the rows go, and what lies in the folder |
 //! | `outgoing.who` | a name | the rows go, and no webhook is told of them |

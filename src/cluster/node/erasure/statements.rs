@@ -253,5 +253,6 @@ pub(super) const NAMES: &[Statement] = &[
     },
     Statement { name: "erase_sessions", sql: "DELETE FROM chinwag.session WHERE name = $1::text" },
     // No webhook is told any more what the user has done or missed.
+    Statement { name: "erase_closed", sql: "DELETE FROM chinwag.closed WHERE \"by\" = $1::text" },
     Statement { name: "erase_outgoing", sql: "DELETE FROM chinwag.outgoing WHERE who = $1::text" },
 ];

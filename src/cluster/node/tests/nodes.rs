@@ -48,7 +48,7 @@ pub(super) struct Seen {
 impl Seen {
     /// Takes a reply: records must come dense and in order.
     #[track_caller]
-    fn take(&mut self, reply: LogReply) {
+    pub(super) fn take(&mut self, reply: LogReply) {
         match reply {
             LogReply::Grown { records, meta, .. } => {
                 for record in records {
@@ -348,7 +348,7 @@ fn a_room_that_another_node_has_dropped_is_gone() {
     one.peer.ask(LogRequest::Drop { log: log() });
     one.run_until_idle();
     two.until(|seen| !seen.others.is_empty());
-    assert_eq!(two.seen.others, [LogReply::Gone { log: log() }]);
+    assert_eq!(two.seen.others, [LogReply::Gone { log: log(), farewell: None }]);
     assert_eq!(two.load("lobby"), None);
 }
 
