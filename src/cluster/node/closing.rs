@@ -10,7 +10,7 @@
 use super::Node;
 use super::engine::Engine;
 use super::held::Log;
-use super::queue::Op;
+use super::queue::{Ending, Op};
 use super::reader::Reading;
 use super::writer::{Flight, What};
 use super::written::is_transient;
@@ -18,7 +18,6 @@ use crate::chat::model::log::{Farewell, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::name::UserName;
 use crate::cluster::link::Lane;
 use crate::pg::{EngineError, Param, Row, Statement, WrongType};
-use crate::time::Tick;
 
 /// A room is no more: see `rooms.sql`.
 const CLOSE: Statement = Statement {
@@ -32,20 +31,6 @@ const FAREWELL: Statement = Statement {
     name: "farewell",
     sql: "SELECT \"by\", reason FROM chinwag.closed WHERE room = $1::bigint",
 };
-
-/// A room that is to end.
-#[derive(Debug)]
-pub(super) struct Ending {
-    pub(super) log: LogId,
-    pub(super) ticket: Ticket,
-    pub(super) farewell: Farewell,
-    /// Of which life of the log it is.
-    pub(super) era: u32,
-    /// Up to which version the rights were known when it was asked for.
-    pub(super) version: i64,
-    /// Since when it waits.
-    pub(super) since: Tick,
-}
 
 impl<E: Engine> Node<E> {
     pub(super) fn end_room(&mut self, id: LogId, ticket: Ticket, farewell: Farewell) {

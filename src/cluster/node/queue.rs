@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::append::Append;
-use super::closing::Ending;
 use super::entries::Seen;
 use super::rows::FactKey;
 use super::session_ops::SessionOp;
-use crate::chat::model::log::{LogId, RoomMeta, Ticket};
+use crate::chat::model::log::{Farewell, LogId, RoomMeta, Ticket};
 use crate::chat::model::people::PeopleChange;
 use crate::chat::model::thread::ThreadMark;
 use crate::time::Tick;
@@ -32,6 +31,20 @@ const SEEN_MAX: usize = 512;
 
 /// Facts about one log: each with the version of the rights that was known, by what it is about.
 pub(super) type FactsOf = BTreeMap<FactKey, (RoomMeta, i64)>;
+
+/// A room that is to end.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub(super) log: LogId,
+    pub(super) ticket: Ticket,
+    pub(super) farewell: Farewell,
+    /// Of which life of the log it is.
+    pub(super) era: u32,
+    /// Up to which version the rights were known when it was asked for.
+    pub(super) version: i64,
+    /// Since when it waits.
+    pub(super) since: Tick,
+}
 
 /// Something to be written.
 #[derive(Debug)]

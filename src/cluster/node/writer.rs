@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use super::Node;
 use super::append::{Append, BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, Batch, Facts, is_fit, with_forms};
-use super::closing::Ending;
 use super::engine::Engine;
 use super::entries::Seen;
 use super::held::Log;
 use super::people;
-use super::queue::{FactsOf, Op};
+use super::queue::{Ending, FactsOf, Op};
 use super::session_ops::SessionOp;
 use super::statements;
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply, Ticket};

@@ -451,7 +451,7 @@ const CASES: &[(&str, For, &str)] = &[
     (
         "a room that has got other names goes on, and is found by all that it has and had",
         Keeping,
-        "ann say a -> stored 1 \n ann rename lair lobby -> stored 2 \n ann rename den lobby,lair -> stored 3 \n sync -> ok \n room -> 1..3 name:den:[\"lobby\",\"lair\"] \n room lair -> 1..3 name:den:[\"lobby\",\"lair\"] \n room den -> 1..3 name:den:[\"lobby\",\"lair\"] \n reopen \n ann say b -> stored 4 \n page 1 9 9 -> 1:ann:a 2:ann:rename=lair/lobby 3:ann:rename=den/lair 4:ann:b @4",
+        "ann say a -> stored 1 \n ann rename lair lobby -> stored 2 \n ann rename den lobby,lair -> stored 3 \n sync -> ok \n room -> 1..3 name:den:[\"lobby\", \"lair\"] \n room lair -> 1..3 name:den:[\"lobby\", \"lair\"] \n room den -> 1..3 name:den:[\"lobby\", \"lair\"] \n reopen \n ann say b -> stored 4 \n page 1 9 9 -> 1:ann:a 2:ann:rename=lair/lobby 3:ann:rename=den/lair 4:ann:b @4",
     ),
     (
         "a room that has a name of before again had the one between",
