@@ -17,6 +17,7 @@ SETTINGS = {"auth": "none, accounts", "accounts_registration": "open", "limits_r
 # What must be the same behind both moves, and what each table is compared by. Of `sent` nobody knows any more what was said.
 TABLES = {
     "room": "id, name, epoch, head, oldest, at, bytes, private, owned, policy, topic, topic_by",
+    "former_name": "name, room, nth",
     "record": "room, seq, at, sender, kind, target, who, number, text, data, cid, reply_to, thread, edited, weight, sum",
     "member": "room, user, role, recv, read, joined",
     "restriction": 'room, user, kind, until, reason, "by", at',
@@ -40,7 +41,10 @@ def rows(data):
     """All that is in a database, by table."""
     db = sqlite3.connect(f"file:{data}/chinwag.db?mode=ro", uri=True)
     try:
-        return {table: sorted(map(repr, db.execute(f"SELECT {columns} FROM {table}"))) for table, columns in TABLES.items()}
+        # An earlier version has not all of them.
+        there = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
+        return {table: sorted(map(repr, db.execute(f"SELECT {columns} FROM {table}"))) if table in there else []
+                for table, columns in TABLES.items()}
     finally:
         db.close()
 
@@ -69,6 +73,8 @@ def live(node):
     otto.ask("role", room="yard", user="ann", role="moderator")
     otto.ask("invite", room="yard", user="zoe")
     otto.ask("ban", room="yard", user="eve", reason="no", for_ms=86_400_000)
+    for was, name in (("yard", "ga11ery"), ("ga11ery", "garden")):
+        otto.ask("rename", room=was, name=name)
     otto.ask("mute", room="yard", user="bob", reason="ssh")
     ann.ask("join", room="lobby")
     for number in range(1200):

@@ -201,6 +201,53 @@ def threaded(one, other):
     assert threads["data"]["items"] == [], threads
 
 
+def named(one, other):
+    """A room gets other names at either node: all are told, those of before lead on, and none is that of two rooms."""
+    ann, bob = Client(one, "ann"), Client(other, "bob")
+    ann.ask("create", room="den"), bob.ask("create", room="hut"), bob.ask("join", room="den")
+    session = bob.welcome["session"]
+    seq = ann.ask("rename", room="den", name="lair")["seq"]
+    assert bob.event("renamed", room="den")["name"] == "lair"
+    assert bob.event("rename", room="lair")["seq"] == seq
+    assert bob.ask("send", room="den", text="by the name of before")["seq"] == seq + 1
+    ann.event("message", room="lair", text="by the name of before")
+    taken = [bob.request("rename", room="hut", name=name)["code"] for name in ("lair", "den")]
+    assert taken == [3002, 3002], taken
+    # At once, at both nodes.
+    for client, room in ((ann, "lair"), (bob, "hut")):
+        client.number += 1
+        line = {"op": "rename", "id": client.number, "room": room, "name": "cave"}
+        client.socket.sendall((json.dumps(line) + "\n").encode())
+    codes = [next(said["code"] for said in iter(client.read, None) if "code" in said) for client in (ann, bob)]
+    assert sorted(codes) == [0, 3002], codes
+    # Who was away, and comes to the other node with the name of before.
+    bob.socket.close()
+    bob = Client(one, "bob", resume={"session": session, "rooms": {}})
+    assert bob.welcome["resumed"], bob.welcome
+    present = "cave" if codes[0] == 0 else "lair"
+    assert bob.ask("join", room="den")["room"] == present
+    row = next(row for row in bob.ask("rooms")["rooms"] if row["room"] == present)
+    assert row["former"] == (["den", "lair"] if codes[0] == 0 else ["den"]), row
+
+
+def closed(one, other):
+    """A room that its owner closes ends at both nodes, and for who was away; its name is free at once."""
+    ann, bob, cleo = Client(one, "ann"), Client(other, "bob"), Client(other, "cleo")
+    ann.ask("create", room="barn")
+    for client in (bob, cleo):
+        client.ask("join", room="barn")
+    cleo.socket.close()
+    asked = ann.request("close", room="barn")
+    assert (asked["code"], asked["data"]["members"]) == (3004, 3), asked
+    ann.ask("close", room="barn", sure=True, reason="we move")
+    gone = bob.event("gone", room="barn")
+    assert (gone["from"], gone["reason"]) == ("ann", "we move"), gone
+    assert bob.event("left", room="barn")["reason"] == "closed"
+    assert all(row["room"] != "barn" for row in Client(one, "cleo").ask("rooms")["rooms"])
+    assert bob.ask("create", room="barn")["seq"] == 0
+    bob.ask("close", room="barn", sure=True)
+
+
 def cells(engine, condition, but=""):
     """Of how many cells of all tables, but for one, this is true."""
     columns = engine.sql("SELECT table_name || ' ' || column_name FROM information_schema.columns WHERE table_schema = 'chinwag'")
@@ -431,6 +478,8 @@ def main(folder):
     check("what is said at one node is found by its words at the other", searched, engine, one, other)
     check("what a user has written is given out at either node", exported, one, other)
     check("a thread is followed and read at one node as at the other", threaded, one, other)
+    check("a room gets other names at both nodes, and all of them lead to it", named, one, other)
+    check("a room that is closed at one node ends at both", closed, one, other)
     check("a session goes on at the other node without a gap", resumed, one, other)
     check("a session that is live at one node is replaced there when it goes on at the other", moved, one, other)
     check("who is erased is gone and has said nothing at either node", erased, engine, one, other)

@@ -14,7 +14,8 @@
 -- 0 stored, 1 duplicate (seq and time of the first), 2 conflict (its seq), 3 unknown (it was asked only),
 -- 4 no such message, 5 not yours, 6 too old, 7 too large (seq: the bytes that are kept beside), 8 no such `reply_to`
 -- (with the seq -1: no such file of the sender's, which a program that does not know of files refuses, too),
--- 9 no such `thread`, 10 another node has changed the sender's rights since that version, 11 the epoch has ended
+-- 9 no such `thread`, 10 another node has changed the sender's rights since that version, or the room's name, 11 the epoch
+-- has ended, 12 the name that the room is to have is another room's
 --
 -- What an edit or a deletion does to other records, and what makes a record one without effect, is what
 -- `chat::model::edits` says; the contract suite compares them.
@@ -129,6 +130,7 @@ BEGIN
         WHEN r.version <> d.version AND EXISTS (
           SELECT 1 FROM chinwag.change c WHERE c.room = d.room AND c.name IN (d.sender, '')
             AND c.version > d.version AND c.node <> append_1.node) THEN 10
+        WHEN d.kind = 12 AND r.name <> d.data THEN 10
         WHEN d.reply_to IS NOT NULL AND NOT EXISTS (
           SELECT 1 FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.reply_to AND m.kind = 0) THEN 8
         WHEN d.thread IS NOT NULL AND NOT EXISTS (
@@ -178,6 +180,13 @@ BEGIN
         result := 1; result_seq := k.seq; result_at := k.at;
       END IF;
     END IF;
+    -- The fact that comes with another name says what it looks like.
+    IF result IS NULL AND d.kind = 12 AND NOT chinwag.rename_1(d.room, d.text, d.data, (
+      SELECT fact_texts[f.at * 3] FROM unnest(fact_places, fact_kinds) WITH ORDINALITY AS f(place, kind, at)
+      WHERE f.place = d.place AND f.kind = 6))
+    THEN
+      result := 12;
+    END IF;
     IF result IS NULL THEN
       result := 0;
       result_seq := r.head + 1;
@@ -221,7 +230,7 @@ BEGIN
         CASE WHEN f.kind = 4 THEN ARRAY[fact_texts[f.at * 3 - 2], d.sender, NULL]
           ELSE fact_texts[f.at * 3 - 2 : f.at * 3] END, node, NULL)
       FROM unnest(fact_places, fact_kinds, fact_names) WITH ORDINALITY AS f(place, kind, name, at)
-      WHERE f.place = d.place;
+      WHERE f.place = d.place AND f.kind <> 6;
     END IF;
     outcomes := outcomes || result; seqs := seqs || result_seq; ats := ats || result_at;
   END LOOP;

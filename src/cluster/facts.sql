@@ -1,22 +1,5 @@
 -- Rooms and what is kept of them beside their records.
 
--- A room that is there, made if it was not. `form` is what its name looks like, if that is another text.
-CREATE FUNCTION chinwag.open_1(room_name text, first_epoch bigint, form text, node bigint)
-RETURNS TABLE (id bigint, epoch bigint, version bigint, facts bigint, head bigint, oldest bigint)
-LANGUAGE plpgsql AS $$
-#variable_conflict use_column
-BEGIN
-  INSERT INTO chinwag.room AS r (name, epoch, opened, opener)
-  VALUES (room_name, first_epoch, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, open_1.node)
-  ON CONFLICT (name) DO UPDATE SET opened = excluded.opened,
-    opener = CASE WHEN r.opener = excluded.opener THEN r.opener ELSE -1 END;
-  IF open_1.form IS NOT NULL THEN
-    INSERT INTO chinwag.lookalike VALUES (1, open_1.form, room_name) ON CONFLICT DO NOTHING;
-  END IF;
-  RETURN QUERY SELECT r.id, r.epoch, r.version, r.facts, r.head, r.oldest FROM chinwag.room r WHERE r.name = room_name;
-END
-$$;
-
 -- One fact about a room, instead of the last one of its kind (and name); the room's row has to be locked. `numbers` has
 -- four, `texts` three:
 -- kind 0 access: private, owned; policy · 1 topic: its text, by whom · 2 member: role, recv, read, joined; nothing,
@@ -170,29 +153,5 @@ BEGIN
   SELECT coalesce(sum(c.bytes), 0) INTO freed FROM cleared c;
   UPDATE chinwag.room x SET oldest = upto + 1, bytes = greatest(0, left_bytes - freed) WHERE x.id = room_id;
   RETURN upto + 1;
-END
-$$;
-
--- Records of rooms that were dropped go, `at_most` of them; only one node does that at a time.
-CREATE FUNCTION chinwag.sweep_1(at_most bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
-DECLARE
-  gone_id bigint;
-  swept bigint;
-BEGIN
-  IF NOT pg_try_advisory_xact_lock(7163384699739271426) THEN RETURN 0; END IF;
-  SELECT g.room INTO gone_id FROM chinwag.gone g ORDER BY g.room LIMIT 1;
-  IF NOT FOUND THEN RETURN 0; END IF;
-  WITH swept_rows AS (
-    DELETE FROM chinwag.record x WHERE x.room = gone_id AND x.seq IN (
-      SELECT y.seq FROM chinwag.record y WHERE y.room = gone_id ORDER BY y.seq LIMIT at_most)
-    RETURNING 1
-  )
-  SELECT count(*) INTO swept FROM swept_rows;
-  IF swept = 0 THEN
-    DELETE FROM chinwag.sent s WHERE s.room = gone_id;
-    DELETE FROM chinwag.gone g WHERE g.room = gone_id;
-  END IF;
-  RETURN swept;
 END
 $$;

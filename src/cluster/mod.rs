@@ -22,6 +22,7 @@ pub const SCHEMA_VERSION: i64 = 1;
 pub const SCHEMA: &str = concat!(
     include_str!("schema.sql"),
     include_str!("facts.sql"),
+    include_str!("rooms.sql"),
     include_str!("drop.sql"),
     include_str!("append.sql"),
     include_str!("people.sql"),
@@ -36,6 +37,7 @@ pub const SCHEMA: &str = concat!(
 /// What was added to the schema since it was first made: it may be run on any schema of this
 /// version, and programs that do not know of it go on.
 pub const ADDITIONS: &str = concat!(
+    include_str!("rooms.sql"),
     include_str!("drop.sql"),
     include_str!("append.sql"),
     include_str!("change_people.sql"),

@@ -73,11 +73,13 @@ CREATE TABLE IF NOT EXISTS chinwag.sender_settings (
   settings text NOT NULL
 );
 
--- Whether any webhook may be told something of this kind in a room, or in none.
+-- Whether any webhook may be told something of this kind in a room, or in none: by any name that it has or had.
 CREATE OR REPLACE FUNCTION chinwag.is_told_1(kind bigint, room_name text, sender text) RETURNS boolean
 LANGUAGE sql STABLE AS $$
   SELECT EXISTS (SELECT 1 FROM chinwag.webhook w WHERE w.events >> kind::integer & 1 = 1
-    AND (room_name IS NULL OR room_name LIKE ANY (w.patterns))
+    AND (room_name IS NULL OR room_name LIKE ANY (w.patterns) OR EXISTS (
+      SELECT 1 FROM chinwag.room r JOIN chinwag.former f ON f.room = r.id
+      WHERE r.name = room_name AND f.name LIKE ANY (w.patterns)))
     AND w."except" IS DISTINCT FROM sender)
 $$;
 
@@ -95,6 +97,7 @@ BEGIN
     -- Rooms once, and not with each record.
     WITH told AS MATERIALIZED (
       SELECT r.id, w.events, w."except" FROM chinwag.room r JOIN chinwag.webhook w ON r.name LIKE ANY (w.patterns)
+        OR EXISTS (SELECT 1 FROM chinwag.former f WHERE f.room = r.id AND f.name LIKE ANY (w.patterns))
       WHERE r.id = ANY (ARRAY(SELECT DISTINCT n.room FROM new_rows n)) AND r.name NOT LIKE '@%'
     )
     INSERT INTO chinwag.outgoing (kind, at, room, seq)

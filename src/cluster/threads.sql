@@ -84,7 +84,8 @@ DECLARE
   room_id bigint;
 BEGIN
   -- Nobody drops the room meanwhile: a mark would stay behind.
-  SELECT r.id INTO room_id FROM chinwag.room r WHERE r.name = room_name FOR KEY SHARE;
+  SELECT r.id INTO room_id FROM chinwag.room r WHERE r.name = room_name
+    OR r.id = (SELECT f.room FROM chinwag.former f WHERE f.name = room_name) FOR KEY SHARE;
   IF NOT FOUND THEN RETURN 0; END IF;
   PERFORM 1 FROM chinwag.record x WHERE x.room = room_id AND x.seq = first_seq AND x.kind IN (0, 1);
   IF NOT FOUND THEN RETURN 0; END IF;

@@ -207,7 +207,9 @@ impl Logs for MemoryStore {
             }
             // The domain has it in memory, which is all that such a room promises.
             LogRequest::PutMeta { .. } | LogRequest::Notice(_) | LogRequest::Tell(_) => {}
-            LogRequest::Claim(..) | LogRequest::Session(_) => debug_assert!(false, "no other node"),
+            LogRequest::Claim(..) | LogRequest::Session(_) | LogRequest::End { .. } => {
+                debug_assert!(false, "no other node");
+            }
             LogRequest::Sync { ticket, .. }
             | LogRequest::Settle { ticket, .. }
             | LogRequest::People { ticket, .. } => {

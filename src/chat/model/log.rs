@@ -140,6 +140,17 @@ pub enum LogRequest {
     /// Something has become of a session; written at leisure, behind what was asked before. Asked
     /// only where logs are shared.
     Session(SessionChange),
+    /// The room ends for all who are in it, and its log with it: answered by [`LogReply::Synced`]
+    /// when that is so; [`LogFault::Taken`] if another node has changed who may do it, or the room.
+    /// Asked only where logs are shared.
+    End {
+        /// Which log.
+        log: LogId,
+        /// To be named in the answer.
+        ticket: Ticket,
+        /// What the others are told.
+        farewell: Box<Farewell>,
+    },
     /// The room is gone, and its log with it. Where logs are shared it stays if others have entered
     /// it or put something there, as far as this node was not told; and nothing happens if it is
     /// gone already.
@@ -147,6 +158,15 @@ pub enum LogRequest {
         /// Which log.
         log: LogId,
     },
+}
+
+/// What is told to those who are in a room that ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// Who ends it.
+    pub from: UserName,
+    /// Why, empty if no reason was given.
+    pub reason: Box<str>,
 }
 
 /// Why a request that was right was not done.
@@ -216,7 +236,8 @@ pub enum LogReply {
         /// What became of it.
         outcome: Appended,
     },
-    /// To [`LogRequest::Sync`], [`LogRequest::Settle`] and [`LogRequest::People`].
+    /// To [`LogRequest::Sync`], [`LogRequest::Settle`], [`LogRequest::End`] and
+    /// [`LogRequest::People`].
     Synced {
         /// Which.
         ticket: Ticket,
@@ -266,11 +287,13 @@ pub enum LogReply {
         /// The room as it is now, under the same name.
         begun: Box<Begun>,
     },
-    /// Another node has dropped the room, and its log with it. What waits for it is still answered;
+    /// Another node has dropped or ended the room, and its log with it. What waits for it is still answered;
     /// nothing is asked of it any more, but perhaps to be dropped.
     Gone {
         /// Which log.
         log: LogId,
+        /// By whom and why it was ended for all, if it was, as far as that is known.
+        farewell: Option<Box<Farewell>>,
     },
     /// To [`LogRequest::Claim`].
     Claimed(Ticket, Result<Claimed, LogFault>),

@@ -4,6 +4,7 @@
 //!  close ── without `sure` ─▶ how much is lost, and for how many: 3004
 //!    └───── with it ─▶ the room is marked as ended ─▶ Sync ─▶ `gone` and `left` to all ─▶ Drop
 //!                                                     a crash here: ended when it is loaded
+//!  where logs are shared: End ─▶ Synced ─▶ the same; at the other nodes Gone ─▶ `gone` and `left`
 //! ```
 
 use super::admins;
@@ -15,11 +16,11 @@ use super::{Answer, Chat};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason};
-use crate::chat::model::log::{LogRequest, RoomMeta};
+use crate::chat::model::log::{Farewell, LogRequest, RoomMeta};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{AuditedAct, PeopleChange, ROOM_CLOSED};
 use crate::chat::model::reply::{Lost, Refusal, Reply};
-use crate::chat::pending::{Farewell, PendingOp, PeopleOp, Requester};
+use crate::chat::pending::{PendingOp, PeopleOp, Requester};
 use crate::chat::rooms::PendingAct;
 use crate::net::ConnId;
 
@@ -28,19 +29,13 @@ use crate::net::ConnId;
 /// # Errors
 ///
 /// Those of finding the room; [`Code::Forbidden`] for who does not own it, for direct
-/// conversations, and, with the numbers of messages and members, without `sure`;
-/// [`Code::NotSupported`] in a cluster.
+/// conversations, and, with the numbers of messages and members, without `sure`.
 pub(super) fn close(
     chat: &mut Chat,
     by: &mut Requester,
     name: &str,
     (reason, sure): (&str, bool),
 ) -> Result<Answer, Refusal> {
-    if chat.context.node.is_some() {
-        let message =
-            "a room is not closed for others in a cluster; remove them, and leave it last";
-        return Err(Refusal::new(Code::NotSupported, message));
-    }
     let authority = admins::authority(chat, (by.conn, by.user), name)?;
     let key = authority.room;
     let room = &chat.rooms[key];
@@ -79,9 +74,14 @@ pub(super) fn loss(chat: &Chat, key: RoomKey, messages: u64) -> Refusal {
 fn begin(chat: &mut Chat, by: &mut Requester, key: RoomKey, reason: &str) -> Answer {
     let from = chat.directory[by.user].name.clone();
     let farewell = Box::new(Farewell { from, reason: reason.into() });
+    let ending = chat.context.node.is_some().then(|| farewell.clone());
     let ticket = chat.begin(PendingOp::Close { by: by.take(), room: key, farewell });
     let room = &mut chat.rooms[key];
     room.moderation.begin(ticket, PendingAct::Closing);
+    if let Some(farewell) = ending {
+        chat.context.requests.push_back(LogRequest::End { log: room.log, ticket, farewell });
+        return Answer::Later;
+    }
     // As one that its last member has closed: after a crash it ends when it is loaded.
     let policy = room.moderation.policy().map(Into::into);
     let meta = RoomMeta::Access { private: true, owned: false, policy };
@@ -102,23 +102,34 @@ pub(super) fn on_synced(
     outcome: Result<(), Refusal>,
 ) -> Result<Answer, Refusal> {
     if let Err(refusal) = outcome {
-        // The store was told that it ends; it does not, so that it is told again how it stands.
-        chat.rooms[key].put_access(&mut chat.context);
+        if chat.context.node.is_none() {
+            // The store was told that it ends; it does not, so that it is told again how it stands.
+            chat.rooms[key].put_access(&mut chat.context);
+        }
         return Err(refusal);
     }
     let room = chat.rooms[key].name.clone();
-    let Farewell { from, reason } = farewell;
-    note(chat, key, &from);
-    // All that was said there is shown before.
-    chat.delivery_mut().fan_out(key);
-    for to in readers(chat, key) {
-        let (room, from, reason) = (room.clone(), from.clone(), reason.clone());
-        chat.context.tell(to, Event::Gone { room, from, reason });
-    }
+    note(chat, key, &farewell.from);
+    say_farewell(chat, key, &farewell);
     let by = by.take();
     chat.context.reply(by.conn, by.request, Ok(Reply::Left { room }));
     end(chat, key);
     Ok(Answer::Later)
+}
+
+/// Another node has ended the room.
+pub(super) fn on_ended(chat: &mut Chat, key: RoomKey, farewell: &Farewell) {
+    say_farewell(chat, key, farewell);
+    end(chat, key);
+}
+
+fn say_farewell(chat: &mut Chat, key: RoomKey, farewell: &Farewell) {
+    // All that was said there is shown before.
+    chat.delivery_mut().fan_out(key);
+    for to in readers(chat, key) {
+        let Farewell { from, reason } = farewell.clone();
+        chat.context.tell(to, Event::Gone { room: chat.rooms[key].name.clone(), from, reason });
+    }
 }
 
 /// Who is told that the room ends: all connections of its members that may know of it, and who
@@ -147,7 +158,9 @@ fn end(chat: &mut Chat, key: RoomKey) {
         }
     }
     for membership in chat.rooms[key].members.clone() {
-        end_membership(chat, membership, Some(LeftReason::Closed));
+        // Who was not told of it here is answered instead.
+        let is_told = !chat.context.follows || chat.rooms[membership].is_confirmed;
+        end_membership(chat, membership, is_told.then_some(LeftReason::Closed));
     }
     // One that an administrator has closed may have had no member.
     retire_room(chat, key);

@@ -1,6 +1,6 @@
 //! Rooms and users that were loaded: what has waited for them goes on as if it had just come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::absence::count_awaited;
 use super::faults::refusal_of;
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::chat::model::command::Command;
 use crate::chat::model::load::{Begun, Found, KnownUser, Wanted};
-use crate::chat::model::log::{self, LogFault, Ticket};
+use crate::chat::model::log::{self, LogFault, RoomMeta, Ticket};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::reply::Reply;
 use crate::chat::pending::{PendingOp, Waiter, WaitingLoad};
@@ -30,9 +30,9 @@ pub(super) fn on_loaded(
 ) {
     let outcome = match outcome {
         Ok(log::Answer::Loaded(found)) => {
-            let ahead = logs_ahead(chat, &found);
+            let (ahead, untold) = (logs_ahead(chat, &found), untold_names(chat, &found));
             let sessions = found.sessions.clone();
-            Ok((load_found(chat, found), ahead, sessions))
+            Ok((load_found(chat, found), (ahead, untold), sessions))
         }
         Ok(_) => Err(LogFault::Broken),
         Err(fault) => Err(fault),
@@ -40,11 +40,11 @@ pub(super) fn on_loaded(
     for ticket in tickets {
         let Some(PendingOp::Waiting(mut waiting)) = chat.finish(ticket) else { continue };
         match &outcome {
-            Ok((rooms_of, ahead, sessions)) => {
+            Ok((rooms_of, others, sessions)) => {
                 if let Waiter::Hello { hello, .. } = &mut waiting.waiter {
                     claims::note_former(hello, sessions);
                 }
-                go_on(chat, *waiting, (rooms_of, ahead));
+                go_on(chat, *waiting, (rooms_of, others));
             }
             Err(fault) => give_up(chat, *waiting, refusal_of(*fault)),
         }
@@ -71,10 +71,9 @@ pub(super) fn load_found(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Ve
         rooms_of.entry(name).or_insert_with(Vec::new).extend(rooms);
     }
     for begun in found.rooms {
-        // It may have come with a user, and by its name.
-        // One that the store has under a name which it is about to have here is here already.
-        // What is in memory is newer than what was read.
-        let is_here = chat.rooms.named(begun.name.as_str()).is_some();
+        // It may have come with a user, and by its name. One that has another name in the store
+        // than here is here already. What is in memory is newer than what was read.
+        let is_here = names_of(&begun).any(|name| chat.rooms.named(name.as_str()).is_some());
         if !is_here && !chat.rooms.is_promised(&begun.name) {
             load_room(chat, begun);
         }
@@ -108,7 +107,7 @@ fn load_room(chat: &mut Chat, begun: Begun) {
 fn go_on(
     chat: &mut Chat,
     mut waiting: WaitingLoad,
-    (rooms_of, ahead): (&BTreeMap<UserName, Vec<RoomName>>, &BTreeMap<RoomName, u64>),
+    (rooms_of, (ahead, untold)): (&BTreeMap<UserName, Vec<RoomName>>, &Others),
 ) {
     if !is_waited_for(chat, &waiting.waiter) {
         return unpin(chat, &waiting.whole);
@@ -127,6 +126,12 @@ fn go_on(
             && let Some(key) = chat.rooms.named(room)
             && (chat.rooms[key].head + 1..=*head).contains(&seq)
         {
+            wanted.add_room(name.clone(), false);
+        }
+    }
+    // So are names that are not known here yet.
+    for name in waiting.requested.rooms.keys().filter(|name| untold.contains(*name)) {
+        if chat.rooms.named(name.as_str()).is_none() {
             wanted.add_room(name.clone(), false);
         }
     }
@@ -178,6 +183,27 @@ fn needed(chat: &mut Chat, waiting: &mut WaitingLoad) -> Wanted {
         | Waiter::Grant { .. } => {}
     }
     wanted
+}
+
+/// What other nodes have done of which this one was not told: heads of logs, and names of rooms.
+type Others = (BTreeMap<RoomName, u64>, BTreeSet<RoomName>);
+
+/// The names of a room: the present one, and those of before.
+fn names_of(begun: &Begun) -> impl Iterator<Item = &RoomName> {
+    let former = begun.meta.iter().filter_map(|meta| match meta {
+        RoomMeta::Name(_, former) => Some(former),
+        _ => None,
+    });
+    std::iter::once(&begun.name).chain(former.flatten())
+}
+
+/// The names of rooms that are here by a name of before only.
+fn untold_names(chat: &Chat, found: &Found) -> BTreeSet<RoomName> {
+    let is_known = |name: &RoomName| chat.rooms.named(name.as_str()).is_some();
+    let is_untold = |begun: &&Begun| {
+        chat.context.node.is_some() && !is_known(&begun.name) && names_of(begun).any(is_known)
+    };
+    found.rooms.iter().filter(is_untold).flat_map(names_of).cloned().collect()
 }
 
 /// The heads of logs that other nodes have brought further than this one was told.

@@ -6,8 +6,8 @@ use super::faults::{self, refusal_of};
 use super::history::{self, Excerpt};
 use super::{
     Answer, Chat, ack, claimed, close, direct, directory, edits, export, forget, grown, inbox,
-    invitations, join, leave, load, loaded, moderation, others, people, push, renewed, reports,
-    resume_deferred, room_end, search, stale, stored, suspensions, tell_others, threads,
+    invitations, join, leave, load, loaded, moderation, others, people, push, rename, renewed,
+    reports, resume_deferred, room_end, search, stale, stored, suspensions, tell_others, threads,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::PageId;
@@ -38,7 +38,7 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::Webhooks(events) => chat.context.webhooks = events,
         LogReply::Grown { log, records, meta } => grown::on_grown(chat, log, (records, meta)),
         LogReply::Renewed { log, begun } => renewed::on_renewed(chat, log, *begun),
-        LogReply::Gone { log } => renewed::on_gone(chat, log),
+        LogReply::Gone { log, farewell } => renewed::on_gone(chat, log, farewell.as_deref()),
         LogReply::Claimed(ticket, outcome) => claimed::on_claimed(chat, ticket, outcome),
         LogReply::Replaced(conn) => claimed::on_replaced(chat, conn),
         LogReply::Told { node, told } => others::on_told(chat, node, told),
@@ -117,6 +117,9 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         | Appended::TooOld
         | Appended::TooLarge(_)
         | Appended::NoSuchReference(_) => edits::refusal_of(chat, key, &outcome),
+        Appended::Refused(LogFault::Taken) if matches!(act, Some(PendingAct::Rename(_))) => {
+            rename::taken()
+        }
         Appended::Refused(fault) => refusal_of(fault),
         Appended::Undecided => faults::undecided(),
         Appended::Stale => {
@@ -153,6 +156,9 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         }
         PendingOp::Close { mut by, room, farewell } => {
             chat.rooms[room].moderation.finish(ticket);
+            // Who asks again is judged by what another node has changed.
+            let is_other = fault == Err(LogFault::Taken);
+            let outcome = if is_other { Err(refusal_of(LogFault::Busy)) } else { outcome };
             let result = close::on_synced(chat, &mut by, (room, *farewell), outcome);
             (by, result)
         }

@@ -7,6 +7,9 @@
 //!                                                            │            the new name
 //!                                                            └─ refused ▶ the name is free again
 //! ```
+//!
+//! Where logs are shared, the log says whether the name is free, and the other nodes take it up
+//! with the record.
 
 use super::admins::{self, Authority};
 use super::moderation::answer_without_effect;
@@ -35,17 +38,13 @@ const CHANGE_RETRY_MS: u64 = 1_000;
 ///
 /// Those of finding the room; [`Code::Forbidden`] for who does not own it, and for a name to which
 /// another policy applies; [`Code::RoomExists`]; [`Code::TooLarge`] for a room that has had as many
-/// names as are kept; [`Code::NotSupported`] in a cluster.
+/// names as are kept.
 pub(super) fn rename(
     chat: &mut Chat,
     by: &mut Requester,
     room: &str,
     name: &str,
 ) -> Result<Answer, Refusal> {
-    if chat.context.node.is_some() {
-        let message = "a room keeps its name in a cluster; make another one";
-        return Err(Refusal::new(Code::NotSupported, message));
-    }
     let authority = admins::authority(chat, (by.conn, by.user), room)?;
     let key = authority.room;
     if chat.rooms[key].name.is_direct() {
@@ -127,10 +126,15 @@ fn check_free(
         return Err(promised());
     }
     if chat.rooms.named(name.as_str()).is_some_and(|other| other != key) {
-        return Err(room_exists().field("name", "a name that is free"));
+        return Err(taken());
     }
     let alike = check_lookalike(chat, (by.user, Some(key)), name, Code::RoomExists);
     alike.map_err(|refusal| Refusal { field: refusal.field.map(|_| "name"), ..refusal })
+}
+
+/// The refusal of the name of another room.
+pub(super) fn taken() -> Refusal {
+    room_exists().field("name", "a name that is free")
 }
 
 /// # Errors
@@ -168,10 +172,23 @@ fn check_policy(
 
 /// The log has the new name: its readers are told before the record, which goes out under it.
 pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, name: &RoomName) {
+    let former = former_after(&chat.rooms[key], name);
+    take_names(chat, key, (name, former));
+}
+
+/// A room has this name from now on, and had these before.
+pub(super) fn take_names(
+    chat: &mut Chat,
+    key: RoomKey,
+    (name, former): (&RoomName, Vec<RoomName>),
+) {
     // What was said before goes out under the name of before.
     chat.delivery_mut().fan_out(key);
     let was = chat.rooms[key].name.clone();
-    chat.rooms.rename(key, name.clone());
+    chat.rooms.set_names(key, name.clone(), former);
+    if was == *name {
+        return;
+    }
     chat.directory.pushes.rename(&was, name);
     let readers: Vec<ConnId> = chat.delivery.subscribed(key);
     for conn in readers {

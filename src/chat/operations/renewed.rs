@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  Renewed ─▶ head, members, restrictions as they are now; `joined` with the new epoch to readers
-//!  Gone ────▶ `left` to all; nothing is asked of the log any more
+//!  Gone ────▶ `left` to all, and by whom it was ended; nothing is asked of the log any more
 //! ```
 //!
 //! What waits for an answer about the room stays, and is answered: see
@@ -14,12 +14,13 @@ use std::collections::BTreeSet;
 use super::grown::on_fact;
 use super::membership::{end_membership, put_member};
 use super::moderation::restrict;
+use super::rename::take_names;
 use super::room_end::{end_watch, retire_room};
-use super::{Chat, ack};
+use super::{Chat, ack, close};
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::load::Begun;
-use crate::chat::model::log::{LogId, RoomMeta};
+use crate::chat::model::log::{Farewell, LogId, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::rooms::Marks;
 
@@ -29,7 +30,12 @@ pub(super) fn on_renewed(chat: &mut Chat, log: LogId, begun: Begun) {
     // What was told of the log before goes out under its epoch.
     chat.delivery_mut().fan_out(key);
     forget_records(chat, key);
-    let Begun { epoch, head, oldest, meta, .. } = begun;
+    let Begun { name, epoch, head, oldest, meta, .. } = begun;
+    let former = meta.iter().find_map(|meta| match meta {
+        RoomMeta::Name(_, former) => Some(former.clone()),
+        _ => None,
+    });
+    take_names(chat, key, (&name, former.unwrap_or_default()));
     if !chat.rooms.is_of_this_start(epoch) {
         chat.rooms.begin_epochs_above(epoch);
     }
@@ -107,10 +113,15 @@ fn end_old_members(chat: &mut Chat, key: RoomKey, meta: &[RoomMeta]) -> Vec<Memb
     kept
 }
 
-/// Another node has dropped the room.
-pub(super) fn on_gone(chat: &mut Chat, log: LogId) {
+/// Another node has dropped the room, or ended it for all.
+pub(super) fn on_gone(chat: &mut Chat, log: LogId, farewell: Option<&Farewell>) {
     let Some(key) = chat.rooms.of_log(log) else { return };
     chat.context.follows = true;
+    if let Some(farewell) = farewell {
+        close::on_ended(chat, key, farewell);
+        chat.context.follows = false;
+        return;
+    }
     for membership in chat.rooms[key].members.clone() {
         let is_confirmed = chat.rooms[membership].is_confirmed;
         end_membership(chat, membership, is_confirmed.then_some(LeftReason::Left));

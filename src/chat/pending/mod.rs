@@ -23,7 +23,7 @@ use super::delivery::{DeliveryMut, PageId, Sender};
 use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};
 use super::model::command::{Command, Page};
 use super::model::hello::Hello;
-use super::model::log::{LogId, RestrictionMeta, Ticket};
+use super::model::log::{Farewell, LogId, RestrictionMeta, Ticket};
 use super::model::name::{RoomName, UserName};
 use super::model::output::Request;
 use super::model::people::Report;
@@ -107,15 +107,6 @@ pub(super) enum InvitationChange {
     /// The invited user has declined.
     Declined(RestrictionMeta),
 }
-/// What is told to those who are in a room that ends.
-#[derive(Debug)]
-pub(super) struct Farewell {
-    /// Who ends it.
-    pub from: UserName,
-    /// Why, empty if no reason was given.
-    pub reason: Box<str>,
-}
-
 /// Marks of one membership that are being written, and who waits for that.
 pub(super) type WrittenMarks = (MembershipKey, Marks, Vec<WaitingAck>);
 

@@ -49,12 +49,6 @@ impl Rooms {
         self.promised.contains_key(name)
     }
 
-    /// The room has this name from now on; the one of before leads to it still.
-    pub(in crate::chat) fn rename(&mut self, key: RoomKey, name: RoomName) {
-        let former = former_after(&self.table[key], &name);
-        self.set_names(key, name, former);
-    }
-
     /// The room has this name, and had these before.
     pub(in crate::chat) fn set_names(
         &mut self,

@@ -79,7 +79,8 @@ impl Contents {
             | LogRequest::Notice(_)
             | LogRequest::Tell(_)
             | LogRequest::Claim(..)
-            | LogRequest::Session(_) => return,
+            | LogRequest::Session(_)
+            | LogRequest::End { .. } => return,
             LogRequest::Append { log, ticket, draft } => {
                 let outcome = self.append(now, log, draft);
                 LogReply::Appended { ticket, outcome }

@@ -7,7 +7,7 @@ use super::codes::{Columns, signed, unsigned};
 use super::rows::FactColumns;
 use crate::chat::model::file::FILE_WORD;
 use crate::chat::model::limits::RECORD_OVERHEAD;
-use crate::chat::model::log::{Appended, Draft, LogId, RoomMeta, Ticket};
+use crate::chat::model::log::{Appended, Draft, LogFault, LogId, RoomMeta, Ticket};
 use crate::chat::model::name::{DIRECT_LEN_MAX, other_form};
 use crate::chat::model::record::{Body, Record};
 use crate::pg::{Param, Row, WrongType};
@@ -249,6 +249,7 @@ fn read_outcome(append: &Append, row: &Row) -> Result<Outcome, WrongType> {
         9 => Appended::NoSuchReference("thread"),
         10 => return Ok(Outcome::Stale),
         11 => return Ok(Outcome::Ended),
+        12 => Appended::Refused(LogFault::Taken),
         _ => return Err(WrongType { column: 0 }),
     }))
 }
@@ -308,7 +309,7 @@ pub(super) struct Facts<'a> {
     pub(super) names: Vec<Option<&'a str>>,
     pub(super) numbers: Vec<Option<i64>>,
     pub(super) texts: Vec<Option<&'a str>>,
-    /// What the names of members look like, by the place of their text.
+    /// What the names of members and of the room look like, by the place of their text.
     pub(super) forms: Vec<(usize, String)>,
 }
 
@@ -321,9 +322,12 @@ impl<'a> Facts<'a> {
         self.names.push(Some(columns.name));
         self.numbers.extend(columns.numbers);
         self.texts.extend(columns.texts);
-        if let RoomMeta::Member(user, Some(_)) = meta
-            && let Some(form) = other_form(user.as_str())
-        {
+        let form = match meta {
+            RoomMeta::Member(user, Some(_)) => other_form(user.as_str()),
+            RoomMeta::Name(room, _) => other_form(room.as_str()),
+            _ => None,
+        };
+        if let Some(form) = form {
             self.forms.push((self.texts.len() - 1, form.to_string()));
         }
     }

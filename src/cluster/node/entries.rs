@@ -33,7 +33,9 @@ pub(super) const ENTRIES: Statement = Statement {
           SELECT 1::smallint, o.room, x.seq, x.at, x.weight::bigint, x.kind::bigint, x.target, \
           x.number, x.reply_to, x.thread, x.edited, x.sender, x.who, x.text, x.data, x.cid, \
           o.place, o.id, o.kind::bigint, o.at, coalesce(o.name, r.name), o.who, o.number, r.epoch, \
-          s.looked FROM s JOIN chinwag.outgoing o ON o.place = s.place \
+          s.looked, (SELECT string_agg(f.name, ' ') FROM chinwag.former f WHERE f.room = coalesce(\
+          r.id, (SELECT n.id FROM chinwag.room n WHERE n.name = o.name))) \
+          FROM s JOIN chinwag.outgoing o ON o.place = s.place \
           LEFT JOIN chinwag.record x ON x.room = o.room AND x.seq = o.seq \
           LEFT JOIN chinwag.room r ON r.id = o.room \
           WHERE s.before <= $4::bigint AND o.place IS NOT NULL ORDER BY o.place",
@@ -58,6 +60,7 @@ mod column {
     pub(super) const NUMBER: usize = 22;
     pub(super) const EPOCH: usize = 23;
     pub(super) const LOOKED: usize = 24;
+    pub(super) const FORMER: usize = 25;
 }
 
 /// What an entry is, as it is stored: none is ever given another meaning.
@@ -154,6 +157,9 @@ fn event(row: &Row, interest: &Interest) -> Result<Option<WebhookEvent>, WrongTy
     let id = row.int(column::ID).map(unsigned)?;
     let room = row.text_or_null(column::NAME)?.and_then(RoomName::stored);
     let user = row.text_or_null(column::WHO)?.and_then(UserName::stored);
+    // By any name that it has or had: who is told of a room goes on to be.
+    let former = row.text_or_null(column::FORMER)?.unwrap_or_default().split(' ');
+    let meant = former.filter_map(RoomName::stored).find(|name| interest.has_room(name));
     let (at, number) = (row.int(column::AT).map(unsigned)?, row.int(column::NUMBER)?);
     let what = match row.int(column::KIND)? {
         kind::RECORD | kind::UNSEEN => None,
@@ -170,7 +176,7 @@ fn event(row: &Row, interest: &Interest) -> Result<Option<WebhookEvent>, WrongTy
         _ => return Ok(None),
     };
     if let Some(what) = what {
-        let is_told = interest.wants(what.kind(), room.as_ref(), user.as_ref());
+        let is_told = interest.wants(what.kind(), meant.as_ref().or(room.as_ref()), user.as_ref());
         let notice = Notice { at, room, is_in_memory: false, user, what };
         return Ok(is_told.then_some(WebhookEvent::Notice { id, notice, message: None }));
     }
@@ -185,7 +191,7 @@ fn event(row: &Row, interest: &Interest) -> Result<Option<WebhookEvent>, WrongTy
     let (epoch, record) = (Epoch(epoch.cast_unsigned()), (*record).clone());
     if row.int(column::KIND)? == kind::RECORD {
         let kind = webhook::kind_of(&record.body);
-        let is_told = interest.wants(kind, Some(&room), Some(&record.from));
+        let is_told = interest.wants(kind, meant.as_ref().or(Some(&room)), Some(&record.from));
         return Ok(is_told.then_some(WebhookEvent::Record { id, room, epoch, record }));
     }
     let what = NoticeKind::Unseen(record.seq);

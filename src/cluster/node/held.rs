@@ -8,7 +8,7 @@ use super::rows::FactKey;
 use crate::chat::model::log::{LogFault, LogId, LogReply, RoomMeta};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::policy::Retention;
-use crate::chat::model::record::Epoch;
+use crate::chat::model::record::{Body, Epoch};
 
 /// One log that is open.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(super) struct Log {
     pub(super) fault: Option<LogFault>,
     /// The room is dropped, and nothing is said of it any more.
     pub(super) is_dropped: bool,
+    /// It is to end, and whoever has asked for that is told whether it has.
+    pub(super) is_ending: bool,
 }
 
 impl Log {
@@ -65,6 +67,7 @@ impl Log {
             passed_over: BTreeMap::new(),
             fault: None,
             is_dropped: false,
+            is_ending: false,
         }
     }
 
@@ -76,6 +79,13 @@ impl Log {
     /// Whether records and facts of it can be taken.
     pub(super) const fn is_followed(&self) -> bool {
         self.row.is_some() && !self.is_renewing && !self.is_dropped
+    }
+
+    /// Another name is known to who asks for the log.
+    pub(super) fn on_told(&mut self, body: &Body) {
+        if let Body::Rename { name, .. } = body {
+            self.name = name.clone();
+        }
     }
 
     /// A fact of our own is to be written.
@@ -200,10 +210,30 @@ impl Held {
         }
     }
 
+    /// The log has this row; `false` if another log has it already: a room was asked for by a name
+    /// that it has, before this node was told of that.
+    pub(super) fn take_row(&mut self, id: LogId, row: i64) -> bool {
+        if self.of_row(row).is_some_and(|other| other != id) {
+            return false;
+        }
+        self.set_row(id, row);
+        true
+    }
+
+    /// The room of a log is no more, which is told; the log is not held any more.
+    pub(super) fn end(&mut self, id: LogId, reply: LogReply) {
+        self.out.push_back((reply, None));
+        let Some(log) = self.logs.get_mut(&id) else { return };
+        log.order.renew(0);
+        log.is_renewing = false;
+        self.advance(id);
+        self.remove(id);
+    }
+
     /// A log is another than was told: whatever was asked of it is over, and it is read anew.
     pub(super) fn renew(&mut self, id: LogId) {
         let Some(log) = self.logs.get_mut(&id) else { return };
-        if !log.is_renewing && !log.is_dropped {
+        if !log.is_renewing && !log.is_dropped && !log.is_ending {
             log.is_renewing = true;
             log.era = log.era.wrapping_add(1);
             log.unwritten.clear();
@@ -256,6 +286,11 @@ impl Held {
                 }
                 LogReply::Grown { records, meta, .. } if records.is_empty() && meta.is_empty() => {
                     continue;
+                }
+                LogReply::Grown { log: id, records, .. } => {
+                    if let Some(log) = self.logs.get_mut(id) {
+                        records.iter().for_each(|record| log.on_told(&record.body));
+                    }
                 }
                 _ => {}
             }

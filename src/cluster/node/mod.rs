@@ -17,6 +17,7 @@
 //! | `writer`, `append`, `written` | batches, what becomes of them, what is repeated |
 //! | `order` | the dense order of others' records and of answers to one's own |
 //! | `held` | the logs that are open |
+//! | `closing` | rooms that end for all |
 //! | `reader`, `queries`, `loading`, `room_pages` | what others have changed, and the answers to queries |
 //! | `search`, `written_by` | what is asked for by words, and by who has written it |
 //! | `threads` | the messages of threads, and who follows which |
@@ -49,6 +50,7 @@
 
 mod append;
 pub mod bus;
+mod closing;
 mod codes;
 mod engine;
 mod entries;
@@ -358,7 +360,7 @@ impl<E: Engine> Node<E> {
     fn refuse_all(&mut self) {
         let is_asked =
             |op: &Op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..) | Op::Mark(..));
-        let is_waiting = |op: &Op| is_asked(op) || op.is_claim();
+        let is_waiting = |op: &Op| is_asked(op) || op.is_claim() || matches!(op, Op::End(_));
         for op in self.queue.take(is_waiting) {
             self.refuse_op(op, LogFault::Broken);
         }
@@ -387,6 +389,7 @@ impl<E: Engine> Node<E> {
                 self.replies.push_back(LogReply::Synced { ticket, outcome: Err(fault) });
             }
             Op::Session(op) => self.refuse_session(*op, fault),
+            Op::End(ending) => self.refuse_end(&ending, fault),
             Op::Open(_) | Op::Facts(..) | Op::Drop(_) | Op::Seen(_) => {}
         }
     }
@@ -466,6 +469,7 @@ impl<E: Engine> Logs for Node<E> {
                 self.sync(log, ticket);
             }
             LogRequest::Close { log } => _ = self.held.remove(log),
+            LogRequest::End { log, ticket, farewell } => self.end_room(log, ticket, *farewell),
             LogRequest::Read { ticket, query } => self.read(ticket, query),
             LogRequest::People { ticket, changes } => self.change_people(ticket, changes),
             // Nothing of a cluster is in a process's memory only.

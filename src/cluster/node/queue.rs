@@ -12,7 +12,7 @@ use super::append::Append;
 use super::entries::Seen;
 use super::rows::FactKey;
 use super::session_ops::SessionOp;
-use crate::chat::model::log::{LogId, RoomMeta, Ticket};
+use crate::chat::model::log::{Farewell, LogId, RoomMeta, Ticket};
 use crate::chat::model::people::PeopleChange;
 use crate::chat::model::thread::ThreadMark;
 use crate::time::Tick;
@@ -32,6 +32,20 @@ const SEEN_MAX: usize = 512;
 /// Facts about one log: each with the version of the rights that was known, by what it is about.
 pub(super) type FactsOf = BTreeMap<FactKey, (RoomMeta, i64)>;
 
+/// A room that is to end.
+#[derive(Debug)]
+pub(super) struct Ending {
+    pub(super) log: LogId,
+    pub(super) ticket: Ticket,
+    pub(super) farewell: Farewell,
+    /// Of which life of the log it is.
+    pub(super) era: u32,
+    /// Up to which version the rights were known when it was asked for.
+    pub(super) version: i64,
+    /// Since when it waits.
+    pub(super) since: Tick,
+}
+
 /// Something to be written.
 #[derive(Debug)]
 pub(super) enum Op {
@@ -45,6 +59,8 @@ pub(super) enum Op {
     Sync(LogId, u32, Ticket),
     /// A room is no more.
     Drop(LogId),
+    /// A room ends for all who are in it.
+    End(Box<Ending>),
     /// People change.
     People(Ticket, Vec<PeopleChange>),
     /// What a user wants of a thread.
@@ -60,6 +76,7 @@ impl Op {
     pub(super) fn since(&self) -> Option<Tick> {
         match self {
             Self::Append(append) => Some(append.since),
+            Self::End(ending) => Some(ending.since),
             Self::Session(op) => match **op {
                 SessionOp::Claim { since, .. } => Some(since),
                 SessionOp::Change(_) | SessionOp::Told(..) => None,
@@ -83,6 +100,7 @@ impl Op {
             Self::Open(_)
             | Self::Sync(..)
             | Self::Drop(_)
+            | Self::End(_)
             | Self::People(..)
             | Self::Mark(..)
             | Self::Seen(_) => (0, 0, 0, 0),

@@ -14,6 +14,7 @@ use super::rows::{FactKey, Part, RoomRow};
 use super::sent::Asked;
 use super::statements;
 use super::writer::{Flight, What};
+use crate::chat::model::load::Begun;
 use crate::chat::model::log::{LogFault, LogId, LogReply, Query, RoomMeta, Ticket};
 use crate::chat::model::record::SharedRecord;
 use crate::cluster::link::Lane;
@@ -40,6 +41,8 @@ pub(super) enum Reading {
     Renewal(LogId),
     /// Rooms of which the first members were read.
     Rooms(ReadFor, RoomPages),
+    /// Who has ended the room of a log.
+    Farewell(LogId),
     People,
     PeopleVersion,
     /// Sessions of this node that go on at others.
@@ -244,6 +247,7 @@ impl<E: Engine> Node<E> {
                 self.on_rooms(ReadFor::Query(ticket, wanted), pages, &rows);
                 Ok(())
             }
+            Reading::Farewell(id) => self.on_farewell(id, &rows),
             Reading::People => self.on_people(&rows),
             Reading::PeopleVersion => self.on_people_version(&rows),
             Reading::Replaced => self.on_replaced(&rows),
@@ -266,6 +270,18 @@ impl<E: Engine> Node<E> {
         }
     }
 
+    /// Has fetched what rooms that are held have more than was told: whoever has found one by a
+    /// name that it has got meanwhile asks once more.
+    pub(super) fn follow_found(&mut self, rooms: &[Begun]) {
+        for kept in rooms.iter().filter_map(|room| room.kept.as_ref()) {
+            let held = self.held.of_row(kept.row);
+            let is_ahead =
+                |id: &LogId| self.held.get(*id).is_some_and(|log| log.order.told() < kept.seqs.1);
+            let ahead = held.filter(is_ahead);
+            self.held.wants.extend(ahead);
+        }
+    }
+
     /// No answer comes to a statement of the reader.
     pub(super) fn on_read_lost(&mut self, reading: Reading) {
         match reading {
@@ -275,7 +291,9 @@ impl<E: Engine> Node<E> {
                 self.compare_at = self.compare_at.min(self.now.tick.after(COMPARE_EVERY));
                 self.held.wants.extend(logs.into_iter().map(|followed| followed.id));
             }
-            Reading::Renewal(id) | Reading::Rooms(ReadFor::Renewal(id), _) => {
+            Reading::Renewal(id)
+            | Reading::Farewell(id)
+            | Reading::Rooms(ReadFor::Renewal(id), _) => {
                 self.held.renewals.insert(id);
             }
             Reading::People => self.people.asked = None,
@@ -392,16 +410,15 @@ impl<E: Engine> Node<E> {
     /// A log was read anew.
     pub(super) fn on_renewed(&mut self, id: LogId, parts: &[Part]) {
         let found = loading::rooms(parts).pop();
+        let row = |begun: &Begun| begun.kept.map(|kept| kept.row);
+        // A room that has got the name meanwhile, and is held by another one, is none of this log's.
+        let found = found.filter(|(begun, _)| {
+            row(begun).is_none_or(|row| self.held.of_row(row).is_none_or(|held| held == id))
+        });
         let Some(log) = self.held.get_mut(id) else { return };
-        let Some((begun, room)) = found else {
-            log.order.renew(0);
-            log.is_renewing = false;
-            self.held.out.push_back((LogReply::Gone { log: id }, None));
-            self.held.advance(id);
-            self.held.remove(id);
-            return;
-        };
-        let row = begun.kept.map(|kept| kept.row);
+        let Some((begun, room)) = found else { return self.ask_farewell(id) };
+        let row = row(&begun);
+        log.name = begun.name.clone();
         (log.epoch, log.oldest, log.facts) = (begun.epoch, begun.oldest, room.facts);
         log.version = room.version;
         log.order.renew(begun.head);

@@ -111,6 +111,7 @@ impl<E: Engine> Node<E> {
                     found.rooms.retain(|room| {
                         room.kept.is_none_or(|kept| !self.held.is_dropped(kept.row))
                     });
+                    self.follow_found(&found.rooms);
                     Answer::Loaded(found)
                 });
                 self.replies.push_back(LogReply::Answer { ticket, outcome });

@@ -254,6 +254,10 @@ fn read_fact(row: &Reader<'_>) -> Result<(RoomMeta, u64), WrongType> {
             RoomMeta::Restriction(row.user(0)?, restriction()?, Some(meta))
         }
         fact::NO_RESTRICTION => RoomMeta::Restriction(row.user(0)?, restriction()?, None),
+        fact::NAME => {
+            let former = row.text(1)?.split(' ').filter_map(RoomName::stored).collect();
+            RoomMeta::Name(row.room(0)?, former)
+        }
         _ => return Err(wrong(0)),
     };
     Ok((meta, row.number_or_null(8)?.unwrap_or(0)))
@@ -269,7 +273,7 @@ pub(super) struct FactColumns<'a> {
 }
 
 impl<'a> FactColumns<'a> {
-    /// Those of `meta`, where `form` is what the name of a member looks like.
+    /// Those of `meta`, where `form` is what the name of a member, or of the room, looks like.
     pub(super) fn of(meta: &'a RoomMeta, form: Option<&'a str>) -> Self {
         let number = |value: u64| Some(super::codes::signed(value));
         let (mut name, mut numbers, mut texts) = ("", [None; 4], [None; 3]);
@@ -283,9 +287,10 @@ impl<'a> FactColumns<'a> {
                 texts = [Some(topic), by.as_ref().map(UserName::as_str), None];
                 fact::TOPIC
             }
-            // Nothing asks for it: a room keeps its name in a cluster.
+            // It comes with the record that says the same; those of before are the engine's.
             RoomMeta::Name(room, _) => {
                 name = room.as_str();
+                texts[2] = form;
                 fact::NAME
             }
             RoomMeta::Member(user, Some(MemberMeta { role, recv, read, joined })) => {

@@ -83,6 +83,12 @@ const PUT_LOOKALIKES: Statement = Statement {
           ON CONFLICT DO NOTHING",
 };
 
+const PUT_FORMER: Statement = Statement {
+    name: "put_former",
+    sql: "INSERT INTO chinwag.former (name, room, nth) \
+          SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[])",
+};
+
 const PUT_MEMBERS: Statement = Statement {
     name: "put_members",
     sql: "INSERT INTO chinwag.member (room, name, role, recv, read, joined) SELECT * FROM \
@@ -213,8 +219,8 @@ pub fn put_nonce<A: Ask>(engine: &mut A, nonce: &str) -> Result<(), A::Error> {
 ///
 /// Those of asking.
 pub fn put_rooms<A: Ask>(engine: &mut A, rooms: &[Begun]) -> Result<(), A::Error> {
-    let (mut table, mut members, mut restrictions) =
-        (Table::default(), Table::default(), Table::default());
+    let [mut table, mut members, mut restrictions, mut formers] =
+        [(); 4].map(|()| Table::default());
     let mut forms: Vec<(i64, String, &str)> = Vec::new();
     for begun in rooms {
         let Some(kept) = begun.kept else { continue };
@@ -244,18 +250,22 @@ pub fn put_rooms<A: Ask>(engine: &mut A, rooms: &[Begun]) -> Result<(), A::Error
                     restrictions.text(5, texts[0]);
                     restrictions.text(6, texts[1]);
                 }
-                // Names of before lead nowhere in a cluster.
-                RoomMeta::Name(..)
-                | RoomMeta::Member(_, None)
-                | RoomMeta::Restriction(_, _, None) => {}
+                RoomMeta::Name(_, former) => {
+                    for (nth, name) in (1..).zip(former.iter().map(RoomName::as_str)) {
+                        formers.text(0, name);
+                        formers.int(1, kept.row);
+                        formers.int(2, nth);
+                        forms.extend(other_form(name).map(|form| (1, form.to_string(), name)));
+                    }
+                }
+                RoomMeta::Member(_, None) | RoomMeta::Restriction(_, _, None) => {}
             }
         }
         table.int(0, kept.row);
         table.text(1, begun.name.as_str());
-        let (head, oldest) = (signed(begun.head), signed(begun.oldest));
-        let numbers =
-            [begun.epoch.0.cast_signed(), head, oldest, signed(kept.at), signed(kept.bytes)];
-        for (column, number) in (2..).zip(numbers.into_iter().chain([access.0, access.1])) {
+        let counters = [begun.head, begun.oldest, kept.at, kept.bytes].map(signed);
+        let numbers = [begun.epoch.0.cast_signed()].into_iter().chain(counters);
+        for (column, number) in (2..).zip(numbers.chain([access.0, access.1])) {
             table.int(column, number);
         }
         table.text(9, access.2);
@@ -267,6 +277,7 @@ pub fn put_rooms<A: Ask>(engine: &mut A, rooms: &[Begun]) -> Result<(), A::Error
         }
     }
     table.put(engine, PUT_ROOMS, None)?;
+    formers.put(engine, PUT_FORMER, None)?;
     members.put(engine, PUT_MEMBERS, None)?;
     restrictions.put(engine, PUT_RESTRICTIONS, None)?;
     let mut lookalikes = Table::default();
@@ -484,8 +495,7 @@ pub fn people<A: Ask>(engine: &mut A) -> Result<(People, Suspensions), A::Error>
 /// Those of asking.
 pub fn acts<A: Ask>(engine: &mut A, above: i64) -> Result<(Vec<AuditedAct>, i64), A::Error> {
     let rows = engine.ask_for(ACTS, &[Param::Int(above), Param::Int(PAGE)])?;
-    let mut last = above;
-    let mut acts = Vec::new();
+    let (mut last, mut acts) = (above, Vec::new());
     for row in &rows {
         last = row.int(0)?;
         let by = row.text_or_null(2)?.and_then(UserName::stored);

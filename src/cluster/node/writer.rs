@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::entries::Seen;
 use super::held::Log;
 use super::people;
-use super::queue::{FactsOf, Op};
+use super::queue::{Ending, FactsOf, Op};
 use super::session_ops::SessionOp;
 use super::statements;
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply, Ticket};
@@ -37,6 +37,7 @@ pub(super) enum What {
     Facts(Vec<(LogId, u32, FactsOf)>),
     Open(LogId),
     Drop(LogId),
+    End(Box<Ending>),
     /// Nothing: everything before it has its answer when it is the first.
     Sync(LogId, u32, Ticket),
     People(Ticket),
@@ -84,6 +85,7 @@ impl<E: Engine> Node<E> {
         let log = match op {
             Op::Append(append) => append.log,
             Op::Facts(log, ..) | Op::Drop(log) => *log,
+            Op::End(ending) => ending.log,
             Op::Open(_)
             | Op::Sync(..)
             | Op::People(..)
@@ -104,6 +106,7 @@ impl<E: Engine> Node<E> {
             Op::Open(id) => self.send_open(id),
             Op::Session(op) => self.send_sessions(*op),
             Op::Drop(id) => self.send_drop(id),
+            Op::End(ending) => self.send_end(*ending),
             Op::Mark(ticket, mark) => self.send_mark(ticket, mark),
             Op::Seen(seen) => self.send_seen(seen),
             Op::People(ticket, changes) => {

@@ -47,6 +47,7 @@ impl<E: Engine> Node<E> {
                     self.held.keep_row(row);
                 }
             }
+            What::End(ending) => self.on_end_written(ending, outcome),
             What::People(ticket) => self.on_people_written(ticket, &outcome),
             What::Mark(ticket) => self.on_mark_written(ticket, &outcome),
             What::Sessions(ops) => self.on_sessions_written(ops, &outcome),
@@ -185,7 +186,10 @@ impl<E: Engine> Node<E> {
             // Tried again when the engine is there again, or with the next thing that is asked.
             return self.queue.repeat(Op::Open(id));
         };
-        self.held.set_row(id, row);
+        if !self.held.take_row(id, row) {
+            self.held.wants.extend(self.held.of_row(row));
+            return self.held.end(id, LogReply::Gone { log: id, farewell: None });
+        }
         let Some(log) = self.held.get(id) else { return };
         if (epoch, head) != (log.epoch.0, 0) {
             // Somebody else was first.
@@ -231,6 +235,7 @@ impl<E: Engine> Node<E> {
                 }
             }
             What::Sync(log, era, ticket) => self.queue.repeat(Op::Sync(log, era, ticket)),
+            What::End(ending) => self.queue.repeat(Op::End(ending)),
             What::Index => self.on_indexed(None),
             What::Seen(seen) => self.queue.repeat(Op::Seen(seen)),
             What::File(asked) => self.tell_file_lost(&asked),
@@ -282,6 +287,7 @@ fn on_outcome(held: &mut Held, append: &Append, outcome: Outcome) {
                 held.wants.insert(id);
             }
             if let Some(log) = held.get_mut(id) {
+                log.on_told(&record.body);
                 log.order.on_stored(ticket, record);
             }
         }

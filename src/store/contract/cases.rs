@@ -449,6 +449,16 @@ const CASES: &[(&str, For, &str)] = &[
         "fact member ann member \n ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n reopen \n threads ann -> 1-2:ann:a read1 new1 \n cat say c thread=1 -> stored 3 \n threads ann -> 1-3:ann:a read1 new2",
     ),
     (
+        "a room that has got other names goes on, and is found by all that it has and had",
+        Keeping,
+        "ann say a -> stored 1 \n ann rename lair lobby -> stored 2 \n ann rename den lobby,lair -> stored 3 \n sync -> ok \n room -> 1..3 name:den:[\"lobby\", \"lair\"] \n room lair -> 1..3 name:den:[\"lobby\", \"lair\"] \n room den -> 1..3 name:den:[\"lobby\", \"lair\"] \n reopen \n ann say b -> stored 4 \n page 1 9 9 -> 1:ann:a 2:ann:rename=lair/lobby 3:ann:rename=den/lair 4:ann:b @4",
+    ),
+    (
+        "a room that has a name of before again had the one between",
+        Keeping,
+        "ann rename lair lobby -> stored 1 \n ann rename lobby lair -> stored 2 \n sync -> ok \n room -> 1..2 name:lobby:[\"lair\"] \n room lair -> 1..2 name:lobby:[\"lair\"]",
+    ),
+    (
         "an inbox says how many unread messages are in threads",
         Keeping,
         "ann say a -> stored 1 \n ann say b thread=1 -> stored 2 \n ann say c -> stored 3 \n inbox bob 0 3 bare -> 3 #1 \n inbox bob 2 3 bare -> 1 \n inbox ann 0 3 bare -> 0",

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! ann say hi cid=c1 -> stored 1      also: edit N TEXT, delete N, react N EMOJI, unreact N EMOJI,
-//!                                    topic TEXT, kick WHO, ban WHO, role WHO ROLE
+//!                                    topic TEXT, kick WHO, ban WHO, role WHO ROLE,
+//!                                    rename NAME OLDEST,…,PRESENT
 //! page 1 9 9 -> 1:ann:hi @1          from, to, limit -> the records @ the head
 //! below 9 2 -> 1:ann:hi @1           the seq, limit
 //! inbox bob 0 9 -> 1 1:ann:hi        who, read, head -> unread, the last message
@@ -13,7 +14,7 @@
 //!                                    ban|mute|invite|reader|return WHO, lift KIND WHO
 //! sync -> ok
 //! reopen                             forgotten, loaded, opened
-//! room -> 1..1 member:ann:owner:3    loaded: oldest and head, the facts
+//! room -> 1..1 member:ann:owner:3    loaded: oldest and head, the facts; also by another name
 //! people bind:ann account:ann -> ok  changes of people, all or none
 //! acts 9 -> act2 act1                what was noted, at most so many; `+` if there is more
 //! thread ann 1 9 9 -> 1:ann:hi       who, thread, below, limit -> the page; `+`, and the mark
@@ -30,6 +31,7 @@ use crate::chat::model::log::{
     Answer, Appended, Draft, Expiry, InboxFound, InboxQuery, LogFault, LogId, LogReply, LogRequest,
     MemberMeta, Query, Restriction, RestrictionMeta, RoomMeta, TargetCheck,
 };
+use crate::chat::model::name::RoomName;
 use crate::chat::model::people::{AuditedAct, Block, PeopleChange, Report};
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::Role;
@@ -71,7 +73,10 @@ pub(super) fn run(store: &mut Subject, script: &str) -> Result<(), String> {
                 log = store.open("lobby", None);
                 String::new()
             }
-            "room" => about(&store.load_room("lobby").unwrap()),
+            "room" => {
+                let name = words.get(1).unwrap_or(&"lobby");
+                about(&store.load_room(name).unwrap())
+            }
             "people" => {
                 let ticket = store.ticket();
                 let changes = words[1..].iter().map(|word| change(word)).collect();
@@ -124,6 +129,7 @@ fn body(words: &[&str]) -> Body {
             Body::Reaction { target, emoji: words[3].into(), remove }
         }
         "topic" => Body::Topic { text: words[2].into() },
+        "rename" => Body::Rename { name: room(words[2]), was: former(words).pop().unwrap() },
         what => {
             let act = match what {
                 "kick" => Act::Kick,
@@ -134,6 +140,11 @@ fn body(words: &[&str]) -> Body {
             Body::Moderation { act, target: user(words[2]), reason: "why".into() }
         }
     }
+}
+
+/// The names that a room will have had when it gets another one.
+fn former(words: &[&str]) -> Vec<RoomName> {
+    words[3].split(',').map(room).collect()
 }
 
 fn append(store: &mut Subject, log: LogId, words: &[&str]) -> String {
@@ -148,10 +159,11 @@ fn append(store: &mut Subject, log: LogId, words: &[&str]) -> String {
     let with = option(words, "with").map(|with| fact(&with.split(':').collect::<Vec<_>>()));
     let topic =
         (words[1] == "topic").then(|| RoomMeta::Topic(words[2].into(), Some(user(words[0]))));
+    let name = (words[1] == "rename").then(|| RoomMeta::Name(room(words[2]), former(words)));
     let weight = option(words, "weight").map_or(300, |weight| weight.parse().unwrap());
     let draft = Draft {
         check,
-        meta: with.into_iter().chain(topic).collect(),
+        meta: with.into_iter().chain(topic).chain(name).collect(),
         is_question: has("?"),
         ..Draft::new(user(words[0]), body, weight)
     };

@@ -332,7 +332,8 @@ impl SqliteStore {
             | LogRequest::Notice(_)
             | LogRequest::Tell(_)
             | LogRequest::Claim(..)
-            | LogRequest::Session(_) => return,
+            | LogRequest::Session(_)
+            | LogRequest::End { .. } => return,
         };
         self.batch.push(op);
     }
@@ -352,7 +353,10 @@ impl Logs for SqliteStore {
             LogRequest::People { ticket, changes } => self.batch.push(Op::People(ticket, changes)),
             LogRequest::Notice(notice) => self.notice(notice),
             // Nobody else has this file.
-            LogRequest::Tell(_) | LogRequest::Claim(..) | LogRequest::Session(_) => {}
+            LogRequest::Tell(_)
+            | LogRequest::Claim(..)
+            | LogRequest::Session(_)
+            | LogRequest::End { .. } => {}
             LogRequest::Adopt { log, .. }
             | LogRequest::Append { log, .. }
             | LogRequest::PutMeta { log, .. }

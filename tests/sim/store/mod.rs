@@ -493,8 +493,7 @@ const fn log_of(request: &LogRequest) -> LogId {
         | LogRequest::Notice(_)
         | LogRequest::Tell(_)
         | LogRequest::Claim(..)
-        | LogRequest::Session(_) => {
-            unreachable!()
-        }
+        | LogRequest::Session(_)
+        | LogRequest::End { .. } => unreachable!(),
     }
 }

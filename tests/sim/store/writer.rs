@@ -134,7 +134,8 @@ impl Store {
             | LogRequest::Notice(_)
             | LogRequest::Tell(_)
             | LogRequest::Claim(..)
-            | LogRequest::Session(_) => None,
+            | LogRequest::Session(_)
+            | LogRequest::End { .. } => None,
         }
     }
 

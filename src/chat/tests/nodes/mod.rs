@@ -2,19 +2,21 @@
 
 #![expect(clippy::disallowed_types, reason = "two harnesses own one log, and tests look into it")]
 
+mod closing;
+mod names;
 mod records;
 mod rooms;
 mod sessions;
 mod whereabouts;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use super::super::model::load::{Begun, Depth, Found, Kept, KnownUser, Wanted};
 use super::super::model::log::{
-    Answer, Appended, Draft, Elsewhere, InboxFound, LogFault, LogId, LogReply, LogRequest,
-    Restriction, RoomMeta,
+    Answer, Appended, Draft, Elsewhere, Farewell, InboxFound, LogFault, LogId, LogReply,
+    LogRequest, Restriction, RoomMeta,
 };
 use super::super::model::others::{NodeId, Told};
 use super::super::model::policy::{Policies, Policy};
@@ -97,7 +99,8 @@ const fn node_id(node: usize) -> NodeId {
 fn is_same_fact(a: &RoomMeta, b: &RoomMeta) -> bool {
     match (a, b) {
         (RoomMeta::Access { .. }, RoomMeta::Access { .. })
-        | (RoomMeta::Topic(..), RoomMeta::Topic(..)) => true,
+        | (RoomMeta::Topic(..), RoomMeta::Topic(..))
+        | (RoomMeta::Name(..), RoomMeta::Name(..)) => true,
         (RoomMeta::Member(a, _), RoomMeta::Member(b, _)) => a == b,
         (RoomMeta::Restriction(a, kind, _), RoomMeta::Restriction(b, other, _)) => {
             a == b && kind == other
@@ -167,6 +170,7 @@ impl Shared {
     fn request(&mut self, node: usize, now: Now, request: LogRequest) {
         let reply = match request {
             LogRequest::Open { log, room, epoch, kept, .. } => {
+                let room = self.present_name(&room).unwrap_or(room);
                 self.nodes[node].open.insert(log, room.clone());
                 let is_there = self.rooms.contains_key(&room);
                 let shared = self.rooms.entry(room.clone()).or_insert_with(|| SharedRoom {
@@ -214,7 +218,11 @@ impl Shared {
                 LogReply::Claimed(ticket, outcome)
             }
             LogRequest::Session(change) => return self.change_session(&change),
-            LogRequest::Drop { log } => return self.drop_room(node, log),
+            LogRequest::Drop { log } => return self.drop_room(node, log, None),
+            LogRequest::End { log, ticket, farewell } => {
+                let outcome = self.end_room(node, log, farewell);
+                LogReply::Synced { ticket, outcome }
+            }
             LogRequest::Close { log } => {
                 self.nodes[node].open.remove(&log);
                 return;
@@ -234,11 +242,17 @@ impl Shared {
         if let Some(answer) = planned.filter(|_| !is_undecided) {
             return answer;
         }
+        if let Some(refused) = self.refuse_name(&room, &draft.body) {
+            return refused;
+        }
         let shared = self.rooms.get_mut(&room).unwrap();
-        let meta = draft.meta.clone();
+        // The record says the name.
+        let is_told = |meta: &&RoomMeta| !matches!(meta, RoomMeta::Name(..));
+        let meta: Vec<RoomMeta> = draft.meta.iter().filter(is_told).cloned().collect();
         let outcome = shared.append(now, draft);
         let Appended::Stored(record) = &outcome else { return outcome };
         self.grow(node, &room, (vec![SharedRecord::clone(record)], meta.clone()));
+        self.take_name(&room, &record.body);
         if is_undecided {
             // Behind the answer, as of another node.
             let grown = LogReply::Grown { log, records: vec![SharedRecord::clone(record)], meta };
@@ -262,16 +276,6 @@ impl Shared {
         }
     }
 
-    fn drop_room(&mut self, node: usize, log: LogId) {
-        let Some(room) = self.nodes[node].open.remove(&log) else { return };
-        self.rooms.remove(&room);
-        let other = &mut self.nodes[1 - node];
-        let found = other.open.iter().find(|(_, name)| **name == room).map(|(log, _)| *log);
-        if let Some(log) = found {
-            other.replies.push_back(LogReply::Gone { log });
-        }
-    }
-
     fn read(&self, node: usize, query: Query) -> Answer {
         let records = |log: LogId| &self.rooms[&self.nodes[node].open[&log]].records;
         match query {
@@ -289,7 +293,9 @@ impl Shared {
 
     fn load(&self, wanted: &Wanted) -> Found {
         let mut found = Found::default();
-        for name in wanted.rooms.keys() {
+        let names: BTreeSet<RoomName> =
+            wanted.rooms.keys().filter_map(|name| self.present_name(name)).collect();
+        for name in &names {
             if let Some(room) = self.rooms.get(name) {
                 found.rooms.push(room.begun(name));
                 let ends = name.pair().into_iter().flat_map(|(a, b)| [a, b]);

@@ -136,7 +136,7 @@ fn a_room_that_another_node_has_dropped_is_left() {
     let mut pair = Pair::in_lobby();
     let log = pair.log(1, "lobby");
     pair.shared.borrow_mut().rooms.clear();
-    let said = pair.reply(1, LogReply::Gone { log });
+    let said = pair.reply(1, LogReply::Gone { log, farewell: None });
     assert_eq!(lines(&said[1], 1), ["left left"]);
     assert!(pair.nodes[1].chat.rooms.named("lobby").is_none());
     let said = pair.run(1, 1, join("lobby"));

@@ -22,6 +22,7 @@
 //! | `sent.cid`, `said` | the client's; a hash | the rows go |
 //! | `room.topic` | of `topic_by` | emptied |
 //! | `room.name` of a conversation | two names | has the placeholder in place of the user |
+//! | `former.name` | a room's, never a conversation's | stays |
 //! | `restriction.reason` | of `by` | emptied |
 //! | `member`, `restriction`, `change`, `follow`, `lookalike`, `session` | a name | the rows go |
 //! | `people`: identity | display name, subject | emptied; the name stays taken |
@@ -30,6 +31,7 @@
 //! | `people`: invite links | a name | emptied |
 //! | `people`: suspensions, revoked tokens | the operator's | stay: they work by the name |
 //! | `people_gone` | names | the rows go |
+//! | `closed.by`, `reason` | who has ended a room | the rows go |
 //! | `audit.by`, `whom` | a name | `erased` |
 //! | `file`, `file_use`, `file_sum` | the owner | the rows go, and what lies in the folder |
 //! | `outgoing.who` | a name | the rows go, and no webhook is told of them |

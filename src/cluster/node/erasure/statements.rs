@@ -103,7 +103,7 @@ statement! {
         "SELECT a.room FROM (SELECT m.room FROM chinwag.member m WHERE m.name = $1::text UNION ",
         "SELECT x.room FROM chinwag.restriction x WHERE x.name = $1::text OR ", is_reason_of_user!(), " UNION ",
         "SELECT r.id FROM chinwag.room r WHERE ", is_topic_of_user!(), " OR ", is_conversation_of_user!(),
-        ") a WHERE a.room > $2::bigint ORDER BY a.room LIMIT $3::bigint");
+        ") a JOIN chinwag.room e ON e.id = a.room WHERE a.room > $2::bigint ORDER BY a.room LIMIT $3::bigint");
     // `$1` rooms: locked, in the order of their ids.
     LOCK, "erase_lock",
         "SELECT r.id, r.name, r.epoch FROM chinwag.room r WHERE r.id = ANY ($1::bigint[]) \
@@ -262,6 +262,18 @@ pub(super) const NAMES: &[Statement] = &[
     Statement {
         name: "erase_sessions",
         sql: "DELETE FROM chinwag.session WHERE name = $1::text AND ended IS NOT NULL",
+    },
+    Statement { name: "erase_closed", sql: "DELETE FROM chinwag.closed WHERE \"by\" = $1::text" },
+    // What rooms that are no more have left, and is not swept yet.
+    Statement {
+        name: "erase_left_members",
+        sql: "DELETE FROM chinwag.member m WHERE m.name = $1::text \
+              AND NOT EXISTS (SELECT 1 FROM chinwag.room r WHERE r.id = m.room)",
+    },
+    Statement {
+        name: "erase_left_restrictions",
+        sql: "DELETE FROM chinwag.restriction x WHERE x.name = $1::text \
+              AND NOT EXISTS (SELECT 1 FROM chinwag.room r WHERE r.id = x.room)",
     },
     // No webhook is told any more what the user has done or missed.
     Statement { name: "erase_outgoing", sql: "DELETE FROM chinwag.outgoing WHERE who = $1::text" },

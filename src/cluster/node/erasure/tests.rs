@@ -382,9 +382,9 @@ fn nobody_leaves_no_trace_and_nothing_is_changed() {
 }
 
 /// All columns that may have a text: each is in the table of the module, or has none of a person's.
-const COLUMNS: &str = "audit.act audit.by audit.room audit.whom change.name dead_letter.webhook \
+const COLUMNS: &str = "audit.act audit.by audit.room audit.whom change.name closed.by closed.reason dead_letter.webhook \
     dead_letter.why file.hash file.id file.owner file.place file_check.file file_gone.place \
-    file_node.fault file_node.nonce file_sum.owner file_use.file follow.name lookalike.form \
+    file_node.fault file_node.nonce file_sum.owner file_use.file follow.name former.name lookalike.form \
     lookalike.name member.name meta.key meta.value node.address node.name node.version \
     outgoing.name outgoing.who people.key people.numbers people.other people.texts \
     people_gone.key record.cid record.data record.sender record.text record.who restriction.by \

@@ -1,7 +1,9 @@
 //! Nodes over a real engine, if the environment names one (`CHINWAG_TEST_ENGINE`, as
 //! `scripts/cluster` does): without one these tests say nothing.
 
+mod closing;
 mod drops;
+mod names;
 mod nodes;
 mod outgoing;
 mod passwords;

@@ -15,40 +15,40 @@ use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::{Durability, Presence, Role};
 
 /// The log of each node.
-fn log() -> LogId {
+pub(super) fn log() -> LogId {
     LogId::new(1, 1)
 }
 
-fn user(name: &str) -> UserName {
+pub(super) fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
 }
 
-fn room(name: &str) -> RoomName {
+pub(super) fn room(name: &str) -> RoomName {
     RoomName::stored(name).unwrap()
 }
 
-fn message(from: &str, text: &str, cid: Option<&str>) -> Draft {
+pub(super) fn message(from: &str, text: &str, cid: Option<&str>) -> Draft {
     Draft::new(user(from), Body::plain(text, cid), 300)
 }
 
-fn member(name: &str, role: Role, read: u64) -> RoomMeta {
+pub(super) fn member(name: &str, role: Role, read: u64) -> RoomMeta {
     RoomMeta::Member(user(name), Some(MemberMeta { role, recv: read, read, joined: 7 }))
 }
 
 /// What one node was told of one log.
 #[derive(Debug, Default)]
-struct Seen {
-    head: u64,
-    texts: BTreeMap<u64, String>,
-    facts: Vec<RoomMeta>,
-    answers: BTreeMap<u64, Appended>,
-    others: Vec<LogReply>,
+pub(super) struct Seen {
+    pub(super) head: u64,
+    pub(super) texts: BTreeMap<u64, String>,
+    pub(super) facts: Vec<RoomMeta>,
+    pub(super) answers: BTreeMap<u64, Appended>,
+    pub(super) others: Vec<LogReply>,
 }
 
 impl Seen {
     /// Takes a reply: records must come dense and in order.
     #[track_caller]
-    fn take(&mut self, reply: LogReply) {
+    pub(super) fn take(&mut self, reply: LogReply) {
         match reply {
             LogReply::Grown { records, meta, .. } => {
                 for record in records {
@@ -75,17 +75,17 @@ impl Seen {
 }
 
 /// A node and what it was told.
-struct Actor {
-    peer: Peer,
-    seen: Seen,
+pub(super) struct Actor {
+    pub(super) peer: Peer,
+    pub(super) seen: Seen,
 }
 
 impl Actor {
-    fn new(database: &Database, seed: u64) -> Self {
+    pub(super) fn new(database: &Database, seed: u64) -> Self {
         Self { peer: Peer::new(&database.address, seed), seen: Seen::default() }
     }
 
-    fn open(&mut self, name: &str, epoch: u64, kept: Option<&Begun>) {
+    pub(super) fn open(&mut self, name: &str, epoch: u64, kept: Option<&Begun>) {
         self.seen.head = kept.map_or(0, |begun| begun.head);
         self.peer.ask(LogRequest::Open {
             log: log(),
@@ -97,17 +97,17 @@ impl Actor {
         });
     }
 
-    fn append(&mut self, ticket: u64, draft: Draft) {
+    pub(super) fn append(&mut self, ticket: u64, draft: Draft) {
         self.peer.ask(LogRequest::Append { log: log(), ticket: Ticket(ticket), draft });
     }
 
-    fn put(&mut self, meta: RoomMeta) {
+    pub(super) fn put(&mut self, meta: RoomMeta) {
         self.peer.ask(LogRequest::PutMeta { log: log(), meta });
     }
 
     /// Waits until all that was asked is written.
     #[track_caller]
-    fn sync(&mut self) -> Result<(), LogFault> {
+    pub(super) fn sync(&mut self) -> Result<(), LogFault> {
         let ticket = Ticket(u64::MAX);
         self.peer.ask(LogRequest::Sync { log: log(), ticket });
         loop {
@@ -120,21 +120,21 @@ impl Actor {
 
     /// Lets it go on until something is so.
     #[track_caller]
-    fn until(&mut self, is_so: impl Fn(&Seen) -> bool) {
+    pub(super) fn until(&mut self, is_so: impl Fn(&Seen) -> bool) {
         while !is_so(&self.seen) {
             let reply = self.peer.reply();
             self.seen.take(reply);
         }
     }
 
-    fn poll(&mut self) {
+    pub(super) fn poll(&mut self) {
         while let Some(reply) = self.peer.poll_reply() {
             self.seen.take(reply);
         }
     }
 
     /// Lets it go on until everything that it has sent is answered.
-    fn run_until_idle(&mut self) {
+    pub(super) fn run_until_idle(&mut self) {
         self.poll();
         while !self.peer.node().is_settled() {
             self.poll();
@@ -142,7 +142,7 @@ impl Actor {
     }
 
     #[track_caller]
-    fn load(&mut self, name: &str) -> Option<Begun> {
+    pub(super) fn load(&mut self, name: &str) -> Option<Begun> {
         let mut wanted = Wanted::default();
         wanted.add_room(room(name), false);
         let query = Query::Load(Box::new(wanted));
@@ -161,7 +161,7 @@ impl Actor {
 
 /// Lets both go on until something is so of each.
 #[track_caller]
-fn both(nodes: &mut [Actor; 2], is_so: impl Fn(&Seen) -> bool) {
+pub(super) fn both(nodes: &mut [Actor; 2], is_so: impl Fn(&Seen) -> bool) {
     let mut turns = 0;
     while !nodes.iter().all(|node| is_so(&node.seen)) {
         for node in &mut *nodes {
@@ -173,7 +173,7 @@ fn both(nodes: &mut [Actor; 2], is_so: impl Fn(&Seen) -> bool) {
 }
 
 /// Two nodes with one room.
-fn two(database: &Database) -> [Actor; 2] {
+pub(super) fn two(database: &Database) -> [Actor; 2] {
     let [mut one, mut two] = [1, 2].map(|seed| Actor::new(database, seed));
     one.open("lobby", 5, None);
     assert_eq!(one.sync(), Ok(()));
@@ -348,7 +348,7 @@ fn a_room_that_another_node_has_dropped_is_gone() {
     one.peer.ask(LogRequest::Drop { log: log() });
     one.run_until_idle();
     two.until(|seen| !seen.others.is_empty());
-    assert_eq!(two.seen.others, [LogReply::Gone { log: log() }]);
+    assert_eq!(two.seen.others, [LogReply::Gone { log: log(), farewell: None }]);
     assert_eq!(two.load("lobby"), None);
 }
 

@@ -367,6 +367,7 @@ impl Engine {
             | LogRequest::PutMeta { log, .. }
             | LogRequest::Sync { log, .. }
             | LogRequest::Settle { log, .. }
+            | LogRequest::End { log, .. }
             | LogRequest::Drop { log } => {
                 let node = &mut self.nodes[place];
                 let Some((room, durability)) = node.durability.get(&log).cloned() else { return };

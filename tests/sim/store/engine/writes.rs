@@ -1,7 +1,9 @@
 //! What nodes write: batches are taken, committed and answered, or nobody knows.
 
 use chinwag::chat::Epoch;
-use chinwag::chat::model::log::{Appended, Draft, LogFault, LogId, LogReply, LogRequest, RoomMeta};
+use chinwag::chat::model::log::{
+    Appended, Draft, Farewell, LogFault, LogId, LogReply, LogRequest, RoomMeta,
+};
 use chinwag::chat::model::name::RoomName;
 use chinwag::chat::model::policy::Retention;
 use chinwag::chat::model::record::Body;
@@ -52,6 +54,10 @@ impl Engine {
                 self.say(place, LogReply::Synced { ticket, outcome: Ok(()) }, None);
             }
             LogRequest::Drop { .. } => self.drop_room(place, (log, &room)),
+            LogRequest::End { ticket, farewell, .. } => {
+                let outcome = self.end_room(place, (log, &room, known), farewell);
+                self.say(place, LogReply::Synced { ticket, outcome }, None);
+            }
             _ => {}
         }
     }
@@ -169,6 +175,30 @@ impl Engine {
         if has_members || held.head != there.head || held.known.epoch != Some(there.epoch) {
             return;
         }
+        self.remove_room(place, room, None);
+    }
+
+    /// Ends a room for all who are in it, unless another node has changed rights there.
+    pub(super) fn end_room(
+        &mut self,
+        place: usize,
+        (log, room, known): (LogId, &RoomName, Known),
+        farewell: Box<Farewell>,
+    ) -> Result<(), LogFault> {
+        let acts = self.changes.get(room).map_or(0, |changes| changes.acts_of_others(place));
+        let epoch = self.durable.rooms.get(room).map(|room| room.epoch);
+        if epoch.is_none() || known != (Known { epoch, acts }) {
+            return Err(LogFault::Taken);
+        }
+        let node = &mut self.nodes[place];
+        node.held.remove(&log);
+        node.known.remove(&log);
+        node.durability.remove(&log);
+        self.remove_room(place, room, Some(farewell));
+        Ok(())
+    }
+
+    fn remove_room(&mut self, place: usize, room: &RoomName, farewell: Option<Box<Farewell>>) {
         self.durable.remove(room);
         self.changes.remove(room);
         for other in self.others(place) {
@@ -177,7 +207,7 @@ impl Engine {
             if let Some(log) = log {
                 self.counts.gone += 1;
                 self.nodes[other].held.remove(&log);
-                self.say(other, LogReply::Gone { log }, None);
+                self.say(other, LogReply::Gone { log, farewell: farewell.clone() }, None);
             }
         }
     }
