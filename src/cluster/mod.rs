@@ -30,6 +30,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("threads.sql"),
     include_str!("outbox.sql"),
     include_str!("search.sql"),
+    include_str!("push.sql"),
     include_str!("files.sql")
 );
 
@@ -43,6 +44,7 @@ pub const ADDITIONS: &str = concat!(
     include_str!("threads.sql"),
     include_str!("outbox.sql"),
     include_str!("search.sql"),
+    include_str!("push.sql"),
     include_str!("files.sql")
 );
 
@@ -61,7 +63,7 @@ pub const BROKEN_INDEXES: Statement = Statement {
 };
 
 /// How many times something was added.
-pub const ADDITIONS_VERSION: i64 = 4;
+pub const ADDITIONS_VERSION: i64 = 5;
 
 /// The lock under which the schema is made and changed: a number that nobody else would choose.
 pub const SCHEMA_LOCK: i64 = 0x6368_696e_7761_6701;

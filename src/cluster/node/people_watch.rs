@@ -15,7 +15,7 @@ use crate::pg::{EngineError, Row, WrongType};
 #[derive(Debug)]
 pub(super) struct PeopleWatch {
     /// What was told last.
-    known: AllPeople,
+    pub(super) known: AllPeople,
     /// It has to be read.
     pub(super) is_stale: bool,
     /// It is being read.
@@ -95,6 +95,7 @@ impl<E: Engine> Node<E> {
         if all.suspended != self.people.known.suspended {
             self.replies.push_back(LogReply::Suspended(Arc::new(all.suspended.clone())));
         }
+        self.outgoing.pushing.keep(&all.people.pushes);
         self.people.known = all;
         self.is_begun = true;
         Ok(())

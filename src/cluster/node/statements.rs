@@ -446,7 +446,7 @@ pub(super) const PEOPLE: Statement = Statement {
 };
 
 /// All that is kept of people, behind the number of their last change: kind, key, four numbers,
-/// six texts.
+/// six texts. Kinds below 0 are of other tables.
 pub(super) const ALL_PEOPLE: Statement = Statement {
     name: "all_people",
     sql: "SELECT -1::bigint, m.value, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, \
@@ -454,7 +454,12 @@ pub(super) const ALL_PEOPLE: Statement = Statement {
           FROM chinwag.meta m WHERE m.key = 'people' UNION ALL \
           (SELECT p.kind::bigint, p.key, p.numbers[1], p.numbers[2], p.numbers[3], p.numbers[4], \
           p.texts[1], p.texts[2], p.texts[3], p.texts[4], p.texts[5], p.texts[6] \
-          FROM chinwag.people p ORDER BY p.kind, p.key)",
+          FROM chinwag.people p ORDER BY p.kind, p.key) UNION ALL \
+          (SELECT -2::bigint, d.id::text, d.at, d.login, NULL, NULL, \
+          d.name, d.endpoint, d.p256dh, d.auth, d.agent, NULL \
+          FROM chinwag.push d ORDER BY d.id) UNION ALL \
+          SELECT -3::bigint, m.value, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL \
+          FROM chinwag.meta m WHERE m.key = 'push key'",
 };
 
 /// The number of the last change of people.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_types, reason = "two harnesses own one log, and tests look into it")]
 
+mod pushes;
 mod records;
 mod rooms;
 mod sessions;
