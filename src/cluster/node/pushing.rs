@@ -32,7 +32,7 @@ const ASK_EVERY: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 1_
 /// The pause before it asks again if there is more to look at than one answer has.
 const STEP_PAUSE: Duration = Duration::from_millis(200);
 /// By how much a turn is longer than a request may take.
-const TERM_MARGIN: Duration = Duration::from_secs(3);
+const TERM_MARGIN: Duration = Duration::from_secs(if cfg!(test) { 60 } else { 3 });
 /// Pushes that are handed out at once.
 const HANDED_OUT_MAX: usize = 64;
 /// Pushes that may wait for the thread that sends, which loses none of so many.

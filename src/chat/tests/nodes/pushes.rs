@@ -17,7 +17,7 @@ fn a_device_is_known_at_each_node_and_none_of_them_tells_it_by_itself() {
         node.chat.begin_pushes(node.now, terms, None);
     }
     let said = pair.run(0, 0, subscribe());
-    let given = sent_to(&said[0], 0);
+    let given = lines_of(&said[0], 0, "PushSubscribed");
     let id: u64 = given[0].trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
     let wall_ms = pair.nodes[0].now.wall_ms;
     assert_eq!(id, wall_ms * 1_000 + node_id(0).0, "no other node gives it: {given:?}");
@@ -54,5 +54,5 @@ fn a_device_is_known_at_each_node_and_none_of_them_tells_it_by_itself() {
     pair.nodes[1].chat.on_push_ended(pair.nodes[1].now, 7);
     pair.reply(0, LogReply::People(Box::default()));
     let ended = [pair.nodes[0].chat.poll_push(), pair.nodes[0].chat.poll_push()];
-    assert_eq!(ended, [7, id].map(|id| Some(PushOrder::End(id))));
+    assert_eq!(ended, [id, 7].map(|id| Some(PushOrder::End(id))));
 }
