@@ -184,11 +184,7 @@ impl Acts {
             PeopleChange::Settle(id) => self.only((act::END, kind::REPORT), id.to_string()),
             PeopleChange::Push(device) => self.device(device),
             PeopleChange::EndPush(id) => self.only((act::END_PUSH, 0), id.to_string()),
-            PeopleChange::PushKey(key) => self.push(Act {
-                what: (act::PUSH_KEY, 0),
-                texts: texts([Some(key.reveal())]),
-                ..Act::default()
-            }),
+            PeopleChange::PushKey(key) => self.push_key(key),
             // A mark comes alone, and is a statement of its own: see `people_watch`.
             PeopleChange::Thread(_) => {}
             PeopleChange::Audit(done) => self.push(Act {
@@ -274,6 +270,11 @@ impl Acts {
             numbers: [Some(rights), until.map(signed), Some(signed(*at)), None],
             texts: texts([Some(&hex(&hash.0)), Some(&rooms.join(" "))]),
         });
+    }
+
+    fn push_key(&mut self, key: &Hidden) {
+        let texts = texts([Some(key.reveal())]);
+        self.push(Act { what: (act::PUSH_KEY, 0), texts, ..Act::default() });
     }
 
     fn device(&mut self, device: &PushSubscription) {

@@ -273,12 +273,13 @@ const COLUMNS: &str = "audit.act audit.by audit.room audit.whom change.name dead
     dead_letter.why file.hash file.id file.owner file.place file_check.file file_gone.place \
     file_node.fault file_node.nonce file_sum.owner file_use.file follow.name lookalike.form \
     lookalike.name member.name meta.key meta.value node.address node.name node.version \
-    outgoing.name outgoing.who people.key people.numbers people.other people.texts record.cid \
-    record.data record.sender record.text record.who restriction.by restriction.name \
-    restriction.reason room.name room.policy room.topic room.topic_by sender_settings.name \
-    sender_settings.settings sent.cid sent.said sent.sender session.guest session.hash session.name \
-    webhook.ended webhook.except webhook.former webhook.name webhook.patterns webhook.rooms \
-    webhook.signs webhook.url word.words";
+    outgoing.name outgoing.who people.key people.numbers people.other people.texts push.agent \
+    push.auth push.endpoint push.name push.p256dh record.cid record.data record.sender \
+    record.text record.who restriction.by restriction.name restriction.reason room.name \
+    room.policy room.topic room.topic_by sender_settings.name sender_settings.settings sent.cid \
+    sent.said sent.sender session.guest session.hash session.name webhook.ended webhook.except \
+    webhook.former webhook.name webhook.patterns webhook.rooms webhook.signs webhook.url \
+    word.words";
 
 #[test]
 fn an_erasure_knows_each_column_that_may_have_a_text() {
