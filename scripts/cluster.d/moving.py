@@ -12,6 +12,7 @@ import time
 
 from engines import ACCOUNT, Engine
 from people import CHINWAG, PATIENCE, Client, Node, check, result
+from pushes import subscribe
 
 SETTINGS = {"auth": "none, accounts", "accounts_registration": "open", "limits_rate_per_s": "off"}
 # What must be the same behind both moves, and what each table is compared by. Of `sent` nobody knows any more what was said.
@@ -34,6 +35,7 @@ TABLES = {
     "audit": 'at, "by", act, whom, room',
     "lookalike": "kind, form, name",
     "follow": "room, thread, user, read, at, off",
+    "push": "id, user, login, endpoint, hex(p256dh), hex(auth), agent, at",
 }
 
 
@@ -43,8 +45,9 @@ def rows(data):
     try:
         # An earlier version has not all of them.
         there = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
-        return {table: sorted(map(repr, db.execute(f"SELECT {columns} FROM {table}"))) if table in there else []
-                for table, columns in TABLES.items()}
+        found = {table: sorted(map(repr, db.execute(f"SELECT {columns} FROM {table}"))) if table in there else []
+                 for table, columns in TABLES.items()}
+        return {**found, "push key": list(db.execute("SELECT value FROM meta WHERE key = 'push key'"))}
     finally:
         db.close()
 
@@ -95,6 +98,7 @@ def live(node):
     bob.ask("unfollow", room="lobby", thread=other)
     ann.ask("send", to="bob", text="psst", cid="p1")
     ann.ask("send", to="someone-who-never-came", text="are you there?")
+    subscribe(ann, "https://push.example/ann")
     bob.ask("block", user="otto")
     bob.ask("report", room="lobby", target=first, reason="look")
     eve = Client(node)
@@ -131,7 +135,7 @@ def there_and_back(folder, engine):
 
     said(0, ["rooms", "records"], "import", engine.address(), back)
     after = rows(back)
-    for table in TABLES:
+    for table in before:
         assert before[table] == after[table], f"{table}: {set(before[table]) ^ set(after[table])}"
     said(0, [], "verify", "--data", back)
     said(1, ["exists already"], "import", engine.address(), back)
@@ -177,6 +181,7 @@ def again(node, seqs):
     assert ann.ask("join", room=f"new-{node.name}")["seq"] == 0
     ann.ask("send", room=f"new-{node.name}", text="first")
     assert Client(node).request("login", name="eva", password="a long enough one")["code"] == 0
+    assert len(ann.ask("push_subscriptions")["items"]) == 1
     assert "zoe" in str(Client(node, "otto").ask("restrictions", room="yard"))
 
 

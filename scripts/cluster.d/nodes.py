@@ -12,6 +12,7 @@ import time
 
 from engines import ACCOUNT, Engine
 from people import CHINWAG, PATIENCE, Client, Node, check, result
+from pushes import pushed, subscribe
 from receiver import told
 
 def records(one, other):
@@ -268,6 +269,7 @@ def erased(engine, one, other):
         client.event("message", room="parlour", seq=seq)
     mel.ask("send", to="ann", text="a marker for ann")
     ann.hear("a marker for ann")
+    subscribe(mel, "https://push.example/marker")
     has_marker = "LIKE '%marker%'"
     assert cells(engine, has_marker) > 4
     done = subprocess.run([CHINWAG, "erase-user", "mel", engine.address(), "--yes"], capture_output=True, text=True,
@@ -465,7 +467,8 @@ def without_panics(folder):
 
 def main(folder):
     engine = engine_with_schema(folder)
-    settings = {"timeouts_leave_grace": "300ms", "webhooks_hosts": "127.0.0.1", "webhooks_timeout": "1s"}
+    settings = {"timeouts_leave_grace": "300ms", "webhooks_hosts": "127.0.0.1", "webhooks_timeout": "1s",
+                "push_hosts": "127.0.0.1"}
     one, other = (Node(folder, name, engine, **settings).await_ready() for name in ("one", "two"))
     check("what is said at one node is heard at the other, in one order", records, one, other)
     check("a message that is repeated at another node is there once", repeated, one, other)
@@ -487,6 +490,7 @@ def main(folder):
     check("a node that is killed loses nothing", killed, one, other)
     check("while the engine is away sends are refused at once, and then go on", away, engine, one, other)
     check("a webhook is told all of both nodes once and in order, though the one that sends is killed", told, engine, (one, other))
+    check("a device is told by one node, unless its user is active or has read at another; a kill loses nothing", pushed, engine, (one, other))
     check("nodes stop in good order", stopped, one, other)
     check("a node that does not reach its engine lets nobody in and says why", early, folder, engine)
     check("a guest's name has one owner at all nodes, who takes it along", guests, folder, engine)

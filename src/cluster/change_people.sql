@@ -37,7 +37,7 @@ FOR EACH ROW EXECUTE FUNCTION chinwag.people_changed_1();
 -- must be there, whose first number is the given one (or any, if that is NULL), 5 its first number is used up by one,
 -- which must be possible, 6 its last number becomes the given one, 7 all of the kind whose second number is the given one
 -- go, 8 an act is noted, 9 its first text becomes the given one, and it is made if it is not there, 10 its first text
--- becomes the first of the given ones, if it is the second of them.
+-- becomes the first of the given ones, if it is the second of them, from 20 on see chinwag.push_change_1.
 CREATE OR REPLACE FUNCTION chinwag.people_1(
   acts bigint[], kinds bigint[], keys text[], others text[], numbers bigint[], texts text[]
 ) RETURNS bigint
@@ -83,6 +83,8 @@ BEGIN
       ELSIF c.act = 10 THEN
         UPDATE chinwag.people p SET texts[1] = c.texts[1]
         WHERE p.kind = c.kind AND p.key = c.key AND p.texts[1] = c.texts[2];
+      ELSIF c.act >= 20 THEN
+        PERFORM chinwag.push_change_1(c.act, c.key, c.numbers, c.texts);
       ELSE
         RAISE EXCEPTION 'there is no act %', c.act;
       END IF;

@@ -31,6 +31,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("threads.sql"),
     include_str!("outbox.sql"),
     include_str!("search.sql"),
+    include_str!("push.sql"),
     include_str!("files.sql")
 );
 
@@ -45,6 +46,7 @@ pub const ADDITIONS: &str = concat!(
     include_str!("threads.sql"),
     include_str!("outbox.sql"),
     include_str!("search.sql"),
+    include_str!("push.sql"),
     include_str!("files.sql")
 );
 

@@ -80,6 +80,7 @@ impl Server {
         self.barred = Some(suspended.addresses_until());
         // People and suspensions come as replies.
         self.take_replies(now);
+        self.offer_push_key(now, false);
         let Some(Beginning { admin_name, invites_to }) = self.beginning.take() else { return };
         if self.sessions.has_admin_token() && !self.chat.reserve_operator(now, &admin_name) {
             log::warn!(

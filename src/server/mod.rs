@@ -277,8 +277,11 @@ impl Server {
         while self.replies_left > 0
             && let Some(reply) = self.logs.poll()
         {
-            if let LogReply::Health(_) = &reply {
+            if let LogReply::Health(health) = &reply {
                 self.look_at_engine(now, true);
+                if health.is_ok() {
+                    self.offer_push_key(now, true);
+                }
             }
             if let LogReply::Suspended(suspensions) = &reply {
                 self.banned = suspensions.addresses_at(now.wall_ms);
@@ -287,8 +290,15 @@ impl Server {
             if let (LogReply::Webhooks(_), Some(webhooks)) = (&reply, &mut self.webhooks) {
                 webhooks.look();
             }
+            let push_key = match &reply {
+                LogReply::People(people) => Some(people.push_key.clone()),
+                _ => None,
+            };
             let before = self.chat.outputs();
             self.chat.on_log_reply(now, reply);
+            if let Some(key) = push_key {
+                self.take_push_key(now, key);
+            }
             let made = self.chat.outputs().saturating_sub(before);
             self.replies_left = self.replies_left.saturating_sub(1 + OUTPUT_WEIGHT * made);
         }
@@ -400,7 +410,7 @@ impl Server {
         self.take_config(now, effects);
         self.take_keys();
         self.take_hashes(now);
-        self.take_ended_pushes(now);
+        self.take_push_outcomes(now);
         self.take_files(now, effects);
         self.take_replies(now);
     }

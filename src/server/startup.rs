@@ -229,10 +229,12 @@ fn join_cluster(
     }
     let waker = reactor.waker();
     // It fails only if the poller is gone, and the loop with it.
-    let wake = Arc::new(move || _ = waker.wake());
-    let shared = engine::open((address, config), clock.now(), wake)?;
+    let wake: store::Wake = Arc::new(move || _ = waker.wake());
+    let shared = engine::open((address, config), clock.now(), Arc::clone(&wake))?;
     let counted = Arc::clone(&server.metrics.webhooks);
-    server.set_webhooks(WebhookStart::new(shared.outbox(), &config.webhooks, clock, counted));
+    let mut webhooks = WebhookStart::new(shared.outbox(), &config.webhooks, clock, counted);
+    webhooks.await_pushes(&config.push, (Arc::clone(&server.metrics.pushes), wake));
+    server.set_webhooks(webhooks);
     let invites = config.auth_policy().accounts;
     let page = invites.then(|| page_place(&server.listeners, |id| reactor.local_addr(id)));
     let admin_name = config.admin_name.clone();

@@ -1,10 +1,13 @@
 //! Starts the thread that serves the webhooks and tells devices, once there is something to do.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Server;
+use super::engine::Engine;
 use crate::chat::model::account::Hidden;
-use crate::chat::model::push::{PushOrder, PushTerms};
+use crate::chat::model::push::{PushOrder, PushOutcome, PushTerms};
+use crate::cluster::node::PushSending;
 use crate::config;
 use crate::metrics::{PushMetrics, WebhookMetrics};
 use crate::reactor::Waker;
@@ -24,6 +27,7 @@ pub(super) struct WebhookStart {
     metrics: Arc<WebhookMetrics>,
     running: Option<Webhooks>,
     pushes: Option<PushWay>,
+    awaited: Option<AwaitedPushes>,
 }
 
 /// What it takes to tell devices, and the way to the thread while it runs.
@@ -32,11 +36,30 @@ struct PushWay {
     wake: Wake,
     orders: Option<Orders>,
     is_used: bool,
+    /// Those that could not be handed over, in a cluster.
+    refused: VecDeque<PushOutcome>,
+    /// It is to be told what becomes of each push: of a cluster, which keeps what is to be told.
+    tells_all: bool,
+}
+
+/// What it takes to tell devices once the key of the cluster is known.
+struct AwaitedPushes {
+    settings: config::Push,
+    metrics: Arc<PushMetrics>,
+    wake: Wake,
+    /// One was made, which may be kept by now.
+    is_offered: bool,
 }
 
 impl std::fmt::Debug for PushWay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PushWay").field("is_used", &self.is_used).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for AwaitedPushes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AwaitedPushes").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -51,7 +74,7 @@ impl WebhookStart {
         metrics: Arc<WebhookMetrics>,
     ) -> Self {
         let settings = settings.clone();
-        Self { outbox, settings, clock, metrics, running: None, pushes: None }
+        Self { outbox, settings, clock, metrics, running: None, pushes: None, awaited: None }
     }
 
     /// Lets devices be told, by the key that is `kept` or a new one.
@@ -73,8 +96,21 @@ impl WebhookStart {
         let (hosts, texts) = (settings.hosts.clone(), settings.texts);
         let terms = PushTerms { key: vapid.public().into(), hosts, texts };
         let setup = Setup { vapid, settings: settings.clone(), metrics };
-        self.pushes = Some(PushWay { setup, wake, orders: None, is_used: false });
+        let (refused, tells_all) = (VecDeque::new(), false);
+        let (orders, is_used) = (None, false);
+        self.pushes = Some(PushWay { setup, wake, orders, is_used, refused, tells_all });
         Ok((terms, is_new.then_some(key)))
+    }
+
+    /// Lets devices be told once the key of the cluster is known, if that is wanted.
+    pub(super) fn await_pushes(
+        &mut self,
+        settings: &config::Push,
+        (metrics, wake): (Arc<PushMetrics>, Wake),
+    ) {
+        let is_offered = false;
+        let awaited = AwaitedPushes { settings: settings.clone(), metrics, wake, is_offered };
+        self.awaited = settings.enabled.then_some(awaited);
     }
 
     /// Hands an order about devices to the thread, which is started for the first push.
@@ -85,17 +121,24 @@ impl WebhookStart {
         }
         way.is_used = true;
         self.look();
-        let Some(way) = &self.pushes else { return };
+        let Some(way) = &mut self.pushes else { return };
+        let device = match &order {
+            PushOrder::Send(push) => Some(push.to.id),
+            PushOrder::Read(..) | PushOrder::End(_) | PushOrder::Forget => None,
+        };
         if way.orders.as_ref().is_some_and(|orders| orders.send(order)) {
             self.outbox.note_push();
         } else {
             way.setup.metrics.lost.add(1);
+            let device = device.filter(|_| way.tells_all);
+            way.refused.extend(device.map(PushOutcome::GivenUp));
         }
     }
 
-    /// The next device that its service does not know any more.
-    pub(super) fn poll_ended(&self) -> Option<u64> {
-        self.pushes.as_ref()?.orders.as_ref()?.poll_ended()
+    /// What has become of a push.
+    pub(super) fn poll_push_outcome(&mut self) -> Option<PushOutcome> {
+        let way = self.pushes.as_mut()?;
+        way.refused.pop_front().or_else(|| way.orders.as_ref()?.poll_outcome())
     }
 
     /// Has the thread end after what it is sending.
@@ -118,7 +161,7 @@ impl WebhookStart {
         }
         let (outbox, metrics) = (Arc::clone(&self.outbox), Arc::clone(&self.metrics));
         let pushes = self.pushes.as_mut().map(|way| {
-            let (orders, inbox) = push::way(Arc::clone(&way.wake));
+            let (orders, inbox) = push::way(Arc::clone(&way.wake), way.tells_all);
             way.orders = Some(orders);
             (way.setup.clone(), inbox)
         });
@@ -151,25 +194,72 @@ impl Server {
                 self.chat.begin_pushes(now, terms, new_key);
                 self.pass_requests(now);
             }
-            Err(BadKey) => log::error!(
-                "nobody is told by Web Push: the key in the database is none, or the system has no random numbers"
-            ),
+            Err(BadKey) => log::error!("{BAD_KEY}"),
+        }
+    }
+
+    /// What is kept of people in a cluster was read, with the key by which push services know it:
+    /// this node may tell devices from then on. Where there is none yet, one is made.
+    pub(super) fn take_push_key(&mut self, now: Now, key: Option<Hidden>) {
+        let Some(key) = key else { return self.offer_push_key(now, false) };
+        let Some(webhooks) = &mut self.webhooks else { return };
+        let Some(AwaitedPushes { settings, metrics, wake, .. }) = webhooks.awaited.take() else {
+            return;
+        };
+        match webhooks.begin_pushes(Some(key), &settings, (metrics, wake)) {
+            Ok((terms, _)) => {
+                webhooks.pushes.iter_mut().for_each(|way| way.tells_all = true);
+                self.chat.begin_pushes(now, terms, None);
+                if let Engine::Shared(shared) = &mut self.logs {
+                    let (timeout, texts) = (webhooks.settings.timeout, settings.texts);
+                    let grace = self.chat.limits().leave_grace;
+                    shared.send_pushes(PushSending { timeout, grace, texts });
+                }
+            }
+            Err(BadKey) => log::error!("{BAD_KEY}"),
+        }
+    }
+
+    /// Has a key kept for the cluster, if none is known: once, or `again`, since it may not have
+    /// been kept.
+    pub(super) fn offer_push_key(&mut self, now: Now, again: bool) {
+        let awaited = self.webhooks.as_mut().and_then(|webhooks| webhooks.awaited.as_mut());
+        let Some(awaited) = awaited.filter(|awaited| awaited.is_offered == again) else { return };
+        awaited.is_offered = true;
+        match vapid::make() {
+            Ok(key) => self.chat.offer_push_key(now, key),
+            Err(BadKey) => log::error!("{BAD_KEY}"),
         }
     }
 
     /// Hands what devices are to be told to the thread that sends it.
     pub(super) fn pass_pushes(&mut self) {
+        let Some(webhooks) = &mut self.webhooks else {
+            while self.chat.poll_push().is_some() {}
+            return;
+        };
         while let Some(order) = self.chat.poll_push() {
-            if let Some(webhooks) = &mut self.webhooks {
+            webhooks.push(order);
+        }
+        if let Engine::Shared(shared) = &mut self.logs {
+            while let Some(order) = shared.poll_push() {
                 webhooks.push(order);
             }
         }
     }
 
-    /// Tells the domain of devices that are over.
-    pub(super) fn take_ended_pushes(&mut self, now: Now) {
-        while let Some(id) = self.webhooks.as_ref().and_then(WebhookStart::poll_ended) {
-            self.chat.on_push_ended(now, id);
+    /// Takes up what has become of pushes, and tells the domain of devices that are over.
+    pub(super) fn take_push_outcomes(&mut self, now: Now) {
+        while let Some(outcome) = self.webhooks.as_mut().and_then(WebhookStart::poll_push_outcome) {
+            if let PushOutcome::Ended(id) = outcome {
+                self.chat.on_push_ended(now, id);
+            }
+            if let Engine::Shared(shared) = &mut self.logs {
+                shared.take_push_outcome(outcome);
+            }
         }
     }
 }
+
+/// Why no device can be told.
+const BAD_KEY: &str = "nobody is told by Web Push: the key in the database is none, or the system has no random numbers";

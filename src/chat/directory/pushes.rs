@@ -42,6 +42,8 @@ struct Devices {
 pub(in crate::chat) struct Pushes {
     /// Without them nothing is pushed.
     pub terms: Option<PushTerms>,
+    /// Of what they are to be told is known elsewhere: here are the devices only.
+    pub is_shared: bool,
     of_user: BTreeMap<UserName, Devices>,
     count: usize,
     last_id: u64,
@@ -50,9 +52,9 @@ pub(in crate::chat) struct Pushes {
 }
 
 impl Pushes {
-    /// Whether there is nothing to be done for anybody.
+    /// Whether there is nothing to be done here for anybody.
     pub(in crate::chat) fn is_idle(&self) -> bool {
-        self.terms.is_none() || self.of_user.is_empty()
+        self.terms.is_none() || self.is_shared || self.of_user.is_empty()
     }
 
     /// Whether the user has a device.
@@ -88,9 +90,9 @@ impl Pushes {
         self.orders.extend(ended.map(PushOrder::End));
     }
 
-    /// An id that no device has had.
-    pub(in crate::chat) const fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
+    /// An id that no device has had, at least this one.
+    pub(in crate::chat) fn next_id(&mut self, at_least: u64) -> u64 {
+        self.last_id = (self.last_id + 1).max(at_least);
         self.last_id
     }
 

@@ -101,6 +101,26 @@ pub enum PushOrder {
     Read(UserName, RoomName, u64),
     /// This device is told nothing any more.
     End(u64),
+    /// Whatever waits is not to be sent: another node sends it.
+    Forget,
+}
+
+/// What has become of what a device was to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PushOutcome {
+    /// Its service has taken what tells of this message.
+    Told {
+        /// Which device.
+        device: u64,
+        /// Where the message is.
+        room: RoomName,
+        /// Its seq.
+        seq: u64,
+    },
+    /// What waited for the device is given up.
+    GivenUp(u64),
+    /// The device is over.
+    Ended(u64),
 }
 
 /// What the server needs to send pushes.
@@ -112,6 +132,12 @@ pub struct PushTerms {
     pub hosts: Vec<String>,
     /// Whether pushes show the beginnings of texts.
     pub texts: bool,
+}
+
+/// As much of a text as a push shows.
+#[must_use]
+pub fn beginning(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(PUSHED_TEXT_MAX)).unwrap_or_default()
 }
 
 /// The host of an address, if it is one of `http` or `https` without user, password and fragment.

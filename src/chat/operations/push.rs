@@ -28,8 +28,7 @@ use crate::chat::model::mentions::{Mention, mentions};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::PeopleChange;
 use crate::chat::model::push::{
-    PUSHED_TEXT_MAX, PUSHES_MAX, Push, PushOrder, PushReason, PushSubscription, PushTerms,
-    is_endpoint,
+    PUSHES_MAX, Push, PushOrder, PushReason, PushSubscription, PushTerms, beginning, is_endpoint,
 };
 use crate::chat::model::record::SharedRecord;
 use crate::chat::model::reply::{Presence, Refusal, Reply};
@@ -39,13 +38,21 @@ use crate::time::clock::Now;
 
 /// The door of the thread that sends pushes.
 impl Chat {
-    /// Lets devices be told from now on. The server's key is kept, if it is new.
+    /// Lets devices be told from now on. The server's key is kept, if it is new. In a cluster this
+    /// keeps the devices only: the engine knows of what they are to be told, and when.
     pub fn begin_pushes(&mut self, now: Now, terms: PushTerms, new_key: Option<Hidden>) {
         self.arrive_at(now);
+        self.directory.pushes.is_shared = self.context.node.is_some();
         self.directory.pushes.terms = Some(terms);
         if let Some(key) = new_key {
-            self.change_people(PeopleOp::Noted, vec![PeopleChange::PushKey(key)]);
+            self.offer_push_key(now, key);
         }
+    }
+
+    /// Has a key kept, unless there is one.
+    pub fn offer_push_key(&mut self, now: Now, key: Hidden) {
+        self.arrive_at(now);
+        self.change_people(PeopleOp::Noted, vec![PeopleChange::PushKey(key)]);
     }
 
     /// The next thing that the sending thread is to do.
@@ -62,6 +69,11 @@ impl Chat {
         self.change_people(PeopleOp::Noted, vec![PeopleChange::EndPush(id)]);
     }
 }
+
+/// Ids of devices that nodes of a cluster may give within a millisecond: what is left of 2^53.
+const IDS_OF_MS: u64 = 1_000;
+/// When a device may be added that could not be.
+const DEVICE_RETRY_MS: u64 = 1_000;
 
 /// What a device is subscribed with.
 pub(super) struct Device<'a> {
@@ -120,7 +132,9 @@ pub(super) fn subscribe(
         let message = "the server tells as many devices as it can";
         return Err(Refusal::new(Code::TooLarge, message).limit(PUSHES_MAX));
     }
-    let device = PushSubscription { id: pushes.next_id(), ..new };
+    // Of two nodes that give one at the same moment, each gives another.
+    let above = chat.context.node.map_or(0, |node| new.at * IDS_OF_MS + node.0 % IDS_OF_MS);
+    let device = PushSubscription { id: pushes.next_id(above), ..new };
     let mut changes: Vec<PeopleChange> =
         replaced.iter().map(|id| PeopleChange::EndPush(*id)).collect();
     changes.push(PeopleChange::Push(device.clone()));
@@ -168,7 +182,7 @@ pub(super) fn on_written(
     (new, ended): (Option<Box<PushSubscription>>, &[u64]),
     outcome: Result<(), Refusal>,
 ) {
-    let result = outcome.map(|()| {
+    let result = outcome.map_err(refusal_of_device).map(|()| {
         let pushes = &mut chat.directory.pushes;
         pushes.remove(ended);
         Answer::Now(match new {
@@ -181,6 +195,15 @@ pub(super) fn on_written(
         })
     });
     chat.answer(by, result);
+}
+
+/// Another node, or a command, has changed something meanwhile: that is known here in a moment.
+fn refusal_of_device(refusal: Refusal) -> Refusal {
+    if refusal.code != Code::NameTaken {
+        return refusal;
+    }
+    let message = "the device cannot be added now: its login has ended, or there are too many";
+    Refusal::new(Code::Busy, message).retry_after_ms(DEVICE_RETRY_MS)
 }
 
 /// The user's devices, and the key that another one needs.
@@ -334,9 +357,4 @@ fn tell(chat: &mut Chat, (user, key): (&UserName, RoomKey), seq: u64, unread: u6
     });
     let told: Vec<PushOrder> = told.collect();
     pushes.orders.extend(told);
-}
-
-/// As much of a text as a push shows.
-fn beginning(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(PUSHED_TEXT_MAX)).unwrap_or_default()
 }

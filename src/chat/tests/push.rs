@@ -65,6 +65,7 @@ fn orders(harness: &mut Harness) -> Vec<String> {
         }
         PushOrder::Read(user, room, seq) => format!("{user} has read {room} {seq}"),
         PushOrder::End(id) => format!("end {id}"),
+        PushOrder::Forget => "forget".to_owned(),
     };
     orders.map(line).collect()
 }

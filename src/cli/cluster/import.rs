@@ -323,13 +323,9 @@ fn told(Counts { rooms, records }: Counts, place: &str) -> String {
 }
 
 /// What is not moved.
-fn told_of(LeftBehind { webhooks, devices, files }: LeftBehind) -> String {
+fn told_of(LeftBehind { webhooks, files }: LeftBehind) -> String {
     let mut text = String::new();
-    for (count, what) in [
-        (webhooks, "outgoing webhooks"),
-        (devices, "devices that were told by Web Push"),
-        (files, "files"),
-    ] {
+    for (count, what) in [(webhooks, "outgoing webhooks"), (files, "files")] {
         if count > 0 {
             _ = writeln!(text, "not moved: {count} {what}");
         }

@@ -24,6 +24,7 @@
 //! | `files`, `file_ops` | what is asked about files |
 //! | `upkeep`, `indexing` | what one node does for all |
 //! | `outgoing`, `entries`, `sent`, `webhooks` | what webhooks are told, and which node tells them |
+//! | `pushing`, `devices` | what devices are told, and which node tells them |
 //! | `people`, `people_pages`, `people_watch` | accounts and the like, as rows |
 //! | `bus` | what nodes tell each other |
 //!
@@ -52,6 +53,7 @@ mod append;
 pub mod bus;
 mod closing;
 mod codes;
+mod devices;
 mod engine;
 mod entries;
 pub mod erasure;
@@ -65,6 +67,7 @@ mod outgoing;
 mod people;
 mod people_pages;
 mod people_watch;
+mod pushing;
 pub mod queries;
 mod queue;
 mod reader;
@@ -92,6 +95,7 @@ use std::time::Duration;
 
 pub use self::engine::Engine;
 pub use self::outgoing::SendTerms;
+pub use self::pushing::PushSending;
 
 use self::append::Append;
 use self::bus::Word;

@@ -16,6 +16,7 @@ use super::Node;
 use super::codes::{signed, unsigned};
 use super::engine::Engine;
 use super::entries::{self, ENTRIES, SCAN_MAX, SCAN_WEIGHT, Seen};
+use super::pushing::Pushing;
 use super::queue::Op;
 use super::reader::Reading;
 use super::sent::{self, Asked, SENT, Unwritten};
@@ -99,13 +100,15 @@ pub(super) struct Outgoing {
     nth: i64,
     is_full: bool,
     replies: VecDeque<OutboxReply>,
+    /// What devices are told.
+    pub(super) pushing: Pushing,
 }
 
 impl Outgoing {
     /// When something is due.
     pub(super) fn due_at(&self) -> Tick {
         let asks = if self.terms.is_some() && !self.is_asked { self.at } else { Tick::MAX };
-        asks.min(self.news_at.unwrap_or(Tick::MAX))
+        asks.min(self.news_at.unwrap_or(Tick::MAX)).min(self.pushing.due_at())
     }
 
     /// Whether all that has become of what was sent is written.
@@ -118,6 +121,7 @@ impl Outgoing {
     pub(super) fn give_up(&mut self) {
         (self.is_asked, self.at, self.is_loading) = (false, Tick::ZERO, false);
         self.end_turn();
+        self.pushing.give_up();
     }
 
     fn end_turn(&mut self) {
@@ -195,6 +199,7 @@ impl<E: Engine> Node<E> {
     /// Does what is due.
     pub(super) fn keep_sending(&mut self) {
         let now = self.now.tick;
+        self.keep_pushing();
         if self.outgoing.claim.is_some_and(|claim| claim.until <= now) {
             self.outgoing.end_turn();
         }

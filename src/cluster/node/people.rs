@@ -12,21 +12,26 @@
 //! | 7 block | user, blocked | at | – |
 //! | 8 report | id | at, seq | by, whom, room, text, reason |
 //! | 9 names are proved | empty | 0 or 1 | – |
+//!
+//! Devices of Web Push, which the engine itself looks at, are rows of `chinwag.push`: see `push.sql`.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use super::codes::{Code as _, signed, unsigned};
+use super::devices::{self, hex, unhex};
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login, SecretHash};
 use crate::chat::model::identity::{Bound, Grant, Rights, Source};
 use crate::chat::model::log::{Expiry, Suspensions};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{Block, People, PeopleChange, Report};
+use crate::chat::model::push::PushSubscription;
 use crate::chat::model::suspensions::{Revocation, Suspended};
 use crate::pg::{Param, Row, WrongType};
 
 /// The kinds of rows.
-mod kind {
+pub(super) mod kind {
+    /// Devices, which are in a table of their own.
+    pub(in crate::cluster::node) const PUSH: i64 = -2;
     pub(super) const NAME: i64 = 0;
     pub(super) const ACCOUNT: i64 = 1;
     pub(super) const LOGIN: i64 = 2;
@@ -52,6 +57,9 @@ mod act {
     pub(super) const NOTE: i64 = 8;
     pub(super) const FIRST_TEXT: i64 = 9;
     pub(super) const OTHER_TEXT: i64 = 10;
+    pub(super) const PUSH: i64 = 20;
+    pub(super) const END_PUSH: i64 = 21;
+    pub(super) const PUSH_KEY: i64 = 22;
 }
 
 /// In the rights of a key: it is an incoming hook.
@@ -158,7 +166,7 @@ impl Acts {
             PeopleChange::Unsuspend(whom) => {
                 self.only((act::END_ONE, kind::SUSPENSION), suspension_key(whom));
             }
-            PeopleChange::UseInvite(hash) => self.only((act::USE, kind::INVITE), hex(hash)),
+            PeopleChange::UseInvite(hash) => self.only((act::USE, kind::INVITE), hex(&hash.0)),
             PeopleChange::EndAdminInvites => self.push(Act {
                 what: (act::END_ALL, kind::INVITE),
                 numbers: [None, Some(1), None, None],
@@ -175,12 +183,11 @@ impl Acts {
             }
             PeopleChange::Report(report) => self.report(report),
             PeopleChange::Settle(id) => self.only((act::END, kind::REPORT), id.to_string()),
-            // Devices are told at a server that is alone: see `push` of `chat::operations`. A mark
-            // of a thread comes alone, and is a statement of its own: see `people_watch`.
-            PeopleChange::Push(_)
-            | PeopleChange::EndPush(_)
-            | PeopleChange::PushKey(_)
-            | PeopleChange::Thread(_) => {}
+            PeopleChange::Push(device) => self.device(device),
+            PeopleChange::EndPush(id) => self.only((act::END_PUSH, 0), id.to_string()),
+            PeopleChange::PushKey(key) => self.push_key(key),
+            // A mark comes alone, and is a statement of its own: see `people_watch`.
+            PeopleChange::Thread(_) => {}
             PeopleChange::Audit(done) => self.push(Act {
                 what: (act::NOTE, 0),
                 numbers: [Some(signed(done.at)), None, None, None],
@@ -232,8 +239,8 @@ impl Acts {
             what: (act::PUT, kind::LOGIN),
             key: id.to_string(),
             numbers: [Some(signed(*at)), None, None, Some(signed(*used))],
-            other: Some(hex(hash)),
-            texts: texts([Some(name.as_str()), Some(&hex(hash)), Some(agent)]),
+            other: Some(hex(&hash.0)),
+            texts: texts([Some(name.as_str()), Some(&hex(&hash.0)), Some(agent)]),
         });
     }
 
@@ -243,7 +250,7 @@ impl Acts {
         let is_admin = Some(i64::from(*is_admin));
         self.push(Act {
             what: (act::NEW, kind::INVITE),
-            key: hex(hash),
+            key: hex(&hash.0),
             numbers: [Some(i64::from(*uses)), is_admin, Some(signed(*until)), None],
             texts: texts([Some(&rooms.join(" ")), by.as_ref().map(UserName::as_str)]),
             ..Act::default()
@@ -260,9 +267,32 @@ impl Acts {
         self.push(Act {
             what: (act::NEW, kind::KEY),
             key: name.to_string(),
-            other: Some(hex(hash)),
+            other: Some(hex(&hash.0)),
             numbers: [Some(rights), until.map(signed), Some(signed(*at)), None],
-            texts: texts([Some(&hex(hash)), Some(&rooms.join(" "))]),
+            texts: texts([Some(&hex(&hash.0)), Some(&rooms.join(" "))]),
+        });
+    }
+
+    fn push_key(&mut self, key: &Hidden) {
+        let texts = texts([Some(key.reveal())]);
+        self.push(Act { what: (act::PUSH_KEY, 0), texts, ..Act::default() });
+    }
+
+    fn device(&mut self, device: &PushSubscription) {
+        let PushSubscription { id, user, login, endpoint, key, secret, agent, at } = device;
+        let (key, secret) = (hex(key), hex(secret));
+        self.push(Act {
+            what: (act::PUSH, 0),
+            key: id.to_string(),
+            numbers: [Some(signed(*at)), login.map(signed), None, None],
+            texts: texts([
+                Some(user.as_str()),
+                Some(endpoint),
+                Some(&key),
+                Some(&secret),
+                Some(agent),
+            ]),
+            ..Act::default()
         });
     }
 
@@ -293,26 +323,6 @@ fn suspension_key(whom: &Suspended) -> String {
         Suspended::User(name) => format!("user {name}"),
         Suspended::Address(network) => format!("address {network}"),
     }
-}
-
-/// A hash as text.
-fn hex(hash: &SecretHash) -> String {
-    let mut text = String::with_capacity(2 * hash.0.len());
-    for byte in hash.0 {
-        _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-fn unhex(text: &str) -> Option<SecretHash> {
-    let mut hash = [0; 32];
-    if text.len() != 2 * hash.len() {
-        return None;
-    }
-    for (nth, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * nth..2 * nth + 2)?, 16).ok()?;
-    }
-    Some(SecretHash(hash))
 }
 
 /// All that is kept of people, and the number of their last change.
@@ -350,7 +360,7 @@ impl AllPeople {
             people.logins.retain(|login| stays(kind::LOGIN, &login.id.to_string()));
         }
         if is_any(kind::INVITE) {
-            people.invites.retain(|invite| stays(kind::INVITE, &hex(&invite.hash)));
+            people.invites.retain(|invite| stays(kind::INVITE, &hex(&invite.hash.0)));
         }
         people.keys.retain(|key| stays(kind::KEY, key.name.as_str()));
         if is_any(kind::BLOCK) {
@@ -396,6 +406,13 @@ impl AllPeople {
         let given = |nth| Ok::<_, WrongType>(text(nth)?.unwrap_or_default());
         let people = &mut self.people;
         Ok(match row.int(0)? {
+            kind::PUSH => {
+                let (at, login) = (number(0)?.unwrap_or(0), number(1)?);
+                let Some(id) = key.parse().ok() else { return Ok(None) };
+                let agent = given(4)?.into();
+                let device = devices::device(row, column::TEXTS, (id, at, login))?;
+                device.map(|device| people.pushes.push(PushSubscription { agent, ..device }))
+            }
             kind::NAME => {
                 let source = int(0)?.and_then(Source::from_code);
                 let (issuer, subject) = (given(0)?.into(), given(1)?.into());
@@ -412,7 +429,8 @@ impl AllPeople {
             kind::LOGIN => {
                 let (at, used) = (number(0)?.unwrap_or(0), number(3)?.unwrap_or(0));
                 let agent = given(2)?.into();
-                let known = key.parse().ok().zip(user(0)?).zip(text(1)?.and_then(unhex));
+                let known =
+                    key.parse().ok().zip(user(0)?).zip(text(1)?.and_then(unhex).map(SecretHash));
                 known.map(|((id, name), hash)| {
                     people.logins.push(Login { id, name, hash, agent, at, used });
                 })
@@ -422,7 +440,7 @@ impl AllPeople {
                 let (is_admin, until) = (int(1)? == Some(1), number(2)?.unwrap_or(0));
                 let rooms = given(0)?.split(' ').filter_map(RoomName::stored).collect();
                 let by = user(1)?;
-                unhex(key).zip(uses).map(|(hash, uses)| {
+                unhex(key).map(SecretHash).zip(uses).map(|(hash, uses)| {
                     people.invites.push(Invite { hash, uses, until, rooms, by, is_admin });
                 })
             }
@@ -433,9 +451,11 @@ impl AllPeople {
                 let grants = given(1)?.split(' ').map(grant).collect();
                 let (until, at) = (number(1)?, number(2)?.unwrap_or(0));
                 let is_hook = can & HOOK != 0;
-                UserName::stored(key).zip(text(0)?.and_then(unhex)).map(|(name, hash)| {
-                    people.keys.push(Key { name, hash, grants, until, at, is_hook });
-                })
+                UserName::stored(key).zip(text(0)?.and_then(unhex).map(SecretHash)).map(
+                    |(name, hash)| {
+                        people.keys.push(Key { name, hash, grants, until, at, is_hook });
+                    },
+                )
             }
             kind::SUSPENSION => {
                 let expiry = Expiry { until: number(0)?, reason: given(0)?.into() };

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use super::people::AllPeople;
+use super::people::{AllPeople, kind};
+use crate::chat::model::account::Hidden;
 use crate::pg::{Param, Row, Statement, WrongType};
 
 /// Rows of a page, and about how many bytes: an answer has a most of bytes.
@@ -31,12 +32,19 @@ pub(super) const PEOPLE_PAGE: Statement = Statement {
           ORDER BY g.changed, g.kind, g.key LIMIT $4::bigint) \
           ORDER BY 1, 2, 3 LIMIT $4::bigint) q) \
           SELECT -1::bigint, m.value, (SELECT f.value::bigint FROM chinwag.meta f \
-          WHERE f.key = 'people floor'), (SELECT count(*) FROM page), NULL::bigint, NULL::bigint, \
-          NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::bigint, \
-          NULL::bigint FROM chinwag.meta m WHERE m.key = 'people' UNION ALL \
+          WHERE f.key = 'people floor'), (SELECT count(*) FROM page), \
+          (SELECT (v.value::bigint > $1::bigint)::int::bigint FROM chinwag.meta v \
+          WHERE v.key = 'devices'), NULL::bigint, \
+          (SELECT k.value FROM chinwag.meta k WHERE k.key = 'push key'), NULL::text, NULL::text, \
+          NULL::text, NULL::text, NULL::text, NULL::bigint, NULL::bigint \
+          FROM chinwag.meta m WHERE m.key = 'people' UNION ALL \
           (SELECT p.kind::bigint, p.key, p.numbers[1], p.numbers[2], p.numbers[3], p.numbers[4], \
           p.texts[1], p.texts[2], p.texts[3], p.texts[4], p.texts[5], p.texts[6], p.changed, p.gone \
-          FROM page p WHERE p.before < $5::bigint ORDER BY p.changed, p.kind, p.key)",
+          FROM page p WHERE p.before < $5::bigint ORDER BY p.changed, p.kind, p.key) UNION ALL \
+          (SELECT -2::bigint, d.id::text, d.at, d.login, NULL::bigint, NULL::bigint, d.name, \
+          d.endpoint, d.p256dh, d.auth, d.agent, NULL::text, NULL::bigint, NULL::bigint \
+          FROM chinwag.push d WHERE (SELECT v.value::bigint FROM chinwag.meta v \
+          WHERE v.key = 'devices') > $1::bigint ORDER BY d.id)",
 };
 
 /// Where the next page begins: behind the last change, kind and key that were read.
@@ -110,6 +118,8 @@ impl PeoplePages {
         let [head, rows @ ..] = rows else { return Err(WrongType { column: 0 }) };
         let version = head.text(1)?.parse().map_err(|_error| WrongType { column: 1 })?;
         let (floor, looked_at) = (head.int(2)?, head.int(3)?);
+        let devices_at = rows.iter().position(|row| row.int(0) == Ok(kind::PUSH));
+        let (rows, devices) = rows.split_at(devices_at.unwrap_or(rows.len()));
         let is_first = self.version.is_none();
         self.version.get_or_insert(version);
         if self.cursor.0 >= 0 && self.all.version < floor && is_first {
@@ -130,8 +140,13 @@ impl PeoplePages {
         if self.all != AllPeople::default() {
             self.all.remove(&stale);
         }
-        for row in rows {
-            if row.int(13)? == 0 && self.all.read_row(row)?.is_none() {
+        if head.int(4)? == 1 {
+            self.has_changed.people |= self.before.is_none();
+            self.all.people.pushes.clear();
+            self.all.people.push_key = head.text_or_null(6)?.map(Hidden::new);
+        }
+        for row in rows.iter().chain(devices) {
+            if row.int_or_null(13)? != Some(1) && self.all.read_row(row)?.is_none() {
                 let (kind, key) = (row.int(0)?, row.text(1)?);
                 log::error!(kind, key; "a row of people makes no sense");
             }

@@ -18,7 +18,7 @@ use crate::pg::{EngineError, Row, WrongType};
 #[derive(Debug)]
 pub(super) struct PeopleWatch {
     /// What was read.
-    pages: PeoplePages,
+    pub(super) pages: PeoplePages,
     /// More has to be read.
     pub(super) is_stale: bool,
     /// A page is being read, which was asked for when so many changes of our own had been asked
@@ -138,6 +138,7 @@ impl<E: Engine> Node<E> {
             let suspended = Arc::new(watch.pages.all.suspended.clone());
             self.replies.push_back(LogReply::Suspended(suspended));
         }
+        self.outgoing.pushing.keep(&watch.pages.all.people.pushes);
         self.is_begun = true;
         Ok(())
     }

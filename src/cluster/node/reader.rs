@@ -54,6 +54,8 @@ pub(super) enum Reading {
     Overdue,
     /// About webhooks: see [`outgoing`](super::outgoing).
     Outgoing(Asked),
+    /// About pushes: see [`pushing`](super::pushing).
+    Push(super::devices::Asked),
     /// Something about files.
     File(super::file_ops::Asked),
 }
@@ -255,6 +257,7 @@ impl<E: Engine> Node<E> {
             Reading::Words => self.on_words(&rows),
             Reading::Overdue => self.on_overdue(&rows),
             Reading::Outgoing(asked) => self.on_outgoing(asked, &rows),
+            Reading::Push(asked) => self.on_push_read(&asked, &rows),
             Reading::File(_) => Ok(()),
             Reading::Query(ticket, query) => {
                 let outcome = query.answer(&rows).map_err(|wrong| {
@@ -302,6 +305,7 @@ impl<E: Engine> Node<E> {
             Reading::File(asked) => self.tell_file_lost(&asked),
             Reading::Keeper | Reading::Words | Reading::Overdue => self.on_upkeep_lost(&reading),
             Reading::Outgoing(asked) => self.on_outgoing_lost(asked, None),
+            Reading::Push(asked) => self.on_push_lost(&asked),
             Reading::Query(ticket, _) | Reading::Rooms(ReadFor::Query(ticket, _), _) => {
                 let outcome = Err(LogFault::Broken);
                 self.replies.push_back(LogReply::Answer { ticket, outcome });

@@ -29,7 +29,9 @@ use crate::chat::model::log::{
     CidSecret, LogId, LogReply, LogRequest, Logs, RememberedCid, Snapshot,
 };
 use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
+use crate::chat::model::push::{PushOrder, PushOutcome};
 use crate::cluster::link::{Health, LinkInput};
+use crate::cluster::node::PushSending;
 use crate::net::{Effects, Input};
 use crate::store::SharedOutbox;
 use crate::time::Tick;
@@ -60,6 +62,15 @@ pub(super) trait SharedLogs: Logs + Driven {
 
     /// What that thread is told next.
     fn poll_outbox(&mut self) -> Option<OutboxReply>;
+
+    /// Lets this node tell devices, too.
+    fn begin_pushes(&mut self, terms: PushSending);
+
+    /// The next thing that the thread which sends pushes is to do.
+    fn next_push(&mut self) -> Option<PushOrder>;
+
+    /// What has become of a push.
+    fn take_push_outcome(&mut self, outcome: PushOutcome);
 
     /// Asks about files.
     fn take_file_ask(&mut self, now: Now, ticket: u64, ask: &FileAsk);
@@ -188,6 +199,21 @@ impl Shared {
     /// Why the engine, which answers, has refused records a moment ago.
     pub(super) fn refused(&self, now: Now) -> Option<&str> {
         self.node.refused(now)
+    }
+
+    /// Lets this node tell devices, too.
+    pub(super) fn send_pushes(&mut self, terms: PushSending) {
+        self.node.begin_pushes(terms);
+    }
+
+    /// The next thing that the thread which sends pushes is to do.
+    pub(super) fn poll_push(&mut self) -> Option<PushOrder> {
+        self.node.next_push()
+    }
+
+    /// What has become of a push.
+    pub(super) fn take_push_outcome(&mut self, outcome: PushOutcome) {
+        self.node.take_push_outcome(outcome);
     }
 
     /// Asks about files.

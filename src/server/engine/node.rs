@@ -4,8 +4,9 @@ use super::{Driven, SharedLogs};
 use crate::chat::model::file_rows::{FileAsk, FileTold};
 use crate::chat::model::log::Snapshot;
 use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
+use crate::chat::model::push::{PushOrder, PushOutcome};
 use crate::cluster::link::{Health, Link, LinkEffect, LinkInput};
-use crate::cluster::node::Node;
+use crate::cluster::node::{Node, PushSending};
 use crate::time::Tick;
 use crate::time::clock::Now;
 
@@ -42,6 +43,7 @@ impl SharedLogs for Node<Link> {
 
     fn leave(&mut self, now: Now) {
         self.stop_sending();
+        self.stop_pushing();
         self.engine().leave(now);
     }
 
@@ -51,6 +53,18 @@ impl SharedLogs for Node<Link> {
 
     fn poll_outbox(&mut self) -> Option<OutboxReply> {
         self.poll_outgoing()
+    }
+
+    fn begin_pushes(&mut self, terms: PushSending) {
+        self.send_pushes(terms);
+    }
+
+    fn next_push(&mut self) -> Option<PushOrder> {
+        self.poll_push()
+    }
+
+    fn take_push_outcome(&mut self, outcome: PushOutcome) {
+        self.on_pushed(outcome);
     }
 
     fn take_file_ask(&mut self, now: Now, ticket: u64, ask: &FileAsk) {

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | here | what loads and forgets rooms, in Rust |
 //! | `outgoing` | what webhooks are told |
+//! | `pushes` | the devices that are told by Web Push |
 //! | `search` | what is found by its words |
 //! | `files` | what is kept of files |
 //! | `cases` | all else, as scripts |
@@ -14,6 +15,7 @@
 mod cases;
 mod files;
 mod outgoing;
+mod pushes;
 mod script;
 mod search;
 

@@ -57,8 +57,6 @@ pub struct Moving {
 pub struct LeftBehind {
     /// Outgoing webhooks.
     pub webhooks: u64,
-    /// Devices that are told by Web Push.
-    pub devices: u64,
     /// Files that people have sent.
     pub files: u64,
 }
@@ -179,8 +177,7 @@ impl Moving {
             let sql = format!("SELECT count(*) FROM {table}");
             self.db.query_one(&sql, [], |row| row.get(0).map(unsigned)).map_err(self.failed())
         };
-        let (webhooks, devices, files) = (count("webhook")?, count("push")?, count("file")?);
-        Ok(LeftBehind { webhooks, devices, files })
+        Ok(LeftBehind { webhooks: count("webhook")?, files: count("file")? })
     }
 
     /// What is kept of people, and who may not use the server.
@@ -445,7 +442,8 @@ pub fn changes_of(
     suspended: &Suspensions,
     acts: Vec<AuditedAct>,
 ) -> Vec<PeopleChange> {
-    let People { bound, proved, accounts, logins, invites, keys, blocks, reports, .. } = people;
+    let People { bound, proved, accounts, logins, invites, keys, blocks, .. } = people;
+    let People { pushes, push_key, reports, .. } = people;
     let mut changes = vec![PeopleChange::Proved(proved)];
     changes.extend(bound.into_iter().map(PeopleChange::Bind));
     changes.extend(accounts.into_iter().map(PeopleChange::Account));
@@ -453,6 +451,8 @@ pub fn changes_of(
     changes.extend(invites.into_iter().map(PeopleChange::Invite));
     changes.extend(keys.into_iter().map(PeopleChange::Key));
     changes.extend(blocks.into_iter().map(PeopleChange::Block));
+    changes.extend(push_key.map(PeopleChange::PushKey));
+    changes.extend(pushes.into_iter().map(PeopleChange::Push));
     changes.extend(reports.into_iter().map(PeopleChange::Report));
     let users = suspended.users.iter().map(|(name, why)| (Suspended::User(name.clone()), why));
     let networks = suspended.addresses.iter();

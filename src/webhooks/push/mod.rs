@@ -14,8 +14,8 @@
 //! - What is sent says where, up to which seq and how many messages are unread; never a text,
 //!   unless the operator wants that. It is sealed for the device ([`seal`]), so that its service
 //!   reads nothing.
-//! - Nothing is kept over a restart: the messages are in their logs, and a push is only the news of
-//!   them.
+//! - Nothing is kept here over a restart: the messages are in their logs, and a push is only the
+//!   news of them. In a cluster the engine keeps what is to be told, until this says that it was.
 //! - A push cannot be taken back: browsers require that each one shows something, and punish a
 //!   service worker that shows nothing. So what was read elsewhere is taken off the queue here,
 //!   told with the next push, and closed by the page itself when it is opened.
@@ -37,7 +37,7 @@ use self::queue::{Failed, Queue};
 use self::seal::Recipient;
 use self::vapid::Vapid;
 use super::client::{Client, Sealed, Taken};
-use crate::chat::model::push::{Push, PushOrder};
+use crate::chat::model::push::{Push, PushOrder, PushOutcome};
 use crate::config;
 use crate::metrics::PushMetrics;
 use crate::time::Tick;
@@ -52,14 +52,14 @@ const TTL_S: &str = "86400";
 /// that was not delivered yet (RFC 8030 section 5.4).
 const TOPIC_LEN: usize = 32;
 
-/// How the loop calls itself when a device is over.
+/// How the loop is told that there is an outcome.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// The loop's end: what it orders, and which devices are over.
+/// The loop's end: what it orders, and what has become of that.
 #[derive(Debug)]
 pub struct Orders {
     orders: Sender<PushOrder>,
-    ended: Receiver<u64>,
+    outcomes: Receiver<PushOutcome>,
     under_way: Arc<AtomicUsize>,
 }
 
@@ -75,17 +75,19 @@ impl Orders {
         self.orders.send(order).is_ok()
     }
 
-    /// The next device that is over.
+    /// What has become of something.
     #[must_use]
-    pub fn poll_ended(&self) -> Option<u64> {
-        self.ended.try_recv().ok()
+    pub fn poll_outcome(&self) -> Option<PushOutcome> {
+        self.outcomes.try_recv().ok()
     }
 }
 
 /// The thread's end.
 pub struct Inbox {
     orders: Receiver<PushOrder>,
-    ended: Sender<u64>,
+    outcomes: Sender<PushOutcome>,
+    /// All of them are told, not only that devices are over.
+    tells_all: bool,
     under_way: Arc<AtomicUsize>,
     wake: Wake,
 }
@@ -96,13 +98,15 @@ impl fmt::Debug for Inbox {
     }
 }
 
-/// Both ends of a new way between loop and thread.
+/// Both ends of a new way between loop and thread. Without `tells_all` the loop is told of devices
+/// that are over only.
 #[must_use]
-pub fn way(wake: Wake) -> (Orders, Inbox) {
-    let ((orders, incoming), (ended, told)) = (channel(), channel());
+pub fn way(wake: Wake, tells_all: bool) -> (Orders, Inbox) {
+    let ((orders, incoming), (outcomes, told)) = (channel(), channel());
     let under_way = Arc::new(AtomicUsize::new(0));
-    let inbox = Inbox { orders: incoming, ended, under_way: Arc::clone(&under_way), wake };
-    (Orders { orders, ended: told, under_way }, inbox)
+    let to_loop = Arc::clone(&under_way);
+    let inbox = Inbox { orders: incoming, outcomes, tells_all, under_way: to_loop, wake };
+    (Orders { orders, outcomes: told, under_way }, inbox)
 }
 
 /// What it takes to send.
@@ -158,6 +162,7 @@ impl Pushes {
             Taken::Delivered => {
                 metrics.delivered.add(1);
                 self.queue.succeeded(id);
+                self.tell(PushOutcome::Told { device: id, room: push.room, seq: push.seq });
             }
             Taken::Gone(status) => {
                 log::debug!(id, service, status; "the push service does not know a device any more");
@@ -175,7 +180,10 @@ impl Pushes {
                 };
                 match failed {
                     Failed::Again => {}
-                    Failed::GivenUp(lost) => metrics.given_up.add(number(lost)),
+                    Failed::GivenUp(lost) => {
+                        metrics.given_up.add(number(lost));
+                        self.tell(PushOutcome::GivenUp(id));
+                    }
                     Failed::Ended(lost) => {
                         log::warn!(service, why; "a device is not told any more: its push service does not take what is sent");
                         self.end(id, lost);
@@ -207,9 +215,15 @@ impl Pushes {
     fn end(&self, id: u64, lost: usize) {
         self.setup.metrics.ended.add(1);
         self.setup.metrics.given_up.add(number(lost));
+        self.tell(PushOutcome::Ended(id));
+    }
+
+    fn tell(&self, outcome: PushOutcome) {
+        let Inbox { outcomes, tells_all, wake, .. } = &self.inbox;
+        let is_told = *tells_all || matches!(outcome, PushOutcome::Ended(_));
         // The loop may be gone.
-        if self.inbox.ended.send(id).is_ok() {
-            (self.inbox.wake)();
+        if is_told && outcomes.send(outcome).is_ok() {
+            wake();
         }
     }
 }

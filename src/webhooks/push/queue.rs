@@ -57,6 +57,7 @@ impl Queue {
         match order {
             PushOrder::Send(push) => return self.push(push),
             PushOrder::End(id) => _ = self.end(id),
+            PushOrder::Forget => *self = Self::default(),
             PushOrder::Read(user, room, read) => {
                 for device in self.devices.values_mut() {
                     let is_read = |push: &Push| push.to.user == user && push.seq <= read;

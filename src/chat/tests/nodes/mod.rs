@@ -4,6 +4,7 @@
 
 mod closing;
 mod names;
+mod pushes;
 mod records;
 mod rooms;
 mod sessions;

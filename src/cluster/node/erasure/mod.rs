@@ -34,6 +34,7 @@
 //! | `closed.by`, `reason` | who has ended a room | the rows go |
 //! | `audit.by`, `whom` | a name | `erased` |
 //! | `file`, `file_use`, `file_sum` | the owner | the rows go, and what lies in the folder |
+//! | `push`, with `push_news` | the user's | the rows go |
 //! | `outgoing.who` | a name | the rows go, and no webhook is told of them |
 //! | `webhook.except` | a name | emptied |
 

@@ -220,6 +220,8 @@ pub(super) const PEOPLE: &[Statement] = &[
         name: "erase_logins",
         sql: "DELETE FROM chinwag.people WHERE kind = 2 AND texts[1] = $1::text",
     },
+    // With what they were to be told.
+    Statement { name: "erase_devices", sql: "DELETE FROM chinwag.push WHERE name = $1::text" },
     Statement {
         name: "erase_invites",
         sql: "UPDATE chinwag.people SET texts[2] = NULL WHERE kind = 3 AND texts[2] = $1::text",

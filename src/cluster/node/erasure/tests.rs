@@ -387,11 +387,12 @@ const COLUMNS: &str = "audit.act audit.by audit.room audit.whom change.name clos
     file_node.fault file_node.nonce file_sum.owner file_use.file follow.name former.name lookalike.form \
     lookalike.name member.name meta.key meta.value node.address node.name node.version \
     outgoing.name outgoing.who people.key people.numbers people.other people.texts \
-    people_gone.key record.cid record.data record.sender record.text record.who restriction.by \
-    restriction.name restriction.reason room.name room.policy room.topic room.topic_by \
-    sender_settings.name sender_settings.settings sent.cid sent.said sent.sender session.former \
-    session.guest session.hash session.name webhook.ended webhook.except webhook.former \
-    webhook.name webhook.patterns webhook.rooms webhook.signs webhook.url word.words";
+    people_gone.key push.agent push.auth push.endpoint push.name push.p256dh record.cid \
+    record.data record.sender record.text record.who restriction.by restriction.name \
+    restriction.reason room.name room.policy room.topic room.topic_by sender_settings.name \
+    sender_settings.settings sent.cid sent.said sent.sender session.former session.guest \
+    session.hash session.name webhook.ended webhook.except webhook.former webhook.name \
+    webhook.patterns webhook.rooms webhook.signs webhook.url word.words";
 
 #[test]
 fn an_erasure_knows_each_column_that_may_have_a_text() {

@@ -9,6 +9,7 @@ mod outgoing;
 mod passwords;
 pub(crate) mod peer;
 mod people;
+mod pushes;
 mod rooms;
 mod search;
 mod sessions;

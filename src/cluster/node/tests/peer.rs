@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use super::super::engine::Engine;
 use super::super::webhooks::Ask;
-use super::super::{Node, SendTerms, Tick};
+use super::super::{Node, PushSending, SendTerms, Tick};
 use crate::chat::model::file_rows::{FileAsk, FileTold};
 use crate::chat::model::log::{LogReply, LogRequest, Logs};
 use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
 use crate::chat::model::policy::Policies;
+use crate::chat::model::push::{PushOrder, PushOutcome};
 use crate::cluster::check::Level;
 use crate::cluster::link::{
     Hop, Lane, Link, LinkEffect, LinkEvent, LinkInput, LinkOptions, NotAsked,
@@ -306,6 +307,21 @@ impl Peer {
     /// Whether all that has become of what was sent is written.
     pub(crate) fn has_sent(&self) -> bool {
         self.node.outgoing.has_written()
+    }
+
+    /// Lets it tell devices.
+    pub(crate) fn send_pushes(&mut self, terms: PushSending) {
+        self.node.send_pushes(terms);
+    }
+
+    /// What the thread that tells devices is to do.
+    pub(crate) fn poll_push(&mut self) -> Option<PushOrder> {
+        self.node.poll_push()
+    }
+
+    /// What has become of a push.
+    pub(crate) fn push_became(&mut self, outcome: PushOutcome) {
+        self.node.on_pushed(outcome);
     }
 
     /// Looks for sessions that are over, and waits until that is done.
