@@ -12,6 +12,7 @@
 //! | 7 block | user, blocked | at | – |
 //! | 8 report | id | at, seq | by, whom, room, text, reason |
 //! | 9 names are proved | empty | 0 or 1 | – |
+//! | 10 profile | name | when the text ends | display name, status text |
 
 use std::fmt::Write as _;
 
@@ -21,6 +22,7 @@ use crate::chat::model::identity::{Bound, Grant, Rights, Source};
 use crate::chat::model::log::{Expiry, Suspensions};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{Block, People, PeopleChange, Report};
+use crate::chat::model::profile::PublicProfile;
 use crate::chat::model::suspensions::{Revocation, Suspended};
 use crate::pg::{Param, Row, WrongType};
 
@@ -37,6 +39,7 @@ mod kind {
     pub(super) const BLOCK: i64 = 7;
     pub(super) const REPORT: i64 = 8;
     pub(super) const PROVED: i64 = 9;
+    pub(super) const PROFILE: i64 = 10;
 }
 
 /// What is done with a row: see `change_people.sql`.
@@ -173,6 +176,7 @@ impl Acts {
             PeopleChange::Unblock(user, blocked) => {
                 self.only((act::END, kind::BLOCK), format!("{user} {blocked}"));
             }
+            PeopleChange::Profile(user, profile) => self.profile(user, profile),
             PeopleChange::Report(report) => self.report(report),
             PeopleChange::Settle(id) => self.only((act::END, kind::REPORT), id.to_string()),
             // Devices are told at a server that is alone: see `push` of `chat::operations`. A mark
@@ -263,6 +267,19 @@ impl Acts {
             other: Some(hex(hash)),
             numbers: [Some(rights), until.map(signed), Some(signed(*at)), None],
             texts: texts([Some(&hex(hash)), Some(&rooms.join(" "))]),
+        });
+    }
+
+    fn profile(&mut self, user: &UserName, profile: &PublicProfile) {
+        if profile.is_empty() {
+            return self.only((act::END, kind::PROFILE), user.to_string());
+        }
+        self.push(Act {
+            what: (act::PUT, kind::PROFILE),
+            key: user.to_string(),
+            numbers: [profile.until.map(signed), None, None, None],
+            texts: texts([Some(&profile.display), Some(&profile.text)]),
+            ..Act::default()
         });
     }
 
@@ -417,6 +434,11 @@ impl AllPeople {
                 });
                 let at = number(0)?.unwrap_or(0);
                 names.map(|(user, blocked)| people.blocks.push(Block { user, blocked, at }))
+            }
+            kind::PROFILE => {
+                let (display, text) = (given(0)?.into(), given(1)?.into());
+                let profile = PublicProfile { display, text, until: number(0)? };
+                UserName::stored(key).map(|name| people.profiles.push((name, profile)))
             }
             kind::REPORT => {
                 let room = text(2)?.and_then(RoomName::stored);

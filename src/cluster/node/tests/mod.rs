@@ -6,6 +6,7 @@ mod nodes;
 mod outgoing;
 mod passwords;
 pub(crate) mod peer;
+mod profiles;
 mod search;
 mod sessions;
 mod upkeep;
