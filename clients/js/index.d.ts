@@ -222,6 +222,15 @@ export interface Welcome {
 }
 
 /** The detail of each event of a {@link Client}. */
+/** What a user says of itself. */
+export interface Profile {
+	/** The display name, which stands beside the name and is not one. */
+	display?: string;
+	/** The status text, and until when it holds: milliseconds since 1970. */
+	text?: string;
+	until?: number;
+}
+
 export interface ClientEvents {
 	state: State;
 	welcome: Welcome;
@@ -238,6 +247,8 @@ export interface ClientEvents {
 	invited: { room: string; from: string; reason?: string };
 	invitations: { invitations: Invitation[] };
 	blocked: { users: Set<string> };
+	/** Names of users whose `profiles` have changed. */
+	profiles: { users: string[] };
 	reported: { room?: string };
 	thread: ThreadMark;
 	/** Our token ends soon. */
@@ -357,6 +368,13 @@ export class Client extends EventTarget {
 	block(user: string): Promise<void>;
 	unblock(user: string): Promise<void>;
 	listBlocked(): Promise<void>;
+
+	/** What users say of themselves, as far as it was asked for or told. */
+	readonly profiles: Map<string, Profile>;
+	/** What is not given stays; an empty text goes. */
+	profile(changes?: { display?: string; text?: string; for_ms?: number }): Promise<Profile>;
+	/** Of up to 50 users; those with whom we share no room are left out. */
+	whois(users: string[]): Promise<Record<string, Profile>>;
 
 	/** Our devices that are told of direct messages while we are away, and the `applicationServerKey` that another one needs. */
 	pushSubscriptions(): Promise<{ key: string; items: PushDevice[] }>;

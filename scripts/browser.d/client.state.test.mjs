@@ -342,3 +342,20 @@ test("whom we have blocked is listed when it is asked for, and as it changes", a
 	await ended;
 	assert.deepEqual(told, [["eve"], ["eve", "bob"], ["bob"]]);
 });
+
+test("what people say of themselves is kept as it was asked for and as it is told", async () => {
+	const it = await inLobby(10);
+	const told = [];
+	it.client.addEventListener("profiles", ({ detail }) => told.push(detail.users));
+	const own = it.client.profile({ display: "Ann S", for_ms: 5, text: "tea" });
+	assert.deepEqual({ ...it.socket.sent.at(-1), id: 0 }, { op: "profile", id: 0, display: "Ann S", for_ms: 5, text: "tea" });
+	await it.socket.reply("profile", { profiles: { [it.client.user]: { display: "Ann S", text: "tea", until: 9 } } });
+	assert.equal((await own).until, 9);
+	const asked = it.client.whois(["bob", "eve"]);
+	await it.socket.reply("whois", { profiles: { bob: { text: "away" } } });
+	assert.deepEqual(await asked, { bob: { text: "away" } });
+	it.socket.say({ ev: "profiles", room: "lobby", profiles: { bob: {} } });
+	assert.deepEqual(it.client.profiles.get("bob"), {});
+	assert.equal(it.client.profiles.has("eve"), false);
+	assert.deepEqual(told, [[it.client.user], ["bob"], ["bob"]]);
+});

@@ -70,3 +70,31 @@ test("who owns a room sees what was done there, and others are told that they ma
 	await ann.click("#about-open");
 	assert.equal(await ann.locator("#about-audit").isVisible(), false, "only for owners");
 });
+
+test("a display name and a status text stand beside the name, for whoever is in the room", async () => {
+	const room = "faces";
+	const ann = await enter("ann", room);
+	const bob = await enter("bob", room);
+	await ann.fill("#text", "before");
+	await ann.press("#text", "Enter");
+	await shows(bob, "before");
+	await ann.click("#open-settings");
+	await ann.fill("#profile-display", "<b>Ann</b> \u05d0\u05d1");
+	await ann.fill("#profile-text", "at lunch");
+	await ann.selectOption("#profile-time", "3600000");
+	await assertAccessible(ann, "profile");
+	await ann.locator("#profile-form button").click();
+	await ann.getByText("Others see it now.").waitFor();
+	// Of what is shown already, and of the people beside it.
+	await holds(bob, () => document.querySelector("#messages .who").textContent === "<b>Ann</b> \u05d0\u05d1 ann");
+	await holds(bob, () => [...document.querySelectorAll("#persons li")].some((each) => each.textContent.includes("<b>Ann</b>") && each.textContent.includes("at lunch")));
+	await bob.fill("#text", "/whois ann");
+	await bob.press("#text", "Enter");
+	await shows(bob, "at lunch");
+	await ann.fill("#profile-display", "Bob");
+	await ann.locator("#profile-form button").click();
+	await ann.locator("#profile-error").getByText("looks like the name of another user").waitFor();
+	await ann.fill("#profile-display", "");
+	await ann.locator("#profile-form button").click();
+	await holds(bob, () => document.querySelector("#messages .who").textContent === "ann");
+});

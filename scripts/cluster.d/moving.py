@@ -29,6 +29,7 @@ TABLES = {
     "invite": 'hash, uses, until, rooms, "by", admin',
     "program": "name, hash, rooms, can, until, at",
     "block": "user, blocked, at",
+    "profile": "user, display, text, until",
     "report": 'id, "by", whom, room, seq, text, reason, at',
     "suspension": "who, until, reason",
     "revocation": "what, at, until",
@@ -100,6 +101,7 @@ def live(node):
     ann.ask("send", to="someone-who-never-came", text="are you there?")
     subscribe(ann, "https://push.example/ann")
     bob.ask("block", user="otto")
+    bob.ask("profile", display="Bob \u00c4", text="away", for_ms=86_400_000)
     bob.ask("report", room="lobby", target=first, reason="look")
     eve = Client(node)
     eve.ask("register", name="eva", password="a long enough one")

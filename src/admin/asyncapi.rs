@@ -178,6 +178,13 @@ fn event(name: &str, about: &str) -> Value {
             "description": "The users whom the text names, and \"@room\" for all of the room.",
         });
     }
+    if name == "profiles" {
+        properties["profiles"] = json!({
+            "type": "object",
+            "description": "By name what each says of itself now: display, text and until, each of \
+                            which may be missing.",
+        });
+    }
     json!({
         "name": name,
         "title": name,

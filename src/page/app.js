@@ -45,6 +45,8 @@ let open = null;
 let doings = 0;
 /** Whether the user wants to be shown as away. */
 let isAway = false;
+/** Of whom it was asked what they say of themselves, and of whom it is to be. */
+const [whoWasAsked, toAsk] = [new Set(), []];
 /** Whether the log scrolls along with new messages. */
 let following = true;
 /** The message that a search has led to. */
@@ -245,6 +247,7 @@ function entryContext(bySeq = new Map()) {
 	return {
 		me: chat.user,
 		writeTo: writeButton,
+		profileOf,
 		react,
 		isBlocked,
 		copy,
@@ -289,6 +292,8 @@ function tokenEnded(token) {
 
 function onWelcome({ may_invite, admin = false }) {
 	isAdmin = admin;
+	// What has changed meanwhile was not told.
+	whoWasAsked.clear();
 	$("attach").hidden = !chat.limits.file_bytes;
 	stored("me", { name: chat.user, session: chat.session, account: Boolean(login) });
 	if (chat.user === wished || login) remembered("name", chat.user);
@@ -392,6 +397,7 @@ function prepare(options) {
 	on("welcome", () => import("/asking.js").catch(() => {}));
 	on("reported", lookForReports);
 	on("blocked", draw);
+	on("profiles", draw);
 	on("record", (detail) => {
 		if (detail.item.ev === "moderation") noteRole(detail);
 		windows.record(detail);
@@ -707,6 +713,23 @@ const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from
 
 const isBlocked = (name) => chat.blocked.has(name);
 
+/** What a person says of itself, as it holds now. Who is shown first is asked for, with all who are shown then. */
+function profileOf(name) {
+	if (!whoWasAsked.has(name)) {
+		whoWasAsked.add(name);
+		if (!toAsk.length) setTimeout(askProfiles, 50);
+		toAsk.push(name);
+	}
+	const profile = chat.profiles.get(name);
+	return profile?.until < Date.now() ? { display: profile.display } : profile;
+}
+
+async function askProfiles() {
+	const [client, names] = [chat, toAsk.splice(0, 50)];
+	if (toAsk.length) setTimeout(askProfiles, 50);
+	await client?.whois(names).catch(() => names.forEach((name) => whoWasAsked.delete(name)));
+}
+
 async function block(name, on) {
 	await (on ? chat.block(name) : chat.unblock(name));
 	toast(t(on ? "said.blocked" : "said.unblocked", { name }));
@@ -1013,8 +1036,8 @@ const invitations = invitationList({
 		draw();
 	},
 });
-const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name), roleOf: (name) => (roleOf(name) === "member" ? "" : roleName(roleOf(name))) });
-const personal = laterDialog(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse }));
+const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name), roleOf: (name) => (roleOf(name) === "member" ? "" : roleName(roleOf(name))), profileOf });
+const personal = laterDialog(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse, profileOf }));
 const reports = laterDialog(async () => (await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? t("reports.direct") : name), sentence }));
 const directory = laterDialog(async () => (await import("/directory.js")).directoryDialog({ chat: () => chat, label, go: join, sentence }));
 const allMembers = laterDialog(async () => (await import("/members.js")).membersDialog({
@@ -1025,6 +1048,7 @@ const allMembers = laterDialog(async () => (await import("/members.js")).members
 	moderate: moderatePerson,
 	roleName,
 	sentence,
+	profileOf,
 }));
 const ask = later(async () => (await import("/asking.js")).ask);
 const leave = later(async () => (await import("/asking.js")).leaving({
@@ -1042,7 +1066,7 @@ const loadQuotes = later(async () => {
 	return () => {};
 });
 const device = later(async () => byName((await import("/device.js")).thisDevice({ chat: () => chat, sentence, go: join })));
-const openSettings = laterDialog(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device, blocked: () => chat.blocked, unblock: (name) => block(name, false).catch((error) => {
+const openSettings = laterDialog(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device, chat: () => chat, sentence, toast, blocked: () => chat.blocked, unblock: (name) => block(name, false).catch((error) => {
 	refuse(error);
 	throw error;
 }) }));

@@ -35,6 +35,7 @@
  * | `invited` | `{room, from, reason}` | a new invitation to `join` the room |
  * | `invitations` | `{invitations}` | the open invitations as the server lists them: `{room, by, at, reason}` |
  * | `blocked` | `{users}` | whom we have blocked, a set: as {@link Client.listBlocked} lists them, and as it changes |
+ * | `profiles` | `{users}` | names of users whose {@link Client.profiles} have changed |
  * | `reported` | `{room}` | somebody has reported something that we may settle; without a room, in none |
  * | `thread` | `{room, thread, following, read}` | another of our clients follows a thread, follows it no more, or has read it up to `read` |
  * | `expires` | `{in_ms}` | our token ends soon: where the option `token` is a function it is asked for another one, else call `refresh` |
@@ -211,6 +212,8 @@ export class Client extends EventTarget {
 	rooms = new Map();
 	/** Names of the users whom we have blocked. */
 	blocked = new Set();
+	/** By name what users say of themselves, as far as it was asked for or told: `{display, text, until}`, each of which may be missing. */
+	profiles = new Map();
 	/** A {@link State}. */
 	state = { state: "stopped" };
 
@@ -505,6 +508,29 @@ export class Client extends EventTarget {
 		this.#setBlocked(users.map(({ user }) => user));
 	}
 
+	// --- What people say of themselves
+
+	/** Changes our `display` name, our status `text` and for how many milliseconds, `for_ms`, that holds; empty: none. Resolves to all of it. */
+	async profile(changes = {}) {
+		const { profiles } = await this.request("profile", changes);
+		this.#setProfiles(profiles);
+		return profiles[this.user];
+	}
+
+	/** What users say of themselves, up to 50 at once, by name: those with whom we share a room. `profiles` has it, too. */
+	async whois(users) {
+		const { profiles } = await this.request("whois", { users });
+		for (const user of users) if (!profiles[user]) this.profiles.delete(user);
+		this.#setProfiles(profiles);
+		return profiles;
+	}
+
+	#setProfiles(profiles) {
+		const users = Object.keys(profiles);
+		for (const user of users) this.profiles.set(user, profiles[user]);
+		this.#emit("profiles", { users });
+	}
+
 	#setBlocked(users) {
 		this.blocked = new Set(users);
 		this.#emit("blocked", { users: this.blocked });
@@ -677,6 +703,7 @@ export class Client extends EventTarget {
 			const { ev, ...news } = event;
 			return this.#emit(ev, news);
 		}
+		if (event.ev === "profiles") return this.#setProfiles(event.profiles);
 		if (event.ev === "expires") {
 			this.#emit("expires", { in_ms: event.in_ms });
 			this.#renew(event.in_ms);

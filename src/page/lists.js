@@ -1,5 +1,5 @@
 /** The lists beside the log: conversations, invitations, people. */
-import { $, avatar, bdi, cached, el, place, setText } from "/dom.js";
+import { $, avatar, bdi, cached, drawName, el, place, setText } from "/dom.js";
 import { isArchived, isMarked, isPinned, preferences } from "/preferences.js";
 import { locale, t, tn } from "/words.js";
 
@@ -101,9 +101,9 @@ export function invitationList({ decline, changed }) {
 /**
  * Draws people: `me()` is the user, `writeTo(name, ...children)` makes the button that begins a conversation, `mayModerate(name)`
  * and `moderate(name)` are about the button beside it, `about(name)` about the one to block or report; `roleOf(name)` is a role in words,
- * empty if it is nothing special.
+ * empty if it is nothing special; `profileOf(name)` is what one says of oneself.
  */
-export function peopleList({ me, writeTo, mayModerate, moderate, about, roleOf }) {
+export function peopleList({ me, writeTo, mayModerate, moderate, about, roleOf, profileOf }) {
 	const nodes = new Map();
 
 	function node([name, status]) {
@@ -111,12 +111,14 @@ export function peopleList({ me, writeTo, mayModerate, moderate, about, roleOf }
 			const onclick = () => moderate(name);
 			const more = el("button", { className: "plain", ariaLabel: t("members.moderateWho", { name }), title: t("members.moderate"), onclick }, "⋯");
 			const flag = el("button", { className: "plain", ariaLabel: t("people.flagWho", { name }), title: t("people.flag"), onclick: () => about(name) }, "⚑");
-			return el("li", null, writeTo(name, avatar(name), bdi(name), el("small")), flag, more);
+			return el("li", null, writeTo(name, avatar(name), el("span", { className: "who" }), el("small", { className: "doing" })), flag, more);
 		});
 		made.className = status;
 		made.lastChild.hidden = !mayModerate(name);
 		made.lastChild.previousSibling.hidden = name === me();
-		setText(made.querySelector("small"), [status === "away" ? t("away") : name === me() ? t("you") : "", roleOf(name)].filter(Boolean).join(", "));
+		const profile = profileOf(name);
+		drawName(made.querySelector(".who"), name, profile);
+		setText(made.querySelector(".doing"), [status === "away" ? t("away") : name === me() ? t("you") : "", roleOf(name), profile?.text].filter(Boolean).join(", "));
 		return made;
 	}
 

@@ -1,5 +1,5 @@
 /** One entry of the log as a node: a message with its edits and reactions applied, or a notice. */
-import { avatar, bdi, dayName, dayOf, el, endOf, hourOf, isolated, place, setText } from "/dom.js";
+import { avatar, bdi, dayName, dayOf, drawName, el, endOf, hourOf, isolated, place, setText } from "/dom.js";
 import { formatted } from "/text.js";
 import { t, tn } from "/words.js";
 
@@ -25,17 +25,18 @@ export const forget = (item) => nodes.delete(item);
 
 /**
  * The node of an entry of the client's `present`, created or updated. `me` is the user of this page; `writeTo(name, ...children)`
- * makes the button of an author, `react(state, emoji)` adds or removes a reaction, `isBlocked(name)` says whose words are
+ * makes the button of an author, `profileOf(name)` is what one says of oneself, `react(state, emoji)` adds or removes a reaction, `isBlocked(name)` says whose words are
  * not shown; `quoted(seq)` is the message that is answered, `goTo(seq)` leads there; `people` and `copy` are for `formatted`;
  * `files(box, item)` shows the files of a message; `answers(seq)` is how many messages of its thread are shown, `openThread(seq, mark)`
  * shows that, and `inThread` is whether it is shown already.
  */
-export function entryNode(state, { me, writeTo, react, isBlocked, quoted, goTo, people, copy, files, answers, openThread, inThread }) {
+export function entryNode(state, { me, writeTo, profileOf, react, isBlocked, quoted, goTo, people, copy, files, answers, openThread, inThread }) {
 	const { item } = state;
 	if (item.ev !== "message") return nodes.get(item) ?? keep(item, note(item));
 	const node = nodes.get(item) ?? keep(item, message(item, me, writeTo));
 	states.set(node, state);
-	const [words, reactions] = node.querySelectorAll(".text, .reactions");
+	const [who, words, reactions] = node.querySelectorAll(".who, .text, .reactions");
+	drawName(who, item.from, profileOf(item.from));
 	const isHidden = !state.deleted && isBlocked(item.from);
 	const text = state.deleted ? t("log.deleted") : isHidden ? t("log.hidden") : state.text;
 	const isPlain = state.deleted || isHidden;
@@ -74,7 +75,7 @@ function message(item, me, writeTo) {
 	const { from, at, waiting } = item;
 	const time = el("time", { dateTime: new Date(at).toJSON(), title: new Date(at).toLocaleString() }, hourOf(at));
 	// Not a tab stop: the list of people has the same buttons.
-	const who = Object.assign(writeTo(from, bdi(from)), { tabIndex: -1 });
+	const who = Object.assign(writeTo(from, el("span", { className: "who" })), { tabIndex: -1 });
 	const head = el("div", { className: "head" }, who, time);
 	const words = el("div", { className: "text", dir: "auto" });
 	const under = waiting ? [el("small", null, t("log.waiting"))] : [];

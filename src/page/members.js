@@ -1,5 +1,5 @@
 /** The dialog with all members of a room and their roles, in pages. */
-import { $, avatar, bdi, el, setText } from "/dom.js";
+import { $, avatar, bdi, drawName, el, setText } from "/dom.js";
 import { t, tn } from "/words.js";
 
 /** Members of one page. */
@@ -8,9 +8,9 @@ const PAGE = 50;
 /**
  * Connects the dialog. `members(room, page)` asks the server; `writeTo(name)` begins a conversation; `mayModerate(name)` and
  * `moderate(name, role)` are about the button beside a name; `roleName(role)` is a role in words; `sentence(error)` puts a refusal into
- * words. Returns the function that opens it for a room.
+ * words; `profileOf(name)` is what one says of oneself. Returns the function that opens it for a room.
  */
-export function membersDialog({ me, members, writeTo, mayModerate, moderate, roleName, sentence }) {
+export function membersDialog({ me, members, writeTo, mayModerate, moderate, roleName, sentence, profileOf }) {
 	const [dialog, list] = [$("members"), $("members-list")];
 	let room = null;
 
@@ -23,7 +23,11 @@ export function membersDialog({ me, members, writeTo, mayModerate, moderate, rol
 	}
 
 	function node([name, role]) {
-		const about = el("span", null, bdi(name), el("small", null, name === me() ? t("and.you", { role: roleName(role) }) : roleName(role)));
+		const profile = profileOf(name);
+		const who = el("span");
+		drawName(who, name, profile);
+		const roleText = name === me() ? t("and.you", { role: roleName(role) }) : roleName(role);
+		const about = el("span", null, who, el("small", null, roleText, ...(profile?.text ? [", ", bdi(profile.text)] : [])));
 		const buttons = name === me() ? [] : [button(t("members.write"), name, t("members.writeTo", { name }), writeTo), ...(mayModerate(name) ? [button(t("members.moderate"), name, t("members.moderateWho", { name }), () => moderate(name, role))] : [])];
 		return el("li", null, avatar(name), about, ...buttons);
 	}

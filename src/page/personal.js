@@ -1,12 +1,12 @@
 /** The dialog about a person, perhaps because of a message: to block, or to report. */
-import { $, bdi } from "/dom.js";
+import { $, drawName } from "/dom.js";
 import { t } from "/words.js";
 
 /**
  * Connects the dialog. `isBlocked(name)` and `block(name, on)` are about blocking; `report({name, item, reason})` reports the message
- * `item`, or else the person; `fail(error)` tells of a refusal. Returns the function that opens it about a person and perhaps a message.
+ * `item`, or else the person; `fail(error)` tells of a refusal; `profileOf(name)` is what one says of oneself. Returns the function that opens it about a person and perhaps a message.
  */
-export function personalDialog({ isBlocked, block, report, fail }) {
+export function personalDialog({ isBlocked, block, report, fail, profileOf }) {
 	let about = "";
 	let message = null;
 
@@ -25,7 +25,9 @@ export function personalDialog({ isBlocked, block, report, fail }) {
 	return (name, item = null) => {
 		[about, message] = [name, item];
 		$("personal-form").reset();
-		$("personal-title").replaceChildren(bdi(name));
+		const profile = profileOf(name);
+		drawName($("personal-title"), name, profile);
+		$("personal-status").textContent = profile?.text ?? "";
 		$("personal-help").textContent = t(isBlocked(name) ? "personal.blocked" : "personal.about");
 		$("personal-block").textContent = t(isBlocked(name) ? "personal.unblock" : "personal.block");
 		$("report-help").textContent = t(item ? "personal.reportMessage" : "personal.reportPerson");

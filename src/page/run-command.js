@@ -49,7 +49,14 @@ export function commandRunner({ chat, here, note, toast, fail, say, show, join, 
 		create: ({ word, text }) => create(word, text?.toLowerCase() === "private"),
 		who: ({ room }) => who(room),
 		members,
-		whois: ({ user }) => tell(t({ online: "run.here", away: "run.hereAway" }[here().presence?.users?.get(user)] ?? "run.notOnline", { user: isolated(user) })),
+		whois: async ({ user }) => {
+			const { display, text } = (await chat().whois([user]))[user] ?? {};
+			const who = display ? `${isolated(display)} (${isolated(user)})` : isolated(user);
+			const is = t({ online: "run.here", away: "run.hereAway" }[here().presence?.users?.get(user)] ?? "run.notOnline", { user: who });
+			tell(text ? `${is} ${isolated(text)}` : is);
+		},
+		display: ({ text }) => (text ? chat().profile({ display: text === "-" ? "" : text }).then(() => toast(t("profile.saved"))) : $("open-settings").click()),
+		status: ({ span: time, text }) => (text ? chat().profile({ text: text === "-" ? "" : text, for_ms: time && text !== "-" ? time : undefined }).then(() => toast(t("profile.saved"))) : $("open-settings").click()),
 		rooms: () => tell(listed(t("run.conversations"), [...chat().rooms.values()].map(titleOf))),
 		search: ({ text }) => search(text),
 		history: () => {

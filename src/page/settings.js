@@ -1,15 +1,16 @@
 /** The dialog of what the user prefers in this browser. */
-import { $, bdi, el, setText } from "/dom.js";
+import { $, bdi, el, endOf, setText } from "/dom.js";
 import { mayNotify } from "/notices.js";
 import { isArchived, isPinned, prefer, preferOf, preferences, setListed } from "/preferences.js";
 import { t, tn } from "/words.js";
 
 /**
  * `changed()` follows each change; `device(what, …)` has this device told while the page is closed; `blocked()` is whom the user has
- * blocked, and `unblock(name)` ends that. Returns the function that opens the dialog; `room` is the one that is open, `name` what it is called.
+ * blocked, and `unblock(name)` ends that; `chat()` is the client, `sentence(error)` puts a refusal into words, `toast(text)` says what was done. Returns the function that opens the dialog; `room` is the one that is open, `name` what it is called.
  */
-export function settingsDialog({ changed, device, blocked, unblock }) {
+export function settingsDialog({ changed, device, chat, sentence, toast, blocked, unblock }) {
 	let open = null;
+	let kept = {};
 	const status = (text) => setText($("settings-status"), text);
 
 	const push = el("input", { type: "checkbox", id: "settings-push" });
@@ -49,6 +50,32 @@ export function settingsDialog({ changed, device, blocked, unblock }) {
 		});
 	}
 
+	// --- What others see of the user
+
+	async function drawProfile() {
+		setText($("profile-error"), "");
+		const own = (await chat().whois([chat().user]).catch(() => ({})))[chat().user] ?? {};
+		$("profile-display").value = own.display ?? "";
+		$("profile-text").value = own.text ?? "";
+		$("profile-time").value = "";
+		setText($("profile-time").options[0], own.until ? endOf(own.until) : t("profile.ever"));
+		kept = own;
+	}
+
+	$("profile-form").addEventListener("submit", async (event) => {
+		event.preventDefault();
+		const [display, text, time] = ["display", "text", "time"].map((each) => $(`profile-${each}`).value.trim());
+		// A text that stays as it is ends when it would have ended.
+		const status = text === (kept.text ?? "") && !time ? {} : { text, for_ms: text && time ? Number(time) : undefined };
+		try {
+			await chat().profile({ display, ...status });
+			await drawProfile();
+			toast(t("profile.saved"));
+		} catch (error) {
+			setText($("profile-error"), sentence(error));
+		}
+	});
+
 	function drawBlocked() {
 		const names = [...blocked()].sort();
 		$("settings-nobody").hidden = names.length > 0;
@@ -83,6 +110,7 @@ export function settingsDialog({ changed, device, blocked, unblock }) {
 		$("settings-of").value = (room && preferences.rooms[room.name]) ?? "";
 		if (room) [$("settings-pinned").checked, $("settings-archived").checked] = [isPinned(room), isArchived(room)];
 		drawBlocked();
+		drawProfile();
 		status("");
 		$("settings").showModal();
 	};

@@ -171,6 +171,7 @@ impl Stream {
             | Event::Receipts { .. }
             | Event::ReadElsewhere { .. }
             | Event::Thread { .. }
+            | Event::Profiles { .. }
             | Event::Reported { .. } => {}
         }
         false

@@ -56,6 +56,14 @@ pub(super) const fn entry(op: Op) -> Entry {
         | Op::Settle
         | Op::Audit
         | Op::Export => about_people(op),
+        Op::Profile => (
+            "Reads or changes your display name and your status text; what is not given stays",
+            PROFILE,
+        ),
+        Op::Whois => (
+            "Gives the display names and status texts of users with whom you share a room",
+            &[(Key::Users, "their names, up to 50")],
+        ),
         Op::Ping => ("Asks for the server's time", &[]),
         Op::Rooms => (
             "Lists your rooms with their unread messages, and how many of these name you",
@@ -202,6 +210,14 @@ const PUSHED: &[Field] = &[
     (Key::Auth, "likewise"),
     AGENT,
 ];
+const PROFILE: &[Field] = &[
+    (
+        Key::Display,
+        "what you are called beside your name, up to 64 bytes; empty for none; optional",
+    ),
+    (Key::Text, "your status text, up to 160 bytes; empty for none; optional"),
+    (Key::ForMs, "for how many milliseconds the text holds; without it, until you change it"),
+];
 const REPORT: &[Field] = &[
     (Key::Room, "the room's name; needed for a message"),
     (Key::Target, "the seq of the message, or instead"),
@@ -334,6 +350,7 @@ pub const EVENTS: &[(&str, &str)] = &[
         "thread",
         "The user follows a thread, follows it no more, or has read it, by another of its connections",
     ),
+    ("profiles", "Members of a room have another display name or status text"),
     ("reported", "Something was reported that the user may settle"),
     ("expires", "The token ends soon"),
     ("drain", "The server sends this client away, and says when to come back"),

@@ -3,7 +3,9 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
-use crate::chat::model::limits::{CID_LEN_MAX, EMOJI_LEN_MAX, REQUEST_ID_LEN_MAX, SEQ_END};
+use crate::chat::model::limits::{
+    CID_LEN_MAX, EMOJI_LEN_MAX, PROFILES_PAGE_MAX, REQUEST_ID_LEN_MAX, SEQ_END,
+};
 use crate::chat::model::push::{DEVICE_KEY_LEN, DEVICE_SECRET_LEN, ENDPOINT_LEN_MAX};
 
 /// Calls a macro with every field: its [`Key`], its name, and the value that is expected unless the
@@ -60,6 +62,8 @@ macro_rules! for_each_key {
             Endpoint "endpoint" "the endpoint of a push subscription, a string of at most 1024 bytes",
             P256dh "p256dh" "the key of that name of a push subscription: 65 bytes in base64url",
             Auth "auth" "the key of that name of a push subscription: 16 bytes in base64url",
+            Display "display" "a display name of one line, with a letter or a digit, or an empty text for none",
+            Users "users" "a list of up to 50 names of users",
             Subscription "subscription" "the id of one of push_subscriptions, an integer of 1 or more and below 2^53",
         }
     };
@@ -68,7 +72,7 @@ macro_rules! for_each_key {
 // The texts above state these limits in digits.
 const _: () = assert!(ENDPOINT_LEN_MAX == 1024 && DEVICE_KEY_LEN == 65 && DEVICE_SECRET_LEN == 16);
 const _: () = assert!(REQUEST_ID_LEN_MAX == 64 && CID_LEN_MAX == 64 && EMOJI_LEN_MAX == 64);
-const _: () = assert!(SEQ_END == 1 << 53);
+const _: () = assert!(SEQ_END == 1 << 53 && PROFILES_PAGE_MAX == 50);
 
 macro_rules! define_keys {
     ($($key:ident $name:literal $expected:literal,)+) => {
@@ -118,6 +122,9 @@ impl Key {
 
     /// Whether the value is kept as it was written, of whatever type it is.
     pub(super) const fn is_raw(self) -> bool {
-        matches!(self, Self::Id | Self::Data | Self::Resume | Self::Rooms | Self::Login)
+        matches!(
+            self,
+            Self::Id | Self::Data | Self::Resume | Self::Rooms | Self::Users | Self::Login
+        )
     }
 }

@@ -44,6 +44,7 @@ mod on_demand;
 mod other_hands;
 mod permissions;
 mod presence;
+mod profiles;
 mod protocol_example;
 mod proxies;
 mod push;

@@ -468,7 +468,7 @@ class Client:
             self._gap(room, event["from"], event["to"], event.get("why", "lost"))
         elif ev == "left":
             self._remove(room, event.get("reason", "left"))
-        elif ev in ("presence", "typing", "receipts", "gone"):
+        elif ev in ("presence", "typing", "receipts", "gone", "profiles"):
             self._emit(Notice(room, ev, event))
         elif event.get("seq"):
             self._record(room, {key: value for key, value in event.items() if key != "room"})

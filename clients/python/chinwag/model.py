@@ -180,7 +180,7 @@ class Outbox:
 
 @dataclass(frozen=True)
 class Notice:
-    """What is in no log: ``presence``, ``typing``, ``receipts``, and ``gone``, as the protocol has it."""
+    """What is in no log: ``presence``, ``typing``, ``receipts``, ``profiles`` and ``gone``, as the protocol has it."""
 
     room: Room
     ev: str

@@ -6,7 +6,7 @@ import asyncio
 import json
 import unittest
 
-from chinwag import ChinwagError, Client, Expires, Item, Problem, State
+from chinwag import ChinwagError, Client, Expires, Item, Notice, Problem, State
 
 from .fakes import FakeClock, network, settle
 
@@ -145,4 +145,20 @@ class Faults(unittest.IsolatedAsyncioTestCase):
         self.sockets[-1].accepted.set()
         await settle()
         self.assertEqual(self.sockets[-1].sent[0]["token"], "t2")
+        await chat.stop()
+
+    async def test_what_members_say_of_themselves_is_told(self) -> None:
+        chat = Client("ws://test/ws", name="ann", connect=self.connect, clock=self.clock)
+        await self.accepted(chat)
+        joining = asyncio.create_task(chat.join("lobby"))
+        await settle()
+        self.answer("join", {"room": "lobby", "epoch": "e1", "seq": 0})
+        await asyncio.wait_for(joining, 5)
+        profiles = {"bob": {"display": "Bob S"}, "eve": {}}
+        self.sockets[-1].said.put_nowait(json.dumps({"ev": "profiles", "room": "lobby", "profiles": profiles}))
+        async with asyncio.timeout(5):
+            async for event in chat:
+                if isinstance(event, Notice):
+                    self.assertEqual((event.ev, event.data["profiles"]), ("profiles", profiles))
+                    break
         await chat.stop()

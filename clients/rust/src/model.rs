@@ -292,6 +292,14 @@ pub enum Event {
         /// Their words.
         reason: String,
     },
+    /// Members of a room have another display name or status text: ask `whois`, or read on here.
+    Profiles {
+        /// The room.
+        room: String,
+        /// By name what each says of itself now: `display`, `text` and `until`, each of which may
+        /// be missing.
+        profiles: Item,
+    },
     /// Somebody has reported something that we may settle: ask `reports`.
     Reported {
         /// Where, if in a room.

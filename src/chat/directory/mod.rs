@@ -14,6 +14,7 @@ mod blocks;
 mod credentials;
 mod elsewhere;
 mod identities;
+mod profiles;
 mod pushes;
 mod quotas;
 mod reports;
@@ -29,6 +30,7 @@ use self::blocks::Blocks;
 use self::credentials::Credentials;
 use self::elsewhere::Elsewhere;
 use self::identities::Identities;
+use self::profiles::Profiles;
 pub(super) use self::pushes::News;
 use self::pushes::Pushes;
 use self::reports::Reports;
@@ -72,6 +74,8 @@ pub(super) struct Directory {
     pub identities: Identities,
     /// Who wants to hear nothing of whom.
     pub blocks: Blocks,
+    /// What users say of themselves.
+    pub profiles: Profiles,
     /// Devices that are told by Web Push.
     pub pushes: Pushes,
     /// What was reported and is not settled.
@@ -365,6 +369,7 @@ impl Directory {
     pub(super) fn debug_check(&self) {
         self.identities.debug_check();
         self.blocks.debug_check();
+        self.profiles.debug_check();
         self.pushes.debug_check();
         self.elsewhere.debug_check();
         let awaited = self.users.iter().filter(|(_, user)| user.is_awaited).count();

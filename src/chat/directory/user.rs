@@ -109,7 +109,7 @@ impl User {
     }
 
     /// Whether it is somebody, not only a name that somebody has written to.
-    pub(super) const fn has_come(&self) -> bool {
+    pub(in crate::chat) const fn has_come(&self) -> bool {
         !self.is_awaited
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Ephemeral, EphemeralMut};
 use crate::chat::directory::Directory;
-use crate::chat::keys::{MembershipKey, RoomKey};
+use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::handover::GatheredState;
 use crate::chat::model::name::UserName;
 use crate::chat::model::policy::PresenceMode;
@@ -36,6 +36,15 @@ impl Ephemeral {
                 readers.map(|&member| name(rooms[member].user)).collect(),
                 gathered.receipts.at,
             ),
+            profiles: (
+                gathered
+                    .profiles
+                    .changes
+                    .iter()
+                    .filter_map(|&user| Some(directory.user(user)?.name.clone()))
+                    .collect(),
+                gathered.profiles.at,
+            ),
         })
     }
 }
@@ -64,6 +73,8 @@ impl EphemeralMut<'_> {
         for &reader in &readers {
             self.rooms[reader].set(MemberFlag::HasReceipt, true);
         }
+        let profiles = state.profiles.0.iter().filter_map(|name| Some(member(self, name)?.0));
+        let profiles: Vec<UserKey> = profiles.collect();
         // Any number but 0 will do until it is told again.
         self.rooms[key].typists = if typists.is_empty() { 0 } else { u8::MAX };
         let gathered = self.ephemeral.room(key);
@@ -73,6 +84,7 @@ impl EphemeralMut<'_> {
         gathered.typing.set(typists, told);
         (gathered.typing.changed, gathered.typing.at) = (changed, at);
         (gathered.receipts.readers, gathered.receipts.at) = (readers, state.receipts.1);
+        (gathered.profiles.changes, gathered.profiles.at) = (profiles, state.profiles.1);
     }
 
     /// All users and rooms are as they were: what differs from what was told is to be told.

@@ -1,4 +1,4 @@
-//! Presence, typing and receipts told to others: gathered, versioned, and droppable.
+//! Presence, typing, receipts and profiles told to others: gathered, versioned, and droppable.
 //!
 //! None of it is in the log, and all of it may be left out for a slow reader, who is told the
 //! present state once when it is in step again. Each kind is told at most once per interval and
@@ -9,12 +9,14 @@
 
 mod handover;
 mod presence;
+mod profiles;
 mod receipts;
 mod typing;
 
 use std::time::Duration;
 
 use self::presence::RoomPresence;
+use self::profiles::RoomProfiles;
 use self::receipts::RoomReceipts;
 use self::typing::{RoomTyping, TYPING_NAMES_MAX};
 use super::context::{Context, Timer};
@@ -50,12 +52,14 @@ struct Gathered {
     presence: RoomPresence,
     typing: RoomTyping,
     receipts: RoomReceipts,
+    profiles: RoomProfiles,
 }
 
 impl Gathered {
     /// When the room has something to tell, `None` if it has not.
     fn due(&self) -> Option<Tick> {
-        let dues = [self.presence.due(), self.typing.due(), self.receipts.due()];
+        let (presence, typing) = (self.presence.due(), self.typing.due());
+        let dues = [presence, typing, self.receipts.due(), self.profiles.due()];
         dues.into_iter().flatten().min()
     }
 }
@@ -163,11 +167,15 @@ impl EphemeralMut<'_> {
         let gathered = self.ephemeral.room(key);
         let typing_is_due = gathered.typing.changed && gathered.typing.at <= now;
         let receipts_are_due = gathered.receipts.at <= now;
+        let profiles_are_due = gathered.profiles.due().is_some_and(|at| at <= now);
         if typing_is_due {
             self.tell_typing(key);
         }
         if receipts_are_due {
             self.tell_receipts(key);
+        }
+        if profiles_are_due {
+            self.tell_profiles(key);
         }
         self.arm(key);
     }
@@ -263,6 +271,7 @@ impl EphemeralMut<'_> {
             // Booked at the most that the four events can take, since they are rendered later.
             reader.credit.force(turn, (names + 1 + 4 * EVENT_OVERHEAD_NAMES) * NAME_BYTES);
             self.tell_state(conn, found.room, user);
+            self.tell_profiles_state(conn, found.room, user);
         }
     }
 

@@ -177,6 +177,19 @@ pub enum Command<'a> {
     },
     /// See [`Op::Blocked`].
     Blocked,
+    /// See [`Op::Profile`]. What is not given stays as it is; an empty text goes.
+    Profile {
+        /// What the user is called; a text of one line, trimmed.
+        display: Option<Cow<'a, str>>,
+        /// What it does, and for how many milliseconds, if not until that is changed.
+        status: Option<(Cow<'a, str>, Option<u64>)>,
+    },
+    /// See [`Op::Whois`].
+    Whois {
+        /// Of whom, by name; at most
+        /// [`PROFILES_PAGE_MAX`](super::limits::PROFILES_PAGE_MAX).
+        users: Vec<Box<str>>,
+    },
     /// See [`Op::PushSubscribe`].
     PushSubscribe {
         /// The address of the device at its push service.

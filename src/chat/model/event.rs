@@ -1,6 +1,7 @@
 //! Events: what a client is told without asking.
 
 use super::name::{RoomName, UserName};
+use super::profile::PublicProfile;
 use super::record::{Epoch, SharedRecord};
 use super::reply::{GapWhy, Presence};
 pub use super::role::LeftReason;
@@ -121,6 +122,13 @@ pub enum Event {
         following: bool,
         /// Likewise.
         read: Option<u64>,
+    },
+    /// Members have another display name or status text.
+    Profiles {
+        /// The room.
+        room: RoomName,
+        /// They, by name, with all that they say of themselves now.
+        users: Vec<(UserName, PublicProfile)>,
     },
     /// Somebody has reported something that the user may settle: `reports` lists it.
     Reported {

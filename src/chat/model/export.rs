@@ -6,6 +6,7 @@ use super::account::Login;
 use super::identity::Source;
 use super::name::{RoomName, UserName};
 use super::people::Report;
+use super::profile::PublicProfile;
 use super::push::PushSubscription;
 use super::record::SharedRecord;
 use super::role::Role;
@@ -28,8 +29,10 @@ pub struct KeptMembership {
 pub struct Profile {
     /// Who says who it is.
     pub source: Source,
-    /// What people call it, if it is called otherwise than by its name.
+    /// What its token calls it, if that is something else than its name.
     pub display: Option<Box<str>>,
+    /// What it says of itself.
+    pub public: PublicProfile,
     /// Since when the name is its own, if that is kept: milliseconds since 1970.
     pub since: Option<u64>,
     /// Whether its account is an administrator's.

@@ -9,6 +9,7 @@ use super::identity::{Identity, Source};
 use super::log::{RememberedCid, Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
 use super::output::Encoding;
+use super::profile::PublicProfile;
 use super::record::{Epoch, SharedRecord};
 use super::reply::{Presence, Role};
 use crate::time::Tick;
@@ -24,6 +25,8 @@ pub struct HeadState {
     pub is_departed_full: bool,
     /// Who wants to hear nothing of whom, and since when: for a server without a store.
     pub blocks: Vec<(UserName, UserName, u64)>,
+    /// What users say of themselves: of guests, and for a server without a store.
+    pub profiles: Vec<(UserName, PublicProfile)>,
 }
 
 /// What is not stored of a room.
@@ -98,6 +101,8 @@ pub struct GatheredState {
     pub typing: (bool, u64, Tick),
     /// Who has read on since that was told, and when it may be told next.
     pub receipts: (Vec<UserName>, Tick),
+    /// Whose profiles have changed since that was told, and when it may be told next.
+    pub profiles: (Vec<UserName>, Tick),
 }
 
 /// A user that is there, or was lately.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::identity::AuthPolicy;
 use super::policy::{Policies, Policy};
+use super::profile::PublicProfile;
+pub use super::profile::{DISPLAY_LEN_MAX, STATUS_LEN_MAX};
 use super::record::Epoch;
 use crate::time::rate::Rate;
 
@@ -138,6 +140,12 @@ pub const INVITATIONS_OF_USER_MAX: usize = 50;
 pub const BLOCKS_OF_USER_MAX: usize = 256;
 /// Blocks of all users: some 10 MB in memory.
 pub const BLOCKS_MAX: usize = 100_000;
+/// The longest time after which a status text ends by itself, in milliseconds: a year.
+pub const STATUS_MS_MAX: u64 = 366 * 24 * 60 * 60 * 1000;
+/// Users with a display name or a status text: some 30 MB in memory if all are as long as may be.
+pub const PROFILES_MAX: usize = 100_000;
+/// Users of whom one `whois` asks, and one event of profiles tells.
+pub const PROFILES_PAGE_MAX: usize = 50;
 /// Open reports of one user.
 pub const REPORTS_OF_USER_MAX: usize = 32;
 /// Open reports of all guests, of whom there are as many as anybody likes.
@@ -202,6 +210,9 @@ pub const LAST_LEN_MAX: usize = 64;
 /// Bytes that a row of an inbox takes at most when it is rendered, without the room's names and the
 /// last message.
 pub const INBOX_ROW_OVERHEAD: usize = 168;
+
+// No answer and no event with as many profiles as may be is longer than a page.
+const _: () = assert!(PROFILES_PAGE_MAX * PublicProfile::RENDERED_LEN_MAX <= PAGE_BYTES_MAX);
 
 impl Default for Limits {
     fn default() -> Self {

@@ -35,6 +35,7 @@ pub(in crate::chat) mod owned_command;
 pub mod people;
 pub mod policy;
 pub mod pressure;
+pub mod profile;
 pub mod prose;
 pub mod push;
 pub mod query;

@@ -114,6 +114,10 @@ ops! {
     Unblock "unblock",
     /// Lists who is blocked.
     Blocked "blocked",
+    /// Reads or changes the display name and the status text.
+    Profile "profile",
+    /// Reads those of others.
+    Whois "whois",
     /// Has a device told by Web Push.
     PushSubscribe "push_subscribe",
     /// Ends that.

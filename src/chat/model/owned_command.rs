@@ -60,6 +60,11 @@ impl Command<'_> {
             Self::Accept { invite } => Command::Accept { invite },
             Self::Block { user, on } => Command::Block { user: own(user), on },
             Self::Blocked => Command::Blocked,
+            Self::Profile { display, status } => Command::Profile {
+                display: display.map(own),
+                status: status.map(|(text, for_ms)| (own(text), for_ms)),
+            },
+            Self::Whois { users } => Command::Whois { users },
             Self::Thread { room, thread, before, limit } => {
                 Command::Thread { room: own(room), thread, before, limit }
             }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::account::{Account, Hidden, Invite, Key, Login, SecretHash};
 use super::identity::Bound;
 use super::name::{RoomName, UserName};
+use super::profile::PublicProfile;
 use super::push::PushSubscription;
 use super::suspensions::{Expiry, Suspended};
 use super::thread::ThreadMark;
@@ -53,6 +54,8 @@ pub enum PeopleChange {
     Block(Block),
     /// It is over: who, of whom.
     Unblock(UserName, UserName),
+    /// A user says this of itself; nothing any more, if it is empty.
+    Profile(UserName, PublicProfile),
     /// A device of a user is told by Web Push.
     Push(PushSubscription),
     /// It is not told any more.
@@ -138,6 +141,8 @@ pub struct People {
     pub keys: Vec<Key>,
     /// Who wants to hear nothing of whom.
     pub blocks: Vec<Block>,
+    /// What users say of themselves, by name.
+    pub profiles: Vec<(UserName, PublicProfile)>,
     /// The devices that are told by Web Push, oldest first.
     pub pushes: Vec<PushSubscription>,
     /// The key by which this server is known to push services.

@@ -60,7 +60,7 @@ pub fn is_blank(text: &str) -> bool {
 
 /// Whether a character is not shown where it is not supported: Unicode's
 /// `Default_Ignorable_Code_Point`, and three that look like a blank without being one.
-const fn is_ignorable(c: char) -> bool {
+pub(super) const fn is_ignorable(c: char) -> bool {
     matches!(
         c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'

@@ -10,6 +10,7 @@ use super::meta::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
 use super::people::{AuditedAct, Report};
 use super::policy::Retention;
+use super::profile::PublicProfile;
 use super::push::PushSubscription;
 use super::record::{Epoch, SharedRecord};
 pub use super::refusal::{Lost, Refusal};
@@ -292,6 +293,11 @@ pub enum Reply {
     Blocked {
         /// Whom the user has blocked, by name, and since when: milliseconds since 1970.
         users: Vec<(UserName, u64)>,
+    },
+    /// To `profile` and `whois`.
+    Profiles {
+        /// What these users say of themselves, by name.
+        users: Vec<(UserName, PublicProfile)>,
     },
     /// To `push_subscribe`.
     PushSubscribed {

@@ -2,7 +2,7 @@
 //! newcomers.
 
 use super::membership::end_membership;
-use super::{Chat, push, tell_others};
+use super::{Chat, profile, push, tell_others};
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
@@ -40,6 +40,7 @@ pub(super) fn open_user(
     if chat.directory.known_len() >= users_max && !forget_absent(chat) {
         return Err(busy("the server knows as many users as it can", users_max));
     }
+    profile::yield_name(chat, name);
     let Some(key) = known else { return Ok(chat.directory.add_user(name, source)) };
     // The name has come: those who wait for it get their places back, each by the conversation that
     // took one.
@@ -170,6 +171,7 @@ pub(super) fn forget_user(chat: &mut Chat, key: UserKey) {
     let user = chat.directory.remove_user(key);
     if let Some(guest) = user.as_ref().filter(|user| user.is_guest()) {
         chat.directory.blocks.forget(&guest.name);
+        profile::forget(chat, &guest.name);
     }
     let timer = user.and_then(|user| user.absence).and_then(|absence| absence.timer);
     if let Some(timer) = timer {

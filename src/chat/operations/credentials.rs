@@ -309,6 +309,8 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Accept { .. }
         | Command::Block { .. }
         | Command::Blocked
+        | Command::Profile { .. }
+        | Command::Whois { .. }
         | Command::PushSubscribe { .. }
         | Command::PushUnsubscribe { .. }
         | Command::PushSubscriptions

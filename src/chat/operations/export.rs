@@ -48,6 +48,7 @@ fn profile(chat: &Chat, user: UserKey) -> ExportPart {
     ExportPart::Profile(Box::new(Profile {
         source: row.source,
         display: bound.and_then(|bound| bound.display.clone()),
+        public: chat.directory.profiles.of(&row.name).cloned().unwrap_or_default(),
         since: bound.map(|bound| bound.at),
         is_admin: account.is_some_and(|account| account.is_admin),
         logins: chat.accounts.logins_of(&row.name).cloned().collect(),

@@ -129,6 +129,7 @@ fn begin_member(chat: &mut Chat, key: RoomKey, (user, member): (&UserName, Membe
         chat.directory.awaited.begin(other);
     }
     chat.ephemeral_mut().presence_changed(membership);
+    chat.ephemeral_mut().profile_joined(membership);
 }
 
 fn change_member(chat: &mut Chat, key: RoomKey, (membership, member): (MembershipKey, MemberMeta)) {

@@ -48,12 +48,13 @@ impl Chat {
     /// What holds for all rooms.
     #[must_use]
     pub fn head_state(&self) -> HeadState {
-        let blocks = self.directory.blocks.dated();
+        let (blocks, profiles) = (self.directory.blocks.dated(), self.directory.profiles.all());
         HeadState {
             rev: (self.context.rev, self.context.first_rev),
             epochs: self.rooms.epochs(),
             is_departed_full: self.rooms.departed.is_full(),
             blocks: blocks.map(|(user, other, at)| (user.clone(), other.clone(), at)).collect(),
+            profiles: profiles.map(|(user, profile)| (user.clone(), profile.clone())).collect(),
         }
     }
 
@@ -217,6 +218,9 @@ impl Chat {
         }
         for (user, other, at) in state.blocks {
             self.directory.blocks.insert(user, other, at);
+        }
+        for (user, profile) in state.profiles {
+            self.directory.profiles.set(user, profile);
         }
     }
 

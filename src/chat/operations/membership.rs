@@ -63,6 +63,7 @@ pub(super) fn begin_membership(
         chat.context.wheel.cancel(timer);
     }
     chat.ephemeral_mut().presence_changed(key);
+    chat.ephemeral_mut().profile_joined(key);
     // Before the membership: a crash that keeps one of the two keeps the notice.
     notice(chat, (room, user), NoticeKind::Joined(role));
     put_member(chat, key);

@@ -47,6 +47,7 @@ pub(super) mod outsiders;
 mod owners;
 mod passwords;
 mod people;
+mod profile;
 mod push;
 mod rename;
 mod renewed;
@@ -221,6 +222,10 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
             threads::mark(chat, by, (&room, epoch.as_deref()), (thread, wish))
         }
         Command::Block { user, on } => blocks::block(chat, by, (&user, on)),
+        Command::Profile { display, status } => {
+            let status = status.as_ref().map(|(text, for_ms)| (&**text, *for_ms));
+            profile::profile(chat, by, (display.as_deref(), status))
+        }
         Command::PushSubscribe { endpoint, key, secret, agent } => {
             let agent = agent.as_deref().unwrap_or_default();
             let device = push::Device { endpoint: &endpoint, key: *key, secret, agent };
@@ -278,6 +283,7 @@ fn execute_reading(
         }
         Command::Logins => accounts::logins(chat, by),
         Command::Blocked => Ok(blocks::blocked(chat, user)),
+        Command::Whois { users } => Ok(profile::whois(chat, (by.conn, user), &users)),
         Command::PushSubscriptions => push::subscriptions(chat, by),
         Command::Reports { room, limit, after } => {
             reports::reports(chat, (by.conn, user), (room.as_deref(), limit, after))
@@ -309,11 +315,13 @@ const fn quota_of(command: &Command<'_>) -> Option<(Quota, u32)> {
         | Command::Rename { .. }
         | Command::Invite { .. }
         | Command::Block { .. }
+        | Command::Profile { .. }
         | Command::PushSubscribe { .. }
         | Command::Report { .. } => Some((Quota::Joins, 1)),
-        Command::History { .. } | Command::Thread { .. } | Command::Threads { .. } => {
-            Some((Quota::Readings, 1))
-        }
+        Command::History { .. }
+        | Command::Thread { .. }
+        | Command::Threads { .. }
+        | Command::Whois { .. } => Some((Quota::Readings, 1)),
         Command::Search { .. }
         | Command::Export { .. }
         | Command::Directory { .. }
@@ -333,6 +341,7 @@ const fn is_long(command: &Command<'_>) -> bool {
             | Command::Threads { .. }
             | Command::Presence { .. }
             | Command::Members { .. }
+            | Command::Whois { .. }
             | Command::Restrictions { .. }
             | Command::Reports { .. }
             | Command::Export { .. }

@@ -10,7 +10,7 @@
 //! | a report of a message, or of a user in a room | that room |
 //! | `rooms` by a key | the rooms that it names; those that match a pattern are not looked for |
 //! | a stream of events | its rooms, as if they were joined |
-//! | a registration, a new key | whether somebody has the name, or one that looks like it |
+//! | a registration, a new key, a display name | whether somebody has the name, or one that looks like it |
 //!
 //! Who has a session has all of its rooms in memory, so that nearly every command finds its room.
 
@@ -21,6 +21,7 @@ use crate::chat::model::hello::Hello;
 use crate::chat::model::identity::Source;
 use crate::chat::model::load::{Depth, Wanted};
 use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::profile::names_like;
 use crate::chat::model::watch::Watch;
 use crate::net::ConnId;
 
@@ -85,6 +86,11 @@ pub(super) fn of_command(
         | Command::Audit { room: Some(name), .. }
         | Command::Search { room: Some(name), .. } => room(chat, name, false, &mut wanted),
         Command::Rooms { .. } => named_by_key(chat, (conn, user), &mut wanted),
+        Command::Profile { display: Some(display), .. } => {
+            for name in names_like(display) {
+                known(chat, &name, &mut wanted);
+            }
+        }
         // The user's own rooms are in memory, and nothing else is asked for. That holds for visits,
         // too: rooms are not forgotten whose members are here in any way.
         Command::Report { about: Reported::User(_, None), .. }
@@ -98,6 +104,8 @@ pub(super) fn of_command(
         | Command::Status { .. }
         | Command::Block { .. }
         | Command::Blocked
+        | Command::Profile { display: None, .. }
+        | Command::Whois { .. }
         | Command::PushSubscribe { .. }
         | Command::PushUnsubscribe { .. }
         | Command::PushSubscriptions

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Chat, accounts, blocks, invite_links, operator, push, reports, session_lifecycle, threads,
+    Chat, accounts, blocks, invite_links, operator, profile, push, reports, session_lifecycle,
+    threads,
 };
 use crate::chat::model::identity::{Bound, Identity};
 use crate::chat::model::limits::GUEST_PREFIX;
@@ -56,6 +57,9 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
         PeopleOp::Block { by, block, on } => {
             blocks::on_written(chat, by, (block, on), outcome);
         }
+        PeopleOp::Profile { by, user, profile: new } => {
+            profile::on_written(chat, by, (user, new), outcome);
+        }
         PeopleOp::Push { by, new, ended } => push::on_written(chat, by, (new, &ended), outcome),
         PeopleOp::Operator { conn, request, act } => {
             operator::on_written(chat, (conn, request), *act, outcome);
@@ -78,6 +82,7 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
     };
     chat.accounts.restore(&people);
     blocks::replace(chat, people.blocks);
+    profile::replace(chat, people.profiles);
     reports::restore(chat, people.reports);
     chat.directory.pushes.restore(people.pushes);
     chat.directory.identities.clear();
@@ -105,8 +110,9 @@ pub(super) fn restore(
     (rooms, elsewhere): (&[Begun], Vec<UserName>),
 ) {
     chat.accounts.restore(&people);
-    let People { bound, proved, blocks: kept, reports: open, pushes, .. } = people;
+    let People { bound, proved, blocks: kept, reports: open, pushes, profiles, .. } = people;
     blocks::restore(chat, kept);
+    profile::restore(chat, profiles);
     reports::restore(chat, open);
     chat.directory.pushes.restore(pushes);
     let identities = &mut chat.directory.identities;

@@ -5,7 +5,7 @@ use super::identify::{self, Who};
 use super::resume::resume_room;
 use super::room_end::let_go;
 use super::{
-    Chat, admins, claims, credentials, invitations, invite_links, load, needs, tell_others,
+    Chat, admins, claims, credentials, invitations, invite_links, load, needs, profile, tell_others,
 };
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
@@ -65,6 +65,9 @@ pub(super) fn begin_claimed(
         }
         Ok(Begun::Visit) => chat.context.reply(conn, request, Ok(Reply::Done)),
         Ok(Begun::Session(user, resumed)) => {
+            if let Some(display) = hello.identity.as_ref().and_then(|it| it.display.as_deref()) {
+                profile::seed(chat, user, display.trim());
+            }
             let positions = hello.resume.map_or_else(Vec::new, |resume| resume.positions);
             let mut rooms = Vec::with_capacity(positions.len());
             let mut marks_left = Some(resume_marks_max(positions.len()));

@@ -7,6 +7,7 @@ use crate::chat::model::name::UserName;
 use crate::chat::model::operator::OperatorAct;
 use crate::chat::model::output::Request;
 use crate::chat::model::people::{Block, Report};
+use crate::chat::model::profile::PublicProfile;
 use crate::chat::model::push::PushSubscription;
 use crate::chat::model::thread::ThreadMark;
 use crate::net::{ConnId, IpAddr};
@@ -33,6 +34,8 @@ pub(in crate::chat) enum PeopleOp {
     Accept { by: Requester, invite: Invite },
     /// A block that begins, or ends.
     Block { by: Requester, block: Block, on: bool },
+    /// What a user says of itself.
+    Profile { by: Requester, user: UserName, profile: PublicProfile },
     /// A device that is told by Web Push, and those that are not any more.
     Push { by: Requester, new: Option<Box<PushSubscription>>, ended: Vec<u64> },
     /// An act of the operator over people.
@@ -53,6 +56,7 @@ impl PeopleOp {
             | Self::Invite { by, .. }
             | Self::Accept { by, .. }
             | Self::Block { by, .. }
+            | Self::Profile { by, .. }
             | Self::Push { by, .. }
             | Self::Report { by, .. }
             | Self::Settle { by, .. }

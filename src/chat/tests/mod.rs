@@ -22,6 +22,7 @@ mod passwords;
 mod people;
 mod policies;
 mod pressure;
+mod profiles;
 mod programs;
 mod push;
 mod quotas;
@@ -263,6 +264,11 @@ fn event_line(event: &Event) -> String {
             format!("thread {thread} {following} {}", read.unwrap_or_default())
         }
         Event::ReadElsewhere { read, .. } => format!("own receipt {read}"),
+        Event::Profiles { users, .. } => {
+            let said =
+                users.iter().map(|(user, it)| format!("{user} {:?} {:?}", it.display, it.text));
+            format!("profiles {}", said.collect::<Vec<_>>().join(", "))
+        }
         Event::Reported { room } => format!("reported {room:?}"),
         Event::Expires { in_ms } => format!("expires {in_ms}"),
         Event::Drain { reconnect_after_ms, .. } => format!("drain {reconnect_after_ms}"),

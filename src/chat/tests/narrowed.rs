@@ -69,3 +69,17 @@ fn what_it_may_know_of_is_told_as_ever() {
     let left = narrow_hears(&mut harness, WHOLE, Command::Leave { room: room() });
     assert!(left.contains(&"left left".to_owned()), "{left:?}");
 }
+
+#[test]
+fn nobody_of_a_hidden_room_is_known_by_a_profile() {
+    let mut harness = harness();
+    for (number, is_known) in [(WHOLE, true), (NARROW, false)] {
+        let said = harness.run(number, Command::Whois { users: vec!["bob".into()] });
+        let lines = sent_to(&said, number).concat();
+        assert_eq!(
+            (lines.contains("Profiles"), lines.contains("bob")),
+            (true, is_known),
+            "{lines}"
+        );
+    }
+}

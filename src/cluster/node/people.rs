@@ -12,6 +12,7 @@
 //! | 7 block | user, blocked | at | – |
 //! | 8 report | id | at, seq | by, whom, room, text, reason |
 //! | 9 names are proved | empty | 0 or 1 | – |
+//! | 10 profile | name | when the text ends | display name, status text |
 //!
 //! Devices of Web Push, which the engine itself looks at, are rows of `chinwag.push`: see `push.sql`.
 
@@ -24,6 +25,7 @@ use crate::chat::model::identity::{Bound, Grant, Rights, Source};
 use crate::chat::model::log::{Expiry, Suspensions};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{Block, People, PeopleChange, Report};
+use crate::chat::model::profile::PublicProfile;
 use crate::chat::model::push::PushSubscription;
 use crate::chat::model::suspensions::{Revocation, Suspended};
 use crate::pg::{Param, Row, WrongType};
@@ -42,6 +44,7 @@ pub(super) mod kind {
     pub(super) const BLOCK: i64 = 7;
     pub(super) const REPORT: i64 = 8;
     pub(super) const PROVED: i64 = 9;
+    pub(super) const PROFILE: i64 = 10;
 }
 
 /// What is done with a row: see `change_people.sql`.
@@ -181,6 +184,7 @@ impl Acts {
             PeopleChange::Unblock(user, blocked) => {
                 self.only((act::END, kind::BLOCK), format!("{user} {blocked}"));
             }
+            PeopleChange::Profile(user, profile) => self.profile(user, profile),
             PeopleChange::Report(report) => self.report(report),
             PeopleChange::Settle(id) => self.only((act::END, kind::REPORT), id.to_string()),
             PeopleChange::Push(device) => self.device(device),
@@ -296,6 +300,19 @@ impl Acts {
         });
     }
 
+    fn profile(&mut self, user: &UserName, profile: &PublicProfile) {
+        if profile.is_empty() {
+            return self.only((act::END, kind::PROFILE), user.to_string());
+        }
+        self.push(Act {
+            what: (act::PUT, kind::PROFILE),
+            key: user.to_string(),
+            numbers: [profile.until.map(signed), None, None, None],
+            texts: texts([Some(&profile.display), Some(&profile.text)]),
+            ..Act::default()
+        });
+    }
+
     fn report(&mut self, report: &Report) {
         let Report { id, by, whom, room, seq, text, reason, at } = report;
         let room = room.as_ref().map(RoomName::as_str);
@@ -367,6 +384,9 @@ impl AllPeople {
             let key = |block: &Block| format!("{} {}", block.user, block.blocked);
             people.blocks.retain(|block| stays(kind::BLOCK, &key(block)));
         }
+        if is_any(kind::PROFILE) {
+            people.profiles.retain(|(name, _)| stays(kind::PROFILE, name.as_str()));
+        }
         people.reports.retain(|report| stays(kind::REPORT, &report.id.to_string()));
         people.proved &= !is_any(kind::PROVED);
         let suspension = |whom| suspension_key(&whom);
@@ -385,6 +405,7 @@ impl AllPeople {
         people.invites.sort_unstable_by_key(|invite| invite.hash);
         people.keys.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         people.blocks.sort_unstable_by(|a, b| (&a.user, &a.blocked).cmp(&(&b.user, &b.blocked)));
+        people.profiles.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         people.reports.sort_unstable_by_key(|report| report.id);
         suspended.users.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         suspended.addresses.sort_by_cached_key(|(network, _)| network.to_string());
@@ -472,6 +493,11 @@ impl AllPeople {
                 });
                 let at = number(0)?.unwrap_or(0);
                 names.map(|(user, blocked)| people.blocks.push(Block { user, blocked, at }))
+            }
+            kind::PROFILE => {
+                let (display, text) = (given(0)?.into(), given(1)?.into());
+                let profile = PublicProfile { display, text, until: number(0)? };
+                UserName::stored(key).map(|name| people.profiles.push((name, profile)))
             }
             kind::REPORT => {
                 let room = text(2)?.and_then(RoomName::stored);

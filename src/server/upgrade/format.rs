@@ -14,6 +14,7 @@ use crate::chat::model::identity::{Grant, Identity, Rights, Source};
 use crate::chat::model::log::{CidSecret, Expiry, RememberedCid, Restriction, RestrictionMeta};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::output::Encoding;
+use crate::chat::model::profile::PublicProfile;
 use crate::chat::model::record::{Act, Body, Epoch, Record, SharedRecord};
 use crate::chat::model::reply::{Presence, Role};
 use crate::pack::{Pack, join, mix, pack_enum, pack_struct};
@@ -91,7 +92,9 @@ pack_struct!(HeadState {
     epochs: (Epoch, Epoch),
     is_departed_full: bool,
     blocks: Vec<(UserName, UserName, u64)>,
+    profiles: Vec<(UserName, PublicProfile)>,
 });
+pack_struct!(PublicProfile { display: Box<str>, text: Box<str>, until: Option<u64> });
 pack_struct!(RoomState {
     name: RoomName,
     memory: Option<MemoryRoomState>,
@@ -126,6 +129,7 @@ pack_struct!(GatheredState {
     typists: Vec<(UserName, Tick)>,
     typing: (bool, u64, Tick),
     receipts: (Vec<UserName>, Tick),
+    profiles: (Vec<UserName>, Tick),
 });
 pack_struct!(UserState {
     user: (UserName, Source),

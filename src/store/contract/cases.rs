@@ -369,6 +369,11 @@ const CASES: &[(&str, For, &str)] = &[
         "people block:ann block:ann proved: report:ann report:ann -> ok \n people unblock:ann unblock:ann settle:x settle:x -> ok",
     ),
     (
+        "profiles are taken as often as they come, and end when they are empty",
+        Keeping,
+        "people profile:ann:Ann profile:ann:Anna profile:bob: -> ok \n people profile:ann: -> ok",
+    ),
+    (
         "acts are noted, the latest first",
         Keeping,
         "acts 9 -> \n people audit:one audit:two:lobby -> ok \n people audit:three -> ok \n acts 9 -> three two one \n acts 2 -> three two + \n acts 9 room=lobby -> two",

@@ -43,6 +43,7 @@ mod open_error;
 pub(in crate::store) mod outbox;
 pub(in crate::store) mod people;
 mod preload;
+mod profiles;
 mod programs;
 mod pushes;
 mod queries;

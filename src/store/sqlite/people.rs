@@ -6,7 +6,7 @@ use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
-use super::{accounts, blocks, programs, pushes, reports, suspensions, threads};
+use super::{accounts, blocks, profiles, programs, pushes, reports, suspensions, threads};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
 use crate::chat::model::name::{RoomName, UserName};
@@ -31,6 +31,7 @@ pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<People> {
     let mut people = People { bound, proved, blocks, ..People::default() };
     accounts::load(db, &mut people)?;
     people.keys = programs::load(db)?;
+    people.profiles = profiles::load(db)?;
     pushes::load(db, &mut people)?;
     people.reports = reports::load(db)?;
     Ok(people)
@@ -87,6 +88,7 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::EndAdminInvites => accounts::end_admin_invites(db),
         PeopleChange::Block(block) => blocks::put(db, block),
         PeopleChange::Unblock(user, blocked) => blocks::end(db, user, blocked),
+        PeopleChange::Profile(user, profile) => profiles::put(db, user, profile),
         PeopleChange::Push(device) => pushes::put(db, device),
         PeopleChange::EndPush(id) => pushes::end(db, *id),
         PeopleChange::PushKey(key) => pushes::put_key(db, key),

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
 ];
 
 /// The version with the table `lookalike`, whose forms SQL cannot make.
@@ -196,6 +197,18 @@ mod tests {
         db.execute_batch("INSERT INTO former_name VALUES ('lair', 1, 0)").unwrap();
         db.execute_batch("DELETE FROM room WHERE id = 1").unwrap();
         assert_eq!(count("SELECT count(*) FROM former_name"), 0, "it goes with its room");
+    }
+
+    #[test]
+    fn a_file_of_the_sixth_version_takes_what_users_say_of_themselves() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate_by(&mut db, &MIGRATIONS[..6]).unwrap();
+        db.execute_batch("INSERT INTO block VALUES ('ann', 'bob', 1)").unwrap();
+        assert_eq!(migrate(&mut db).unwrap(), 6);
+        db.execute_batch("INSERT INTO profile VALUES ('ann', 'Ann', '', NULL)").unwrap();
+        let count = |sql: &str| db.query_one(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count("SELECT count(*) FROM block"), 1);
+        assert_eq!(count("SELECT count(*) FROM profile WHERE until IS NULL"), 1);
     }
 
     /// What is in the files after each statement is what a kill there would leave.

@@ -144,9 +144,11 @@ fn profile(user: &UserName, people: &People) -> Profile {
     let logins = people.logins.iter().filter(|login| login.name == *user);
     let pushes = people.pushes.iter().filter(|device| device.user == *user);
     let blocked = people.blocks.iter().filter(|block| block.user == *user);
+    let public = people.profiles.iter().find(|(name, _)| name == user);
     Profile {
         source: bound.map_or(Source::None, |bound| bound.source),
         display: bound.and_then(|bound| bound.display.clone()),
+        public: public.map(|(_, profile)| profile.clone()).unwrap_or_default(),
         since: bound.map(|bound| bound.at),
         is_admin: account.is_some_and(|account| account.is_admin),
         logins: logins.cloned().collect(),

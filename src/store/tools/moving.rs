@@ -41,7 +41,7 @@ use crate::time::clock::Clock;
 const PAGE: u32 = 500;
 
 /// The tables in which there is something once a server was in use.
-const USED: &str = "room record sent identity account login invite program block report \
+const USED: &str = "room record sent identity account login invite program block profile report \
                     suspension revocation audit webhook push file";
 
 /// A database that is moved, which no server uses meanwhile.
@@ -443,7 +443,7 @@ pub fn changes_of(
     acts: Vec<AuditedAct>,
 ) -> Vec<PeopleChange> {
     let People { bound, proved, accounts, logins, invites, keys, blocks, .. } = people;
-    let People { pushes, push_key, reports, .. } = people;
+    let People { profiles, pushes, push_key, reports, .. } = people;
     let mut changes = vec![PeopleChange::Proved(proved)];
     changes.extend(bound.into_iter().map(PeopleChange::Bind));
     changes.extend(accounts.into_iter().map(PeopleChange::Account));
@@ -451,6 +451,8 @@ pub fn changes_of(
     changes.extend(invites.into_iter().map(PeopleChange::Invite));
     changes.extend(keys.into_iter().map(PeopleChange::Key));
     changes.extend(blocks.into_iter().map(PeopleChange::Block));
+    let profiles = profiles.into_iter();
+    changes.extend(profiles.map(|(user, profile)| PeopleChange::Profile(user, profile)));
     changes.extend(push_key.map(PeopleChange::PushKey));
     changes.extend(pushes.into_iter().map(PeopleChange::Push));
     changes.extend(reports.into_iter().map(PeopleChange::Report));

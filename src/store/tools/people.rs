@@ -132,6 +132,7 @@ pub fn retire(
         db.execute("DELETE FROM account WHERE name = ?1", [name.as_str()])?;
         db.execute("DELETE FROM login WHERE name = ?1", [name.as_str()])?;
         db.execute("DELETE FROM push WHERE user = ?1", [name.as_str()])?;
+        db.execute("DELETE FROM profile WHERE user = ?1", [name.as_str()])?;
         audit(db, ("retire", name, wall_ms))
     })
 }

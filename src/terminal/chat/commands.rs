@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::sign_in::{AGENT, Door, ask_password};
 use super::view::Shared;
-use super::{show, sign_in};
+use super::{profiles, show, sign_in};
 use crate::chat::model::command::{Command, ModerationCommand, Reported};
 use crate::chat::model::limits::Limits;
 use crate::chat::model::meant::Meant;
@@ -311,6 +311,10 @@ impl<'a> Typed<'a> {
                 ]);
                 ask("report", wanted)?;
                 "-- it is reported to those who keep order here --".to_owned()
+            }
+            Command::Profile { .. } | Command::Whois { .. } => {
+                let (op, wanted) = profiles::asked(&command);
+                profiles::shown(&ask(op, wanted)?)
             }
             Command::Reports { .. } => show::reports(&ask("reports", Item::new())?),
             Command::Settle { report } => {

@@ -106,7 +106,7 @@ impl Told<'_> {
                     self.view.lock().note_read(&room);
                 }
             }
-            Event::Outbox { .. } | Event::Live { .. } => {}
+            Event::Outbox { .. } | Event::Live { .. } | Event::Profiles { .. } => {}
         }
     }
 

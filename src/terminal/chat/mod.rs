@@ -6,6 +6,7 @@
 mod commands;
 mod events;
 mod pipe;
+mod profiles;
 mod show;
 mod sign_in;
 mod view;

@@ -78,6 +78,8 @@ pub(super) fn parse<'a>(
         Op::Block => people::block(fields, true)?,
         Op::Unblock => people::block(fields, false)?,
         Op::Blocked => Command::Blocked,
+        Op::Profile => people::profile(fields)?,
+        Op::Whois => people::whois(fields)?,
         Op::PushSubscribe => push::subscribe(fields)?,
         Op::PushUnsubscribe => push::unsubscribe(fields)?,
         Op::PushSubscriptions => Command::PushSubscriptions,

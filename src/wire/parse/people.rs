@@ -1,15 +1,79 @@
-//! The fields of requests about other people: blocks, reports and the audit.
+//! The fields of requests about people: profiles, blocks, reports and the audit.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+use std::borrow::Cow;
+
 use super::Fault;
-use super::fields::{Fields, refuse};
+use super::fields::{Fields, refuse, refuse_blank, too_large};
 use super::moderation::reason;
 use crate::chat::model::command::{Command, Reported};
+use crate::chat::model::limits::{
+    DISPLAY_LEN_MAX, PROFILES_PAGE_MAX, STATUS_LEN_MAX, STATUS_MS_MAX,
+};
+use crate::chat::model::profile::{check_line, has_letters};
+use crate::chat::model::prose::is_blank;
 use crate::wire::key::Key;
 
 pub(super) fn block<'a>(fields: &mut Fields<'a>, on: bool) -> Result<Command<'a>, Fault> {
     Ok(Command::Block { user: fields.required(Key::User)?, on })
+}
+
+pub(super) fn profile<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
+    let display = line(fields, Key::Display, DISPLAY_LEN_MAX)?;
+    if display.as_ref().is_some_and(|text| !text.is_empty() && !has_letters(text)) {
+        return Err(refuse(Key::Display, "without a letter or digit", Key::Display.expected()));
+    }
+    let text = line(fields, Key::Text, STATUS_LEN_MAX)?;
+    if text.as_ref().is_some_and(|text| !text.is_empty() && is_blank(text)) {
+        return Err(refuse_blank(Key::Text, "a text that can be seen, or an empty one for none"));
+    }
+    let for_ms = fields.seq(Key::ForMs)?;
+    if for_ms.is_some() && text.is_none() {
+        return Err(refuse(Key::ForMs, "given without text", "for_ms together with text"));
+    }
+    if for_ms.is_some_and(|for_ms| !(1..=STATUS_MS_MAX).contains(&for_ms)) {
+        return Err(refuse(Key::ForMs, "out of range", "milliseconds, up to a year"));
+    }
+    Ok(Command::Profile { display, status: text.map(|text| (text, for_ms)) })
+}
+
+/// A text of one line, without the blanks around it.
+fn line<'a>(
+    fields: &mut Fields<'a>,
+    key: Key,
+    len_max: usize,
+) -> Result<Option<Cow<'a, str>>, Fault> {
+    let Some(text) = fields.string(key)? else { return Ok(None) };
+    let text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    };
+    if text.len() > len_max {
+        let message = format!("{} takes {} bytes", key.name(), text.len());
+        return Err(too_large(key, message, len_max));
+    }
+    if let Err(fault) = check_line(&text) {
+        let code = u32::from(fault.character);
+        let found = format!("not valid: character U+{code:04X} at byte {}", fault.at);
+        let expected = "one line without characters that control it, turn it or show nothing";
+        let mut refusal = refuse(key, &found, expected);
+        refusal.offset = u64::try_from(fault.at).ok();
+        return Err(refusal);
+    }
+    Ok(Some(text))
+}
+
+pub(super) fn whois<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Fault> {
+    let expected = Key::Users.expected();
+    let raw = fields.raw(Key::Users).filter(|raw| *raw != "null");
+    let raw = raw.ok_or_else(|| refuse(Key::Users, "", expected))?;
+    let users: Option<Vec<Box<str>>> = serde_json::from_str(raw).ok();
+    let users = users.ok_or_else(|| refuse(Key::Users, "something else", expected))?;
+    if users.len() > PROFILES_PAGE_MAX {
+        return Err(refuse(Key::Users, "too long", expected));
+    }
+    Ok(Command::Whois { users })
 }
 
 pub(super) fn report<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {

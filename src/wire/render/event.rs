@@ -4,9 +4,10 @@ use super::field::{epoch_field, field, name_field};
 use super::record::item;
 use crate::chat::model::event::{Event, PresenceChange};
 use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::profile::PublicProfile;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Presence;
-use crate::wire::json::{array, boolean, name, put, string};
+use crate::wire::json::{array, boolean, name, prose, put, string};
 
 /// Appends an event for `viewer`, who sees the `cid` of their own items.
 #[expect(clippy::too_many_lines, reason = "some lines for each event")]
@@ -85,6 +86,10 @@ pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
                 field(out, r#","read":"#, *read);
             }
         }
+        Event::Profiles { room, users } => {
+            open(out, r#"{"ev":"profiles","room":"#, room);
+            profiles(out, r#","profiles":"#, users);
+        }
         Event::Reported { room } => {
             put(out, r#"{"ev":"reported""#);
             if let Some(room) = room {
@@ -157,6 +162,37 @@ fn presence(out: &mut Vec<u8>, change: &PresenceChange) {
         }
         PresenceChange::CountOnly => {}
     }
+}
+
+/// Appends what users say of themselves as an object behind `key`.
+pub(super) fn profiles(out: &mut Vec<u8>, key: &str, users: &[(UserName, PublicProfile)]) {
+    put(out, key);
+    put(out, if users.is_empty() { "{" } else { "" });
+    for (index, (user, profile)) in users.iter().enumerate() {
+        name_field(out, if index == 0 { "{" } else { "," }, user.as_str());
+        put(out, ":");
+        profile_object(out, profile);
+    }
+    put(out, "}");
+}
+
+/// Appends what a user says of itself.
+pub(super) fn profile_object(out: &mut Vec<u8>, profile: &PublicProfile) {
+    let mut before = "{";
+    for (key, text) in [(r#""display":"#, &profile.display), (r#""text":"#, &profile.text)] {
+        if !text.is_empty() {
+            put(out, before);
+            put(out, key);
+            prose(out, text);
+            before = ",";
+        }
+    }
+    if let Some(until) = profile.until {
+        put(out, before);
+        field(out, r#""until":"#, until);
+        before = ",";
+    }
+    put(out, if before == "{" { "{}" } else { "}" });
 }
 
 /// Appends how far users have read as an object behind `key`.

@@ -1,5 +1,6 @@
 //! What is kept of a user.
 
+use super::event::profile_object;
 use super::field::{field, name_field};
 use super::record::record_event;
 use super::report::report;
@@ -34,13 +35,15 @@ pub fn export_part(out: &mut Vec<u8>, user: &UserName, part: &ExportPart) {
 }
 
 fn profile(out: &mut Vec<u8>, profile: &Profile) {
-    let Profile { source, display, since, is_admin, logins, blocked, pushes } = profile;
+    let Profile { source, display, public, since, is_admin, logins, blocked, pushes } = profile;
     put(out, r#","part":"profile""#);
     name_field(out, r#","source":"#, source.name());
     if let Some(display) = display {
         put(out, r#","display":"#);
         string(out, display);
     }
+    put(out, r#","public":"#);
+    profile_object(out, public);
     put(out, r#","since":"#);
     number_or_null(out, *since);
     put(out, r#","admin":"#);

@@ -1,7 +1,7 @@
 //! Replies to requests that succeeded.
 
 use super::Context;
-use super::event::{read_marks, states};
+use super::event::{profiles, read_marks, states};
 use super::export::export_part;
 use super::field::{epoch_field, field, name_field};
 use super::push::push_subscription;
@@ -93,6 +93,7 @@ fn data(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         | Reply::Reports { .. }
         | Reply::Export { .. }
         | Reply::Audit { .. }
+        | Reply::Profiles { .. }
         | Reply::PushSubscribed { .. }
         | Reply::PushSubscriptions { .. }
         | Reply::Blocked { .. } => people(out, reply),
@@ -282,6 +283,7 @@ fn people(out: &mut Vec<u8>, reply: &Reply) {
             put(out, r#","more":"#);
             boolean(out, *more);
         }
+        Reply::Profiles { users } => profiles(out, r#""profiles":"#, users),
         Reply::PushSubscribed { id } => field(out, r#""id":"#, *id),
         Reply::PushSubscriptions { key, items, current } => {
             put(out, r#""key":"#);

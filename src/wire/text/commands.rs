@@ -47,6 +47,9 @@ pub(super) enum Verb {
     Audit,
     Away,
     Back,
+    Whois,
+    Display,
+    Status,
     Help,
     Quit,
 }
@@ -73,7 +76,12 @@ const fn entry(
 
 /// All of them, in the order of `/help`.
 pub(super) const COMMANDS: &[Entry] = &[
-    entry(Verb::Nick, &["nick", "name"], "/nick ann", "takes a name; /me waves says what you do"),
+    entry(
+        Verb::Nick,
+        &["nick", "name"],
+        "/nick ann",
+        "takes a name; /display shows another beside it, /me acts",
+    ),
     entry(
         Verb::Join,
         &["join", "j"],
@@ -96,7 +104,7 @@ pub(super) const COMMANDS: &[Entry] = &[
         Verb::Who,
         &["who", "names", "users", "here"],
         "/who",
-        "lists who is online; /members lists all, with their roles",
+        "lists who is online; /members all, /whois tells of one",
     ),
     entry(
         Verb::Rooms,
@@ -117,7 +125,12 @@ pub(super) const COMMANDS: &[Entry] = &[
         "/topic tea",
         "sets the topic, - removes it; /rename tea gives a name",
     ),
-    entry(Verb::Away, &["away", "afk"], "/away", "shows you as away; /back ends it"),
+    entry(
+        Verb::Away,
+        &["away", "afk"],
+        "/away",
+        "shows you as away; /back ends it, /status says more",
+    ),
     entry(Verb::Create, &["create", "new"], "/create den private", "makes a room that is yours"),
     entry(
         Verb::Invite,
@@ -174,6 +187,9 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry(Verb::Reply, &["reply", "re", "answer"], "/reply bob yes", ""),
     entry(Verb::Thread, &["thread"], "/thread bob yes", ""),
     entry(Verb::Back, &["back", "unaway"], "/back", ""),
+    entry(Verb::Whois, &["whois", "whowas", "finger", "profile"], "/whois bob", ""),
+    entry(Verb::Display, &["display", "displayname", "realname"], "/display Ann Smith", ""),
+    entry(Verb::Status, &["status"], "/status 1h at lunch", ""),
     entry(Verb::Unmute, &["unmute", "voice", "unsilence"], "/unmute bob", ""),
     entry(Verb::Unban, &["unban"], "/unban bob", ""),
     entry(Verb::Uninvite, &["uninvite"], "/uninvite bob", ""),
@@ -207,10 +223,6 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (
         &["list"],
         "there is no list of all rooms; /rooms lists yours, /join lobby enters one by its name",
-    ),
-    (
-        &["whois", "whowas", "finger"],
-        "nobody has a profile here; /who lists who is online, /members who belongs to the room",
     ),
     (&["op", "deop", "halfop", "devoice"], "roles are given with /role bob moderator"),
     (&["notice", "ctcp"], "use /msg bob hi"),

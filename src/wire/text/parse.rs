@@ -134,6 +134,9 @@ impl<'a> Commands<'a, '_> {
             Verb::Block
             | Verb::Unblock
             | Verb::Blocked
+            | Verb::Whois
+            | Verb::Display
+            | Verb::Status
             | Verb::Report
             | Verb::Reports
             | Verb::Settle
@@ -435,7 +438,7 @@ mod tests {
         check("/exit", &Line::Quit);
         check("/me waves", &send(lobby(), "*waves*"));
         check("/names", &Line::Command(Op::Presence, Command::Presence { room: "lobby".into() }));
-        for line in ["/list", "/whois bob", "/op bob"] {
+        for line in ["/list", "/op bob"] {
             let parsed = parse_line(line.as_bytes(), None, &limits());
             assert!(matches!(parsed, Line::Hint(_)), "{line} {parsed:?}");
         }

@@ -1,13 +1,15 @@
-//! What a person wants of, or says about, another one: blocks and reports.
+//! What a person wants of, or says about, another one: profiles, blocks and reports.
 
 use super::Line;
 use super::commands::Verb;
 use super::words::{person, split_word};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Reported};
-use crate::chat::model::limits::REASON_LEN_MAX;
+use crate::chat::model::limits::{DISPLAY_LEN_MAX, REASON_LEN_MAX, STATUS_LEN_MAX, STATUS_MS_MAX};
+use crate::chat::model::profile::{check_line, is_display};
 use crate::chat::model::prose;
 use crate::chat::model::reply::Refusal;
+use crate::time::span;
 
 /// Acts that `/audit` shows.
 const AUDIT_LIMIT: u32 = 20;
@@ -22,6 +24,18 @@ pub(super) fn parse<'a>(
         Verb::Block => block(rest, true)?,
         Verb::Unblock => block(rest, false)?,
         Verb::Blocked => Line::Command(Op::Blocked, Command::Blocked),
+        Verb::Whois => {
+            let user = Some(person(rest)).filter(|user| !user.is_empty())?;
+            Line::Command(Op::Whois, Command::Whois { users: vec![user.into()] })
+        }
+        Verb::Display => profile(Some(rest), None),
+        Verb::Status => {
+            // `1h at lunch`, or `at lunch`.
+            let (first, behind) = split_word(rest);
+            let for_ms = span::parse(first).filter(|_| !behind.is_empty());
+            let in_range = for_ms.filter(|for_ms| (1..=STATUS_MS_MAX).contains(for_ms));
+            profile(None, Some((if in_range.is_some() { behind } else { rest }, in_range)))
+        }
         Verb::Report => report(rest, current)?,
         Verb::Reports => {
             let (room, limit, after) = (None, None, None);
@@ -50,6 +64,28 @@ fn block(user: &str, on: bool) -> Option<Line<'_>> {
     let user = Some(person(user)).filter(|user| !user.is_empty())?;
     let op = if on { Op::Block } else { Op::Unblock };
     Some(Line::Command(op, Command::Block { user: user.into(), on }))
+}
+
+/// What one is called, or does: nothing any more for `-`. Nothing is changed if nothing is given.
+fn profile<'a>(display: Option<&'a str>, status: Option<(&'a str, Option<u64>)>) -> Line<'a> {
+    let cleared = |text: &'a str| if text == "-" { "" } else { text };
+    let display = display.filter(|text| !text.is_empty()).map(cleared);
+    let status = status.filter(|(text, _)| !text.is_empty());
+    let status = status.map(|(text, for_ms)| (cleared(text), for_ms));
+    let text = display.or_else(|| status.map(|(text, _)| text)).unwrap_or_default();
+    let is_right = if display.is_some() {
+        text.is_empty() || is_display(text)
+    } else {
+        check_line(text).is_ok() && text.len() <= STATUS_LEN_MAX
+    };
+    if !is_right {
+        let most = if display.is_some() { DISPLAY_LEN_MAX } else { STATUS_LEN_MAX };
+        let message = format!("this needs a line of up to {most} bytes that can be read");
+        return Line::Refused(Box::new(Refusal::new(Code::BadField, message)));
+    }
+    let (display, status) =
+        (display.map(Into::into), status.map(|(text, for_ms)| (text.into(), for_ms)));
+    Line::Command(Op::Profile, Command::Profile { display, status })
 }
 
 /// Whom to report, and why.
@@ -112,6 +148,38 @@ mod tests {
         for (rest, expect) in [("3", Some(3)), ("0", None), ("x", None), ("", None)] {
             let expect = expect.map(|report| Line::Command(Op::Settle, Command::Settle { report }));
             assert_eq!(parse(Verb::Settle, (rest, None)), expect, "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_profile_is_what_is_typed_and_a_dash_takes_it_away() {
+        let profile = |display: Option<&'static str>, status: Option<(&'static str, _)>| {
+            let status = status.map(|(text, for_ms)| (text.into(), for_ms));
+            Line::Command(
+                Op::Profile,
+                Command::Profile { display: display.map(Into::into), status },
+            )
+        };
+        for (verb, rest, expect) in [
+            (Verb::Display, "Ann Smith", profile(Some("Ann Smith"), None)),
+            (Verb::Display, "-", profile(Some(""), None)),
+            (Verb::Display, "", profile(None, None)),
+            (Verb::Status, "at lunch", profile(None, Some(("at lunch", None)))),
+            (Verb::Status, "1h at lunch", profile(None, Some(("at lunch", Some(3_600_000))))),
+            (Verb::Status, "1h", profile(None, Some(("1h", None)))),
+            (Verb::Status, "3 things", profile(None, Some(("3 things", None)))),
+            (Verb::Status, "-", profile(None, Some(("", None)))),
+            (
+                Verb::Whois,
+                "@bob",
+                Line::Command(Op::Whois, Command::Whois { users: vec!["bob".into()] }),
+            ),
+        ] {
+            assert_eq!(parse(verb, (rest, None)), Some(expect), "{verb:?} {rest}");
+        }
+        for (verb, rest) in [(Verb::Display, "..."), (Verb::Status, "a\u{202e}b")] {
+            let refused = parse(verb, (rest, None));
+            assert!(matches!(refused, Some(Line::Refused(_))), "{rest}");
         }
     }
 }

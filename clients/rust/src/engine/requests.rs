@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Action, Engine, Timer};
-use crate::model::{Error, Event, Item, array, number, text};
+use crate::model::{Error, Event, Item, array, number, object, text};
 
 /// The longest `retry_after_ms` that is waited for.
 pub(super) const RETRY_WAIT_MAX_MS: u64 = 30_000;
@@ -153,7 +153,7 @@ impl Engine {
         };
         let tickets = std::mem::take(&mut request.tickets);
         if code == 0 {
-            let data = crate::model::object(&message, "data");
+            let data = object(&message, "data");
             self.on_success(id, request.then, &data);
             return self.answer_tickets(&tickets, &Ok(data));
         }
@@ -243,6 +243,10 @@ impl Engine {
                 let words = |key| text(&event, key).unwrap_or_default().to_owned();
                 let (by, reason) = (words("from"), words("reason"));
                 self.emit(Event::Gone { room, by, reason });
+            }
+            "profiles" => {
+                let profiles = object(&event, "profiles");
+                self.emit(Event::Profiles { room, profiles });
             }
             "reported" => {
                 let room = text(&event, "room").map(str::to_owned);

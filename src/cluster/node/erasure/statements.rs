@@ -55,7 +55,7 @@ statement! {
         "OR p.kind = 8 AND $1::text IN (p.texts[1], p.texts[2])), ",
         "(SELECT count(*) FROM chinwag.room r WHERE ", is_conversation_of_user!(), "), ",
         "(SELECT count(*) FROM chinwag.people p WHERE p.key = $1::text ",
-        "AND (p.kind = 0 AND p.numbers[1] <> 6 OR p.kind IN (1, 4)))");
+        "AND (p.kind = 0 AND p.numbers[1] <> 6 OR p.kind IN (1, 4, 10)))");
     // Of the next records behind `$2` and `$3`, `$4` of them: the last one, how many are messages
     // of the user's, and how many have its name.
     COUNT, "erase_count",
@@ -230,6 +230,10 @@ pub(super) const PEOPLE: &[Statement] = &[
         name: "erase_blocks",
         sql: "DELETE FROM chinwag.people WHERE kind = 7 \
               AND $1::text = ANY (string_to_array(key, ' '))",
+    },
+    Statement {
+        name: "erase_profile",
+        sql: "DELETE FROM chinwag.people WHERE kind = 10 AND key = $1::text",
     },
     // With what the message said, if the user has written it, and the reason otherwise.
     Statement {

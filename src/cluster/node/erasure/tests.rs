@@ -151,6 +151,7 @@ const STORED: &[&str] = &[
      (5, 'user mallory', NULL, '{NULL,NULL,NULL,NULL}', '{spam,NULL,NULL,NULL,NULL,NULL}'), \
      (7, 'mallory eve', NULL, '{1,NULL,NULL,NULL}', '{NULL,NULL,NULL,NULL,NULL,NULL}'), \
      (7, 'eve mallory', NULL, '{1,NULL,NULL,NULL}', '{NULL,NULL,NULL,NULL,NULL,NULL}'), \
+     (10, 'mallory', NULL, '{9,NULL,NULL,NULL}', '{secret name,secret text,NULL,NULL,NULL,NULL}'), \
      (8, '1', NULL, '{1,1,NULL,NULL}', '{ann,mallory,lobby,secret one,about it,NULL}'), \
      (8, '2', NULL, '{1,1,NULL,NULL}', '{mallory,ann,lobby,of ann,secret reason,NULL}')",
     "INSERT INTO chinwag.audit (at, \"by\", act, whom, room) VALUES \

@@ -9,6 +9,7 @@ mod outgoing;
 mod passwords;
 pub(crate) mod peer;
 mod people;
+mod profiles;
 mod pushes;
 mod rooms;
 mod search;

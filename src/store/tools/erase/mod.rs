@@ -55,10 +55,12 @@ const RESTRICTIONS: &str = "SELECT (SELECT count(*) FROM restriction WHERE user 
                             + (SELECT count(*) FROM push WHERE user = ?1) \
                             + (SELECT count(*) FROM report WHERE \"by\" = ?1 OR whom = ?1)";
 
-/// Counts what binds a name to somebody: who registered and never said anything is somebody, too.
+/// Counts what binds a name to somebody: who registered and never said anything is somebody, too,
+/// and who has said something of itself.
 /// An erased name, which stays taken, is nobody's.
 const BOUND: &str = "SELECT (SELECT count(*) FROM identity WHERE name = ?1 AND source <> 6) \
-                     + (SELECT count(*) FROM account WHERE name = ?1)";
+                     + (SELECT count(*) FROM account WHERE name = ?1) \
+                     + (SELECT count(*) FROM profile WHERE user = ?1)";
 
 /// What was done.
 #[derive(Debug)]
@@ -369,6 +371,7 @@ fn finish(db: &mut Connection, user: &UserName, wall_ms: u64) -> rusqlite::Resul
         "DELETE FROM account WHERE name = ?1",
         "DELETE FROM login WHERE name = ?1",
         "DELETE FROM push WHERE user = ?1",
+        "DELETE FROM profile WHERE user = ?1",
         "DELETE FROM program WHERE name = ?1",
         "UPDATE audit SET \"by\" = 'erased' WHERE \"by\" = ?1",
         "UPDATE audit SET whom = 'erased' WHERE whom = ?1",

@@ -1,6 +1,7 @@
 //! Right requests, and each way of being wrong.
 
 mod moderation;
+mod people;
 mod prose;
 pub(crate) mod table;
 mod threads;

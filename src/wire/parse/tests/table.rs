@@ -20,6 +20,7 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
         | Op::Logins
         | Op::InviteLink
         | Op::Blocked
+        | Op::Profile
         | Op::PushSubscriptions
         | Op::Reports
         | Op::Audit
@@ -30,6 +31,7 @@ fn required(op: Op) -> Vec<(&'static str, &'static str)> {
             vec![("endpoint", "\"https://a\""), ("p256dh", KEY), ("auth", SECRET)]
         }
         Op::PushUnsubscribe => vec![("subscription", "1")],
+        Op::Whois => vec![("users", "[\"bob\"]")],
         Op::Settle => vec![("report", "1")],
         Op::Block | Op::Unblock => vec![user],
         Op::Refresh => vec![("token", "\"x\"")],

@@ -2,15 +2,16 @@
 
 use super::*;
 use crate::chat::model::limits::{
-    CID_LEN_MAX, INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, LAST_LEN_MAX, PAGE_BYTES_MAX,
-    PRESENCE_NAMES_MAX, READ_MARK_BYTES, RECEIPTS_MEMBERS_MAX, REQUEST_ID_LEN_MAX,
-    RESUMED_ROOM_BYTES, SEARCH_BYTES_MAX, TOPIC_LEN_MAX,
+    CID_LEN_MAX, DISPLAY_LEN_MAX, INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, LAST_LEN_MAX,
+    PAGE_BYTES_MAX, PRESENCE_NAMES_MAX, PROFILES_PAGE_MAX, READ_MARK_BYTES, RECEIPTS_MEMBERS_MAX,
+    REQUEST_ID_LEN_MAX, RESUMED_ROOM_BYTES, SEARCH_BYTES_MAX, STATUS_LEN_MAX, TOPIC_LEN_MAX,
 };
 use crate::chat::model::limits::{
     INVITATIONS_OF_USER_MAX, REASON_LEN_MAX, RESTRICTION_OVERHEAD, WELCOME_INVITATIONS_BYTES_MAX,
 };
 use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta};
 use crate::chat::model::name::NAME_LEN_MAX;
+use crate::chat::model::profile::PublicProfile;
 use crate::wire::frame_len_max;
 
 const SEQ: u64 = (1 << 53) - 1;
@@ -117,6 +118,17 @@ fn no_list_is_longer_than_the_welcome_says() {
             PresenceChange::Delta { on: users.clone(), away: users.clone(), off: users.clone() };
         check_event(&limits, &Event::Presence { room: longest_room(), v, count, change });
         check_event(&limits, &Event::Typing { room: longest_room(), users: users.clone() });
+        let profile = PublicProfile {
+            display: "\"".repeat(DISPLAY_LEN_MAX).into(),
+            text: "\"".repeat(STATUS_LEN_MAX).into(),
+            until: Some(SEQ),
+        };
+        assert!(profile.rendered_len_max() <= PublicProfile::RENDERED_LEN_MAX);
+        let profiles: Vec<_> =
+            many(PROFILES_PAGE_MAX).into_iter().map(|user| (user, profile.clone())).collect();
+        check_event(&limits, &Event::Profiles { room: longest_room(), users: profiles.clone() });
+        let len = check_reply(&limits, &Reply::Profiles { users: profiles });
+        assert!(len <= 256 + PROFILES_PAGE_MAX * profile.rendered_len_max(), "{len}");
         let read = many(RECEIPTS_MEMBERS_MAX).into_iter().map(|user| (user, SEQ)).collect();
         check_event(&limits, &Event::Receipts { room: longest_room(), read });
         check_reply(&limits, &Reply::Presence { v, count, users: Some(states) });

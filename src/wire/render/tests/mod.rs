@@ -22,6 +22,7 @@ use crate::chat::model::listed::ListedRoom;
 use crate::chat::model::name::RoomName;
 use crate::chat::model::output::Request;
 use crate::chat::model::policy::Retention;
+use crate::chat::model::profile::PublicProfile;
 use crate::chat::model::record::{Act, Body, Epoch, Record, SharedRecord};
 use crate::chat::model::reply::{
     Durability, GapWhy, InboxRow, Invitation, Presence, Rare, Refusal, Reply, ResumedRoom,
@@ -414,6 +415,14 @@ fn events_stand_as_the_protocol_has_them() {
     check_event(
         &Event::Receipts { room: room(), read: vec![(user("bob"), 122), (user("eve"), 123)] },
         r#"{"ev":"receipts","room":"lobby","read":{"bob":122,"eve":123}}"#,
+    );
+    let ann = PublicProfile { display: "Ann \"A\"".into(), text: "tea".into(), until: Some(9) };
+    check_event(
+        &Event::Profiles {
+            room: room(),
+            users: vec![(user("ann"), ann), (user("bob"), PublicProfile::default())],
+        },
+        r#"{"ev":"profiles","room":"lobby","profiles":{"ann":{"display":"Ann \"A\"","text":"tea","until":9},"bob":{}}}"#,
     );
     check_event(
         &Event::ReadElsewhere { room: room(), user: user("ann"), read: 123 },

@@ -3,6 +3,7 @@
 use crate::chat::model::account::Login;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{AuditedAct, Report};
+use crate::chat::model::profile::PublicProfile;
 use crate::chat::model::reply::Reply;
 use crate::time::date::{DAY_MS, civil};
 use crate::wire::text::safe::{self, put};
@@ -21,12 +22,35 @@ pub(super) fn reply(out: &mut Vec<u8>, reply: &Reply) {
         Reply::Accepted { rooms } | Reply::LoggedIn { rooms, .. } => invited(out, rooms),
         Reply::Reports { items, more } => reports(out, items, *more),
         Reply::Audit { items, more } => audit(out, items, *more),
+        Reply::Profiles { users } => profiles(out, users),
         Reply::Blocked { users } => {
             put(out, &["-- blocked"]);
             super::list(out, ": ", users.iter().map(|(user, _)| (user, None)));
             put(out, &[if users.is_empty() { ": nobody --\n" } else { " --\n" }]);
         }
         _ => {}
+    }
+}
+
+/// Appends what users are called and do.
+fn profiles(out: &mut Vec<u8>, users: &[(UserName, PublicProfile)]) {
+    if users.is_empty() {
+        put(out, &["-- you share no room with a user of this name --\n"]);
+    }
+    for (user, profile) in users {
+        put(out, &["-- ", user.as_str()]);
+        if profile.is_empty() {
+            put(out, &[" has no display name and no status"]);
+        }
+        if !profile.display.is_empty() {
+            put(out, &[" is called "]);
+            safe::line(out, &profile.display);
+        }
+        if !profile.text.is_empty() {
+            put(out, &[": "]);
+            safe::line(out, &profile.text);
+        }
+        put(out, &[" --\n"]);
     }
 }
 

@@ -70,14 +70,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             put(out, &["-- ", &here.to_string(), " here"]);
             states(out, ": ", users.as_deref().unwrap_or_default());
         }
-        Reply::Members { count: all, users, more } => {
-            put(out, &["-- ", &count(*all, "member", "members")]);
-            let shown = users
-                .iter()
-                .map(|(user, role)| (user, (*role != Role::Member).then(|| role.name())));
-            list(out, ": ", shown);
-            put(out, &[if *more { ", and more --\n" } else { " --\n" }]);
-        }
+        Reply::Members { count, users, more } => members(out, *count, users, *more),
         Reply::Restrictions { room, items, more } => restrictions(out, room, items, *more),
         Reply::Topic { room, text } => topic_line(out, room, text),
         Reply::LoggedIn { .. }
@@ -86,6 +79,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         | Reply::Accepted { .. }
         | Reply::Reports { .. }
         | Reply::Audit { .. }
+        | Reply::Profiles { .. }
         | Reply::Blocked { .. } => account::reply(out, reply),
         // That one has left is said by the event, to all of one's sessions.
         Reply::Export { .. }
@@ -104,6 +98,13 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             put(out, &[" --\n"]);
         }
     }
+}
+
+fn members(out: &mut Vec<u8>, all: u64, users: &[(UserName, Role)], more: bool) {
+    put(out, &["-- ", &count(all, "member", "members")]);
+    let note = |role: Role| (role != Role::Member).then(|| role.name());
+    list(out, ": ", users.iter().map(|(user, role)| (user, note(*role))));
+    put(out, &[if more { ", and more --\n" } else { " --\n" }]);
 }
 
 /// What holds of somebody in a room.
@@ -148,8 +149,8 @@ pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal) {
     put(out, &["\n"]);
 }
 
-/// Appends an event. Nothing for typing and receipts, which would only scroll the conversation
-/// away.
+/// Appends an event. Nothing for typing, receipts and profiles, which would only scroll the
+/// conversation away.
 pub fn event(out: &mut Vec<u8>, event: &Event) {
     match event {
         Event::Replay { room, items, .. } => {
@@ -182,6 +183,7 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
         Event::Live { .. }
         | Event::Typing { .. }
         | Event::Receipts { .. }
+        | Event::Profiles { .. }
         | Event::Thread { .. }
         | Event::ReadElsewhere { .. } => {}
         Event::Reported { room } => {

@@ -1,0 +1,198 @@
+//! What users say of themselves: a display name beside the name, and a status text.
+//!
+//! | rule | why |
+//! |---|---|
+//! | one line, no control characters | it stands in the line of a message |
+//! | nothing that turns the direction of text (UAX 9), or shows nothing, but what emoji and some scripts are joined by | the text around it stays as it is |
+//! | a display name has a letter or a digit | it is read out and looked for |
+//! | a display name does not look like the name of another user | it would be taken for that one |
+//!
+//! Two users may have the same display name, as people do: the name says who is who, and clients
+//! show it beside the other one or a step away from it.
+
+use std::collections::BTreeSet;
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+use super::name::NAME_LEN_MAX;
+use super::prose::is_ignorable;
+
+/// Bytes of the longest display name.
+pub const DISPLAY_LEN_MAX: usize = 64;
+/// Bytes of the longest status text.
+pub const STATUS_LEN_MAX: usize = 160;
+
+/// What a user says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PublicProfile {
+    /// What it is called, beside its name; empty if it has no display name.
+    pub display: Box<str>,
+    /// What it does; empty if it has no status text.
+    pub text: Box<str>,
+    /// When the status text ends: milliseconds since 1970; `None`: when it is changed.
+    pub until: Option<u64>,
+}
+
+impl PublicProfile {
+    /// Bytes that a profile takes at most when it is rendered, without its texts: two braces, three
+    /// keys, a time, a name and its quotes.
+    const OVERHEAD: usize = 64 + NAME_LEN_MAX;
+
+    /// Bytes that the longest profile takes when it is rendered: each byte of a text is escaped as
+    /// two at most.
+    pub const RENDERED_LEN_MAX: usize = Self::OVERHEAD + 2 * (DISPLAY_LEN_MAX + STATUS_LEN_MAX);
+
+    /// Bytes that it takes at most when it is rendered.
+    #[must_use]
+    pub fn rendered_len_max(&self) -> usize {
+        Self::OVERHEAD + 2 * (self.display.len() + self.text.len())
+    }
+
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.display.is_empty() && self.text.is_empty()
+    }
+
+    /// What of it holds at this time: milliseconds since 1970.
+    #[must_use]
+    pub fn at(&self, wall_ms: u64) -> Self {
+        if self.until.is_none_or(|until| until > wall_ms) {
+            return self.clone();
+        }
+        Self { display: self.display.clone(), ..Self::default() }
+    }
+}
+
+/// A text of one line without what [`Fault`] says; blanks around it do not count.
+///
+/// # Errors
+///
+/// [`Fault`], the first character that cannot be taken.
+pub fn check_line(text: &str) -> Result<(), Fault> {
+    let refused = |c: char| {
+        let is_joining = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}');
+        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || (is_ignorable(c) && !is_joining)
+    };
+    match text.char_indices().find(|&(_, c)| refused(c)) {
+        Some((at, character)) => Err(Fault { character, at }),
+        None => Ok(()),
+    }
+}
+
+/// A character that cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The character.
+    pub character: char,
+    /// The byte of the text at which it stands.
+    pub at: usize,
+}
+
+/// Whether a text may be a display name: not too long, one line, and with something that is read.
+#[must_use]
+pub fn is_display(text: &str) -> bool {
+    text.len() <= DISPLAY_LEN_MAX && check_line(text).is_ok() && has_letters(text)
+}
+
+/// Whether a display name has something that is read: a letter or a digit.
+#[must_use]
+pub fn has_letters(display: &str) -> bool {
+    display.chars().any(char::is_alphanumeric)
+}
+
+/// What a display name and a name have in common if one is taken for the other: what their letters
+/// and digits look like, whatever their case and what stands between them.
+#[must_use]
+pub fn looks(text: &str) -> BTreeSet<String> {
+    let letters = |text: &str| -> String { words(text).concat() };
+    // Of a name both are the same. A display name has capitals: an I looks like an l.
+    let (plain, folded) = (letters(text), letters(&text.to_lowercase()));
+    [form(&plain), form(&folded)].into_iter().filter(|form| !form.is_empty()).collect()
+}
+
+/// Names that a display name is taken for, if users have them: its words put together as names are.
+#[must_use]
+pub fn names_like(display: &str) -> BTreeSet<String> {
+    let folded = words(&display.to_lowercase());
+    let shown: Vec<String> = words(display).iter().map(|word| form(word)).collect();
+    let spellings = [folded, shown];
+    let joined = spellings.iter().flat_map(|words| ["", ".", "_", "-"].map(|by| words.join(by)));
+    joined.filter(|name| (1..=NAME_LEN_MAX).contains(&name.len())).collect()
+}
+
+/// What a text looks like (UTS 39, section 4), in lower case.
+fn form(text: &str) -> String {
+    unicode_security::skeleton(text).collect::<String>().to_lowercase()
+}
+
+/// The runs of letters, digits and marks of a text, as names have them.
+fn words(text: &str) -> Vec<String> {
+    let text: String = text.nfkc().filter(|&c| !is_ignorable(c)).collect();
+    let of_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
+    let words = text.split(|c| !of_word(c)).filter(|word| !word.is_empty());
+    words.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::model::name::skeleton;
+
+    #[test]
+    fn a_line_has_no_character_that_controls_or_turns_or_hides() {
+        for text in ["", "Ann Smith", "J\u{fc}rgen \u{540d}\u{524d}", "\u{1f3d6}\u{fe0f} away"] {
+            assert_eq!(check_line(text), Ok(()), "{text:?}");
+        }
+        let family = "\u{1f468}\u{200d}\u{1f469}";
+        assert_eq!(check_line(family), Ok(()));
+        for (text, character, at) in [
+            ("a\nb", '\n', 1),
+            ("a\tb", '\t', 1),
+            ("ab\u{7f}", '\u{7f}', 2),
+            ("\u{202e}nna", '\u{202e}', 0),
+            ("a\u{2067}b", '\u{2067}', 1),
+            ("a\u{200f}b", '\u{200f}', 1),
+            ("a\u{200b}b", '\u{200b}', 1),
+            ("a\u{2028}b", '\u{2028}', 1),
+            ("a\u{3164}b", '\u{3164}', 1),
+            ("a\u{e0041}", '\u{e0041}', 1),
+        ] {
+            assert_eq!(check_line(text), Err(Fault { character, at }), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_display_name_is_found_by_the_names_that_it_is_taken_for() {
+        for (display, name) in [
+            ("Bob", "bob"),
+            ("B\u{200d}ob", "bob"),
+            ("Bob \u{1f389}", "bob"),
+            ("Bob Smith", "bob.smith"),
+            ("Bob Smith", "bob-smith"),
+            ("BOB SMITH", "bobsmith"),
+            ("\u{ff22}ob", "bob"),
+            ("BiII", "bill"),
+            ("\u{412}ob", "bob"),
+        ] {
+            let like = names_like(display);
+            let is_taken_for = |other: &String| skeleton(other) == skeleton(name);
+            assert!(like.iter().any(is_taken_for), "{display} {name} {like:?}");
+            assert!(!looks(display).is_disjoint(&looks(name)), "{display} {name}");
+        }
+        for (display, name) in [("Bob Smith", "bob"), ("Robert", "bob"), ("Anna", "ann")] {
+            assert!(looks(display).is_disjoint(&looks(name)), "{display} {name}");
+        }
+        assert!(names_like("\u{1f389}").is_empty() && !has_letters("\u{1f389} !"));
+    }
+
+    #[test]
+    fn a_status_text_holds_until_its_end() {
+        let profile =
+            PublicProfile { display: "Ann".into(), text: "lunch".into(), until: Some(100) };
+        assert_eq!(profile.at(99), profile);
+        assert_eq!(profile.at(100), PublicProfile { display: "Ann".into(), ..Default::default() });
+        assert!(PublicProfile { display: "".into(), ..profile }.at(100).is_empty());
+    }
+}
