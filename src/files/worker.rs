@@ -195,8 +195,6 @@ impl Worker {
         let waiting = waiting.filter(|_| offset > 0);
         let len = waiting.as_ref().map_or(0, |upload| upload.len);
         if len != offset {
-            // The client goes on at the wrong place. What is here is kept, and the answer says
-            // where to go on.
             if let Some(upload) = waiting {
                 self.uploads.insert(conn, upload);
                 self.uploads.park(conn, self.clock.now().tick);

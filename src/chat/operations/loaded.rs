@@ -73,7 +73,6 @@ pub(super) fn load_found(chat: &mut Chat, found: Found) -> BTreeMap<UserName, Ve
     for begun in found.rooms {
         // It may have come with a user, and by its name.
         // One that the store has under a name which it is about to have here is here already.
-        // What is in memory is newer than what was read.
         let is_here = chat.rooms.named(begun.name.as_str()).is_some();
         if !is_here && !chat.rooms.is_promised(&begun.name) {
             load_room(chat, begun);

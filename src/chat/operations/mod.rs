@@ -99,8 +99,6 @@ pub(super) fn handle_command(
     let user = reader.map(|reader| reader.user);
     let is_sending = reader.is_some_and(|reader| is_sending(reader.pending_weight));
     if let Some(user) = user {
-        // Its first request shows that the welcome has come: the secret that it came back with is
-        // spent.
         chat.directory.end_former(user, conn);
     }
     if !is_sending || chat.pending.is_deferred(conn) {

@@ -249,7 +249,6 @@ pub(super) fn offer(
     }
     let (name, room) = (name.clone(), chat.rooms[key].name.clone());
     let news = News { seq: record.seq, from: record.from.clone(), why, is_pushed: false };
-    // Noted also while the user is active: it may go before it has read this.
     chat.directory.pushes.note(&name, &room, news);
     if !is_active(chat, user) {
         count_unread(chat, (&name, user), key, record.seq);

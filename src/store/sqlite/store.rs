@@ -380,7 +380,6 @@ impl Logs for SqliteStore {
     fn poll(&mut self) -> Option<LogReply> {
         loop {
             let reply = self.own_replies.pop_front().or_else(|| self.replies.try_recv().ok());
-            // Own replies first: mostly refusals, for which nobody should wait behind a commit.
             let Some(reply) = reply else { return self.memory.poll() };
             if let Some(reply) = self.dropped.take_out(reply) {
                 return Some(reply);
