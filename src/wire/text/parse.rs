@@ -24,11 +24,9 @@ const BLANK_TOPIC: &str = "a topic needs more than blanks; /topic - removes it";
 /// Reads a line. Lines and commands without a room refer to `current`, the room joined last.
 #[must_use]
 pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits) -> Line<'a> {
-    // Refused and not mended: in another encoding all of it would be wrong.
     let Ok(line) = simdutf8::basic::from_utf8(line) else {
         return refused(Code::BadField, "the line is not UTF-8");
     };
-    // Telnet ends a line by CR LF or CR NUL (RFC 854).
     let line = line.trim_end_matches(['\r', '\0']);
     if line.is_empty() {
         return Line::Nothing;
@@ -206,7 +204,6 @@ impl<'a> Commands<'a, '_> {
     /// `20`, `lobby` or `lobby 20`.
     fn history(self, rest: &'a str) -> Option<Line<'a>> {
         let (first, second) = split_word(rest);
-        // A room of digits alone cannot be named here; hardly any has such a name.
         let is_count = first.bytes().all(|byte| byte.is_ascii_digit());
         let (room, count) = if is_count { ("", first) } else { (first, second) };
         let limit = if count.is_empty() { Some(SHOWN_LIMIT) } else { count.parse().ok() };
