@@ -44,13 +44,8 @@ impl WallWatch {
     #[must_use]
     pub fn new(now: Now, kept: Option<Kept>, latest_ms: Option<u64>) -> Self {
         let latest_ms = kept.map(|kept| kept.seen_ms).or(latest_ms);
-        let gap_max = u64::try_from(GAP_MAX.as_millis()).unwrap_or(u64::MAX);
-        let is_plausible = latest_ms.is_none_or(|latest| {
-            let until = latest.saturating_add(gap_max);
-            now.wall_ms.saturating_add(STEP_MIN_MS.unsigned_abs()) >= latest && now.wall_ms <= until
-        });
         let (since_ms, left) = match kept {
-            _ if !is_plausible => (now.wall_ms, HOLD),
+            _ if latest_ms.is_some_and(|latest| !is_plausible(now, latest)) => (now.wall_ms, HOLD),
             Some(Kept { since_ms, .. }) => {
                 let held = Duration::from_millis(now.wall_ms.saturating_sub(since_ms));
                 (since_ms, HOLD.saturating_sub(held))
@@ -58,6 +53,13 @@ impl WallWatch {
             None => (0, Duration::ZERO),
         };
         Self { offset_ms: offset_ms(now), since_ms, trusted_at: now.tick.after(left) }
+    }
+
+    /// By how many milliseconds the wall clock was set while the server was off, if it was, since it
+    /// showed `seen_ms`. The time for which the server was off does not count then.
+    #[must_use]
+    pub fn set_while_off(now: Now, seen_ms: u64) -> Option<i64> {
+        (!is_plausible(now, seen_ms)).then(|| signed(now.wall_ms).saturating_sub(signed(seen_ms)))
     }
 
     /// What is to be kept for the next start.
@@ -92,8 +94,18 @@ pub const fn shifted(until_ms: u64, step_ms: i64) -> u64 {
     until_ms.saturating_add_signed(step_ms)
 }
 
+/// Whether this is what a start may find after the wall clock has shown `latest_ms`.
+fn is_plausible(now: Now, latest_ms: u64) -> bool {
+    let gap_max = u64::try_from(GAP_MAX.as_millis()).unwrap_or(u64::MAX);
+    now.wall_ms.saturating_add(STEP_MIN_MS.unsigned_abs()) >= latest_ms
+        && now.wall_ms <= latest_ms.saturating_add(gap_max)
+}
+
+fn signed(millis: u64) -> i64 {
+    i64::try_from(millis).unwrap_or(i64::MAX)
+}
+
 fn offset_ms(now: Now) -> i64 {
-    let signed = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);
     signed(now.wall_ms).saturating_sub(signed(now.tick.as_millis()))
 }
 

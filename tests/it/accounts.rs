@@ -258,7 +258,7 @@ fn a_changed_password_ends_the_other_logins_and_the_old_one_is_wrong() {
 #[test]
 fn a_link_leads_into_a_room_for_as_long_as_who_has_made_it_may_invite_there() {
     let server = setup("open").set("accounts.invites", "anyone").start();
-    let mut enter = |name| hello(&server, &register(&server, name));
+    let enter = |name| hello(&server, &register(&server, name));
     let (mut own, mut max, mut ann) = (enter("own"), enter("max"), enter("ann"));
     own.ask(&json!({"op": "create", "room": "den", "private": true}));
     own.ask(&json!({"op": "invite", "room": "den", "user": "max"}));

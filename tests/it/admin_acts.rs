@@ -177,6 +177,10 @@ fn keys_and_hooks_are_made_used_listed_and_ended() {
     assert_eq!(post(&server, "keys", &body).1["code"], 2005, "there is one of this name");
     let of_ann = json!({"name": "ann", "rooms": ["*"]});
     assert_eq!(post(&server, "keys", &of_ann).1["code"], 2005, "the name is a person's");
+    let of_admin = json!({"name": "chinwag", "rooms": ["*"]});
+    assert_eq!(post(&server, "keys", &of_admin).1["code"], 2005, "it is the admin API's own");
+    let listed = json!({"name": "x", "rooms": ["a"], "can": ["send"]});
+    assert_eq!(post(&server, "keys", &listed).1["code"], 1003, "it is JSON");
     let hook = act(&server, "hooks", &json!({"room": "alerts/disk"}));
     assert_eq!(hook["name"], "alerts-disk-hook");
     let line = format!("POST {} HTTP/1.1", hook["path"].as_str().expect("a path"));

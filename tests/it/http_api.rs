@@ -184,6 +184,17 @@ fn a_connection_goes_on_after_each_answer_and_after_a_refusal_whose_body_is_smal
 }
 
 #[test]
+fn who_speaks_http_1_0_is_not_told_to_go_on() {
+    let server = Server::start();
+    let post = "POST /rooms/lobby/messages?as=ann HTTP/1.0\r\n";
+    let fields = "Host: localhost\r\nContent-Length: 2\r\nExpect: 100-continue\r\n";
+    assert_eq!(request(server.http, format!("{post}{fields}\r\nhi").as_bytes()).status, 201);
+    let refused = request(server.http, format!("{post}{fields}{fields}\r\n").as_bytes());
+    assert_eq!(refused.status, 400);
+    assert!(!refused.text().contains("no body is accepted"), "{}", refused.text());
+}
+
+#[test]
 fn a_hook_says_what_monitors_and_chats_send() {
     let server = Setup::default().set("log.level", "debug").start();
     let mut ann = Client::ws(&server).named("ann", Some("alerts"));

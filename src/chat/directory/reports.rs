@@ -91,7 +91,7 @@ impl Reports {
     ) -> Vec<Report> {
         let found = self.rows.values_mut().filter(|row| row.room.as_ref().is_some_and(&is_it));
         let taken = found.map(|row| {
-            (row.room, row.seq) = (None, None);
+            row.room = None;
             row.clone()
         });
         taken.collect()

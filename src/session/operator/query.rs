@@ -53,9 +53,11 @@ pub(super) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     if !text.starts_with(b"{") {
         return Err(Refusal::new(Code::BadJson, "the body is no JSON object"));
     }
-    serde_json::from_slice(text).map_err(|error| {
-        let code = if error.is_data() { Code::BadField } else { Code::BadJson };
-        Refusal::new(code, error.to_string())
+    serde_json::from_slice(text).map_err(|error| match serde_json::from_slice(text) {
+        // A list where there should be a word is no fault of the JSON, though Serde calls it one.
+        Ok(value) if !error.is_data() => read::<T>(value).err().unwrap_or_else(|| unfit(&error)),
+        Ok(_) => unfit(&error),
+        Err(_) => Refusal::new(Code::BadJson, error.to_string()),
     })
 }
 
@@ -75,5 +77,9 @@ fn unknown(shape: &Shape) -> Refusal {
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
-    serde_json::from_value(value).map_err(|error| Refusal::new(Code::BadField, error.to_string()))
+    serde_json::from_value(value).map_err(|error| unfit(&error))
+}
+
+fn unfit(error: &serde_json::Error) -> Refusal {
+    Refusal::new(Code::BadField, error.to_string())
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use rusqlite::Connection;
 use rusqlite::ffi;
 use rusqlite::types::Value;
 use rusqlite::wal::CheckpointMode;
@@ -20,9 +21,12 @@ use super::meta_table::{self, BOOT, CLEAN};
 use super::moved::Moved;
 use super::open_error::OpenError;
 use super::renewals::{Renewed, renew_epochs};
+use super::room_meta;
 use super::schema::{self, Unfit};
+use super::suspensions;
 use crate::chat::model::log::LogFault;
 use crate::time::clock::{Clock, Now};
+use crate::time::wall_watch::{Kept, WallWatch};
 
 /// The oldest SQLite that may be used: earlier ones can damage a WAL while it is moved into the
 /// file.
@@ -283,6 +287,7 @@ fn mark_in_use(
         }
         FileLeft::New | FileLeft::Clean | FileLeft::Killed | FileLeft::Damaged => {}
     }
+    keep_terms(&transaction, now)?;
     // Before anything else is written: from here on nobody keeps it true.
     remove_checksum(&transaction)?;
     heads::begin_tail(&transaction)?;
@@ -308,6 +313,17 @@ fn mark_in_use(
     Ok(left)
 }
 
+/// Where the clock was set since the file was in use, as of a board without a clock chip, the terms
+/// of bans and mutes keep their length, as they do when it is set while the server runs. The clock
+/// is kept in the same transaction, so that they are moved once.
+fn keep_terms(db: &Connection, now: Now) -> rusqlite::Result<()> {
+    let Some(seen_ms) = meta_table::clock(db)?.map(|kept| kept.seen_ms) else { return Ok(()) };
+    let Some(step_ms) = WallWatch::set_while_off(now, seen_ms) else { return Ok(()) };
+    suspensions::shift(db, step_ms)?;
+    room_meta::shift_terms(db, step_ms, |_room| true)?;
+    meta_table::put_clock(db, Kept { since_ms: now.wall_ms, seen_ms: now.wall_ms })
+}
+
 /// Says that records may be gone that clients know.
 fn say_what_is_lost(left: FileLeft, path: &Path) {
     let file = path.display().to_string();
@@ -324,5 +340,43 @@ fn say_what_is_lost(left: FileLeft, path: &Path) {
             "the write-ahead log of a server that was killed is gone, and what it held is lost: all rooms \
              begin a new epoch, so that clients notice"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{database, room};
+    use super::*;
+    use crate::time::Tick;
+
+    #[test]
+    fn a_term_keeps_its_length_over_starts_with_a_wrong_clock() {
+        const HOUR_MS: u64 = 3_600_000;
+        let right_ms = 1_763_700_000_000;
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "lobby");
+        let until = right_ms + HOUR_MS;
+        let sql = format!(
+            "INSERT INTO suspension VALUES ('user eve', {until}, ''), ('user bob', NULL, ''); \
+             INSERT INTO restriction (room, user, kind, until, reason) VALUES (1, 'zoe', 1, {until}, '')"
+        );
+        db.execute_batch(&sql).unwrap();
+        meta_table::put_clock(&db, Kept { since_ms: 0, seen_ms: right_ms }).unwrap();
+        let ten_years_ms = 10 * 365 * 24 * HOUR_MS;
+        // A board without a clock chip, which is then told the time; a clock that is years ahead.
+        for wall_ms in [100_000, right_ms, right_ms + ten_years_ms, right_ms] {
+            for start in 0..2 {
+                keep_terms(&db, Now { tick: Tick::ZERO, wall_ms }).unwrap();
+                let sql = "SELECT until FROM suspension WHERE until IS NOT NULL \
+                           UNION SELECT until FROM restriction";
+                let until: u64 = db.query_one(sql, [], |row| row.get(0)).unwrap();
+                assert_eq!(until, wall_ms + HOUR_MS, "{wall_ms} {start}");
+            }
+        }
+        // Two days off count, as they should.
+        keep_terms(&db, Now { tick: Tick::ZERO, wall_ms: right_ms + 48 * HOUR_MS }).unwrap();
+        let sql = "SELECT max(until) FROM suspension";
+        assert_eq!(db.query_one(sql, [], |row| row.get(0)), Ok(until));
     }
 }

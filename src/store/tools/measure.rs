@@ -118,7 +118,10 @@ mod tests {
         }
         let file = folder.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert_eq!(run_for(&file, Duration::ZERO).unwrap().directory, folder.path());
+        // A server would not start there.
+        for data in [file.clone(), file.join("below")] {
+            assert!(run_for(&data, Duration::ZERO).is_err());
+        }
     }
 
     #[test]
