@@ -7,7 +7,7 @@ use crate::net::CloseReason;
 use crate::reactor::Excess;
 use crate::session::ListenerKind;
 use crate::time::clock::Now;
-use crate::wire::{close_code, close_words, render};
+use crate::wire::{close_code, render};
 
 /// How long a client that was rejected should wait at least, and how many seconds more the last of
 /// them, so that those who come together do not come back together.
@@ -96,9 +96,10 @@ fn http(excess: Excess, now: Now) -> Bytes {
 
 /// Nothing has come yet that says what the client speaks, but a line of JSON can be read by all.
 fn tcp(excess: Excess, _: Now) -> Bytes {
-    let reason = CloseReason::Overloaded;
     let words = match excess {
-        Excess::Connections => close_words(reason),
+        Excess::Connections => {
+            "the server is full ([limits] connections): try again in some seconds"
+        }
         Excess::Connects => "your address connects too often ([limits] connects_per_s)",
         Excess::Memory => "too much waits for slow readers (memory): try again in some seconds",
         Excess::HalfOpen => {
@@ -143,6 +144,7 @@ mod tests {
             let line = String::from_utf8(tcp(excess, at(1)).to_vec()).unwrap();
             assert!(line.starts_with("{\"ev\":\"bye\",\"close\":4104,"), "{line}");
             assert!(line.ends_with("}\n") && line.lines().count() == 1, "{line}");
+            assert!(line.contains(words), "{line}");
         }
     }
 
