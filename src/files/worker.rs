@@ -218,6 +218,10 @@ impl Worker {
         let Some(hash) = hash else { return Ok(None) };
         let found = self.rows.again(hash, (owner, self.clock.now().wall_ms, LOOSE_MS));
         let Some(file) = found.map_err(|error| self.failed(&error))? else { return Ok(None) };
+        // Somebody has removed it from the folder: sent again, it is there for all who have it.
+        if !self.folder.place(&file.hash).exists() {
+            return Ok(None);
+        }
         let kind = Kind::of_number(file.kind);
         let mut size = None;
         if kind.is_picture() {
