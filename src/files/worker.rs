@@ -187,8 +187,12 @@ impl Worker {
         let waiting = key.clone().and_then(|key| self.uploads.take(&(owner.clone(), key)));
         let waiting = waiting.filter(|_| offset > 0);
         let len = waiting.as_ref().map_or(0, |upload| upload.len);
-        let may_begin = || self.uploads.may_begin(&owner);
-        if let Err(fault) = if len == offset { may_begin() } else { Err(FileFault::Offset(len)) } {
+        let begun = if len == offset {
+            self.uploads.may_begin(&owner)
+        } else {
+            Err(FileFault::Offset(len))
+        };
+        if let Err(fault) = begun {
             // What has come waits for its sender to come back.
             if let Some(upload) = waiting {
                 self.uploads.insert(conn, upload);
