@@ -167,6 +167,25 @@ fn who_is_to_come_back_later_finds_what_has_come() {
 }
 
 #[test]
+fn what_somebody_has_removed_from_the_folder_is_taken_when_it_is_sent_again() {
+    let data = tempfile::tempdir().unwrap();
+    let harness = Harness::start(data.path(), 100);
+    harness.begin(1, (None, 0));
+    harness.bytes(1, b"kept");
+    let FileAnswer::Stored { file, .. } = harness.finish(1) else { panic!() };
+    let place = Folder::of(data.path()).place(&file.hash);
+    fs::remove_file(&place).unwrap();
+    let (conn, owner, hash) = (conn_id(2), "ann".into(), Some(file.hash));
+    let begin = FileJob::Begin { conn, owner, key: None, hash, offset: 0, size: Some(4) };
+    harness.files.ask(begin).unwrap();
+    let begun = harness.next();
+    assert!(matches!(begun, FileAnswer::Begun), "{begun:?}");
+    harness.bytes(2, b"kept");
+    assert!(matches!(harness.finish(2), FileAnswer::Stored { is_new: true, .. }));
+    assert_eq!(fs::read(place).unwrap(), b"kept");
+}
+
+#[test]
 fn none_is_larger_than_it_may_be_and_none_is_empty() {
     let data = tempfile::tempdir().unwrap();
     let harness = Harness::start(data.path(), 10);

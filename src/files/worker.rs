@@ -194,8 +194,12 @@ impl Worker {
         let waiting = key.clone().and_then(|key| self.uploads.take(&(owner.clone(), key)));
         let waiting = waiting.filter(|_| offset > 0);
         let len = waiting.as_ref().map_or(0, |upload| upload.len);
-        let may_begin = || self.uploads.may_begin(&owner);
-        if let Err(fault) = if len == offset { may_begin() } else { Err(FileFault::Offset(len)) } {
+        let begun = if len == offset {
+            self.uploads.may_begin(&owner)
+        } else {
+            Err(FileFault::Offset(len))
+        };
+        if let Err(fault) = begun {
             // What has come waits for its sender to come back.
             if let Some(upload) = waiting {
                 self.uploads.insert(conn, upload);
@@ -225,6 +229,10 @@ impl Worker {
         let Some(hash) = hash else { return Ok(None) };
         let found = self.rows.again(hash, (owner, self.clock.now().wall_ms, LOOSE_MS));
         let Some(file) = found.map_err(|error| self.failed(&error))? else { return Ok(None) };
+        // Somebody has removed it from the folder: sent again, it is there for all who have it.
+        if !self.folder.place(&file.hash).exists() {
+            return Ok(None);
+        }
         let kind = Kind::of_number(file.kind);
         let mut size = None;
         if kind.is_picture() {

@@ -55,8 +55,8 @@ impl WallWatch {
         Self { offset_ms: offset_ms(now), since_ms, trusted_at: now.tick.after(left) }
     }
 
-    /// By how many milliseconds the wall clock was set while the server was off, if it was, since it
-    /// showed `seen_ms`. The time for which the server was off does not count then.
+    /// By how many milliseconds the wall clock was set while the server was off, if it was, since
+    /// it showed `seen_ms`. The time for which the server was off does not count then.
     #[must_use]
     pub fn set_while_off(now: Now, seen_ms: u64) -> Option<i64> {
         (!is_plausible(now, seen_ms)).then(|| signed(now.wall_ms).saturating_sub(signed(seen_ms)))

@@ -11,16 +11,14 @@ use super::admins;
 use super::leave::{counted, messages_in_memory, query_all};
 use super::membership::end_membership;
 use super::rename::{check_owner, check_unchanging};
-use super::room_end::{end_watch, retire_room};
+use super::room_end::{end_watch, note_end, retire_room};
 use super::{Answer, Chat};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::log::{Farewell, LogRequest, RoomMeta};
-use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::people::{AuditedAct, PeopleChange, ROOM_CLOSED};
 use crate::chat::model::reply::{Lost, Refusal, Reply};
-use crate::chat::pending::{PendingOp, PeopleOp, Requester};
+use crate::chat::pending::{PendingOp, Requester};
 use crate::chat::rooms::PendingAct;
 use crate::net::ConnId;
 
@@ -109,7 +107,7 @@ pub(super) fn on_synced(
         return Err(refusal);
     }
     let room = chat.rooms[key].name.clone();
-    note(chat, key, &farewell.from);
+    note_end(chat, key, &farewell.from);
     say_farewell(chat, key, &farewell);
     let by = by.take();
     chat.context.reply(by.conn, by.request, Ok(Reply::Left { room }));
@@ -164,16 +162,4 @@ fn end(chat: &mut Chat, key: RoomKey) {
     }
     // One that an administrator has closed may have had no member.
     retire_room(chat, key);
-}
-
-/// It is noted for the operator, since the room's own log goes with it; by each of its names, which
-/// are free: who makes a room of one is not shown what was noted of this one.
-pub(super) fn note(chat: &mut Chat, key: RoomKey, from: &UserName) {
-    let at = chat.context.now.wall_ms;
-    let act = |room: &RoomName| {
-        let (by, room) = (Some(from.clone()), Some(room.clone()));
-        PeopleChange::Audit(AuditedAct { by, act: ROOM_CLOSED.into(), whom: "".into(), room, at })
-    };
-    let acts = chat.rooms[key].names().map(act).collect();
-    chat.change_people(PeopleOp::Noted, acts);
 }

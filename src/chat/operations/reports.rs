@@ -34,7 +34,6 @@ use crate::chat::model::people::{AuditedAct, PeopleChange, Report};
 use crate::chat::model::record::{Body, SharedRecord};
 use crate::chat::model::reply::{Refusal, Reply, Role};
 use crate::chat::pending::{PendingOp, PeopleOp, Requester};
-use crate::chat::rooms::Room;
 use crate::net::ConnId;
 
 /// When somebody who has as many open reports as may be should come back: they are settled by
@@ -312,16 +311,6 @@ pub(super) fn on_settled(chat: &mut Chat, by: Requester, id: u64, outcome: Resul
         chat.directory.reports.remove(id);
     }
     chat.answer(by, outcome.map(|()| Answer::Now(Reply::Done)));
-}
-
-/// A room is gone, and its names are free: what was reported there is for administrators from now
-/// on, and not for whoever makes a room of one of these names.
-pub(super) fn on_room_gone(chat: &mut Chat, room: &Room) {
-    let taken = chat.directory.reports.take_out_of(|name| room.is_named(name.as_str()));
-    if !taken.is_empty() {
-        let changes = taken.into_iter().map(PeopleChange::Report).collect();
-        chat.change_people(PeopleOp::Noted, changes);
-    }
 }
 
 /// Takes up those that are kept, before anybody comes or when a command has ended some.

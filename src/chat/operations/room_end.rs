@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Chat, reports};
+use super::Chat;
 use crate::chat::context::Timer;
 use crate::chat::delivery::Reader;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::event::{Event, LeftReason};
 use crate::chat::model::log::LogRequest;
+use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::people::{AuditedAct, PeopleChange, ROOM_CLOSED};
+use crate::chat::pending::PeopleOp;
+use crate::chat::rooms::Room;
 use crate::net::ConnId;
 
 /// After how long a room that was closed is tried to be dropped again, if the log owes an answer
@@ -31,9 +35,31 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
     chat.delivery.pages.prune(room.log, u64::MAX);
     chat.ephemeral.remove_room(key);
     if !chat.context.follows {
-        reports::on_room_gone(chat, &room);
+        release_reports(chat, &room);
         chat.context.requests.push_back(LogRequest::Drop { log: room.log });
     }
+}
+
+/// A room is gone, and its names are free: what was reported there is for administrators from now
+/// on, and not for whoever makes a room of one of these names.
+fn release_reports(chat: &mut Chat, room: &Room) {
+    let taken = chat.directory.reports.take_out_of(|name| room.is_named(name.as_str()));
+    if !taken.is_empty() {
+        let changes = taken.into_iter().map(PeopleChange::Report).collect();
+        chat.change_people(PeopleOp::Noted, changes);
+    }
+}
+
+/// That a room ends is noted for the operator, since its own log goes with it; by each of its
+/// names, which are free: who makes a room of one is not shown what was noted of this one.
+pub(super) fn note_end(chat: &mut Chat, key: RoomKey, from: &UserName) {
+    let at = chat.context.now.wall_ms;
+    let act = |room: &RoomName| {
+        let (by, room) = (Some(from.clone()), Some(room.clone()));
+        PeopleChange::Audit(AuditedAct { by, act: ROOM_CLOSED.into(), whom: "".into(), room, at })
+    };
+    let acts = chat.rooms[key].names().map(act).collect();
+    chat.change_people(PeopleOp::Noted, acts);
 }
 
 /// Drops a room that has no member: at once if nothing was ever said there or its last member has

@@ -379,6 +379,11 @@ const CASES: &[(&str, For, &str)] = &[
         "acts 9 -> \n people audit:one audit:two:lobby -> ok \n people audit:three -> ok \n acts 9 -> three two one \n acts 2 -> three two + \n acts 9 room=lobby -> two",
     ),
     (
+        "what was noted of a room goes up to its end, behind which its name is another's",
+        Keeping,
+        "people audit:one:lobby audit:close:lobby audit:two:lobby audit:three -> ok \n acts 9 room=lobby -> two \n acts 9 -> three two close one \n people audit:close:lobby -> ok \n acts 9 room=lobby ->",
+    ),
+    (
         "an open room is found by its name and its topic, a private one is not",
         Keeping,
         "fact access 0 0 \n fact member ann member \n ann topic Tea -> stored 1 \n rooms 9 -> lobby:1:Tea \n rooms 9 text=tea -> lobby:1:Tea \n rooms 9 text=obb -> lobby:1:Tea \n rooms 9 text=rum -> \n rooms 9 after=lobby -> \n fact access 1 0 \n sync -> ok \n rooms 9 ->",
