@@ -14,6 +14,7 @@ use super::settings::MEMORY_MIN;
 use super::units::{self, BYTES};
 use super::value::Value;
 use super::values::Values;
+use crate::auth::jwt::cache_bytes;
 use crate::auth::password::Cost;
 
 const KIB: u64 = 1 << 10;
@@ -111,11 +112,13 @@ pub(super) fn divide(values: &mut Values) -> Result<Vec<Part>, ConfigFault> {
         return Ok(Vec::new());
     };
     let logins = logins(values, memory);
+    let has_tokens = super::auth::has_source(values, "jwt");
+    let tokens = if has_tokens { cache_bytes(Some(memory)) } else { 0 };
     let closed = if has_admin_api(values) { ADMIN_CLOSED } else { 0 };
     let free = memory.saturating_sub(PROCESS);
     // What these take is taken from the others rather than from the connections: they have a third
     // of all, and some of them a least.
-    let held = (logins + closed) * 4;
+    let held = (logins + tokens + closed) * 4;
     let mut budget = Budget { values, free: free.saturating_sub(held), weights: WEIGHTS };
     // Connections last: their buffers can follow what the others leave.
     for fund in FUNDS.iter().rev() {
@@ -125,7 +128,7 @@ pub(super) fn divide(values: &mut Values) -> Result<Vec<Part>, ConfigFault> {
     for fund in FUNDS.iter().rev() {
         if fund.name == CONNECTIONS_FUND {
             let others = FUNDS.iter().filter(|other| other.name != CONNECTIONS_FUND);
-            let spent = others.fold(logins + closed, |sum, other| {
+            let spent = others.fold(logins + tokens + closed, |sum, other| {
                 sum.saturating_add((other.cost)(budget.values))
             });
             budget.free = free.saturating_sub(spent);
@@ -140,6 +143,10 @@ pub(super) fn divide(values: &mut Values) -> Result<Vec<Part>, ConfigFault> {
     if logins > 0 {
         let what = "the hash of one password at a time (auth)".to_owned();
         parts.push(Part { name: "logins", bytes: logins, what });
+    }
+    if tokens > 0 {
+        let what = "verified tokens that are remembered (auth)".to_owned();
+        parts.push(Part { name: "tokens", bytes: tokens, what });
     }
     if closed > 0 {
         let what = "the last 10,000 connections that have ended (admin_token, admin_token_file)"

@@ -19,9 +19,9 @@
 //! | 10 | the entry under its name | [`collections`](crate::collections) |
 //!
 //! That is 397 bytes, and 10 for a name with `0`, `1` or `m`, which is found by its skeleton too.
-//! When it was 449, 564 were measured with 18,900 over sockets, which is user memory with what the
-//! allocator keeps of the burst in which they came, and the pages of the program that were touched
-//! (`chinwag-bench idle --connections 18900`).
+//! Measured over sockets are some 100 more: with 19,000, 65 each are pages of the program that were
+//! touched for the first time, 25 what the allocator keeps of the burst in which they came
+//! (`chinwag-bench idle --connections 19000`, [`docs::measurements`](crate::docs::measurements)).
 //!
 //! | bytes | for each |
 //! |---:|---|

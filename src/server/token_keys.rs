@@ -137,7 +137,7 @@ pub fn verifier(config: &Config) -> Result<Option<Verifier>, TokenKeyError> {
         return Ok(None);
     }
     let keys = load(&config.token_keys)?;
-    Ok(Some(Verifier::new(keys, claim_policy(config))))
+    Ok(Some(Verifier::new(keys, claim_policy(config)).within(config.memory)))
 }
 
 /// What tells that a file is another one.

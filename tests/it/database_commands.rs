@@ -195,6 +195,22 @@ fn a_running_server_learns_of_a_ban_and_of_its_end() {
 }
 
 #[test]
+fn a_command_that_the_server_does_not_apply_says_so_and_what_it_changed_is_stored() {
+    let server = durable();
+    let mut bob = Client::lines(&server).named("bob", Some("lobby"));
+    let data = server.data();
+    server.signal(Signal::STOP);
+    let said = refused(&data, &["ban", "user", "bob"]);
+    assert!(said.contains("stored") && said.contains(&server.pid().to_string()), "{said}");
+    server.signal(Signal::CONT);
+    bob.expect(&json!({"ev": "bye", "close": 4005}));
+    assert_eq!(done(&data, &["bans"]), "user bob until unban\n");
+    // Later ones are not held up by it.
+    done(&data, &["unban", "user", "bob"]);
+    drop(Client::lines(&server).named("bob", None));
+}
+
+#[test]
 fn what_is_damaged_is_named_and_the_rest_is_served() {
     let mut server = durable();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));

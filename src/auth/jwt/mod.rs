@@ -37,12 +37,15 @@ pub use token::TOKEN_LEN_MAX;
 pub use unfit::Unfit;
 
 /// Bytes of verified claims that are remembered, so that a client that comes back costs no
-/// signature: about 16,000 tokens. The one that was unused longest goes.
-pub const CACHE_BYTES_MAX: u64 = 8 << 20;
+/// signature: about 26,000 tokens that say little. The one that was unused longest goes.
+const CACHE_BYTES_MAX: u64 = 8 << 20;
+/// Of a memory budget, how much they may take.
+const CACHE_PART: u64 = 32;
 /// Tokens for which the cache has its tables at first.
 const CACHE_TOKENS: usize = 1_024;
-/// Bytes that the cache itself takes for one token.
-const CACHE_ENTRY_BYTES: usize = 96;
+/// Bytes that the cache itself takes for one token, and the allocator for its claims: 148 were
+/// measured.
+const CACHE_ENTRY_BYTES: usize = 152;
 
 /// The hash of a token: the cache keeps no token.
 type TokenHash = [u8; 32];
@@ -60,12 +63,13 @@ impl Weighter<TokenHash, Arc<Claims>> for Weight {
 pub struct Verifier {
     keys: KeyTable,
     policy: ClaimPolicy,
+    cache_bytes: u64,
     verified: Cache<TokenHash, Arc<Claims>, Weight>,
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, policy, verified } = self;
+        let Self { keys, policy, cache_bytes: _, verified } = self;
         let mut shown = f.debug_struct("Verifier");
         shown.field("keys", keys).field("policy", policy).field("verified", &verified.len());
         shown.finish()
@@ -76,13 +80,22 @@ impl Verifier {
     /// A verifier by these keys.
     #[must_use]
     pub fn new(keys: KeyTable, policy: ClaimPolicy) -> Self {
-        Self { keys, policy, verified: cache() }
+        let cache_bytes = cache_bytes(None);
+        Self { keys, policy, cache_bytes, verified: cache(cache_bytes) }
+    }
+
+    /// The same for a server with so many bytes of memory, if that is bounded.
+    #[must_use]
+    pub fn within(mut self, memory: Option<u64>) -> Self {
+        self.cache_bytes = cache_bytes(memory);
+        self.verified = cache(self.cache_bytes);
+        self
     }
 
     /// Other keys are in force: nothing that was verified by the former ones counts any more.
     pub fn set_keys(&mut self, keys: KeyTable) {
         self.keys = keys;
-        self.verified = cache();
+        self.verified = cache(self.cache_bytes);
     }
 
     /// The keys in force.
@@ -130,8 +143,14 @@ impl Verifier {
     }
 }
 
-fn cache() -> Cache<TokenHash, Arc<Claims>, Weight> {
-    Cache::with_weighter(CACHE_TOKENS, CACHE_BYTES_MAX, Weight)
+/// Bytes of verified claims that a server with so much memory remembers.
+#[must_use]
+pub fn cache_bytes(memory: Option<u64>) -> u64 {
+    memory.map_or(CACHE_BYTES_MAX, |memory| (memory / CACHE_PART).min(CACHE_BYTES_MAX))
+}
+
+fn cache(bytes: u64) -> Cache<TokenHash, Arc<Claims>, Weight> {
+    Cache::with_weighter(CACHE_TOKENS, bytes, Weight)
 }
 
 fn hash(token: &str) -> TokenHash {

@@ -25,14 +25,15 @@ impl Removals {
 
     /// A membership has ended at this `rev`, which is the highest so far.
     pub(in crate::chat) fn add(&mut self, rev: u64, user: &UserName, room: &RoomName) {
-        self.list.push_back((rev, user.clone(), room.clone()));
-        if self.list.len() > REMOVALS_MAX
+        // Before the new one comes: one more than fits would double the list's memory for good.
+        if self.list.len() == REMOVALS_MAX
             && let Some((forgotten, ..)) = self.list.pop_front()
         {
             // The rev of the one that went and not of the one that is first now: several can end
             // between two inboxes.
             self.known_since = forgotten;
         }
+        self.list.push_back((rev, user.clone(), room.clone()));
     }
 
     /// Whether all that ended after this `rev` is known.
@@ -52,5 +53,23 @@ impl Removals {
         rooms.sort_unstable();
         rooms.dedup();
         rooms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_full_forgets_the_oldest_and_takes_no_more_memory() {
+        let (user, room) = (UserName::parse("ann").unwrap(), RoomName::parse("den").unwrap());
+        let mut removals = Removals::new(0);
+        let full = u64::try_from(REMOVALS_MAX).unwrap();
+        (1..=full).for_each(|rev| removals.add(rev, &user, &room));
+        let capacity = removals.list.capacity();
+        assert!(removals.reach(0));
+        (full + 1..=3 * full).for_each(|rev| removals.add(rev, &user, &room));
+        assert_eq!((removals.list.len(), removals.list.capacity()), (REMOVALS_MAX, capacity));
+        assert!(removals.reach(2 * full) && !removals.reach(2 * full - 1));
     }
 }

@@ -67,6 +67,11 @@ fn what_is_set_holds_and_the_rest_is_divided() {
     let accounts =
         with("memory = \"256MiB\"\nauth = [\"accounts\", \"header\"]\nproxies = [\"127.0.0.1\"]\n");
     assert!(accounts.account.iter().any(|part| part.name == "logins" && part.bytes == 19 << 20));
+    let tokens = with(
+        "memory = \"64MB\"\nauth = \"jwt\"\n[jwt]\naudience = [\"chat\"]\n[[jwt.key]]\n\
+         issuer = \"app\"\nalgorithm = \"HS256\"\nsecret = \"a secret of at least 32 bytes, they say\"\n",
+    );
+    assert!(tokens.account.iter().any(|part| part.name == "tokens" && part.bytes == 2_000_000));
     let admin = with("memory = \"64MB\"\nauth = \"accounts\"\nadmin_token_file = \"token\"\n");
     assert!(admin.limits.connections.unwrap() >= 2_000, "{:#?}", admin.account);
     assert!(admin.account.iter().any(|part| part.name == "closed" && part.bytes == 1_200_000));

@@ -38,7 +38,10 @@ impl Tokens {
 
     /// Makes one secret that both sides have.
     pub(crate) fn of_secret() -> Outcome<Self> {
-        Self::of_key(Key::Secret(KeyPair::generate()?.serialize_pem().replace('\n', "")))
+        // Its digits: the text of a key file is refused as a secret.
+        let digits = KeyPair::generate()?.serialize_der();
+        let digits = digits.iter().map(|byte| format!("{byte:02x}"));
+        Self::of_key(Key::Secret(digits.collect()))
     }
 
     fn of_key(key: Key) -> Outcome<Self> {

@@ -184,13 +184,20 @@ fn what_is_remembered_expires_at_its_time_and_goes_with_its_key() {
 
 #[test]
 fn the_cache_is_bounded_and_remembers_no_forgery() {
-    let mut verifier = Verifier::new(table(), policy());
+    let mut verifier = Verifier::new(table(), policy()).within(Some(24 << 20));
     for number in 0..3_000 {
         let claims = claims_with(&format!(r#""sub":"u{number:0200}""#));
         let token = Signer::Secret(SECRET).token(r#"{"alg":"HS256","kid":"k"}"#, &claims);
         verifier.verify(&token, NOW).unwrap();
     }
-    assert!(verifier.verified.weight() <= CACHE_BYTES_MAX);
+    let (weight, bound) = (verifier.verified.weight(), cache_bytes(Some(24 << 20)));
+    assert!(bound == 768 << 10 && weight <= bound && weight > bound / 2, "{weight} of {bound}");
+    verifier.set_keys(table());
+    assert_eq!((verifier.verified.capacity(), verifier.remembered()), (bound, 0));
+    assert_eq!([None, Some(1 << 40)].map(cache_bytes), [CACHE_BYTES_MAX; 2]);
+    let claims = claims_with(r#""sub":"u""#);
+    let token = Signer::Secret(SECRET).token(r#"{"alg":"HS256","kid":"k"}"#, &claims);
+    verifier.verify(&token, NOW).unwrap();
     let before = verifier.remembered();
     verifier.verify("a.b.c", NOW).unwrap_err();
     assert_eq!(verifier.remembered(), before);
