@@ -18,7 +18,7 @@
 //! | `order` | the dense order of others' records and of answers to one's own |
 //! | `held` | the logs that are open |
 //! | `closing` | rooms that end for all |
-//! | `reader`, `queries`, `loading`, `room_pages` | what others have changed, and the answers to queries |
+//! | `reader`, `queries`, `loading`, `room_pages`, `rooms_read` | what others have changed, and the answers to queries |
 //! | `search`, `written_by` | what is asked for by words, and by who has written it |
 //! | `threads` | the messages of threads, and who follows which |
 //! | `files`, `file_ops` | what is asked about files |
@@ -73,6 +73,7 @@ mod queue;
 mod reader;
 mod refusals;
 mod room_pages;
+mod rooms_read;
 mod rows;
 mod search;
 mod sent;

@@ -58,6 +58,8 @@ pub(super) struct PeoplePages {
     /// The number of the last change when the first page was read, from which the next reading
     /// begins; `None` until then.
     version: Option<i64>,
+    /// All of it is being read, and not what was changed since.
+    is_whole: bool,
     /// What was read before all of it is read anew.
     before: Option<Box<AllPeople>>,
     /// What differs from what was taken last.
@@ -77,6 +79,7 @@ impl Default for PeoplePages {
             all: AllPeople::default(),
             cursor: above(-1),
             version: None,
+            is_whole: true,
             before: None,
             has_changed: Changed::default(),
         }
@@ -121,8 +124,8 @@ impl PeoplePages {
         let devices_at = rows.iter().position(|row| row.int(0) == Ok(kind::PUSH));
         let (rows, devices) = rows.split_at(devices_at.unwrap_or(rows.len()));
         let is_first = self.version.is_none();
-        self.version.get_or_insert(version);
-        if self.cursor.0 >= 0 && self.all.version < floor && is_first {
+        let since = *self.version.get_or_insert(version);
+        if !self.is_whole && self.all.version < floor && is_first {
             // Some that are gone would not be noticed.
             self.restart();
             return Ok(false);
@@ -130,14 +133,17 @@ impl PeoplePages {
         let mut stale: BTreeSet<(i64, &str)> = BTreeSet::new();
         for row in rows {
             let (kind, key) = (row.int(0)?, row.text(1)?);
-            stale.insert((kind, key));
+            // What was changed before the first page has come once.
+            if !self.is_whole || row.int(12)? > since {
+                stale.insert((kind, key));
+            }
             if self.before.is_none() {
                 let is_suspension = AllPeople::is_of_suspensions(kind);
                 self.has_changed.suspended |= is_suspension;
                 self.has_changed.people |= !is_suspension;
             }
         }
-        if self.all != AllPeople::default() {
+        if !stale.is_empty() {
             self.all.remove(&stale);
         }
         if head.int(4)? == 1 {
@@ -159,7 +165,8 @@ impl PeoplePages {
             return Ok(false);
         }
         // What was changed since the first page is read once more.
-        self.all.version = self.version.take().unwrap_or(version);
+        self.all.version = since;
+        (self.version, self.is_whole) = (None, false);
         self.cursor = above(self.all.version);
         self.all.sort();
         if let Some(before) = self.before.take() {

@@ -5,16 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Node;
-use super::engine::Engine;
-use super::loading;
-use super::reader::Reading;
 use super::rows::Part;
-use super::statements::MEMBERS;
 use crate::chat::model::load::Wanted;
-use crate::chat::model::log::{Answer, LogFault, LogId, LogReply, RoomMeta, Ticket};
+use crate::chat::model::log::{LogId, RoomMeta, Ticket};
 use crate::chat::model::name::UserName;
-use crate::cluster::link::Lane;
 use crate::pg::{Param, Row, WrongType};
 
 /// Members that are read at once, of all rooms together: some 8 MiB of the 32 that an answer has
@@ -73,7 +67,7 @@ impl RoomPages {
         Ok(self.behind.is_empty())
     }
 
-    /// Calls `ask` with the parameters of [`MEMBERS`], for the next page.
+    /// Calls `ask` with the parameters of [`MEMBERS`](super::statements::MEMBERS).
     pub(super) fn with_params<T>(&self, ask: impl FnOnce(&[Param<'_>]) -> T) -> T {
         let rooms: Vec<Option<i64>> = self.behind.keys().copied().map(Some).collect();
         let behind: Vec<Option<&str>> =
@@ -85,49 +79,5 @@ impl RoomPages {
     /// All that was read.
     pub(super) fn into_parts(self) -> Vec<Part> {
         self.parts
-    }
-}
-
-impl<E: Engine> Node<E> {
-    /// A page of rooms was read.
-    pub(super) fn on_rooms(&mut self, what: ReadFor, mut pages: RoomPages, rows: &[Row]) {
-        let outcome = match pages.take(rows) {
-            Ok(true) => Ok(pages.into_parts()),
-            Ok(false) => return self.ask_members(what, pages),
-            Err(wrong) => {
-                log::error!(wrong:%; "the engine has what was not written so");
-                Err(LogFault::Corrupt)
-            }
-        };
-        match what {
-            ReadFor::Renewal(id) => {
-                if let Ok(parts) = outcome {
-                    self.on_renewed(id, &parts);
-                }
-            }
-            ReadFor::Query(ticket, wanted) => {
-                let outcome = outcome.map(|parts| {
-                    let mut found = loading::found(&wanted, &parts);
-                    found.rooms.retain(|room| {
-                        room.kept.is_none_or(|kept| !self.held.is_dropped(kept.row))
-                    });
-                    self.follow_found(&found.rooms);
-                    Answer::Loaded(found)
-                });
-                self.replies.push_back(LogReply::Answer { ticket, outcome });
-            }
-        }
-    }
-
-    fn ask_members(&mut self, what: ReadFor, pages: RoomPages) {
-        let tag = self.next_tag();
-        let (engine, now) = (&mut self.engine, self.now);
-        let sent =
-            pages.with_params(|params| engine.send(now, (Lane::Reader, tag), MEMBERS, params));
-        let reading = Reading::Rooms(what, pages);
-        match sent {
-            Ok(()) => _ = self.readings.insert(tag, reading),
-            Err(_) => self.on_read_lost(reading),
-        }
     }
 }

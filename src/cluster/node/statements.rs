@@ -218,7 +218,7 @@ pub(super) const LOAD: Statement = Statement {
         "r.topic, r.topic_by, NULL::text FROM found r UNION ALL ",
         member_row!(),
         "FROM found f CROSS JOIN LATERAL (SELECT * FROM chinwag.member y WHERE y.room = f.id ",
-        "ORDER BY y.name LIMIT $8::bigint) m UNION ALL ",
+        "AND (y.room, y.name) > (f.id, '') ORDER BY y.name LIMIT $8::bigint) m UNION ALL ",
         restriction_row!(),
         "FROM found f JOIN chinwag.restriction x ON x.room = f.id UNION ALL ",
         "SELECT 2::smallint, r.id, 6::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
@@ -250,14 +250,15 @@ pub(super) const LOAD: Statement = Statement {
     ),
 };
 
-/// The next members of rooms: those behind a name, so many of each.
+/// The next members of rooms: those behind a name, so many of each. Rooms and names are compared
+/// together, as only the index of a room's members can: never that of a name's rooms.
 pub(super) const MEMBERS: Statement = Statement {
     name: "members",
     sql: concat!(
         member_row!(),
         "FROM unnest($1::bigint[], $2::text[]) AS u(room, behind) CROSS JOIN LATERAL (",
-        "SELECT * FROM chinwag.member y WHERE y.room = u.room AND y.name > u.behind ",
-        "ORDER BY y.name LIMIT $3::bigint) m"
+        "SELECT * FROM chinwag.member y WHERE y.room = u.room ",
+        "AND (y.room, y.name) > (u.room, u.behind) ORDER BY y.name LIMIT $3::bigint) m"
     ),
 };
 
