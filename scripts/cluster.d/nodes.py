@@ -235,9 +235,12 @@ def closed(one, other):
     """A room that its owner closes ends at both nodes, and for who was away; its name is free at once."""
     ann, bob, cleo = Client(one, "ann"), Client(other, "bob"), Client(other, "cleo")
     ann.ask("create", room="barn")
-    for client in (bob, cleo):
+    for client in (cleo, bob):
         client.ask("join", room="barn")
     cleo.socket.close()
+    # By then it is known at ann's node who is in there.
+    bob.ask("send", room="barn", text="all here")
+    ann.event("message", room="barn", text="all here")
     asked = ann.request("close", room="barn")
     assert (asked["code"], asked["data"]["members"]) == (3004, 3), asked
     ann.ask("close", room="barn", sure=True, reason="we move")

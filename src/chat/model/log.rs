@@ -287,8 +287,8 @@ pub enum LogReply {
         /// The room as it is now, under the same name.
         begun: Box<Begun>,
     },
-    /// Another node has dropped or ended the room, and its log with it. What waits for it is still answered;
-    /// nothing is asked of it any more, but perhaps to be dropped.
+    /// Another node has dropped or ended the room, and its log with it. What waits for it is still
+    /// answered; nothing is asked of it any more, but perhaps to be dropped.
     Gone {
         /// Which log.
         log: LogId,

@@ -415,7 +415,7 @@ impl<E: Engine> Node<E> {
     pub(super) fn on_renewed(&mut self, id: LogId, parts: &[Part]) {
         let found = loading::rooms(parts).pop();
         let row = |begun: &Begun| begun.kept.map(|kept| kept.row);
-        // A room that has got the name meanwhile, and is held by another one, is none of this log's.
+        // A room that has got the name meanwhile, and is held by another one, is not this log's.
         let found = found.filter(|(begun, _)| {
             row(begun).is_none_or(|row| self.held.of_row(row).is_none_or(|held| held == id))
         });

@@ -5,6 +5,7 @@ use super::peer::Database;
 use crate::chat::model::log::{Appended, Draft, Farewell, LogFault, LogReply, LogRequest, Ticket};
 use crate::chat::model::record::{Act, Body};
 use crate::chat::model::reply::Role;
+use crate::cluster::node::erasure;
 
 const ENDS: Ticket = Ticket(77);
 
@@ -145,4 +146,21 @@ fn what_a_large_room_leaves_goes_in_lots() {
     }
     assert!(lots >= 9, "{lots}");
     assert_eq!(database.number(LEFT), 0);
+}
+
+#[test]
+fn who_was_in_a_room_that_has_ended_is_erased_though_nothing_of_it_is_swept() {
+    let Some(database) = Database::new() else { return };
+    let [mut one, _two] = with_members(&database);
+    end(&mut one);
+    assert_eq!(ended(&mut one), Ok(()));
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.member WHERE name = 'bob'"), 1);
+    let mut draw = || Some(user("erased-1"));
+    for name in ["ann", "bob"] {
+        let erased = erasure::run(&mut database.session(), &user(name), 1, &mut draw);
+        assert!(erased.is_ok(), "{erased:?}");
+    }
+    let names = "SELECT (SELECT count(*) FROM chinwag.member) + (SELECT count(*) FROM chinwag.closed) \
+                 + (SELECT count(*) FROM chinwag.record WHERE sender = 'ann')";
+    assert_eq!(database.number(names), 0);
 }
