@@ -13,7 +13,7 @@
 //! | 8 report | id | at, seq | by, whom, room, text, reason |
 //! | 9 names are proved | empty | 0 or 1 | – |
 //!
-//! Devices of Web Push, which the engine itself looks at, are rows of `chinwag.push`: see `push.sql`.
+//! Devices of Web Push, which the engine itself looks at, are rows of `chinwag.push` (`push.sql`).
 
 use super::codes::{Code as _, signed, unsigned};
 use super::devices::{self, hex, unhex};
