@@ -88,9 +88,17 @@ def pushed(engine, nodes):
     def untold():
         return engine.rows("SELECT count(*) FROM chinwag.push_news WHERE NOT told")
 
+    def looked():
+        return engine.rows("SELECT until FROM chinwag.push_sender")
+
     # Active at one of two nodes; and then at none, but it has read it there.
     sid.ask("status", status="away")
     first = say("one")
+    # Whoever sends has looked at it since.
+    for _ in range(2):
+        before = looked()
+        until(lambda: looked() != before, "nobody looks for what is due")
+    assert not service.told, service.told
     there.ask("ack", room="@sid:wes", read=first, recv=first)
     until(lambda: untold() == "0", "what was read is still to be told")
     there.ask("status", status="away")

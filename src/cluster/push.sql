@@ -120,12 +120,15 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Messages are entered with the statement that has stored them: direct ones for the other one, others for whom they may
--- name; not for who has blocked the author or is suspended. Where there is no device this is one look into its table.
+-- name; not for who has blocked the author or is suspended. Where there is no device, this is one look into its table.
 CREATE OR REPLACE FUNCTION chinwag.push_entered_1() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   wall bigint;
 BEGIN
-  IF NOT EXISTS (SELECT 1 FROM chinwag.push) THEN RETURN NULL; END IF;
+  IF NOT EXISTS (SELECT 1 FROM chinwag.push) OR NOT EXISTS (
+    SELECT 1 FROM new_rows x WHERE x.kind = 0 AND (strpos(x.text, '@') > 0
+      OR EXISTS (SELECT 1 FROM chinwag.room r WHERE r.id = x.room AND r.name LIKE '@%')))
+  THEN RETURN NULL; END IF;
   wall := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
   INSERT INTO chinwag.push_news (device, room, seq, waits)
   SELECT d.id, u.room, u.seq, EXISTS (SELECT 1 FROM chinwag.session s

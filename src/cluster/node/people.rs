@@ -14,7 +14,7 @@
 //! | 9 names are proved | empty | 0 or 1 | – |
 //! | 10 profile | name | when the text ends | display name, status text |
 //!
-//! Devices of Web Push, which the engine itself looks at, are rows of `chinwag.push`: see `push.sql`.
+//! Devices of Web Push, which the engine itself looks at, are rows of `chinwag.push` (`push.sql`).
 
 use std::collections::BTreeSet;
 
