@@ -138,6 +138,10 @@ fn changes_are_told_together_to_those_in_a_common_room() {
     assert_eq!(sent_to(&said, 2), [""; 0]);
     harness.run(BOB, Command::Block { user: "ann".into(), on: true });
     harness.wait(2_000);
+    // In step again, after what it knew of the room is not so any more.
+    harness.chat.handle_drained(harness.now, conn(BOB));
+    let said = sent_to(&harness.end_turn(), BOB);
+    assert!(said.contains(&"profiles bob \"\" \"coffee\"".to_owned()), "{said:?}");
     harness.run(ANN, status("cake", None));
     let said = harness.wait(2_000);
     assert_eq!(sent_to(&said, BOB), [""; 0], "who has blocked is not told");
