@@ -191,6 +191,12 @@ fn apply(chat: &mut Chat, act: OperatorAct) {
         OperatorAct::Unsuspend(whom) => suspend(chat, |all| all.end(&whom)),
         OperatorAct::EndSessions(name) => {
             let logins: Vec<u64> = chat.accounts.logins_of(&name).map(|login| login.id).collect();
+            // One that was being written meanwhile was not among those of the write: without this
+            // its token would hold again after a restart.
+            let changes: Vec<_> = logins.iter().copied().map(PeopleChange::EndLogin).collect();
+            if !changes.is_empty() {
+                chat.change_people(PeopleOp::Noted, changes);
+            }
             accounts::end_logins(chat, &name, &logins);
             claims::end_all(chat, &name);
             let Some(user) = chat.directory.user_named(name.as_str()) else { return };
