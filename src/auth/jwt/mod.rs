@@ -69,10 +69,10 @@ pub struct Verifier {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, policy, cache_bytes: _, verified } = self;
+        let Self { keys, policy, cache_bytes, verified } = self;
         let mut shown = f.debug_struct("Verifier");
         shown.field("keys", keys).field("policy", policy).field("verified", &verified.len());
-        shown.finish()
+        shown.field("cache_bytes", cache_bytes).finish()
     }
 }
 
