@@ -8,7 +8,7 @@ use super::rows::FactKey;
 use crate::chat::model::log::{LogFault, LogId, LogReply, RoomMeta};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::policy::Retention;
-use crate::chat::model::record::{Body, Epoch};
+use crate::chat::model::record::{Body, Epoch, SharedRecord};
 
 /// One log that is open.
 #[derive(Debug)]
@@ -81,10 +81,12 @@ impl Log {
         self.row.is_some() && !self.is_renewing && !self.is_dropped
     }
 
-    /// Another name is known to who asks for the log.
-    pub(super) fn on_told(&mut self, body: &Body) {
-        if let Body::Rename { name, .. } = body {
-            self.name = name.clone();
+    /// Who asks for the log knows these records, and with them the name that the room has.
+    pub(super) fn on_told(&mut self, records: &[SharedRecord]) {
+        for record in records {
+            if let Body::Rename { name, .. } = &record.body {
+                self.name = name.clone();
+            }
         }
     }
 
@@ -289,7 +291,7 @@ impl Held {
                 }
                 LogReply::Grown { log: id, records, .. } => {
                     if let Some(log) = self.logs.get_mut(id) {
-                        records.iter().for_each(|record| log.on_told(&record.body));
+                        log.on_told(records);
                     }
                 }
                 _ => {}

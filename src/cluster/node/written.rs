@@ -287,7 +287,7 @@ fn on_outcome(held: &mut Held, append: &Append, outcome: Outcome) {
                 held.wants.insert(id);
             }
             if let Some(log) = held.get_mut(id) {
-                log.on_told(&record.body);
+                log.on_told(std::slice::from_ref(&record));
                 log.order.on_stored(ticket, record);
             }
         }

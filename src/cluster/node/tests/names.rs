@@ -112,7 +112,7 @@ fn a_name_is_never_that_of_two_rooms_whoever_takes_it_first() {
     assert_eq!(taken, 8, "one of both each time");
     // Also one that the other room had before.
     let first = usize::from(was[0] != "c8");
-    nodes[1 - first].append(9, rename(&was[1 - first], &["a0", "b0"][first]));
+    nodes[1 - first].append(9, rename(&was[1 - first], ["a0", "b0"][first]));
     nodes[1 - first].until(|seen| seen.answers.contains_key(&9));
     assert_eq!(nodes[1 - first].seen.answers[&9], Appended::Refused(LogFault::Taken));
     assert_eq!(database.number(DOUBLE), 0);

@@ -55,7 +55,7 @@ impl Engine {
             }
             LogRequest::Drop { .. } => self.drop_room(place, (log, &room)),
             LogRequest::End { ticket, farewell, .. } => {
-                let outcome = self.end_room(place, (log, &room, known), farewell);
+                let outcome = self.end_room(place, (log, &room, known), &farewell);
                 self.say(place, LogReply::Synced { ticket, outcome }, None);
             }
             _ => {}
@@ -183,7 +183,7 @@ impl Engine {
         &mut self,
         place: usize,
         (log, room, known): (LogId, &RoomName, Known),
-        farewell: Box<Farewell>,
+        farewell: &Farewell,
     ) -> Result<(), LogFault> {
         let acts = self.changes.get(room).map_or(0, |changes| changes.acts_of_others(place));
         let epoch = self.durable.rooms.get(room).map(|room| room.epoch);
@@ -198,7 +198,7 @@ impl Engine {
         Ok(())
     }
 
-    fn remove_room(&mut self, place: usize, room: &RoomName, farewell: Option<Box<Farewell>>) {
+    fn remove_room(&mut self, place: usize, room: &RoomName, farewell: Option<&Farewell>) {
         self.durable.remove(room);
         self.changes.remove(room);
         for other in self.others(place) {
@@ -206,8 +206,9 @@ impl Engine {
             let log = logs.filter(|(_, held)| held.room == *room).map(|(log, _)| *log).next();
             if let Some(log) = log {
                 self.counts.gone += 1;
+                let told = farewell.cloned().map(Box::new);
                 self.nodes[other].held.remove(&log);
-                self.say(other, LogReply::Gone { log, farewell: farewell.clone() }, None);
+                self.say(other, LogReply::Gone { log, farewell: told }, None);
             }
         }
     }
