@@ -11,7 +11,8 @@
 //!
 //! A user is active while one of its connections is and has not said that it is away. What came to
 //! an active user and was not read when the user went is told then: a phone whose screen goes dark
-//! keeps its connection for a while.
+//! keeps its connection for a while. In a cluster the engine goes by the same rules for all nodes
+//! (`src/cluster/push.sql`), and only the devices are known here.
 
 use std::sync::Arc;
 
