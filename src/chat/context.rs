@@ -76,6 +76,9 @@ pub(super) struct Context {
     pub first_rev: u64,
 }
 
+/// Ids that nodes give at the same moment: what is left of 2^53, where JSON's numbers end, for a
+/// step of each millisecond.
+const IDS_OF_STEP: u64 = 1_000;
 /// Random bits of the `rev` at which a start begins.
 const REV_BITS: u32 = 48;
 
@@ -100,6 +103,14 @@ impl Context {
             rev: now.wall_ms.saturating_mul(1_000),
             first_rev: now.wall_ms.saturating_mul(1_000),
         }
+    }
+
+    /// The id of something new, above the last one that is known here. Of two nodes that give one
+    /// before they know of each other's, each gives another: it ends in the number of its node.
+    pub(super) fn id_above(&self, last: u64) -> u64 {
+        let Some(node) = self.node else { return last + 1 };
+        let step = self.now.wall_ms.max(last / IDS_OF_STEP + 1);
+        step * IDS_OF_STEP + node.0 % IDS_OF_STEP
     }
 
     /// Begins the `rev`s elsewhere: nobody can take one of another start for one of this.
@@ -180,5 +191,31 @@ impl Context {
     pub(super) fn next_rev(&mut self) -> u64 {
         self.rev += 1;
         self.rev
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::time::Tick;
+
+    #[test]
+    fn what_two_nodes_make_in_the_same_moment_has_two_ids() {
+        let now = Now { tick: Tick::ZERO, wall_ms: 1_763_700_000_000 };
+        let mut given = BTreeSet::new();
+        for node in [1, 2, 3] {
+            let context =
+                Context { node: Some(NodeId(node)), ..Context::new(Limits::default(), now) };
+            // From where the others stand, and from where it stands itself.
+            let mut last = given.iter().next_back().copied().unwrap_or(7);
+            for _ in 0..3 {
+                last = context.id_above(last);
+                assert!(given.insert(last), "{last} of node {node}");
+            }
+        }
+        let alone = Context::new(Limits::default(), now);
+        assert_eq!((alone.id_above(0), alone.id_above(7)), (1, 8));
     }
 }

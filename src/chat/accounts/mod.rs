@@ -41,7 +41,7 @@ pub(super) struct Accounts {
     /// Invite links that are being written.
     pub unwritten_invites: usize,
     keys: BTreeMap<SecretHash, Key>,
-    next_login: u64,
+    last_login: u64,
     /// Which login or key each connection is of.
     pub live: BTreeMap<ConnId, u64>,
     /// What the hashing thread is to be asked.
@@ -62,7 +62,7 @@ impl Default for Accounts {
             invites: BTreeMap::new(),
             unwritten_invites: 0,
             keys: BTreeMap::new(),
-            next_login: 1,
+            last_login: 0,
             live: BTreeMap::new(),
             jobs: VecDeque::new(),
             hashing: 0,
@@ -85,7 +85,7 @@ impl Accounts {
         self.logins = KeyedMap::new();
         self.of_account.clear();
         for login in &people.logins {
-            self.next_login = self.next_login.max(login.id + 1);
+            self.last_login = self.last_login.max(login.id);
             self.put_login(login.clone());
         }
     }
@@ -192,10 +192,10 @@ impl Accounts {
         hashes.filter_map(|hash| self.logins.get(hash))
     }
 
-    /// The number of a new login.
-    pub(super) fn next_login(&mut self) -> u64 {
-        self.next_login += 1;
-        self.next_login - 1
+    /// The number of a new login: the one that `above` says of the last one.
+    pub(super) fn next_login(&mut self, above: impl FnOnce(u64) -> u64) -> u64 {
+        self.last_login = above(self.last_login);
+        self.last_login
     }
 
     /// The login that makes room for another one of the account, if one has to.

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::chat::context::Context;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::push::{
     NEWS_ROOMS_MAX, PUSHES_MAX, PUSHES_OF_LOGIN_MAX, PUSHES_OF_USER_MAX, PushOrder, PushReason,
@@ -90,9 +91,9 @@ impl Pushes {
         self.orders.extend(ended.map(PushOrder::End));
     }
 
-    /// An id that no device has had, at least this one.
-    pub(in crate::chat) fn next_id(&mut self, at_least: u64) -> u64 {
-        self.last_id = (self.last_id + 1).max(at_least);
+    /// An id that no device has had.
+    pub(in crate::chat) fn next_id(&mut self, context: &Context) -> u64 {
+        self.last_id = context.id_above(self.last_id);
         self.last_id
     }
 
@@ -303,8 +304,8 @@ mod tests {
     }
     #[test]
     fn a_notice_is_taken_back_under_the_name_under_which_it_is_shown() {
-        let mut pushes = Pushes::default();
-        pushes.terms = Some(PushTerms { key: "".into(), hosts: Vec::new(), texts: false });
+        let terms = Some(PushTerms { key: "".into(), hosts: Vec::new(), texts: false });
+        let mut pushes = Pushes { terms, ..Pushes::default() };
         pushes.insert(device(1, None));
         let ann = UserName::parse("ann").unwrap();
         let [den, lair, hole] = ["den", "lair", "hole"].map(|name| RoomName::parse(name).unwrap());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::chat::context::Context;
 use crate::chat::model::limits::{
     GUEST_PREFIX, REPORT_LASTS, REPORTS_MAX, REPORTS_OF_GUESTS_MAX, REPORTS_OF_USER_MAX,
 };
@@ -36,8 +37,8 @@ impl Reports {
     }
 
     /// The id of a new one.
-    pub(in crate::chat) const fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
+    pub(in crate::chat) fn next_id(&mut self, context: &Context) -> u64 {
+        self.last_id = context.id_above(self.last_id);
         self.last_id
     }
 

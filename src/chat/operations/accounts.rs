@@ -237,7 +237,8 @@ fn new_login(chat: &mut Chat, who: &Stranger) -> Login {
     let at = chat.context.now.wall_ms;
     // To the minute, as every later use is noted, so that an active login is not written at each
     // request.
-    let (id, used) = (chat.accounts.next_login(), at - at % 60_000);
+    let id = chat.accounts.next_login(|last| chat.context.id_above(last));
+    let used = at - at % 60_000;
     let agent = who.agent.clone();
     Login { id, name: who.name.clone(), hash: who.login.hash(), agent, at, used }
 }

@@ -71,8 +71,6 @@ impl Chat {
     }
 }
 
-/// Ids of devices that nodes of a cluster may give within a millisecond: what is left of 2^53.
-const IDS_OF_MS: u64 = 1_000;
 /// When a device may be added that could not be.
 const DEVICE_RETRY_MS: u64 = 1_000;
 
@@ -133,9 +131,7 @@ pub(super) fn subscribe(
         let message = "the server tells as many devices as it can";
         return Err(Refusal::new(Code::TooLarge, message).limit(PUSHES_MAX));
     }
-    // Of two nodes that give one at the same moment, each gives another.
-    let above = chat.context.node.map_or(0, |node| new.at * IDS_OF_MS + node.0 % IDS_OF_MS);
-    let device = PushSubscription { id: pushes.next_id(above), ..new };
+    let device = PushSubscription { id: pushes.next_id(&chat.context), ..new };
     let mut changes: Vec<PeopleChange> =
         replaced.iter().map(|id| PeopleChange::EndPush(*id)).collect();
     changes.push(PeopleChange::Push(device.clone()));

@@ -152,7 +152,7 @@ fn file(chat: &mut Chat, by: &mut Requester, mut report: Report) -> Result<Answe
         }
         None => {}
     }
-    report.id = chat.directory.reports.next_id();
+    report.id = chat.directory.reports.next_id(&chat.context);
     let change = PeopleChange::Report(report.clone());
     chat.change_people(PeopleOp::Report { by: by.take(), report: Box::new(report) }, vec![change]);
     Ok(Answer::Later)

@@ -131,8 +131,7 @@ impl RowQuery {
             Self::Thread { query, .. } => threads::page(query, parts),
             Self::Threads { rows, .. } => threads::followed(rows, parts),
             // It takes more than these rows: see `room_pages`.
-            Self::Load(_) => nothing(),
-            Self::Audit { .. } | Self::Directory(_) => nothing(),
+            Self::Load(_) | Self::Audit { .. } | Self::Directory(_) => nothing(),
         })
     }
 }

@@ -120,7 +120,7 @@ mod tests {
         fs::write(&file, "x").unwrap();
         // A server would not start there.
         for data in [file.clone(), file.join("below")] {
-            assert!(run_for(&data, Duration::ZERO).is_err());
+            run_for(&data, Duration::ZERO).unwrap_err();
         }
     }
 

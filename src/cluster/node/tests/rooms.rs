@@ -23,7 +23,9 @@ fn room(name: &str) -> RoomName {
 
 fn ask(peer: &mut Peer, names: &[&str]) {
     let mut wanted = Wanted::default();
-    names.iter().for_each(|name| wanted.add_room(room(name), false));
+    for name in names {
+        wanted.add_room(room(name), false);
+    }
     let query = Query::Load(Box::new(wanted));
     peer.ask(LogRequest::Read { ticket: Ticket(3), query });
 }
