@@ -99,7 +99,7 @@ pub(super) fn handle_command(
     let reader = chat.delivery.reader(conn);
     let user = reader.map(|reader| reader.user);
     let is_sending = reader.is_some_and(|reader| is_sending(reader.pending_weight));
-    // Its first request shows that the welcome has come: the secret that it came back with is spent.
+    // Its first request shows that the welcome has come: the secret of before is spent.
     if let Some(secret) = user.and_then(|user| chat.directory.end_former(user, conn)) {
         claims::tell_used(chat, secret);
     }
