@@ -26,7 +26,7 @@
 //! | `outgoing`, `entries`, `sent`, `webhooks` | what webhooks are told, and which node tells them |
 //! | `pushing`, `devices` | what devices are told, and which node tells them |
 //! | `people`, `people_pages`, `people_watch` | accounts and the like, as rows |
-//! | `bus` | what nodes tell each other |
+//! | `events`, `bus` | what the link says, and what nodes tell each other |
 //!
 //! # What is told when
 //!
@@ -57,6 +57,7 @@ mod devices;
 mod engine;
 mod entries;
 pub mod erasure;
+mod events;
 pub mod file_ops;
 mod files;
 mod held;
@@ -85,6 +86,7 @@ mod table;
 pub(crate) mod tests;
 mod threads;
 pub mod transfer;
+mod transfer_statements;
 mod upkeep;
 pub mod webhooks;
 mod writer;
@@ -110,7 +112,6 @@ use self::refusals::Refusals;
 use self::sessions::{Replaced, SWEEP_EVERY};
 use self::upkeep::Upkeep;
 use self::writer::Flight;
-use super::link::LinkEvent;
 use crate::chat::model::file_rows::FileTold;
 use crate::chat::model::log::{
     Appended, Draft, Elsewhere, LogFault, LogId, LogReply, LogRequest, Logs, RoomMeta, Snapshot,
@@ -287,78 +288,6 @@ impl<E: Engine> Node<E> {
 
     fn node_number(&self) -> i64 {
         self.id.map_or(0, |id| codes::signed(id.0))
-    }
-
-    fn on_event(&mut self, event: LinkEvent) {
-        match event {
-            LinkEvent::Answered { tag, outcome } => {
-                if self.flights.front().is_some_and(|flight| flight.tag == tag) {
-                    let Some(flight) = self.flights.pop_front() else { return };
-                    self.on_written(flight.what, outcome);
-                } else if let Some(reading) = self.readings.remove(&tag) {
-                    self.on_read(reading, outcome);
-                }
-            }
-            LinkEvent::Lost { tag } => {
-                self.is_up = false;
-                if self.flights.front().is_some_and(|flight| flight.tag == tag) {
-                    let Some(flight) = self.flights.pop_front() else { return };
-                    self.on_write_lost(flight.what);
-                } else if let Some(reading) = self.readings.remove(&tag) {
-                    self.on_read_lost(reading);
-                }
-            }
-            LinkEvent::Up { node, is_changed, .. } => {
-                (self.id, self.is_up, self.is_down) = (Some(node), true, false);
-                self.ids.insert(node);
-                self.people.restart();
-                self.replaced.is_wanted = true;
-                self.is_returning = self.ids.len() > 1;
-                self.upkeep.give_up();
-                self.outgoing.give_up();
-                self.schedule_check(is_changed);
-                self.replies.push_back(LogReply::Health(Ok(())));
-            }
-            LinkEvent::Slow => {}
-            LinkEvent::Down { .. } => {
-                (self.is_up, self.is_down) = (false, true);
-                self.refuse_all();
-                self.replies.push_back(LogReply::Health(Err(LogFault::Broken)));
-            }
-            LinkEvent::Grew { rooms } => {
-                for row in rooms {
-                    self.held.wants.extend(self.held.of_row(row));
-                }
-            }
-            LinkEvent::Missed => self.compare_at = self.now.tick,
-            LinkEvent::Bus { node, payload } => self.on_bus(node, &payload),
-            LinkEvent::NodeBegun { node } => {
-                self.replies.push_back(LogReply::NodeBegun { node });
-            }
-            LinkEvent::NodeGone { node } => self.replies.push_back(LogReply::NodeGone { node }),
-        }
-    }
-
-    fn on_bus(&mut self, node: NodeId, payload: &[u8]) {
-        let Ok(payload) = str::from_utf8(payload) else { return };
-        for word in bus::decode(payload) {
-            match word {
-                Word::Told(told) => self.replies.push_back(LogReply::Told { node, told }),
-                Word::People => self.people.is_stale = true,
-                Word::Replaced(at) => self.replaced.is_wanted |= self.ids.contains(&at),
-            }
-        }
-    }
-
-    fn tell(&mut self) {
-        let words = std::mem::take(&mut self.words);
-        let (surely, perhaps): (Vec<_>, Vec<_>) = words.iter().partition(|word| word.matters());
-        for payload in bus::encode(surely) {
-            self.engine.say(payload.as_bytes());
-        }
-        for payload in bus::encode(perhaps) {
-            self.engine.say_in_passing(payload.as_bytes());
-        }
     }
 
     /// Refuses whoever would have to wait for the engine.

@@ -10,14 +10,39 @@ use super::engine::Engine;
 use super::queue::Op;
 use super::reader::Reading;
 use super::session_ops::{Acts, SessionOp, kept, read};
-use super::statements;
 use super::writer::{Flight, What};
 use super::written::is_transient;
 use crate::chat::model::log::{LogFault, LogReply, Ticket};
 use crate::chat::model::sessions::{SessionChange, SessionClaim};
 use crate::cluster::link::Lane;
 use crate::net::ConnId;
-use crate::pg::{EngineError, Param, Row, WrongType};
+use crate::pg::{EngineError, Param, Row, Statement, WrongType};
+
+/// What becomes of sessions: see `sessions.sql`.
+const SESSIONS: Statement = Statement {
+    name: "sessions",
+    sql: "SELECT outcome, away, other FROM chinwag.sessions_1($1::bigint[], $2::text[], \
+          $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint, $8::bigint, $9::bigint)",
+};
+
+/// Sessions of these nodes that go on at others.
+const REPLACED: Statement = Statement {
+    name: "replaced",
+    sql: "SELECT hash, conn FROM chinwag.session WHERE node = ANY ($1::bigint[]) AND taken \
+          LIMIT 1000",
+};
+
+/// Sessions of this node, which was thought to be gone, are live: how many.
+const RETURN_SESSIONS: Statement = Statement {
+    name: "return_sessions",
+    sql: "SELECT chinwag.sessions_return_1($1::bigint, $2::bigint[], $3::bigint)",
+};
+
+/// Sessions that are over go.
+const SWEEP_SESSIONS: Statement = Statement {
+    name: "sweep_sessions",
+    sql: "SELECT chinwag.sessions_sweep_1($1::bigint, $2::bigint)",
+};
 
 /// How often sessions are looked for that are over.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(30);
@@ -83,7 +108,7 @@ impl<E: Engine> Node<E> {
         }
         let tag = self.next_tag();
         let sent = Acts::of(&ops).with_params(self.node_number(), |params| {
-            self.engine.send(self.now, (Lane::Writer, tag), statements::SESSIONS, params)
+            self.engine.send(self.now, (Lane::Writer, tag), SESSIONS, params)
         });
         match sent {
             Ok(()) => self.flights.push_back(Flight { tag, what: What::Sessions(ops) }),
@@ -163,7 +188,7 @@ impl<E: Engine> Node<E> {
         }
         let ids: Vec<Option<i64>> = self.ids.iter().map(|id| Some(signed(id.0))).collect();
         let params = [Param::Ints(&ids)];
-        let sent = self.ask_reader(Reading::Replaced, statements::REPLACED, &params);
+        let sent = self.ask_reader(Reading::Replaced, REPLACED, &params);
         (self.replaced.is_wanted, self.replaced.is_asked) = (sent.is_err(), sent.is_ok());
     }
 
@@ -179,7 +204,7 @@ impl<E: Engine> Node<E> {
             [Param::Int(self.node_number()), Param::Ints(&formers), Param::Int(RETURN_MAX)];
         let tag = self.next_tag();
         let to = (Lane::Writer, tag);
-        let sent = self.engine.send(self.now, to, statements::RETURN_SESSIONS, &params);
+        let sent = self.engine.send(self.now, to, RETURN_SESSIONS, &params);
         self.is_returning = sent.is_err();
         if sent.is_ok() {
             self.flights.push_back(Flight { tag, what: What::Return });
@@ -202,7 +227,7 @@ impl<E: Engine> Node<E> {
         let tag = self.next_tag();
         let params = [Param::Int(kept()), Param::Int(SWEEP_MAX)];
         let to = (Lane::Writer, tag);
-        if self.engine.send(self.now, to, statements::SWEEP_SESSIONS, &params).is_ok() {
+        if self.engine.send(self.now, to, SWEEP_SESSIONS, &params).is_ok() {
             self.flights.push_back(Flight { tag, what: What::Sweep });
         }
     }

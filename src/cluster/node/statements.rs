@@ -474,29 +474,3 @@ pub(super) const PEOPLE_VERSION: Statement = Statement {
     name: "people_version",
     sql: "SELECT value::bigint FROM chinwag.meta WHERE key = 'people'",
 };
-
-/// What becomes of sessions: see `sessions.sql`.
-pub(super) const SESSIONS: Statement = Statement {
-    name: "sessions",
-    sql: "SELECT outcome, away, other FROM chinwag.sessions_1($1::bigint[], $2::text[], \
-          $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint, $8::bigint, $9::bigint)",
-};
-
-/// Sessions of these nodes that go on at others.
-pub(super) const REPLACED: Statement = Statement {
-    name: "replaced",
-    sql: "SELECT hash, conn FROM chinwag.session WHERE node = ANY ($1::bigint[]) AND taken \
-          LIMIT 1000",
-};
-
-/// Sessions of this node, which was thought to be gone, are live: how many.
-pub(super) const RETURN_SESSIONS: Statement = Statement {
-    name: "return_sessions",
-    sql: "SELECT chinwag.sessions_return_1($1::bigint, $2::bigint[], $3::bigint)",
-};
-
-/// Sessions that are over go.
-pub(super) const SWEEP_SESSIONS: Statement = Statement {
-    name: "sweep_sessions",
-    sql: "SELECT chinwag.sessions_sweep_1($1::bigint, $2::bigint)",
-};
