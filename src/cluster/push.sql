@@ -12,8 +12,10 @@ CREATE TABLE IF NOT EXISTS chinwag.push (
   p256dh text NOT NULL,                  -- the device's public key, hexadecimal
   auth text NOT NULL,                    -- what it shares with the cluster, likewise
   agent text NOT NULL,
-  at bigint NOT NULL
+  at bigint NOT NULL,
+  changed bigint NOT NULL DEFAULT 0      -- its number among the changes of people: nodes read it as one of their rows
 );
+CREATE INDEX IF NOT EXISTS push_at ON chinwag.push (changed);
 CREATE INDEX IF NOT EXISTS push_name ON chinwag.push (name, id);
 CREATE INDEX IF NOT EXISTS push_login ON chinwag.push (login, id) WHERE login IS NOT NULL;
 
@@ -25,6 +27,7 @@ CREATE TABLE IF NOT EXISTS chinwag.push_news (
   waits boolean NOT NULL,                -- the user was active when it came: it is told when that is over
   turn bigint NOT NULL DEFAULT 0,        -- the turn in which it was last handed to the one that sends
   told boolean NOT NULL DEFAULT false,
+  shown text COLLATE "C",                -- the name that its room had when it was handed out; not of a conversation
   PRIMARY KEY (device, room, seq)
 ) WITH (fillfactor = 70);
 CREATE INDEX IF NOT EXISTS push_news_untold ON chinwag.push_news (device, room, seq DESC) WHERE NOT told;
@@ -57,18 +60,27 @@ $$;
 CREATE OR REPLACE TRIGGER push_over AFTER DELETE ON chinwag.push
   FOR EACH ROW EXECUTE FUNCTION chinwag.push_over_1();
 
--- Devices are read when they have changed: since this change of people.
-INSERT INTO chinwag.meta VALUES ('devices', '0') ON CONFLICT DO NOTHING;
+-- Devices are read with people, as rows of kind 11: what has changed of them, and which ones are gone (change_people.sql).
 CREATE OR REPLACE FUNCTION chinwag.push_changed_1() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   number bigint;
 BEGIN
   SELECT m.value::bigint + 1 INTO number FROM chinwag.meta m WHERE m.key = 'people' FOR UPDATE;
-  UPDATE chinwag.meta m SET value = number::text WHERE m.key = 'devices' AND m.value <> number::text;
-  RETURN NULL;
+  IF TG_OP = 'DELETE' THEN
+    INSERT INTO chinwag.people_gone VALUES (11, OLD.id::text, number,
+      (extract(epoch FROM clock_timestamp()) * 1000)::bigint)
+    ON CONFLICT ON CONSTRAINT people_gone_pkey DO UPDATE SET changed = excluded.changed, at = excluded.at;
+    RETURN OLD;
+  ELSIF TG_OP = 'INSERT' THEN
+    -- From here on there may be somebody who sends.
+    UPDATE chinwag.push_sender s SET until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+    WHERE s.until < (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 86400000;
+  END IF;
+  NEW.changed := number;
+  RETURN NEW;
 END
 $$;
-CREATE OR REPLACE TRIGGER push_changed AFTER INSERT OR UPDATE OR DELETE ON chinwag.push
+CREATE OR REPLACE TRIGGER push_changed BEFORE INSERT OR UPDATE OR DELETE ON chinwag.push
   FOR EACH ROW EXECUTE FUNCTION chinwag.push_changed_1();
 
 -- What chinwag.people_1 does about devices, whose row of `meta` is locked: 20 there is such a device, for which those make
@@ -88,7 +100,7 @@ BEGIN
       SELECT x.id FROM chinwag.push x WHERE x.login = numbers[2] ORDER BY x.id DESC OFFSET of_login - 1);
     DELETE FROM chinwag.push d WHERE d.id IN (
       SELECT x.id FROM chinwag.push x WHERE x.name = texts[1] ORDER BY x.id DESC OFFSET of_user - 1);
-    INSERT INTO chinwag.push
+    INSERT INTO chinwag.push (id, name, login, endpoint, p256dh, auth, agent, at)
     SELECT key::bigint, texts[1], numbers[2], texts[2], texts[3], texts[4], texts[5], numbers[1]
     WHERE (numbers[2] IS NULL OR EXISTS (SELECT 1 FROM chinwag.people p WHERE p.kind = 2 AND p.key = numbers[2]::text))
       AND (SELECT count(*) FROM chinwag.push) < of_all
@@ -98,8 +110,6 @@ BEGIN
     DELETE FROM chinwag.push d WHERE d.id = key::bigint;
   ELSIF act = 22 THEN
     INSERT INTO chinwag.meta VALUES ('push key', texts[1]) ON CONFLICT DO NOTHING;
-    UPDATE chinwag.meta m SET value = (SELECT p.value::bigint + 1 FROM chinwag.meta p WHERE p.key = 'people')::text
-    WHERE m.key = 'devices';
   ELSE
     RAISE EXCEPTION 'there is no act %', act;
   END IF;
@@ -121,6 +131,7 @@ $$;
 
 -- Messages are entered with the statement that has stored them: direct ones for the other one, others for whom they may
 -- name; not for who has blocked the author or is suspended. Where there is no device, this is one look into its table.
+-- Nothing is entered if no node has sent anything for a day: it would only become more.
 CREATE OR REPLACE FUNCTION chinwag.push_entered_1() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   wall bigint;
@@ -130,6 +141,7 @@ BEGIN
       OR EXISTS (SELECT 1 FROM chinwag.room r WHERE r.id = x.room AND r.name LIKE '@%')))
   THEN RETURN NULL; END IF;
   wall := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+  IF EXISTS (SELECT 1 FROM chinwag.push_sender s WHERE s.until BETWEEN 1 AND wall - 86400000) THEN RETURN NULL; END IF;
   INSERT INTO chinwag.push_news (device, room, seq, waits)
   SELECT d.id, u.room, u.seq, EXISTS (SELECT 1 FROM chinwag.session s
     WHERE s.name = u.name AND s.ended IS NULL AND NOT s.away
@@ -207,10 +219,10 @@ BEGIN
   END IF;
   IF given IS NULL THEN RETURN; END IF;
   FOR c IN
-    SELECT n.device, n.room, n.seq, n.waits, n.turn, r.name AS room_name, m.read, p.name AS user_name,
+    SELECT n.device, n.room, n.seq, n.waits, n.turn, n.shown, r.name AS room_name, m.read, p.name AS user_name,
       r.id IS NULL OR r.name NOT LIKE '@%' AND m.name IS NULL
         OR NOT EXISTS (SELECT 1 FROM chinwag.record y WHERE y.room = n.room AND y.seq = n.seq AND y.kind = 0) AS is_over
-    FROM (SELECT f.device, f.room, f.seq, f.waits, f.turn FROM chinwag.push_news f WHERE NOT f.told AND f.device > behind
+    FROM (SELECT f.device, f.room, f.seq, f.waits, f.turn, f.shown FROM chinwag.push_news f WHERE NOT f.told AND f.device > behind
       ORDER BY f.device, f.room, f.seq DESC LIMIT looked_max) AS n
     JOIN chinwag.push p ON p.id = n.device
     LEFT JOIN chinwag.room r ON r.id = n.room
@@ -235,32 +247,36 @@ BEGIN
     nth := nth + 1;
     IF c.is_over OR c.read >= c.seq OR c.turn <> given AND (nth > room_max OR rooms > rooms_max) THEN
       DELETE FROM chinwag.push_news n WHERE n.device = c.device AND n.room = c.room AND n.seq = c.seq;
-      IF c.turn = given AND c.room_name IS NOT NULL THEN
+      IF c.turn = given AND coalesce(c.shown, c.room_name) IS NOT NULL THEN
         RETURN QUERY SELECT 2::bigint, NULL::bigint, greatest(c.seq, c.read), NULL::bigint, NULL::bigint, NULL::bigint,
-          c.user_name, NULL::text, NULL::text, NULL::text, c.room_name, NULL::text, NULL::text, NULL::text;
+          c.user_name, NULL::text, NULL::text, NULL::text, coalesce(c.shown, c.room_name), NULL::text, NULL::text, NULL::text;
       END IF;
       nth := nth - 1;
       CONTINUE;
     END IF;
     -- Of a room the last one only; what is on its way already is not sent again.
     CONTINUE WHEN nth > 1 OR c.turn = given OR is_active OR c.waits AND NOT is_gone OR most = 0;
-    UPDATE chinwag.push_news n SET turn = given
+    UPDATE chinwag.push_news n SET turn = given,
+      shown = CASE WHEN n.seq = c.seq AND c.room_name NOT LIKE '@%' THEN c.room_name ELSE n.shown END
     WHERE n.device = c.device AND n.room = c.room AND n.seq <= c.seq AND NOT n.told;
     sent := sent + 1;
     SELECT * INTO d FROM chinwag.push x WHERE x.id = c.device;
     RETURN QUERY
-      -- What was told and has been read since is told with the next one, once.
-      WITH old AS (DELETE FROM chinwag.push_news n USING chinwag.member m
-        WHERE n.device = c.device AND n.told AND n.room <> c.room
-          AND m.room = n.room AND m.name = d.name AND m.read >= n.seq
-        RETURNING n.room, m.read)
+      -- What was told and has been read since is told with the next one, once; so is what was left or is no more, and
+      -- what this one does not replace, since its room had another name.
+      WITH old AS (DELETE FROM chinwag.push_news n USING chinwag.push_news o
+        LEFT JOIN chinwag.room r ON r.id = o.room
+        LEFT JOIN chinwag.member m ON m.room = o.room AND m.name = d.name
+        WHERE n.device = c.device AND n.told AND o.device = n.device AND o.room = n.room AND o.seq = n.seq
+          AND (CASE WHEN o.room = c.room THEN o.shown <> c.room_name ELSE r.id IS NULL OR m.read >= o.seq
+            OR r.name NOT LIKE '@%' AND m.name IS NULL END)
+        RETURNING coalesce(n.shown, r.name) AS shown, greatest(n.seq, m.read) AS read)
       SELECT 1::bigint, NULL::bigint, c.seq,
         (SELECT count(*) FROM (SELECT 1 FROM chinwag.record y WHERE y.room = c.room AND y.seq > coalesce(c.read, 0)
           AND y.kind = 0 AND y.sender <> d.name LIMIT unread_max) AS unread),
         d.id, d.at, d.name, d.endpoint, d.p256dh, d.auth, c.room_name, y.sender, y.text,
-        (SELECT string_agg(r.name || ' ' || o.read, ' ') FROM (
-          SELECT x.room, max(x.read) AS read FROM old x GROUP BY x.room LIMIT rooms_max) AS o
-          JOIN chinwag.room r ON r.id = o.room)
+        (SELECT string_agg(o.shown || ' ' || o.read, ' ') FROM (
+          SELECT x.shown, max(x.read) AS read FROM old x WHERE x.shown IS NOT NULL GROUP BY x.shown LIMIT rooms_max) AS o)
       FROM chinwag.record y WHERE y.room = c.room AND y.seq = c.seq;
   END LOOP;
   -- The last device is looked at again: there may be more of it.
@@ -272,7 +288,8 @@ END
 $$;
 
 -- What has become of what was handed out, if it is still this node's turn; whether it is. `acts`: 0 the message names
--- nobody, 1 the device was told, 2 it was given up to tell the device what was handed out for it.
+-- nobody, 1 the device was told, 2 it was given up to tell the device what was handed out for it. Rooms are named as they
+-- were when it was handed out.
 CREATE OR REPLACE FUNCTION chinwag.push_sent_1(
   own bigint, known_turn bigint, acts bigint[], devices bigint[], rooms text[], seqs bigint[]
 ) RETURNS boolean
@@ -285,8 +302,9 @@ BEGIN
   PERFORM 1 FROM chinwag.push_sender s WHERE s.node = own AND s.turn = known_turn FOR UPDATE;
   IF NOT FOUND THEN RETURN false; END IF;
   FOR l IN
-    SELECT u.act, u.device, u.seq, r.id AS room FROM unnest(acts, devices, rooms, seqs) WITH ORDINALITY
-      AS u(act, device, room, seq, nth) LEFT JOIN chinwag.room r ON r.name = u.room ORDER BY u.nth
+    SELECT u.act, u.device, u.seq, coalesce((SELECT r.id FROM chinwag.room r WHERE r.name = u.room),
+      (SELECT f.room FROM chinwag.former f WHERE f.name = u.room)) AS room
+    FROM unnest(acts, devices, rooms, seqs) WITH ORDINALITY AS u(act, device, room, seq, nth) ORDER BY u.nth
   LOOP
     IF l.act = 0 THEN
       DELETE FROM chinwag.push_news n WHERE n.device = l.device AND n.room = l.room AND n.seq = l.seq;
@@ -297,7 +315,8 @@ BEGIN
       UPDATE chinwag.push_news n SET told = true WHERE n.device = l.device AND n.room = l.room AND n.seq = l.seq;
       DELETE FROM chinwag.push_news n WHERE n.device = l.device AND n.told AND (n.room, n.seq) IN (
         SELECT x.room, x.seq FROM chinwag.push_news x WHERE x.device = l.device AND x.told
-        ORDER BY x.room, x.seq OFFSET told_max);
+        ORDER BY (SELECT y.at FROM chinwag.record y WHERE y.room = x.room AND y.seq = x.seq) DESC NULLS LAST,
+          x.room, x.seq OFFSET told_max);
     ELSE
       DELETE FROM chinwag.push_news n WHERE n.device = l.device AND n.turn = known_turn AND NOT n.told;
     END IF;

@@ -118,6 +118,8 @@ pub(super) struct Held {
     pub(super) wants: BTreeSet<LogId>,
     /// Those that are to be read anew.
     pub(super) renewals: BTreeSet<LogId>,
+    /// Those of which this made no sense: once more when heads are compared.
+    pub(super) unreadable: BTreeSet<LogId>,
     /// What is to be said.
     pub(super) out: VecDeque<Out>,
     /// Rows of rooms that were dropped here, which whoever reads may still find.
@@ -201,6 +203,7 @@ impl Held {
         self.forget_row(id, log.row);
         self.wants.remove(&id);
         self.renewals.remove(&id);
+        self.unreadable.remove(&id);
         Some(log)
     }
 

@@ -32,8 +32,6 @@ use crate::pg::{Param, Row, WrongType};
 
 /// The kinds of rows.
 pub(super) mod kind {
-    /// Devices, which are in a table of their own.
-    pub(in crate::cluster::node) const PUSH: i64 = -2;
     pub(super) const NAME: i64 = 0;
     pub(super) const ACCOUNT: i64 = 1;
     pub(super) const LOGIN: i64 = 2;
@@ -45,6 +43,8 @@ pub(super) mod kind {
     pub(super) const REPORT: i64 = 8;
     pub(super) const PROVED: i64 = 9;
     pub(super) const PROFILE: i64 = 10;
+    /// Devices, which are in a table of their own.
+    pub(super) const PUSH: i64 = 11;
 }
 
 /// What is done with a row: see `change_people.sql`.
@@ -388,6 +388,9 @@ impl AllPeople {
             people.profiles.retain(|(name, _)| stays(kind::PROFILE, name.as_str()));
         }
         people.reports.retain(|report| stays(kind::REPORT, &report.id.to_string()));
+        if is_any(kind::PUSH) {
+            people.pushes.retain(|device| stays(kind::PUSH, &device.id.to_string()));
+        }
         people.proved &= !is_any(kind::PROVED);
         let suspension = |whom| suspension_key(&whom);
         let is_kept = |whom| stays(kind::SUSPENSION, &suspension(whom));
@@ -407,6 +410,7 @@ impl AllPeople {
         people.blocks.sort_unstable_by(|a, b| (&a.user, &a.blocked).cmp(&(&b.user, &b.blocked)));
         people.profiles.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         people.reports.sort_unstable_by_key(|report| report.id);
+        people.pushes.sort_unstable_by_key(|device| device.id);
         suspended.users.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         suspended.addresses.sort_by_cached_key(|(network, _)| network.to_string());
         suspended.revoked.sort_unstable_by(|a, b| a.what.cmp(&b.what));

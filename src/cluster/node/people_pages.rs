@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::people::{AllPeople, kind};
+use super::people::AllPeople;
 use crate::chat::model::account::Hidden;
 use crate::pg::{Param, Row, Statement, WrongType};
 
@@ -15,7 +15,8 @@ const WEIGHT_MAX: i64 = 4 * 1024 * 1024;
 
 /// The next rows behind a change, a kind and a key: kind, key, four numbers, six texts, the number
 /// of its last change, and whether the row is gone. The first one is about all: the number of the
-/// last change; up to which rows that are gone are forgotten, and how many are looked at.
+/// last change; up to which rows that are gone are forgotten, how many are looked at, and the key
+/// by which push services know the cluster.
 pub(super) const PEOPLE_PAGE: Statement = Statement {
     name: "people_page",
     sql: "WITH page AS MATERIALIZED (SELECT q.*, sum(q.weight) OVER (\
@@ -25,26 +26,28 @@ pub(super) const PEOPLE_PAGE: Statement = Statement {
           FROM chinwag.people p WHERE (p.changed, p.kind, p.key) > \
           ($1::bigint, ($2::bigint)::smallint, $3::text) \
           ORDER BY p.changed, p.kind, p.key LIMIT $4::bigint) UNION ALL \
+          (SELECT d.changed, 11::smallint, d.id::text COLLATE \"C\", \
+          ARRAY[d.at, d.login, NULL, NULL]::bigint[], \
+          ARRAY[d.name, d.endpoint, d.p256dh, d.auth, d.agent, NULL], 0::bigint, \
+          (octet_length(d.endpoint) + 512)::bigint FROM chinwag.push d \
+          WHERE (d.changed, 11::smallint, d.id::text COLLATE \"C\") > \
+          ($1::bigint, ($2::bigint)::smallint, $3::text) ORDER BY 1, 2, 3 LIMIT $4::bigint) \
+          UNION ALL \
           (SELECT g.changed, g.kind, g.key, NULL::bigint[], NULL::text[], 1::bigint, \
           octet_length(g.key)::bigint FROM chinwag.people_gone g \
           WHERE (g.changed, g.kind, g.key) > ($1::bigint, ($2::bigint)::smallint, $3::text) \
           AND NOT EXISTS (SELECT FROM chinwag.people p WHERE p.kind = g.kind AND p.key = g.key) \
+          AND NOT (g.kind = 11 AND EXISTS (SELECT FROM chinwag.push d WHERE d.id::text = g.key)) \
           ORDER BY g.changed, g.kind, g.key LIMIT $4::bigint) \
           ORDER BY 1, 2, 3 LIMIT $4::bigint) q) \
           SELECT -1::bigint, m.value, (SELECT f.value::bigint FROM chinwag.meta f \
           WHERE f.key = 'people floor'), (SELECT count(*) FROM page), \
-          (SELECT (v.value::bigint > $1::bigint)::int::bigint FROM chinwag.meta v \
-          WHERE v.key = 'devices'), NULL::bigint, \
-          (SELECT k.value FROM chinwag.meta k WHERE k.key = 'push key'), NULL::text, NULL::text, \
+          NULL::bigint, NULL::bigint, (SELECT k.value FROM chinwag.meta k WHERE k.key = 'push key'), NULL::text, NULL::text, \
           NULL::text, NULL::text, NULL::text, NULL::bigint, NULL::bigint \
           FROM chinwag.meta m WHERE m.key = 'people' UNION ALL \
           (SELECT p.kind::bigint, p.key, p.numbers[1], p.numbers[2], p.numbers[3], p.numbers[4], \
           p.texts[1], p.texts[2], p.texts[3], p.texts[4], p.texts[5], p.texts[6], p.changed, p.gone \
-          FROM page p WHERE p.before < $5::bigint ORDER BY p.changed, p.kind, p.key) UNION ALL \
-          (SELECT -2::bigint, d.id::text, d.at, d.login, NULL::bigint, NULL::bigint, d.name, \
-          d.endpoint, d.p256dh, d.auth, d.agent, NULL::text, NULL::bigint, NULL::bigint \
-          FROM chinwag.push d WHERE (SELECT v.value::bigint FROM chinwag.meta v \
-          WHERE v.key = 'devices') > $1::bigint ORDER BY d.id)",
+          FROM page p WHERE p.before < $5::bigint ORDER BY p.changed, p.kind, p.key)",
 };
 
 /// Where the next page begins: behind the last change, kind and key that were read.
@@ -121,8 +124,6 @@ impl PeoplePages {
         let [head, rows @ ..] = rows else { return Err(WrongType { column: 0 }) };
         let version = head.text(1)?.parse().map_err(|_error| WrongType { column: 1 })?;
         let (floor, looked_at) = (head.int(2)?, head.int(3)?);
-        let devices_at = rows.iter().position(|row| row.int(0) == Ok(kind::PUSH));
-        let (rows, devices) = rows.split_at(devices_at.unwrap_or(rows.len()));
         let is_first = self.version.is_none();
         let since = *self.version.get_or_insert(version);
         if !self.is_whole && self.all.version < floor && is_first {
@@ -146,12 +147,10 @@ impl PeoplePages {
         if !stale.is_empty() {
             self.all.remove(&stale);
         }
-        if head.int(4)? == 1 {
-            self.has_changed.people |= self.before.is_none();
-            self.all.people.pushes.clear();
-            self.all.people.push_key = head.text_or_null(6)?.map(Hidden::new);
-        }
-        for row in rows.iter().chain(devices) {
+        let push_key = head.text_or_null(6)?.map(Hidden::new);
+        self.has_changed.people |= self.before.is_none() && self.all.people.push_key != push_key;
+        self.all.people.push_key = push_key;
+        for row in rows {
             if row.int_or_null(13)? != Some(1) && self.all.read_row(row)?.is_none() {
                 let (kind, key) = (row.int(0)?, row.text(1)?);
                 log::error!(kind, key; "a row of people makes no sense");

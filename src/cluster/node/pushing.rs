@@ -53,7 +53,8 @@ const SENT: Statement = Statement {
 
 const RELEASE: Statement = Statement {
     name: "push_release",
-    sql: "UPDATE chinwag.push_sender SET until = 0 WHERE node = $1::bigint AND turn = $2::bigint",
+    sql: "UPDATE chinwag.push_sender \
+          SET until = (extract(epoch FROM clock_timestamp()) * 1000)::bigint WHERE node = $1::bigint AND turn = $2::bigint",
 };
 
 /// Columns of what is due, from where a device begins, and behind that.
@@ -210,6 +211,9 @@ impl<E: Engine> Node<E> {
     pub fn stop_pushing(&mut self) {
         self.outgoing.pushing.terms = None;
         if let Some((turn, _)) = self.outgoing.pushing.claim {
+            if !self.outgoing.pushing.unwritten.is_empty() {
+                self.write_pushed();
+            }
             let params = [Param::Int(self.node_number()), Param::Int(turn)];
             _ = self.ask_reader(Reading::Push(Asked::Release), RELEASE, &params);
         }

@@ -170,6 +170,7 @@ impl<E: Engine> Node<E> {
 
     /// Compares the heads of all logs with those in the engine.
     pub(super) fn compare(&mut self) {
+        self.held.renewals.append(&mut self.held.unreadable);
         let (mut rows, mut epochs, mut heads) = (vec![], vec![], vec![]);
         let (mut facts, mut oldests) = (vec![], vec![]);
         for (_, log) in self.held.iter().filter(|(_, log)| log.is_followed()) {
@@ -420,6 +421,10 @@ impl<E: Engine> Node<E> {
             row(begun).is_none_or(|row| self.held.of_row(row).is_none_or(|held| held == id))
         });
         let Some(log) = self.held.get_mut(id) else { return };
+        // Nor is one that was made by the name of one that is no more.
+        let found = found.filter(|(begun, _)| {
+            log.row.is_none() || row(begun).is_none_or(|row| log.row == Some(row))
+        });
         let Some((begun, room)) = found else { return self.ask_farewell(id) };
         let row = row(&begun);
         log.name = begun.name.clone();

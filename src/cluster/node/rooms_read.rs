@@ -22,11 +22,10 @@ impl<E: Engine> Node<E> {
             }
         };
         match what {
-            ReadFor::Renewal(id) => {
-                if let Ok(parts) = outcome {
-                    self.on_renewed(id, &parts);
-                }
-            }
+            ReadFor::Renewal(id) => match outcome {
+                Ok(parts) => self.on_renewed(id, &parts),
+                Err(_) => _ = self.held.unreadable.insert(id),
+            },
             ReadFor::Query(ticket, wanted) => {
                 let outcome = outcome.map(|parts| {
                     let mut found = loading::found(&wanted, &parts);

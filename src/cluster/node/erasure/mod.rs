@@ -22,7 +22,7 @@
 //! | `sent.cid`, `said` | the client's; a hash | the rows go |
 //! | `room.topic` | of `topic_by` | emptied |
 //! | `room.name` of a conversation | two names | has the placeholder in place of the user |
-//! | `former.name` | a room's, never a conversation's | stays |
+//! | `former.name`, `push_news.shown` | a room's, never a conversation's | stays |
 //! | `restriction.reason` | of `by` | emptied |
 //! | `member`, `restriction`, `change`, `follow`, `lookalike`, `session` | a name | the rows go |
 //! | `people`: identity | display name, subject | emptied; the name stays taken |

@@ -203,8 +203,7 @@ pub(super) const PEOPLE: &[Statement] = &[
     // One after the other, as `people.sql` does.
     Statement {
         name: "erase_lock_people",
-        sql: "UPDATE chinwag.meta SET value = (value::bigint + 1)::text \
-              WHERE key = 'people' AND $1::text IS NOT NULL",
+        sql: "SELECT 1::bigint FROM chinwag.meta WHERE key = 'people' AND $1::text IS NOT NULL FOR UPDATE",
     },
     // The name stays taken: whoever got it would be taken for the one who is gone.
     Statement {
@@ -239,6 +238,12 @@ pub(super) const PEOPLE: &[Statement] = &[
     Statement {
         name: "erase_reports",
         sql: "DELETE FROM chinwag.people WHERE kind = 8 AND $1::text IN (texts[1], texts[2])",
+    },
+    // The number that the rows above have got from their triggers.
+    Statement {
+        name: "erase_number",
+        sql: "UPDATE chinwag.meta SET value = (value::bigint + 1)::text \
+              WHERE key = 'people' AND $1::text IS NOT NULL",
     },
     // What has a name in it is not kept as what is gone either: nodes read all of it again.
     Statement {

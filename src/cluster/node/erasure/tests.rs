@@ -382,13 +382,23 @@ fn nobody_leaves_no_trace_and_nothing_is_changed() {
     assert_eq!(database.number("SELECT count(*) FROM chinwag.room WHERE epoch <> 1"), 0);
 }
 
+#[test]
+fn what_an_erasure_changes_of_people_has_the_number_that_nodes_are_told() {
+    let Some(database) = stored() else { return };
+    let user = UserName::parse("mallory").unwrap();
+    run(&mut session(&database, usize::MAX), &user, 1, &mut names()).unwrap();
+    let ahead = "SELECT m.value::bigint - (SELECT max(p.changed) FROM chinwag.people p) \
+                 FROM chinwag.meta m WHERE m.key = 'people'";
+    assert_eq!(database.number(ahead), 0);
+}
+
 /// All columns that may have a text: each is in the table of the module, or has none of a person's.
 const COLUMNS: &str = "audit.act audit.by audit.room audit.whom change.name closed.by closed.reason dead_letter.webhook \
     dead_letter.why file.hash file.id file.owner file.place file_check.file file_gone.place \
     file_node.fault file_node.nonce file_sum.owner file_use.file follow.name former.name lookalike.form \
     lookalike.name member.name meta.key meta.value node.address node.name node.version \
     outgoing.name outgoing.who people.key people.numbers people.other people.texts \
-    people_gone.key push.agent push.auth push.endpoint push.name push.p256dh record.cid \
+    people_gone.key push.agent push.auth push.endpoint push.name push.p256dh push_news.shown record.cid \
     record.data record.sender record.text record.who restriction.by restriction.name \
     restriction.reason room.name room.policy room.topic room.topic_by sender_settings.name \
     sender_settings.settings sent.cid sent.said sent.sender session.former session.guest \

@@ -80,6 +80,38 @@ fn a_node_that_has_heard_nothing_learns_who_has_ended_a_room_when_it_looks() {
 }
 
 #[test]
+fn a_room_that_is_made_anew_is_not_the_one_that_has_ended_for_who_has_heard_of_neither() {
+    let Some(database) = Database::new() else { return };
+    let [mut one, mut two] = with_members(&database);
+    two.peer.faults().is_deaf = true;
+    end(&mut one);
+    assert_eq!(ended(&mut one), Ok(()));
+    let mut three = Actor::new(&database, 3);
+    three.open("lobby", 9, None);
+    assert_eq!(three.sync(), Ok(()));
+    two.until(|seen| !seen.others.is_empty());
+    let told = LogReply::Gone { log: log(), farewell: Some(Box::new(farewell())) };
+    assert_eq!(two.seen.others, [told]);
+}
+
+#[test]
+fn a_log_that_cannot_be_read_anew_is_read_when_it_can() {
+    let Some(database) = Database::new() else { return };
+    let [_one, mut two] = with_members(&database);
+    let reads =
+        |two: &mut Actor| two.peer.faults().sent.iter().filter(|name| **name == "load").count();
+    let before = reads(&mut two);
+    database
+        .run(&["UPDATE chinwag.member SET role = 99", "UPDATE chinwag.room SET epoch = epoch + 1"]);
+    while reads(&mut two) < before + 2 {
+        two.poll();
+    }
+    assert_eq!(two.seen.others, []);
+    database.run(&["UPDATE chinwag.member SET role = 1"]);
+    two.until(|seen| matches!(&seen.others[..], [LogReply::Renewed { .. }]));
+}
+
+#[test]
 fn an_end_whose_answer_was_lost_is_answered_as_it_was_done() {
     let Some(database) = Database::new() else { return };
     let [mut one, _two] = with_members(&database);

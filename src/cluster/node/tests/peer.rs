@@ -314,6 +314,11 @@ impl Peer {
         self.node.send_pushes(terms);
     }
 
+    /// It is about to stop.
+    pub(crate) fn stop_pushing(&mut self) {
+        self.node.stop_pushing();
+    }
+
     /// What the thread that tells devices is to do.
     pub(crate) fn poll_push(&mut self) -> Option<PushOrder> {
         self.node.poll_push()

@@ -114,3 +114,28 @@ fn what_is_gone_is_forgotten_after_a_while_and_the_floor_says_so() {
     change(&mut one, vec![PeopleChange::Block(block("user003"))]);
     assert_eq!((database.number(gone), database.number(floor)), (0, 2));
 }
+
+#[test]
+fn devices_come_in_pages_as_people_do_and_then_those_that_change() {
+    let Some(database) = Database::new() else { return };
+    database.run(&[
+        "INSERT INTO chinwag.push (id, name, endpoint, p256dh, auth, agent, at) \
+         SELECT n, 'user' || n, 'https://push.example/' || n, repeat('04', 65), repeat('07', 16), \
+         '', n FROM generate_series(1, 30) AS n",
+        "UPDATE chinwag.meta SET value = '1' WHERE key = 'people'",
+    ]);
+    let pages =
+        |peer: &mut Peer| peer.faults().sent.iter().filter(|name| **name == "people_page").count();
+    let [mut one, mut two] = [1, 2].map(|seed| Peer::new(&database.address, seed));
+    let ids = |people: &People| people.pushes.iter().map(|device| device.id).collect::<Vec<_>>();
+    for node in [&mut one, &mut two] {
+        assert_eq!(ids(&told(node, |_| true)), (1..=30).collect::<Vec<u64>>());
+        assert!(pages(node) > 7, "four rows a page");
+    }
+    let before = pages(&mut two);
+    change(&mut one, vec![PeopleChange::EndPush(7)]);
+    let people = told(&mut two, |people| people.pushes.len() < 30);
+    assert_eq!(ids(&people), (1..=30).filter(|id| *id != 7).collect::<Vec<u64>>());
+    assert!(pages(&mut two) <= before + 3, "what has not changed is not read again");
+    assert_eq!(transfer::people(&mut database.session()).unwrap().0, people);
+}

@@ -332,3 +332,73 @@ fn the_engine_has_no_more_devices_than_there_may_be_though_nodes_do_not_know_of_
     let ids = "SELECT min(id) * 100 + count(*) FROM chinwag.push";
     assert_eq!(database.number(ids), 216, "the oldest has made room");
 }
+
+#[test]
+fn what_is_under_way_while_its_room_is_renamed_is_told_once_and_read_by_the_name_it_was_shown_by() {
+    const RENAME: &str = "SELECT chinwag.rename_1(r.id, 'parlour', 'lobby', NULL) \
+                          FROM chinwag.room r WHERE r.name = 'lobby'";
+    const READ: &str = "UPDATE chinwag.member SET read = 1 WHERE name = 'ann' AND room = \
+                        (SELECT id FROM chinwag.room WHERE name = 'parlour')";
+    for is_told in [true, false] {
+        let Some((database, mut one)) = begin() else { return };
+        say(&mut one, LOBBY, "@ann: tea");
+        assert_eq!(ordered(&mut [&mut one]).1, "1: lobby 1 of 1 @ann: tea");
+        database.run(&[RENAME]);
+        if is_told {
+            told(&database, &mut one, (LOBBY, 1));
+            database.run(&[READ]);
+            say(&mut one, DIRECT, "one");
+            assert_eq!(ordered(&mut [&mut one]).1, "1: @ann:bob 1 of 1 one lobby≤1");
+        } else {
+            database.run(&[READ]);
+            assert_eq!(ordered(&mut [&mut one]).1, "ann has read lobby 1");
+        }
+    }
+}
+
+#[test]
+fn the_newest_of_what_was_told_are_known_and_what_has_no_room_any_more_is_read() {
+    let Some((database, mut one)) = begin() else { return };
+    let told_before = "INSERT INTO chinwag.push_news (device, room, seq, waits, told) \
+                       SELECT 1, -n, 1, false, true FROM generate_series(1, 40) AS n";
+    database.run(&[told_before]);
+    say(&mut one, LOBBY, "@ann: tea");
+    assert_eq!(ordered(&mut [&mut one]).1, "1: lobby 1 of 1 @ann: tea");
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.push_news"), 1);
+    database.run(&[told_before]);
+    told(&database, &mut one, (LOBBY, 1));
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.push_news"), 32);
+    let newest = "SELECT count(*) FROM chinwag.push_news WHERE room > 0";
+    assert_eq!(database.number(newest), 1);
+}
+
+#[test]
+fn a_node_that_stops_says_first_what_it_has_told() {
+    let Some((database, mut one)) = begin() else { return };
+    say(&mut one, DIRECT, "one");
+    ordered(&mut [&mut one]);
+    one.push_became(PushOutcome::Told { device: 1, room: room(DIRECT), seq: 1 });
+    one.stop_pushing();
+    let turns = "SELECT count(*) FROM chinwag.push_sender WHERE until <= \
+                 (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    while database.number(turns) == 0 {
+        while one.poll_reply().is_some() {}
+    }
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.push_news WHERE told"), 1);
+}
+
+#[test]
+fn nothing_is_entered_for_devices_where_no_node_has_sent_for_a_day() {
+    let Some((database, mut one)) = begin() else { return };
+    one.stop_pushing();
+    say(&mut one, DIRECT, "one");
+    let entered = "SELECT count(*) FROM chinwag.push_news";
+    assert_eq!(database.number(entered), 1);
+    database.run(&["UPDATE chinwag.push_sender SET until = until - 86500000"]);
+    say(&mut one, DIRECT, "two");
+    assert_eq!(database.number(entered), 1);
+    // Whoever has a device now may be told soon.
+    change(&mut one, vec![PeopleChange::Push(device(2))]);
+    say(&mut one, DIRECT, "three");
+    assert_eq!(database.number(entered), 3);
+}
