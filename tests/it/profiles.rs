@@ -67,6 +67,24 @@ fn an_erasure_and_the_end_of_an_account_take_the_profile() {
     });
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     assert_eq!(whois(&mut ann, "ann"), json!({"ann": {}}));
+
+    let accounts = Setup::default().set("auth", "accounts").set("accounts.registration", "open");
+    let server = accounts.start();
+    let come = |name: &str| {
+        let register = json!({"op": "register", "name": name, "password": "correct-horse-battery"});
+        let token = Client::ws(&server).ask(&register)["token"].clone();
+        let mut client = Client::ws(&server);
+        client.ask(&json!({"op": "hello", "token": token}));
+        client.ask(&json!({"op": "join", "room": "lobby"}));
+        client
+    };
+    let (mut ann, mut bob) = (come("ann"), come("bob"));
+    ann.ask(&json!({"op": "profile", "display": "Ann Smith"}));
+    assert_eq!(whois(&mut bob, "ann"), json!({"ann": {"display": "Ann Smith"}}));
+    done(&server.data(), &["user", "retire", "ann"]);
+    assert_eq!(whois(&mut bob, "ann"), json!({"ann": {}}));
+    let printed = done(&server.data(), &["export", "--user", "ann"]);
+    assert!(!printed.contains("Smith"), "{printed}");
 }
 
 #[test]
@@ -103,6 +121,6 @@ fn a_person_at_a_terminal_says_what_it_is_called_and_does() {
          > /whois bob
          < -- you share no room with a user of this name --
          > /display ...
-         < ! this needs a line of up to 64 bytes that can be read",
+         < ! display is without a letter or digit; expected: a display name of one line, …",
     );
 }

@@ -10,12 +10,15 @@ use crate::chat::model::profile::{PublicProfile, looks};
 
 /// All profiles.
 ///
-/// Invariants: none is empty; each display name, and no other, is found by what it looks like.
+/// Invariants: each display name, and no other, is found by what it looks like; who has something
+/// under way has at least one write.
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Profiles {
     of_user: BTreeMap<UserName, PublicProfile>,
     /// Whose display names look so.
     by_look: BTreeMap<String, BTreeSet<UserName>>,
+    /// What is written last of what is being written of each user, and how many writes those are.
+    unwritten: BTreeMap<UserName, (PublicProfile, usize)>,
 }
 
 impl Profiles {
@@ -29,10 +32,40 @@ impl Profiles {
         self.of_user.get(user)
     }
 
+    /// What a user says of itself as soon as all is written.
+    pub(in crate::chat) fn latest(&self, user: &UserName) -> Option<&PublicProfile> {
+        self.unwritten.get(user).map(|(profile, _)| profile).or_else(|| self.of(user))
+    }
+
+    /// Whether something that a user says is being written.
+    pub(in crate::chat) fn is_unwritten(&self, user: &UserName) -> bool {
+        self.unwritten.contains_key(user)
+    }
+
+    /// A user says this of itself as soon as it is written.
+    pub(in crate::chat) fn begin_write(&mut self, user: UserName, profile: PublicProfile) {
+        let (latest, writes) = self.unwritten.entry(user).or_default();
+        *latest = profile;
+        *writes += 1;
+    }
+
+    /// The first of the writes of a user has ended.
+    pub(in crate::chat) fn end_write(&mut self, user: &UserName) {
+        let Some((_, writes)) = self.unwritten.get_mut(user) else { return };
+        *writes -= 1;
+        if *writes == 0 {
+            self.unwritten.remove(user);
+        }
+    }
+
     /// The bound that the first profile of a user would exceed, if it would.
     pub(in crate::chat) fn limit_for(&self, user: &UserName) -> Option<usize> {
-        let is_full = self.of_user.len() >= PROFILES_MAX && !self.of_user.contains_key(user);
-        is_full.then_some(PROFILES_MAX)
+        // Nearly always there is no need to count those that are under way.
+        if self.latest(user).is_some() || self.of_user.len() + self.unwritten.len() < PROFILES_MAX {
+            return None;
+        }
+        let new = self.unwritten.keys().filter(|user| !self.of_user.contains_key(*user)).count();
+        (self.of_user.len() + new >= PROFILES_MAX).then_some(PROFILES_MAX)
     }
 
     /// All of them.
@@ -54,16 +87,18 @@ impl Profiles {
 
     /// A user says this of itself from now on.
     pub(in crate::chat) fn set(&mut self, user: UserName, profile: PublicProfile) {
-        if let Some(former) = self.of_user.remove(&user) {
-            self.unfile(&user, &former.display);
-        }
-        if profile.is_empty() {
-            return;
-        }
+        self.remove(&user);
         for look in looks(&profile.display) {
             self.by_look.entry(look).or_default().insert(user.clone());
         }
         self.of_user.insert(user, profile);
+    }
+
+    /// A user has said nothing of itself.
+    pub(in crate::chat) fn remove(&mut self, user: &UserName) {
+        if let Some(former) = self.of_user.remove(user) {
+            self.unfile(user, &former.display);
+        }
     }
 
     fn unfile(&mut self, user: &UserName, display: &str) {
@@ -78,8 +113,33 @@ impl Profiles {
 
     /// Checks the invariants.
     pub(super) fn debug_check(&self) {
-        debug_assert!(self.of_user.values().all(|profile| !profile.is_empty()), "none is empty");
+        debug_assert!(self.unwritten.values().all(|(_, writes)| *writes > 0), "all are under way");
         let mut filed = self.by_look.values().flatten();
         debug_assert!(filed.all(|user| self.of_user.contains_key(user)), "nobody else is filed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_being_written_takes_a_place() {
+        let name = |number: usize| UserName::parse(&format!("u{number}")).unwrap();
+        let profile = PublicProfile { text: "tea".into(), ..PublicProfile::default() };
+        let mut profiles = Profiles::default();
+        for number in 2..PROFILES_MAX {
+            profiles.set(name(number), profile.clone());
+        }
+        // One that has a place already takes no other.
+        profiles.begin_write(name(2), profile.clone());
+        profiles.begin_write(name(0), profile.clone());
+        assert_eq!(profiles.limit_for(&name(1)), None);
+        profiles.begin_write(name(1), profile);
+        assert_eq!(profiles.limit_for(&name(1)), None, "it has one");
+        let other = name(PROFILES_MAX);
+        assert_eq!(profiles.limit_for(&other), Some(PROFILES_MAX));
+        profiles.end_write(&name(1));
+        assert_eq!(profiles.limit_for(&other), None, "that could not be written");
     }
 }

@@ -1,6 +1,6 @@
 //! What was reported and is not settled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chat::context::Context;
 use crate::chat::model::limits::{
@@ -17,6 +17,8 @@ use crate::chat::model::people::Report;
 pub(in crate::chat) struct Reports {
     rows: BTreeMap<u64, Report>,
     last_id: u64,
+    /// Those that were taken out of their rooms, which is not written yet.
+    taken_out: BTreeSet<u64>,
 }
 
 /// Which bound another report would exceed.
@@ -32,6 +34,12 @@ impl Reports {
     /// Takes up those that are kept, instead of those that were known.
     pub(in crate::chat) fn restore(&mut self, reports: Vec<Report>) {
         self.rows = reports.into_iter().map(|report| (report.id, report)).collect();
+        // What was read is from before that.
+        for id in &self.taken_out {
+            if let Some(row) = self.rows.get_mut(id) {
+                row.room = None;
+            }
+        }
         let last = self.rows.last_key_value().map_or(0, |(&id, _)| id);
         self.last_id = self.last_id.max(last);
     }
@@ -95,7 +103,16 @@ impl Reports {
             row.room = None;
             row.clone()
         });
-        taken.collect()
+        let taken: Vec<Report> = taken.collect();
+        self.taken_out.extend(taken.iter().map(|row| row.id));
+        taken
+    }
+
+    /// That is written, or cannot be.
+    pub(in crate::chat) fn end_taking_out(&mut self, ids: &[u64]) {
+        for id in ids {
+            self.taken_out.remove(id);
+        }
     }
 
     /// Those that nobody has settled in time.
@@ -108,5 +125,33 @@ impl Reports {
     /// Whether there is none.
     pub(in crate::chat) fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_it_was_taken_out_does_not_bring_it_back() {
+        let name = |name: &str| UserName::parse(name).unwrap();
+        let report = Report {
+            id: 3,
+            by: name("ann"),
+            whom: name("bob"),
+            room: Some(RoomName::parse("lobby").unwrap()),
+            seq: None,
+            text: "".into(),
+            reason: "".into(),
+            at: 1,
+        };
+        let mut reports = Reports::default();
+        reports.insert(report.clone());
+        assert_eq!(reports.take_out_of(|_| true).len(), 1);
+        reports.restore(vec![report.clone()]);
+        assert_eq!(reports.get(3).unwrap().room, None);
+        reports.end_taking_out(&[3]);
+        reports.restore(vec![report.clone()]);
+        assert_eq!(reports.get(3), Some(&report), "what comes later is how it is");
     }
 }

@@ -54,8 +54,10 @@ pub enum PeopleChange {
     Block(Block),
     /// It is over: who, of whom.
     Unblock(UserName, UserName),
-    /// A user says this of itself; nothing any more, if it is empty.
+    /// A user says this of itself.
     Profile(UserName, PublicProfile),
+    /// A user has said nothing of itself.
+    EndProfile(UserName),
     /// A device of a user is told by Web Push.
     Push(PushSubscription),
     /// It is not told any more.

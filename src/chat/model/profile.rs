@@ -2,10 +2,10 @@
 //!
 //! | rule | why |
 //! |---|---|
-//! | one line, no control characters | it stands in the line of a message |
+//! | one line, no control characters, no white space but single spaces | it stands in the line of a message, and nothing in it can be told apart from the rest by width |
 //! | nothing that turns the direction of text (UAX 9), or shows nothing, but what emoji and some scripts are joined by | the text around it stays as it is |
 //! | a display name has a letter or a digit | it is read out and looked for |
-//! | a display name does not look like the name of another user | it would be taken for that one |
+//! | a display name does not look like the name of another user, nor does a part of it between signs, as in `Bob (bob)` | it would be taken for that one |
 //!
 //! Two users may have the same display name, as people do: the name says who is who, and clients
 //! show it beside the other one or a step away from it.
@@ -65,21 +65,31 @@ impl PublicProfile {
     }
 }
 
-/// A text of one line without what [`Fault`] says; blanks around it do not count.
+/// A text of one line without what [`Fault`] says, and with single spaces only; it has none around
+/// it.
 ///
 /// # Errors
 ///
 /// [`Fault`], the first character that cannot be taken.
 pub fn check_line(text: &str) -> Result<(), Fault> {
-    let refused = |c: char| {
-        let is_joining = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}');
-        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || (is_ignorable(c) && !is_joining)
-    };
-    match text.char_indices().find(|&(_, c)| refused(c)) {
-        Some((at, character)) => Err(Fault { character, at }),
-        None => Ok(()),
+    let mut former = '\0';
+    for (at, character) in text.char_indices() {
+        let is_joining = matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}');
+        let is_single_space = character == ' ' && former != ' ';
+        if character.is_control()
+            || (character.is_whitespace() && !is_single_space)
+            || character == BLANK_BRAILLE
+            || (is_ignorable(character) && !is_joining)
+        {
+            return Err(Fault { character, at });
+        }
+        former = character;
     }
+    Ok(())
 }
+
+/// A letter of braille without dots, which is as wide as another one and shows nothing.
+const BLANK_BRAILLE: char = '\u{2800}';
 
 /// A character that cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,17 +118,20 @@ pub fn has_letters(display: &str) -> bool {
 pub fn looks(text: &str) -> BTreeSet<String> {
     let letters = |text: &str| -> String { words(text).concat() };
     // Of a name both are the same. A display name has capitals: an I looks like an l.
-    let (plain, folded) = (letters(text), letters(&text.to_lowercase()));
-    [form(&plain), form(&folded)].into_iter().filter(|form| !form.is_empty()).collect()
+    let spellings = |part: String| [letters(&part), letters(&part.to_lowercase())];
+    let forms = parts(text).into_iter().flat_map(spellings).map(|letters| form(&letters));
+    forms.filter(|form| !form.is_empty()).collect()
 }
 
 /// Names that a display name is taken for, if users have them: its words put together as names are.
 #[must_use]
 pub fn names_like(display: &str) -> BTreeSet<String> {
-    let folded = words(&display.to_lowercase());
-    let shown: Vec<String> = words(display).iter().map(|word| form(word)).collect();
-    let spellings = [folded, shown];
-    let joined = spellings.iter().flat_map(|words| ["", ".", "_", "-"].map(|by| words.join(by)));
+    let spellings = |part: String| {
+        let shown: Vec<String> = words(&part).iter().map(|word| form(word)).collect();
+        [words(&part.to_lowercase()), shown]
+    };
+    let spellings = parts(display).into_iter().flat_map(spellings);
+    let joined = spellings.flat_map(|words| ["", ".", "_", "-"].map(|by| words.join(by)));
     joined.filter(|name| (1..=NAME_LEN_MAX).contains(&name.len())).collect()
 }
 
@@ -127,12 +140,25 @@ fn form(text: &str) -> String {
     unicode_security::skeleton(text).collect::<String>().to_lowercase()
 }
 
+/// A text, and what is read in it for itself: what stands between signs that no name has.
+fn parts(text: &str) -> BTreeSet<String> {
+    let text: String = text.nfkc().filter(|&c| !is_ignorable(c)).collect();
+    let of_part = |c: char| is_of_word(c) || matches!(c, ' ' | '.' | '_' | '-' | '\'' | '\u{2019}');
+    let parts = text.split(|c| !of_part(c)).map(|part| part.trim().to_owned());
+    let mut parts: BTreeSet<String> = parts.collect();
+    parts.insert(text);
+    parts
+}
+
 /// The runs of letters, digits and marks of a text, as names have them.
 fn words(text: &str) -> Vec<String> {
     let text: String = text.nfkc().filter(|&c| !is_ignorable(c)).collect();
-    let of_word = |c: char| c.is_alphanumeric() || is_combining_mark(c);
-    let words = text.split(|c| !of_word(c)).filter(|word| !word.is_empty());
+    let words = text.split(|c| !is_of_word(c)).filter(|word| !word.is_empty());
     words.map(str::to_owned).collect()
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_alphanumeric() || is_combining_mark(c)
 }
 
 #[cfg(test)]
@@ -157,6 +183,11 @@ mod tests {
             ("a\u{200b}b", '\u{200b}', 1),
             ("a\u{2028}b", '\u{2028}', 1),
             ("a\u{3164}b", '\u{3164}', 1),
+            ("a\u{2003}b", '\u{2003}', 1),
+            ("a\u{3000}b", '\u{3000}', 1),
+            ("a\u{a0}b", '\u{a0}', 1),
+            ("a\u{2800}b", '\u{2800}', 1),
+            ("a b  c", ' ', 4),
             ("a\u{e0041}", '\u{e0041}', 1),
         ] {
             assert_eq!(check_line(text), Err(Fault { character, at }), "{text:?}");
@@ -175,13 +206,17 @@ mod tests {
             ("\u{ff22}ob", "bob"),
             ("BiII", "bill"),
             ("\u{412}ob", "bob"),
+            ("Bob (bob)", "bob"),
+            ("Robert (Bob)", "bob"),
+            ("Bob, of the staff", "bob"),
+            ("@Bob \u{ff3b}admin\u{ff3d}", "bob"),
         ] {
             let like = names_like(display);
             let is_taken_for = |other: &String| skeleton(other) == skeleton(name);
             assert!(like.iter().any(is_taken_for), "{display} {name} {like:?}");
             assert!(!looks(display).is_disjoint(&looks(name)), "{display} {name}");
         }
-        for (display, name) in [("Bob Smith", "bob"), ("Robert", "bob"), ("Anna", "ann")] {
+        for (display, name) in [("Bob Smith", "bob"), ("Robert", "bob"), ("Bob-Ann (x)", "bob")] {
             assert!(looks(display).is_disjoint(&looks(name)), "{display} {name}");
         }
         assert!(names_like("\u{1f389}").is_empty() && !has_letters("\u{1f389} !"));

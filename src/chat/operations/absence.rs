@@ -168,6 +168,11 @@ pub(super) fn forget_user(chat: &mut Chat, key: UserKey) {
     while let Some(&(_, membership)) = chat.directory[key].memberships.last() {
         end_membership(chat, membership, None);
     }
+    let row = &chat.directory[key];
+    let is_gone = row.source == Source::None && row.is_whole && !row.is_awaited;
+    if is_gone && !chat.directory.elsewhere.has(&row.name) {
+        profile::end(chat, row.name.clone());
+    }
     let user = chat.directory.remove_user(key);
     if let Some(guest) = user.as_ref().filter(|user| user.is_guest()) {
         chat.directory.blocks.forget(&guest.name);

@@ -19,6 +19,7 @@ use crate::chat::pending::PeopleOp;
 pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refusal>) {
     match op {
         PeopleOp::Noted => {}
+        PeopleOp::TakenOut(ids) => chat.directory.reports.end_taking_out(&ids),
         PeopleOp::AdminInvite(invite) => {
             if outcome.is_ok() {
                 chat.accounts.end_admin_invites();
@@ -82,7 +83,6 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
     };
     chat.accounts.restore(&people);
     blocks::replace(chat, people.blocks);
-    profile::replace(chat, people.profiles);
     reports::restore(chat, people.reports);
     chat.directory.pushes.restore(people.pushes);
     chat.directory.identities.clear();
@@ -99,6 +99,8 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
             identities.unwritten.remove(&bound.name);
         }
     }
+    // Behind the names, which no display name may look like.
+    profile::replace(chat, people.profiles);
     accounts::close_ended(chat);
 }
 

@@ -1,18 +1,20 @@
 //! `profile` and `whois`: what a user is called and does, by its own words.
 //!
 //! ```text
-//!  profile ─▶ no other user's name ─▶ written ─▶ told, gathered, in its rooms of few members
+//!  profile ─▶ no other user's name ─▶ written ─▶ still none ─▶ told, gathered, in its rooms of few
 //!  a user comes whose name a display name of another looks like ─▶ that display name goes
 //! ```
 //!
 //! A profile is shown to its user, and to whoever is in a room, or in a conversation, with it.
-//! A guest's is in memory, and goes with the guest.
+//! A guest's is in memory, and goes with the guest; that of a user whom nobody has proved goes when
+//! the user is forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answer, Chat};
 use crate::chat::keys::UserKey;
 use crate::chat::model::code::Code;
+use crate::chat::model::identity::Source;
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::UserName;
 use crate::chat::model::people::PeopleChange;
@@ -38,8 +40,14 @@ pub(super) fn profile(
     let row = &chat.directory[by.user];
     let (user, is_kept) = (row.name.clone(), !row.is_guest());
     let now = chat.context.now.wall_ms;
-    let known = chat.directory.profiles.of(&user).cloned().unwrap_or_default();
-    let mut profile = known.at(now);
+    let profiles = &chat.directory.profiles;
+    if display.is_none() && status.is_none() {
+        let profile = profiles.of(&user).map(|known| known.at(now));
+        return Ok(Answer::Now(reply(user, profile.unwrap_or_default())));
+    }
+    // On what is being written, so that nothing of it is lost.
+    let known = profiles.latest(&user).cloned();
+    let mut profile = known.as_ref().map(|known| known.at(now)).unwrap_or_default();
     if let Some(display) = display {
         check_display(chat, &user, display)?;
         profile.display = display.into();
@@ -48,36 +56,80 @@ pub(super) fn profile(
         profile.text = text.into();
         profile.until = for_ms.filter(|_| !text.is_empty()).map(|ms| now.saturating_add(ms));
     }
-    if profile == known {
+    let profiles = &chat.directory.profiles;
+    let is_row = is_row(chat, &user, &profile);
+    let is_same = known.map_or(!is_row, |known| known == profile);
+    if is_same && !profiles.is_unwritten(&user) {
         return Ok(Answer::Now(reply(user, profile)));
     }
-    if let Some(limit) = chat.directory.profiles.limit_for(&user).filter(|_| !profile.is_empty()) {
+    if let Some(limit) = profiles.limit_for(&user).filter(|_| is_row) {
         let message = "as many users as may have a display name or a status text have one";
         return Err(Refusal::new(Code::TooLarge, message).limit(limit));
     }
     if is_kept {
-        let change = PeopleChange::Profile(user.clone(), profile.clone());
-        chat.change_people(PeopleOp::Profile { by: by.take(), user, profile }, vec![change]);
+        write(chat, Some(by.take()), user, profile);
     } else {
-        on_written(chat, by.take(), (user, profile), Ok(()));
+        on_written(chat, Some(by.take()), (user, profile), Ok(()));
     }
     Ok(Answer::Later)
+}
+
+/// Whether there is a row of such a profile. An empty one says that its user wants to be called
+/// nothing, where a token would say otherwise.
+fn is_row(chat: &Chat, user: &UserName, profile: &PublicProfile) -> bool {
+    let bound = chat.directory.identities.of_name(user.as_str());
+    !profile.is_empty() || bound.is_some_and(|bound| bound.source == Source::Token)
+}
+
+fn write(chat: &mut Chat, by: Option<Requester>, user: UserName, profile: PublicProfile) {
+    chat.directory.profiles.begin_write(user.clone(), profile.clone());
+    let change = if is_row(chat, &user, &profile) {
+        PeopleChange::Profile(user.clone(), profile.clone())
+    } else {
+        PeopleChange::EndProfile(user.clone())
+    };
+    chat.change_people(PeopleOp::Profile { by, user, profile }, vec![change]);
+}
+
+/// Has it in memory, and tells it if it is another one.
+fn keep(chat: &mut Chat, user: &UserName, profile: PublicProfile) {
+    let known = chat.directory.profiles.of(user);
+    let is_told = known.map_or(!profile.is_empty(), |known| *known != profile);
+    if is_row(chat, user, &profile) {
+        chat.directory.profiles.set(user.clone(), profile);
+    } else {
+        chat.directory.profiles.remove(user);
+    }
+    if is_told {
+        tell_rooms(chat, user);
+    }
+}
+
+/// As [`keep`], but for a display name that somebody has come by while it was on its way here: that
+/// goes, also where it is kept, unless more is on its way there.
+fn take_up(chat: &mut Chat, user: &UserName, mut profile: PublicProfile) -> PublicProfile {
+    let is_wrong = check_display(chat, user, &profile.display).is_err();
+    if is_wrong {
+        profile.display = "".into();
+    }
+    keep(chat, user, profile.clone());
+    if is_wrong && !is_guest(user) && !chat.directory.profiles.is_unwritten(user) {
+        write(chat, None, user.clone(), profile.clone());
+    }
+    profile
 }
 
 /// A profile is written, or could not be.
 pub(super) fn on_written(
     chat: &mut Chat,
-    by: Requester,
+    by: Option<Requester>,
     (user, profile): (UserName, PublicProfile),
     outcome: Result<(), Refusal>,
 ) {
-    let is_done = outcome.is_ok();
-    if is_done {
-        chat.directory.profiles.set(user.clone(), profile.clone());
-    }
-    chat.answer(by, outcome.map(|()| Answer::Now(reply(user.clone(), profile))));
-    if is_done {
-        tell_rooms(chat, &user);
+    chat.directory.profiles.end_write(&user);
+    let outcome = outcome.map(|()| take_up(chat, &user, profile));
+    if let Some(by) = by {
+        chat.answer(by, outcome.map(|profile| Answer::Now(reply(user, profile))));
     }
 }
 
@@ -135,10 +187,10 @@ pub(super) fn yield_name(chat: &mut Chat, name: &UserName) {
     for user in chat.directory.profiles.looking_like(name) {
         let known = chat.directory.profiles.of(&user).cloned().unwrap_or_default();
         let profile = PublicProfile { display: "".into(), ..known };
-        chat.directory.profiles.set(user.clone(), profile.clone());
-        tell_rooms(chat, &user);
-        if !is_guest(&user) {
-            chat.change_people(PeopleOp::Noted, vec![PeopleChange::Profile(user, profile)]);
+        keep(chat, &user, profile.clone());
+        // What is on its way is looked at again when it is written.
+        if !is_guest(&user) && !chat.directory.profiles.is_unwritten(&user) {
+            write(chat, None, user, profile);
         }
     }
 }
@@ -151,15 +203,14 @@ fn is_guest(user: &UserName) -> bool {
 pub(super) fn seed(chat: &mut Chat, user: UserKey, display: &str) {
     let name = chat.directory[user].name.clone();
     let profiles = &chat.directory.profiles;
-    if profiles.of(&name).is_none()
+    if profiles.latest(&name).is_none()
         && profiles.limit_for(&name).is_none()
         && is_display(display)
         && check_display(chat, &name, display).is_ok()
     {
         let profile = PublicProfile { display: display.into(), ..PublicProfile::default() };
-        chat.directory.profiles.set(name.clone(), profile.clone());
-        chat.change_people(PeopleOp::Noted, vec![PeopleChange::Profile(name, profile)]);
-        chat.ephemeral_mut().profile_changed(user);
+        keep(chat, &name, profile.clone());
+        write(chat, None, name, profile);
     }
 }
 
@@ -171,29 +222,39 @@ pub(super) fn restore(chat: &mut Chat, kept: Vec<(UserName, PublicProfile)>) {
 }
 
 /// Takes up what is kept in place of what was known: another node, or a command, has changed it.
-/// Those of guests are kept by nobody.
+/// Those of guests are kept by nobody, and what is being written here comes behind what was read.
 pub(super) fn replace(chat: &mut Chat, kept: Vec<(UserName, PublicProfile)>) {
     let mut kept: BTreeMap<_, _> = kept.into_iter().collect();
-    let known = chat.directory.profiles.all().filter(|(user, _)| !is_guest(user));
-    let other = |(user, profile): &(&UserName, &PublicProfile)| kept.get(user) != Some(profile);
-    let gone = known.filter(other).map(|(user, _)| user.clone());
-    let mut changed: BTreeSet<UserName> = gone.collect();
-    kept.retain(|user, profile| chat.directory.profiles.of(user) != Some(profile));
-    for user in &changed {
-        chat.directory.profiles.set(user.clone(), PublicProfile::default());
+    let profiles = &chat.directory.profiles;
+    let known = profiles.all().map(|(user, _)| user);
+    let gone = known.filter(|user| {
+        !is_guest(user) && !profiles.is_unwritten(user) && !kept.contains_key(*user)
+    });
+    let gone: Vec<UserName> = gone.cloned().collect();
+    kept.retain(|user, profile| {
+        !profiles.is_unwritten(user) && profiles.of(user) != Some(&*profile)
+    });
+    for user in gone {
+        chat.directory.profiles.remove(&user);
+        tell_rooms(chat, &user);
     }
     for (user, profile) in kept {
-        chat.directory.profiles.set(user.clone(), profile);
-        changed.insert(user);
-    }
-    for user in changed {
-        tell_rooms(chat, &user);
+        take_up(chat, &user, profile);
     }
 }
 
 /// A guest is forgotten with what it has said of itself.
 pub(super) fn forget(chat: &mut Chat, guest: &UserName) {
-    chat.directory.profiles.set(guest.clone(), PublicProfile::default());
+    chat.directory.profiles.remove(guest);
+}
+
+/// The same of a user whom nobody has proved, and who is in no room any more: otherwise one client
+/// with ever new names would leave no place to anybody.
+pub(super) fn end(chat: &mut Chat, user: UserName) {
+    if chat.directory.profiles.latest(&user).is_some() {
+        chat.directory.profiles.remove(&user);
+        write(chat, None, user, PublicProfile::default());
+    }
 }
 
 fn tell_rooms(chat: &mut Chat, user: &UserName) {

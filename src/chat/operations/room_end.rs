@@ -45,8 +45,9 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
 fn release_reports(chat: &mut Chat, room: &Room) {
     let taken = chat.directory.reports.take_out_of(|name| room.is_named(name.as_str()));
     if !taken.is_empty() {
+        let ids = taken.iter().map(|report| report.id).collect();
         let changes = taken.into_iter().map(PeopleChange::Report).collect();
-        chat.change_people(PeopleOp::Noted, changes);
+        chat.change_people(PeopleOp::TakenOut(ids), changes);
     }
 }
 

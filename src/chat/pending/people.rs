@@ -17,6 +17,8 @@ use crate::net::{ConnId, IpAddr};
 pub(in crate::chat) enum PeopleOp {
     /// Nobody does.
     Noted,
+    /// Nobody does: these reports are about no room any more.
+    TakenOut(Vec<u64>),
     /// The operator does, for the link of the first administrator.
     AdminInvite(Invite),
     /// A `hello` by which a name becomes somebody's.
@@ -34,8 +36,8 @@ pub(in crate::chat) enum PeopleOp {
     Accept { by: Requester, invite: Invite },
     /// A block that begins, or ends.
     Block { by: Requester, block: Block, on: bool },
-    /// What a user says of itself.
-    Profile { by: Requester, user: UserName, profile: PublicProfile },
+    /// What a user says of itself, and who has asked for that, if a request has.
+    Profile { by: Option<Requester>, user: UserName, profile: PublicProfile },
     /// A device that is told by Web Push, and those that are not any more.
     Push { by: Requester, new: Option<Box<PushSubscription>>, ended: Vec<u64> },
     /// An act of the operator over people.
@@ -56,12 +58,14 @@ impl PeopleOp {
             | Self::Invite { by, .. }
             | Self::Accept { by, .. }
             | Self::Block { by, .. }
-            | Self::Profile { by, .. }
+            | Self::Profile { by: Some(by), .. }
             | Self::Push { by, .. }
             | Self::Report { by, .. }
             | Self::Settle { by, .. }
             | Self::Thread { by, .. } => Some(by.conn),
             Self::Noted
+            | Self::TakenOut(_)
+            | Self::Profile { by: None, .. }
             | Self::AdminInvite(_)
             | Self::Hello { .. }
             | Self::Register { .. }

@@ -55,6 +55,31 @@ fn refusal(harness: &mut Harness, number: usize, command: Command<'_>) -> Vec<St
     lines
 }
 
+/// `ann` in `lobby`, and the store, which answers when it is told to.
+fn stored() -> (Harness, FakeStore) {
+    let store = FakeStore::default();
+    let now = Now { tick: Tick::from_millis(1), wall_ms: 1_000 };
+    let chat = Chat::new(Limits::default(), now);
+    let mut harness = Harness { chat, store: Box::new(store.clone()), now, secrets: 0 };
+    harness.hello(ANN, "ann");
+    harness.join(ANN, "lobby");
+    (harness, store)
+}
+
+fn kept(harness: &Harness, name: &str) -> Vec<(String, String)> {
+    let profile = harness.chat.directory.profiles.of(&UserName::parse(name).unwrap());
+    profile.into_iter().map(|it| (it.display.to_string(), it.text.to_string())).collect()
+}
+
+fn read(harness: &mut Harness, profiles: &[(&str, &str)]) {
+    let profile = |display: &str| PublicProfile { display: display.into(), ..Default::default() };
+    let profiles =
+        profiles.iter().map(|(name, it)| (UserName::parse(name).unwrap(), profile(it))).collect();
+    let people = People { profiles, ..People::default() };
+    harness.chat.on_log_reply(harness.now, LogReply::People(Box::new(people)));
+    harness.end_turn();
+}
+
 fn pair(display: &str, text: &str) -> Vec<(String, String)> {
     vec![(display.to_owned(), text.to_owned())]
 }
@@ -183,16 +208,7 @@ fn who_has_missed_a_change_is_told_all_when_it_is_in_step() {
 
 #[test]
 fn what_cannot_be_written_is_refused_and_told_to_nobody() {
-    let store = FakeStore::default();
-    let now = Now { tick: Tick::from_millis(1), wall_ms: 1_000 };
-    let mut harness = Harness {
-        chat: Chat::new(Limits::default(), now),
-        store: Box::new(store.clone()),
-        now,
-        secrets: 0,
-    };
-    harness.hello(ANN, "ann");
-    harness.join(ANN, "lobby");
+    let (mut harness, store) = stored();
     harness.wait(2_000);
     store.0.borrow_mut().fault = Some(LogFault::Full);
     assert_eq!(refusal(&mut harness, ANN, display("Ann S")), ["no 5005"]);
@@ -215,6 +231,28 @@ fn what_is_said_at_another_node_is_told_here_and_what_was_taken_back_there_goes(
     assert_eq!(sent_to(&said, ANN), ["profiles ann \"\" \"\", bob \"\" \"tea\""]);
 }
 
+fn come_by_token(harness: &mut Harness, number: usize, (name, called): (&str, &str)) {
+    let identity = Identity {
+        source: Source::Token,
+        issuer: "https://a".into(),
+        subject: name.into(),
+        name: Some(UserName::parse(name).unwrap()),
+        display: Some(called.into()),
+        ..Identity::default()
+    };
+    harness.secrets += 1;
+    let hello = Hello {
+        name: None,
+        resume: None,
+        secret: harness.secrets,
+        encoding: Encoding::default(),
+        identity: Some(identity),
+        is_visit: false,
+    };
+    harness.chat.handle_hello(harness.now, conn(number), request(Op::Hello), hello);
+    harness.end_turn();
+}
+
 #[test]
 fn who_has_said_nothing_is_called_what_its_token_says_unless_that_is_anothers_name() {
     let limits = Limits {
@@ -226,27 +264,22 @@ fn who_has_said_nothing_is_called_what_its_token_says_unless_that_is_anothers_na
     for (number, name, called, expect) in
         [(1, "cid", "Cid Roe", "Cid Roe"), (2, "dan", "Ann", ""), (3, "eve", "\u{202e}x", "")]
     {
-        let identity = Identity {
-            source: Source::Token,
-            issuer: "https://a".into(),
-            subject: name.into(),
-            name: Some(UserName::parse(name).unwrap()),
-            display: Some(called.into()),
-            ..Identity::default()
-        };
-        harness.secrets += 1;
-        let hello = Hello {
-            name: None,
-            resume: None,
-            secret: harness.secrets,
-            encoding: Encoding::default(),
-            identity: Some(identity),
-            is_visit: false,
-        };
-        harness.chat.handle_hello(harness.now, conn(number), request(Op::Hello), hello);
-        harness.end_turn();
+        come_by_token(&mut harness, number, (name, called));
         assert_eq!(answer(&mut harness, number, whois(name)), pair(expect, ""), "{name}");
     }
+}
+
+#[test]
+fn who_wants_to_be_called_nothing_is_not_called_what_its_token_says() {
+    let limits = Limits {
+        auth: AuthPolicy { none: true, tokens: true, ..AuthPolicy::default() },
+        ..Limits::default()
+    };
+    let mut harness = Harness::new(limits);
+    come_by_token(&mut harness, 1, ("cid", "Cid Roe"));
+    assert_eq!(answer(&mut harness, 1, display("")), pair("", ""));
+    come_by_token(&mut harness, 2, ("cid", "Cid Roe"));
+    assert_eq!(answer(&mut harness, 2, whois("cid")), pair("", ""));
 }
 
 #[test]
@@ -262,4 +295,46 @@ fn a_guest_is_forgotten_with_its_profile() {
     harness.chat.handle_closed(harness.now, conn(ANN));
     harness.wait(3_600_000);
     assert_eq!(harness.chat.directory.profiles.of(&name), None);
+}
+
+#[test]
+fn what_is_said_at_once_is_all_kept() {
+    let (mut harness, store) = stored();
+    harness.hello(3, "ann");
+    store.0.borrow_mut().slow = true;
+    harness.run(ANN, display("Ann S"));
+    harness.run(3, status("tea", None));
+    // What was read is from before that.
+    read(&mut harness, &[("ann", "Anna")]);
+    store.0.borrow_mut().slow = false;
+    harness.end_turn();
+    assert_eq!(kept(&harness, "ann"), pair("Ann S", "tea"));
+    read(&mut harness, &[("ann", "Anna")]);
+    assert_eq!(kept(&harness, "ann"), pair("Anna", ""));
+}
+
+#[test]
+fn a_display_name_goes_though_it_is_being_written_when_somebody_comes_whose_name_it_is() {
+    let (mut harness, store) = stored();
+    store.0.borrow_mut().slow = true;
+    harness.run(ANN, display("Zoe"));
+    harness.run(ANN, status("tea", None));
+    harness.hello(3, "zoe");
+    store.0.borrow_mut().slow = false;
+    harness.end_turn();
+    assert_eq!(kept(&harness, "ann"), pair("", "tea"));
+    read(&mut harness, &[("ann", "Zoe"), ("zoe", "Zoe")]);
+    assert_eq!(kept(&harness, "ann"), [], "nor is it taken from another node");
+    assert_eq!(kept(&harness, "zoe"), pair("Zoe", ""));
+}
+
+#[test]
+fn who_is_forgotten_without_proof_leaves_no_profile() {
+    let mut harness = harness();
+    harness.run(ANN, display("Ann S"));
+    harness.run(2, display("Evelyn"));
+    harness.chat.handle_closed(harness.now, conn(2));
+    harness.wait(3_600_000);
+    assert_eq!(kept(&harness, "eve"), []);
+    assert_eq!(kept(&harness, "ann"), pair("Ann S", ""));
 }

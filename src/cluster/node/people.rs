@@ -185,6 +185,7 @@ impl Acts {
                 self.only((act::END, kind::BLOCK), format!("{user} {blocked}"));
             }
             PeopleChange::Profile(user, profile) => self.profile(user, profile),
+            PeopleChange::EndProfile(who) => self.only((act::END, kind::PROFILE), who.to_string()),
             PeopleChange::Report(report) => self.report(report),
             PeopleChange::Settle(id) => self.only((act::END, kind::REPORT), id.to_string()),
             PeopleChange::Push(device) => self.device(device),
@@ -301,9 +302,6 @@ impl Acts {
     }
 
     fn profile(&mut self, user: &UserName, profile: &PublicProfile) {
-        if profile.is_empty() {
-            return self.only((act::END, kind::PROFILE), user.to_string());
-        }
         self.push(Act {
             what: (act::PUT, kind::PROFILE),
             key: user.to_string(),

@@ -369,9 +369,9 @@ const CASES: &[(&str, For, &str)] = &[
         "people block:ann block:ann proved: report:ann report:ann -> ok \n people unblock:ann unblock:ann settle:x settle:x -> ok",
     ),
     (
-        "profiles are taken as often as they come, and end when they are empty",
+        "profiles are taken as often as they come, may be empty, and end",
         Keeping,
-        "people profile:ann:Ann profile:ann:Anna profile:bob: -> ok \n people profile:ann: -> ok",
+        "people profile:ann:Ann profile:ann:Anna profile:bob: -> ok \n people profile:ann: endprofile:ann endprofile:ann -> ok",
     ),
     (
         "acts are noted, the latest first",

@@ -460,6 +460,7 @@ fn change(word: &str) -> PeopleChange {
             name(),
             PublicProfile { display: words[2].into(), text: "".into(), until: None },
         ),
+        "endprofile" => PeopleChange::EndProfile(name()),
         "report" => PeopleChange::Report(Report {
             id: 3,
             by: name(),

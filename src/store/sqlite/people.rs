@@ -89,6 +89,7 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::Block(block) => blocks::put(db, block),
         PeopleChange::Unblock(user, blocked) => blocks::end(db, user, blocked),
         PeopleChange::Profile(user, profile) => profiles::put(db, user, profile),
+        PeopleChange::EndProfile(user) => profiles::end(db, user),
         PeopleChange::Push(device) => pushes::put(db, device),
         PeopleChange::EndPush(id) => pushes::end(db, *id),
         PeopleChange::PushKey(key) => pushes::put_key(db, key),

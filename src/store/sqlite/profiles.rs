@@ -33,13 +33,15 @@ pub(super) fn put(
     user: &UserName,
     profile: &PublicProfile,
 ) -> rusqlite::Result<bool> {
-    if profile.is_empty() {
-        db.prepare_cached("DELETE FROM profile WHERE user = ?1")?.execute([user.as_str()])?;
-        return Ok(true);
-    }
     let PublicProfile { display, text, until } = profile;
     let sql = "INSERT OR REPLACE INTO profile (user, display, text, until) VALUES (?1, ?2, ?3, ?4)";
     let row = params![user.as_str(), &**display, &**text, until.map(signed)];
     db.prepare_cached(sql)?.execute(row)?;
+    Ok(true)
+}
+
+/// A user has said nothing of itself.
+pub(super) fn end(db: &Connection, user: &UserName) -> rusqlite::Result<bool> {
+    db.prepare_cached("DELETE FROM profile WHERE user = ?1")?.execute([user.as_str()])?;
     Ok(true)
 }

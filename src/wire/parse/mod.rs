@@ -20,6 +20,7 @@ mod value;
 use std::borrow::Cow;
 
 use self::fields::{Fields, refuse};
+pub(super) use self::people::profile_of;
 use self::value::Value;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, RequestId};

@@ -20,15 +20,28 @@ pub(super) fn block<'a>(fields: &mut Fields<'a>, on: bool) -> Result<Command<'a>
 }
 
 pub(super) fn profile<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
-    let display = line(fields, Key::Display, DISPLAY_LEN_MAX)?;
+    let (display, text) = (fields.string(Key::Display)?, fields.string(Key::Text)?);
+    profile_of(display, text, fields.seq(Key::ForMs)?)
+}
+
+/// What a user says of itself, in whatever protocol.
+///
+/// # Errors
+///
+/// What it may not say.
+pub(in crate::wire) fn profile_of<'a>(
+    display: Option<Cow<'a, str>>,
+    text: Option<Cow<'a, str>>,
+    for_ms: Option<u64>,
+) -> Result<Command<'a>, Fault> {
+    let display = line(display, Key::Display, DISPLAY_LEN_MAX)?;
     if display.as_ref().is_some_and(|text| !text.is_empty() && !has_letters(text)) {
         return Err(refuse(Key::Display, "without a letter or digit", Key::Display.expected()));
     }
-    let text = line(fields, Key::Text, STATUS_LEN_MAX)?;
+    let text = line(text, Key::Text, STATUS_LEN_MAX)?;
     if text.as_ref().is_some_and(|text| !text.is_empty() && is_blank(text)) {
         return Err(refuse_blank(Key::Text, "a text that can be seen, or an empty one for none"));
     }
-    let for_ms = fields.seq(Key::ForMs)?;
     if for_ms.is_some() && text.is_none() {
         return Err(refuse(Key::ForMs, "given without text", "for_ms together with text"));
     }
@@ -39,15 +52,15 @@ pub(super) fn profile<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault>
 }
 
 /// A text of one line, without the blanks around it.
-fn line<'a>(
-    fields: &mut Fields<'a>,
+fn line(
+    text: Option<Cow<'_, str>>,
     key: Key,
     len_max: usize,
-) -> Result<Option<Cow<'a, str>>, Fault> {
-    let Some(text) = fields.string(key)? else { return Ok(None) };
+) -> Result<Option<Cow<'_, str>>, Fault> {
     let text = match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+        Some(Cow::Borrowed(text)) => Cow::Borrowed(text.trim()),
+        Some(Cow::Owned(text)) => Cow::Owned(text.trim().to_owned()),
+        None => return Ok(None),
     };
     if text.len() > len_max {
         let message = format!("{} takes {} bytes", key.name(), text.len());
@@ -56,7 +69,7 @@ fn line<'a>(
     if let Err(fault) = check_line(&text) {
         let code = u32::from(fault.character);
         let found = format!("not valid: character U+{code:04X} at byte {}", fault.at);
-        let expected = "one line without characters that control it, turn it or show nothing";
+        let expected = "one line with single spaces, without characters that control it, turn it or show nothing";
         let mut refusal = refuse(key, &found, expected);
         refusal.offset = u64::try_from(fault.at).ok();
         return Err(refusal);

@@ -5,11 +5,11 @@ use super::commands::Verb;
 use super::words::{person, split_word};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Reported};
-use crate::chat::model::limits::{DISPLAY_LEN_MAX, REASON_LEN_MAX, STATUS_LEN_MAX, STATUS_MS_MAX};
-use crate::chat::model::profile::{check_line, is_display};
+use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::prose;
 use crate::chat::model::reply::Refusal;
 use crate::time::span;
+use crate::wire::parse::profile_of;
 
 /// Acts that `/audit` shows.
 const AUDIT_LIMIT: u32 = 20;
@@ -33,8 +33,7 @@ pub(super) fn parse<'a>(
             // `1h at lunch`, or `at lunch`.
             let (first, behind) = split_word(rest);
             let for_ms = span::parse(first).filter(|_| !behind.is_empty());
-            let in_range = for_ms.filter(|for_ms| (1..=STATUS_MS_MAX).contains(for_ms));
-            profile(None, Some((if in_range.is_some() { behind } else { rest }, in_range)))
+            profile(None, Some((if for_ms.is_some() { behind } else { rest }, for_ms)))
         }
         Verb::Report => report(rest, current)?,
         Verb::Reports => {
@@ -72,20 +71,12 @@ fn profile<'a>(display: Option<&'a str>, status: Option<(&'a str, Option<u64>)>)
     let display = display.filter(|text| !text.is_empty()).map(cleared);
     let status = status.filter(|(text, _)| !text.is_empty());
     let status = status.map(|(text, for_ms)| (cleared(text), for_ms));
-    let text = display.or_else(|| status.map(|(text, _)| text)).unwrap_or_default();
-    let is_right = if display.is_some() {
-        text.is_empty() || is_display(text)
-    } else {
-        check_line(text).is_ok() && text.len() <= STATUS_LEN_MAX
-    };
-    if !is_right {
-        let most = if display.is_some() { DISPLAY_LEN_MAX } else { STATUS_LEN_MAX };
-        let message = format!("this needs a line of up to {most} bytes that can be read");
-        return Line::Refused(Box::new(Refusal::new(Code::BadField, message)));
+    let (text, for_ms) =
+        (status.map(|(text, _)| text.into()), status.and_then(|(_, for_ms)| for_ms));
+    match profile_of(display.map(Into::into), text, for_ms) {
+        Ok(command) => Line::Command(Op::Profile, command),
+        Err(refusal) => Line::Refused(refusal),
     }
-    let (display, status) =
-        (display.map(Into::into), status.map(|(text, for_ms)| (text.into(), for_ms)));
-    Line::Command(Op::Profile, Command::Profile { display, status })
 }
 
 /// Whom to report, and why.
@@ -177,9 +168,17 @@ mod tests {
         ] {
             assert_eq!(parse(verb, (rest, None)), Some(expect), "{verb:?} {rest}");
         }
-        for (verb, rest) in [(Verb::Display, "..."), (Verb::Status, "a\u{202e}b")] {
+        let (long, longest) = ("x".repeat(161), "x".repeat(65));
+        for (verb, rest, code) in [
+            (Verb::Display, "...", Code::BadField),
+            (Verb::Display, &longest, Code::TooLarge),
+            (Verb::Status, "a\u{202e}b", Code::BadField),
+            (Verb::Status, "\u{200d}", Code::BadField),
+            (Verb::Status, "2y at sea", Code::BadField),
+            (Verb::Status, &long, Code::TooLarge),
+        ] {
             let refused = parse(verb, (rest, None));
-            assert!(matches!(refused, Some(Line::Refused(_))), "{rest}");
+            assert!(matches!(refused, Some(Line::Refused(why)) if why.code == code), "{rest}");
         }
     }
 }

@@ -52,5 +52,7 @@ fn what_a_user_says_at_one_node_is_read_by_all() {
     };
     assert_eq!(read, all);
     let kept = change(&mut peer, vec![put("ann", &PublicProfile::default())]);
+    assert_eq!(kept[0], (user("ann"), PublicProfile::default()), "who wants to be called nothing");
+    let kept = change(&mut peer, vec![PeopleChange::EndProfile(user("ann"))]);
     assert_eq!(kept, all[1..]);
 }

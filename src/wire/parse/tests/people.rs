@@ -7,7 +7,7 @@ use crate::chat::model::limits::{DISPLAY_LEN_MAX, PROFILES_PAGE_MAX, STATUS_LEN_
 fn a_profile_is_read_without_the_blanks_around_its_texts() {
     for (fields, display, status) in [
         ("", None, None),
-        (r#","display":" Ann  S ""#, Some("Ann  S"), None),
+        (r#","display":" Ann S ""#, Some("Ann S"), None),
         (r#","display":"""#, Some(""), None),
         (r#","display":"  ""#, Some(""), None),
         (r#","text":" \u26f1\ufe0f at sea""#, None, Some(("\u{26f1}\u{fe0f} at sea", None))),
@@ -28,6 +28,7 @@ fn what_is_no_profile_is_refused_with_the_place() {
     for (fields, code, field, words) in [
         (format!(r#""display":"{long}""#), 4001, "display", "takes 65 bytes"),
         (r#""display":"a\nb""#.to_owned(), 1003, "display", "U+000A at byte 1"),
+        (r#""display":"a  b""#.to_owned(), 1003, "display", "U+0020 at byte 2"),
         (r#""display":"a\u202eb""#.to_owned(), 1003, "display", "U+202E at byte 1"),
         (r#""display":"- !""#.to_owned(), 1003, "display", "without a letter"),
         (r#""display":7"#.to_owned(), 1003, "display", "a number"),
