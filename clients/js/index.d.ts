@@ -124,7 +124,7 @@ export interface Restriction {
 	reason?: string;
 }
 
-/** What an owner, a moderator, an administrator or the operator (`by` is null) has done. */
+/** What an owner, a moderator, an administrator or the operator (`by` is null) has done; `close` with `by` null: an empty room has ended. */
 export interface Act {
 	id: number;
 	at: number;

@@ -13,7 +13,7 @@ use crate::auth::secret;
 use crate::chat::model::account::{Hidden, INVITES_MAX, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::people::Report;
+use crate::chat::model::people::{ROOM_CLOSED, Report};
 use crate::log::Timestamp;
 use crate::store::tools::people;
 
@@ -251,7 +251,9 @@ fn audit(
         if at < since || !is_by || !is_there {
             continue;
         }
-        let who = who.unwrap_or_else(|| "operator".to_owned());
+        // A room without members ends without anybody's doing.
+        let nobody = if act == ROOM_CLOSED { "nobody" } else { "operator" };
+        let who = who.unwrap_or_else(|| nobody.to_owned());
         write!(out, "{} {who} {act}", Timestamp(at))?;
         if !whom.is_empty() {
             write!(out, " {whom}")?;

@@ -114,7 +114,7 @@ pub const ROOM_CLOSED: &str = "close";
 /// An act that is noted for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditedAct {
-    /// Who; `None`: a command.
+    /// Who; `None`: a command, or, of a room's end, nobody: it was empty.
     pub by: Option<UserName>,
     /// What.
     pub act: Cow<'static, str>,

@@ -11,6 +11,7 @@ use crate::chat::model::people::{AuditedAct, PeopleChange};
 use crate::chat::model::record::{Act, Body, Record, SharedRecord};
 use crate::chat::model::reply::{Refusal, Role};
 use crate::chat::pending::{PendingOp, PeopleOp, Requester};
+use crate::chat::rooms::Audited;
 
 /// The log has a record: if it is an act over others, it is noted. `target` is the message that it
 /// is about, if memory has it. Nothing else than such an act costs anything.
@@ -30,6 +31,7 @@ pub(super) fn note(
         },
         _ => return,
     };
+    chat.rooms[key].audited = Audited::Acts;
     let (by, room) = (Some(record.from.clone()), Some(chat.rooms[key].name.clone()));
     let act = AuditedAct { by, act: act.into(), whom: whom.into(), room, at: record.at };
     chat.change_people(PeopleOp::Noted, vec![PeopleChange::Audit(act)]);

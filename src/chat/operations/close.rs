@@ -107,7 +107,7 @@ pub(super) fn on_synced(
         return Err(refusal);
     }
     let room = chat.rooms[key].name.clone();
-    note_end(chat, key, &farewell.from);
+    note_end(chat, key, Some(&farewell.from));
     say_farewell(chat, key, &farewell);
     let by = by.take();
     chat.context.reply(by.conn, by.request, Ok(Reply::Left { room }));

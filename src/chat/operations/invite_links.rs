@@ -11,6 +11,7 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{AuditedAct, PeopleChange};
 use crate::chat::model::reply::{Refusal, Reply, Role};
 use crate::chat::pending::{PeopleOp, Requester};
+use crate::chat::rooms::Audited;
 
 /// For how long the link of the first administrator can be used.
 const ADMIN_LINK_MS: u64 = 7 * 86_400_000;
@@ -75,6 +76,9 @@ pub(super) fn invite_link(
     if rooms.len() > INVITE_ROOMS_MAX {
         let refusal = Refusal::new(Code::BadField, "rooms are too many").limit(INVITE_ROOMS_MAX);
         return Err(refusal.field("rooms", "at most 16 names"));
+    }
+    if let Some(key) = rooms.first().and_then(|room| chat.rooms.named(room.as_str())) {
+        chat.rooms[key].audited = Audited::Acts;
     }
     let until = wall_ms.saturating_add(for_ms);
     let hash = new.hash();

@@ -180,7 +180,7 @@ fn begin_to_leave(
     let is_sending = chat.delivery.reader(by.conn).is_some_and(|reader| reader.pending_weight > 0);
     if !room.is_stored() && !is_sending {
         if ends {
-            note_end(chat, key, &chat.directory[by.user].name.clone());
+            note_end(chat, key, Some(&chat.directory[by.user].name.clone()));
         }
         chat.rooms[key].close_for_good(ends);
         answer_leave(chat, by, membership, Reply::Left { room: name });
@@ -242,7 +242,7 @@ pub(in crate::chat) fn on_leave_synced(
         return Err(refusal);
     }
     if ends_now {
-        note_end(chat, room, &chat.directory[by.user].name.clone());
+        note_end(chat, room, Some(&chat.directory[by.user].name.clone()));
     }
     // Before the membership ends, by which the room is retired: it looks at this.
     chat.rooms[room].close_for_good(ends_now);

@@ -211,7 +211,8 @@ fn apply(chat: &mut Chat, act: OperatorAct) {
     }
 }
 
-/// Changes who may not use the server. The store tells the same within a second, as of a command.
+/// Changes who may not use the server. The store on a file does not tell what this process has
+/// written there itself.
 fn suspend(chat: &mut Chat, change: impl FnOnce(&mut Suspensions)) {
     // A copy: it is shared, and who holds the one from before keeps that.
     let mut all = Suspensions::clone(&chat.directory.suspended);

@@ -34,6 +34,7 @@ use crate::chat::model::people::{AuditedAct, PeopleChange, Report};
 use crate::chat::model::record::{Body, SharedRecord};
 use crate::chat::model::reply::{Refusal, Reply, Role};
 use crate::chat::pending::{PendingOp, PeopleOp, Requester};
+use crate::chat::rooms::Audited;
 use crate::net::ConnId;
 
 /// When somebody who has as many open reports as may be should come back: they are settled by
@@ -300,6 +301,9 @@ pub(super) fn settle_report(
         room: report.room.clone(),
         at: chat.context.now.wall_ms,
     };
+    if let Some(key) = act.room.as_ref().and_then(|room| chat.rooms.named(room.as_str())) {
+        chat.rooms[key].audited = Audited::Acts;
+    }
     let changes = vec![PeopleChange::Settle(id), PeopleChange::Audit(act)];
     chat.change_people(PeopleOp::Settle { by: by.take(), report: id }, changes);
     Ok(Answer::Later)

@@ -15,7 +15,7 @@ use crate::chat::model::log::{
 };
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::{Durability, Presence};
-use crate::chat::rooms::{Marks, Membership};
+use crate::chat::rooms::{Audited, Marks, Membership};
 
 /// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
@@ -79,6 +79,8 @@ pub(super) fn restore_room(chat: &mut Chat, begun: Begun) {
     let room = &mut chat.rooms[key];
     (room.epoch, room.durability, room.head, room.oldest) = (epoch, durability, head, oldest);
     room.rev = rev;
+    // What was noted of it before is not looked up.
+    room.audited = Audited::Acts;
     open_log(chat, key, chosen.as_deref(), kept);
     for meta in meta {
         restore_meta(chat, key, meta);

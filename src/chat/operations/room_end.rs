@@ -11,7 +11,7 @@ use crate::chat::model::log::LogRequest;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{AuditedAct, PeopleChange, ROOM_CLOSED};
 use crate::chat::pending::PeopleOp;
-use crate::chat::rooms::Room;
+use crate::chat::rooms::{Audited, Room};
 use crate::net::ConnId;
 
 /// After how long a room that was closed is tried to be dropped again, if the log owes an answer
@@ -24,6 +24,9 @@ pub(super) fn drop_room(chat: &mut Chat, key: RoomKey) {
     chat.delivery_mut().fan_out(key);
     for conn in chat.delivery.subscribed(key) {
         end_watch(chat, (conn, key), LeftReason::Left);
+    }
+    if chat.rooms.table.get(key).is_some_and(|room| may_be_audited(chat, room)) {
+        note_end(chat, key, None);
     }
     let Some(room) = chat.rooms.remove(key) else { return };
     if let Some(timer) = room.timer {
@@ -51,15 +54,24 @@ fn release_reports(chat: &mut Chat, room: &Room) {
     }
 }
 
+/// Whether the audit may have acts of a room, without its end behind them. What other nodes have
+/// noted is not known.
+fn may_be_audited(chat: &Chat, room: &Room) -> bool {
+    let is_noted = room.audited == Audited::Acts || (chat.context.node.is_some() && room.head > 0);
+    is_noted && !chat.context.follows && !room.name.is_direct()
+}
+
 /// That a room ends is noted for the operator, since its own log goes with it; by each of its
-/// names, which are free: who makes a room of one is not shown what was noted of this one.
-pub(super) fn note_end(chat: &mut Chat, key: RoomKey, from: &UserName) {
+/// names, which are free: who makes a room of one is not shown what was noted of this one. `from`
+/// is who has ended it; `None` if nobody has, as it was empty.
+pub(super) fn note_end(chat: &mut Chat, key: RoomKey, from: Option<&UserName>) {
     let at = chat.context.now.wall_ms;
     let act = |room: &RoomName| {
-        let (by, room) = (Some(from.clone()), Some(room.clone()));
+        let (by, room) = (from.cloned(), Some(room.clone()));
         PeopleChange::Audit(AuditedAct { by, act: ROOM_CLOSED.into(), whom: "".into(), room, at })
     };
     let acts = chat.rooms[key].names().map(act).collect();
+    chat.rooms[key].audited = Audited::Nothing;
     chat.change_people(PeopleOp::Noted, acts);
 }
 

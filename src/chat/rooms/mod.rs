@@ -34,7 +34,7 @@ pub(super) use membership::{MemberFlag, Membership};
 pub(super) use names::former_after;
 pub(super) use restrictions::{PendingAct, refusal_until};
 pub(super) use ring::RingBudget;
-pub(super) use room::{Idle, Room};
+pub(super) use room::{Audited, Idle, Room};
 
 use self::departed::Departed;
 use self::invited::Invited;

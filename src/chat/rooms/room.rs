@@ -44,6 +44,16 @@ pub(in crate::chat) struct Room {
     pub timer: Option<TimerId>,
     /// Whether it is in use, as it was seen last.
     pub idle: Idle,
+    pub audited: Audited,
+}
+
+/// What the audit has of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::chat) enum Audited {
+    /// Nothing, or its end behind everything else.
+    Nothing,
+    /// Perhaps acts, and not yet that it has ended.
+    Acts,
 }
 
 /// Whether a room is in use.
@@ -78,6 +88,7 @@ impl Room {
             rev: 0,
             timer: None,
             idle: Idle::No,
+            audited: Audited::Nothing,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::chat::model::command::{ModerationCommand, Page};
 use crate::chat::model::limits::FORMER_NAMES_MAX;
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{LogRequest, MemberMeta, RoomMeta, Snapshot};
+use crate::chat::model::people::{AuditedAct, PeopleChange, ROOM_CLOSED};
 use crate::chat::model::policy::{Access, Policies, Policy, Rule};
 use crate::chat::model::reply::{Durability, Lost, Role};
 
@@ -281,4 +282,36 @@ fn nobody_gets_a_name_that_looks_like_one_that_a_room_is_about_to_get() {
     let told = sent_to(&harness.end_turn(), 2);
     assert_eq!(told, ["no 5004"]);
     assert!(harness.chat.rooms.named("bi11").is_none());
+}
+
+#[test]
+fn a_room_that_ends_as_it_is_empty_takes_what_was_noted_off_its_names() {
+    let mut harness = den(Limits::default());
+    harness.run(0, rename("den", "lair"));
+    // Of this one nothing was noted.
+    harness.run(2, create("quiet", false));
+    harness.run(2, say("quiet", "hello"));
+    for (number, room) in [(1, "lair"), (0, "lair"), (2, "quiet")] {
+        harness.run(number, Command::Leave { room: room.into() });
+    }
+    let mut noted = Vec::new();
+    while !harness.chat.rooms.table.is_empty() {
+        harness.now.tick = harness.chat.next_deadline().max(harness.now.tick);
+        harness.chat.handle_timers(harness.now);
+        while let Some(request) = harness.chat.poll_request() {
+            if let LogRequest::People { changes, .. } = &request {
+                noted.extend(changes.iter().map(|change| match change {
+                    PeopleChange::Audit(AuditedAct { by, act, room, .. }) => {
+                        (by.clone(), act.to_string(), room.as_ref().unwrap().to_string())
+                    }
+                    change => panic!("{change:?}"),
+                }));
+            }
+            harness.store.request(harness.now, request);
+        }
+        harness.end_turn();
+    }
+    let ended = |room: &str| (None, ROOM_CLOSED.to_owned(), room.to_owned());
+    noted.sort();
+    assert_eq!(noted, [ended("den"), ended("lair")]);
 }

@@ -97,7 +97,7 @@ impl RowQuery {
                 let before = before.map_or(i64::MAX, signed);
                 let room = room.as_ref().map(RoomName::as_str);
                 // One more, which says whether there are more.
-                (statements::AUDIT, Params::Audit(before, room, i64::from(*limit) + 1))
+                (AUDIT, Params::Audit(before, room, i64::from(*limit) + 1))
             }
             Self::Directory(DirectoryQuery { text, after, limit, .. }) => {
                 (statements::DIRECTORY, Params::Directory(after, text, i64::from(*limit) + 1))
@@ -264,3 +264,16 @@ fn listed(rows: &[Row], limit: u32) -> Result<Answer, WrongType> {
     let next = rooms.last().filter(|_| is_cut).map(|last| last.room.clone());
     Ok(Answer::Rooms { rooms, next })
 }
+
+/// What was noted, latest first; of a room by all its names, and of each only since the last room
+/// that had it has ended.
+const AUDIT: Statement = Statement {
+    name: "audit",
+    sql: "WITH named AS MATERIALIZED (SELECT n.name, (SELECT coalesce(max(id), 0) \
+          FROM chinwag.audit WHERE act = 'close' AND room = n.name) AS ended \
+          FROM (SELECT $2::text AS name UNION ALL SELECT f.name FROM chinwag.former f \
+          JOIN chinwag.room r ON r.id = f.room WHERE r.name = $2::text) n) \
+          SELECT a.id, a.at, a.\"by\", a.act, a.whom, a.room FROM chinwag.audit a \
+          WHERE a.id < $1::bigint AND ($2::text IS NULL OR EXISTS (SELECT 1 FROM named n \
+          WHERE n.name = a.room AND a.id > n.ended)) ORDER BY a.id DESC LIMIT $3::bigint",
+};

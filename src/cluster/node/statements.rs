@@ -442,15 +442,6 @@ pub(super) const WRITTEN: Statement = Statement {
     ),
 };
 
-/// What was noted, latest first.
-pub(super) const AUDIT: Statement = Statement {
-    name: "audit",
-    sql: "SELECT id, at, \"by\", act, whom, room FROM chinwag.audit WHERE id < $1::bigint \
-          AND ($2::text IS NULL OR room = $2::text AND id > (SELECT coalesce(max(id), 0) \
-          FROM chinwag.audit WHERE act = 'close' AND room = $2::text)) \
-          ORDER BY id DESC LIMIT $3::bigint",
-};
-
 /// The rooms that everybody may find, by name: conversations and private ones are not among them.
 ///
 /// `$1` the name behind which they are, `$2` what their name or topic contains, `$3` how many.

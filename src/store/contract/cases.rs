@@ -379,9 +379,9 @@ const CASES: &[(&str, For, &str)] = &[
         "acts 9 -> \n people audit:one audit:two:lobby -> ok \n people audit:three -> ok \n acts 9 -> three two one \n acts 2 -> three two + \n acts 9 room=lobby -> two",
     ),
     (
-        "what was noted of a room goes up to its end, behind which its name is another's",
+        "what was noted of a room by any of its names goes up to its end, behind which the name is another's",
         Keeping,
-        "people audit:one:lobby audit:close:lobby audit:two:lobby audit:three -> ok \n acts 9 room=lobby -> two \n acts 9 -> three two close one \n people audit:close:lobby -> ok \n acts 9 room=lobby ->",
+        "people audit:one:lobby audit:close:lobby audit:two:lobby audit:three -> ok \n acts 9 room=lobby -> two \n acts 9 -> three two close one \n people audit:four:lair audit:close:lair -> ok \n ann rename lair lobby -> stored 1 \n sync -> ok \n people audit:five:lair -> ok \n acts 9 room=lair -> five two \n people audit:close:lobby -> ok \n acts 9 room=lair -> five",
     ),
     (
         "an open room is found by its name and its topic, a private one is not",

@@ -44,16 +44,19 @@ pub(super) fn find(
     db: &Connection,
     query: &AuditQuery,
 ) -> rusqlite::Result<(Vec<(u64, AuditedAct)>, bool)> {
-    let above = if let Some(room) = &query.room { ended(db, room)? } else { 0 };
-    let sql = "SELECT id, at, \"by\", act, whom, room FROM audit \
-               WHERE id < ?1 AND id > ?4 AND (?2 IS NULL OR room = ?2 OR room IN (\
-               SELECT former_name.name FROM former_name JOIN room ON room.id = former_name.room \
-               WHERE room.name = ?2)) ORDER BY id DESC LIMIT ?3";
+    // Of each name of the room only what was noted since the last room that had it has ended.
+    let sql = "WITH named AS MATERIALIZED (SELECT n.name, \
+               (SELECT ifnull(max(id), 0) FROM audit WHERE act = ?4 AND room = n.name) AS ended \
+               FROM (SELECT ?2 AS name UNION ALL SELECT former_name.name FROM former_name \
+               JOIN room ON room.id = former_name.room WHERE room.name = ?2) n) \
+               SELECT id, at, \"by\", act, whom, room FROM audit WHERE id < ?1 AND (?2 IS NULL \
+               OR EXISTS (SELECT 1 FROM named WHERE name = audit.room AND audit.id > ended)) \
+               ORDER BY id DESC LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
     let before = query.before.map_or(i64::MAX, signed);
     let room = query.room.as_ref().map(RoomName::as_str);
     // One more, which says whether there are more.
-    let mut rows = statement.query((before, room, i64::from(query.limit) + 1, above))?;
+    let mut rows = statement.query((before, room, i64::from(query.limit) + 1, ROOM_CLOSED))?;
     let mut acts = Vec::new();
     while let Some(row) = rows.next()? {
         acts.push(read(row)?);
@@ -64,8 +67,44 @@ pub(super) fn find(
     Ok((acts, more))
 }
 
-/// Where the last room that had this name has ended: what was noted until then is of that one.
-fn ended(db: &Connection, room: &RoomName) -> rusqlite::Result<i64> {
-    let sql = "SELECT ifnull(max(id), 0) FROM audit WHERE act = ?1 AND room = ?2";
-    db.prepare_cached(sql)?.query_one((ROOM_CLOSED, room.as_str()), |row| row.get(0))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::testing::{database, room, user};
+
+    #[test]
+    fn a_room_has_the_acts_of_all_its_names_and_none_of_earlier_rooms_of_these() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "lair");
+        room(&db, 2, "other");
+        db.execute_batch("INSERT INTO former_name VALUES ('den', 1, 0)").unwrap();
+        let acts = [
+            ("den", "kick"),
+            ("lair", "kick"),
+            ("den", ROOM_CLOSED),
+            ("den", "ban"),
+            ("lair", ROOM_CLOSED),
+            ("other", "mute"),
+            ("lair", "rename"),
+            ("lair", "unban"),
+        ];
+        for (room, act) in acts {
+            let sql =
+                "INSERT INTO audit (at, \"by\", act, whom, room) VALUES (1, 'ann', ?1, '', ?2)";
+            db.execute(sql, (act, room)).unwrap();
+        }
+        let find = |room: Option<&str>, before, limit| {
+            let room = room.map(|room| RoomName::parse(room).unwrap());
+            let query = AuditQuery { user: user("ann"), room, before, limit };
+            let (acts, more) = find(&db, &query).unwrap();
+            let acts: Vec<_> = acts.into_iter().map(|(_, act)| act.act.to_string()).collect();
+            (acts.join(" "), more)
+        };
+        assert_eq!(find(Some("lair"), None, 9), ("unban rename ban".to_owned(), false));
+        assert_eq!(find(Some("lair"), None, 2), ("unban rename".to_owned(), true));
+        assert_eq!(find(Some("lair"), Some(7), 9), ("ban".to_owned(), false));
+        assert_eq!(find(Some("other"), None, 9), ("mute".to_owned(), false));
+        assert_eq!(find(None, None, 2), ("unban rename".to_owned(), true));
+    }
 }

@@ -77,10 +77,10 @@ impl Progress {
 /// What another process may have changed.
 #[derive(Debug)]
 pub(super) struct Changed {
-    /// What is kept of people, unless that is nobody still.
-    pub(super) people: Option<People>,
-    /// Who may not use the server, unless that is nobody still.
-    pub(super) suspended: Option<Suspensions>,
+    /// What is kept of people.
+    pub(super) people: People,
+    /// Who may not use the server.
+    pub(super) suspended: Suspensions,
     pub(super) webhooks: Vec<StoredWebhook>,
 }
 
@@ -102,21 +102,20 @@ impl CommandWatch {
         self.version = None;
     }
 
-    /// What is kept, if another connection has changed anything since the last call.
+    /// What is kept, if another connection has changed anything since the last call. The first call
+    /// says it in any case, and the first after a reconnect: a command may have come since the
+    /// domain has last read it. If some of it cannot be read, the next call reads all of it again.
     pub(super) fn poll(&mut self, db: &Connection) -> rusqlite::Result<Option<Changed>> {
         let version = db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if self.version == Some(version) {
             return Ok(None);
         }
         // The number first: a change that comes in between is read again with the next version.
-        (self.last, self.applied) = (read(db, COMMANDS)?, applied(db)?);
+        let (last, applied) = (read(db, COMMANDS)?, applied(db)?);
         let (people, suspended) = (people::load(db)?, suspensions::load(db)?);
         let webhooks = outbox::load(db)?;
-        // Nobody is known at the start either, where nobody is kept.
-        let is_news = self.version.replace(version).is_some();
-        let is_kept = !people.bound.is_empty() || !people.accounts.is_empty();
-        let people = (is_news || is_kept).then_some(people);
-        let suspended = (is_news || suspended != Suspensions::default()).then_some(suspended);
+        // Only now: what is noted here is confirmed to the command once it is told.
+        *self = Self { version: Some(version), last, applied };
         Ok(Some(Changed { people, suspended, webhooks }))
     }
 }
@@ -133,20 +132,40 @@ mod tests {
         let db = Connection::open(path(&folder)).unwrap();
         let mut watch = CommandWatch::default();
         let first = watch.poll(&db).unwrap().expect("the first look");
-        assert!(first.people.is_none() && first.suspended.is_none(), "{first:?}");
+        assert_eq!(first.suspended, Suspensions::default());
         assert!(watch.poll(&db).unwrap().is_none());
         other.execute("INSERT INTO suspension VALUES ('user ann', NULL, '')", []).unwrap();
         assert_eq!(number(&other), Ok(1));
         let changed = watch.poll(&db).unwrap().expect("a change");
-        let names: Vec<_> =
-            changed.suspended.unwrap().users.into_iter().map(|(name, _)| name).collect();
+        let names: Vec<_> = changed.suspended.users.into_iter().map(|(name, _)| name).collect();
         assert_eq!((names, watch.last, watch.applied), (vec![user("ann")], 1, 0));
         assert!(watch.poll(&db).unwrap().is_none());
         watch.reconnected();
         assert!(watch.poll(&db).unwrap().is_some());
+        // The last one that was kept, and while the connection was a new one.
         other.execute("DELETE FROM suspension", []).unwrap();
+        assert_eq!(number(&other), Ok(2));
+        watch.reconnected();
         let changed = watch.poll(&db).unwrap().expect("a change");
-        assert_eq!(changed.suspended, Some(Suspensions::default()));
+        assert_eq!((changed.suspended, watch.last), (Suspensions::default(), 2));
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_read_whole_is_not_confirmed_until_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = database(&folder);
+        let db = Connection::open(path(&folder)).unwrap();
+        let mut watch = CommandWatch::default();
+        assert!(watch.poll(&db).unwrap().is_some());
+        assert_eq!(number(&other), Ok(1));
+        other.execute_batch("ALTER TABLE suspension RENAME TO away").unwrap();
+        for _ in 0..2 {
+            watch.poll(&db).unwrap_err();
+            assert_eq!(watch.last, 0);
+        }
+        other.execute_batch("ALTER TABLE away RENAME TO suspension").unwrap();
+        assert!(watch.poll(&db).unwrap().is_some());
+        assert_eq!(watch.last, 1);
     }
 
     #[test]

@@ -240,7 +240,7 @@ impl Writer {
     /// Does what is due by the clock, without a request.
     fn run_timers(&mut self) {
         let now = self.clock.now();
-        self.engine.look_at_clock(now);
+        self.replies.send_all(self.engine.look_at_clock(now));
         if let Some(probe_at) = self.engine.probe_at() {
             if probe_at <= now.tick {
                 // The check would keep the WAL from being truncated.
@@ -264,7 +264,7 @@ impl Writer {
             self.sync_due = due(self.engine.has_unsynced(), self.sync_due, SYNC_EVERY);
         }
         if self.commands_due <= now.tick {
-            let replies = self.engine.poll_commands();
+            let replies = self.engine.poll_commands(now);
             self.replies.send_all(replies);
             // Behind the replies: the loop then looks once more, and finds no further one.
             if self.engine.note_told() {

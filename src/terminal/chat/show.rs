@@ -280,8 +280,11 @@ pub(super) fn audit(data: &Item) -> String {
 fn act(row: &Item) -> String {
     let (day, time) = time(number(row, "at").unwrap_or_default());
     let day = day.rsplit(' ').next().unwrap_or_default();
-    let by = text(row, "by").map_or_else(|| "the operator".to_owned(), name);
-    let mut out = format!("  {day} {time}  {by}: {}", line(text(row, "act").unwrap_or_default()));
+    let act = text(row, "act").unwrap_or_default();
+    // A room without members ends without anybody's doing.
+    let nobody = if act == "close" { "nobody" } else { "the operator" };
+    let by = text(row, "by").map_or_else(|| nobody.to_owned(), name);
+    let mut out = format!("  {day} {time}  {by}: {}", line(act));
     if let Some(user) = text(row, "user") {
         _ = write!(out, " {}", name(user));
     }

@@ -16,19 +16,33 @@ impl Engine {
         self.progress = progress;
     }
 
-    /// What is kept of people and suspensions, and what webhooks are told, if another process has
-    /// changed it. It comes between the answers to what this one has changed before and after.
-    pub(in crate::store::sqlite) fn poll_commands(&mut self) -> Vec<LogReply> {
-        // What cannot be read now is tried again.
-        let Ok(Some(changed)) = self.commands.poll(&self.db) else { return Vec::new() };
-        let people = changed.people.map(|people| LogReply::People(Box::new(people)));
-        let suspended = changed.suspended.map(|all| LogReply::Suspended(Arc::new(all)));
+    /// What is kept of people and suspensions, and what webhooks are told, if another process may
+    /// have changed it. It comes between the answers to what this one has changed before and after.
+    pub(in crate::store::sqlite) fn poll_commands(&mut self, now: Now) -> Vec<LogReply> {
+        let changed = match self.commands.poll(&self.db) {
+            Ok(Some(changed)) => changed,
+            Ok(None) => return Vec::new(),
+            // What cannot be read now is tried again.
+            Err(error) => {
+                if !is_busy(&error)
+                    && let Some(suppressed) = self.lines.admit(now.tick)
+                {
+                    log::error!(
+                        suppressed, error:% = error;
+                        "what a command has changed in the file cannot be read, and is not in force until it can"
+                    );
+                }
+                return Vec::new();
+            }
+        };
+        let people = LogReply::People(Box::new(changed.people));
+        let suspended = LogReply::Suspended(Arc::new(changed.suspended));
         let outbox = self.outbox.as_ref().filter(|outbox| {
             // Nobody has to be told that there is still none.
             !changed.webhooks.is_empty() || outbox.is_used()
         });
         let webhooks = outbox.map(|outbox| outbox.set_webhooks(changed.webhooks));
-        people.into_iter().chain(suspended).chain(webhooks.map(LogReply::Webhooks)).collect()
+        [people, suspended].into_iter().chain(webhooks.map(LogReply::Webhooks)).collect()
     }
 
     /// The replies of [`Engine::poll_commands`] are in the channel: whether the loop is to be woken

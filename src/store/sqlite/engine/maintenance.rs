@@ -13,12 +13,10 @@ use super::super::cids::CidSecret;
 use super::super::connection::{Level, is_busy};
 use super::super::edits;
 use super::super::integers::unsigned;
-use super::super::meta_table;
 use super::super::record_row::{self, COLUMNS, RowFault};
 use super::super::room_meta;
 use super::super::room_row::RoomCounters;
 use super::super::search::index;
-use super::super::suspensions;
 use super::walk::Walk;
 use super::{Engine, Room, find};
 use crate::chat::model::log::{LogId, LogReply};
@@ -68,7 +66,9 @@ pub(super) struct Maintenance {
     /// Which task is next, so that each gets its turn.
     turn: usize,
     /// When the wall clock was set last, as far as the file has it.
-    clock_set: Option<u64>,
+    pub(super) clock_set: Option<u64>,
+    /// When the file is to have what it shows again.
+    pub(super) clock_at: Tick,
 }
 
 impl Default for Maintenance {
@@ -87,6 +87,7 @@ impl Default for Maintenance {
             checkpoint_at: Tick::ZERO,
             turn: 0,
             clock_set: None,
+            clock_at: Tick::ZERO,
         }
     }
 }
@@ -202,33 +203,6 @@ impl Engine {
         step
     }
 
-    /// The present moment as ages are reckoned: while the wall clock is not to be believed, nothing
-    /// is old.
-    pub(super) fn for_ages(&self, now: Now) -> Now {
-        if self.wall.is_trusted(now) { now } else { Now { wall_ms: 0, ..now } }
-    }
-
-    /// Looks whether the wall clock was set, which must not end terms nor delete anything.
-    pub(in crate::store::sqlite) fn look_at_clock(&mut self, now: Now) {
-        let Some(step_ms) = self.wall.look(now) else { return };
-        log::warn!(
-            step_s = step_ms / 1_000;
-            "the wall clock was set: nothing is deleted for its age until it has held for a day"
-        );
-        // Those of rooms that are open are moved by the domain.
-        let open: BTreeSet<i64> = self.rooms.iter().map(|room| room.id).collect();
-        let shift = |db: &Connection| {
-            suspensions::shift(db, step_ms)?;
-            room_meta::shift_terms(db, step_ms, |room| !open.contains(&room))
-        };
-        if self.fault().is_none()
-            && let Err(error) = self.unsynced(shift)
-            && !is_busy(&error)
-        {
-            self.enter_degraded(now, &error);
-        }
-    }
-
     fn begin_round(&mut self, now: Now) {
         let maintenance = &mut self.maintenance;
         maintenance.round_at = now.tick.after(ROUND_EVERY);
@@ -339,18 +313,6 @@ impl Engine {
             step.replies.push(LogReply::Pruned { log, oldest });
         }
         Ok(())
-    }
-
-    /// Keeps what is known of the wall clock: a start with a wrong one must not be the reason for
-    /// the next to believe it.
-    fn keep_clock(&mut self, now: Now, _: &mut Step) -> rusqlite::Result<bool> {
-        let clock = self.wall.kept(now);
-        if self.degraded.is_some() || self.maintenance.clock_set == Some(clock.since_ms) {
-            return Ok(false);
-        }
-        self.unsynced(|db| meta_table::put_clock(db, clock))?;
-        self.maintenance.clock_set = Some(clock.since_ms);
-        Ok(true)
     }
 
     fn fill_index(&mut self, now: Now, _: &mut Step) -> rusqlite::Result<bool> {

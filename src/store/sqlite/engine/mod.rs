@@ -10,6 +10,7 @@
 
 mod booking;
 mod check_schedule;
+mod clock;
 mod commands;
 mod maintenance;
 mod overdue;

@@ -2,7 +2,7 @@
 
 use crate::chat::model::account::Login;
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::people::{AuditedAct, Report};
+use crate::chat::model::people::{AuditedAct, ROOM_CLOSED, Report};
 use crate::chat::model::profile::PublicProfile;
 use crate::chat::model::reply::Reply;
 use crate::time::date::{DAY_MS, civil};
@@ -87,7 +87,9 @@ fn audit(out: &mut Vec<u8>, items: &[(u64, AuditedAct)], more: bool) {
         let minute = at / 60_000 % (24 * 60);
         let (hour, minute) = (minute / 60, minute % 60);
         put(out, &[&format!("  {year}-{month:02}-{day:02} {hour:02}:{minute:02}  ")]);
-        safe::line(out, by.as_ref().map_or("the operator", UserName::as_str));
+        // A room without members ends without anybody's doing.
+        let nobody = if *act == *ROOM_CLOSED { "nobody" } else { "the operator" };
+        safe::line(out, by.as_ref().map_or(nobody, UserName::as_str));
         put(out, &[": "]);
         safe::line(out, act);
         if !whom.is_empty() {

@@ -441,8 +441,30 @@ fn a_suspension_lasts_as_long_as_it_was_to_last_though_the_clock_is_set() {
     harness.connect().execute_batch(&sql).unwrap();
     harness.now.tick = harness.now.tick.after(Duration::from_secs(1));
     harness.now.wall_ms += 100_001_000;
-    harness.engine.look_at_clock(harness.now);
-    let found = harness.number("SELECT until FROM suspension WHERE who = 'user eve'");
-    assert_eq!(found, i64::try_from(until).unwrap() + 100_000_000);
-    assert_eq!(harness.number("SELECT count(*) FROM suspension WHERE until IS NULL"), 1);
+    let told = harness.engine.look_at_clock(harness.now);
+    let Some(LogReply::Suspended(told)) = told else { panic!("{told:?}") };
+    let until = until + 100_000_000;
+    let ends: Vec<_> = told.users.iter().map(|(_, expiry)| expiry.until).collect();
+    assert_eq!(ends, [None, Some(until)], "the domain goes by these");
+    let sql = "SELECT until FROM suspension WHERE who = 'user eve'";
+    assert_eq!(harness.number(sql), i64::try_from(until).unwrap());
+    // Killed before any maintenance: the start knows that they have been moved.
+    let wall_ms = harness.now.wall_ms + 5_000;
+    let kept = meta_table::clock(&harness.engine.db).unwrap().unwrap();
+    assert_eq!(WallWatch::set_while_off(Now { wall_ms, ..harness.now }, kept.seen_ms), None);
+}
+
+#[test]
+fn a_month_without_a_message_that_ends_with_a_kill_is_no_reason_to_doubt_the_clock() {
+    let mut harness = Harness::new();
+    let day = Duration::from_hours(24);
+    let day_ms = u64::try_from(day.as_millis()).unwrap();
+    for _ in 0..40 {
+        harness.now =
+            Now { tick: harness.now.tick.after(day), wall_ms: harness.now.wall_ms + day_ms };
+        assert!(harness.engine.look_at_clock(harness.now).is_none());
+        harness.maintain();
+    }
+    let kept = meta_table::clock(&harness.engine.db).unwrap().unwrap();
+    assert_eq!(WallWatch::set_while_off(harness.now, kept.seen_ms), None);
 }

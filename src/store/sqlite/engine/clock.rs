@@ -1,0 +1,70 @@
+//! The wall clock: what its being set does to terms and ages, and what the file keeps of it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::connection::is_busy;
+use super::super::meta_table;
+use super::super::room_meta;
+use super::super::suspensions;
+use super::Engine;
+use super::maintenance::Step;
+use crate::chat::model::log::LogReply;
+use crate::time::clock::Now;
+
+/// How often the file is given the wall time, also without a message: after a kill it is what the
+/// next start compares its own with.
+const CLOCK_EVERY: Duration = Duration::from_hours(1);
+
+impl Engine {
+    /// The present moment as ages are reckoned: while the wall clock is not to be believed, nothing
+    /// is old.
+    pub(super) fn for_ages(&self, now: Now) -> Now {
+        if self.wall.is_trusted(now) { now } else { Now { wall_ms: 0, ..now } }
+    }
+
+    /// Looks whether the wall clock was set, which must not end terms nor delete anything: what the
+    /// domain is to be told then.
+    pub(in crate::store::sqlite) fn look_at_clock(&mut self, now: Now) -> Option<LogReply> {
+        let step_ms = self.wall.look(now)?;
+        log::warn!(
+            step_s = step_ms / 1_000;
+            "the wall clock was set: nothing is deleted for its age until it has held for a day"
+        );
+        if self.fault().is_some() {
+            return None;
+        }
+        // Those of rooms that are open are moved by the domain.
+        let open: BTreeSet<i64> = self.rooms.iter().map(|room| room.id).collect();
+        let clock = self.wall.kept(now);
+        let shifted = self.unsynced(|db| {
+            suspensions::shift(db, step_ms)?;
+            room_meta::shift_terms(db, step_ms, |room| !open.contains(&room))?;
+            // In the same transaction: a start that found the one of before would move them again.
+            meta_table::put_clock(db, clock)?;
+            suspensions::load(db)
+        });
+        match shifted {
+            // Commits of this connection are not seen by the look for those of commands.
+            Ok(suspended) => Some(LogReply::Suspended(Arc::new(suspended))),
+            Err(error) if is_busy(&error) => None,
+            Err(error) => Some(LogReply::Health(Err(self.enter_degraded(now, &error)))),
+        }
+    }
+
+    /// Keeps what is known of the wall clock when it was set, and each hour: a start with a wrong
+    /// one must not be the reason for the next to believe it, nor a long time without a message the
+    /// reason to doubt a right one.
+    pub(super) fn keep_clock(&mut self, now: Now, _: &mut Step) -> rusqlite::Result<bool> {
+        let clock = self.wall.kept(now);
+        let is_kept = self.maintenance.clock_set == Some(clock.since_ms);
+        if self.degraded.is_some() || (is_kept && now.tick < self.maintenance.clock_at) {
+            return Ok(false);
+        }
+        self.unsynced(|db| meta_table::put_clock(db, clock))?;
+        self.maintenance.clock_set = Some(clock.since_ms);
+        self.maintenance.clock_at = now.tick.after(CLOCK_EVERY);
+        Ok(true)
+    }
+}
