@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertAccessible, enter, holds, server, shows } from "./page.mjs";
-import { Member } from "./surroundings.mjs";
+import { assertAccessible, comeBack, enter, holds, lost, server, shows } from "./page.mjs";
+import { Member, Proxy, until } from "./surroundings.mjs";
 
 test("a person is blocked from a message, and what they say is hidden until they are not", async () => {
 	const room = "quarrel";
@@ -97,4 +97,64 @@ test("a display name and a status text stand beside the name, for whoever is in 
 	await ann.fill("#profile-display", "");
 	await ann.locator("#profile-form button").click();
 	await holds(bob, () => document.querySelector("#messages .who").textContent === "ann");
+});
+
+test("what is there of a profile is neither lost nor overwritten when the settings cannot fetch it", async () => {
+	const room = "tunnel";
+	const proxy = await Proxy.start(server.web);
+	const ann = await enter("ann", room, proxy.url);
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join(room);
+	await ann.fill("#text", "/display Annie");
+	await ann.press("#text", "Enter");
+	await ann.getByText("Others see it now.").waitFor();
+	// The dialog itself is there already.
+	await ann.click("#open-settings");
+	await ann.locator("#profile-form button:enabled").waitFor();
+	await ann.click("#settings-close");
+	proxy.deaf = true;
+	await ann.click("#open-settings");
+	await ann.locator("#settings[open]").waitFor();
+	assert.equal(await ann.locator("#profile-form button").isDisabled(), true, "it is not known yet what there is");
+	proxy.deaf = false;
+	proxy.closed = true;
+	proxy.cut();
+	await lost(ann);
+	await ann.locator("#profile-error").getByText("Not connected").waitFor();
+	assert.equal(await ann.locator("#profile-form button").isDisabled(), true);
+	await ann.click("#settings-close");
+	proxy.closed = false;
+	await comeBack(ann);
+	await ann.click("#open-settings");
+	await holds(ann, () => document.querySelector("#profile-display").value === "Annie");
+	await ann.fill("#profile-text", "tea");
+	await ann.press("#profile-text", "Enter");
+	await until("the status text", async () => (await eve.ask("whois", { users: ["ann"] })).profiles.ann?.text === "tea");
+	assert.equal((await eve.ask("whois", { users: ["ann"] })).profiles.ann.display, "Annie");
+});
+
+test("a status text ends when it would have, unless another time is chosen", async () => {
+	const room = "clock";
+	const ann = await enter("ann", room);
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join(room);
+	const profile = async () => (await eve.ask("whois", { users: ["ann"] })).profiles.ann ?? {};
+	const save = async (fields, time) => {
+		for (const [name, value] of Object.entries(fields)) await ann.fill(`#profile-${name}`, value);
+		if (time !== undefined) await ann.selectOption("#profile-time", time);
+		await ann.locator("#profile-form button").click();
+		await ann.locator("#profile-form button:enabled").waitFor();
+	};
+	await ann.click("#open-settings");
+	await save({ text: "tea" }, "3600000");
+	const { until: end } = await profile();
+	assert.ok(end > Date.now());
+	await save({ text: "coffee" });
+	const later = await profile();
+	assert.equal(later.text, "coffee");
+	assert.ok(Math.abs(later.until - end) < 60_000, `${later.until} instead of ${end}`);
+	await save({ display: "Annie" });
+	assert.deepEqual(await profile(), { ...later, display: "Annie" });
+	await save({}, "");
+	assert.deepEqual(await profile(), { display: "Annie", text: "coffee" });
 });
