@@ -221,7 +221,6 @@ export interface Welcome {
 	[name: string]: unknown;
 }
 
-/** The detail of each event of a {@link Client}. */
 /** What a user says of itself. */
 export interface Profile {
 	/** The display name, which stands beside the name and is not one. */
@@ -231,6 +230,7 @@ export interface Profile {
 	until?: number;
 }
 
+/** The detail of each event of a {@link Client}. */
 export interface ClientEvents {
 	state: State;
 	welcome: Welcome;

@@ -343,6 +343,18 @@ test("whom we have blocked is listed when it is asked for, and as it changes", a
 	assert.deepEqual(told, [["eve"], ["eve", "bob"], ["bob"]]);
 });
 
+test("what somebody says of themselves goes as they are blocked", async () => {
+	const it = await inLobby(10);
+	it.socket.say({ ev: "profiles", room: "lobby", profiles: { bob: { display: "Bob S" }, eve: { text: "tea" } } });
+	const told = [];
+	it.client.addEventListener("profiles", ({ detail }) => told.push(detail.users));
+	const done = it.client.block("bob");
+	await it.socket.reply("block", {});
+	await done;
+	assert.deepEqual([...it.client.profiles.keys()], ["eve"]);
+	assert.deepEqual(told, [["bob"]]);
+});
+
 test("what people say of themselves is kept as it was asked for and as it is told", async () => {
 	const it = await inLobby(10);
 	const told = [];

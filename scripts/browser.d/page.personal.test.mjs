@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertAccessible, enter, holds, server, shows } from "./page.mjs";
-import { Member } from "./surroundings.mjs";
+import { assertAccessible, comeBack, enter, holds, lost, picture, server, shows } from "./page.mjs";
+import { Member, Proxy, until } from "./surroundings.mjs";
 
 test("a person is blocked from a message, and what they say is hidden until they are not", async () => {
 	const room = "quarrel";
@@ -97,4 +97,121 @@ test("a display name and a status text stand beside the name, for whoever is in 
 	await ann.fill("#profile-display", "");
 	await ann.locator("#profile-form button").click();
 	await holds(bob, () => document.querySelector("#messages .who").textContent === "ann");
+});
+
+/** A member in `room` who says this of itself. */
+async function called(name, room, profile) {
+	const member = await Member.connect(server.tcp, name);
+	await member.join(room);
+	await member.ask("profile", profile);
+	return member;
+}
+const textOf = (page, selector) => page.locator(selector).evaluate((node) => node.textContent);
+const becomes = (page, selector, text) => holds(page, ([where, wanted]) => document.querySelector(where)?.textContent === wanted, [selector, text]);
+const aboutPerson = (page, name) => page.getByRole("button", { name: `Block or report ${name}` }).click();
+
+test("the dialog about a person names that person, and what changes of it while it is open", async () => {
+	const room = "mistaken";
+	const ann = await enter("ann", room);
+	await called("bob", room, {});
+	const eve = await called("eve", room, {});
+	for (const name of ["bob", "eve"]) {
+		await aboutPerson(ann, name);
+		await becomes(ann, "#personal-title", name);
+		if (name === "bob") await ann.click("#personal-close");
+	}
+	await eve.ask("profile", { display: "Evelyn", text: "back soon" });
+	await becomes(ann, "#personal-title", "Evelyn eve");
+	await becomes(ann, "#personal-status", "back soon");
+});
+
+test("a status text is apart from the role, and is drawn anew where it is shown", async () => {
+	const room = "ranks";
+	const amy = await enter("amy", room);
+	const bob = await called("bob", room, { text: "moderator" });
+	const person = "#persons li:has(.says:not(:empty))";
+	await becomes(amy, `${person} .says`, "moderator");
+	assert.equal(await textOf(amy, `${person} .doing`), "");
+	await amy.click("#members-open");
+	const row = "#members-list li:has(.says:not(:empty))";
+	await becomes(amy, `${row} .says`, "moderator");
+	assert.deepEqual(await amy.locator(`${row} small`).allTextContents(), ["member", "moderator"]);
+	await assertAccessible(amy, "members");
+	await bob.ask("profile", { display: "Robert", text: "at lunch" });
+	await becomes(amy, `${row} .says`, "at lunch");
+	assert.match(await textOf(amy, row), /Robert bob/);
+});
+
+test("a long display name hides neither the name nor the role behind it", async () => {
+	const room = "signs";
+	const own = await called("owner-of-signs", room, { display: "W".repeat(64), text: "at lunch until somebody comes and asks me something" });
+	const ann = await enter("ann", room);
+	await becomes(ann, "#persons .of", own.name);
+	const cut = await ann.evaluate(() => {
+		const person = document.querySelector("#persons li:has(.of)");
+		const edge = person.querySelector("button").getBoundingClientRect().right;
+		return [...person.querySelectorAll(".of, .doing")].filter((node) => node.scrollWidth > node.clientWidth + 1 || node.getBoundingClientRect().right > edge + 1).map(({ className }) => className);
+	});
+	await picture(ann, "display-name");
+	assert.deepEqual(cut, []);
+});
+
+test("what is there of a profile is neither lost nor overwritten when the settings cannot fetch it", async () => {
+	const room = "tunnel";
+	const proxy = await Proxy.start(server.web);
+	const ann = await enter("ann", room, proxy.url);
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join(room);
+	await ann.fill("#text", "/display Annie");
+	await ann.press("#text", "Enter");
+	await ann.getByText("Others see it now.").waitFor();
+	// The dialog itself is there already.
+	await ann.click("#open-settings");
+	await ann.locator("#profile-form button:enabled").waitFor();
+	await ann.click("#settings-close");
+	proxy.deaf = true;
+	await ann.click("#open-settings");
+	await ann.locator("#settings[open]").waitFor();
+	assert.equal(await ann.locator("#profile-form button").isDisabled(), true, "it is not known yet what there is");
+	proxy.deaf = false;
+	proxy.closed = true;
+	proxy.cut();
+	await lost(ann);
+	await ann.locator("#profile-error").getByText("Not connected").waitFor();
+	assert.equal(await ann.locator("#profile-form button").isDisabled(), true);
+	await ann.click("#settings-close");
+	proxy.closed = false;
+	await comeBack(ann);
+	await ann.click("#open-settings");
+	await holds(ann, () => document.querySelector("#profile-display").value === "Annie");
+	await ann.fill("#profile-text", "tea");
+	await ann.press("#profile-text", "Enter");
+	await until("the status text", async () => (await eve.ask("whois", { users: ["ann"] })).profiles.ann?.text === "tea");
+	assert.equal((await eve.ask("whois", { users: ["ann"] })).profiles.ann.display, "Annie");
+});
+
+test("a status text ends when it would have, unless another time is chosen", async () => {
+	const room = "clock";
+	const ann = await enter("ann", room);
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join(room);
+	const profile = async () => (await eve.ask("whois", { users: ["ann"] })).profiles.ann ?? {};
+	const save = async (fields, time) => {
+		for (const [name, value] of Object.entries(fields)) await ann.fill(`#profile-${name}`, value);
+		if (time !== undefined) await ann.selectOption("#profile-time", time);
+		await ann.locator("#profile-form button").click();
+		await ann.locator("#profile-form button:enabled").waitFor();
+	};
+	await ann.click("#open-settings");
+	await save({ text: "tea" }, "3600000");
+	const { until: end } = await profile();
+	assert.ok(end > Date.now());
+	await save({ text: "coffee" });
+	const later = await profile();
+	assert.equal(later.text, "coffee");
+	assert.ok(Math.abs(later.until - end) < 60_000, `${later.until} instead of ${end}`);
+	await save({ display: "Annie" });
+	assert.deepEqual(await profile(), { ...later, display: "Annie" });
+	await save({}, "");
+	assert.deepEqual(await profile(), { display: "Annie", text: "coffee" });
 });

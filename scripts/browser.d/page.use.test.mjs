@@ -108,4 +108,16 @@ test("a room of many shows how many, not who", async () => {
 	const joy = await enter("joy", "stadium");
 	await holds(joy, () => /^202 online, too many to list$/.test(document.querySelector("#crowd").textContent));
 	await joy.locator("#persons li").first().waitFor({ state: "detached" });
+	// Nobody is told of changes there: minutes later it is asked again.
+	const [fan] = crowd;
+	await fan.say("stadium", "one");
+	await shows(joy, "one");
+	await until("what is known of the fan", () => joy.evaluate(() => document.querySelector("#messages .who").dataset.called));
+	await fan.ask("profile", { display: "First of all" });
+	await joy.evaluate(() => {
+		const now = Date.now;
+		Date.now = () => now() + 600_000;
+	});
+	await fan.say("stadium", "two");
+	await holds(joy, () => [...document.querySelectorAll("#messages .who")].every((each) => each.textContent === "First of all fan0"));
 });

@@ -45,8 +45,13 @@ let open = null;
 let doings = 0;
 /** Whether the user wants to be shown as away. */
 let isAway = false;
-/** Of whom it was asked what they say of themselves, and of whom it is to be. */
-const [whoWasAsked, toAsk] = [new Set(), []];
+/** Of whom it was asked what they say of themselves, and when, and of whom it is to be. */
+const [whoWasAsked, toAsk] = [new Map(), []];
+/** For so long an answer is good: in rooms of many members nobody is told of changes. */
+const ASKED_MS = 300_000;
+/** What draws that in the dialogs that are open. */
+const profileDraws = new Set();
+const onProfiles = (run) => profileDraws.add(run);
 /** Whether the log scrolls along with new messages. */
 let following = true;
 /** The message that a search has led to. */
@@ -397,7 +402,10 @@ function prepare(options) {
 	on("welcome", () => import("/asking.js").catch(() => {}));
 	on("reported", lookForReports);
 	on("blocked", draw);
-	on("profiles", draw);
+	on("profiles", () => {
+		draw();
+		for (const run of profileDraws) run();
+	});
 	on("record", (detail) => {
 		if (detail.item.ev === "moderation") noteRole(detail);
 		windows.record(detail);
@@ -715,8 +723,8 @@ const isBlocked = (name) => chat.blocked.has(name);
 
 /** What a person says of itself, as it holds now. Who is shown first is asked for, with all who are shown then. */
 function profileOf(name) {
-	if (!whoWasAsked.has(name)) {
-		whoWasAsked.add(name);
+	if (!(Date.now() - whoWasAsked.get(name) < ASKED_MS)) {
+		whoWasAsked.set(name, Date.now());
 		if (!toAsk.length) setTimeout(askProfiles, 50);
 		toAsk.push(name);
 	}
@@ -732,6 +740,7 @@ async function askProfiles() {
 
 async function block(name, on) {
 	await (on ? chat.block(name) : chat.unblock(name));
+	whoWasAsked.delete(name);
 	toast(t(on ? "said.blocked" : "said.unblocked", { name }));
 }
 
@@ -1037,7 +1046,7 @@ const invitations = invitationList({
 	},
 });
 const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name), roleOf: (name) => (roleOf(name) === "member" ? "" : roleName(roleOf(name))), profileOf });
-const personal = laterDialog(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse, profileOf }));
+const personal = laterDialog(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse, profileOf, onProfiles }));
 const reports = laterDialog(async () => (await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? t("reports.direct") : name), sentence }));
 const directory = laterDialog(async () => (await import("/directory.js")).directoryDialog({ chat: () => chat, label, go: join, sentence }));
 const allMembers = laterDialog(async () => (await import("/members.js")).membersDialog({
@@ -1049,6 +1058,7 @@ const allMembers = laterDialog(async () => (await import("/members.js")).members
 	roleName,
 	sentence,
 	profileOf,
+	onProfiles,
 }));
 const ask = later(async () => (await import("/asking.js")).ask);
 const leave = later(async () => (await import("/asking.js")).leaving({

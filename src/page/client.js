@@ -531,8 +531,11 @@ export class Client extends EventTarget {
 		this.#emit("profiles", { users });
 	}
 
+	/** Nothing is to be seen any more of what these users say of themselves. */
 	#setBlocked(users) {
 		this.blocked = new Set(users);
+		const gone = users.filter((user) => this.profiles.delete(user));
+		if (gone.length) this.#emit("profiles", { users: gone });
 		this.#emit("blocked", { users: this.blocked });
 	}
 

@@ -16,12 +16,15 @@ export const isolated = (text) => `\u2068${text}\u2069`;
 
 /** Shows in `box` what a person is called: the display name with the name behind it, or the name alone; the status text is its title. */
 export function drawName(box, name, { display = "", text = "" } = {}) {
-	const shown = JSON.stringify([display, text]);
+	const shown = JSON.stringify([name, display, text]);
 	if (box.dataset.called === shown) return;
 	box.dataset.called = shown;
 	box.title = text;
 	box.replaceChildren(bdi(display || name), ...(display ? [" ", el("small", { className: "of" }, bdi(name))] : []));
 }
+
+/** The place of words that a person says of itself, so that they are not taken for the page's own. */
+export const says = (text = "") => el("bdi", { className: "says" }, text);
 
 /** Changes only text that differs, so that a screen reader does not repeat it. */
 export function setText(node, text) {

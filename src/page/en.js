@@ -225,6 +225,7 @@ export const texts = {
 	"profile.text": "Status text",
 	"profile.time": "The text holds",
 	"profile.ever": "Until I change it",
+	"profile.kept": "As it is:{until}",
 	"profile.half": "30 minutes",
 	"profile.week": "1 week",
 	"profile.save": "Save",

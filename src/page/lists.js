@@ -1,5 +1,5 @@
 /** The lists beside the log: conversations, invitations, people. */
-import { $, avatar, bdi, cached, drawName, el, place, setText } from "/dom.js";
+import { $, avatar, bdi, cached, drawName, el, place, says, setText } from "/dom.js";
 import { isArchived, isMarked, isPinned, preferences } from "/preferences.js";
 import { locale, t, tn } from "/words.js";
 
@@ -111,14 +111,15 @@ export function peopleList({ me, writeTo, mayModerate, moderate, about, roleOf, 
 			const onclick = () => moderate(name);
 			const more = el("button", { className: "plain", ariaLabel: t("members.moderateWho", { name }), title: t("members.moderate"), onclick }, "⋯");
 			const flag = el("button", { className: "plain", ariaLabel: t("people.flagWho", { name }), title: t("people.flag"), onclick: () => about(name) }, "⚑");
-			return el("li", null, writeTo(name, avatar(name), el("span", { className: "who" }), el("small", { className: "doing" })), flag, more);
+			return el("li", null, writeTo(name, avatar(name), el("span", { className: "person" }, el("span", { className: "who" }), el("small", null, el("span", { className: "doing" }), says()))), flag, more);
 		});
 		made.className = status;
 		made.lastChild.hidden = !mayModerate(name);
 		made.lastChild.previousSibling.hidden = name === me();
 		const profile = profileOf(name);
 		drawName(made.querySelector(".who"), name, profile);
-		setText(made.querySelector(".doing"), [status === "away" ? t("away") : name === me() ? t("you") : "", roleOf(name), profile?.text].filter(Boolean).join(", "));
+		setText(made.querySelector(".doing"), [status === "away" ? t("away") : name === me() ? t("you") : "", roleOf(name)].filter(Boolean).join(", "));
+		setText(made.querySelector(".says"), profile?.text ?? "");
 		return made;
 	}
 

@@ -1,5 +1,5 @@
 /** The dialog with all members of a room and their roles, in pages. */
-import { $, avatar, bdi, drawName, el, setText } from "/dom.js";
+import { $, avatar, bdi, drawName, el, says, setText } from "/dom.js";
 import { t, tn } from "/words.js";
 
 /** Members of one page. */
@@ -8,11 +8,14 @@ const PAGE = 50;
 /**
  * Connects the dialog. `members(room, page)` asks the server; `writeTo(name)` begins a conversation; `mayModerate(name)` and
  * `moderate(name, role)` are about the button beside a name; `roleName(role)` is a role in words; `sentence(error)` puts a refusal into
- * words; `profileOf(name)` is what one says of oneself. Returns the function that opens it for a room.
+ * words; `profileOf(name)` is what one says of oneself, and `onProfiles(run)` has `run` called as that changes. Returns the function that opens it for a room.
  */
-export function membersDialog({ me, members, writeTo, mayModerate, moderate, roleName, sentence, profileOf }) {
+export function membersDialog({ me, members, writeTo, mayModerate, moderate, roleName, sentence, profileOf, onProfiles }) {
 	const [dialog, list] = [$("members"), $("members-list")];
 	let room = null;
+	/** Draws what those who are shown say of themselves. */
+	const draws = [];
+	onProfiles(() => dialog.open && draws.forEach((draw) => draw()));
 
 	function button(label, name, title, run) {
 		const onclick = () => {
@@ -23,11 +26,16 @@ export function membersDialog({ me, members, writeTo, mayModerate, moderate, rol
 	}
 
 	function node([name, role]) {
-		const profile = profileOf(name);
-		const who = el("span");
-		drawName(who, name, profile);
+		const [who, words] = [el("span"), says()];
+		const draw = () => {
+			const profile = profileOf(name);
+			drawName(who, name, profile);
+			setText(words, profile?.text ?? "");
+		};
+		draws.push(draw);
+		draw();
 		const roleText = name === me() ? t("and.you", { role: roleName(role) }) : roleName(role);
-		const about = el("span", null, who, el("small", null, roleText, ...(profile?.text ? [", ", bdi(profile.text)] : [])));
+		const about = el("span", null, who, el("small", null, roleText), el("small", null, words));
 		const buttons = name === me() ? [] : [button(t("members.write"), name, t("members.writeTo", { name }), writeTo), ...(mayModerate(name) ? [button(t("members.moderate"), name, t("members.moderateWho", { name }), () => moderate(name, role))] : [])];
 		return el("li", null, avatar(name), about, ...buttons);
 	}
@@ -55,6 +63,7 @@ export function membersDialog({ me, members, writeTo, mayModerate, moderate, rol
 		room = where.name;
 		$("members-title").replaceChildren(...tn("members.title", { room: bdi(room) }));
 		list.replaceChildren();
+		draws.length = 0;
 		dialog.showModal();
 		page();
 	};

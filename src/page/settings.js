@@ -52,28 +52,63 @@ export function settingsDialog({ changed, device, chat, sentence, toast, blocked
 
 	// --- What others see of the user
 
-	async function drawProfile() {
-		setText($("profile-error"), "");
-		const own = (await chat().whois([chat().user]).catch(() => ({})))[chat().user] ?? {};
+	/** Counts the times that it was asked: an earlier answer says nothing any more. */
+	let asked = 0;
+
+	function enableProfile(isOn) {
+		for (const field of $("profile-form").elements) field.disabled = !isOn;
+	}
+
+	function fillProfile(own) {
+		kept = own;
 		$("profile-display").value = own.display ?? "";
 		$("profile-text").value = own.text ?? "";
-		$("profile-time").value = "";
-		setText($("profile-time").options[0], own.until ? endOf(own.until) : t("profile.ever"));
-		kept = own;
+		const [asItIs] = $("profile-time").options;
+		asItIs.hidden = asItIs.disabled = !own.until;
+		setText(asItIs, t("profile.kept", { until: endOf(own.until) }));
+		$("profile-time").value = own.until ? "kept" : "";
+	}
+
+	/** Nothing can be typed until it is known what there is, so that nothing is lost. */
+	async function drawProfile() {
+		const [client, turn] = [chat(), (asked += 1)];
+		setText($("profile-error"), "");
+		fillProfile({});
+		enableProfile(false);
+		try {
+			const own = (await client.whois([client.user]))[client.user] ?? {};
+			if (turn !== asked) return;
+			fillProfile(own);
+			enableProfile(true);
+		} catch (error) {
+			if (turn === asked) setText($("profile-error"), sentence(error));
+		}
+	}
+
+	/** What differs from what there was. A text whose time stays as it is ends when it would have ended. */
+	function profileChanges() {
+		const [display, text, time] = ["display", "text", "time"].map((each) => $(`profile-${each}`).value.trim());
+		const isSameTime = !text || time === (kept.until ? "kept" : "");
+		const for_ms = time === "kept" ? Math.max(1, kept.until - Date.now()) : Number(time);
+		return {
+			...(display === (kept.display ?? "") ? {} : { display }),
+			...(text === (kept.text ?? "") && isSameTime ? {} : { text, for_ms: text && time ? for_ms : undefined }),
+		};
 	}
 
 	$("profile-form").addEventListener("submit", async (event) => {
 		event.preventDefault();
-		const [display, text, time] = ["display", "text", "time"].map((each) => $(`profile-${each}`).value.trim());
-		// A text that stays as it is ends when it would have ended.
-		const status = text === (kept.text ?? "") && !time ? {} : { text, for_ms: text && time ? Number(time) : undefined };
-		try {
-			await chat().profile({ display, ...status });
-			await drawProfile();
-			toast(t("profile.saved"));
-		} catch (error) {
-			setText($("profile-error"), sentence(error));
-		}
+		const [focused, turn, changes] = [document.activeElement, (asked += 1), profileChanges()];
+		setText($("profile-error"), "");
+		enableProfile(false);
+		const [own, error] = await chat().profile(changes).then((own) => [own ?? {}], (error) => [null, error]);
+		if (own) toast(t("profile.saved"));
+		if (turn !== asked) return;
+		enableProfile(true);
+		// What is disabled loses the focus.
+		if ([focused, document.body].includes(document.activeElement)) focused.focus();
+		if (own) fillProfile(own);
+		else setText($("profile-error"), sentence(error));
 	});
 
 	function drawBlocked() {

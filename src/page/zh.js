@@ -225,6 +225,7 @@ export const texts = {
 	"profile.text": "状态文字",
 	"profile.time": "文字保留",
 	"profile.ever": "直到我更改",
+	"profile.kept": "保持不变{until}",
 	"profile.half": "30 分钟",
 	"profile.week": "1 周",
 	"profile.save": "保存",
