@@ -25,7 +25,7 @@
 //! | `upkeep`, `indexing` | what one node does for all |
 //! | `outgoing`, `entries`, `sent`, `webhooks` | what webhooks are told, and which node tells them |
 //! | `pushing`, `devices` | what devices are told, and which node tells them |
-//! | `people`, `people_pages`, `people_watch` | accounts and the like, as rows |
+//! | `people`, `people_read`, `people_pages`, `people_watch` | accounts and the like, as rows |
 //! | `events`, `bus` | what the link says, and what nodes tell each other |
 //!
 //! # What is told when
@@ -67,6 +67,7 @@ mod order;
 mod outgoing;
 mod people;
 mod people_pages;
+mod people_read;
 mod people_watch;
 mod pushing;
 pub mod queries;

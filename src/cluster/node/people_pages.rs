@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::people::AllPeople;
+use super::people_read::AllPeople;
 use crate::chat::model::account::Hidden;
 use crate::pg::{Param, Row, Statement, WrongType};
 

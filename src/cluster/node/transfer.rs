@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use super::codes::{Columns, signed, unsigned};
 use super::loading::{self, Names};
-use super::people::{Acts, AllPeople};
+use super::people::Acts;
 use super::people_pages::{PEOPLE_PAGE, PeoplePages};
+use super::people_read::AllPeople;
 use super::room_pages::RoomPages;
 use super::rows::{FactColumns, Part};
 use super::statements;
