@@ -140,6 +140,7 @@ test("a room that is entered late takes no field away from under the fingers", a
 	});
 	await say(kit, "/join slow");
 	await kit.locator("#text").pressSequentially("half a sen");
+	await holds(kit, () => Boolean(window.join));
 	await kit.evaluate(() => window.join());
 	await toast(kit, "You are in slow now.");
 	await kit.keyboard.type("tence");

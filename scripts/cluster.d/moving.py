@@ -199,7 +199,7 @@ def killed(folder, engine):
     data, back = folder / "lone" / "data", folder / "lone-back"
     # As an earlier version has left it.
     db = sqlite3.connect(data / "chinwag.db")
-    db.executescript("DROP TRIGGER former_name_dropped; DROP TABLE former_name; PRAGMA user_version = 5")
+    db.executescript("DROP TRIGGER former_name_dropped; DROP TABLE former_name; DROP TABLE profile; PRAGMA user_version = 5")
     db.close()
     engine.sql("CREATE DATABASE killed")
     address = engine.address(database="killed")

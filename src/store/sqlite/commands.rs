@@ -102,11 +102,22 @@ impl CommandWatch {
         self.version = None;
     }
 
+    /// What there is now is about to be read by this connection, and is known then. To be told
+    /// once more what is known would undo what the domain has changed and not yet written.
+    ///
+    /// # Errors
+    ///
+    /// What the database says.
+    pub(super) fn begin(db: &Connection) -> rusqlite::Result<Self> {
+        let version = Some(version(db)?);
+        Ok(Self { version, last: read(db, COMMANDS)?, applied: applied(db)? })
+    }
+
     /// What is kept, if another connection has changed anything since the last call. The first call
     /// says it in any case, and the first after a reconnect: a command may have come since the
     /// domain has last read it. If some of it cannot be read, the next call reads all of it again.
     pub(super) fn poll(&mut self, db: &Connection) -> rusqlite::Result<Option<Changed>> {
-        let version = db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        let version = version(db)?;
         if self.version == Some(version) {
             return Ok(None);
         }
@@ -120,6 +131,11 @@ impl CommandWatch {
     }
 }
 
+/// Changes with every commit of another connection.
+fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +146,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let other = database(&folder);
         let db = Connection::open(path(&folder)).unwrap();
+        assert!(CommandWatch::begin(&db).unwrap().poll(&db).unwrap().is_none());
         let mut watch = CommandWatch::default();
         let first = watch.poll(&db).unwrap().expect("the first look");
         assert_eq!(first.suspended, Suspensions::default());

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::commands::CommandWatch;
 use super::heads;
 use super::integers::unsigned;
 use super::integrity::check_room;
@@ -30,6 +31,8 @@ pub(super) struct Loaded {
     pub(super) next_id: i64,
     /// What is kept of people.
     pub(super) people: People,
+    /// What was changed since then.
+    pub(super) commands: CommandWatch,
 }
 
 /// Reads what is needed from the start. With `proves_names`, and if none was proved so far, the
@@ -39,6 +42,7 @@ pub(super) struct Loaded {
 ///
 /// What the database says; a row that was not written so is damage.
 pub(super) fn begin(db: &Connection, proves_names: bool) -> rusqlite::Result<Loaded> {
+    let commands = CommandWatch::begin(db)?;
     let people = people::load(db)?;
     let rooms: i64 = db.query_one("SELECT count(*) FROM room", [], |row| row.get(0))?;
     // As numbers without a sign: those with one are the higher ones.
@@ -56,7 +60,7 @@ pub(super) fn begin(db: &Connection, proves_names: bool) -> rusqlite::Result<Loa
         newest: newest.map(|newest| Epoch(newest.cast_unsigned())),
         names,
     };
-    Ok(Loaded { elsewhere, next_id: last + 1, people })
+    Ok(Loaded { elsewhere, next_id: last + 1, people, commands })
 }
 
 /// The names of members, and of those on whom a restriction is; without guests.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use super::commands::Progress;
+use super::commands::{CommandWatch, Progress};
 use super::connection::{CACHE_BYTES, Level};
 use super::data_dir;
 use super::dropped::Dropped;
@@ -159,7 +159,7 @@ impl SqliteStore {
         let suspended = suspensions::load(&db).map_err(failed)?;
         let webhooks = outbox::load(&db).map_err(failed)?;
         data_dir::write_owner(&lock);
-        let Loaded { mut elsewhere, next_id: next_row, people } = loaded;
+        let Loaded { mut elsewhere, next_id: next_row, people, commands } = loaded;
         let rooms = preload(&db, elsewhere.rooms, options.preload);
         elsewhere.rooms = elsewhere.rooms.saturating_sub(rooms.len());
         let (sender, replies) = ReplySender::new(Arc::clone(&wake));
@@ -167,6 +167,8 @@ impl SqliteStore {
         let queue = Arc::new(WriteQueue::new(Arc::clone(&metrics), options.queue_bytes));
         let connection = SharedReader::default();
         let ways = (connection.clone(), Arc::clone(&queue));
+        // Of a store that is opened again the domain takes up nothing of what was loaded.
+        let commands = if outbox.is_some() { CommandWatch::default() } else { commands };
         let outbox = match outbox {
             Some(outbox) => {
                 outbox.reconnect(ways.0, ways.1);
@@ -181,6 +183,7 @@ impl SqliteStore {
         engine.share_outbox(Arc::clone(&outbox));
         let progress = Arc::new(Progress::default());
         engine.share_progress(Arc::clone(&progress));
+        engine.watch_commands(commands);
         if !is_clean {
             engine.schedule_check(clock.now().tick);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::commands::Progress;
+use super::super::commands::{CommandWatch, Progress};
 use super::super::connection::is_busy;
 use super::super::integers::signed;
 use super::super::meta_table::{self, APPLIED};
@@ -14,6 +14,11 @@ impl Engine {
     /// Learns from the loop how far that is with what commands have changed.
     pub(in crate::store::sqlite) fn share_progress(&mut self, progress: Arc<Progress>) {
         self.progress = progress;
+    }
+
+    /// What the domain knows is what there was when this began.
+    pub(in crate::store::sqlite) fn watch_commands(&mut self, commands: CommandWatch) {
+        self.commands = commands;
     }
 
     /// What is kept of people and suspensions, and what webhooks are told, if another process may
