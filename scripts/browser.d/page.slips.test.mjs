@@ -135,13 +135,13 @@ test("a room that is entered late takes no field away from under the fingers", a
 		const { send } = WebSocket.prototype;
 		WebSocket.prototype.send = function (text) {
 			if (JSON.parse(text).op !== "join") return send.call(this, text);
-			window.join = () => send.call(this, text);
+			window.joinNow = () => send.call(this, text);
 		};
 	});
 	await say(kit, "/join slow");
+	await holds(kit, () => Boolean(window.joinNow));
 	await kit.locator("#text").pressSequentially("half a sen");
-	await holds(kit, () => Boolean(window.join));
-	await kit.evaluate(() => window.join());
+	await kit.evaluate(() => window.joinNow());
 	await toast(kit, "You are in slow now.");
 	await kit.keyboard.type("tence");
 	assert.equal(await kit.textContent("#title"), "porch");
