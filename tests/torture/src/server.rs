@@ -241,9 +241,12 @@ impl Server {
         Ok(Duration::from_millis(ticks * 10))
     }
 
-    /// Descriptors that it holds.
+    /// Descriptors that it holds, but for those of the database itself: SQLite keeps those of
+    /// connections that have ended for the next ones, as long as any of the process is open.
     pub(crate) fn descriptors(&self) -> Outcome<usize> {
-        Ok(fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
+        let held = fs::read_dir(format!("/proc/{}/fd", self.pid()))?;
+        let targets = held.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        Ok(targets.filter(|target| !target.ends_with("chinwag.db")).count())
     }
 
     fn await_end(&mut self, within: Duration) -> Outcome<Option<ExitStatus>> {
