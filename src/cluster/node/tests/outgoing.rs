@@ -226,6 +226,8 @@ fn what_two_nodes_write_at_once_is_sent_once_and_in_the_order_of_each_room() {
         for nth in 1..=3 {
             open(peer, nth);
         }
+        // Before anything is said: a log that another node has begun meanwhile is another one.
+        while peer.poll_reply().is_some() || !peer.node().is_settled() {}
     }
     for nth in 0..EACH {
         say(&mut one, 1 + nth % 3, "one");
