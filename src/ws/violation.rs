@@ -116,7 +116,9 @@ impl fmt::Display for Violation {
                 return write!(f, "a message may have at most {fragments_max} fragments");
             }
             Self::InvalidUtf8 => "text is not valid UTF-8",
-            Self::InvalidDeflate => "a compressed message is not valid DEFLATE data",
+            Self::InvalidDeflate => {
+                "a compressed message is not valid DEFLATE by itself (client_no_context_takeover)"
+            }
             Self::UnexpectedBinary => "binary messages are not accepted here, only text",
             Self::TruncatedClose => "a close frame has no payload or at least a two-byte code",
             Self::BadCloseCode { code } => {
