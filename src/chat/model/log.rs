@@ -216,6 +216,8 @@ pub enum Appended {
     TooLarge(usize),
     /// The seq in this field of a message is not that of a message, or not any more.
     NoSuchReference(&'static str),
+    /// The `thread` of a message begins none: it belongs to the one that this seq has begun.
+    InThread(u64),
     /// Not now, for this reason. It is not in the log and will not be.
     Refused(LogFault),
     /// It may be in the log, or not: whoever wants to know asks again with the same `cid`. If it is

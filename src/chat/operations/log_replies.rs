@@ -116,7 +116,8 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         | Appended::NotYours
         | Appended::TooOld
         | Appended::TooLarge(_)
-        | Appended::NoSuchReference(_) => edits::refusal_of(chat, key, &outcome),
+        | Appended::NoSuchReference(_)
+        | Appended::InThread(_) => edits::refusal_of(chat, key, &outcome),
         Appended::Refused(LogFault::Taken) if matches!(act, Some(PendingAct::Rename(_))) => {
             rename::taken()
         }
