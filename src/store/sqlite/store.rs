@@ -3,19 +3,19 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::commands::{CommandWatch, Progress};
-use super::connection::{CACHE_BYTES, Level};
+use super::connection::Level;
 use super::data_dir;
 use super::dropped::Dropped;
 use super::engine::Engine;
 use super::load_rooms::Loaded;
 use super::open::{Opened, open};
 use super::open_error::OpenError;
+use super::options::Options;
 use super::outbox;
 use super::preload::{Preload, preload};
 use super::reader_thread::ReaderHandle;
@@ -25,58 +25,25 @@ use super::shared_outbox::{self, Outbox};
 use super::shared_reader::SharedReader;
 use super::suspensions;
 use super::write_op::{Append, Op, Opening};
-use super::write_queue::{QUEUE_BYTES, WriteQueue};
+use super::write_queue::WriteQueue;
 use super::writer_thread::WriterHandle;
 use crate::chat::model::load::{Found, Wanted};
 use crate::chat::model::log::{
     Answer, CidSecret, LogId, LogReply, LogRequest, Logs, Query, RememberedCid, Snapshot, Ticket,
 };
 use crate::chat::model::name::RoomName;
-use crate::chat::model::policy::{Policies, Policy};
 use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::Durability;
 use crate::chat::model::webhook::{self, Notice, WebhookEvent};
 use crate::collections::Slots;
 use crate::metrics::StoreMetrics;
-use crate::store::memory::{CIDS_MAX, MemoryStore};
+use crate::store::memory::MemoryStore;
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
 
 /// How long closing waits for the writer, which goes on for as long as the process lives: half of
 /// what Docker leaves a process that was told to end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Where the store is, and where it counts.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The directory of its files.
-    pub data: PathBuf,
-    /// Bytes of pages of the file that its writer keeps in memory.
-    pub cache_bytes: usize,
-    /// Bytes of records that may wait for the disk.
-    pub queue_bytes: usize,
-    /// `cid`s of memory rooms that are remembered.
-    pub cids: usize,
-    /// Whether users prove their names: the first time they do, those of all members are read.
-    pub proves_names: bool,
-    /// What is read when it is opened, so that nobody waits for it.
-    pub preload: Preload,
-    /// For how long rooms are kept, also those that nobody uses.
-    pub policies: Policies,
-    /// Its counters.
-    pub metrics: Arc<StoreMetrics>,
-}
-
-impl Options {
-    /// The files in `data`, with as much memory as is taken where nothing is said about it.
-    #[must_use]
-    pub fn new(data: PathBuf, metrics: Arc<StoreMetrics>) -> Self {
-        let (proves_names, preload) = (false, Preload::default());
-        let policies = Policies::uniform(Policy::default());
-        let (cache_bytes, queue_bytes, cids) = (CACHE_BYTES, QUEUE_BYTES, CIDS_MAX);
-        Self { data, cache_bytes, queue_bytes, cids, proves_names, preload, policies, metrics }
-    }
-}
 
 /// No ticket of the domain's.
 const LOAD_TICKET: Ticket = Ticket(u64::MAX - 1);
@@ -152,7 +119,7 @@ impl SqliteStore {
         outbox: Option<Arc<Outbox>>,
     ) -> Result<(Self, Snapshot), OpenError> {
         let Opened { mut db, lock, loaded, is_clean, reserve, write_error } =
-            open(&options.data, &clock, options.proves_names)?;
+            open(options, &clock)?;
         let path = db.path().to_owned();
         let failed = |error| OpenError::Failed(path.clone(), error);
         db.keep(options.cache_bytes).map_err(failed)?;
@@ -455,7 +422,8 @@ impl Logs for SqliteStore {
         let (options, clock, wake) = &self.opened_by;
         let outbox = Some(Arc::clone(&self.outbox));
         // What is in memory stays there.
-        let options = &Options { preload: Preload::default(), ..options.clone() };
+        let preload = Preload::default();
+        let options = &Options { ends_memory_rooms: false, preload, ..options.clone() };
         let (mut fresh, _) = Self::open_with(options, (*clock, Arc::clone(wake)), outbox)
             .map_err(|error| error.to_string())?;
         // Whatever is in memory stays; the threads that have ended go with the other one.

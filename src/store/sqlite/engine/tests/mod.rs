@@ -18,6 +18,7 @@ use crate::chat::model::name::RoomName;
 use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::Role;
 use crate::store::sqlite::load_rooms::load;
+use crate::store::sqlite::Options;
 use crate::store::sqlite::open::{Opened, open};
 use crate::store::sqlite::testing::user;
 use crate::time::Tick;
@@ -80,7 +81,8 @@ impl Harness {
     }
 
     fn at_time(folder: TempDir, wall_ms: u64) -> Self {
-        let Opened { db, lock, reserve, .. } = open(folder.path(), &Clock::start(), false).unwrap();
+        let options = Options::new(folder.path().to_owned(), Arc::default());
+        let Opened { db, lock, reserve, .. } = open(&options, &Clock::start()).unwrap();
         let now = Now { tick: Tick::from_millis(1_000_000), wall_ms };
         let rooms = load_all(&db);
         Self { engine: Engine::new(db, reserve, now), folder, rooms, now, tickets: 0, _lock: lock }
