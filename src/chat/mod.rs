@@ -167,6 +167,7 @@ impl Chat {
         self.context.now = now;
         if let Some(step_ms) = self.context.wall.look(now) {
             self.rooms.shift_terms(&mut self.context, step_ms);
+            self.accounts.shift_invites(step_ms);
         }
     }
 

@@ -65,6 +65,7 @@ mod shared_reader;
 mod store;
 pub(in crate::store) mod suspensions;
 mod tail;
+mod terms;
 #[cfg(test)]
 pub(in crate::store) mod testing;
 #[cfg(test)]

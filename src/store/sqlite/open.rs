@@ -24,9 +24,8 @@ use super::open_error::OpenError;
 use super::options::Options;
 use super::renewals::{Renewed, renew_epochs};
 use super::reports;
-use super::room_meta;
 use super::schema::{self, Unfit};
-use super::suspensions;
+use super::terms;
 use crate::chat::model::log::LogFault;
 use crate::time::clock::{Clock, Now};
 use crate::time::wall_watch::{Kept, WallWatch};
@@ -324,13 +323,12 @@ fn mark_in_use(
 }
 
 /// Where the clock was set since the file was in use, as of a board without a clock chip, the terms
-/// of bans and mutes keep their length, as they do when it is set while the server runs. The clock
+/// of bans, mutes and links keep their length, as they do when it is set while the server runs. The clock
 /// is kept in the same transaction, so that they are moved once.
 fn keep_terms(db: &Connection, now: Now) -> rusqlite::Result<()> {
     let Some(seen_ms) = meta_table::clock(db)?.map(|kept| kept.seen_ms) else { return Ok(()) };
     let Some(step_ms) = WallWatch::set_while_off(now, seen_ms) else { return Ok(()) };
-    suspensions::shift(db, step_ms)?;
-    room_meta::shift_terms(db, step_ms, |_room| true)?;
+    terms::shift(db, step_ms, |_room| true)?;
     meta_table::put_clock(db, Kept { since_ms: now.wall_ms, seen_ms: now.wall_ms })
 }
 
@@ -370,7 +368,9 @@ mod tests {
         let until = right_ms + HOUR_MS;
         let sql = format!(
             "INSERT INTO suspension VALUES ('user eve', {until}, ''), ('user bob', NULL, ''); \
-             INSERT INTO restriction (room, user, kind, until, reason) VALUES (1, 'zoe', 1, {until}, '')"
+             INSERT INTO restriction (room, user, kind, until, reason) VALUES (1, 'zoe', 1, {until}, ''); \
+             INSERT INTO invite VALUES (x'00', 1, {until}, '', NULL, 0); \
+             INSERT INTO file VALUES ('a', 'a', 'ann', 1, 0, {until}), ('b', 'b', 'ann', 1, 0, 0)"
         );
         db.execute_batch(&sql).unwrap();
         meta_table::put_clock(&db, Kept { since_ms: 0, seen_ms: right_ms }).unwrap();
@@ -380,7 +380,8 @@ mod tests {
             for start in 0..2 {
                 keep_terms(&db, Now { tick: Tick::ZERO, wall_ms }).unwrap();
                 let sql = "SELECT until FROM suspension WHERE until IS NOT NULL \
-                           UNION SELECT until FROM restriction";
+                           UNION SELECT until FROM restriction UNION SELECT until FROM invite \
+                           UNION SELECT loose FROM file WHERE loose > 0";
                 let until: i64 = db.query_one(sql, [], |row| row.get(0)).unwrap();
                 assert_eq!(unsigned(until), wall_ms + HOUR_MS, "{wall_ms} {start}");
             }

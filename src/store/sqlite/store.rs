@@ -148,6 +148,7 @@ impl SqliteStore {
         engine.share_reader(connection.clone());
         engine.retain(options.policies.clone());
         engine.share_outbox(Arc::clone(&outbox));
+        let wall = Some(engine.wall());
         let progress = Arc::new(Progress::default());
         engine.share_progress(Arc::clone(&progress));
         engine.watch_commands(commands);
@@ -186,6 +187,7 @@ impl SqliteStore {
             people,
             webhooks,
             node: None,
+            wall,
         };
         Ok((store, snapshot))
     }

@@ -1,6 +1,7 @@
 //! The engine on files of its own.
 
 mod bounds;
+mod clock;
 mod degraded;
 mod effects;
 mod tail;
@@ -454,19 +455,4 @@ fn a_suspension_lasts_as_long_as_it_was_to_last_though_the_clock_is_set() {
     let wall_ms = harness.now.wall_ms + 5_000;
     let kept = meta_table::clock(&harness.engine.db).unwrap().unwrap();
     assert_eq!(WallWatch::set_while_off(Now { wall_ms, ..harness.now }, kept.seen_ms), None);
-}
-
-#[test]
-fn a_month_without_a_message_that_ends_with_a_kill_is_no_reason_to_doubt_the_clock() {
-    let mut harness = Harness::new();
-    let day = Duration::from_hours(24);
-    let day_ms = u64::try_from(day.as_millis()).unwrap();
-    for _ in 0..40 {
-        harness.now =
-            Now { tick: harness.now.tick.after(day), wall_ms: harness.now.wall_ms + day_ms };
-        assert!(harness.engine.look_at_clock(harness.now).is_none());
-        harness.maintain();
-    }
-    let kept = meta_table::clock(&harness.engine.db).unwrap().unwrap();
-    assert_eq!(WallWatch::set_while_off(harness.now, kept.seen_ms), None);
 }
