@@ -89,6 +89,10 @@ pub(super) fn begin_claimed(
                     }
                 });
             }
+            let (invitations, more_invitations) = invitations::within(
+                invitations::seen_by(chat, (conn, user)),
+                WELCOME_INVITATIONS_BYTES_MAX,
+            );
             let welcome = Reply::Welcome {
                 user: chat.directory[user].name.clone(),
                 session: Secret::new(user, hello.secret).to_text(),
@@ -97,10 +101,8 @@ pub(super) fn begin_claimed(
                 rooms,
                 is_admin: admins::is_admin(chat, (conn, user)),
                 may_invite: invite_links::may_invite(chat, &chat.directory[user].name),
-                invitations: invitations::within(
-                    invitations::seen_by(chat, (conn, user)),
-                    WELCOME_INVITATIONS_BYTES_MAX,
-                ),
+                invitations,
+                more_invitations,
             };
             chat.context.reply(conn, request, Ok(welcome));
             tell_others::look_later(chat, user);
