@@ -263,10 +263,10 @@ fn what_is_asked_wrongly_is_refused_with_what_would_be_right() {
 fn a_body_that_is_wrong_is_refused_in_words_about_its_fields() {
     let server = start();
     for (path, body, message, field, expected) in [
-        ("kick", r#"{"room":"a"}"#, "user is missing", "user", "a string"),
-        ("kick", r#"{"room":1,"user":"b"}"#, "room is a number", "room", "a string"),
-        ("kick", r#"{"room":null,"user":"b"}"#, "room is missing", "room", "a string"),
-        ("kick", r#"{"room":"a","room":"b"}"#, "room is given twice", "room", "a string"),
+        ("rooms/kick", r#"{"room":"a"}"#, "user is missing", "user", "a string"),
+        ("rooms/kick", r#"{"room":1,"user":"b"}"#, "room is a number", "room", "a string"),
+        ("rooms/kick", r#"{"room":null,"user":"b"}"#, "room is missing", "room", "a string"),
+        ("rooms/kick", r#"{"room":"a","room":"b"}"#, "room is given twice", "room", "a string"),
         (
             "ban",
             r#"{"user":"a","for_ms":0}"#,
@@ -303,7 +303,7 @@ fn a_body_that_is_wrong_is_refused_in_words_about_its_fields() {
         (r#"{"room":"a","#, r#""offset":11"#),
         ("[]", "not one JSON object"),
     ] {
-        let response = ask(&server, "POST /api/v1/kick", &bearer(), body);
+        let response = ask(&server, "POST /api/v1/rooms/kick", &bearer(), body);
         assert_eq!(response.status, 400, "{body}");
         assert!(response.text().contains(words), "{body}: {}", response.text());
     }
