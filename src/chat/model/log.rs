@@ -42,6 +42,7 @@ use super::reply::Durability;
 use super::sessions::{Claimed, SessionChange, SessionClaim};
 pub use super::suspensions::{Expiry, Network, Suspensions};
 use crate::net::ConnId;
+use crate::time::Tick;
 use crate::time::wall_watch::WallWatch;
 
 /// What the domain asks of the logs.
@@ -393,6 +394,12 @@ pub trait Logs: std::fmt::Debug {
     fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
         _ = secret;
         false
+    }
+
+    /// The process stops: the files, which are closed when this is dropped, are not waited for
+    /// beyond this moment.
+    fn close_by(&mut self, deadline: Tick) {
+        _ = deadline;
     }
 
     /// Begins to close the files, so that another process can open them: nothing is to be asked

@@ -45,6 +45,9 @@ use crate::time::clock::{Clock, Now};
 /// what Docker leaves a process that was told to end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The same at the end of a stop, whatever has taken its time before.
+const CLOSE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
+
 /// No ticket of the domain's.
 const LOAD_TICKET: Ticket = Ticket(u64::MAX - 1);
 /// How long it is waited for rooms, where that is waited for.
@@ -52,7 +55,8 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The logs of all rooms: those of memory rooms, and those in the file.
 ///
-/// Dropping it closes the file: it waits at most five seconds for what is queued to be written.
+/// Dropping it closes the file: it waits until [`Logs::close_by`], or at most five seconds, for what
+/// is queued to be written.
 pub struct SqliteStore {
     memory: MemoryStore,
     /// By slot.
@@ -80,6 +84,8 @@ pub struct SqliteStore {
     outbox: Arc<Outbox>,
     /// The rooms in memory, as webhooks are told of them.
     memory_rooms: BTreeMap<LogId, (RoomName, Epoch)>,
+    /// Until when closing is waited for.
+    close_by: Option<Tick>,
 }
 
 /// An open log.
@@ -179,6 +185,7 @@ impl SqliteStore {
             is_hang_said: false,
             outbox,
             memory_rooms: BTreeMap::new(),
+            close_by: None,
         };
         let snapshot = Snapshot {
             rooms,
@@ -408,6 +415,10 @@ impl Logs for SqliteStore {
         self.memory.adopt_cid_secret(secret)
     }
 
+    fn close_by(&mut self, deadline: Tick) {
+        self.close_by = Some(deadline);
+    }
+
     fn suspend(&mut self) {
         self.flush();
         self.queue.close();
@@ -451,7 +462,9 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.flush();
         self.queue.close();
-        if !self.writer.wait(CLOSE_TIMEOUT) {
+        let (_, clock, _) = &self.opened_by;
+        let left = |by: Tick| by.since(clock.now().tick).max(CLOSE_TIMEOUT_MIN);
+        if !self.writer.wait(self.close_by.map_or(CLOSE_TIMEOUT, left)) {
             log::error!(
                 "the store could not be closed in time: messages that were not answered may not be stored"
             );
