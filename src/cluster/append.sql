@@ -14,7 +14,7 @@
 -- 0 stored, 1 duplicate (seq and time of the first), 2 conflict (its seq), 3 unknown (it was asked only),
 -- 4 no such message, 5 not yours, 6 too old, 7 too large (seq: the bytes that are kept beside), 8 no such `reply_to`
 -- (with the seq -1: no such file of the sender's, which a program that does not know of files refuses, too),
--- 9 no such `thread`, 10 another node has changed the sender's rights since that version, or the room's name, 11 the epoch
+-- 9 no such `thread` (with the seq of the first message of the thread that it is in, if it is a message of one), 10 another node has changed the sender's rights since that version, or the room's name, 11 the epoch
 -- has ended, 12 the name that the room is to have is another room's
 --
 -- What an edit or a deletion does to other records, and what makes a record one without effect, is what
@@ -134,8 +134,13 @@ BEGIN
         WHEN d.reply_to IS NOT NULL AND NOT EXISTS (
           SELECT 1 FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.reply_to AND m.kind = 0) THEN 8
         WHEN d.thread IS NOT NULL AND NOT EXISTS (
-          SELECT 1 FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.thread AND m.kind = 0) THEN 9
+          SELECT 1 FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.thread AND m.kind = 0 AND m.thread IS NULL)
+          THEN 9
       END;
+      IF result = 9 THEN
+        SELECT m.thread INTO result_seq FROM chinwag.record m
+        WHERE m.room = d.room AND m.seq = d.thread AND m.kind = 0;
+      END IF;
     END IF;
     -- Locked against removal until the message refers to them.
     IF result IS NULL AND strpos(d.data, 'cwf_') > 0 THEN

@@ -60,7 +60,8 @@ impl Harness {
     }
 
     fn finish(&self, conn: u32) -> FileAnswer {
-        self.files.ask(FileJob::Finish(conn_id(conn))).unwrap();
+        let conn = conn_id(conn);
+        self.files.ask(FileJob::Finish { conn, is_whole: true }).unwrap();
         self.next()
     }
 }

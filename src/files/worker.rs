@@ -134,12 +134,7 @@ impl Worker {
                 }
                 self.answer(conn, written.map(|()| FileAnswer::Written(bytes.len())));
             }
-            FileJob::Finish(conn) => {
-                if let Some(upload) = self.uploads.remove(conn) {
-                    let stored = self.store(upload);
-                    self.answer(conn, stored);
-                }
-            }
+            FileJob::Finish { conn, is_whole } => self.finish(conn, is_whole),
             FileJob::Abandon(conn) => self.uploads.park(conn, self.clock.now().tick),
             FileJob::Progress(conn, key, hash) => {
                 let found = self.find_again(&key.0, hash.as_deref());
@@ -258,6 +253,20 @@ impl Worker {
         upload.sum.update(bytes);
         upload.len = len;
         written.map_err(|error| self.fault_of(&error))
+    }
+
+    /// Stores what has come, or keeps it for who goes on with it if its end is missing.
+    fn finish(&mut self, conn: ConnId, is_whole: bool) {
+        let Some(upload) = self.uploads.remove(conn) else { return };
+        let len = upload.len;
+        if is_whole && upload.size.is_none_or(|size| size <= len) {
+            let stored = self.store(upload);
+            return self.answer(conn, stored);
+        }
+        let is_kept = upload.key.is_some();
+        self.uploads.insert(conn, upload);
+        self.uploads.park(conn, self.clock.now().tick);
+        self.answer(conn, Err(FileFault::Short { len, is_kept }));
     }
 
     fn store(&mut self, mut upload: Upload) -> Result<FileAnswer, FileFault> {

@@ -227,6 +227,9 @@ refusals! {
     TrailersTooLarge => HeadTooLarge, "the trailers of the body are too long: leave them out";
     /// The body was not complete within its deadline.
     BodyTimeout => RequestTimeout, "the request body was not complete in time: send it at once";
+    /// The connection was ended for writing before the body had come.
+    BodyCut => BadRequest,
+        "the request body ends before its announced length or its last chunk: send all of it";
 
     // Who is asked, and by whom.
     /// There is no `Host` (RFC 9112 section 3.2).

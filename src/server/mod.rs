@@ -383,6 +383,7 @@ impl Server {
                 self.pass_requests(now);
                 self.sessions.handle_stop(&mut Turn { now, chat: &mut self.chat, effects });
                 self.stopping = Some(now.tick.after(self.stop_timeout / 4));
+                self.logs.close_by(now.tick.after(self.stop_timeout));
                 let commit = self.metrics.store.mean_commit();
                 now.tick
                     .after(self.stop_timeout.saturating_sub(time_of_end(self.stop_timeout, commit)))

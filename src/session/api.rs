@@ -282,12 +282,18 @@ impl Session<'_, '_> {
         !self.state.is_closing()
     }
 
-    /// A body was not complete in time.
-    pub(super) fn body_timeout(&mut self) {
-        if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
-            exchange.keep_alive = false;
-        }
-        self.finish_exchange(&refused(http::Refusal::BodyTimeout.into()));
+    /// The rest of a body does not come, or not in time.
+    pub(super) fn give_up_body(&mut self, refusal: http::Refusal) {
+        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+            return;
+        };
+        exchange.keep_alive = false;
+        let response = match &exchange.stage {
+            // What is wrong was known before, and sending all of it would not help.
+            Stage::Refused(response) => (**response).clone(),
+            _ => refused(refusal.into()),
+        };
+        self.finish_exchange(&response);
     }
 
     /// All of the body has come: the domain is told who asks, and then asked.

@@ -42,7 +42,7 @@ impl Session<'_, '_> {
                     self.send(super::http::CONTINUE.to_vec());
                 }
                 if is_done {
-                    return self.on_upload_whole();
+                    return self.on_upload_end();
                 }
                 let deadline = self.state.deadline(now, self.context);
                 self.arm(deadline);
@@ -111,16 +111,18 @@ impl Session<'_, '_> {
         let rest = std::mem::take(input);
         *input = rest.get_mut(consumed..).unwrap_or_default();
         if is_done {
-            self.on_upload_whole();
+            self.on_upload_end();
         }
         Some(!self.state.is_closing())
     }
 
-    fn on_upload_whole(&mut self) {
+    /// No more of a file comes.
+    pub(super) fn on_upload_end(&mut self) {
         let conn = self.state.conn;
         if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
             exchange.stage = Stage::Storing;
-            self.context.file_jobs.push(FileJob::Finish(conn));
+            let is_whole = exchange.body.is_done();
+            self.context.file_jobs.push(FileJob::Finish { conn, is_whole });
         }
     }
 
@@ -253,6 +255,14 @@ fn problem_of(fault: &FileFault) -> Problem {
             refusal.field("offset", len.to_string())
         }
         FileFault::Size => bad("it does not have the size that was said", "size bytes in all"),
+        FileFault::Short { len, is_kept } => {
+            let expected = if *is_kept {
+                "all of it: the rest of what has come, with offset and size"
+            } else {
+                "all of it; with upload, what has come could be gone on with"
+            };
+            bad(format!("{len} bytes of the file have come, and the rest is missing"), expected)
+        }
         FileFault::Hash => bad(
             "what has come has another SHA-256 than the path",
             "the bytes whose SHA-256 is in the path",

@@ -27,7 +27,7 @@ pub struct Kept {
 }
 
 /// Notices steps of the wall clock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WallWatch {
     /// Wall time minus monotonic time, in milliseconds, as of the last look.
     offset_ms: i64,

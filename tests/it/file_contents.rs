@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::files::{GIF, await_kept, fetch, folder, head, kept, object, place, say};
@@ -131,4 +131,46 @@ fn what_went_with_its_last_message_is_put_again_as_another_file() {
     let seq = say(&mut ann, "lobby", again["id"].as_str().unwrap(), "a.txt");
     let got = fetch(server.http, &place("lobby", &seq, again["id"].as_str().unwrap(), "ann"), "");
     assert_eq!(got.body, contents);
+}
+
+/// The answer to a request whose client says that nothing more comes.
+#[track_caller]
+fn cut(address: SocketAddr, line: &str, len: usize, body: &[u8]) -> Value {
+    let mut raw = Raw::connect(address);
+    raw.send(&[&head(address, line, "", len), body].concat());
+    raw.finish();
+    object(&read(&mut raw, true), 400)
+}
+
+#[test]
+fn a_body_that_ends_too_early_is_answered_and_kept_where_it_can_be_gone_on_with() {
+    let server = Setup::default().start();
+    let by_key = "/files?as=ann&upload=0123456789abcdef";
+    for target in [&target(GIF, "ann"), by_key] {
+        let method = if target == by_key { "POST" } else { "PUT" };
+        let refused = cut(server.http, &format!("{method} {target}"), GIF.len(), &GIF[..6]);
+        assert_subset(&refused, &json!({"code": 1003, "data": {"field": "body"}}));
+        let words = refused["message"].as_str().unwrap();
+        assert!(words.contains("6 bytes of the file have come"), "{words}");
+        assert_eq!(object(&get(server.http, target), 200), json!({"offset": 6}));
+        // Also if it is the length of the whole that says so.
+        let more = format!("{target}&offset=6&size={}", GIF.len());
+        let line = format!("{method} {more}");
+        let part = [&head(server.http, &line, "", 2), &GIF[6..8]].concat();
+        let refused = object(&request(server.http, &part), 400);
+        assert!(refused["message"].as_str().unwrap().contains("8 bytes"), "{refused}");
+        let line = line.replace("offset=6", "offset=8");
+        let rest = [&head(server.http, &line, "", GIF.len() - 8), &GIF[8..]].concat();
+        object(&request(server.http, &rest), 201);
+    }
+    // Without a name nobody can go on with it.
+    cut(server.http, "POST /files?as=ann", 100, b"half");
+    let parts = std::fs::read_dir(folder(&server).join("parts")).unwrap().count();
+    assert_eq!(parts, 0);
+    let mut raw = Raw::connect(server.http);
+    raw.send(&head(server.http, "POST /rooms/lobby/messages?as=ann", "", 100));
+    raw.send(b"half");
+    raw.finish();
+    let refused = read(&mut raw, true);
+    assert!(refused.status == 400 && refused.text().contains("ends before"), "{}", refused.text());
 }

@@ -16,7 +16,7 @@ pub(in crate::chat) struct Identities {
     by_subject: KeyIndex<CompactKey>,
     skeletons: Skeletons<CompactKey>,
     /// Names of which the store has not said yet that it has them.
-    pub unwritten: BTreeSet<UserName>,
+    unwritten: BTreeSet<UserName>,
 }
 
 impl Identities {
@@ -69,16 +69,39 @@ impl Identities {
         }
     }
 
-    /// Forgets all of them, but for what is being written.
-    pub(in crate::chat) fn clear(&mut self) {
-        // The operations that wait for these are still under way, and look for them when they are
-        // answered.
-        let unwritten = std::mem::take(&mut self.unwritten);
-        *self = Self { unwritten, ..Self::default() };
+    /// The name is somebody's, which the store is asked to keep.
+    pub(in crate::chat) fn begin(&mut self, bound: Bound) {
+        self.unwritten.insert(bound.name.clone());
+        self.bind(bound);
+    }
+
+    /// The store has answered about a name that was begun, and it stays somebody's or not.
+    pub(in crate::chat) fn end(&mut self, name: &UserName, stays: bool) {
+        // One that a command has given away meanwhile is not this one's to take back.
+        if self.unwritten.remove(name) && !stays {
+            self.release(name.as_str());
+        }
+    }
+
+    /// Whether the store has not said yet that it has the name.
+    pub(in crate::chat) fn is_unwritten(&self, name: &UserName) -> bool {
+        self.unwritten.contains(name)
+    }
+
+    /// These are all that the store has. Names that are on their way there stay somebody's, unless
+    /// a command has given them to another: then the store refuses the one that comes later.
+    pub(in crate::chat) fn replace(&mut self, all: Vec<Bound>) {
+        let before = std::mem::take(self);
+        all.into_iter().for_each(|bound| self.bind(bound));
+        for name in &before.unwritten {
+            let bound =
+                before.of_name(name.as_str()).filter(|_| self.of_name(name.as_str()).is_none());
+            bound.cloned().into_iter().for_each(|bound| self.begin(bound));
+        }
     }
 
     /// The name is nobody's any more.
-    pub(in crate::chat) fn release(&mut self, name: &str) -> Option<Bound> {
+    fn release(&mut self, name: &str) -> Option<Bound> {
         let key = self.key_of(name)?;
         let row = self.rows.remove(key)?;
         self.by_name.remove(name, key);

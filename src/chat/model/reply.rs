@@ -107,6 +107,8 @@ pub enum Reply {
         is_admin: bool,
         /// The user's open invitations, by room, as far as the welcome has room for them.
         invitations: Vec<Invitation>,
+        /// There are more of them, which `rooms` lists.
+        more_invitations: bool,
     },
     /// To `ping`.
     Pong {

@@ -184,10 +184,6 @@ fn registered(
         display: None,
         at: wall_ms,
     };
-    // Taken in memory before it is written, so that a second registration in the meantime is
-    // refused here and not by the store.
-    chat.directory.identities.bind(bound.clone());
-    chat.directory.identities.unwritten.insert(who.name.clone());
     let login = new_login(chat, &who);
     let mut changes = vec![
         PeopleChange::Bind(bound),
@@ -215,11 +211,7 @@ pub(super) fn on_registered(
     (account, login, invite): (Account, Login, Option<Invite>),
     outcome: Result<(), Refusal>,
 ) {
-    let is_ours = chat.directory.identities.unwritten.remove(&who.name);
     if let Err(refusal) = outcome {
-        if is_ours {
-            chat.directory.identities.release(who.name.as_str());
-        }
         if let Some(invite) = &invite {
             chat.accounts.count_use(&invite.hash, false);
         }

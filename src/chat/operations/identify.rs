@@ -101,7 +101,7 @@ pub(super) fn names(chat: &Chat, hello: &Hello<'_>) -> Vec<UserName> {
 fn of_identity(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Who, Refusal> {
     let identities = &chat.directory.identities;
     let who = match identities.of(identity) {
-        Some(bound) if identities.unwritten.contains(&bound.name) => {
+        Some(bound) if identities.is_unwritten(&bound.name) => {
             Who::Unwritten(bound.name.clone())
         }
         Some(bound) if is_anothers(chat, bound) => return Err(taken()),
@@ -172,7 +172,7 @@ fn of_name(chat: &Chat, name: &str) -> Result<Who, Refusal> {
     match identities.of_name(name.as_str()) {
         Some(bound) if bound.source != Source::None => Err(taken()),
         // Not `Named`: if the write fails, this one would be in by a name that nobody stored.
-        Some(_) if identities.unwritten.contains(&name) => Ok(Who::Unwritten(name)),
+        Some(_) if identities.is_unwritten(&name) => Ok(Who::Unwritten(name)),
         Some(_) => Ok(Who::Named(name, Source::None)),
         // Where names are all that there is, nothing is kept of them.
         None if chat.context.limits.auth.is_only_names() => Ok(Who::Named(name, Source::None)),

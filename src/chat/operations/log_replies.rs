@@ -116,7 +116,8 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         | Appended::NotYours
         | Appended::TooOld
         | Appended::TooLarge(_)
-        | Appended::NoSuchReference(_) => edits::refusal_of(chat, key, &outcome),
+        | Appended::NoSuchReference(_)
+        | Appended::InThread(_) => edits::refusal_of(chat, key, &outcome),
         Appended::Refused(LogFault::Taken) if matches!(act, Some(PendingAct::Rename(_))) => {
             rename::taken()
         }
@@ -169,7 +170,9 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         PendingOp::Marks { room, epoch, written } => {
             return ack::on_synced(chat, (room, epoch), written, fault);
         }
-        PendingOp::People(op) => return people::on_written(chat, *op, outcome),
+        PendingOp::People(op, names) => {
+            return people::on_written(chat, (*op, &names), outcome);
+        }
         PendingOp::Forget { room } => return forget::on_settled(chat, room, fault.is_ok()),
         PendingOp::Append { .. }
         | PendingOp::Question { .. }
@@ -303,7 +306,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         | PendingOp::Close { .. }
         | PendingOp::Hash(_)
         | PendingOp::Claim { .. }
-        | PendingOp::People(_)
+        | PendingOp::People(..)
         | PendingOp::Waiting(_)
         | PendingOp::Forget { .. }
         | PendingOp::Invite { .. } => return debug_assert!(false, "a change is not read"),

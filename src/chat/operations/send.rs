@@ -62,7 +62,7 @@ impl NewRecord {
 ///
 /// Those of finding the room and of having no voice there, those of making a direct conversation,
 /// [`Code::TooLarge`] for what is more than this room takes, [`Code::NoSuchMessage`] for an answer
-/// to what was never said, and [`Code::Forbidden`] for `@room` by who may not call all of it.
+/// to what was never said or a thread that is named by a message inside it, and [`Code::Forbidden`] for `@room` by who may not call all of it.
 pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Result<Answer, Refusal> {
     let (room, refusal) = match find_room(chat, by, &send) {
         Ok(room) => (room, None),
@@ -142,7 +142,10 @@ fn check_message(chat: &Chat, room: RoomKey, send: &Send<'_>) -> Result<(), Refu
             return Err(no_such_reference(field));
         }
     }
-    Ok(())
+    match send.thread.and_then(|seq| chat.rooms[room].ring.get(seq)).map(|record| &record.body) {
+        Some(&Body::Message { thread: Some(root), .. }) => Err(in_thread(root)),
+        _ => Ok(()),
+    }
 }
 
 /// # Errors
@@ -200,6 +203,12 @@ pub(super) fn no_such_reference(field: &'static str) -> Refusal {
     }
     let refusal = Refusal::new(Code::NoSuchMessage, "there is no message of this seq");
     refusal.field(field, "the seq of a message")
+}
+
+/// The refusal of a message to a thread that is named by another of its messages than the first.
+pub(super) fn in_thread(root: u64) -> Refusal {
+    let message = format!("this message begins no thread: it is in the one that {root} has begun");
+    Refusal::new(Code::NoSuchMessage, message).field("thread", root.to_string())
 }
 
 /// The room in which `user` may say something.

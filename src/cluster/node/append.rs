@@ -246,7 +246,10 @@ fn read_outcome(append: &Append, row: &Row) -> Result<Outcome, WrongType> {
         7 => Appended::TooLarge(usize::try_from(seq()?).unwrap_or(usize::MAX)),
         8 if row.int_or_null(1)? == Some(-1) => Appended::NoSuchReference("data"),
         8 => Appended::NoSuchReference("reply_to"),
-        9 => Appended::NoSuchReference("thread"),
+        9 => match row.int_or_null(1)? {
+            Some(root) => Appended::InThread(unsigned(root)),
+            None => Appended::NoSuchReference("thread"),
+        },
         10 => return Ok(Outcome::Stale),
         11 => return Ok(Outcome::Ended),
         12 => Appended::Refused(LogFault::Taken),

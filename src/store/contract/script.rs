@@ -183,6 +183,7 @@ fn outcome_text(outcome: &Appended) -> String {
         Appended::Conflict { seq } => format!("conflict {seq}"),
         Appended::TooLarge(bytes) => format!("too-large {bytes}"),
         Appended::NoSuchReference(field) => format!("no {field}"),
+        Appended::InThread(root) => format!("in thread {root}"),
         Appended::Refused(fault) => format!("refused {fault:?}"),
         other => format!("{other:?}"),
     }

@@ -40,6 +40,7 @@ pub(in crate::store) mod meta_table;
 pub mod moved;
 mod open;
 mod open_error;
+mod options;
 pub(in crate::store) mod outbox;
 pub(in crate::store) mod people;
 mod preload;
@@ -64,6 +65,7 @@ mod shared_reader;
 mod store;
 pub(in crate::store) mod suspensions;
 mod tail;
+mod terms;
 #[cfg(test)]
 pub(in crate::store) mod testing;
 #[cfg(test)]
@@ -76,7 +78,8 @@ mod writer_thread;
 pub(in crate::store) mod written;
 
 pub use open_error::OpenError;
+pub use options::Options;
 pub use preload::Preload;
 pub use reply_channel::Wake;
-pub use store::{Options, SqliteStore};
+pub use store::SqliteStore;
 pub use suspensions::Suspended;

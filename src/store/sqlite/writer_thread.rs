@@ -144,6 +144,8 @@ impl Writer {
     fn run(mut self) {
         loop {
             let Batch { ops, is_last } = self.queue.take(self.timeout(), self.gathering);
+            // First: what is asked for now goes by the clock as it is now.
+            self.replies.send_all(self.engine.look_at_clock(self.clock.now()));
             if ops.iter().any(Op::is_awaited) {
                 self.commit(ops);
             } else if !ops.is_empty() {
@@ -240,7 +242,6 @@ impl Writer {
     /// Does what is due by the clock, without a request.
     fn run_timers(&mut self) {
         let now = self.clock.now();
-        self.replies.send_all(self.engine.look_at_clock(now));
         if let Some(probe_at) = self.engine.probe_at() {
             if probe_at <= now.tick {
                 // The check would keep the WAL from being truncated.

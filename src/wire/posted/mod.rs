@@ -5,9 +5,11 @@
 
 mod file;
 mod hook;
+mod object;
 
 pub use file::{File, file_name, files};
 pub use hook::hook_text;
+pub use object::members;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -94,7 +96,11 @@ pub fn single_request(op: Op, fields: &[(&str, Field<'_>)]) -> String {
 }
 
 /// The text of a body, without the mark of the byte order that some programs begin it with.
-fn text_of(body: &[u8]) -> Result<&str, Refusal> {
+///
+/// # Errors
+///
+/// [`Code::BadJson`] for what is not UTF-8, with the byte.
+pub fn text_of(body: &[u8]) -> Result<&str, Refusal> {
     // Before the check, which counts offsets from here on.
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     simdutf8::compat::from_utf8(body).map_err(|error| {

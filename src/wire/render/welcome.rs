@@ -18,8 +18,7 @@ use crate::wire::parse::{AGENT_LEN_MAX, DATA_DEPTH_MAX, request_len_max};
 
 /// Appends the data of a [`Reply::Welcome`], without the braces.
 pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
-    let Reply::Welcome { user, session, time, resumed, rooms, may_invite, is_admin, invitations } =
-        reply
+    let Reply::Welcome { user, session, time, resumed, rooms, may_invite, is_admin, .. } = reply
     else {
         return;
     };
@@ -50,7 +49,10 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         }
         put(out, "}");
     }
-    super::restrictions::invitations(out, invitations);
+    if let Reply::Welcome { invitations, more_invitations, .. } = reply {
+        super::restrictions::invitations(out, invitations);
+        put(out, if *more_invitations { r#","more_invitations":true"# } else { "" });
+    }
     // Where names are all that there is, there is nothing to say.
     let auth = &context.limits.auth;
     if !auth.is_only_names() {

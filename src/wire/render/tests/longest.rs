@@ -254,6 +254,7 @@ fn no_welcome_is_longer_than_it_says() {
                 may_invite,
                 is_admin,
                 invitations,
+                more_invitations: true,
             };
             check_reply(&limits, &welcome);
         }
@@ -283,6 +284,7 @@ fn marks_take_no_more_than_they_are_counted_for() {
             may_invite,
             is_admin,
             invitations,
+            more_invitations: true,
         };
         check_reply(&Limits::default(), &welcome)
     };

@@ -110,6 +110,7 @@ fn the_welcome_states_every_limit() {
         may_invite: false,
         is_admin: false,
         invitations: Vec::new(),
+        more_invitations: false,
     };
     check_reply(
         "1",

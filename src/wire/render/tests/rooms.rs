@@ -31,6 +31,7 @@ fn each_room_of_a_resume_says_how_it_goes_on() {
             },
         ],
         invitations: Vec::new(),
+        more_invitations: false,
     };
     let (limits, mut out) = (Limits::default(), Vec::new());
     let context = Context { viewer: None, limits: &limits, server: "x" };

@@ -1,6 +1,7 @@
 //! The engine on files of its own.
 
 mod bounds;
+mod clock;
 mod degraded;
 mod effects;
 mod tail;
@@ -18,6 +19,7 @@ use crate::chat::model::name::RoomName;
 use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::Role;
 use crate::store::sqlite::load_rooms::load;
+use crate::store::sqlite::Options;
 use crate::store::sqlite::open::{Opened, open};
 use crate::store::sqlite::testing::user;
 use crate::time::Tick;
@@ -80,7 +82,8 @@ impl Harness {
     }
 
     fn at_time(folder: TempDir, wall_ms: u64) -> Self {
-        let Opened { db, lock, reserve, .. } = open(folder.path(), &Clock::start(), false).unwrap();
+        let options = Options::new(folder.path().to_owned(), Arc::default());
+        let Opened { db, lock, reserve, .. } = open(&options, &Clock::start()).unwrap();
         let now = Now { tick: Tick::from_millis(1_000_000), wall_ms };
         let rooms = load_all(&db);
         Self { engine: Engine::new(db, reserve, now), folder, rooms, now, tickets: 0, _lock: lock }
@@ -452,19 +455,4 @@ fn a_suspension_lasts_as_long_as_it_was_to_last_though_the_clock_is_set() {
     let wall_ms = harness.now.wall_ms + 5_000;
     let kept = meta_table::clock(&harness.engine.db).unwrap().unwrap();
     assert_eq!(WallWatch::set_while_off(Now { wall_ms, ..harness.now }, kept.seen_ms), None);
-}
-
-#[test]
-fn a_month_without_a_message_that_ends_with_a_kill_is_no_reason_to_doubt_the_clock() {
-    let mut harness = Harness::new();
-    let day = Duration::from_hours(24);
-    let day_ms = u64::try_from(day.as_millis()).unwrap();
-    for _ in 0..40 {
-        harness.now =
-            Now { tick: harness.now.tick.after(day), wall_ms: harness.now.wall_ms + day_ms };
-        assert!(harness.engine.look_at_clock(harness.now).is_none());
-        harness.maintain();
-    }
-    let kept = meta_table::clock(&harness.engine.db).unwrap().unwrap();
-    assert_eq!(WallWatch::set_while_off(harness.now, kept.seen_ms), None);
 }
