@@ -11,7 +11,7 @@ use super::Settings;
 use super::job::{FileAnswer, FileFault, FileJob};
 use super::kind::Kind;
 use super::picture;
-use super::rows::FileRows;
+use super::rows::{FileRows, Swept};
 use super::sharing::Sharing;
 use super::uploads::{Upload, Uploads};
 use crate::chat::model::file::{FileId, StoredFile};
@@ -47,6 +47,9 @@ pub(super) struct Worker {
     /// The number of the next part.
     next: u64,
     sweep_at: Tick,
+    /// A file may have a row. Until one does, nothing can become loose, and the database is not
+    /// looked at.
+    has_rows: bool,
     /// What was to be removed from the folder, and is.
     removed: Vec<Box<str>>,
     lines: Throttle,
@@ -70,6 +73,7 @@ impl Worker {
             uploads: Uploads::default(),
             next: 0,
             sweep_at: Tick::ZERO,
+            has_rows: true,
             removed: Vec::new(),
             lines: Throttle::new(LINES_PER_MINUTE, Duration::from_mins(1)),
         }
@@ -88,11 +92,15 @@ impl Worker {
                 self.uploads.expire(now);
                 // If the folder is gone, perhaps because its disk is not mounted, each file would
                 // seem to be removed.
-                if self.check_folder().is_ok() {
+                if self.has_rows && self.check_folder().is_ok() {
                     self.sweep();
                 }
             }
-            match jobs.recv_timeout(SWEEP_EVERY) {
+            let job = match self.patience() {
+                Some(patience) => jobs.recv_timeout(patience),
+                None => jobs.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
+            };
+            match job {
                 Ok(job) => self.on_job(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -100,7 +108,13 @@ impl Worker {
         }
     }
 
-    fn on_job(&mut self, job: FileJob) {
+    /// How long it is waited for something to do before it is looked for what is to be removed;
+    /// `None` if nothing can be.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        (self.has_rows || self.uploads.are_parked()).then_some(SWEEP_EVERY)
+    }
+
+    pub(super) fn on_job(&mut self, job: FileJob) {
         // Not looked at for each piece of a file: the write itself says if the folder is gone.
         let needs_folder = !matches!(job, FileJob::Bytes(..) | FileJob::Abandon(_));
         if needs_folder && let Err(fault) = self.check_folder() {
@@ -300,6 +314,7 @@ impl Worker {
         kept.map_err(|error| self.fault_of(&error))?;
         let mut file = StoredFile { id, hash: place, bytes: upload.len, kind: number };
         let times = (&*upload.owner, self.clock.now().wall_ms, LOOSE_MS);
+        self.has_rows = true;
         let put = self.rows.put(file.clone(), times, self.settings.quota);
         let fault = match put {
             Ok(FileOutcome::Stored(place)) => {
@@ -321,13 +336,14 @@ impl Worker {
     }
 
     /// Removes what nobody refers to any more, and what nobody has referred to in time.
-    fn sweep(&mut self) {
+    pub(super) fn sweep(&mut self) {
         let mut is_done = false;
         while !is_done {
             let times = (self.clock.now().wall_ms, LOOSE_MS);
             let swept = self.rows.sweep(std::mem::take(&mut self.removed), times);
             // What fails now is done in the next round.
-            let Ok((places, may_be_more)) = swept else { return };
+            let Ok(Swept { places, may_be_more, has_rows }) = swept else { return };
+            self.has_rows = has_rows;
             is_done = !may_be_more;
             for place in places {
                 if self.remove(&place) {

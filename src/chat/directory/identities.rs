@@ -3,7 +3,7 @@
 use crate::chat::model::identity::{Bound, Identity, Source};
 use std::collections::BTreeSet;
 
-use crate::chat::model::name::{Skeletons, UserName};
+use crate::chat::model::name::{Names, UserName};
 use crate::collections::{CompactKey, KeyIndex, Table};
 
 /// All names that belong to somebody, whether their users are known at the moment or not.
@@ -12,9 +12,8 @@ use crate::collections::{CompactKey, KeyIndex, Table};
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Identities {
     rows: Table<CompactKey, Bound>,
-    by_name: KeyIndex<CompactKey>,
+    by_name: Names<CompactKey>,
     by_subject: KeyIndex<CompactKey>,
-    skeletons: Skeletons<CompactKey>,
     /// Names of which the store has not said yet that it has them.
     unwritten: BTreeSet<UserName>,
 }
@@ -48,9 +47,8 @@ impl Identities {
         if self.rows.is_empty() {
             return None;
         }
-        let rows = (&self.by_name, &self.rows);
-        let key =
-            self.skeletons.find(name, rows, |row, is_it| is_it(row.name.as_str()), |_| true)?;
+        let has_name = |row: &Bound, is_it: &dyn Fn(&str) -> bool| is_it(row.name.as_str());
+        let key = self.by_name.lookalike(name, &self.rows, has_name, |_| true)?;
         self.rows.get(key).map(|row| &row.name)
     }
 
@@ -63,7 +61,6 @@ impl Identities {
         let name = bound.name.clone();
         let key = self.rows.insert(bound);
         self.by_name.insert(name.as_str(), key);
-        self.skeletons.insert(name.as_str(), key);
         if has_subject {
             self.by_subject.insert(&(subject.0, &*subject.1, &*subject.2), key);
         }
@@ -105,7 +102,6 @@ impl Identities {
         let key = self.key_of(name)?;
         let row = self.rows.remove(key)?;
         self.by_name.remove(name, key);
-        self.skeletons.remove(name, key);
         if !row.subject.is_empty() {
             self.by_subject.remove(&(row.source, &*row.issuer, &*row.subject), key);
         }
