@@ -255,7 +255,7 @@ fn nobody_wakes_to_look_for_loose_files_until_there_is_a_file() {
     worker.on_job(begin());
     assert_eq!(worker.patience(), None);
     worker.on_job(FileJob::Bytes(conn, b"kept".to_vec()));
-    worker.on_job(FileJob::Finish(conn));
+    worker.on_job(FileJob::Finish { conn, is_whole: true });
     let stored = answers.try_iter().last();
     assert!(matches!(stored, Some((_, FileAnswer::Stored { .. }))), "{stored:?}");
     worker.sweep();
