@@ -217,7 +217,7 @@ fn who_keeps_no_order_at_a_terminal_reports_and_settles_nothing() {
          > /report
          < ! this command needs more, for example: /report bob spam
          > /settle 1
-         < ! there is no report of this id that you may settle; expected: the id of one of reports",
+         < ! there is no report of this id that you may settle; expected: a number that /reports lists",
     );
     assert_eq!(reports(&mut own).as_array().map(Vec::len), Some(1), "not in this room");
 }

@@ -17,6 +17,8 @@ pub const LOGINS_MAX: usize = 32;
 pub const INVITES_MAX: usize = 10_000;
 /// For how long an invite link can be used if nothing is said of it, in milliseconds.
 pub const INVITE_MS: u64 = 7 * 86_400_000;
+/// For how long at most, in milliseconds.
+pub const INVITE_MS_MAX: u64 = 365 * 86_400_000;
 /// Rooms of one invite link.
 pub const INVITE_ROOMS_MAX: usize = 16;
 /// Keys in all.

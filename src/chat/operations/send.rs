@@ -173,7 +173,7 @@ pub(super) fn check_size(chat: &Chat, key: RoomKey, bytes: usize) -> Result<(), 
     let limit = chat.context.limits.message_bytes;
     match chat.lookup().policy(&chat.rooms[key]).message_bytes.or(Some(limit)) {
         Some(limit) if bytes > limit => {
-            let refusal = Refusal::new(Code::TooLarge, format!("text and data take {bytes} bytes"));
+            let refusal = Refusal::new(Code::TooLarge, format!("the message takes {bytes} bytes"));
             Err(refusal.field("text", format!("at most {limit} bytes in this room")).limit(limit))
         }
         Some(_) | None => Ok(()),
