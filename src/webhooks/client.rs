@@ -275,6 +275,12 @@ fn check(url: &str, allowed: &Allowed) -> Result<(), String> {
     if url.contains('#') {
         return Err("the address has a fragment (#), which is never sent".into());
     }
+    // A name may come to stand for another address; one that is written out stays what it is.
+    let literal = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    if let Some(what) = literal.and_then(address::refusal).filter(|_| !allowed.has(host)) {
+        let setting = allowed.setting;
+        return Err(format!("nothing is sent to {host}, which is {what}; {setting} can allow it"));
+    }
     match parsed.scheme_str() {
         Some("https") => Ok(()),
         Some("http") if allowed.has(host) => Ok(()),
@@ -442,7 +448,9 @@ mod tests {
             "http://localhost/",
             "http://LOCALHOST:80/x",
             "http://10.0.0.5/",
-            "https://[::1]/",
+            "https://10.0.0.5/",
+            "https://8.8.8.8/",
+            "https://[2600::1]/",
         ] {
             assert_eq!(check_url(url, &hosts), Ok(()), "{url}");
         }
@@ -453,6 +461,9 @@ mod tests {
             "http://example.org/",
             "http://localhost.example.org/",
             "http://10.0.0.50/",
+            "https://10.0.0.50/",
+            "https://127.0.0.1:8443/",
+            "https://[::1]/",
             "ftp://localhost/",
             "https://a:b@example.org/",
             "https://a@localhost/",

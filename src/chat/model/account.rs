@@ -27,11 +27,26 @@ pub const KEYS_MAX: usize = 10_000;
 pub const KEY_ROOMS_MAX: usize = 16;
 /// Bytes of each of them.
 pub const KEY_ROOM_LEN_MAX: usize = 64;
-/// Whether this can be the name of rooms of a key.
+/// Whether rooms or conversations can have names that fit this, in which `*` stands for any text:
+/// what can never be met is a slip, and would be a key that is good for nothing.
 #[must_use]
 pub fn is_key_room(text: &str) -> bool {
-    let is_fit = |char: char| !(char.is_whitespace() || char.is_control() || char.is_uppercase());
-    !text.is_empty() && text.len() <= KEY_ROOM_LEN_MAX && text.chars().all(is_fit)
+    let Some(pair) = text.strip_prefix('@') else {
+        return text.len() <= KEY_ROOM_LEN_MAX
+            && fits(text, |name| RoomName::stored(name).is_some());
+    };
+    let is_user = |part: &str| fits(part, |name| UserName::stored(name).is_some());
+    let has_ends = match pair.split_once(':') {
+        Some((a, b)) if pair.contains('*') => is_user(a) && is_user(b),
+        Some(_) => RoomName::stored(text).is_some(),
+        None => pair.contains('*') && is_user(pair),
+    };
+    text.len() <= KEY_ROOM_LEN_MAX && has_ends
+}
+
+/// Whether some text in place of each `*`, or none, makes a name.
+fn fits(pattern: &str, is_name: impl Fn(&str) -> bool) -> bool {
+    ["x", ""].iter().any(|text| is_name(&pattern.replace('*', text)))
 }
 
 /// Bytes of the name of a program or device that is kept of a login.

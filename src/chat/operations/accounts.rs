@@ -11,7 +11,7 @@
 
 use super::identify::check_free;
 use super::passwords::{account_of, cannot_hash, check_accounts, hash, release, throttle};
-use super::{Answer, Chat, invite_links, load, needs, suspensions};
+use super::{Answer, Chat, credentials, invite_links, load, needs, suspensions};
 use crate::chat::model::account::{
     Account, Extra, HashOf, Hashed, Hidden, Invite, Login, SecretHash,
 };
@@ -50,7 +50,15 @@ pub(super) fn begin(
     command: Command<'_>,
     extra: Extra,
 ) {
-    let result = match (command, chat.delivery.reader(conn).map(|reader| reader.user)) {
+    let user = chat.delivery.reader(conn).map(|reader| reader.user);
+    // These come here past the place where everything else is asked for its rights.
+    if matches!(command, Command::InviteLink { .. } | Command::Accept { .. })
+        && let Some(user) = user
+        && let Err(refusal) = credentials::check(chat, (conn, &chat.directory[user].name), &command)
+    {
+        return chat.context.reply(conn, request, Err(refusal));
+    }
+    let result = match (command, user) {
         (Command::Register { name, password, invite, agent }, None) => {
             let agent = agent.unwrap_or_default();
             let by = (conn, request.clone(), &*agent);

@@ -79,7 +79,7 @@ pub(super) fn names(chat: &Chat, hello: &Hello<'_>) -> Vec<UserName> {
         (Some(identity), _) => {
             let bound = chat.directory.identities.of(identity).map(|bound| bound.name.clone());
             let made = || made_name(chat, MADE_PREFIX, hello.secret);
-            names.push(bound.or_else(|| identity.name.clone()).unwrap_or_else(made));
+            names.push(bound.or_else(|| own_name(identity).cloned()).unwrap_or_else(made));
         }
         (None, Some(name)) if auth.none => names.extend(UserName::stored(name)),
         (None, Some(name)) => {
@@ -214,21 +214,30 @@ fn former(chat: &Chat, hello: &Hello<'_>) -> Option<(Secret, UserKey)> {
 /// The name of an identity that comes for the first time.
 fn new_name(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Bound, Refusal> {
     let made = || made_name(chat, MADE_PREFIX, hello.secret);
-    let name = identity.name.clone().unwrap_or_else(made);
+    let name = own_name(identity).cloned().unwrap_or_else(made);
     check_free(chat, &name)?;
     Ok(bound(chat, name, identity))
 }
 
+/// The name that an identity brings. One that is for guests would never be given to it, so that it
+/// gets one like an identity whose subject is no name.
+fn own_name(identity: &Identity) -> Option<&UserName> {
+    identity.name.as_ref().filter(|name| !name.as_str().starts_with(GUEST_PREFIX))
+}
+
 /// # Errors
 ///
-/// [`Code::NameTaken`] if the name is somebody's, or looks like it; [`Code::Busy`] if as many names
-/// are as there may be.
+/// [`Code::NameTaken`] if the name is somebody's, or looks like it, or is for guests;
+/// [`Code::Busy`] if as many names are as there may be.
 pub(super) fn check_free(chat: &Chat, name: &UserName) -> Result<(), Refusal> {
     let identities = &chat.directory.identities;
+    if name.as_str().starts_with(GUEST_PREFIX) {
+        let message = format!("names that begin with {GUEST_PREFIX} are for guests");
+        return Err(Refusal::new(Code::NameTaken, message).field("name", "another name"));
+    }
     let is_guest = |user: UserKey| chat.directory[user].is_guest();
     if identities.of_name(name.as_str()).is_some()
         || chat.directory.user_named(name.as_str()).is_some_and(is_guest)
-        || name.as_str().starts_with(GUEST_PREFIX)
     {
         return Err(taken());
     }

@@ -176,7 +176,7 @@ impl Session<'_, '_> {
     fn add_key(&mut self, request: &AddKey) -> Result<Answer, Refusal> {
         if request.rooms.0.iter().any(|room| !is_key_room(room)) {
             let refusal = Refusal::new(Code::BadField, "this is no name of rooms");
-            let expected = "names of rooms in lower case, in which * stands for any text";
+            let expected = "names that rooms can have, in which * stands for any text";
             return Err(refusal.field("rooms", expected));
         }
         let rights = match request.can.unwrap_or(Can::Send) {

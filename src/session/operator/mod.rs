@@ -72,14 +72,14 @@ impl SessionContext {
                 (true, true) => Methods::GetHeadAndPost,
                 (true, false) => Methods::GetAndHead,
                 (false, true) => Methods::Post,
-                (false, false) => return Err(http::Refusal::NotFound.into()),
+                (false, false) => return Err(http::Refusal::NoRoute.into()),
             };
             return Err(http::Refusal::MethodNotAllowed { allowed }.into());
         };
         let query: Box<str> = head.query().unwrap_or_default().into();
         if route.verb == Verb::Post {
             if !route.request.fields.is_empty() && !is_json(head) {
-                return Err(http::Refusal::ContentType.into());
+                return Err(http::Refusal::ContentTypeOfApi.into());
             }
             if !query.is_empty() {
                 let message = "what is to be done stands in the body: there is no query";
