@@ -254,7 +254,7 @@ impl Session<'_, '_> {
             }
             Err(refusal) => {
                 exchange.keep_alive = false;
-                self.finish_exchange(&refused(refusal.into()));
+                self.finish_exchange(refused(refusal.into()));
                 return false;
             }
         };
@@ -293,7 +293,7 @@ impl Session<'_, '_> {
             Stage::Refused(response) => (**response).clone(),
             _ => refused(refusal.into()),
         };
-        self.finish_exchange(&response);
+        self.finish_exchange(response);
     }
 
     /// All of the body has come: the domain is told who asks, and then asked.
@@ -304,8 +304,8 @@ impl Session<'_, '_> {
             return;
         };
         if let Stage::Refused(response) = &exchange.stage {
-            let response = response.clone();
-            return self.finish_exchange(&response);
+            let response = (**response).clone();
+            return self.finish_exchange(response);
         }
         let body = std::mem::take(&mut exchange.bytes);
         if let Plan::Admin(request) = &mut exchange.plan {
@@ -314,7 +314,7 @@ impl Session<'_, '_> {
         }
         let (requests, is_batch) = match exchange.plan.requests(&body, len_max) {
             Ok(found) => found,
-            Err(refusal) => return self.finish_exchange(&refused(refusal.into())),
+            Err(refusal) => return self.finish_exchange(refused(refusal.into())),
         };
         // A token of the rate, as for a command: a request over HTTP is not cheaper.
         self.state.commands.take(now.tick, self.context.command_rate);
@@ -338,7 +338,7 @@ impl Session<'_, '_> {
         let name = name.filter(|_| identity.is_none());
         let Some(secret) = self.context.entropy.secret() else {
             let refusal = Refusal::new(Code::Internal, "the system has no random numbers to give");
-            return self.finish_exchange(&refused(refusal.into()));
+            return self.finish_exchange(refused(refusal.into()));
         };
         let hello = Hello {
             name: name.as_deref().map(Into::into),
@@ -352,7 +352,7 @@ impl Session<'_, '_> {
         self.flush_outputs();
     }
 
-    pub(super) fn finish_exchange(&mut self, response: &Response) {
+    pub(super) fn finish_exchange(&mut self, response: Response) {
         self.flush_outputs();
         visits::finish(&mut self.state, self.context, self.turn, response);
     }

@@ -57,14 +57,14 @@ impl Session<'_, '_> {
             FileAnswer::Progress(len) => {
                 let body = format!(r#"{{"offset":{len}}}"#).into_bytes();
                 let response = Response::new(Status::Ok).field("Cache-Control", "no-store");
-                self.finish_exchange(&response.body(JSON, body));
+                self.finish_exchange(response.body(JSON, body));
             }
             FileAnswer::Stored { file, kind, size, is_new } => {
                 // What was sent before is not read again.
                 exchange.keep_alive &= exchange.body.is_done();
                 self.context.uploading.remove(&self.state.conn);
                 let status = if is_new { Status::Created } else { Status::Ok };
-                self.finish_exchange(&stored(status, &file, (kind, size)));
+                self.finish_exchange(stored(status, &file, (kind, size)));
             }
             FileAnswer::Opened(file) => self.begin_sending(&file),
             FileAnswer::Piece(bytes) => self.send_piece(bytes),
@@ -77,7 +77,7 @@ impl Session<'_, '_> {
                 // With the rest of the body unread the next bytes would be taken for a request.
                 exchange.keep_alive &= exchange.body.is_done();
                 let refusal = refused(problem_of(&fault));
-                self.finish_exchange(&refusal);
+                self.finish_exchange(refusal);
             }
         }
     }
@@ -101,7 +101,7 @@ impl Session<'_, '_> {
             }
             Err(refusal) => {
                 exchange.keep_alive = false;
-                self.finish_exchange(&refused(refusal.into()));
+                self.finish_exchange(refused(refusal.into()));
                 return Some(false);
             }
         };
@@ -137,7 +137,7 @@ impl Session<'_, '_> {
         let kind = Kind::of_number(file.kind);
         let Some((from, end)) = plan.range.within(file.bytes) else {
             let response = Response::new(Status::RangeNotSatisfiable).no_part(file.bytes);
-            return self.finish_exchange(&response);
+            return self.finish_exchange(response);
         };
         // Also if it is all that there is: who asks so finds out whether there are parts.
         let is_part = plan.range != Range::All;
@@ -152,7 +152,7 @@ impl Session<'_, '_> {
             response = response.part((from, end), file.bytes);
         }
         if method == Method::Head {
-            return self.finish_exchange(&response);
+            return self.finish_exchange(response);
         }
         exchange.stage =
             Stage::Sending(Sending { hash: file.hash.clone(), next: from, end, is_asked: false });

@@ -215,10 +215,10 @@ pub(super) fn in_thread(root: u64) -> Refusal {
 /// The room in which `user` may say something.
 fn room_to_send_to(chat: &mut Chat, by: &Requester, name: &str) -> Result<RoomKey, Refusal> {
     let user = by.user;
-    let key = match chat.lookup().find_speaker(user, name) {
-        Ok((key, _)) => key,
-        Err(refusal) if !outsiders::is_outside(chat, by.conn, user) => return Err(refusal),
-        Err(_) => return outsiders::speaks_first(chat, (by.conn, user), name),
+    let key = if outsiders::is_outside(chat, by.conn, user) {
+        outsiders::speaks_first(chat, (by.conn, user), name)?
+    } else {
+        chat.lookup().find_speaker(user, name)?.0
     };
     let room = &chat.rooms[key];
     // Two members of a direct conversation are both ends: nobody has to be brought back.

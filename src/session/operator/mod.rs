@@ -121,7 +121,7 @@ impl Session<'_, '_> {
     /// All of an operator's request has come.
     pub(super) fn on_admin_request(&mut self, request: &AdminRequest, body: &[u8]) {
         match self.admin_answer(request, body) {
-            Ok(Answer::Now(response)) => self.finish_exchange(&response),
+            Ok(Answer::Now(response)) => self.finish_exchange(response),
             Ok(Answer::Scan(scan)) => {
                 self.begin_scan(scan);
             }
@@ -143,7 +143,7 @@ impl Session<'_, '_> {
                 self.flush_outputs();
             }
             Ok(Answer::Reload) => self.set_stage(Stage::Reloading),
-            Err(refusal) => self.finish_exchange(&refused(refusal.into())),
+            Err(refusal) => self.finish_exchange(refused(refusal.into())),
         }
     }
 
@@ -157,7 +157,7 @@ impl Session<'_, '_> {
             return self.flush_outputs();
         }
         if let Some(refusal) = scan.refusal(self.turn.chat) {
-            return self.finish_exchange(&refused(refusal.into()));
+            return self.finish_exchange(refused(refusal.into()));
         }
         self.set_stage(Stage::Scanning(Box::new(scan)));
         self.scan_on();
@@ -204,7 +204,7 @@ impl Session<'_, '_> {
                 refused(Refusal::new(Code::BadField, message).into())
             }
         };
-        self.finish_exchange(&response);
+        self.finish_exchange(response);
         // What has come meanwhile goes on.
         self.resume();
     }
@@ -219,7 +219,7 @@ impl Session<'_, '_> {
         // In parts, since a list of a million connections takes longer than a turn may.
         if scan.step(&view) {
             let body = scan.render(&view);
-            self.finish_exchange(&respond_with(body));
+            self.finish_exchange(respond_with(body));
         } else {
             // Told in the next turn, so that others have theirs in between.
             turn.effects.push(Effect::Wake { conn });
