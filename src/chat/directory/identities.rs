@@ -89,7 +89,9 @@ impl Identities {
     /// a command has given them to another: then the store refuses the one that comes later.
     pub(in crate::chat) fn replace(&mut self, all: Vec<Bound>) {
         let before = std::mem::take(self);
-        all.into_iter().for_each(|bound| self.bind(bound));
+        for bound in all {
+            self.bind(bound);
+        }
         for name in &before.unwritten {
             let bound =
                 before.of_name(name.as_str()).filter(|_| self.of_name(name.as_str()).is_none());

@@ -208,7 +208,7 @@ impl IndexWheel {
 
     /// Takes the entry out of its slot.
     fn unlink(&mut self, index: u32) {
-        let Entry { deadline, next, prev, .. } = self.entries[index as usize];
+        let Entry { deadline, next, prev } = self.entries[index as usize];
         // Where it hangs is not stored: nothing but the present has moved since, and it has not
         // passed the slot.
         let (level, slot) = position(self.present, deadline);

@@ -163,7 +163,9 @@ mod tests {
         let all = ["ann", "modern", "bi11", "\u{440}\u{430}\u{443}", "\u{4f60}\u{597d}"];
         let (mut names, mut rows) = (Names::<CompactKey>::default(), Table::new());
         let keys = all.map(|name| (name, rows.insert(name)));
-        keys.iter().for_each(|(name, key)| names.insert(name, *key));
+        for (name, key) in keys {
+            names.insert(name, key);
+        }
         let find = |names: &Names<_>, name: &str| names.find(name, &rows, |row| *row == name);
         let alike = |names: &Names<_>, name: &str| {
             names.lookalike(name, &rows, |row, is_it| is_it(row), |_| true)
