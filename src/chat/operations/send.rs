@@ -62,7 +62,8 @@ impl NewRecord {
 ///
 /// Those of finding the room and of having no voice there, those of making a direct conversation,
 /// [`Code::TooLarge`] for what is more than this room takes, [`Code::NoSuchMessage`] for an answer
-/// to what was never said or a thread that is named by a message inside it, and [`Code::Forbidden`] for `@room` by who may not call all of it.
+/// to what was never said or a thread that is named by a message inside it, and
+/// [`Code::Forbidden`] for `@room` by who may not call all of it.
 pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Result<Answer, Refusal> {
     let (room, refusal) = match find_room(chat, by, &send) {
         Ok(room) => (room, None),
