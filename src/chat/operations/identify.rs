@@ -101,9 +101,7 @@ pub(super) fn names(chat: &Chat, hello: &Hello<'_>) -> Vec<UserName> {
 fn of_identity(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Who, Refusal> {
     let identities = &chat.directory.identities;
     let who = match identities.of(identity) {
-        Some(bound) if identities.is_unwritten(&bound.name) => {
-            Who::Unwritten(bound.name.clone())
-        }
+        Some(bound) if identities.is_unwritten(&bound.name) => Who::Unwritten(bound.name.clone()),
         Some(bound) if is_anothers(chat, bound) => return Err(taken()),
         Some(bound) => Who::Named(bound.name.clone(), bound.source),
         None if identity.is_operator() => return Err(taken()),

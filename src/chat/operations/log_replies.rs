@@ -171,7 +171,7 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
             return ack::on_synced(chat, (room, epoch), written, fault);
         }
         PendingOp::People(op, names) => {
-            return people::on_written(chat, (*op, &names), outcome);
+            return people::on_written(chat, (*op, &*names), outcome);
         }
         PendingOp::Forget { room } => return forget::on_settled(chat, room, fault.is_ok()),
         PendingOp::Append { .. }

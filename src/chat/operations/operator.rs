@@ -94,11 +94,7 @@ pub(super) fn act(
 }
 
 /// What is to be written for an act.
-fn changes(
-    chat: &Chat,
-    by: &UserName,
-    act: &OperatorAct,
-) -> Result<Vec<PeopleChange>, Refusal> {
+fn changes(chat: &Chat, by: &UserName, act: &OperatorAct) -> Result<Vec<PeopleChange>, Refusal> {
     let mut changes = Vec::new();
     let audit = match act {
         OperatorAct::AddKey(key) => {

@@ -68,8 +68,8 @@ pub(super) fn find(
 }
 
 /// Notes that the rooms have ended of which there were acts and which are not there any more: those
-/// in memory, with their process. Their names are free, and nothing is to be told of them to whoever
-/// makes a room of one. Nobody is told of what was done in direct conversations.
+/// in memory, with their process. Their names are free, and nothing is to be told of them to
+/// whoever makes a room of one. Nobody is told of what was done in direct conversations.
 ///
 /// # Errors
 ///

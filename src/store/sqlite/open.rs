@@ -323,8 +323,8 @@ fn mark_in_use(
 }
 
 /// Where the clock was set since the file was in use, as of a board without a clock chip, the terms
-/// of bans, mutes and links keep their length, as they do when it is set while the server runs. The clock
-/// is kept in the same transaction, so that they are moved once.
+/// of bans, mutes and links keep their length, as they do when it is set while the server runs. The
+/// clock is kept in the same transaction, so that they are moved once.
 fn keep_terms(db: &Connection, now: Now) -> rusqlite::Result<()> {
     let Some(seen_ms) = meta_table::clock(db)?.map(|kept| kept.seen_ms) else { return Ok(()) };
     let Some(step_ms) = WallWatch::set_while_off(now, seen_ms) else { return Ok(()) };

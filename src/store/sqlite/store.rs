@@ -55,8 +55,8 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The logs of all rooms: those of memory rooms, and those in the file.
 ///
-/// Dropping it closes the file: it waits until [`Logs::close_by`], or at most five seconds, for what
-/// is queued to be written.
+/// Dropping it closes the file: it waits until the moment of [`Logs::close_by`], or at most five
+/// seconds, for what is queued to be written.
 pub struct SqliteStore {
     memory: MemoryStore,
     /// By slot.
