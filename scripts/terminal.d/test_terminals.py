@@ -208,7 +208,7 @@ class Chat(Case):
         server = self.serve()
         ann = self.chat(server, "ann", "--room", "lobby")
         ann.type("/status 2y at sea", "/settle 99999999999999999999")
-        ann.shows("! a status lasts for up to 1 year; expected: a time such as that of /status 30d at sea")
+        ann.shows("! a status lasts for up to a year; expected: a time such as that of /status 30d at sea")
         ann.shows("! there is no report of this id that you may settle; expected: a number that /reports lists")
 
     def test_what_others_write_cannot_change_the_terminal(self) -> None:
