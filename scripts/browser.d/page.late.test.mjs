@@ -2,12 +2,24 @@
 // draft of who has gone on meanwhile, and is done where it was asked for.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { enter, holds, lines, opened, say, server, shows } from "./page.mjs";
+import { holds, lines, opened, say, server, shows, visit } from "./page.mjs";
 import { Member, until } from "./surroundings.mjs";
 
-/** A worker would fetch the parts of the page itself. */
-const OPTIONS = { serviceWorkers: "block" };
-const come = (name, room) => enter(name, room, server.url, OPTIONS);
+/** Pages that nothing else uses. */
+const OPTIONS = { locale: "en-IE" };
+
+/** A page that has signed in as `name` and opened `room`, without a worker, which would fetch the parts of the page itself. */
+async function come(name, room) {
+	const page = await visit(server.url, OPTIONS);
+	await page.addInitScript(() => Object.defineProperty(navigator, "serviceWorker", { value: undefined }));
+	await page.goto(`${server.url}#room=${room}`);
+	await page.reload();
+	await page.fill("#name", name);
+	await page.click("#sign-in .primary");
+	await opened(page, room);
+	return page;
+}
+
 const toast = (page, text) => holds(page, (wanted) => document.querySelector("#toasts").textContent.includes(wanted), text);
 const focus = (page) => page.evaluate(() => document.activeElement.id);
 const isOpen = (page) => page.evaluate(() => Boolean(document.querySelector("dialog[open]")));

@@ -171,7 +171,9 @@ function drawRooms() {
 	const counted = rooms.filter((room) => preferences.rooms[room.name] !== "none");
 	const sum = (of) => counted.reduce((total, room) => total + of(room), 0);
 	const [unread, mentions] = [sum(unreadIn) + (threadParts?.unread() ?? 0), sum((room) => room.mentions)];
-	setText($("nav-badge"), mentions ? `@${count(mentions)}` : count(unread + invitations.list().length));
+	const badge = mentions ? `@${count(mentions)}` : count(unread + invitations.list().length);
+	setText($("nav-badge"), badge);
+	$("open-nav").ariaLabel = badge ? `${t("nav.label")}, ${badge}` : t("nav.label");
 	$("nav-badge").classList.toggle("at", mentions > 0);
 	$("read-all").hidden = !threadParts?.unread() && !rooms.some((room) => room.unread > 0 || isMarked(room));
 	document.title = `${unread ? `(${mentions ? `@${count(mentions)}, ` : ""}${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;

@@ -74,8 +74,7 @@ fn profile<'a>(display: Option<&'a str>, status: Option<(&'a str, Option<u64>)>)
     let (text, for_ms) =
         (status.map(|(text, _)| text.into()), status.and_then(|(_, for_ms)| for_ms));
     if for_ms.is_some_and(|for_ms| !(1..=STATUS_MS_MAX).contains(&for_ms)) {
-        let message = format!("a status lasts for up to {}", span::in_words(STATUS_MS_MAX));
-        let refusal = Refusal::new(Code::BadField, message);
+        let refusal = Refusal::new(Code::BadField, "a status lasts for up to a year");
         let expected = "a time such as that of /status 30d at sea";
         return Line::Refused(Box::new(refusal.field("for_ms", expected)));
     }
