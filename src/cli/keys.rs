@@ -9,7 +9,9 @@ use clap::Subcommand;
 use super::names::{parse_new_user, parse_room, parse_time, parse_user};
 use super::people::{Failure, random};
 use crate::auth::secret;
-use crate::chat::model::account::{KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key, is_key_room};
+use crate::chat::model::account::{
+    KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key, is_key_room, may_be_hook_of,
+};
 use crate::chat::model::identity::{Grant, Rights};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::config::Config;
@@ -94,6 +96,9 @@ pub(super) fn run_hooks(
                 None => UserName::parse(&format!("{}-hook", room.as_str().replace('/', "-")))
                     .map_err(|_error| "give the hook a --name: the room's is none for it")?,
             };
+            if !may_be_hook_of(room, &name) {
+                return Err("in a conversation only its two speak: take the --name of one".into());
+            }
             let made = secret::make(secret::HOOK, random()?);
             let rights = Rights { read: false, send: true };
             let grants = vec![Grant { rooms: room.as_str().into(), rights }];

@@ -108,7 +108,7 @@ impl Admission {
     }
 }
 
-/// Refuses a request in which one of the fields that say one thing stands twice: a proxy, or whoever
+/// Refuses a request in which one of the fields that say one thing stands twice: a proxy, or who
 /// wrote it, may have meant the other one.
 fn check_single(head: &Head<'_>) -> Result<(), Refusal> {
     let single =

@@ -30,7 +30,8 @@ impl ProxyHeader {
     /// # Errors
     ///
     /// [`Refusal::UserNamedByStranger`] whatever it asks for; [`Refusal::UserNameForm`] and
-    /// [`Refusal::UserNameSpelling`]; [`Refusal::OriginUnsure`] for a WebSocket of a page that could be anybody's.
+    /// [`Refusal::UserNameSpelling`]; [`Refusal::OriginUnsure`] for a WebSocket of a page that
+    /// could be anybody's.
     pub(super) fn identity(
         &self,
         is_proxy: bool,

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::database_commands::done;
 use crate::files::{GIF, await_kept, fetch, folder, head, kept, object, place, say};
-use crate::support::http::{Response, get, read, request};
+use crate::support::http::{Response, get, read, read_head, request};
 use crate::support::{Client, PATIENCE, Raw, Setup, assert_subset};
 
 /// Where what is in these bytes is put.
@@ -173,4 +174,22 @@ fn a_body_that_ends_too_early_is_answered_and_kept_where_it_can_be_gone_on_with(
     raw.finish();
     let refused = read(&mut raw, true);
     assert!(refused.status == 400 && refused.text().contains("ends before"), "{}", refused.text());
+}
+
+#[test]
+fn what_ends_the_connection_leaves_no_word_in_the_file_that_is_being_sent() {
+    let server = Setup::default().start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    // More than the sockets take before somebody reads.
+    let bytes = vec![b'x'; 8 << 20];
+    let stored = object(&put(server.http, &target(&bytes, "ann"), "", &bytes), 201);
+    let id = stored["id"].as_str().expect("an id");
+    let place = place("lobby", &say(&mut ann, "lobby", id, "x"), id, "ann");
+    let mut raw = Raw::connect_small(server.http, 4_096);
+    raw.send(format!("GET {place} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+    assert_eq!(read_head(&mut raw).status, 200);
+    done(&server.data(), &["ban", "address", "127.0.0.1"]);
+    let rest = raw.take_all();
+    assert!(rest.len() < bytes.len(), "it was not cut off");
+    assert!(rest.iter().all(|byte| *byte == b'x'), "something else is in it");
 }

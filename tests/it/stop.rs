@@ -69,6 +69,34 @@ fn what_was_sent_before_the_signal_is_answered_before_the_farewell() {
     server.assert_left_in_order();
 }
 
+#[test]
+fn a_request_that_is_under_way_is_answered_before_the_connection_ends() {
+    let mut server = Server::start();
+    let mut requests: Vec<_> = ["/rooms/lobby/messages?as=ann", "/files?as=ann"]
+        .into_iter()
+        .map(|path| {
+            let mut raw = Raw::connect(server.http);
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+            );
+            raw.send(head.as_bytes());
+            // It was taken up.
+            assert_eq!(http::read_head(&mut raw).status, 100);
+            raw.send(b"half");
+            raw
+        })
+        .collect();
+    server.signal(Signal::TERM);
+    for raw in &mut requests {
+        let response = http::read(raw, true);
+        assert_eq!((response.status, response.header("Retry-After")), (503, Some("1")));
+        assert!(response.text().contains("\"code\":5006"), "{}", response.text());
+        raw.assert_ended();
+    }
+    drop(requests);
+    server.assert_left_in_order();
+}
+
 /// Stops a server of ten clients, to which it names `window_ms`; each is given its own moment.
 fn check_returns(drain_window: &str, window_ms: u64) {
     let mut server = Setup::default().set("timeouts.drain_window", drain_window).start();

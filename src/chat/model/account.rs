@@ -44,6 +44,12 @@ pub fn is_key_room(text: &str) -> bool {
     text.len() <= KEY_ROOM_LEN_MAX && has_ends
 }
 
+/// Whether a hook of this name can speak in the room: a conversation is of its two alone.
+#[must_use]
+pub fn may_be_hook_of(room: &RoomName, name: &UserName) -> bool {
+    room.pair().is_none_or(|(a, b)| [a, b].contains(&name.as_str()))
+}
+
 /// Whether some text in place of each `*`, or none, makes a name.
 fn fits(pattern: &str, is_name: impl Fn(&str) -> bool) -> bool {
     ["x", ""].iter().any(|text| is_name(&pattern.replace('*', text)))

@@ -238,7 +238,7 @@ mod tests {
             ("Bob, of the staff", "bob"),
             ("@Bob \u{ff3b}admin\u{ff3d}", "bob"),
             ("|an", "lan"),
-            ("B\u{ff5c}|| (away)", "bill"),
+            ("B\u{ff5c}|| (away)", "blll"),
             ("\u{212e}ve", "eve"),
             ("ann|eve", "eve"),
         ] {

@@ -9,7 +9,7 @@ use crate::admin::responses;
 use crate::admin::routes::{Call, Route};
 use crate::admin::shape::NUMBER_MAX;
 use crate::auth::secret;
-use crate::chat::model::account::{Key, NewSecret, is_key_room};
+use crate::chat::model::account::{Key, NewSecret, is_key_room, may_be_hook_of};
 use crate::chat::model::identity::{Grant, Rights};
 use crate::chat::model::name::NameError;
 use crate::chat::model::operator::OperatorAct;
@@ -199,6 +199,10 @@ impl Session<'_, '_> {
             Some(name) => user_name("name", name)?,
             None => user_name("name", &format!("{}-hook", room.as_str().replace('/', "-")))?,
         };
+        if !may_be_hook_of(&room, &name) {
+            let refusal = Refusal::new(Code::BadField, "in a conversation only its two speak");
+            return Err(refusal.field("name", "the name of one of the two"));
+        }
         let rights = Rights { read: false, send: true };
         let grants = vec![Grant { rooms: room.as_str().into(), rights }];
         let made = self.new_secret(secret::HOOK)?;
