@@ -88,7 +88,12 @@ pub fn said(room: &str, text: &str, cid: Option<&str>) -> String {
 /// The request of an operation with these fields.
 #[must_use]
 pub fn single_request(op: Op, fields: &[(&str, Field<'_>)]) -> String {
-    let mut out = Vec::new();
+    let texts = fields.iter().map(|(_, field)| match field {
+        Field::Text(text) | Field::Json(text) => text.len(),
+        Field::Number(_) | Field::Flag(_) => 0,
+    });
+    // Nearly always enough, so that it is not moved while it grows.
+    let mut out = Vec::with_capacity(texts.sum::<usize>() + 128);
     request(&mut out, op, Some(0), fields);
     String::from_utf8(out).unwrap_or_default()
 }
