@@ -80,9 +80,11 @@ pub fn messages(
 /// The request that says this text.
 #[must_use]
 pub fn said(room: &str, text: &str, cid: Option<&str>) -> String {
-    let mut fields = vec![("room", Field::Text(room)), ("text", Field::Text(text))];
-    fields.extend(cid.map(|cid| ("cid", Field::Text(cid))));
-    single_request(Op::Send, &fields)
+    let (room, text) = (("room", Field::Text(room)), ("text", Field::Text(text)));
+    match cid {
+        Some(cid) => single_request(Op::Send, &[room, text, ("cid", Field::Text(cid))]),
+        None => single_request(Op::Send, &[room, text]),
+    }
 }
 
 /// The request of an operation with these fields.
