@@ -93,8 +93,13 @@ impl Delivery<'_, '_> {
         if self.context.visits.is_empty() {
             return false;
         }
-        for conn in std::mem::take(&mut self.context.visits) {
+        let mut visits = std::mem::take(&mut self.context.visits);
+        for conn in visits.drain(..) {
             self.ask_for_visit(conn);
+        }
+        // The list keeps its memory, unless another was begun meanwhile.
+        if self.context.visits.is_empty() {
+            self.context.visits = visits;
         }
         true
     }

@@ -60,7 +60,7 @@ mod websocket;
 
 use std::sync::Arc;
 
-pub use self::entropy::Entropy;
+pub use self::entropy::{Entropy, Pool};
 pub use self::exchange::OperatorWish;
 pub use self::handover::Carried;
 

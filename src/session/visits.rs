@@ -18,6 +18,9 @@ use crate::http::{Method, Response, Status};
 use crate::net::{CloseReason, ConnId, Effect, Ending};
 use crate::wire::{self, Context, Parsed, render};
 
+/// Bytes of an answer that are set aside at once: what a message comes to.
+const ANSWER_LEN: usize = 128;
+
 /// The requests that wait for their visit to begin.
 pub(super) fn take_requests(state: &mut SessionState) -> Vec<String> {
     match &mut state.protocol {
@@ -166,7 +169,7 @@ pub(super) fn on_reply(
     if matches!(exchange.plan, Plan::File(_)) {
         return on_page(state, context, turn, result);
     }
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(ANSWER_LEN);
     let status = match result {
         Ok(reply) => {
             let viewer = turn.chat.user(conn);

@@ -49,7 +49,7 @@ impl SessionContext {
     /// Begins an operator's request.
     pub(super) fn begin_admin(&self, head: &Head<'_>) -> Begun {
         let planned = self.admin_plan(head);
-        self.begin(head, planned.map(|request| (Plan::Admin(Box::new(request)), None)))
+        self.begin(head, planned.map(|request| (Plan::Admin(Box::new(request)), (None, None))))
     }
 
     fn admin_plan(&self, head: &Head<'_>) -> Result<AdminRequest, Problem> {
