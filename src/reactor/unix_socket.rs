@@ -2,12 +2,22 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-/// The file of a socket that this process has made, which is removed with it.
-pub(super) struct SocketFile(Option<PathBuf>);
+/// The file of a socket that this process has made, which is removed with it, unless somebody has
+/// removed it before and another one is in its place.
+pub(super) struct SocketFile(Option<(PathBuf, Option<Identity>)>);
+
+/// Which file it is: device, inode, which may be given again, and when it was made.
+type Identity = (u64, u64, Option<SystemTime>);
+
+fn identity_of(path: &Path) -> Option<Identity> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino(), found.created().ok()))
+}
 
 impl SocketFile {
     /// One that another process has made, and keeps.
@@ -15,9 +25,10 @@ impl SocketFile {
         Self(None)
     }
 
-    /// One that another process has made and left to this one.
-    pub(super) const fn taken_over(path: PathBuf) -> Self {
-        Self(Some(path))
+    /// The one at this path, which this process has made, or another one has left to it.
+    pub(super) fn at(path: PathBuf) -> Self {
+        let identity = identity_of(&path);
+        Self(Some((path, identity)))
     }
 
     /// Another process has it from now on.
@@ -28,7 +39,9 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Some(path) = &self.0 {
+        if let Some((path, identity)) = &self.0
+            && identity_of(path) == *identity
+        {
             // If it stays, the next start finds that nobody listens there, and removes it.
             let _removed = fs::remove_file(path);
         }
@@ -63,7 +76,7 @@ fn prepare(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
         fs::remove_file(path)?;
     }
     let socket = UnixListener::bind(path)?;
-    let file = SocketFile(Some(path.to_owned()));
+    let file = SocketFile::at(path.to_owned());
     socket.set_nonblocking(true)?;
     fs::set_permissions(path, Permissions::from_mode(mode))?;
     Ok((socket, file))
@@ -85,6 +98,12 @@ mod tests {
         assert!(said.contains("another process listens there"), "{said}");
         drop(file);
         assert!(!path.exists());
+        let (_socket, file) = open(&path, 0o640).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _other = UnixListener::bind(&path).unwrap();
+        drop(file);
+        assert!(path.exists(), "it is another one's");
+        fs::remove_file(&path).unwrap();
         fs::write(&path, "precious").unwrap();
         open(&path, 0o640).err().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");

@@ -86,7 +86,8 @@ impl fmt::Display for OpenError {
             ),
             Self::Locked(path) => write!(
                 f,
-                "another chinwag serves {}; stop it, or name another directory with `data`",
+                "another chinwag serves {}, or a command such as restore or compact changes it: wait for \
+                 that, stop it, or name another directory with `data`",
                 path.display()
             ),
             Self::Library(version) => write!(

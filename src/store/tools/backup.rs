@@ -10,7 +10,7 @@ use rusqlite::{Connection, ffi};
 use super::interruption::Interruption;
 use super::{ToolError, files, open};
 use crate::store::Folder;
-use crate::store::sqlite::data_dir::with_suffix;
+use crate::store::sqlite::data_dir::{self, with_suffix};
 use crate::store::sqlite::{file_id, schema};
 
 /// Pages that are copied at once, 4 MiB: one call holds up nobody, and the memory stays small.
@@ -41,6 +41,9 @@ pub fn run(data: &Path, file: &Path) -> Result<Copied, ToolError> {
     if fs::symlink_metadata(file).is_ok() {
         return Err(ToolError::Exists(file.to_owned()));
     }
+    if is_of_server(data, file) {
+        return Err(ToolError::NameOfServer(file.to_owned()));
+    }
     let part = with_suffix(file, ".part");
     let _lock = create(&part)?;
     let copied = copy(&source, &open::path(data), &part).and_then(|copied| {
@@ -53,6 +56,25 @@ pub fn run(data: &Path, file: &Path) -> Result<Copied, ToolError> {
         remove(&part);
     }
     copied
+}
+
+/// How names in the directory begin that the server or SQLite makes there, reads or removes.
+const NAMES_OF_SERVER: &[&str] = &[
+    "chinwag.db-",
+    "chinwag.db.part",
+    "chinwag.db.new",
+    "chinwag.lock",
+    "chinwag.reserve",
+    "chinwag.asked",
+    "chinwag.mark-",
+];
+
+/// Whether the server keeps something of its own at `file`, or may come to do so.
+fn is_of_server(data: &Path, file: &Path) -> bool {
+    let place = |path: &Path| fs::canonicalize(path).ok();
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let is_own = name == "files" || NAMES_OF_SERVER.iter().any(|own| name.starts_with(own));
+    is_own && place(data_dir::parent(file)).is_some_and(|parent| Some(parent) == place(data))
 }
 
 /// Makes the file that is written to, and locks it for as long as what is returned is held: a file
@@ -229,6 +251,11 @@ mod tests {
         let refused = run(folder.path(), &file).unwrap_err();
         assert!(matches!(refused, ToolError::Unfinished(_)), "{refused}");
         drop(other);
+        for name in ["files", "chinwag.db-journal", "chinwag.db.part", "chinwag.mark-7"] {
+            let refused = run(folder.path(), &folder.path().join(name)).unwrap_err();
+            assert!(matches!(refused, ToolError::NameOfServer(_)), "{name}: {refused}");
+        }
+        run(folder.path(), &folder.path().join("chinwag.db.bak")).unwrap();
         let nowhere = target.path().join("no/where");
         assert!(matches!(run(folder.path(), &nowhere), Err(ToolError::File(..))));
         assert_eq!(names(target.path()), ["copy.part"]);

@@ -9,8 +9,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::ToolError;
 use crate::store::sqlite::OpenError;
-use crate::store::sqlite::connection::{self, inode_of, open_read_only};
-use crate::store::sqlite::data_dir::{self, DATABASE};
+use crate::store::sqlite::connection::{self, open_read_only};
+use crate::store::sqlite::data_dir::{self, DATABASE, inode_of};
 use crate::store::sqlite::disk_reserve::{DiskReserve, is_no_space};
 use crate::store::sqlite::meta_table::{self, CLEAN, PROBE};
 use crate::store::sqlite::schema::{self, Unfit};
@@ -143,8 +143,13 @@ pub(super) fn require_current(db: &Connection, path: &Path) -> Result<(), ToolEr
 /// A connection to a backup, which cannot write.
 pub(super) fn backup(path: &Path) -> Result<Connection, ToolError> {
     let no_backup = |why: &str| ToolError::NoBackup(path.to_owned(), why.to_owned());
-    if path.is_dir() {
-        return Err(no_backup("it is a directory"));
+    // Opening a pipe would wait for who writes to it.
+    match path.metadata() {
+        Ok(found) if found.is_dir() => return Err(no_backup("it is a directory")),
+        Ok(found) if !found.is_file() => {
+            return Err(no_backup("it is a device, a pipe or a socket"));
+        }
+        _ => {}
     }
     read(path).map_err(|error| match error {
         ToolError::Missing(_) | ToolError::NoDirectory(_) => no_backup("there is no such file"),
