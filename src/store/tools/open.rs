@@ -59,7 +59,7 @@ pub(super) fn read(path: &Path) -> Result<Connection, ToolError> {
 
 /// The same error, or that there is no space, if that is what the file system says: SQLite needs
 /// some also to read a file whose server was killed, and reports less than it has learned.
-fn or_no_space(path: &Path) -> impl Fn(ToolError) -> ToolError {
+pub(super) fn or_no_space(path: &Path) -> impl Fn(ToolError) -> ToolError {
     move |error| match error {
         ToolError::Database(_, error) | ToolError::Unfit(OpenError::Failed(_, error)) => {
             let probe = DiskReserve::of(data_dir::parent(path)).probe();
@@ -70,6 +70,16 @@ fn or_no_space(path: &Path) -> impl Fn(ToolError) -> ToolError {
             }
         }
         error => error,
+    }
+}
+
+/// Releases the reserve of a full disk, where no server runs, which does so itself. The next one
+/// acquires it again.
+pub(super) fn release_reserve_if_full(data: &Path) {
+    let mut reserve = DiskReserve::of(data);
+    let is_alone = matches!(data_dir::owner(data), Ok(None));
+    if is_alone && reserve.is_held() && reserve.probe().is_some_and(|it| is_no_space(&it)) {
+        reserve.release();
     }
 }
 

@@ -274,8 +274,7 @@ mod tests {
         backup::run(folder.path(), &file).unwrap();
         say(&db, 1, "ann", message("later"));
         let before = content(&open::path(folder.path()));
-        // The last message is in the log of a server that was killed.
-        std::mem::forget(db);
+        // `db` is not closed: the last message is in the log beside the file.
         fs::write(folder.path().join("files"), "no folder").unwrap();
         let refused = run(folder.path(), &file, WALL_MS).unwrap_err();
         assert!(matches!(refused, ToolError::File(..)), "{refused}");

@@ -309,10 +309,10 @@ fn a_lock_that_was_removed_is_taken_again_and_where_another_has_it_nothing_is_wr
     check_stored(&harness.append(log, said("one", None)), 1);
     let (data, lock) =
         (harness.folder.path().to_owned(), harness.folder.path().join("chinwag.lock"));
-    std::fs::remove_file(&lock).unwrap();
+    fs::remove_file(&lock).unwrap();
     check_stored(&harness.append(log, said("two", None)), 2);
     assert!(data_dir::lock(&data).is_err(), "it is held");
-    std::fs::remove_file(&lock).unwrap();
+    fs::remove_file(&lock).unwrap();
     let other = data_dir::lock(&data).unwrap();
     let refused = Appended::Refused(LogFault::Broken);
     assert_eq!(harness.append(log, said("three", None)), refused);
