@@ -142,6 +142,10 @@ fn read(path: &Path, now: Now, proves_names: bool) -> Result<FileRead, OpenError
         create(path)?;
         is_new = true;
     }
+    // Opening a pipe would wait for who writes to it.
+    if !path.is_file() {
+        return Err(OpenError::Foreign(path.to_owned()));
+    }
     let failed = OpenError::of_sqlite(path);
     let wal_bytes = if is_new { None } else { Some(file_len(&with_suffix(path, "-wal"))) };
     let prepared = prepare(path).map_err(|unfit| OpenError::of_unfit(path, unfit))?;
@@ -379,6 +383,8 @@ fn say_what_is_lost(left: FileLeft, path: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{CWD, FileType, Mode};
+
     use super::super::integers::unsigned;
     use super::super::testing::{database, room};
     use super::*;
@@ -397,6 +403,15 @@ mod tests {
         let again = || panic!("a disk that is broken is not waited for");
         let found = wait_for_lock(failed(ffi::SQLITE_IOERR), &Clock::start(), again);
         found.unwrap_err();
+    }
+
+    #[test]
+    fn what_is_no_file_is_said_to_be_none_of_ours_and_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(DATABASE);
+        rustix::fs::mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let refused = open(folder.path(), &Clock::start(), false).unwrap_err();
+        assert!(matches!(refused, OpenError::Foreign(_)), "{refused}");
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn open(
         _ if !path.try_exists().map_err(ToolError::file(path))? => {
             return Err(ToolError::Missing(path.to_owned()));
         }
-        _ if path.is_dir() => return Err(ToolError::unfit(path)(Unfit::Foreign)),
+        _ if !path.is_file() => return Err(ToolError::unfit(path)(Unfit::Foreign)),
         _ => {}
     }
     // With a limit on the size of files, a write beyond it would otherwise end the command without
