@@ -189,8 +189,7 @@ impl SqliteStore {
         if let Some(error) = write_error {
             engine.enter_degraded(clock.now(), &error);
         }
-        let wall = Some(engine.wall());
-        let ways = (Arc::clone(&queue), sender.clone());
+        let (wall, ways) = (Some(engine.wall()), (Arc::clone(&queue), sender.clone()));
         let writer = WriterHandle::start(engine, ways, (clock, Arc::clone(&metrics)))
             .map_err(OpenError::Thread)?;
         let store = Self {
