@@ -86,6 +86,12 @@ impl WallWatch {
     pub fn is_trusted(&self, now: Now) -> bool {
         now.tick >= self.trusted_at
     }
+
+    /// The wall time as ages are reckoned: while the clock is not to be believed, nothing is old.
+    #[must_use]
+    pub fn for_ages(&self, now: Now) -> u64 {
+        if self.is_trusted(now) { now.wall_ms } else { 0 }
+    }
 }
 
 /// The end of a term that was set before the wall clock was, so that the term keeps its length.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::commands::{CommandWatch, Progress};
 use super::connection::Level;
-use super::data_dir;
 use super::dropped::Dropped;
 use super::engine::Engine;
 use super::load_rooms::Loaded;
@@ -124,14 +123,13 @@ impl SqliteStore {
         (clock, wake): (Clock, Wake),
         outbox: Option<Arc<Outbox>>,
     ) -> Result<(Self, Snapshot), OpenError> {
-        let Opened { mut db, lock, loaded, is_clean, reserve, write_error } =
-            open(options, &clock)?;
+        let Opened { mut db, loaded, is_clean, reserve, write_error } = open(options, &clock)?;
         let path = db.path().to_owned();
         let failed = |error| OpenError::Failed(path.clone(), error);
         db.keep(options.cache_bytes).map_err(failed)?;
         let suspended = suspensions::load(&db).map_err(failed)?;
         let webhooks = outbox::load(&db).map_err(failed)?;
-        data_dir::write_owner(&lock);
+        db.write_owner();
         let Loaded { mut elsewhere, next_id: next_row, people, commands } = loaded;
         let rooms = preload(&db, elsewhere.rooms, options.preload);
         elsewhere.rooms = elsewhere.rooms.saturating_sub(rooms.len());
@@ -154,7 +152,6 @@ impl SqliteStore {
         engine.share_reader(connection.clone());
         engine.retain(options.policies.clone());
         engine.share_outbox(Arc::clone(&outbox));
-        let wall = Some(engine.wall());
         let progress = Arc::new(Progress::default());
         engine.share_progress(Arc::clone(&progress));
         engine.watch_commands(commands);
@@ -164,8 +161,8 @@ impl SqliteStore {
         if let Some(error) = write_error {
             engine.enter_degraded(clock.now(), &error);
         }
-        let ways = (Arc::clone(&queue), sender.clone());
-        let writer = WriterHandle::start(engine, lock, ways, (clock, Arc::clone(&metrics)))
+        let (wall, ways) = (Some(engine.wall()), (Arc::clone(&queue), sender.clone()));
+        let writer = WriterHandle::start(engine, ways, (clock, Arc::clone(&metrics)))
             .map_err(OpenError::Thread)?;
         let store = Self {
             memory: MemoryStore::with_cids_max(options.cids),

@@ -19,10 +19,14 @@ use crate::time::wall_watch::{Kept, WallWatch, shifted};
 const CLOCK_EVERY: Duration = Duration::from_hours(1);
 
 impl Engine {
-    /// The present moment as ages are reckoned: while the wall clock is not to be believed, nothing
-    /// is old.
+    /// Whether the wall clock can be believed.
+    pub(in crate::store::sqlite) const fn wall(&self) -> WallWatch {
+        self.wall
+    }
+
+    /// The present moment as ages are reckoned.
     pub(super) fn for_ages(&self, now: Now) -> Now {
-        if self.wall.is_trusted(now) { now } else { Now { wall_ms: 0, ..now } }
+        Now { wall_ms: self.wall.for_ages(now), ..now }
     }
 
     /// Looks whether the wall clock was set, which must not end terms nor delete anything: what the
@@ -65,11 +69,6 @@ impl Engine {
     pub(super) fn kept_clock(&self, now: Now) -> Kept {
         let Kept { since_ms, seen_ms } = self.wall.kept(now);
         Kept { since_ms, seen_ms: shifted(seen_ms, self.unshifted_ms.saturating_neg()) }
-    }
-
-    /// Whether the wall clock can be believed.
-    pub(in crate::store::sqlite) const fn wall(&self) -> WallWatch {
-        self.wall
     }
 
     /// Keeps what is known of the wall clock when it was set, and each hour: a start with a wrong
