@@ -20,13 +20,10 @@ pub enum Entropy {
 /// What the operating system has given and nobody has got yet.
 #[derive(Default)]
 pub struct Pool {
-    bytes: [u8; POOL_LEN * SECRET_LEN],
-    /// How many secrets of these are left, from the front.
+    secrets: [[u8; size_of::<u128>()]; POOL_LEN],
+    /// How many of these are left, from the front.
     left: usize,
 }
-
-/// Bytes of a secret.
-const SECRET_LEN: usize = size_of::<u128>();
 
 impl Entropy {
     /// 256 bits; `None` if the operating system has none to give.
@@ -50,15 +47,13 @@ impl Entropy {
 impl Pool {
     fn secret(&mut self) -> Option<u128> {
         if self.left == 0 {
-            getrandom::fill(&mut self.bytes).ok()?;
+            getrandom::fill(self.secrets.as_flattened_mut()).ok()?;
             self.left = POOL_LEN;
         }
         self.left -= 1;
-        let place = self.bytes.chunks_exact_mut(SECRET_LEN).nth(self.left)?;
-        let secret = u128::from_ne_bytes(place.try_into().ok()?);
         // It is somebody's now, and nobody else finds it here.
-        place.fill(0);
-        Some(secret)
+        let secret = std::mem::take(self.secrets.get_mut(self.left)?);
+        Some(u128::from_ne_bytes(secret))
     }
 }
 
