@@ -92,11 +92,15 @@ impl Identities {
     /// a command has given them to another: then the store refuses the one that comes later.
     pub(in crate::chat) fn replace(&mut self, all: Vec<Bound>) {
         let before = std::mem::take(self);
-        all.into_iter().for_each(|bound| self.bind(bound));
+        for bound in all {
+            self.bind(bound);
+        }
         for name in &before.unwritten {
-            let bound =
-                before.of_name(name.as_str()).filter(|_| self.of_name(name.as_str()).is_none());
-            bound.cloned().into_iter().for_each(|bound| self.begin(bound));
+            if let Some(bound) = before.of_name(name.as_str())
+                && self.of_name(name.as_str()).is_none()
+            {
+                self.begin(bound.clone());
+            }
         }
     }
 

@@ -154,7 +154,6 @@ impl SqliteStore {
         engine.share_reader(connection.clone());
         engine.retain(options.policies.clone());
         engine.share_outbox(Arc::clone(&outbox));
-        let wall = Some(engine.wall());
         let progress = Arc::new(Progress::default());
         engine.share_progress(Arc::clone(&progress));
         engine.watch_commands(commands);
@@ -164,6 +163,7 @@ impl SqliteStore {
         if let Some(error) = write_error {
             engine.enter_degraded(clock.now(), &error);
         }
+        let (wall, node) = (Some(engine.wall()), None);
         let ways = (Arc::clone(&queue), sender.clone());
         let writer = WriterHandle::start(engine, lock, ways, (clock, Arc::clone(&metrics)))
             .map_err(OpenError::Thread)?;
@@ -187,16 +187,8 @@ impl SqliteStore {
             memory_rooms: BTreeMap::new(),
             close_by: None,
         };
-        let snapshot = Snapshot {
-            rooms,
-            elsewhere,
-            suspended: Arc::new(suspended),
-            people,
-            webhooks,
-            node: None,
-            wall,
-        };
-        Ok((store, snapshot))
+        let suspended = Arc::new(suspended);
+        Ok((store, Snapshot { rooms, elsewhere, suspended, people, webhooks, node, wall }))
     }
 
     fn open_log(&mut self, now: Now, request: LogRequest) {
