@@ -329,10 +329,13 @@ mod tests {
             (Engine { has_meta: false, ..engine() }, None, vec![Fault::ForeignSchema]),
             (engine(), Some("new"), vec![Fault::ForeignSchema]),
             (engine(), Some("1.6"), vec![]),
+            (engine(), Some("1.7"), vec![]),
             (engine(), Some("1.0"), vec![Fault::OlderSchema]),
             (engine(), Some("1.1"), vec![Fault::OlderSchema]),
             (engine(), Some("1.2"), vec![Fault::OlderSchema]),
             (engine(), Some("1.3"), vec![Fault::OlderSchema]),
+            (engine(), Some("1.4"), vec![Fault::OlderSchema]),
+            (engine(), Some("1.5"), vec![Fault::OlderSchema]),
             (engine(), Some("2.0"), vec![Fault::NewerSchema(2)]),
         ] {
             assert_eq!(engine.faults(7, schema), expect, "{engine:?} {schema:?}");

@@ -93,9 +93,11 @@ impl Identities {
             self.bind(bound);
         }
         for name in &before.unwritten {
-            let bound =
-                before.of_name(name.as_str()).filter(|_| self.of_name(name.as_str()).is_none());
-            bound.cloned().into_iter().for_each(|bound| self.begin(bound));
+            if let Some(bound) = before.of_name(name.as_str())
+                && self.of_name(name.as_str()).is_none()
+            {
+                self.begin(bound.clone());
+            }
         }
     }
 

@@ -145,6 +145,7 @@ fn the_words_stay_with_the_report_when_the_message_goes_and_go_with_it() {
 
 #[test]
 fn a_right_that_is_lost_is_lost_for_reports_and_so_is_a_time_that_is_over() {
+    const HOUR_MS: u64 = 3_600_000;
     let mut harness = den(Limits::default(), false);
     harness.run(MEM, of_user("rea", Some("den")));
     assert_eq!(seen_by(&mut harness), [OWN, MOD]);
@@ -152,17 +153,16 @@ fn a_right_that_is_lost_is_lost_for_reports_and_so_is_a_time_that_is_over() {
     assert_eq!(seen_by(&mut harness), [OWN]);
     let in_room = Command::Reports { room: Some("den".into()), limit: None, after: None };
     assert_eq!(answer_to(&mut harness, MOD, in_room), "no 3004");
-    let hour_ms: u64 = 3_600_000;
-    let ten_years_ms = 10 * 365 * 24 * hour_ms;
+    let ten_years_ms = 10 * 365 * 24 * HOUR_MS;
     harness.now.wall_ms += ten_years_ms;
     for _ in 0..3 {
-        pass(&mut harness, hour_ms);
+        pass(&mut harness, HOUR_MS);
         assert!(!harness.chat.directory.reports.is_empty(), "by a clock that was set");
     }
     harness.now.wall_ms -= ten_years_ms;
-    pass(&mut harness, 89 * 24 * hour_ms);
+    pass(&mut harness, 89 * 24 * HOUR_MS);
     assert!(!harness.chat.directory.reports.is_empty());
-    pass(&mut harness, 24 * hour_ms);
+    pass(&mut harness, 24 * HOUR_MS);
     assert!(harness.chat.directory.reports.is_empty(), "after ninety days");
 }
 

@@ -161,7 +161,8 @@ impl SqliteStore {
         if let Some(error) = write_error {
             engine.enter_degraded(clock.now(), &error);
         }
-        let (wall, ways) = (Some(engine.wall()), (Arc::clone(&queue), sender.clone()));
+        let (wall, node) = (Some(engine.wall()), None);
+        let ways = (Arc::clone(&queue), sender.clone());
         let writer = WriterHandle::start(engine, ways, (clock, Arc::clone(&metrics)))
             .map_err(OpenError::Thread)?;
         let store = Self {
@@ -184,16 +185,8 @@ impl SqliteStore {
             memory_rooms: BTreeMap::new(),
             close_by: None,
         };
-        let snapshot = Snapshot {
-            rooms,
-            elsewhere,
-            suspended: Arc::new(suspended),
-            people,
-            webhooks,
-            node: None,
-            wall,
-        };
-        Ok((store, snapshot))
+        let suspended = Arc::new(suspended);
+        Ok((store, Snapshot { rooms, elsewhere, suspended, people, webhooks, node, wall }))
     }
 
     fn open_log(&mut self, now: Now, request: LogRequest) {
