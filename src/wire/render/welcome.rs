@@ -109,8 +109,8 @@ fn beginning(message: &str) -> &str {
     message.get(..end).unwrap_or_default()
 }
 
-/// Every bound that a client can meet, as fields of an object, without its braces. `rate_per_s`, `burst` and `edit_ms` are `null` if there is
-/// none, `file_bytes` if no files are taken.
+/// Every bound that a client can meet, as fields of an object without its braces. `rate_per_s`,
+/// `burst` and `edit_ms` are `null` if there is none, `file_bytes` if no files are taken.
 #[must_use]
 pub fn stated_limits(limits: &Limits) -> String {
     let mut out = Vec::new();
