@@ -352,7 +352,8 @@ pub(super) fn put_answer(
         }
     }
     let before = outgoing.bytes.len();
-    let shown = Context { viewer, limits, server: context.server };
+    let stated = &*context.stated_limits;
+    let shown = Context { viewer, limits, stated, server: context.server };
     encoder.message(format, &mut outgoing.bytes, |out| match (format, result) {
         (Format::Text, Ok(reply)) => {
             text::reply(out, reply, &Shown { request, server: shown.server, viewer });

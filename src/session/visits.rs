@@ -173,7 +173,8 @@ pub(super) fn on_reply(
     let status = match result {
         Ok(reply) => {
             let viewer = turn.chat.user(conn);
-            let shown = Context { viewer, limits: &context.limits, server: context.server };
+            let (limits, stated) = (&context.limits, &*context.stated_limits);
+            let shown = Context { viewer, limits, stated, server: context.server };
             render::data_alone(&mut out, reply, &shown);
             if matches!(reply, Reply::Sent { .. }) { Status::Created } else { Status::Ok }
         }

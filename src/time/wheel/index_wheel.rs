@@ -126,8 +126,8 @@ impl IndexWheel {
         self.first_slot().map(|(level, slot)| Tick::from_millis(self.slot_start(level, slot)))
     }
 
-    /// Disarms the next timer whose deadline is `now` or earlier and returns its number; to be asked
-    /// until it says `None`.
+    /// Disarms the next timer whose deadline is `now` or earlier and returns its number; to be
+    /// asked until it says `None`.
     ///
     /// A timer that is armed between two calls with a deadline of `now` or earlier is part of the
     /// same round. A `now` before an earlier call's finds nothing.

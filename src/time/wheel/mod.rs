@@ -21,8 +21,8 @@
 //!
 //! Timers live in one vector and are linked by index: nothing is allocated for a timer once the
 //! vector has grown to the most that were ever armed together. Whoever has numbers for what it arms
-//! timers for uses an [`IndexWheel`], which is that vector alone; a [`TimerWheel`] gives the numbers
-//! out, with names that are not given out twice.
+//! timers for uses an [`IndexWheel`], which is that vector alone; a [`TimerWheel`] gives the
+//! numbers out, with names that are not given out twice.
 
 mod index_wheel;
 

@@ -21,7 +21,8 @@ pub fn other_form(name: &str) -> Option<CompactString> {
         return Some(unicode_security::skeleton(name).collect());
     }
     let mut place = [0; FORM_LEN_MAX];
-    ascii_form(name, &mut place).map(CompactString::from)
+    let form = ascii_form(name, &mut place)?;
+    str::from_utf8(form).ok().map(CompactString::from)
 }
 
 /// Whether the skeleton is found without the tables of Unicode.
@@ -33,18 +34,17 @@ const fn is_short_ascii(name: &str) -> bool {
 const FORM_LEN_MAX: usize = 2 * NAME_LEN_MAX;
 
 /// The same of a short name of ASCII, written to `place`.
-fn ascii_form<'a>(name: &str, place: &'a mut [u8; FORM_LEN_MAX]) -> Option<&'a str> {
-    if !name.bytes().any(|byte| matches!(byte, b'0' | b'1' | b'm')) {
-        return None;
-    }
-    let mut len = 0;
+fn ascii_form<'a>(name: &str, place: &'a mut [u8; FORM_LEN_MAX]) -> Option<&'a [u8]> {
+    let mut len = name.bytes().position(|byte| matches!(byte, b'0' | b'1' | b'm'))?;
+    let (same, rest) = name.as_bytes().split_at_checked(len)?;
+    place.get_mut(..len)?.copy_from_slice(same);
     let mut put = |byte| {
         if let Some(place) = place.get_mut(len) {
             *place = byte;
         }
         len += 1;
     };
-    for byte in name.bytes() {
+    for &byte in rest {
         match byte {
             b'0' => put(b'O'),
             b'1' => put(b'l'),
@@ -55,7 +55,7 @@ fn ascii_form<'a>(name: &str, place: &'a mut [u8; FORM_LEN_MAX]) -> Option<&'a s
             byte => put(byte),
         }
     }
-    place.get(..len).and_then(|form| str::from_utf8(form).ok())
+    place.get(..len)
 }
 
 /// Finds rows by their names, and by what these look like. A short name of ASCII is filed once,
@@ -75,7 +75,7 @@ impl<K: Key> Names<K> {
     pub(in crate::chat) fn insert(&mut self, name: &str, key: K) {
         self.0.insert(filed_under(name, &mut [0; FORM_LEN_MAX]), key);
         if let Some(skeleton) = also_under(name) {
-            self.0.insert(skeleton.as_str(), key);
+            self.0.insert(skeleton.as_bytes(), key);
         }
     }
 
@@ -83,7 +83,7 @@ impl<K: Key> Names<K> {
     pub(in crate::chat) fn remove(&mut self, name: &str, key: K) {
         self.0.remove(filed_under(name, &mut [0; FORM_LEN_MAX]), key);
         if let Some(skeleton) = also_under(name) {
-            self.0.remove(skeleton.as_str(), key);
+            self.0.remove(skeleton.as_bytes(), key);
         }
     }
 
@@ -106,15 +106,18 @@ impl<K: Key> Names<K> {
         has_name: impl Fn(&R, &dyn Fn(&str) -> bool) -> bool,
         counts: impl Fn(&R) -> bool,
     ) -> Option<K> {
-        let wanted = skeleton(name);
-        let looks_so = |other: &str| other != name && skeleton(other) == wanted;
-        self.0.find(&*wanted, rows, |row| has_name(row, &looks_so) && counts(row))
+        let form = other_form(name);
+        let wanted = form.as_deref().unwrap_or(name);
+        let looks_so =
+            |other: &str| other != name && other_form(other).as_deref().unwrap_or(other) == wanted;
+        self.0.find(wanted.as_bytes(), rows, |row| has_name(row, &looks_so) && counts(row))
     }
 }
 
-/// What a name is looked for by.
-fn filed_under<'a>(name: &'a str, place: &'a mut [u8; FORM_LEN_MAX]) -> &'a str {
-    if is_short_ascii(name) { ascii_form(name, place).unwrap_or(name) } else { name }
+/// What a name is looked for by: bytes, which need not be seen to be a text again.
+fn filed_under<'a>(name: &'a str, place: &'a mut [u8; FORM_LEN_MAX]) -> &'a [u8] {
+    let form = if is_short_ascii(name) { ascii_form(name, place) } else { None };
+    form.unwrap_or(name.as_bytes())
 }
 
 /// What it is filed under besides.

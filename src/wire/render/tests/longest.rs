@@ -54,7 +54,8 @@ fn page(record: &SharedRecord, bytes_max: usize) -> Vec<SharedRecord> {
 #[track_caller]
 fn check_reply(limits: &Limits, answer: &Reply) -> usize {
     let viewer = longest_user();
-    let context = Context { viewer: Some(&viewer), limits, server: "chinwag 10.10.10" };
+    let stated = &stated_limits(limits);
+    let context = Context { viewer: Some(&viewer), limits, stated, server: "chinwag 10.10.10" };
     let id = format!("\"{}\"", "i".repeat(REQUEST_ID_LEN_MAX));
     let mut out = Vec::new();
     assert!(reply(&mut out, &request(Some(&id), Op::Ping), answer, &context));
