@@ -136,9 +136,7 @@ CREATE OR REPLACE FUNCTION chinwag.push_entered_1() RETURNS trigger LANGUAGE plp
 DECLARE
   wall bigint;
 BEGIN
-  -- By itself: even what is not looked at has to be made ready, with each statement.
-  IF NOT EXISTS (SELECT 1 FROM chinwag.push) THEN RETURN NULL; END IF;
-  IF NOT EXISTS (
+  IF NOT EXISTS (SELECT 1 FROM chinwag.push) OR NOT EXISTS (
     SELECT 1 FROM new_rows x WHERE x.kind = 0 AND (strpos(x.text, '@') > 0
       OR EXISTS (SELECT 1 FROM chinwag.room r WHERE r.id = x.room AND r.name LIKE '@%')))
   THEN RETURN NULL; END IF;
