@@ -139,3 +139,22 @@ test("on a page enlarged four times all is within reach, and the name of a butto
 	await opened(page, "bob");
 	await until("no count", async () => (await page.getAttribute("#open-nav", "aria-label")) === "Conversations");
 });
+
+test("in forced colours the open conversation, and who is away, are told from the others", async () => {
+	const page = await enter("kip", "shade", undefined, { forcedColors: "active" });
+	const bob = await Member.connect(server.tcp, "bob");
+	await bob.join("shade");
+	await bob.ask("status", { status: "away" });
+	await page.locator("#persons .away", { hasText: "bob" }).waitFor();
+	await page.goto(`${server.url}#room=sun`);
+	await opened(page, "sun");
+	const outlines = await page.$$eval("#rooms a", (links) => links.map((link) => [link.textContent, getComputedStyle(link).outlineStyle]));
+	assert.deepEqual(Object.fromEntries(outlines), { "#shade": "none", "#sun": "solid" });
+	await page.goto(`${server.url}#room=shade`);
+	await opened(page, "shade");
+	await page.locator("#persons .away", { hasText: "bob" }).waitFor();
+	const dots = await page.$$eval("#persons .avatar", (avatars) => avatars.map((avatar) => getComputedStyle(avatar, "::after").backgroundColor));
+	assert.equal(new Set(dots).size, 2, `${dots}`);
+	await assertAccessible(page, "forced colours");
+	await picture(page, "forced-colours");
+});

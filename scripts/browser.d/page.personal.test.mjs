@@ -168,6 +168,11 @@ test("a long display name hides neither the name nor the role behind it", async 
 	});
 	await picture(ann, "display-name");
 	assert.deepEqual(cut, []);
+	// And the longest name leaves the display name a line of its own.
+	const long = await called("maximilian-alexander_von.der-hoh", room, { display: "Maximilian Alexander" });
+	await ann.locator("#persons .of", { hasText: long.name }).waitFor();
+	const widths = await ann.$$eval("#persons .who:has(.of) > bdi", (nodes) => nodes.map((node) => node.clientWidth));
+	assert.ok(widths.length === 2 && widths.every((width) => width > 60), `${widths}`);
 });
 
 test("what is there of a profile is neither lost nor overwritten when the settings cannot fetch it", async () => {

@@ -208,7 +208,7 @@ class Chat(Case):
         eve.type("hello")
         ann.shows_line("eve ~Eve Adams: hello")
         kit = self.chat(server, "kit", "--room", "lobby")
-        kit.shows_line("eve ~Eve Adams: hello")
+        kit.shows("eve ~Eve Adams: hello")
 
     def test_what_is_wrong_is_said_in_words_for_people(self) -> None:
         server = self.serve()

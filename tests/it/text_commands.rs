@@ -1,5 +1,5 @@
-//! Each command of a person with `nc`, with arguments that are wrong or at the edge: the answers are
-//! words for people.
+//! Each command of a person with `nc`, with arguments that are wrong or at the edge: the answers
+//! are words for people.
 
 use crate::support::terminal::converse;
 use crate::support::{Raw, Server, Setup};
