@@ -34,6 +34,29 @@ pub struct PublicProfile {
     pub until: Option<u64>,
 }
 
+/// A change of it: what is not given stays, also if another node has changed that meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileChange {
+    /// The new display name.
+    pub display: Option<Box<str>>,
+    /// The new status text, and when it ends.
+    pub status: Option<(Box<str>, Option<u64>)>,
+    /// When it is made: a status text that has ended by then goes.
+    pub at: u64,
+    /// Whether it is kept, too, that the user says nothing: who wants to be called nothing where a
+    /// token would say otherwise.
+    pub keeps_empty: bool,
+}
+
+impl ProfileChange {
+    /// That it becomes this, whatever it was.
+    #[must_use]
+    pub fn whole(profile: PublicProfile) -> Self {
+        let PublicProfile { display, text, until } = profile;
+        Self { display: Some(display), status: Some((text, until)), at: 0, keeps_empty: true }
+    }
+}
+
 impl PublicProfile {
     /// Bytes that a profile takes at most when it is rendered, without its texts: two braces, three
     /// keys, a time, a name and its quotes.
