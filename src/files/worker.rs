@@ -22,6 +22,7 @@ use crate::store::Wake;
 use crate::store::folder::{Folder, hex};
 use crate::time::Tick;
 use crate::time::clock::Clock;
+use crate::time::wall_watch::WallWatch;
 
 /// Bytes that stay free on the disk: what is said is worth more than what is sent with it.
 const FREE_MIN: u64 = 64 << 20;
@@ -41,6 +42,7 @@ pub(super) struct Worker {
     /// If the folder is shared.
     sharing: Option<Sharing>,
     clock: Clock,
+    wall: WallWatch,
     answers: Sender<(ConnId, FileAnswer)>,
     wake: Wake,
     uploads: Uploads,
@@ -65,6 +67,7 @@ impl Worker {
             rows,
             sharing: path.map(Sharing::new),
             clock,
+            wall: WallWatch::new(clock.now(), None, None),
             answers,
             wake,
             uploads: Uploads::default(),
@@ -315,7 +318,10 @@ impl Worker {
     fn sweep(&mut self) {
         let mut is_done = false;
         while !is_done {
-            let times = (self.clock.now().wall_ms, LOOSE_MS);
+            let now = self.clock.now();
+            // A clock that was set makes no file old.
+            self.wall.look(now);
+            let times = (self.wall.for_ages(now), LOOSE_MS);
             let swept = self.rows.sweep(std::mem::take(&mut self.removed), times);
             // What fails now is done in the next round.
             let Ok((places, may_be_more)) = swept else { return };

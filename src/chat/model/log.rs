@@ -42,6 +42,7 @@ use super::reply::Durability;
 use super::sessions::{Claimed, SessionChange, SessionClaim};
 pub use super::suspensions::{Expiry, Network, Suspensions};
 use crate::net::ConnId;
+use crate::time::wall_watch::WallWatch;
 
 /// What the domain asks of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -335,6 +336,8 @@ pub struct Snapshot {
     pub webhooks: EventSet,
     /// The number of this node, where logs are shared with others.
     pub node: Option<NodeId>,
+    /// Whether the wall clock can be believed, if that is known.
+    pub wall: Option<WallWatch>,
 }
 
 /// What the store has besides, to be asked for by [`Query::Load`].

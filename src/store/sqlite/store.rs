@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use super::commands::{CommandWatch, Progress};
 use super::connection::{CACHE_BYTES, Level};
-use super::data_dir;
 use super::dropped::Dropped;
 use super::engine::Engine;
 use super::load_rooms::Loaded;
@@ -151,14 +150,14 @@ impl SqliteStore {
         (clock, wake): (Clock, Wake),
         outbox: Option<Arc<Outbox>>,
     ) -> Result<(Self, Snapshot), OpenError> {
-        let Opened { mut db, lock, loaded, is_clean, reserve, write_error } =
+        let Opened { mut db, loaded, is_clean, reserve, write_error } =
             open(&options.data, &clock, options.proves_names)?;
         let path = db.path().to_owned();
         let failed = |error| OpenError::Failed(path.clone(), error);
         db.keep(options.cache_bytes).map_err(failed)?;
         let suspended = suspensions::load(&db).map_err(failed)?;
         let webhooks = outbox::load(&db).map_err(failed)?;
-        data_dir::write_owner(&lock);
+        db.write_owner();
         let Loaded { mut elsewhere, next_id: next_row, people, commands } = loaded;
         let rooms = preload(&db, elsewhere.rooms, options.preload);
         elsewhere.rooms = elsewhere.rooms.saturating_sub(rooms.len());
@@ -190,8 +189,8 @@ impl SqliteStore {
         if let Some(error) = write_error {
             engine.enter_degraded(clock.now(), &error);
         }
-        let ways = (Arc::clone(&queue), sender.clone());
-        let writer = WriterHandle::start(engine, lock, ways, (clock, Arc::clone(&metrics)))
+        let (wall, ways) = (Some(engine.wall()), (Arc::clone(&queue), sender.clone()));
+        let writer = WriterHandle::start(engine, ways, (clock, Arc::clone(&metrics)))
             .map_err(OpenError::Thread)?;
         let store = Self {
             memory: MemoryStore::with_cids_max(options.cids),
@@ -219,6 +218,7 @@ impl SqliteStore {
             people,
             webhooks,
             node: None,
+            wall,
         };
         Ok((store, snapshot))
     }

@@ -12,16 +12,21 @@ use super::Engine;
 use super::maintenance::Step;
 use crate::chat::model::log::LogReply;
 use crate::time::clock::Now;
+use crate::time::wall_watch::WallWatch;
 
 /// How often the file is given the wall time, also without a message: after a kill it is what the
 /// next start compares its own with.
 const CLOCK_EVERY: Duration = Duration::from_hours(1);
 
 impl Engine {
-    /// The present moment as ages are reckoned: while the wall clock is not to be believed, nothing
-    /// is old.
+    /// Whether the wall clock can be believed.
+    pub(in crate::store::sqlite) const fn wall(&self) -> WallWatch {
+        self.wall
+    }
+
+    /// The present moment as ages are reckoned.
     pub(super) fn for_ages(&self, now: Now) -> Now {
-        if self.wall.is_trusted(now) { now } else { Now { wall_ms: 0, ..now } }
+        Now { wall_ms: self.wall.for_ages(now), ..now }
     }
 
     /// Looks whether the wall clock was set, which must not end terms nor delete anything: what the
