@@ -32,6 +32,7 @@ pub(in crate::store) mod heads;
 mod inbox;
 pub(in crate::store) mod integers;
 pub(in crate::store) mod integrity;
+mod lengths;
 pub(in crate::store) mod load_rooms;
 pub(in crate::store) mod log_fault;
 mod lookalikes;

@@ -2,14 +2,15 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::ffi;
 use rusqlite::types::Value;
 use rusqlite::wal::CheckpointMode;
 
-use super::connection::{self, WriteConnection};
-use super::data_dir::{self, DATABASE, file_len, with_suffix};
+use super::connection::{self, WriteConnection, is_busy};
+use super::data_dir::{self, DATABASE, HeldLock, file_len, with_suffix};
 use super::disk_reserve::{DiskReserve, is_no_space};
 use super::file_id;
 use super::heads;
@@ -34,12 +35,10 @@ const SQLITE_MIN: i32 = 3_051_003;
 /// Where Linux tells which boot of the machine this is.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// A file that is open and locked.
+/// A file that is open and locked, for as long as the connection is.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) db: WriteConnection,
-    /// Held for as long as the file is written.
-    pub(super) lock: File,
     pub(super) loaded: Loaded,
     /// It was closed in good order, or is new.
     pub(super) is_clean: bool,
@@ -69,7 +68,9 @@ pub(super) fn open(data: &Path, clock: &Clock, proves_names: bool) -> Result<Ope
         reserve.release();
         read = self::read(&path, began, proves_names).map_err(|error| or_no_space(error, &reserve));
     }
-    let FileRead { db, left, loaded, damage } = read?;
+    let again =
+        || self::read(&path, began, proves_names).map_err(|error| or_no_space(error, &reserve));
+    let FileRead { mut db, left, loaded, damage } = wait_for_lock(read, clock, again)?;
     if left == FileLeft::New {
         data_dir::sync_parent(&path).map_err(failed)?;
     }
@@ -88,7 +89,38 @@ pub(super) fn open(data: &Path, clock: &Clock, proves_names: bool) -> Result<Ope
         Some(rusqlite::Error::SqliteFailure(full, Some(error.to_string())))
     };
     let write_error = damage.map(damaged).or_else(full);
-    Ok(Opened { db, lock, loaded, is_clean, reserve, write_error })
+    db.hold(HeldLock::new(lock, data.to_owned()));
+    Ok(Opened { db, loaded, is_clean, reserve, write_error })
+}
+
+/// How long a start waits for another process that has locked the file, as long as a commit does.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+/// From one attempt to the next.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// What was read, or what is `again`, if another process has locked the file for a while, as a tool
+/// does that copies it.
+fn wait_for_lock<T>(
+    first: Result<T, OpenError>,
+    clock: &Clock,
+    mut again: impl FnMut() -> Result<T, OpenError>,
+) -> Result<T, OpenError> {
+    let until = clock.now().tick.after(LOCK_PATIENCE);
+    let mut read = first;
+    let mut is_told = false;
+    while let Err(OpenError::Failed(path, error)) = &read
+        && is_busy(error)
+        && clock.now().tick < until
+    {
+        if !std::mem::replace(&mut is_told, true) {
+            let file = path.display().to_string();
+            log::warn!(file; "another process has locked the file: the start waits for it");
+        }
+        // Nothing runs yet that this could hold up.
+        std::thread::park_timeout(LOCK_PAUSE);
+        read = again();
+    }
+    read
 }
 
 /// A file that was read.
@@ -109,6 +141,10 @@ fn read(path: &Path, now: Now, proves_names: bool) -> Result<FileRead, OpenError
         }
         create(path)?;
         is_new = true;
+    }
+    // Opening a pipe would wait for who writes to it.
+    if !path.is_file() {
+        return Err(OpenError::Foreign(path.to_owned()));
     }
     let failed = OpenError::of_sqlite(path);
     let wal_bytes = if is_new { None } else { Some(file_len(&with_suffix(path, "-wal"))) };
@@ -347,10 +383,36 @@ fn say_what_is_lost(left: FileLeft, path: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{CWD, FileType, Mode};
+
     use super::super::integers::unsigned;
     use super::super::testing::{database, room};
     use super::*;
     use crate::time::Tick;
+
+    #[test]
+    fn a_start_waits_for_another_process_that_has_locked_the_file_and_for_nothing_else() {
+        let failed = |code| -> Result<u8, OpenError> {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            Err(OpenError::Failed("chinwag.db".into(), error))
+        };
+        let mut left = vec![Ok(7), failed(ffi::SQLITE_BUSY), failed(ffi::SQLITE_BUSY_RECOVERY)];
+        let again = || left.pop().unwrap();
+        let found = wait_for_lock(failed(ffi::SQLITE_BUSY), &Clock::start(), again);
+        assert!(matches!(found, Ok(7)), "{found:?}");
+        let again = || panic!("a disk that is broken is not waited for");
+        let found = wait_for_lock(failed(ffi::SQLITE_IOERR), &Clock::start(), again);
+        found.unwrap_err();
+    }
+
+    #[test]
+    fn what_is_no_file_is_said_to_be_none_of_ours_and_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(DATABASE);
+        rustix::fs::mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let refused = open(folder.path(), &Clock::start(), false).unwrap_err();
+        assert!(matches!(refused, OpenError::Foreign(_)), "{refused}");
+    }
 
     #[test]
     fn a_term_keeps_its_length_over_starts_with_a_wrong_clock() {

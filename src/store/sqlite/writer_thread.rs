@@ -1,7 +1,6 @@
 //! The thread that writes: it owns the file, its lock and the [`Engine`], and does what is due by
 //! the clock.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError::Disconnected;
@@ -48,10 +47,9 @@ pub(super) struct WriterHandle {
 }
 
 impl WriterHandle {
-    /// Starts the thread, which holds `lock` to its end.
+    /// Starts the thread.
     pub(super) fn start(
         engine: Engine,
-        lock: File,
         (queue, replies): (Arc<WriteQueue>, ReplySender),
         (clock, metrics): (Clock, Arc<StoreMetrics>),
     ) -> io::Result<Self> {
@@ -72,7 +70,6 @@ impl WriterHandle {
             batch_at: Tick::ZERO,
             gathering: Gathering::default(),
             check: None,
-            _lock: lock,
             _end: end,
         };
         thread::Builder::new().name("store".to_owned()).spawn(move || {
@@ -134,8 +131,6 @@ struct Writer {
     gathering: Gathering,
     /// The check of the whole file, while it lasts.
     check: Option<FullCheck>,
-    /// No other process may serve the directory.
-    _lock: File,
     /// Tells the handle of the thread's end by being dropped.
     _end: SyncSender<()>,
 }

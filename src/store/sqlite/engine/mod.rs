@@ -181,6 +181,7 @@ impl Engine {
     /// process keeps it waiting.
     fn begin(&mut self) -> rusqlite::Result<()> {
         let Self { db, lock_waits, .. } = self;
+        db.check_lengths()?;
         db.begin(|attempt| {
             *lock_waits += 1;
             if attempt == 1 {

@@ -30,7 +30,6 @@ struct Harness {
     rooms: Vec<Begun>,
     now: Now,
     tickets: u64,
-    _lock: fs::File,
 }
 
 fn member(read: u64) -> RoomMeta {
@@ -80,10 +79,10 @@ impl Harness {
     }
 
     fn at_time(folder: TempDir, wall_ms: u64) -> Self {
-        let Opened { db, lock, reserve, .. } = open(folder.path(), &Clock::start(), false).unwrap();
+        let Opened { db, reserve, .. } = open(folder.path(), &Clock::start(), false).unwrap();
         let now = Now { tick: Tick::from_millis(1_000_000), wall_ms };
         let rooms = load_all(&db);
-        Self { engine: Engine::new(db, reserve, now), folder, rooms, now, tickets: 0, _lock: lock }
+        Self { engine: Engine::new(db, reserve, now), folder, rooms, now, tickets: 0 }
     }
 
     /// The server is killed and started again.
@@ -93,8 +92,8 @@ impl Harness {
 
     /// Likewise, when the wall clock shows this.
     fn restart_at(self, wall_ms: u64) -> Self {
-        let Self { engine, folder, _lock: lock, .. } = self;
-        drop((engine, lock));
+        let Self { engine, folder, .. } = self;
+        drop(engine);
         Self::at_time(folder, wall_ms)
     }
 
@@ -341,13 +340,12 @@ fn only_what_the_machine_may_have_lost_begins_a_new_epoch() {
         if other_boot {
             harness.connect().execute_batch(set_boot).unwrap();
         }
-        let Harness { engine, folder, now, _lock: lock, .. } = harness;
+        let Harness { engine, folder, now, .. } = harness;
         if closed {
             engine.close(now);
         } else {
             drop(engine);
         }
-        drop(lock);
         let harness = Harness::at(folder);
         let epochs: Vec<_> = harness.rooms.iter().map(|room| room.epoch.0).collect();
         assert_eq!(epochs[1], 5);
