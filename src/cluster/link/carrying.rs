@@ -81,6 +81,7 @@ impl Base {
         };
         let Self { pubsub: Some(pubsub), bus, nodes, peers, events, .. } = self else { return };
         let Phase::Open(session) = &mut pubsub.phase else { return };
+        // By a number that this node had before, what it has published may still come back.
         let is_ours = session.unheard.iter().any(|it| it.node == frame.node)
             || nodes.own() == Some(frame.node);
         if is_ours {
@@ -196,6 +197,7 @@ impl Base {
         let is_used = writer.is_some() && pubsub.is_up() && peers.all_hear(now, nodes.others());
         if is_used != pubsub.is_used {
             pubsub.is_used = is_used;
+            // What waits for one way goes by the other.
             bus.set_carried(is_used, writer.map_or(0, |(question, _)| question));
             pubsub.retell_at = now.after(RETELL_AFTER);
         }

@@ -105,6 +105,7 @@ impl Connection {
     ) -> Result<(), Busy> {
         let client = self.client.as_mut().filter(|_| self.is_ready).ok_or(Busy)?;
         client.request(statement, params)?;
+        // With others before it, the engine has not begun with this one.
         if self.pending.is_empty() {
             self.progress = now;
         }

@@ -157,6 +157,7 @@ impl Link {
 
     /// What the driver has to do next.
     pub fn poll_effect(&mut self) -> Option<LinkEffect> {
+        // Here and not in `handle`: what the node has said in this turn is in it by now.
         self.base.tick_bus(self.now, self.writer_counts());
         if let Phase::Paired(pair) = &mut self.phase
             && let Err(why) = pair.tell(self.now, &mut self.base)
@@ -407,6 +408,7 @@ impl Link {
     /// Waits before the hosts are tried again.
     fn rest(&mut self) {
         let away = self.now.since(self.away_since);
+        // In proportion to how long it is away: a short failover is found to be over soon.
         let pause = (away / BACKOFF_PART).clamp(BACKOFF_MIN, BACKOFF_MAX);
         self.phase = Phase::Resting(self.now.after(pause.saturating_sub(self.jitter(pause / 4))));
     }
@@ -438,6 +440,7 @@ impl Link {
             self.base.events.push_back(LinkEvent::Slow);
         }
         pair.end(closed, &mut self.base);
+        // One that fails as soon as it is up is paused for as if it had not been up.
         if was_up.is_some_and(|at| self.now.since(at) >= STEADY_AFTER) {
             self.away_since = self.now;
         } else {

@@ -68,6 +68,8 @@ impl Pair {
     ) -> Self {
         let hop = base.hop(Lane::Reader);
         let host = writer.host;
+        // What waited to be told is of former connections: nodes are greeted anew, and told
+        // everything.
         base.bus.reset();
         base.effects.push_back(LinkEffect::Connect { hop, host, deadline: now.after(ROUND_MAX) });
         Self {
@@ -283,6 +285,7 @@ impl Pair {
         base: &mut Base,
     ) -> Result<(), String> {
         let (rows, settings) = nodes::read(rows).map_err(|error| error.to_string())?;
+        // The level was judged by them: it is judged anew at a new connection.
         if *self.settings.get_or_insert_with(|| settings.clone()) != settings {
             return Err(format!("its settings have changed: {settings}"));
         }
@@ -303,6 +306,7 @@ impl Pair {
         base.peers.keep(base.nodes.others());
         base.look_apart(now);
         self.confirmed = serial;
+        // The barrier: what was answered before it is safe only now.
         if self.confirmed >= self.needed {
             for (tag, outcome) in self.held.drain(..) {
                 base.events.push_back(LinkEvent::Answered { tag, outcome });

@@ -11,6 +11,8 @@ impl<E: Engine> Node<E> {
     pub(super) fn on_event(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Answered { tag, outcome } => {
+                // The writer answers in order, so that only the first one can be meant; tags of
+                // both lanes are of one counter.
                 if self.flights.front().is_some_and(|flight| flight.tag == tag) {
                     let Some(flight) = self.flights.pop_front() else { return };
                     self.on_written(flight.what, outcome);
@@ -32,7 +34,10 @@ impl<E: Engine> Node<E> {
                 self.ids.insert(node);
                 self.people.restart();
                 self.replaced.is_wanted = true;
+                // With another number than before, its sessions count as ended until it says
+                // otherwise.
                 self.is_returning = self.ids.len() > 1;
+                // Locks and turns are of connections that are gone.
                 self.upkeep.give_up();
                 self.outgoing.give_up();
                 self.schedule_check(is_changed);

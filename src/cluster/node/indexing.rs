@@ -70,6 +70,7 @@ impl Blocks {
                 part::MESSAGE => {
                     let (room, seq, at) = (row.int(1)?, row.int(2)?, row.int(3)?);
                     let block = all.blocks.entry((room, (seq - 1) / BLOCK_RECORDS)).or_default();
+                    // From 1, as the engine counts the places of words in a text.
                     block.add(unsigned((seq - 1) % BLOCK_RECORDS + 1), at, row.text_or_null(6)?);
                 }
                 _ => return Err(WrongType { column: 0 }),

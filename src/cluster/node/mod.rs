@@ -236,6 +236,7 @@ impl<E: Engine> Node<E> {
     /// Takes what the engine has said, and does what time has made due.
     pub fn turn(&mut self, now: Now) {
         self.now = now;
+        // First of all: what the engine has said decides what may be sent below.
         while let Some(event) = self.engine.next_event() {
             self.on_event(event);
         }
@@ -261,6 +262,7 @@ impl<E: Engine> Node<E> {
         if self.is_up && self.is_returning {
             self.return_sessions();
         }
+        // Last, so that what this turn has put into the queue leaves with it, in one batch.
         self.send_queued();
         self.send_reads();
         self.tell();
@@ -272,6 +274,7 @@ impl<E: Engine> Node<E> {
         let waits = self.queue.oldest().map_or(Tick::MAX, |since| since.after(WAIT_MAX));
         let own = self.compare_at.min(self.prune_at).min(self.upkeep.at);
         let own = own.min(self.outgoing.due_at());
+        // While the engine is away none of this can be done: what is due would only spin the loop.
         let own = if self.is_up { own } else { Tick::MAX };
         self.engine.wakes_at().min(waits).min(own)
     }
@@ -325,6 +328,7 @@ impl<E: Engine> Node<E> {
             }
             Op::Session(op) => self.refuse_session(*op, fault),
             Op::End(ending) => self.refuse_end(&ending, fault),
+            // Nobody waits for an answer to these: they stay in the queue until the engine is back.
             Op::Open(_) | Op::Facts(..) | Op::Drop(_) | Op::Seen(_) => {}
         }
     }
@@ -334,6 +338,7 @@ impl<E: Engine> Node<E> {
             log.row = Some(kept.row);
             log.epoch = kept.epoch;
             (log.oldest, log.order) = (kept.seqs.0, Order::new(kept.seqs.1));
+            // As it was when it was loaded: what came since is fetched at once (`insert`).
             (log.facts, log.version) = (kept.changes.0, kept.changes.1.cast_signed());
         } else {
             self.queue.push(Op::Open(id));
@@ -347,6 +352,8 @@ impl<E: Engine> Node<E> {
                 let outcome = Appended::Refused(LogFault::Broken);
                 return self.held.say(id, LogReply::Appended { ticket, outcome });
             }
+            // What the domain has been told of, and not what this node knows already: by that it
+            // has judged.
             Some(log) => (log.version, log.era_told),
             None => {
                 let outcome = Appended::Refused(LogFault::Broken);
@@ -416,6 +423,7 @@ impl<E: Engine> Logs for Node<E> {
             LogRequest::Drop { log: id } => {
                 if let Some(log) = self.held.get_mut(id) {
                     log.is_dropped = true;
+                    // Until the engine has dropped it, whoever loads rooms may still read its row.
                     if let Some(row) = log.row {
                         self.held.drop_row(row);
                     }

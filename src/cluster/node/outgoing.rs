@@ -270,6 +270,8 @@ impl<E: Engine> Node<E> {
             return self.outgoing.refuse(ticket);
         };
         let params = [Param::Int(self.node_number()), Param::Int(claim.turn)];
+        // Both at once, since the reader does them in order: entries are read behind the statement
+        // that gives them their places.
         let ordered = self.ask_reader(Reading::Outgoing(Asked::Order), ORDER, &params);
         let to = to.map_or(i64::MAX, |to| signed(to.record));
         let (above, most) = (Param::Int(signed(from.record)), Param::Int(SCAN_MAX));
@@ -286,6 +288,7 @@ impl<E: Engine> Node<E> {
         let node = self.node_number();
         let tag = self.next_tag();
         let done = sent::with_params(&unwritten, (node, claim.turn), |params| {
+            // It waits for no standby: what is lost with a primary is sent once more.
             let to = (Lane::Reader, tag);
             self.engine.send(self.now, to, SENT, params)
         });
@@ -366,6 +369,7 @@ impl<E: Engine> Node<E> {
     fn on_turn(&mut self, asked_at: Tick, rows: &[Row]) -> Result<(), WrongType> {
         let row = rows.first().ok_or(WrongType { column: 0 })?;
         let (turn, version) = (row.int_or_null(0)?, row.int(1)?);
+        // Also at nodes that do not send: by these they know which notices are worth writing.
         let bits = u16::try_from(row.int_or_null(2)?.unwrap_or(0)).unwrap_or(0);
         let events = EventSet::from_bits(bits);
         if std::mem::replace(&mut self.outgoing.events, events) != events {
@@ -383,6 +387,8 @@ impl<E: Engine> Node<E> {
         if before.is_some_and(|claim| claim.turn != turn) {
             self.outgoing.end_turn();
         }
+        // From when it was asked, which is before the engine began to count: so this node's turn
+        // ends before another one's begins.
         self.outgoing.claim = Some(Claim { turn, until: asked_at.after(self.term()) });
         if self.outgoing.version != Some(version) {
             self.outgoing.version = Some(version);

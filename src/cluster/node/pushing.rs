@@ -306,6 +306,8 @@ impl<E: Engine> Node<E> {
         if self.outgoing.pushing.claim.is_some_and(|(known, _)| known != turn) {
             self.outgoing.pushing.end_turn();
         }
+        // The engine gives the turn for this and a request's timeout: one that is begun until then
+        // ends within it.
         self.outgoing.pushing.claim = Some((turn, asked_at.after(TERM_MARGIN)));
         self.outgoing.pushing.behind = behind.unwrap_or(0);
         if behind.is_some() {

@@ -116,6 +116,7 @@ impl<E: Engine> Node<E> {
 
     /// Fetches what has become of logs.
     fn fetch(&mut self) {
+        // One fetch at a time: what grows meanwhile is gathered for the next one.
         if self.is_fetching || self.held.wants.is_empty() {
             return;
         }
@@ -138,6 +139,7 @@ impl<E: Engine> Node<E> {
             rows.push(log.row);
             aboves.push(Some(signed(above)));
             facts.push(Some(signed(log.facts)));
+            // No node has that number: then our own facts are read as well.
             selves.push(Some(if log.is_unsure { -1 } else { own }));
             let last = log.order.last().filter(|_| log.is_doubtful).cloned();
             followed.push(Followed { id, era: log.era, told: log.order.told(), last });
@@ -170,6 +172,7 @@ impl<E: Engine> Node<E> {
 
     /// Compares the heads of all logs with those in the engine.
     pub(super) fn compare(&mut self) {
+        // What could not be understood may be understood now, or be of another version still.
         self.held.renewals.append(&mut self.held.unreadable);
         let (mut rows, mut epochs, mut heads) = (vec![], vec![], vec![]);
         let (mut facts, mut oldests) = (vec![], vec![]);
@@ -347,6 +350,7 @@ impl<E: Engine> Node<E> {
     fn on_fetched(&mut self, followed: &Followed, fetched: Fetched) {
         let id = followed.id;
         let Some(log) = self.held.get_mut(id) else { return };
+        // Another epoch, or no room: what was told of this log is over.
         let Some(room) = fetched.room.filter(|room| room.epoch == log.epoch) else {
             return self.held.renew(id);
         };
@@ -355,6 +359,7 @@ impl<E: Engine> Node<E> {
             room.oldest <= last.seq
                 && now.is_none_or(|now| (now.at, &now.from) != (last.at, &last.from))
         });
+        // Compared with what was told when it was asked: what came since need not be in the answer.
         if room.head < followed.told || is_other {
             return self.give_new_epoch(id);
         }
@@ -370,6 +375,7 @@ impl<E: Engine> Node<E> {
         let meta = take_facts(log, fetched.facts);
         log.facts = room.facts;
         log.is_unsure = false;
+        // With a fact passed over, not all is told up to this version.
         let version = log.passed_over.is_empty().then_some(room.version);
         log.order.on_facts(room.head, meta, version);
         let more = log.order.fetched() < room.head && log.order.has_room();
@@ -389,6 +395,8 @@ impl<E: Engine> Node<E> {
         let Some(log) = self.held.get_mut(id) else { return };
         let Some(place) = log.place() else { return };
         log::error!(room = log.name.as_str(); "the engine has lost records that were told: the log gets a new epoch");
+        // Made of this node's number, so that two nodes that find the loss at once make two epochs,
+        // of which the engine takes one.
         let new = log.epoch.next(self.now.wall_ms, own);
         log.is_doubtful = true;
         let params =

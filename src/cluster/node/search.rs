@@ -111,6 +111,8 @@ impl Search {
                 _ => {}
             }
         }
+        // What is at the floor is left to the next page, whole: there may be more of the same
+        // place.
         found.retain(|(place, ..)| Some(*place) > floor);
         found.sort_by_key(|(place, _, record)| Reverse((*place, record.seq)));
         self.page(found, floor)

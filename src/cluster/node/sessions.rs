@@ -149,6 +149,7 @@ impl<E: Engine> Node<E> {
                 _ => (Err(LogFault::Corrupt), None),
             };
             match other {
+                // A node does not hear itself on the bus.
                 Some(own) if self.ids.contains(&own) => self.replaced.is_wanted = true,
                 other => self.words.extend(other.map(Word::Replaced)),
             }

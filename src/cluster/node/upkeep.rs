@@ -162,6 +162,7 @@ impl<E: Engine> Node<E> {
         self.upkeep.is_indexing = false;
         let blocks = Blocks::read(rows)?;
         let is_whole = blocks.ahead < WORDS_BLOCKS;
+        // Fewer than were asked for: all rooms of this step are indexed to their heads.
         self.upkeep.indexed = if is_whole {
             // Then from the beginning.
             blocks.last_room.unwrap_or(0)

@@ -67,6 +67,7 @@ impl<E: Engine> Node<E> {
             if matches!(next, Op::Append(_)) && self.batches() >= BATCHES_MAX {
                 break;
             }
+            // What stands behind it waits, too: a sync must not overtake what it is about.
             if self.waits_for_row(next) {
                 break;
             }
@@ -180,6 +181,8 @@ impl<E: Engine> Node<E> {
             let cid =
                 append.cid().map(|cid| (place.row, append.draft.from.clone(), cid.to_owned()));
             let is_too_much = bytes > BATCH_BYTES_MAX && !drafts.is_empty();
+            // One draft that is not plain would send all of them the long way; and of two with one
+            // `cid` the second is answered by what the first has become.
             if append.is_plain() != is_plain
                 || is_too_much
                 || cid.is_some_and(|cid| !cids.insert(cid))
@@ -199,16 +202,19 @@ impl<E: Engine> Node<E> {
         });
         if sent.is_err() {
             let drafts: Vec<Append> = batch.into_drafts().collect();
+            // From the last one, since each is put before the others.
             for append in drafts.into_iter().rev() {
                 self.hold(Op::Append(Box::new(append)));
             }
             return;
         }
+        // Those that are sent once more were counted the first time, and have had no answer.
         for append in batch.drafts().filter(|append| !append.is_lost) {
             if let Some(log) = self.held.get_mut(append.log) {
                 log.order.on_sent(1);
             }
         }
+        // Now, and not with the answer: it goes out behind the append, on the same connection.
         self.engine.say_grown(&batch.rows());
         self.flights.push_back(Flight { tag, what: What::Append(batch) });
     }
