@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::api::{Hop, Lane, LinkEffect};
+use super::boundary::{Hop, Lane, LinkEffect};
 use crate::pg::{Busy, Client, EngineError, Fault, Login, Param, Reply, Row, Statement};
 use crate::time::Tick;
 

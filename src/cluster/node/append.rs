@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::codes::{Columns, signed, unsigned};
 use super::rows::FactColumns;
+use crate::chat::model::columns::{Columns, signed, unsigned};
 use crate::chat::model::file::FILE_WORD;
 use crate::chat::model::limits::RECORD_OVERHEAD;
 use crate::chat::model::log::{Appended, Draft, LogFault, LogId, RoomMeta, Ticket};

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::append::Append;
-use super::entries::Seen;
+use super::outbox_entries::Seen;
 use super::rows::FactKey;
 use super::session_ops::SessionOp;
 use crate::chat::model::log::{Farewell, LogId, RoomMeta, Ticket};

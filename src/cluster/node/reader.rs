@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Node;
-use super::codes::{signed, unsigned};
 use super::engine::Engine;
-use super::held::Log;
 use super::loading::{self, Names};
+use super::open_logs::Log;
+use super::outbox_ops::OutboxOp;
 use super::queries::RowQuery;
 use super::room_pages::{ReadFor, RoomPages};
 use super::rows::{FactKey, Part, RoomRow};
-use super::sent::Asked;
 use super::statements;
-use super::writer::{Flight, What};
+use super::writer::What;
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{LogFault, LogId, LogReply, Query, RoomMeta, Ticket};
 use crate::chat::model::record::SharedRecord;
 use crate::cluster::link::Lane;
+use crate::cluster::link::bounds::ASKS_MAX;
 use crate::pg::{EngineError, Param, Row, WrongType};
 use crate::time::Tick;
 
@@ -30,6 +31,9 @@ const READS_MAX: usize = 256;
 /// How often the heads of all logs are compared with those in the engine: what was not heard is
 /// found then.
 pub(super) const COMPARE_EVERY: Duration = Duration::from_secs(2);
+
+// Queries leave room for what the node itself has to read.
+const _: () = assert!(READS_MAX < ASKS_MAX / 2);
 
 /// What was asked of the reader.
 #[derive(Debug)]
@@ -53,11 +57,11 @@ pub(super) enum Reading {
     Words,
     Overdue,
     /// About webhooks: see [`outgoing`](super::outgoing).
-    Outgoing(Asked),
+    Outgoing(OutboxOp),
     /// About pushes: see [`pushing`](super::pushing).
-    Push(super::devices::Asked),
+    Push(super::devices::PushOp),
     /// Something about files.
-    File(super::file_ops::Asked),
+    File(super::file_ops::FileOp),
 }
 
 /// A log as it was when it was asked what has become of it.
@@ -221,15 +225,15 @@ impl<E: Engine> Node<E> {
 
     /// A statement of the reader was done, or refused.
     pub(super) fn on_read(&mut self, reading: Reading, outcome: Result<Vec<Row>, EngineError>) {
-        if let Reading::File(asked) = &reading {
-            return self.on_file(asked, &outcome);
+        if let Reading::File(op) = &reading {
+            return self.on_file(op, &outcome);
         }
         let rows = match outcome {
             Ok(rows) => rows,
             Err(error) => {
                 self.refusals.say(self.now.tick, "what was asked for cannot be read", &error);
                 return match reading {
-                    Reading::Outgoing(asked) => self.on_outgoing_lost(asked, Some(&error)),
+                    Reading::Outgoing(op) => self.on_outgoing_lost(op, Some(&error)),
                     reading => self.on_read_lost(reading),
                 };
             }
@@ -260,8 +264,8 @@ impl<E: Engine> Node<E> {
             Reading::Keeper => self.on_keeper(&rows),
             Reading::Words => self.on_words(&rows),
             Reading::Overdue => self.on_overdue(&rows),
-            Reading::Outgoing(asked) => self.on_outgoing(asked, &rows),
-            Reading::Push(asked) => self.on_push_read(&asked, &rows),
+            Reading::Outgoing(op) => self.on_outgoing(op, &rows),
+            Reading::Push(op) => self.on_push_read(&op, &rows),
             Reading::File(_) => Ok(()),
             Reading::Query(ticket, query) => {
                 let outcome = query.answer(&rows).map_err(|wrong| {
@@ -303,13 +307,13 @@ impl<E: Engine> Node<E> {
             | Reading::Rooms(ReadFor::Renewal(id), _) => {
                 self.held.renewals.insert(id);
             }
-            Reading::People => self.people.asked = None,
+            Reading::People => self.people.page = None,
             Reading::Replaced => self.replaced.is_asked = false,
             Reading::Compare | Reading::PeopleVersion => {}
-            Reading::File(asked) => self.tell_file_lost(&asked),
+            Reading::File(op) => self.tell_file_lost(&op),
             Reading::Keeper | Reading::Words | Reading::Overdue => self.on_upkeep_lost(&reading),
-            Reading::Outgoing(asked) => self.on_outgoing_lost(asked, None),
-            Reading::Push(asked) => self.on_push_lost(&asked),
+            Reading::Outgoing(op) => self.on_outgoing_lost(op, None),
+            Reading::Push(op) => self.on_push_lost(&op),
             Reading::Query(ticket, _) | Reading::Rooms(ReadFor::Query(ticket, _), _) => {
                 let outcome = Err(LogFault::Broken);
                 self.replies.push_back(LogReply::Answer { ticket, outcome });
@@ -401,13 +405,9 @@ impl<E: Engine> Node<E> {
         log.is_doubtful = true;
         let params =
             [Param::Int(place.row), Param::Int(place.epoch), Param::Int(new.0.cast_signed())];
-        let tag = self.next_tag();
-        let sent = self.engine.send(self.now, (Lane::Writer, tag), statements::RENEW, &params);
-        if sent.is_ok() {
-            self.engine.say_grown(&[place.row]);
-            self.flights.push_back(Flight { tag, what: What::Renew(id) });
-        } else {
-            self.held.wants.insert(id);
+        match self.ask_writer(What::Renew(id), statements::RENEW, &params) {
+            Ok(()) => self.engine.say_grown(&[place.row]),
+            Err(_) => _ = self.held.wants.insert(id),
         }
     }
 

@@ -12,7 +12,7 @@ use chinwag_client::{Client, Item, other_in};
 use rustyline::ExternalPrinter;
 
 use super::show::{self, Quotable};
-use crate::chat::model::meant::Meant;
+use crate::chat::model::meant_message::Meant;
 use crate::terminal::Style;
 
 /// Messages of a room that are kept so that reactions and edits can quote them.

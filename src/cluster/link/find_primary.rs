@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::api::{Hop, Lane, LinkEffect};
 use super::base::Base;
+use super::boundary::{Hop, Lane, LinkEffect};
 use super::bounds::{BACKOFF_MIN, CHOICE_PAUSE, ROUND_MAX};
 use super::connection::{Connection, Heard};
 use super::examine::{Examination, Examined, Identity};

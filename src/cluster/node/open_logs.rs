@@ -111,7 +111,7 @@ impl Log {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct OpenLogs {
     logs: BTreeMap<LogId, Log>,
     by_row: BTreeMap<i64, LogId>,
     /// Those of which something is to be fetched.
@@ -130,7 +130,7 @@ pub(super) struct Held {
 /// answer is on its way.
 const DROPPED_MAX: usize = 4_096;
 
-impl Held {
+impl OpenLogs {
     /// Holds a log.
     pub(super) fn insert(&mut self, id: LogId, log: Log) {
         if let Some(row) = log.row {

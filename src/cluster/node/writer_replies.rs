@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Node;
 use super::append::{Append, Batch, Outcome};
 use super::engine::Engine;
-use super::held::Held;
+use super::open_logs::OpenLogs;
 use super::queue::{FactsOf, Op, WAIT_MAX};
 use super::writer::{Flight, What};
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
@@ -64,7 +64,7 @@ impl<E: Engine> Node<E> {
             What::PruneRow(row) => self.on_row_pruned(row, &outcome),
             What::Index => self.on_indexed(Some(&outcome)),
             What::Seen(seen) => self.on_seen(seen, &outcome),
-            What::File(asked) => self.on_file(&asked, &outcome),
+            What::File(op) => self.on_file(&op, &outcome),
             What::Sync(..) | What::Sweep => {}
         }
         self.answer_syncs();
@@ -247,7 +247,7 @@ impl<E: Engine> Node<E> {
             What::End(ending) => self.queue.repeat(Op::End(ending)),
             What::Index => self.on_indexed(None),
             What::Seen(seen) => self.queue.repeat(Op::Seen(seen)),
-            What::File(asked) => self.tell_file_lost(&asked),
+            What::File(op) => self.tell_file_lost(&op),
             What::Prune(_) | What::PruneRow(_) | What::Sweep | What::Return => {}
         }
         // What waited behind it for everything before still does.
@@ -272,7 +272,7 @@ fn is_of_engine(error: &EngineError) -> bool {
 }
 
 /// A draft has an outcome.
-fn on_outcome(held: &mut Held, append: &Append, outcome: Outcome) {
+fn on_outcome(held: &mut OpenLogs, append: &Append, outcome: Outcome) {
     let (id, ticket) = (append.log, append.ticket);
     let Some(log) = held.get_mut(id) else {
         let outcome = match outcome {
