@@ -9,8 +9,8 @@ use crate::pg::{Param, Row, WrongType};
 
 /// Records of a block: as `search.sql` has it.
 const BLOCK_RECORDS: i64 = 64;
-/// Bytes of the words of a block, of which the engine takes 1 MiB in one value; of its other messages
-/// it is only known that there are some.
+/// Bytes of the words of a block, of which the engine takes 1 MiB in one value; of its other
+/// messages it is only known that there are some.
 const TERMS_BYTES_MAX: usize = 256 << 10;
 /// Stands for the words of a message that are not there.
 const ALL: &str = "#all";

@@ -202,8 +202,8 @@ impl Pushes {
         let Ok(body) = seal::seal(to, payload(push).as_bytes()) else {
             return refused("its key is no point of the curve");
         };
-        // A token is good for one service only (RFC 8292 section 2): what one of them has seen is of
-        // no use at another.
+        // A token is good for one service only (RFC 8292 section 2): what one of them has seen is
+        // of no use at another.
         let origin = origin(&push.to.endpoint);
         let wall_s = now.wall_ms / 1_000;
         let Some(authorization) = self.setup.vapid.authorization(&origin, wall_s) else {
