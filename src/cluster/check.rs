@@ -99,6 +99,8 @@ impl Engine {
             _ if !self.syncs || !self.writes_full_pages => Level::Nothing,
             "off" => Level::Nothing,
             "on" | "remote_apply" if !self.standby_names.is_empty() => Level::Replicated,
+            // Also of `local` and `remote_write`: what a standby has in its memory only may go with
+            // the primary.
             _ => Level::Disk,
         }
     }

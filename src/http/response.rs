@@ -199,7 +199,7 @@ impl Response {
         Self { offers_websocket: true, ..self.field("Upgrade", "websocket") }
     }
 
-    /// The status.
+    /// What its status line says.
     #[must_use]
     pub const fn status(&self) -> Status {
         self.status

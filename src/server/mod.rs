@@ -50,12 +50,12 @@
 
 mod admin_token;
 mod bounds;
-mod carry;
 mod certificates;
 mod clustering;
 mod config_watch;
 mod engine;
 mod files;
+mod handover;
 mod hashing;
 mod inherited;
 mod inspection;

@@ -19,6 +19,7 @@ const SPREAD: u32 = 5;
 /// How long to wait after so many failures in a row, at least as long as the receiver has `asked`.
 #[must_use]
 pub fn wait(failures: u32, retry_in: Option<Duration>, spread: u32) -> Duration {
+    // Beyond 31 failures the shift has no bits left, and the bound below holds long before.
     let doubled = FIRST.saturating_mul(1_u32.checked_shl(failures.max(1) - 1).unwrap_or(u32::MAX));
     let wait = doubled.min(LONGEST);
     let spread = wait / SPREAD * (spread % 100) / 100;
@@ -46,6 +47,7 @@ fn date(text: &str) -> Option<u64> {
     if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) || hour > 23 || minute > 59 {
         return None;
     }
+    // Second 60 is a leap second: here the first of the next minute.
     let days = days(year, u64::try_from(month).ok()?, day);
     Some((((days * 24 + hour) * 60 + minute) * 60 + second.min(60)) * 1_000)
 }

@@ -135,6 +135,7 @@ impl Worker {
             if let Some((name, work)) = &next {
                 self.serve(name, *work, signals.news);
             }
+            // In turns, so that neither waits for the other longer than one request takes.
             let is_pushed = self.serve_push();
             self.count();
             if next.is_none() && !is_pushed {
@@ -143,7 +144,7 @@ impl Worker {
         }
     }
 
-    /// Sends one push to a device, if one is due: they take turns with webhooks.
+    /// Sends one push to a device, if one is due.
     fn serve_push(&mut self) -> bool {
         let (now, clock) = (self.clock.now(), self.clock);
         let Some(pushes) = &mut self.pushes else { return false };

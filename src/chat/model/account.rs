@@ -142,7 +142,7 @@ fn parts_of(hash: &str) -> Option<(&str, &str)> {
     hash.rsplit_once('$')?.0.rsplit_once('$')
 }
 
-/// An account.
+/// A name that logs in with a password which this server keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Whose.
@@ -229,7 +229,7 @@ pub struct Extra {
 pub struct HashJob {
     /// To be named in the answer.
     pub ticket: u64,
-    /// The password.
+    /// As it was typed.
     pub password: Hidden,
     /// The hash that it is compared with; `None`: one is made.
     pub of: Option<HashOf>,

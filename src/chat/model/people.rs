@@ -131,7 +131,7 @@ pub struct People {
     pub bound: Vec<Bound>,
     /// See [`PeopleChange::Proved`].
     pub proved: bool,
-    /// The accounts.
+    /// Names with passwords.
     pub accounts: Vec<Account>,
     /// Their logins.
     pub logins: Vec<Login>,

@@ -123,7 +123,7 @@ const BLANK_BRAILLE: char = '\u{2800}';
 /// A character that cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The character.
+    /// The first one of the text.
     pub character: char,
     /// The byte of the text at which it stands.
     pub at: usize,

@@ -76,7 +76,7 @@ pub struct Rare {
 /// An open invitation, as the invited user is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
-    /// The room.
+    /// Which room the user may enter.
     pub room: RoomName,
     /// Who invites, if that is known.
     pub by: Option<UserName>,

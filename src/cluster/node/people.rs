@@ -16,9 +16,9 @@
 //!
 //! Devices of Web Push, which the engine itself looks at, are rows of `chinwag.push` (`push.sql`).
 
-use super::codes::{Code as _, signed};
 use super::devices::hex;
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login};
+use crate::chat::model::columns::{Code as _, signed};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{Block, PeopleChange, Report};

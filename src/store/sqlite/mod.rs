@@ -15,7 +15,6 @@ pub(in crate::store) mod audit;
 mod blocks;
 mod checksum;
 pub(in crate::store) mod cids;
-pub(in crate::store) mod column_code;
 pub(in crate::store) mod commands;
 pub(in crate::store) mod connection;
 pub(in crate::store) mod data_dir;
@@ -76,7 +75,7 @@ mod unwritten_meta;
 mod write_op;
 mod write_queue;
 mod writer_thread;
-pub(in crate::store) mod written;
+pub(in crate::store) mod written_by;
 
 pub use open_error::OpenError;
 pub use options::Options;

@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
 use super::{accounts, blocks, profiles, programs, pushes, reports, suspensions, threads};
+use crate::chat::model::columns::Code as _;
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
 use crate::chat::model::name::{RoomName, UserName};

@@ -19,9 +19,9 @@ const PAGES_AT_ONCE: i32 = 1_024;
 /// What was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
-    /// Rooms.
+    /// Rooms in the copy.
     pub rooms: u64,
-    /// Records.
+    /// Records in the copy.
     pub records: u64,
     /// Bytes of the copy.
     pub bytes: u64,

@@ -12,7 +12,7 @@ use super::view::Shared;
 use super::{profiles, show, sign_in};
 use crate::chat::model::command::{Command, ModerationCommand, Reported};
 use crate::chat::model::limits::Limits;
-use crate::chat::model::meant::Meant;
+use crate::chat::model::meant_message::Meant;
 use crate::wire::text::{self as door_text, AccountLine, Line, command_names, parse_line};
 
 /// Messages that are shown of a room that is entered.

@@ -9,7 +9,7 @@ use chinwag_client::{Item, other_in};
 use serde_json::Value;
 
 use super::displays::Displays;
-use crate::chat::model::meant::Meant;
+use crate::chat::model::meant_message::Meant;
 use crate::terminal::Style;
 use crate::time::date::{DAY_MS, civil, weekday};
 use crate::time::span::in_words;

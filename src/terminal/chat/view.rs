@@ -13,7 +13,7 @@ use rustyline::ExternalPrinter;
 
 use super::displays::{self, Displays};
 use super::show::{self, Look, Quotable};
-use crate::chat::model::meant::Meant;
+use crate::chat::model::meant_message::Meant;
 use crate::terminal::Style;
 
 /// Messages of a room that are kept so that reactions and edits can quote them.

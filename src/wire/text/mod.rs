@@ -49,7 +49,7 @@ pub use self::render::{
 };
 pub use self::safe::{safe_line, safe_name, safe_text};
 use crate::chat::model::command::{Command, Op, Send};
-use crate::chat::model::meant::Meant;
+use crate::chat::model::meant_message::Meant;
 use crate::chat::model::reply::Refusal;
 
 /// A line that was parsed.

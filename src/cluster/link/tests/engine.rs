@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
-use super::super::api::Hop;
+use super::super::boundary::Hop;
 
 /// What it is and does. All of it may change at any time.
 #[derive(Clone, Debug)]
