@@ -190,7 +190,7 @@ fn posts(counter: &Counter) -> Outcome<()> {
     Ok(())
 }
 
-/// A post, a turn each, into a room that is read as streams of events, and as WebSockets.
+/// A post, a turn each, into a room that is read as streams of events, and over WebSocket.
 fn streams(counter: &Counter) -> Outcome<()> {
     const READERS: usize = 1_000;
     let request = post(0);

@@ -26,7 +26,7 @@ use crate::net::{Effects, ListenerId};
 use crate::pg::Address;
 use crate::reactor::descriptors::{self, Descriptors};
 use crate::reactor::{Left, Reactor, Waker};
-use crate::session::{Entropy, Pool};
+use crate::session::Entropy;
 use crate::store::{self, OpenError, SharedOutbox};
 use crate::time::clock::Clock;
 
@@ -166,7 +166,7 @@ fn prepare(
     // every caller has to think of.
     let logs = store::in_memory_with(config.store.cids);
     let mut server =
-        Server::new(config, kinds, (metrics, Entropy::System(Pool::default())), clock.now(), logs)?;
+        Server::new(config, kinds, (metrics, Entropy::System(Box::default())), clock.now(), logs)?;
     let verifier = token_keys::verifier(config)?;
     server.sessions.set_verifier(verifier);
     if let Some(token) = admin_token::load(config)? {

@@ -12,7 +12,7 @@ const POOL_LEN: usize = 16;
 #[derive(Debug)]
 pub enum Entropy {
     /// The operating system.
-    System(Pool),
+    System(Box<Pool>),
     /// A sequence that can be repeated: for simulations and measurements only.
     Seeded(Rng),
 }
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn no_secret_of_the_system_is_given_twice_or_shown() {
-        let mut entropy = Entropy::System(Pool::default());
+        let mut entropy = Entropy::System(Box::default());
         let secrets: BTreeSet<_> = (0..3 * POOL_LEN).filter_map(|_| entropy.secret()).collect();
         assert_eq!(secrets.len(), 3 * POOL_LEN);
         assert!(!secrets.contains(&0));
