@@ -42,7 +42,8 @@ fn parse(c: &mut Criterion) {
 
 fn render_all(c: &mut Criterion) {
     let (limits, viewer) = (Limits::default(), UserName::parse("bob").unwrap());
-    let context = Context { viewer: Some(&viewer), limits: &limits, server: "chinwag 0.1.0" };
+    let context =
+        Context { viewer: Some(&viewer), limits: &limits, stated: "", server: "chinwag 0.1.0" };
     let room = RoomName::parse("lobby").unwrap();
     let request = Request { id: Some(RequestId("3".into())), op: Op::Send };
     let sent = Reply::Sent {

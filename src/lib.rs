@@ -11,7 +11,8 @@
 //!
 //! - To understand the server: [life of a message](docs::life_of_a_message),
 //!   [a slow reader](docs::slow_reader), [resume](docs::resume),
-//!   [a durable send](docs::durable_send), [glossary](docs::glossary).
+//!   [a durable send](docs::durable_send), [a message across nodes](docs::across_nodes),
+//!   [glossary](docs::glossary).
 //! - To change it: [how to add an operation](docs::new_operation),
 //!   [invariants](docs::invariants), [promises and tests](docs::promises).
 //! - To write a client: [the protocol](docs::protocol), [resume](docs::resume).
@@ -54,7 +55,6 @@
 //! | sans-io | [`http`], [`line`](mod@line), [`wire`], [`ws`] | bytes in, values out, both roles |
 //! | | [`pg`], [`resp`] | what engines and buses of a cluster speak, as their client |
 //! | | [`auth`] | secrets, tokens and keys in, identities out |
-//! | | [`pg`] | the client's side of PostgreSQL's protocol |
 //! | domain | [`chat`] | rooms, members, cursors, roles |
 //! | boundary | [`net`] | [`net::ConnId`], [`net::Input`], [`net::Effect`] |
 //! | reactor | [`reactor`] | readiness, bytes, deadlines |

@@ -10,7 +10,7 @@ use chinwag::http::{
     self, Admission, Admitted, HeadParser, HttpDate, PartialHead, Route, Scheme, render_switching,
 };
 use chinwag::time::Tick;
-use chinwag::time::wheel::{TimerId, TimerWheel};
+use chinwag::time::wheel::IndexWheel;
 use chinwag::wire::{self, Context, render};
 use chinwag::ws::{Decoder, Item, Opcode, Role, Settings, Shared, encode};
 
@@ -22,7 +22,7 @@ const TIMES: usize = 64;
 /// 100 bytes.
 const SEND: &str = r#"{"op":"send","id":3,"room":"lobby","cid":"c-7781","text":"good morning, how is everyone today?"}    "#;
 /// As many as a loaded server has: one a connection.
-const TIMERS: u64 = 10_000;
+const TIMERS: u32 = 10_000;
 
 pub(crate) fn count(counter: &Counter) {
     messages(counter);
@@ -78,7 +78,7 @@ fn json(counter: &Counter) {
             render::record_event(black_box(&mut out), &room, &record);
         }
     });
-    let context = Context { viewer: Some(&viewer), limits: &limits, server: "chinwag" };
+    let context = Context { viewer: Some(&viewer), limits: &limits, stated: "", server: "chinwag" };
     let request = Request { id: Some(RequestId("3".into())), op: Op::Send };
     let (seq, at) = (123_456, 1_763_700_002_001);
     let durable = Durability::Memory;
@@ -127,28 +127,26 @@ fn upgrade(counter: &Counter) {
 
 fn wheel(counter: &Counter) {
     // As pings are spread: within 25 s.
-    let deadline =
-        |nth: u64| Tick::from_millis(1 + nth.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 25_000);
-    let mut wheel = TimerWheel::new();
-    let mut ids: Vec<TimerId> = Vec::with_capacity(10_000);
-    let cancel = |wheel: &mut TimerWheel<u64>, ids: &mut Vec<TimerId>| {
-        ids.drain(..).for_each(|id| _ = black_box(wheel.cancel(id)));
+    let deadline = |nth: u32| {
+        Tick::from_millis(1 + u64::from(nth).wrapping_mul(0x9E37_79B9_7F4A_7C15) % 25_000)
     };
+    let mut wheel = IndexWheel::new();
     counter.count("wheel: arm and cancel, 10,000 armed", 10_000, || {
-        ids.extend((0..TIMERS).map(|nth| wheel.arm(deadline(nth), nth)));
-        cancel(&mut wheel, &mut ids);
+        (0..TIMERS).for_each(|nth| wheel.arm(deadline(nth), nth));
+        (0..TIMERS).for_each(|nth| _ = black_box(wheel.cancel(nth)));
     });
     let mut began = 0;
     counter.count("wheel: arm, wait and fire, 10,000 armed", 10_000, || {
         let deadline = |nth| deadline(nth).after(std::time::Duration::from_millis(began));
-        ids.extend((0..TIMERS).map(|nth| wheel.arm(deadline(nth), nth)));
-        ids.clear();
+        (0..TIMERS).for_each(|nth| wheel.arm(deadline(nth), nth));
         while let Some(next) = wheel.next_deadline() {
             while wheel.poll(next).is_some() {}
         }
         began += 25_001;
     });
-    ids.extend((0..TIMERS).map(|nth| wheel.arm(Tick::from_millis(began + 60_000 + nth), nth)));
+    for nth in 0..TIMERS {
+        wheel.arm(Tick::from_millis(began + 60_000 + u64::from(nth)), nth);
+    }
     counter.count("wheel: a turn in which nothing is due", TIMES, || {
         for _ in 0..TIMES {
             black_box((wheel.next_deadline(), wheel.poll(Tick::from_millis(began))));

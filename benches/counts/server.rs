@@ -102,15 +102,20 @@ impl World {
         self.scratch = scratch;
     }
 
+    /// Opens one more connection, which has said nothing.
+    pub(crate) fn open(&mut self) -> Option<ConnId> {
+        let slot = self.conns.len();
+        let conn = ConnId::new(slot, u64::try_from(slot).unwrap_or(0) + 1)?;
+        let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
+        self.conns.push(conn);
+        self.handle(Input::Opened { conn, listener: ListenerId(0), peer });
+        Some(conn)
+    }
+
     /// Opens `count` more connections that have switched to WebSocket.
     pub(crate) fn connect(&mut self, count: usize) {
-        let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
         for _ in 0..count {
-            let slot = self.conns.len();
-            let generation = u64::try_from(slot).unwrap_or(0) + 1;
-            let Some(conn) = ConnId::new(slot, generation) else { continue };
-            self.conns.push(conn);
-            self.handle(Input::Opened { conn, listener: ListenerId(0), peer });
+            let Some(conn) = self.open() else { continue };
             self.receive(conn, HEAD.as_bytes());
             assert_eq!(self.end_turn(), 1, "the upgrade is answered");
         }

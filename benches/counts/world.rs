@@ -62,7 +62,9 @@ pub(crate) fn count(counter: &Counter) -> Outcome<()> {
     rooms(counter)?;
     pairs(counter)?;
     pings(counter)?;
-    presence(counter)
+    presence(counter)?;
+    posts(counter)?;
+    streams(counter)
 }
 
 fn opening(counter: &Counter) -> Outcome<()> {
@@ -159,5 +161,68 @@ fn presence(counter: &Counter) -> Outcome<()> {
             assert_eq!(world.wait(2_000), 100, "everybody is told");
         }
     });
+    Ok(())
+}
+
+/// A message of 64 bytes by HTTP.
+fn post(room: usize) -> String {
+    let text = "x".repeat(64);
+    format!(
+        "POST /rooms/room{room}/messages?as=poster HTTP/1.1\r\nHost: localhost:8080\r\n\
+         User-Agent: curl/8.5.0\r\nAccept: */*\r\nContent-Type: text/plain\r\n\
+         Content-Length: {}\r\n\r\n{text}",
+        text.len()
+    )
+}
+
+/// Everybody posts in the same turn, on a connection that is kept.
+fn posts(counter: &Counter) -> Outcome<()> {
+    const COUNT: usize = 64;
+    let mut world = World::new()?;
+    (0..COUNT).for_each(|_| _ = world.open());
+    let request = post(0);
+    counter.count("server: a post by HTTP", COUNT, || {
+        for conn in world.conns.clone() {
+            world.receive(conn, request.as_bytes());
+        }
+        assert_eq!(world.end_turn(), COUNT, "each is answered");
+    });
+    Ok(())
+}
+
+/// A post, a turn each, into a room that is read as streams of events, and over WebSocket.
+fn streams(counter: &Counter) -> Outcome<()> {
+    const READERS: usize = 1_000;
+    let request = post(0);
+    for (name, is_stream) in [
+        ("server: a post to 1000 streams of events", true),
+        ("server: a post to 1000 WebSockets", false),
+    ] {
+        if !counter.wants(name) {
+            continue;
+        }
+        let mut world = World::new()?;
+        let poster = world.open().ok_or("no connection")?;
+        world.receive(poster, request.as_bytes());
+        world.end_turn();
+        for number in 1..=READERS {
+            if is_stream {
+                let conn = world.open().ok_or("no connection")?;
+                let head = format!("GET /rooms/room0/events?as=user{number} HTTP/1.1\r\n");
+                world.receive(conn, format!("{head}Host: localhost:8080\r\n\r\n").as_bytes());
+                world.end_turn();
+            } else {
+                world.connect(1);
+                world.enter(number, (&hello(number), &join(0)));
+            }
+        }
+        world.wait(10_000);
+        counter.count(name, SENDS, || {
+            for _ in 0..SENDS {
+                world.receive(poster, request.as_bytes());
+                assert_eq!(world.end_turn(), READERS + 1, "everybody gets it");
+            }
+        });
+    }
     Ok(())
 }

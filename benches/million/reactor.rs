@@ -9,7 +9,7 @@ use chinwag::net::{
 use chinwag::server::Server;
 use chinwag::time::Tick;
 use chinwag::time::clock::{Clock, Now};
-use chinwag::time::wheel::{TimerId, TimerWheel};
+use chinwag::time::wheel::IndexWheel;
 
 /// The wall time at the beginning.
 const BEGAN_MS: u64 = 1_763_700_000_000;
@@ -21,7 +21,6 @@ const PING: &[u8] = &[0x89, 0];
 struct Conn {
     id: ConnId,
     deadline: Tick,
-    timer: Option<TimerId>,
     is_open: bool,
     wants_drained: bool,
 }
@@ -42,7 +41,7 @@ pub(crate) struct Done {
 pub(crate) struct Reactor {
     server: Server,
     conns: Vec<Conn>,
-    wheel: TimerWheel<u32>,
+    wheel: IndexWheel,
     alarm: Tick,
     effects: Effects,
     /// What waits for the flush.
@@ -63,7 +62,7 @@ impl Reactor {
         Self {
             server,
             conns: Vec::with_capacity(connections),
-            wheel: TimerWheel::with_capacity(connections),
+            wheel: IndexWheel::with_capacity(connections),
             alarm: Tick::MAX,
             effects: Effects::new(),
             outbound: Vec::new(),
@@ -119,7 +118,7 @@ impl Reactor {
         self.flush();
         for (slot, reason) in std::mem::take(&mut self.ended) {
             let conn = &mut self.conns[slot as usize];
-            conn.timer.take().map(|timer| self.wheel.cancel(timer));
+            self.wheel.cancel(slot);
             let conn = conn.id;
             self.closed += 1;
             self.tell(Input::Closed { conn, reason });
@@ -135,8 +134,8 @@ impl Reactor {
         let slot = self.conns.len();
         let generation = u64::try_from(slot).expect("few") + 1;
         let id = ConnId::new(slot, generation).expect("a slot that can be named");
-        let (deadline, timer) = (Tick::MAX, None);
-        self.conns.push(Conn { id, deadline, timer, is_open: true, wants_drained: false });
+        let deadline = Tick::MAX;
+        self.conns.push(Conn { id, deadline, is_open: true, wants_drained: false });
         let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
         self.tell(Input::Opened { conn: id, listener: ListenerId(0), peer });
     }
@@ -214,7 +213,6 @@ impl Reactor {
         let now = Tick::from_millis(self.millis);
         while let Some(slot) = self.wheel.poll(now) {
             let conn = &mut self.conns[slot as usize];
-            conn.timer = None;
             if conn.deadline > now {
                 ensure_timer(&mut self.wheel, conn);
             } else if conn.is_open {
@@ -234,15 +232,12 @@ fn slot_of(conn: ConnId) -> u32 {
     u32::try_from(conn.slot()).expect("few")
 }
 
-fn ensure_timer(wheel: &mut TimerWheel<u32>, conn: &mut Conn) {
+fn ensure_timer(wheel: &mut IndexWheel, conn: &mut Conn) {
     if conn.deadline == Tick::MAX {
         return;
     }
-    if let Some(timer) = conn.timer {
-        if wheel.deadline(timer).is_some_and(|armed| armed <= conn.deadline) {
-            return;
-        }
-        wheel.cancel(timer);
+    let slot = slot_of(conn.id);
+    if wheel.deadline(slot).is_none_or(|armed| armed > conn.deadline) {
+        wheel.arm(conn.deadline, slot);
     }
-    conn.timer = Some(wheel.arm(conn.deadline, slot_of(conn.id)));
 }

@@ -215,6 +215,8 @@ export interface Welcome {
 	resumed: boolean;
 	limits: Limits;
 	invitations?: Invitation[];
+	/** There are more invitations than are listed here: `rooms` has all of them. */
+	more_invitations?: boolean;
 	may_invite?: boolean;
 	/** Whether we are an administrator. */
 	admin?: boolean;

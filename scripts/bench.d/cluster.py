@@ -19,7 +19,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 
@@ -27,22 +26,11 @@ import psycopg
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "cluster.d"))
+from drivers import APPEND, INSERT, SENDERS, TEXT, Batches, Driver, connect, cpu, one_by_one, pipelined, several  # noqa: E402
 from engines import ACCOUNT, Engine, free_port  # noqa: E402
 
 CHINWAG = sys.argv[1]
 PATIENCE = 60
-SENDERS = 64
-TEXT = "x" * 64
-SETTINGS = " ".join(f"-c {name}={value}" for name, value in [
-    ("plan_cache_mode", "force_generic_plan"), ("jit", "off"), ("enable_seqscan", "off"), ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off")])
-APPEND = ("SELECT outcomes, seqs, ats FROM chinwag.append_1(%b::bigint[],%b::bigint[],%b::bigint[],%b::bigint[],%b::bigint[],"
-          "%b::bigint[],%b::bigint[],%b::text[],%b::text[],%b::text[],%b::text[],%b::bigint[],"
-          "NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'{}','{}','{}','{}','{}',32,1)")
-INSERT = ("INSERT INTO bare.record (room, seq, at, weight, kind, sender, text, data, cid) "
-          "SELECT (%b::bigint[])[u.slot], u.seq, u.at, u.weight, 0, u.sender, u.text, u.data, u.cid FROM "
-          "unnest(%b::bigint[],%b::bigint[],%b::bigint[],%b::bigint[],%b::text[],%b::text[],%b::text[],%b::text[]) "
-          "AS u(slot, seq, at, weight, sender, text, data, cid)")
 rows = []
 
 
@@ -53,74 +41,29 @@ def report(what, aim, values, unit="×", is_met=None):
     print(f"   {what}: {middle:.2f} {unit} ({min(values):.2f} – {max(values):.2f}), aim {aim}", flush=True)
 
 
-def cpu(pid):
-    """Seconds that a process and its threads have had of a core."""
-    total = 0
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
-
-
-def connect(engine, **more):
-    return psycopg.connect(engine.address(), options=SETTINGS, prepare_threshold=0, **more)
-
-
-class Batches:
-    """Batches of one size over some rooms, as the arrays that a node sends."""
-
-    def __init__(self, connection, name, size, rooms):
-        self.size, self.name, self.number = size, name, 0
-        with connection.transaction():
-            self.rooms = sorted(connection.execute(
-                "INSERT INTO chinwag.room (name, epoch) SELECT %s || n, 1 FROM generate_series(1, %s) n RETURNING id",
-                (f"{name}-{time.monotonic_ns()}-", rooms)).fetchall())
-        self.rooms = [row[0] for row in self.rooms]
-        self.heads = [0] * rooms
-
-    def next(self):
-        """The arrays of append_1, and those of the bare insert."""
-        self.number += 1
-        count = min(self.size, len(self.rooms))
-        rooms, per_room = self.rooms[:count], self.size // count
-        slots = [slot for slot in range(1, count + 1) for _ in range(per_room)]
-        nths = [nth for _ in range(count) for nth in range(1, per_room + 1)]
-        senders = [f"user{place}" for place in range(self.size)]
-        texts, datas = [TEXT] * self.size, [None] * self.size
-        cids = [f"{self.number}-{place}" for place in range(self.size)]
-        weights = [160] * self.size
-        seqs = [self.heads[slot - 1] + nth for slot, nth in zip(slots, nths)]
-        for slot in range(count):
-            self.heads[slot] += per_room
-        ones = [per_room] * count
-        append = [rooms, [1] * count, [0] * count, ones, [per_room * len(TEXT)] * count,
-                  slots, nths, senders, texts, datas, cids, weights]
-        bare = [rooms, slots, seqs, [1] * self.size, weights, senders, texts, datas, cids]
-        return append, bare
-
-
 def of_primary(engine, rounds):
     """The primary's CPU per record, against a bare insert of the same arrays into the same kind of table."""
-    with connect(engine) as one, connect(engine) as other:
-        one.autocommit = other.autocommit = True
+    with connect(engine, autocommit=True) as connection:
         for size, aim in [(1, 2), (8, 2), (64, 3)]:
-            ours, bare = Batches(one, "ours", size, 8), Batches(other, "bare", size, 8)
+            both = [(Driver(engine, APPEND), APPEND, Batches(connection, "ours", size, 8).next_append),
+                    (Driver(engine, INSERT), INSERT, Batches(connection, "bare", size, 8).next_insert)]
             ratios, costs = [], []
             for turn in range(rounds + 1):
                 count = max(64, 768 // size)
                 spent = []
-                for connection, batches, statement, which in [(one, ours, APPEND, 0), (other, bare, INSERT, 1)]:
-                    todo = [batches.next()[which] for _ in range(count)]
-                    before = cpu(connection.info.backend_pid)
+                for driver, statement, batch in both:
+                    todo = [batch() for _ in range(count)]
+                    before = cpu(driver.pid)
                     for params in todo:
-                        told = connection.execute(statement, params)
                         # All of a batch are stored, by the short way.
-                        assert which or told.fetchone()[0] is None
-                    spent.append((cpu(connection.info.backend_pid) - before) / (count * size))
+                        assert driver.ask(statement, params) is None
+                    spent.append((cpu(driver.pid) - before) / (count * size))
                 # The first round makes the plans.
                 if turn:
                     ratios.append(spent[0] / spent[1])
                     costs.append(spent[0] * 1e6)
+            for driver, _, _ in both:
+                driver.end()
             report(f"primary's CPU per record, batches of {size} ({statistics.median(costs):.0f} µs)", f"≤ {aim} ×", ratios,
                    is_met=lambda it, aim=aim: it <= aim)
 
@@ -214,7 +157,7 @@ class Load:
         self.selector = selectors.DefaultSelector()
         for client, room in zip(clients, rooms):
             client.ask("join", room=room)
-            client.room = room
+            client.line_end = f',"room":"{room}","text":"{TEXT}","cid":"'
             client.socket.setblocking(False)
             self.selector.register(client.socket, selectors.EVENT_READ, client)
 
@@ -223,106 +166,79 @@ class Load:
         for _ in range(count):
             self.serial += 1
             client.number += 1
-            lines.append(f'{{"op":"send","id":{client.number},"room":"{client.room}","text":"{TEXT}","cid":"{self.serial}"}}\n')
-        client.socket.setblocking(True)
-        client.socket.sendall("".join(lines).encode())
-        client.socket.setblocking(False)
+            lines.append(f'{{"op":"send","id":{client.number}{client.line_end}{self.serial}"}}\n')
+        data = "".join(lines).encode()
+        assert client.socket.send(data) == len(data), "the node does not read what is sent"
 
     def run(self, seconds):
         """Acknowledged sends a second."""
         for client in self.clients:
             self.say(client, self.window)
-        done, owed = 0, {client: self.window for client in self.clients}
+        done, owed = 0, self.window * len(self.clients)
         begin = time.monotonic()
         end = begin + seconds
-        while any(owed.values()):
+        while owed:
             for key, _ in self.selector.select(PATIENCE):
                 client = key.data
-                data = client.buffer + client.socket.recv(1 << 18)
-                whole, _, client.buffer = data.rpartition(b"\n")
-                acknowledged = sum(b'"code"' in line and b'"ev"' not in line for line in whole.split(b"\n"))
-                if acknowledged and b'"code":0' not in whole:
+                whole, _, client.buffer = (client.buffer + client.socket.recv(1 << 18)).rpartition(b"\n")
+                acknowledged = whole.count(b'"code":')
+                if acknowledged != whole.count(b'"code":0,'):
                     raise SystemExit(f"a send was refused: {whole[:300]}")
-                owed[client] -= acknowledged
-                now = time.monotonic()
-                if now < end:
+                owed -= acknowledged
+                if acknowledged and time.monotonic() < end:
                     done += acknowledged
-                    if acknowledged:
-                        self.say(client, acknowledged)
-                        owed[client] += acknowledged
+                    self.say(client, acknowledged)
+                    owed += acknowledged
         return done / seconds
 
 
 def of_throughput(folder, engine, rounds):
     """A node's acknowledged sends a second, against drivers without a chat."""
     seconds = 2
-    with nodes(folder, engine) as (node,), connect(engine, autocommit=True) as driver:
+    with nodes(folder, engine) as (node,), connect(engine, autocommit=True) as session:
         rooms = [f"own{number}" for number in range(SENDERS)]
         many = Load([Client(node, f"s{number}") for number in range(SENDERS)], rooms, 16)
         few = Load([Client(node, f"t{number}") for number in range(SENDERS)], rooms, 1)
-        ratios, plain = [], []
+        ratios, plain, before = [], [], appends(engine)
         for turn in range(rounds + 1):
-            before = xacts(engine)
-            ours = many.run(seconds)
-            # With as many records in a batch as the node has had.
-            size = max(1, min(256, round(ours * seconds / max(1, xacts(engine) - before))))
-            size = max(size // 8, 1) * min(size, 8)
-            raw = pipelined(driver, Batches(driver, "raw", size, 8), seconds)
-            lone, single = few.run(seconds), one_by_one(engine, seconds)
+            ours, many_batches, before = with_batches(engine, node, many, seconds, before)
+            lone, few_batches, before = with_batches(engine, node, few, seconds, before)
+            raw = pipelined(engine, Batches(session, "raw", *many_batches), seconds)
+            raw_lone = pipelined(engine, Batches(session, "raw", *few_batches), seconds)
+            single = one_by_one(engine, seconds)
+            before = appends(engine)
             if turn:
                 ratios.append(ours / raw)
                 plain.append(lone / single)
-                print(f"   node {ours:.0f}/s, raw {raw:.0f}/s in batches of {size}; window 1: node {lone:.0f}/s, plain {single:.0f}/s", flush=True)
+                print(f"   window 16: node {ours:.0f}/s, raw {raw:.0f}/s in batches of {many_batches}; window 1: node {lone:.0f}/s, "
+                      f"raw {raw_lone:.0f}/s in batches of {few_batches}, plain {single:.0f}/s", flush=True)
         report("acknowledged sends a second against a raw pipelined driver", "≥ 0.8 ×", ratios, is_met=lambda it: it >= 0.8)
         report("against one insert a transaction, 64 senders", "≥ 10 ×", plain, is_met=lambda it: it >= 10)
 
 
-def xacts(engine):
-    """Appends of batches so far."""
+def with_batches(engine, node, load, seconds, before):
+    """Acknowledged sends a second, the batches that a node made of them (drafts, and rooms), and what was appended so far."""
+    spent = cpu(node.process.pid)
+    per_s = load.run(seconds)
+    spent = cpu(node.process.pid) - spent
+    after = appends(engine)
+    calls, drafts, rooms, primary = (now - then for now, then in zip(after, before))
+    print(f"   {per_s:.0f}/s: {spent / drafts * 1e6:.1f} µs of the node a send, {primary / drafts * 1e6:.1f} µs of the primary, "
+          f"{calls / seconds:.0f} batches a second", flush=True)
+    return per_s, (max(1, round(drafts / calls)), max(1, round(rooms / calls))), after
+
+
+def appends(engine):
+    """Batches that were appended so far, their drafts and rooms; and the CPU of all the engine's sessions that are nodes'."""
+    # What a session has counted is told with the first transaction that ends a second later: a beat.
+    time.sleep(3.2)
     with psycopg.connect(engine.address(), autocommit=True) as connection:
-        return connection.execute("SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_user_functions WHERE funcname = 'append_1'").fetchone()[0]
-
-
-def pipelined(connection, batches, seconds):
-    """Records a second of a driver that keeps four batches without an answer."""
-    done, waiting, end = 0, [], time.monotonic() + seconds
-    with connection.pipeline() as pipeline:
-        while time.monotonic() < end:
-            cursor = connection.cursor()
-            cursor.execute(APPEND, batches.next()[0])
-            waiting.append(cursor)
-            if len(waiting) >= 4:
-                pipeline.sync()
-                for cursor in waiting:
-                    cursor.fetchone()
-                done += batches.size * len(waiting)
-                waiting = []
-        pipeline.sync()
-    return done / seconds
-
-
-def one_by_one(engine, seconds):
-    """Records a second of 64 threads, each with a connection, that insert one and commit."""
-    counts, start = [0] * SENDERS, threading.Barrier(SENDERS)
-
-    def insert(place):
-        with psycopg.connect(engine.address()) as connection:
-            batches = Batches(connection, f"plain{place}", 1, 1)
-            start.wait()
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                connection.execute(INSERT, batches.next()[1])
-                connection.commit()
-                counts[place] += 1
-
-    threads = [threading.Thread(target=insert, args=[place]) for place in range(SENDERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    # A thread that failed has said why.
-    assert all(counts), "some could not insert"
-    return sum(counts) / seconds
+        counts = connection.execute(
+            "SELECT (SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_user_functions WHERE funcname = 'append_1'), "
+            "(SELECT n_tup_ins FROM pg_stat_user_tables WHERE relid = 'chinwag.record'::regclass), "
+            "(SELECT n_tup_upd FROM pg_stat_user_tables WHERE relid = 'chinwag.room'::regclass)").fetchone()
+        pids = connection.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'chinwag'").fetchall()
+    return *counts, sum(cpu(pid) for (pid,) in pids)
 
 
 def of_arrival(folder, engine, rounds, bus=None):
@@ -363,6 +279,7 @@ def of_arrival(folder, engine, rounds, bus=None):
             if turn:
                 ratios.append(statistics.median(arrivals) / statistics.median(answers))
         how = "with a bus" if bus else "by NOTIFY"
+        print(f"   answered after {statistics.median(answers) * 1e3:.2f} ms at last", flush=True)
         report(f"another node has the record, against the answer, p50 ({how})", "≤ 1.25 ×", ratios, is_met=lambda it: it <= 1.25)
 
 
@@ -377,6 +294,71 @@ def of_hot_room(folder, engine, rounds):
             if turn:
                 ratios.append(same / disjoint)
         report("one hot room over three nodes against disjoint rooms, window 64", "≥ 0.8 ×", ratios, is_met=lambda it: it >= 0.8)
+
+
+def of_wake_ups(engine, rounds):
+    """Ten that append, and tell the others which rooms have grown, against ten that do not tell."""
+    with connect(engine, autocommit=True) as connection:
+        batches = [Batches(connection, f"ten{place}", 64, 8) for place in range(10)]
+        ratios = []
+        for turn in range(rounds + 1):
+            without, with_them = several(engine, batches, 2, False), several(engine, batches, 2, True)
+            if turn:
+                ratios.append(with_them / without)
+                print(f"   with wake-ups {with_them:.0f}/s, without {without:.0f}/s", flush=True)
+        report("ten that append, with wake-ups against without", "≥ 0.8 ×", ratios, is_met=lambda it: it >= 0.8)
+
+
+class Listeners:
+    """Members of a room who read what comes."""
+
+    def __init__(self, node, room, count):
+        self.selector, self.seen = selectors.DefaultSelector(), 0
+        for number in range(count):
+            client = Client(node, f"listener{number}")
+            client.ask("join", room=room)
+            client.socket.setblocking(False)
+            self.selector.register(client.socket, selectors.EVENT_READ, client)
+
+    def read(self, seconds):
+        ready = self.selector.select(seconds)
+        for key, _ in ready:
+            self.seen += key.data.socket.recv(1 << 18).count(b'"ev":"message"')
+        return ready
+
+
+def of_delivery(folder, engine, rounds):
+    """A node's CPU for a delivery of a record that another node has written, against one that it has written itself."""
+    members, messages, ratios = 100, 3_000, []
+    with nodes(folder, engine, 2) as (one, other):
+        listeners = Listeners(other, "hall", members)
+        senders = {"own": Client(other, "own"), "others": Client(one, "others")}
+        for sender in senders.values():
+            sender.ask("join", room="hall")
+            sender.socket.setblocking(False)
+        time.sleep(3)
+        for turn in range(rounds + 1):
+            spent = {}
+            for whose, sender in senders.items():
+                while listeners.read(0.5):
+                    pass
+                listeners.seen, sent, before = 0, 0, cpu(other.process.pid)
+                deadline = time.monotonic() + PATIENCE
+                while listeners.seen < members * messages:
+                    assert time.monotonic() < deadline, f"{listeners.seen} were delivered"
+                    # Eight messages are on the way.
+                    while sent < messages and sent * members < listeners.seen + 8 * members:
+                        sent += 1
+                        sender.send("send", room="hall", text=TEXT, cid=f"{whose}{turn}.{sent}")
+                    listeners.read(0.01)
+                    with contextlib.suppress(BlockingIOError):
+                        sender.socket.recv(1 << 18)
+                spent[whose] = (cpu(other.process.pid) - before) / listeners.seen
+            if turn:
+                ratios.append(spent["others"] / spent["own"])
+                print(f"   of another's {spent['others'] * 1e6:.2f} µs, of its own {spent['own'] * 1e6:.2f} µs", flush=True)
+    report(f"the node's CPU for a delivery of another's record, against one of its own, {members} members", "≤ 1.15 ×", ratios,
+           is_met=lambda it: it <= 1.15)
 
 
 def of_idling(folder, engine, rounds, count):
@@ -491,12 +473,15 @@ def main(folder, words):
         engine.sql("CREATE SCHEMA bare", "CREATE TABLE bare.record (LIKE chinwag.record INCLUDING INDEXES)")
         with bus_server(folder) as bus:
             for name, measure in [
+                # First: there is nothing yet that the node has to put into the index of words.
+                ("idle", lambda: of_idling(folder, engine, rounds, int(options.get("rooms", 10_000)))),
                 ("primary", lambda: of_primary(engine, rounds)),
                 ("throughput", lambda: of_throughput(folder, engine, rounds)),
                 ("arrival", lambda: of_arrival(folder, engine, rounds)),
                 ("bus", lambda: of_arrival(folder, engine, rounds, bus)),
                 ("hot", lambda: of_hot_room(folder, engine, rounds)),
-                ("idle", lambda: of_idling(folder, engine, rounds, int(options.get("rooms", 10_000)))),
+                ("wakes", lambda: of_wake_ups(engine, rounds)),
+                ("delivery", lambda: of_delivery(folder, engine, rounds)),
                 ("circuit", lambda: of_circuit(folder, engine, rounds)),
                 ("reading", lambda: of_reading(folder, engine, rounds, int(options.get("records", 2_000_000)))),
             ]:

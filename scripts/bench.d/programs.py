@@ -1,27 +1,28 @@
 """What programs over HTTP cost.
 
 usage: programs.py CHINWAG sse [rounds=N] [listeners=N] [messages=N]
-       programs.py CHINWAG post [rounds=N] [connections=N] [requests=N]
+       programs.py CHINWAG post [rounds=N] [connections=N] [seconds=N]
 
 sse: listeners of one room by streams of events, beside as many members of it by WebSocket.
-post: messages posted over kept-alive connections, beside nginx and Node's own HTTP server, which discard the body and
-give a fixed 201.
+post: messages posted by wrk over kept-alive connections, beside nginx, Node's own HTTP server and uWebSockets.js, which
+discard the body and give a fixed 201.
 
 Processor time is read from /proc, so that a slow client does not matter: what is measured runs on one core, the client
-on the other. All contenders take turns."""
+on the other. All contenders take turns, in the other order each second round."""
 
 import json
 import os
 import select
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from servers import CORE, GENERATOR_CORE, PATIENCE_S, ROOT, Programs, running
+from servers import CORE, GENERATOR_CORE, PATIENCE_S, ROOT, Programs, pinned, running
 from tls import ANY_NUMBER_OF_CONNECTIONS, free_port, proxy, show, spent_us
 
 # What each message has once, and nothing else that is sent.
@@ -37,6 +38,14 @@ http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s;
   server {{ listen 127.0.0.1:{port}; location / {{ default_type application/json; return 201 '{answer}'; }} }} }}
 """
 ANSWER = '{"room":"bench","seq":1000000,"at":1763700001456,"durable":"memory"}'
+# What wrk sends, and has to say when it is done.
+WRK = """wrk.method, wrk.body = "POST", "%s"
+wrk.headers["Content-Type"] = "text/plain"
+function done(summary)
+  local e = summary.errors
+  print("=", summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout)
+end
+"""
 
 
 def post(name):
@@ -124,8 +133,10 @@ def by_websocket(line, name):
 def of_listeners(chinwag, rounds=5, listeners=10_000, messages=50):
     """CPU for each message and listener: the message comes by HTTP in both cases, so that only its ways out differ."""
     taken = {}
-    for _ in range(rounds):
-        for name, begin in (("WebSocket", by_websocket), ("streams of events", by_stream)):
+    contenders = {"WebSocket": by_websocket, "streams of events": by_stream}
+    for nth in range(rounds):
+        for name in in_turn(contenders, nth):
+            begin = contenders[name]
             with running(chinwag, ANY_NUMBER_OF_CONNECTIONS) as server:
                 port = int(server.addr.rpartition(":")[2])
                 poster = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
@@ -144,8 +155,8 @@ def of_listeners(chinwag, rounds=5, listeners=10_000, messages=50):
                 all_of_them.close()
                 poster.close()
     print(f"{listeners} listeners of one room, {messages} messages of {len(TEXT)} bytes, one after the other")
-    for name, values in taken.items():
-        show(name, "us of CPU a delivery", values, taken["WebSocket"])
+    for name in contenders:
+        show(name, "us of CPU a delivery", taken[name], taken["WebSocket"])
 
 
 @contextmanager
@@ -162,45 +173,58 @@ def listening(argv):
         yield int(server.addr.rpartition(":")[2]), server.pid
 
 
-def posts(port, pid, connections, requests):
-    """Microseconds of CPU for each request, of which each connection has one under way."""
-    lines = [socket.create_connection(("127.0.0.1", port), PATIENCE_S) for _ in range(connections)]
-    request, last = post("poster"), 0
-    for number in range(requests + 1):
-        if number == 1:
-            before = spent_us(pid)
-        for line in lines:
-            line.sendall(request)
-        last = max(json.loads(answered(line))["seq"] for line in lines)
-    spent = spent_us(pid) - before
-    if not spent:
-        raise RuntimeError("so few requests take no time that can be measured: requests=1000")
-    for line in lines:
-        line.close()
-    # Each was taken as a message of its own.
-    if last < connections * (requests + 1):
-        raise RuntimeError(f"the last of {connections * (requests + 1)} messages is {last}")
-    return spent / (connections * requests)
+def seq_of(port):
+    """The number of one message more; always the same where the answer is fixed."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as line:
+        line.sendall(post("poster"))
+        return json.loads(answered(line))["seq"]
 
 
-def of_posts(chinwag, rounds=5, connections=64, requests=1_000):
+def posts(port, pid, folder, connections, seconds):
+    """Requests a second, and microseconds of CPU for each; each connection always has one under way."""
+    script = folder / "post.lua"
+    script.write_text(WRK % TEXT.decode())
+    url = f"http://127.0.0.1:{port}/rooms/bench/messages?as=poster"
+    wrk = ["wrk", "-t", "1", "-c", str(connections), "-d", str(seconds), "-s", str(script), url]
+    seq, before = seq_of(port), spent_us(pid)
+    said = subprocess.run(pinned(GENERATOR_CORE, wrk), check=True, capture_output=True, text=True).stdout
+    spent, taken = spent_us(pid) - before, seq_of(port) - seq - 1
+    _, requests, micros, failed = next(line for line in said.splitlines() if line.startswith("=")).split()
+    requests, micros = int(requests), int(micros)
+    # Each was taken as a message of its own; those that are under way when wrk ends it does not count.
+    if int(failed) or not (taken == -1 or requests <= taken <= requests + connections):
+        raise RuntimeError(f"{failed} of {requests} requests have failed, {taken} messages were taken")
+    return requests * 1e6 / micros, spent / requests
+
+
+def of_posts(chinwag, rounds=5, connections=64, seconds=4):
+    node = ROOT / "benches/peers/http"
     contenders = {
         "Chinwag": lambda folder: listening(chinwag),
         "nginx, a fixed 201": nginx,
-        "Node, a fixed 201": lambda folder: listening(["node", str(ROOT / "benches/peers/http/server.js")]),
+        "Node, a fixed 201": lambda folder: listening(["node", str(node / "server.js")]),
+        "uWebSockets.js, a fixed 201": lambda folder: listening(["node", str(node / "uwebsockets.js")]),
     }
-    taken = {}
-    for _ in range(rounds):
-        for name, contender in contenders.items():
+    rates, taken = {}, {}
+    for nth in range(rounds):
+        for name in in_turn(contenders, nth):
             # The temporary folder is entered by nginx's worker, which is another user where we are root.
-            with tempfile.TemporaryDirectory(prefix="chinwag-bench-") as folder, ExitStack() as stack:
-                os.chmod(folder, 0o755)
-                port, pid = stack.enter_context(contender(Path(folder)))
-                taken.setdefault(name, []).append(posts(port, pid, connections, requests))
+            with tempfile.TemporaryDirectory(prefix="chinwag-bench-") as name_of_folder, ExitStack() as stack:
+                os.chmod(name_of_folder, 0o755)
+                folder = Path(name_of_folder)
+                port, pid = stack.enter_context(contenders[name](folder))
+                rate, each = posts(port, pid, folder, connections, seconds)
+                rates.setdefault(name, []).append(rate)
+                taken.setdefault(name, []).append(each)
     print(f"POST of a message of {len(TEXT)} bytes to a memory room, {connections} connections that are kept")
-    for name, values in taken.items():
-        show(name, "us of CPU a request", values, taken["Chinwag"])
-        print(f"  {'':28} {1e6 / statistics.median(values):8.0f} a second and core", flush=True)
+    for name in contenders:
+        show(name, "us of CPU a request", taken[name], taken["Chinwag"])
+        rate, core = statistics.median(rates[name]), 1e6 / statistics.median(taken[name])
+        print(f"  {'':28} {rate:8.0f} a second, {core:.0f} a second and core", flush=True)
+
+
+def in_turn(contenders, nth):
+    return list(contenders)[:: -1 if nth % 2 else 1]
 
 
 def main(chinwag, what, *words):

@@ -113,6 +113,18 @@ test("open invitations are told as often as the server tells them", async () => 
 	assert.deepEqual(told, ["den eve", "den eve,inn eve", "news bar kit tea", ""]);
 });
 
+test("invitations of which the welcome has a part are told when all are known", async () => {
+	const it = bench();
+	const told = [];
+	it.client.addEventListener("invitations", ({ detail }) => told.push(detail.invitations.length));
+	it.client.start();
+	it.socket.accept();
+	const open = ["den", "inn"].map((room) => ({ room, by: "eve", at: 1 }));
+	await it.socket.reply("hello", { user: "ann", session: "s1", limits: LIMITS, invitations: open.slice(1), more_invitations: true });
+	await it.socket.reply("rooms", { rooms: [], invitations: open, rev: 7 });
+	assert.deepEqual(told, [2]);
+});
+
 test("how far others have read is known from the join and the return on", async () => {
 	const it = bench();
 	it.client.start();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { enter, lines, opened, picture, say, server, shows, visit } from "./page.mjs";
+import { assertAccessible, enter, lines, opened, picture, say, server, shows, visit } from "./page.mjs";
 import { Member, until } from "./surroundings.mjs";
 
 test("everything is in reach of the keyboard", async () => {
@@ -110,3 +110,51 @@ for (const [name, width, height, colorScheme] of [["phone-dark", 390, 800, "dark
 		assert.deepEqual(await wide(), [width, width]);
 	});
 }
+
+test("on a page enlarged four times all is within reach, and the name of a button has the count that it shows", async () => {
+	const room = "a-room-with-a-very-long-name.of3";
+	const page = await enter("kim", room, undefined, { viewport: { width: 320, height: 256 } });
+	const bob = await Member.connect(server.tcp, "bob");
+	await bob.ask("send", { to: "kim", text: "hello" });
+	await until("the count", async () => (await page.textContent("#nav-badge")) === "1");
+	assert.equal(await page.getAttribute("#open-nav", "aria-label"), "Conversations, 1");
+	await assertAccessible(page, "a count");
+	await picture(page, "enlarged");
+	// The name of the room stands in the field on one line.
+	assert.ok((await page.locator("#text").boundingBox()).height < 60);
+	const { width } = await page.locator("#title").boundingBox();
+	assert.ok(width > 70, `${width} px for the name of the room`);
+	await page.click("#open-nav");
+	await page.locator("#directs a", { hasText: "bob" }).click({ trial: true });
+	await page.click("#open-settings");
+	await page.locator("#settings[open]").waitFor();
+	await page.keyboard.press("Escape");
+	await page.click("#open-people");
+	await page.locator("#persons li", { hasText: "kim" }).hover();
+	await page.click("#members-open");
+	await page.locator("#members[open]").waitFor();
+	await page.keyboard.press("Escape");
+	await page.click("#open-nav");
+	await page.locator("#directs a", { hasText: "bob" }).click();
+	await opened(page, "bob");
+	await until("no count", async () => (await page.getAttribute("#open-nav", "aria-label")) === "Conversations");
+});
+
+test("in forced colours the open conversation, and who is away, are told from the others", async () => {
+	const page = await enter("kip", "shade", undefined, { forcedColors: "active" });
+	const bob = await Member.connect(server.tcp, "bob");
+	await bob.join("shade");
+	await bob.ask("status", { status: "away" });
+	await page.locator("#persons .away", { hasText: "bob" }).waitFor();
+	await page.goto(`${server.url}#room=sun`);
+	await opened(page, "sun");
+	const outlines = await page.$$eval("#rooms a", (links) => links.map((link) => [link.textContent, getComputedStyle(link).outlineStyle]));
+	assert.deepEqual(Object.fromEntries(outlines), { "#shade": "none", "#sun": "solid" });
+	await page.goto(`${server.url}#room=shade`);
+	await opened(page, "shade");
+	await page.locator("#persons .away", { hasText: "bob" }).waitFor();
+	const dots = await page.$$eval("#persons .avatar", (avatars) => avatars.map((avatar) => getComputedStyle(avatar, "::after").backgroundColor));
+	assert.equal(new Set(dots).size, 2, `${dots}`);
+	await assertAccessible(page, "forced colours");
+	await picture(page, "forced-colours");
+});

@@ -146,7 +146,7 @@ test("where a large room does not tell its members, a person has the role of the
 	]) {
 		await page.evaluate(async ([seen, more]) => {
 			const { moderationDialogs } = await import("/moderation.js");
-			await moderationDialogs({ ask: async () => ({ users: [], more }) }).person({ name: "crowd", role: "owner" }, "kit", seen);
+			await moderationDialogs({ ask: async () => ({ users: [], more }), turn: () => () => true }).person({ name: "crowd", role: "owner" }, "kit", seen);
 		}, [seen, more]);
 		assert.deepEqual(await offered(page), offers, seen);
 		await page.click("#mod-close");

@@ -71,6 +71,20 @@ test("who owns a room sees what was done there, and others are told that they ma
 	assert.equal(await ann.locator("#about-audit").isVisible(), false, "only for owners");
 });
 
+test("a room that has ended by itself was not ended by the operator, in either language", async () => {
+	for (const [locale, expected] of [["en-GB", ["By itself: close", "The operator: ban eve"]], ["zh-CN", ["自动: close", "服务器管理者: ban eve"]]]) {
+		const page = await enter("reader", "court", undefined, { locale });
+		const shown = await page.evaluate(async () => {
+			const { auditDialog } = await import("/audit.js");
+			const items = [{ id: 2, act: "close", room: "den", at: 0 }, { id: 1, act: "ban", user: "eve", at: 0 }];
+			await auditDialog({ ask: async () => ({ items, more: false }), sentence: String })("den");
+			return [...document.querySelectorAll("#audit-list li > span")].map((node) => node.textContent.replace(/[\u2066-\u2069]/g, ""));
+		});
+		assert.equal(shown.length, 2);
+		shown.forEach((line, at) => assert.ok(line.startsWith(expected[at]), line));
+	}
+});
+
 test("a display name and a status text stand beside the name, for whoever is in the room", async () => {
 	const room = "faces";
 	const ann = await enter("ann", room);
@@ -154,6 +168,11 @@ test("a long display name hides neither the name nor the role behind it", async 
 	});
 	await picture(ann, "display-name");
 	assert.deepEqual(cut, []);
+	// And the longest name leaves the display name a line of its own.
+	const long = await called("maximilian-alexander_von.der-hoh", room, { display: "Maximilian Alexander" });
+	await ann.locator("#persons .of", { hasText: long.name }).waitFor();
+	const widths = await ann.$$eval("#persons .who:has(.of) > bdi", (nodes) => nodes.map((node) => node.clientWidth));
+	assert.ok(widths.length === 2 && widths.every((width) => width > 60), `${widths}`);
 });
 
 test("what is there of a profile is neither lost nor overwritten when the settings cannot fetch it", async () => {

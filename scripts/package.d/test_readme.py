@@ -1,4 +1,4 @@
-"""The README's bots answer, as they stand there."""
+"""The bots of the clients' READMEs answer, as they stand there."""
 
 import os
 import re
@@ -11,7 +11,6 @@ from pathlib import Path
 from test_files import server
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 
 ASK = """
 import asyncio, sys
@@ -33,11 +32,12 @@ asyncio.run(main())
 
 
 class Readme(unittest.TestCase):
-    def answers(self, language, imported, argv):
-        (code,) = [code for code in re.findall(rf"```{language}\n(.*?)```", README, re.S) if imported in code]
+    def answers(self, readme, language, imported, argv):
+        blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / readme).read_text(), re.S)
+        (code,) = [code for code in blocks if imported in code]
         env = {**os.environ, "PYTHONPATH": str(ROOT / "clients/python")}
         with server() as (http, _), tempfile.TemporaryDirectory() as folder:
-            Path(folder, "bot.mjs").write_text(code.replace("127.0.0.1:8080", http))
+            Path(folder, "bot.mjs").write_text(code.replace("wss://chat.example.org", f"ws://{http}"))
             # As an installed package would be found; Node 20 has no WebSocket of its own.
             package = Path(folder, "node_modules/chinwag")
             package.mkdir(parents=True)
@@ -54,10 +54,10 @@ class Readme(unittest.TestCase):
             self.assertEqual(done.stdout, "boop\n", done.stderr)
 
     def test_the_bot_in_javascript_answers(self):
-        self.answers("js", 'from "chinwag"', ["node", "--import", "./ws.mjs"])
+        self.answers("clients/js/README.md", "js", 'from "chinwag"', ["node", "--import", "./ws.mjs"])
 
     def test_the_bot_in_python_answers(self):
-        self.answers("python", "from chinwag", [sys.executable])
+        self.answers("clients/python/README.md", "python", "from chinwag", [sys.executable])
 
 
 if __name__ == "__main__":

@@ -135,6 +135,9 @@ class Chat(Case):
         self.assertNotIn("horse", ann.screen())
         ann.type("hi", "/logins")
         ann.shows("-- your logins --", "chinwag chat, here")
+        ann.type("/endlogin 99", "/invite-link 20000", "/password short shorter")
+        ann.shows("! you have no such login; expected: a number that /logins lists, others or all")
+        ann.shows("! a link is for up to 10000 people", "! a password has 8 to 256 bytes")
         ann.press("C-d")
         ann.ends_with("left with 0")
         code, words = self.pipe("hi\n", server.http, "--as", "ann", "--room", "lobby")
@@ -177,6 +180,46 @@ class Chat(Case):
             return "own: kick bob in den" in own.screen()
 
         await_that(is_listed, own.screen)
+
+    def test_a_display_name_stands_behind_the_name_and_follows_its_changes(self) -> None:
+        server = self.serve()
+        ann = self.chat(server, "ann", "--room", "lobby")
+        bob = self.chat(server, "bob", "--room", "lobby")
+        bob.type("/display Bob of the Bay", "before")
+        ann.shows_line("bob ~Bob of the Bay: before")
+        bob.type("/display -")
+        bob.shows("-- bob has no display name and no status --")
+
+        said = 0
+
+        def is_plain() -> bool:
+            nonlocal said
+            shown = [line for line in ann.lines() if line.endswith(": after")]
+            if len(shown) == said and "bob: after" not in shown:
+                bob.type("after")
+                said += 1
+            return "bob: after" in shown
+
+        # Changes are told within a second.
+        await_that(is_plain, ann.screen)
+        eve = self.chat(server, "eve", "--room", "lobby")
+        eve.type("/display Eve Adams")
+        eve.shows("-- eve is called Eve Adams --")
+        eve.type("hello")
+        ann.shows_line("eve ~Eve Adams: hello")
+        kit = self.chat(server, "kit", "--room", "lobby")
+        kit.shows("eve ~Eve Adams: hello")
+
+    def test_what_is_wrong_is_said_in_words_for_people(self) -> None:
+        server = self.serve()
+        ann = self.chat(server, "ann", "--room", "lobby")
+        ann.type("/status 2y at sea", "/settle 99999999999999999999")
+        ann.shows("! a status lasts for up to a year; expected: a time such as that of /status 30d at sea")
+        ann.shows("! there is no report of this id that you may settle; expected: a number that /reports lists")
+        for wrong in (("--as", "Ann Smith", "--room", "lobby"), ("--as", "bob", "--room", "tea time")):
+            code, words = self.pipe("hi\n", server.http, *wrong)
+            self.assertEqual(code, 1, words)
+            self.assertIn("; expected: ", words)
 
     def test_what_others_write_cannot_change_the_terminal(self) -> None:
         server = self.serve()

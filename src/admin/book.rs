@@ -22,6 +22,7 @@ const MARKDOWN: &str = "text/markdown; charset=utf-8";
 
 /// What each chapter is called, and its text.
 const CHAPTERS: &[(&str, &str)] = &[
+    ("across_nodes", include_str!("../docs/across_nodes.md")),
     ("admin", include_str!("../docs/admin.md")),
     ("behind_a_proxy", include_str!("../docs/behind_a_proxy.md")),
     ("clients", include_str!("../docs/clients.md")),

@@ -28,9 +28,9 @@ pub enum Kind {
 /// A member of an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// Its name.
+    /// Its key in the JSON object.
     pub name: &'static str,
-    /// Its kind.
+    /// What its value may be.
     pub kind: Kind,
     /// In a request it may be missing, in an answer it may be `null`.
     pub is_optional: bool,

@@ -4,7 +4,7 @@ use super::model::account::{Key, Login};
 use super::model::figures::{MemberFigures, ReaderFigures, RoomFigures, UserFigures};
 use super::model::limits::Limits;
 use super::model::log::Suspensions;
-use super::model::meant::Meant;
+use super::model::meant_message::Meant;
 use super::model::name::UserName;
 use super::model::record::{Body, SharedRecord};
 use super::model::stats::Stats;

@@ -70,13 +70,12 @@ use self::model::identity::Identity;
 use self::model::limits::PRESENCE_NAMES_MAX;
 use self::model::log::{LogReply, LogRequest, Query, Snapshot, Ticket};
 use self::model::output::{Fanout, Output, Request};
-use self::model::people::PeopleChange;
 use self::model::watch::{Watch, Watched};
 use self::operations::{
     Answer, absence, ack, credentials, forget, log_replies, others, outsiders, reports, restore,
     room_end, session_lifecycle, watch,
 };
-use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, PeopleOp, Requester};
+use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, Requester};
 use self::rooms::{Lookup, Rooms};
 use crate::net::ConnId;
 use crate::time::Tick;
@@ -168,6 +167,7 @@ impl Chat {
         self.context.now = now;
         if let Some(step_ms) = self.context.wall.look(now) {
             self.rooms.shift_terms(&mut self.context, step_ms);
+            self.accounts.shift_invites(step_ms);
         }
     }
 
@@ -432,12 +432,6 @@ impl Chat {
     fn begin_read(&mut self, op: PendingOp, query: Query) {
         let ticket = self.begin(op);
         self.context.requests.push_back(LogRequest::Read { ticket, query });
-    }
-
-    /// Begins an operation that waits for a change of what is kept of people.
-    fn change_people(&mut self, op: PeopleOp, changes: Vec<PeopleChange>) {
-        let ticket = self.begin(PendingOp::People(Box::new(op)));
-        self.context.requests.push_back(LogRequest::People { ticket, changes });
     }
 
     /// The log has answered a ticket: the operation that waited for it.

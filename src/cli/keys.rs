@@ -6,10 +6,12 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use super::names::{parse_room, parse_time, parse_user};
+use super::names::{parse_new_user, parse_room, parse_time, parse_user};
 use super::people::{Failure, random};
 use crate::auth::secret;
-use crate::chat::model::account::{KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key, is_key_room};
+use crate::chat::model::account::{
+    KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key, is_key_room, may_be_hook_of,
+};
 use crate::chat::model::identity::{Grant, Rights};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::config::Config;
@@ -26,7 +28,7 @@ pub(super) enum KeyCommand {
     /// "token" of hello, or as Authorization: Bearer over HTTP.
     Add {
         /// Name of the program
-        #[arg(value_parser = parse_user)]
+        #[arg(value_parser = parse_new_user)]
         name: UserName,
         /// Rooms, in which * stands for any text, such as 'alerts/*'; may be given several times
         #[arg(long = "rooms", value_name = "ROOMS", required = true, value_parser = parse_rooms)]
@@ -62,7 +64,7 @@ pub(super) enum HookCommand {
         #[arg(value_parser = parse_room)]
         room: RoomName,
         /// Name under which it speaks [default: the room's, and -hook]
-        #[arg(long, value_parser = parse_user)]
+        #[arg(long, value_parser = parse_new_user)]
         name: Option<UserName>,
         /// How long it is good: a number with s, m, h, d, w or y, such as 90d; until it is ended if
         /// nothing is said
@@ -94,6 +96,9 @@ pub(super) fn run_hooks(
                 None => UserName::parse(&format!("{}-hook", room.as_str().replace('/', "-")))
                     .map_err(|_error| "give the hook a --name: the room's is none for it")?,
             };
+            if !may_be_hook_of(room, &name) {
+                return Err("in a conversation only its two speak: take the --name of one".into());
+            }
             let made = secret::make(secret::HOOK, random()?);
             let rights = Rights { read: false, send: true };
             let grants = vec![Grant { rooms: room.as_str().into(), rights }];
@@ -187,8 +192,8 @@ pub(super) fn parse_rooms(text: &str) -> Result<Box<str>, String> {
     if !is_key_room(text) {
         let most = KEY_ROOM_LEN_MAX;
         return Err(format!(
-            "must be the name of a room, in which * stands for any text: 1 to {most} bytes in \
-             lower case, without spaces"
+            "must be the name of a room, in which * stands for any text: up to {most} bytes in \
+             lower case; for several rooms give --rooms several times"
         ));
     }
     Ok(text.into())
@@ -228,10 +233,19 @@ mod tests {
 
     #[test]
     fn rooms_are_names_with_stars() {
-        for text in ["lobby", "alerts/*", "*", "@ann:*"] {
+        let most = "x".repeat(32);
+        for text in [
+            "lobby", "alerts/*", "*", "**", "a*s", "@*", "@ann:*", "@zoe:*", "@a:b", "\u{431}*",
+            &most,
+        ] {
             assert_eq!(parse_rooms(text).as_deref(), Ok(text));
         }
-        for text in ["", "a b", "Alerts", "a\n", &"x".repeat(65)] {
+        // Of these no room can have the name, whatever stands for a star.
+        let (over, long) = ("x".repeat(33), "*".repeat(65));
+        for text in [
+            "", "a b", "Alerts", "a\n", "tea,den", "?ea", "tea/", "/*", "@ann", "@b:a", "@a:b:*",
+            &over, &long,
+        ] {
             assert!(parse_rooms(text).is_err(), "{text:?}");
         }
     }

@@ -15,6 +15,7 @@ mod keys;
 mod names;
 mod people;
 mod programs;
+mod stdout;
 mod terminal;
 mod token;
 mod tools;
@@ -32,6 +33,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use rustix::fs::Mode;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 
+use self::stdout::print;
 use self::terminal::Terminal;
 use crate::admin;
 use crate::config::{self, Change, Environment, Flags, Loaded, Part};
@@ -376,19 +378,6 @@ fn summary(loaded: &Loaded) -> String {
 /// Says on standard error why something is not done.
 fn complain(why: &str) -> io::Result<()> {
     writeln!(io::stderr(), "error: {why}")
-}
-
-/// Prints to standard output. It is no failure if the reader, such as `head`, has closed it.
-fn print(text: &str) -> ExitCode {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            _ = writeln!(io::stderr(), "error: cannot write to standard output: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Names and times on the command line.
 
+use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::{NameError, RoomName, UserName};
 use crate::time::span;
 
@@ -7,6 +8,15 @@ pub(super) fn parse_user(text: &str) -> Result<UserName, String> {
     // One that is stored must be nameable, also if the rules for new names have changed.
     let stored = UserName::stored(text);
     stored.map_or_else(|| UserName::parse(text), Ok).map_err(|error| describe_name_error(&error))
+}
+
+/// The name of somebody who is made by a command. A guest's is nobody's: it ends with its session.
+pub(super) fn parse_new_user(text: &str) -> Result<UserName, String> {
+    let name = parse_user(text)?;
+    if text.starts_with(GUEST_PREFIX) {
+        return Err(format!("names that begin with {GUEST_PREFIX} are for guests: choose another"));
+    }
+    Ok(name)
 }
 
 pub(super) fn parse_room(text: &str) -> Result<RoomName, String> {

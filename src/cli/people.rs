@@ -7,7 +7,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use super::names::{parse_room, parse_time, parse_user};
+use super::names::{parse_new_user, parse_room, parse_time, parse_user};
 use crate::auth::password::{Cost, Hasher};
 use crate::auth::secret;
 use crate::chat::model::account::{Hidden, INVITES_MAX, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN};
@@ -69,7 +69,7 @@ pub(super) enum User {
     /// Add an account; the password is read from standard input, or made
     Add {
         /// Name of the user
-        #[arg(value_parser = parse_user)]
+        #[arg(value_parser = parse_new_user)]
         name: UserName,
     },
     /// Give an account another password, and end its logins

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::names::{parse_room, parse_time, parse_user};
+use super::stdout::Stdout;
 use super::{cluster, erasing, exports, people, programs};
 use crate::auth::password::Cost;
 use crate::chat::model::limits::REASON_LEN_MAX;
@@ -164,12 +165,9 @@ type Failure = Box<dyn Error>;
 
 /// Runs a command with the database in the directory `data`.
 pub(super) fn run(tool: &Tool, config: &Config) -> ExitCode {
-    let mut out = BufWriter::new(io::stdout().lock());
-    let outcome =
-        run_tool(tool, (config, Cost::within(config.memory)), &mut out).and_then(|code| {
-            out.flush()?;
-            Ok(code)
-        });
+    let mut out = BufWriter::new(Stdout(io::stdout().lock()));
+    let outcome = run_tool(tool, (config, Cost::within(config.memory)), &mut out);
+    let outcome = outcome.and_then(|code| unless_closed(out.flush(), code));
     match outcome {
         Ok(code) => code,
         // It is no failure if the reader, such as head, has closed standard output.
@@ -180,6 +178,14 @@ pub(super) fn run(tool: &Tool, config: &Config) -> ExitCode {
             _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The code of what was done. That the reader has closed standard output does not change it.
+fn unless_closed(printed: io::Result<()>, code: ExitCode) -> Result<ExitCode, Failure> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(code),
     }
 }
 
@@ -333,20 +339,22 @@ fn print_faults(
         Some(directory) => verify::run(&std::path::absolute(directory)?, &mut report)?,
         None => verify::run(data, &mut report)?,
     };
-    printed?;
+    let code = if found.faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    unless_closed(printed.and_then(|()| print_found(out, found)), code)
+}
+
+fn print_found(out: &mut dyn io::Write, found: verify::Verified) -> io::Result<()> {
     let verify::Verified { rooms, records, faults, names } = found;
     for name in names {
         writeln!(out, "name, which stays usable: {name}")?;
     }
     writeln!(out, "{rooms} rooms, {records} records, {faults} faults")?;
-    if faults == 0 {
-        return Ok(ExitCode::SUCCESS);
+    if faults > 0 {
+        let advice = "the server leaves out what is damaged; chinwag restore replaces the database \
+                      with a backup";
+        writeln!(out, "{advice}")?;
     }
-    writeln!(
-        out,
-        "the server leaves out what is damaged; chinwag restore replaces the database with a backup"
-    )?;
-    Ok(ExitCode::FAILURE)
+    Ok(())
 }
 
 fn print_bans(out: &mut dyn io::Write, data: &Path, wall_ms: u64) -> Result<(), Failure> {

@@ -1,3 +1,9 @@
+-- The clock, in milliseconds.
+CREATE OR REPLACE FUNCTION chinwag.wall_1() RETURNS bigint
+LANGUAGE sql VOLATILE AS $$
+  SELECT (date_part('epoch', clock_timestamp()) * 1000)::bigint
+$$;
+
 -- Appends a batch of records to the logs of rooms, in one transaction, and says what became of each.
 --
 -- VOLATILE and READ COMMITTED, several statements: each sees what was committed before it began, so that what is read
@@ -14,7 +20,7 @@
 -- 0 stored, 1 duplicate (seq and time of the first), 2 conflict (its seq), 3 unknown (it was asked only),
 -- 4 no such message, 5 not yours, 6 too old, 7 too large (seq: the bytes that are kept beside), 8 no such `reply_to`
 -- (with the seq -1: no such file of the sender's, which a program that does not know of files refuses, too),
--- 9 no such `thread`, 10 another node has changed the sender's rights since that version, or the room's name, 11 the epoch
+-- 9 no such `thread` (with the seq of the first message of the thread that it is in, if it is a message of one), 10 another node has changed the sender's rights since that version, or the room's name, 11 the epoch
 -- has ended, 12 the name that the room is to have is another room's
 --
 -- What an edit or a deletion does to other records, and what makes a record one without effect, is what
@@ -39,6 +45,7 @@ DECLARE
   -- Five seconds: how far a room's time may be ahead of the clock (model::record::stamp).
   ahead_max CONSTANT bigint := 5000;
   wall bigint;
+  latest bigint;
   known_epochs bigint[];
   known_versions bigint[];
   pruned boolean;
@@ -51,51 +58,56 @@ DECLARE
   result_at bigint;
   freed bigint;
 BEGIN
-  -- A lone message, without what only more of them need.
-  IF kinds IS NULL AND array_length(slots, 1) = 1 THEN
-    SELECT * INTO r FROM chinwag.room WHERE id = room_ids[1] FOR NO KEY UPDATE;
-    IF r.epoch = epochs[1] AND r.version = versions[1] AND r.oldest = 1 THEN
-      wall := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
-      IF r.at > wall AND r.at - wall <= ahead_max THEN wall := r.at; END IF;
-      INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text, data, cid)
-      VALUES (r.id, r.head + 1, wall, weights[1], 0, senders[1], texts[1], datas[1], cids[1])
-      ON CONFLICT DO NOTHING;
-      IF FOUND THEN
-        UPDATE chinwag.room SET head = r.head + 1, at = wall, bytes = r.bytes + sizes[1] WHERE id = r.id;
-        seqs := ARRAY[r.head]; ats := ARRAY[wall];
+  -- Messages that refer to nothing, stored by the short way. What it locks and changes is of one subtransaction: a row that
+  -- was locked by the transaction around it would need the list of both.
+  IF kinds IS NULL THEN
+    BEGIN
+      IF array_length(slots, 1) = 1 THEN
+        -- Behind a row that had to be waited for, what is set is computed anew: the time is not older than its.
+        UPDATE chinwag.room r SET head = r.head + 1, bytes = r.bytes + sizes[1],
+          at = CASE WHEN r.at - chinwag.wall_1() BETWEEN 1 AND ahead_max THEN r.at ELSE chinwag.wall_1() END
+        WHERE r.id = room_ids[1] AND r.epoch = epochs[1] AND r.version = versions[1] AND r.oldest = 1
+        RETURNING r.head, r.at INTO result_seq, result_at;
+        IF FOUND THEN
+          INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text, data, cid)
+          VALUES (room_ids[1], result_seq, result_at, weights[1], 0, senders[1], texts[1], datas[1], cids[1]);
+          seqs := ARRAY[result_seq - 1]; ats := ARRAY[result_at];
+          RETURN;
+        END IF;
+      END IF;
+      SELECT array_agg(epoch), array_agg(version), array_agg(head), array_agg(at), max(at), bool_or(oldest > 1)
+      INTO known_epochs, known_versions, seqs, ats, latest, pruned
+      FROM (SELECT * FROM chinwag.room WHERE id = ANY (room_ids) ORDER BY id FOR NO KEY UPDATE) AS locked;
+      IF known_epochs = epochs AND known_versions = versions
+        -- A message that was pruned answers by its `cid` still.
+        AND (NOT pruned OR NOT EXISTS (
+          SELECT 1 FROM unnest(slots, senders, cids) AS u(slot, sender, cid)
+          JOIN chinwag.sent s ON s.room = room_ids[u.slot] AND s.sender = u.sender AND s.cid = u.cid))
+      THEN
+        -- Behind the lock, a batch that waited is not older than the one that it waited for: the clock is read after it.
+        wall := chinwag.wall_1();
+        IF latest > wall THEN
+          SELECT array_agg(CASE WHEN last - wall BETWEEN 1 AND ahead_max THEN last ELSE wall END) INTO ats
+          FROM unnest(ats) AS last;
+        ELSE
+          ats := array_fill(wall, ARRAY[array_length(ats, 1)]);
+        END IF;
+        INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text, data, cid)
+        SELECT room_ids[u.slot], seqs[u.slot] + u.nth, ats[u.slot], u.weight, 0, u.sender, u.text, u.data, u.cid
+        FROM unnest(slots, nths, weights, senders, texts, datas, cids)
+          AS u(slot, nth, weight, sender, text, data, cid);
+        UPDATE chinwag.room r SET head = r.head + u.count, at = u.at, bytes = r.bytes + u.size
+        FROM unnest(room_ids, counts, ats, sizes) AS u(id, count, at, size) WHERE r.id = u.id;
         RETURN;
       END IF;
-    END IF;
-  END IF;
-
-  -- Behind the lock, a batch that waited is not older than the one that it waited for: the clock is read after it.
-  SELECT array_agg(epoch), array_agg(version), array_agg(head), array_agg(at), bool_or(oldest > 1)
-  INTO known_epochs, known_versions, seqs, ats, pruned
-  FROM (SELECT * FROM chinwag.room WHERE id = ANY (room_ids) ORDER BY id FOR NO KEY UPDATE) AS locked;
-  wall := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
-
-  IF kinds IS NULL AND known_epochs = epochs AND known_versions = versions
-    -- A message that was pruned answers by its `cid` still.
-    AND (NOT pruned OR NOT EXISTS (
-      SELECT 1 FROM unnest(slots, senders, cids) AS u(slot, sender, cid)
-      JOIN chinwag.sent s ON s.room = room_ids[u.slot] AND s.sender = u.sender AND s.cid = u.cid))
-  THEN
-    SELECT array_agg(CASE WHEN last > wall AND last - wall <= ahead_max THEN last ELSE wall END) INTO ats
-    FROM unnest(ats) AS last;
-    BEGIN
-      INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text, data, cid)
-      SELECT room_ids[u.slot], seqs[u.slot] + u.nth, ats[u.slot], u.weight, 0, u.sender, u.text, u.data, u.cid
-      FROM unnest(slots, nths, weights, senders, texts, datas, cids)
-        AS u(slot, nth, weight, sender, text, data, cid);
-      UPDATE chinwag.room r SET head = r.head + u.count, at = u.at, bytes = r.bytes + u.size
-      FROM unnest(room_ids, counts, ats, sizes) AS u(id, count, at, size) WHERE r.id = u.id;
-      RETURN;
     EXCEPTION WHEN unique_violation THEN
       -- A `cid` is known: it is looked up below, and nothing of this has happened.
       NULL;
     END;
   END IF;
 
+  PERFORM 1 FROM (SELECT * FROM chinwag.room WHERE id = ANY (room_ids) ORDER BY id FOR NO KEY UPDATE) AS locked;
+  wall := chinwag.wall_1();
   outcomes := '{}'; seqs := '{}'; ats := '{}';
   FOR d IN
     SELECT u.*, room_ids[u.slot] AS room, epochs[u.slot] AS epoch, versions[u.slot] AS version,
@@ -134,8 +146,13 @@ BEGIN
         WHEN d.reply_to IS NOT NULL AND NOT EXISTS (
           SELECT 1 FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.reply_to AND m.kind = 0) THEN 8
         WHEN d.thread IS NOT NULL AND NOT EXISTS (
-          SELECT 1 FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.thread AND m.kind = 0) THEN 9
+          SELECT 1 FROM chinwag.record m WHERE m.room = d.room AND m.seq = d.thread AND m.kind = 0 AND m.thread IS NULL)
+          THEN 9
       END;
+      IF result = 9 THEN
+        SELECT m.thread INTO result_seq FROM chinwag.record m
+        WHERE m.room = d.room AND m.seq = d.thread AND m.kind = 0;
+      END IF;
     END IF;
     -- Locked against removal until the message refers to them.
     IF result IS NULL AND strpos(d.data, 'cwf_') > 0 THEN

@@ -69,7 +69,7 @@ impl<K: Key> KeyIndex<K> {
         self.tables.get(nth)?.find(part, is_it).and_then(|index| rows.key_at(index))
     }
 
-    /// Files `key` under `name`, under which it must not be yet.
+    /// Files `key` under `name`. What is filed twice is taken out twice.
     pub fn insert(&mut self, name: &(impl Hash + ?Sized), key: K) {
         let (nth, part) = self.place(name);
         self.tables[nth].insert(cell(part, key.index()));

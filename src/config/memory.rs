@@ -61,7 +61,7 @@ const PAGES_PART: u64 = 8;
 /// A part of the budget, as it is stated at the start and by `check`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Its name.
+    /// What it is called in the log and by `check`, in one word.
     pub name: &'static str,
     /// Its bytes, at most.
     pub bytes: u64,

@@ -4,6 +4,7 @@
 //! | question | chapter |
 //! |---|---|
 //! | What happens to a message between two sockets? | [`life_of_a_message`] |
+//! | How does a message cross a cluster? | [`across_nodes`] |
 //! | What happens to a client that does not keep up? | [`slow_reader`] |
 //! | Which rooms are in memory, and how are the others found? | [`on_demand`] |
 //! | How does a client come back without losing anything? | [`resume`] |
@@ -36,6 +37,9 @@
 //! | What does this word mean? | [`glossary`] |
 //! | How do I add an operation? | [`new_operation`] |
 //! | What must always hold? | [`invariants`] |
+
+#[doc = include_str!("across_nodes.md")]
+pub mod across_nodes {}
 
 #[doc = include_str!("admin.md")]
 pub mod admin {}
@@ -100,9 +104,6 @@ pub mod promises {}
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
 
-#[doc = include_str!("threads.md")]
-pub mod threads {}
-
 #[doc = include_str!("push.md")]
 pub mod push {}
 
@@ -127,10 +128,14 @@ pub mod store {}
 #[doc = include_str!("terminal.md")]
 pub mod terminal {}
 
+#[doc = include_str!("threads.md")]
+pub mod threads {}
+
 #[doc = include_str!("tls.md")]
 pub mod tls {}
 
 #[doc = include_str!("upgrade.md")]
 pub mod upgrade {}
+
 #[doc = include_str!("webhooks.md")]
 pub mod webhooks {}

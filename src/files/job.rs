@@ -44,8 +44,13 @@ pub enum FileJob {
     },
     /// More of it.
     Bytes(ConnId, Vec<u8>),
-    /// That was all.
-    Finish(ConnId),
+    /// No more comes: that was all, or its end is missing.
+    Finish {
+        /// On this connection.
+        conn: ConnId,
+        /// Whether what was announced has come.
+        is_whole: bool,
+    },
     /// The connection is gone.
     Abandon(ConnId),
     /// How much of it has come, or that all of it is there: the file of the user that has this
@@ -63,8 +68,8 @@ impl FileJob {
     pub const fn requester(&self) -> Option<ConnId> {
         match self {
             Self::Begin { conn, .. }
+            | Self::Finish { conn, .. }
             | Self::Bytes(conn, _)
-            | Self::Finish(conn)
             | Self::Progress(conn, ..)
             | Self::Open(conn, _)
             | Self::Read(conn, ..) => Some(*conn),
@@ -124,6 +129,13 @@ pub enum FileFault {
     Offset(u64),
     /// It does not have the size that was said.
     Size,
+    /// Only a part of it has come.
+    Short {
+        /// Its bytes.
+        len: u64,
+        /// Whether it waits to be gone on with.
+        is_kept: bool,
+    },
     /// It does not have the SHA-256 that was said.
     Hash,
     /// The folder of this node is not known to be the one that the others have.

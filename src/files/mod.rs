@@ -54,8 +54,8 @@ pub struct Settings {
     pub quota: Quota,
     /// Whether pictures are all that is taken.
     pub only_pictures: bool,
-    /// How long the end of the thread is waited for, where several nodes share a folder: one that
-    /// is mounted may hang for as long as its server is away.
+    /// How long the end of the thread is waited for: a folder that is mounted may hang for as long
+    /// as its server is away, and the database be locked by another process.
     pub end_patience: Duration,
 }
 
@@ -66,8 +66,7 @@ pub struct Files {
     answers: Receiver<(ConnId, FileAnswer)>,
     thread: Option<thread::JoinHandle<()>>,
     clock: Clock,
-    /// `None` if it is waited for however long it takes.
-    end_patience: Option<Duration>,
+    end_patience: Duration,
 }
 
 impl Files {
@@ -89,12 +88,12 @@ impl Files {
         if !rows.is_shared() {
             folder.prepare()?;
         }
-        let end_patience = rows.is_shared().then_some(settings.end_patience);
         let (jobs, incoming) = channel();
         let (sender, answers) = channel();
         let mut worker = Worker::new((folder, settings), (rows, clock), (sender, wake));
         let run = move || worker.run(&incoming);
         let thread = thread::Builder::new().name("files".to_owned()).spawn(run)?;
+        let end_patience = settings.end_patience;
         Ok(Self { jobs: Some(jobs), answers, thread: Some(thread), clock, end_patience })
     }
 
@@ -133,18 +132,21 @@ impl Files {
 }
 
 impl Drop for Files {
-    /// Waits until the thread has ended: the store, which it asks, is closed behind it. The engine
-    /// of a cluster need not wait for it, nor the process for a folder that hangs.
+    /// Waits until the thread has ended: the store, which it asks, is closed behind it. The process
+    /// does not wait for a folder that hangs, nor for a database that is locked: what the thread
+    /// has asked for then is not done.
     fn drop(&mut self) {
         self.jobs = None;
         let Some(thread) = self.thread.take() else { return };
-        match self.end_patience {
-            Some(patience) if !self.ends_within(patience) => log::error!(
-                seconds = patience.as_secs();
-                "the folder of files ([files] dir) does not answer: the end of the thread that \
-                 keeps files is not waited for; a file that was being sent is to be sent again"
-            ),
-            _ => _ = thread.join(),
+        if self.ends_within(self.end_patience) {
+            _ = thread.join();
+        } else {
+            log::error!(
+                millis = u64::try_from(self.end_patience.as_millis()).unwrap_or(u64::MAX);
+                "the folder of files ([files] dir) or the database does not answer: the end of the \
+                 thread that keeps files is not waited for; a file that was being sent is to be \
+                 sent again"
+            );
         }
     }
 }

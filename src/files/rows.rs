@@ -7,7 +7,7 @@ use crate::chat::model::file::{FileId, StoredFile};
 use crate::chat::model::file_rows::{
     FileAsk, FileOutcome, FileTold, FolderProbe, Quota, SharedFolder,
 };
-use crate::store::{SharedOutbox, Wake};
+use crate::store::{FilesThere, SharedOutbox, Wake};
 
 /// How long the engine is waited for; while it is away, it says so at once.
 const ENGINE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,6 +67,17 @@ impl FileEngine {
             other => Err(unexpected(&other)),
         }
     }
+}
+
+/// What a sweep has found.
+#[derive(Debug)]
+pub(super) struct Swept {
+    /// What has to be removed from the folder.
+    pub places: Vec<Box<str>>,
+    /// There may be more of it.
+    pub may_be_more: bool,
+    /// A file may have a row, to which something refers or may still.
+    pub has_rows: bool,
 }
 
 /// Whom the thread asks.
@@ -162,25 +173,28 @@ impl FileRows {
         }
     }
 
-    /// Forgets files to which nothing refers: what has to be removed from the folder, and whether
-    /// there may be more. `removed` was told before, and is.
+    /// Forgets files to which nothing refers. `removed` was told before, and is.
     pub(super) fn sweep(
         &self,
         removed: Vec<Box<str>>,
         (wall_ms, waits_ms): (u64, u64),
-    ) -> Result<(Vec<Box<str>>, bool), String> {
+    ) -> Result<Swept, String> {
         let outcome = match self {
             Self::Own(store) => {
                 let before_ms = wall_ms.saturating_sub(waits_ms).max(1);
-                if !store.has_loose_files(before_ms)? {
-                    return Ok((Vec::new(), false));
+                let there = store.look_for_loose_files(before_ms)?;
+                if there != FilesThere::Loose {
+                    let has_rows = there != FilesThere::None;
+                    return Ok(Swept { places: Vec::new(), may_be_more: false, has_rows });
                 }
                 store.sweep_files(before_ms)?
             }
             Self::Shared(engine) => engine.outcome(FileAsk::Sweep { removed, waits_ms })?,
         };
         match outcome {
-            FileOutcome::Swept(places, may_be_more) => Ok((places, may_be_more)),
+            FileOutcome::Swept(places, may_be_more) => {
+                Ok(Swept { places, may_be_more, has_rows: true })
+            }
             other => Err(unexpected(&FileTold::Outcome(other))),
         }
     }

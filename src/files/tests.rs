@@ -60,7 +60,8 @@ impl Harness {
     }
 
     fn finish(&self, conn: u32) -> FileAnswer {
-        self.files.ask(FileJob::Finish(conn_id(conn))).unwrap();
+        let conn = conn_id(conn);
+        self.files.ask(FileJob::Finish { conn, is_whole: true }).unwrap();
         self.next()
     }
 }
@@ -224,6 +225,42 @@ fn a_start_finds_a_file_again_and_removes_what_the_database_does_not_know() {
     folder.remove(&file.hash).unwrap();
     harness.files.ask(FileJob::Read(conn_id(1), file.hash, 0, 4)).unwrap();
     assert!(matches!(harness.next(), FileAnswer::Refused(FileFault::NotThere)));
+}
+
+#[test]
+fn nobody_wakes_to_look_for_loose_files_until_there_is_a_file() {
+    let data = tempfile::tempdir().unwrap();
+    let options = Options::new(data.path().to_owned(), Arc::new(StoreMetrics::default()));
+    let clock = Clock::start();
+    let (logs, _, outbox) = store::open_with_outbox(&options, clock, Arc::new(|| ())).unwrap();
+    let settings =
+        Settings { bytes_max: 100, quota: QUOTA, only_pictures: false, end_patience: PATIENCE };
+    let folder = Folder::of(data.path());
+    folder.prepare().unwrap();
+    let (sender, answers) = channel();
+    let rows = (outbox.into(), clock);
+    let mut worker = Worker::new((folder, settings), rows, (sender, Arc::new(|| ())));
+    assert!(worker.patience().is_some(), "the last process may have left some");
+    worker.sweep();
+    assert_eq!(worker.patience(), None);
+    // What was sent in part goes after a while, too.
+    let (conn, key) = (conn_id(1), "0123456789abcdef");
+    let begin = || {
+        let (owner, key) = ("ann".into(), Some(key.into()));
+        FileJob::Begin { conn, owner, key, hash: None, offset: 0, size: None }
+    };
+    worker.on_job(begin());
+    worker.on_job(FileJob::Abandon(conn));
+    assert!(worker.patience().is_some());
+    worker.on_job(begin());
+    assert_eq!(worker.patience(), None);
+    worker.on_job(FileJob::Bytes(conn, b"kept".to_vec()));
+    worker.on_job(FileJob::Finish { conn, is_whole: true });
+    let stored = answers.try_iter().last();
+    assert!(matches!(stored, Some((_, FileAnswer::Stored { .. }))), "{stored:?}");
+    worker.sweep();
+    assert!(worker.patience().is_some(), "it is loose in an hour");
+    drop((worker, logs));
 }
 
 /// How long the end of a thread is waited for that does not end.

@@ -102,6 +102,11 @@ impl Uploads {
         all.filter(|upload| is_of(upload, key)).map(|upload| upload.len).next().unwrap_or(0)
     }
 
+    /// Whether something waits for its sender, and is to be removed in time.
+    pub(super) fn are_parked(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
     /// Removes what has waited too long.
     pub(super) fn expire(&mut self, now: Tick) {
         while self.parked.front().is_some_and(|(since, _)| now >= since.after(PARKED_FOR)) {

@@ -11,7 +11,7 @@ use super::Settings;
 use super::job::{FileAnswer, FileFault, FileJob};
 use super::kind::Kind;
 use super::picture;
-use super::rows::FileRows;
+use super::rows::{FileRows, Swept};
 use super::sharing::Sharing;
 use super::uploads::{Upload, Uploads};
 use crate::chat::model::file::{FileId, StoredFile};
@@ -22,6 +22,7 @@ use crate::store::Wake;
 use crate::store::folder::{Folder, hex};
 use crate::time::Tick;
 use crate::time::clock::Clock;
+use crate::time::wall_watch::WallWatch;
 
 /// Bytes that stay free on the disk: what is said is worth more than what is sent with it.
 const FREE_MIN: u64 = 64 << 20;
@@ -41,12 +42,16 @@ pub(super) struct Worker {
     /// If the folder is shared.
     sharing: Option<Sharing>,
     clock: Clock,
+    wall: WallWatch,
     answers: Sender<(ConnId, FileAnswer)>,
     wake: Wake,
     uploads: Uploads,
     /// The number of the next part.
     next: u64,
     sweep_at: Tick,
+    /// A file may have a row. Until one does, nothing can become loose, and the database is not
+    /// looked at.
+    has_rows: bool,
     /// What was to be removed from the folder, and is.
     removed: Vec<Box<str>>,
     lines: Throttle,
@@ -65,11 +70,13 @@ impl Worker {
             rows,
             sharing: path.map(Sharing::new),
             clock,
+            wall: WallWatch::new(clock.now(), None, None),
             answers,
             wake,
             uploads: Uploads::default(),
             next: 0,
             sweep_at: Tick::ZERO,
+            has_rows: true,
             removed: Vec::new(),
             lines: Throttle::new(LINES_PER_MINUTE, Duration::from_mins(1)),
         }
@@ -88,11 +95,15 @@ impl Worker {
                 self.uploads.expire(now);
                 // If the folder is gone, perhaps because its disk is not mounted, each file would
                 // seem to be removed.
-                if self.check_folder().is_ok() {
+                if self.has_rows && self.check_folder().is_ok() {
                     self.sweep();
                 }
             }
-            match jobs.recv_timeout(SWEEP_EVERY) {
+            let job = match self.patience() {
+                Some(patience) => jobs.recv_timeout(patience),
+                None => jobs.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
+            };
+            match job {
                 Ok(job) => self.on_job(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -100,7 +111,13 @@ impl Worker {
         }
     }
 
-    fn on_job(&mut self, job: FileJob) {
+    /// How long it is waited for something to do before it is looked for what is to be removed;
+    /// `None` if nothing can be.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        (self.has_rows || self.uploads.are_parked()).then_some(SWEEP_EVERY)
+    }
+
+    pub(super) fn on_job(&mut self, job: FileJob) {
         // Not looked at for each piece of a file: the write itself says if the folder is gone.
         let needs_folder = !matches!(job, FileJob::Bytes(..) | FileJob::Abandon(_));
         if needs_folder && let Err(fault) = self.check_folder() {
@@ -134,12 +151,7 @@ impl Worker {
                 }
                 self.answer(conn, written.map(|()| FileAnswer::Written(bytes.len())));
             }
-            FileJob::Finish(conn) => {
-                if let Some(upload) = self.uploads.remove(conn) {
-                    let stored = self.store(upload);
-                    self.answer(conn, stored);
-                }
-            }
+            FileJob::Finish { conn, is_whole } => self.finish(conn, is_whole),
             FileJob::Abandon(conn) => self.uploads.park(conn, self.clock.now().tick),
             FileJob::Progress(conn, key, hash) => {
                 let found = self.find_again(&key.0, hash.as_deref());
@@ -260,6 +272,20 @@ impl Worker {
         written.map_err(|error| self.fault_of(&error))
     }
 
+    /// Stores what has come, or keeps it for who goes on with it if its end is missing.
+    fn finish(&mut self, conn: ConnId, is_whole: bool) {
+        let Some(upload) = self.uploads.remove(conn) else { return };
+        let len = upload.len;
+        if is_whole && upload.size.is_none_or(|size| size <= len) {
+            let stored = self.store(upload);
+            return self.answer(conn, stored);
+        }
+        let is_kept = upload.key.is_some();
+        self.uploads.insert(conn, upload);
+        self.uploads.park(conn, self.clock.now().tick);
+        self.answer(conn, Err(FileFault::Short { len, is_kept }));
+    }
+
     fn store(&mut self, mut upload: Upload) -> Result<FileAnswer, FileFault> {
         if upload.len == 0 {
             return Err(FileFault::Empty);
@@ -291,6 +317,7 @@ impl Worker {
         kept.map_err(|error| self.fault_of(&error))?;
         let mut file = StoredFile { id, hash: place, bytes: upload.len, kind: number };
         let times = (&*upload.owner, self.clock.now().wall_ms, LOOSE_MS);
+        self.has_rows = true;
         let put = self.rows.put(file.clone(), times, self.settings.quota);
         let fault = match put {
             Ok(FileOutcome::Stored(place)) => {
@@ -312,13 +339,17 @@ impl Worker {
     }
 
     /// Removes what nobody refers to any more, and what nobody has referred to in time.
-    fn sweep(&mut self) {
+    pub(super) fn sweep(&mut self) {
         let mut is_done = false;
         while !is_done {
-            let times = (self.clock.now().wall_ms, LOOSE_MS);
+            let now = self.clock.now();
+            // A clock that was set makes no file old.
+            self.wall.look(now);
+            let times = (self.wall.for_ages(now), LOOSE_MS);
             let swept = self.rows.sweep(std::mem::take(&mut self.removed), times);
             // What fails now is done in the next round.
-            let Ok((places, may_be_more)) = swept else { return };
+            let Ok(Swept { places, may_be_more, has_rows }) = swept else { return };
+            self.has_rows = has_rows;
             is_done = !may_be_more;
             for place in places {
                 if self.remove(&place) {

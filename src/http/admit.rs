@@ -1,10 +1,10 @@
 //! The one order in which a request is checked on its way in.
 //!
 //! ```text
-//!  limits ─▶ head ─▶ body ─▶ Host ─▶ Origin ─▶ route ─▶ method ─▶ upgrade
-//!  414 431   400     413     400     403       404      405       400 426
+//!  limits ─▶ head ─▶ body ─▶ Host ─▶ Origin ─▶ twice ─▶ route ─▶ method ─▶ upgrade
+//!  414 431   400     413     400     403       400      404      405       400 426
 //!            505     415 417 421
-//!  └────── HeadParser ────┘  └─ admit ───────────────────────────────────┘
+//!  └────── HeadParser ────┘  └─ admit ────────────────────────────────────────────┘
 //! ```
 //!
 //! Nothing about the paths can be learnt by a page or under a name that is not allowed in.
@@ -75,6 +75,7 @@ impl Admission {
         // Every name of this machine is served.
         if self.is_local_only { self.check_local(head) } else { self.hosts.check(head) }?;
         self.origins.check(head, scheme)?;
+        check_single(head)?;
         if head.path() == "*" {
             return Err(Refusal::MethodNotAllowed { allowed: Methods::GetAndHead });
         }
@@ -105,6 +106,15 @@ impl Admission {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Refuses a request in which one of the fields that say one thing stands twice: a proxy, or who
+/// wrote it, may have meant the other one.
+fn check_single(head: &Head<'_>) -> Result<(), Refusal> {
+    let single =
+        [Name::ContentType, Name::IdempotencyKey, Name::LastEventId, Name::Range, Name::IfRange];
+    let repeated = single.into_iter().find(|&name| head.is_repeated(name));
+    repeated.map_or(Ok(()), |name| Err(Refusal::FieldRepeated { name: name.text() }))
 }
 
 /// Whether the request says that it has come by a proxy.

@@ -54,7 +54,7 @@ impl<'a> Host<'a> {
 /// A host and the port, if one is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authority<'a> {
-    /// The host.
+    /// A name or an address; of IPv6 without its brackets.
     pub host: Host<'a>,
     /// The port; `None` stands for the scheme's default.
     pub port: Option<u16>,

@@ -8,12 +8,12 @@
 //!
 //! However the bytes are split, the outcome is the same. What a lenient reader could take for
 //! another end of the body is refused: line ends of LF alone, signs, `0x`, white space around a
-//! size, folded trailers.
+//! size, folded trailers and such without a colon.
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 use super::name::Name;
-use super::octets::is_field_value;
+use super::octets::{is_field_value, is_token};
 use super::{Head, Refusal, Version, list};
 
 /// Bytes of the line of a chunk's size: 16 digits, and extensions, which nobody needs.
@@ -45,10 +45,21 @@ enum State {
     Chunk(u64),
     /// The CR LF behind a chunk; whether CR has come.
     ChunkEnd { has_cr: bool },
-    /// The trailers: how many bytes of all, of this line, and whether CR has come.
-    Trailer { all: u16, line: u16, has_cr: bool },
+    /// The trailers: how many bytes of all, how far their line is, and whether CR has come.
+    Trailer { all: u16, line: Line, has_cr: bool },
     /// It has ended.
     Done,
+}
+
+/// How far a trailer's line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    /// Nothing of it has come.
+    Empty,
+    /// Some of the name.
+    Name,
+    /// The name and the colon.
+    Value,
 }
 
 /// What one call has found.
@@ -165,7 +176,7 @@ impl Body {
                 Ok(State::Extension { size, len: len + 1 })
             }
             (State::SizeEnd { size: 0 }, b'\n') => {
-                Ok(State::Trailer { all: 0, line: 0, has_cr: false })
+                Ok(State::Trailer { all: 0, line: Line::Empty, has_cr: false })
             }
             (State::SizeEnd { size }, b'\n') => {
                 let too_large = Refusal::BodyTooLarge { max: self.len_max };
@@ -178,17 +189,17 @@ impl Body {
             (State::ChunkEnd { has_cr: true }, b'\n') => Ok(State::Size { size: 0, digits: 0 }),
             // Trailers are read over, never used: what counts is in the head, where it was checked.
             (State::Trailer { all: TRAILERS_MAX, .. }, _) => Err(Refusal::TrailersTooLarge),
-            (State::Trailer { line: 0, has_cr: true, .. }, b'\n') => Ok(State::Done),
+            (State::Trailer { line: Line::Empty, has_cr: true, .. }, b'\n') => Ok(State::Done),
             (State::Trailer { all, has_cr: true, .. }, b'\n') => {
-                Ok(State::Trailer { all: all + 1, line: 0, has_cr: false })
+                Ok(State::Trailer { all: all + 1, line: Line::Empty, has_cr: false })
             }
-            (State::Trailer { all, line, has_cr: false }, b'\r') => {
-                Ok(State::Trailer { all: all + 1, line, has_cr: true })
-            }
-            // A line that begins with white space would be folded into the one before it.
-            (State::Trailer { line: 0, .. }, b' ' | b'\t') => Err(Refusal::ChunkForm),
-            (State::Trailer { all, line, has_cr: false }, byte) if is_field_value(byte) => {
-                Ok(State::Trailer { all: all + 1, line: line + 1, has_cr: false })
+            (
+                State::Trailer { all, line: line @ (Line::Empty | Line::Value), has_cr: false },
+                b'\r',
+            ) => Ok(State::Trailer { all: all + 1, line, has_cr: true }),
+            (State::Trailer { all, line, has_cr: false }, byte) => {
+                let line = line.behind(byte).ok_or(Refusal::ChunkForm)?;
+                Ok(State::Trailer { all: all + 1, line, has_cr: false })
             }
             _ => Err(Refusal::ChunkForm),
         }
@@ -209,6 +220,19 @@ impl Body {
             (b'\r', None) if digits > 0 => Ok(State::SizeEnd { size }),
             (b';', None) if digits > 0 => Ok(State::Extension { size, len: digits }),
             _ => Err(Refusal::ChunkForm),
+        }
+    }
+}
+
+impl Line {
+    /// The line behind another byte; `None` if that may not stand there: a line that begins with
+    /// white space would be folded into the one before it, and one without a colon is no field.
+    fn behind(self, byte: u8) -> Option<Self> {
+        match (self, byte) {
+            (Self::Name, b':') => Some(Self::Value),
+            (Self::Empty | Self::Name, byte) if is_token(byte) => Some(Self::Name),
+            (Self::Value, byte) if is_field_value(byte) => Some(Self::Value),
+            _ => None,
         }
     }
 }
@@ -283,6 +307,11 @@ mod tests {
             "0\r\nA: b\n\r\n",
             "0\r\n folded\r\n\r\n",
             "0\r\nA: b\r\n c\r\n\r\n",
+            "0\r\nA b\r\n\r\n",
+            "0\r\nA\r\n\r\n",
+            "0\r\nA : b\r\n\r\n",
+            "0\r\n: b\r\n\r\n",
+            "0\r\nA: b\r\r\n\r\n",
             "5;\0\r\n",
             "0\r\nA\0\r\n",
             "0\r\n\rA",

@@ -121,13 +121,13 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// The method.
+    /// What is to be done with the target.
     #[must_use]
     pub const fn method(&self) -> Method {
         self.line.method
     }
 
-    /// The version.
+    /// The version of HTTP that the client speaks: it decides what follows of `Connection`.
     #[must_use]
     pub const fn version(&self) -> Version {
         self.line.version

@@ -43,7 +43,7 @@ pub fn encode(text: &str) -> String {
 /// As [`decode`], of a form or a query, where a plus sign is a space.
 #[must_use]
 pub fn decode_form(text: &str) -> Option<String> {
-    decode(&text.replace('+', " "))
+    if text.contains('+') { decode(&text.replace('+', " ")) } else { decode(text) }
 }
 
 /// The value of the first field called `name` of a form or a query, as it stands there.

@@ -217,6 +217,8 @@ refusals! {
     /// The body is of a type that is not read here.
     ContentType => UnsupportedMediaType,
         "send the message as text/plain, or its fields as application/json, in UTF-8";
+    /// The body of an operator's request is no JSON.
+    ContentTypeOfApi => UnsupportedMediaType, "send a JSON object, as application/json";
     /// What should be a file is a form that has files in it (RFC 7578).
     FormOfFiles => UnsupportedMediaType,
         "this is a form around the file: send the file itself, as curl --data-binary @FILE does, not -F";
@@ -227,6 +229,13 @@ refusals! {
     TrailersTooLarge => HeadTooLarge, "the trailers of the body are too long: leave them out";
     /// The body was not complete within its deadline.
     BodyTimeout => RequestTimeout, "the request body was not complete in time: send it at once";
+    /// The connection was ended for writing before the body had come.
+    BodyCut => BadRequest,
+        "the request body ends before its announced length or its last chunk: send all of it";
+
+    /// A field that says one thing is there twice: readers differ in which one they take.
+    FieldRepeated { /** Which. */ name: &'static str }
+        => BadRequest, "{name} is given twice: give it once";
 
     // Who is asked, and by whom.
     /// There is no `Host` (RFC 9112 section 3.2).
@@ -262,12 +271,16 @@ refusals! {
     UserNamedByStranger => Forbidden, "the field of [header] name may come only from an address of `proxies`: a proxy there must remove it from what its clients send";
     /// The field that names the user is there twice, or is no text of 1 to 255 bytes.
     UserNameForm => BadRequest, "the field of [header] name must be there once, with 1 to 255 bytes of text";
+    /// A field that names the user is there in another spelling than proxies write.
+    UserNameSpelling => BadRequest, "the field of [header] name counts with hyphens only: a proxy must remove it in other spellings, such as with _, from what its clients send";
     /// The user is known by a proxy's field, and the page has an origin that any page can have.
-    OriginUnsure => Forbidden, "where a proxy's field says who the user is, a WebSocket needs the Origin of a page: null, file:// and none could be any page's, whatever [http] origins says";
+    OriginUnsure => Forbidden, "where a proxy's field says who the user is, a WebSocket, and whatever is sent, needs the Origin of a page: null, file:// and none could be any page's, whatever [http] origins says";
 
     // The route.
     /// There is nothing at the path.
     NotFound => NotFound, "there is nothing at this path: the chat page is at / and the WebSocket at /ws";
+    /// There is no such request of the admin API.
+    NoRoute => NotFound, "there is nothing at this path: GET /api/v1/openapi.json says what there is";
     /// The address is that of no hook.
     NoHook => NotFound,
         "this is the address of no hook, or of one that was ended: chinwag hook add makes one";
@@ -319,7 +332,10 @@ impl Refusal {
     /// an upgrade that failed may have opened a tunnel in a proxy on the way.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        !matches!(self, Self::NotFound | Self::NoHook | Self::MethodNotAllowed { .. })
+        !matches!(
+            self,
+            Self::NotFound | Self::NoRoute | Self::NoHook | Self::MethodNotAllowed { .. }
+        )
     }
 
     /// What stands at `at` where `otherwise` is the fault, unless the byte has a worse one.

@@ -2,6 +2,8 @@
 
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
+use memchr::memchr;
+
 use super::octets::{Span, is_target, is_token, token_len};
 use super::scan::StartLine;
 use super::{Authority, Foreign, HeadPosition, Refusal};
@@ -124,7 +126,7 @@ impl StartLine for RequestLine {
             None => return Err(Refusal::RequestLine { at }),
         };
         let target_at = method_len + 1;
-        let target_len = rest.iter().take_while(|&&byte| byte != b' ').count();
+        let target_len = memchr(b' ', rest).unwrap_or(rest.len());
         let (target, rest) = rest.split_at_checked(target_len).unwrap_or_default();
         let at = HeadPosition::new(line, target_at + target_len);
         let Some((b' ', version)) = rest.split_first().filter(|_| target_len > 0) else {
@@ -165,7 +167,7 @@ impl Target {
     }
 
     fn path_and_query(text: &[u8], start: usize, authority: Option<Span>) -> Self {
-        let path_len = text.iter().take_while(|&&byte| byte != b'?').count();
+        let path_len = memchr(b'?', text).unwrap_or(text.len());
         let query = text.get(path_len + 1..);
         Self {
             authority,
@@ -185,6 +187,10 @@ fn scheme_len(text: &[u8]) -> Option<usize> {
 
 /// Refuses bytes that must be percent-encoded and percent signs that encode nothing.
 fn check_bytes(text: &[u8], line: u16, offset: usize) -> Result<(), Refusal> {
+    // Without an early exit, so that it is done for many bytes at once; nearly all are right.
+    if text.iter().fold(true, |right, &byte| right & (is_target(byte) && byte != b'%')) {
+        return Ok(());
+    }
     for (index, &byte) in text.iter().enumerate() {
         let at = HeadPosition::new(line, offset + index);
         if !is_target(byte) {

@@ -199,7 +199,7 @@ impl Response {
         Self { offers_websocket: true, ..self.field("Upgrade", "websocket") }
     }
 
-    /// The status.
+    /// What its status line says.
     #[must_use]
     pub const fn status(&self) -> Status {
         self.status
@@ -289,8 +289,7 @@ fn push(out: &mut Vec<u8>, texts: &[&str]) {
 }
 
 fn push_number(out: &mut Vec<u8>, number: u64) {
-    // Writing to a vector cannot fail.
-    let _infallible = write!(out, "{number}");
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]

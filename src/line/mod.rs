@@ -33,7 +33,7 @@ pub use foreign::Foreign;
 pub use item::{Framing, Item};
 pub use telnet::TelnetAnswer;
 
-/// Bytes of a length.
+/// Bytes of the length before each item, big-endian, of which the first is `0x00`.
 pub const LENGTH_BYTES: usize = 4;
 /// Bytes of the longest item that the length framing can carry.
 pub const LENGTH_MAX: usize = (1 << 24) - 1;

@@ -40,7 +40,7 @@ pub enum TelnetAnswer {
 }
 
 impl TelnetAnswer {
-    /// The bytes.
+    /// What is sent to the client.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         match self {

@@ -128,8 +128,7 @@ impl Guard {
         let (jobs, queue) = sync_channel(QUEUE_LINES_MAX);
         let (end, ended) = sync_channel(1);
         let lost = Arc::new(AtomicU64::new(0));
-        let mut writer =
-            Writer { format, out, lost: Arc::clone(&lost), batch: Vec::new(), lines: 0 };
+        let mut writer = Writer::new(format, out, Arc::clone(&lost));
         thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
             writer.run(&queue);
             // If this fails, the guard was dropped without waiting.
@@ -168,9 +167,15 @@ struct Writer<W> {
     batch: Vec<u8>,
     /// Their number.
     lines: u64,
+    /// The last line was written in part: its disk is full, or was.
+    is_torn: bool,
 }
 
 impl<W: Output> Writer<W> {
+    const fn new(format: Format, out: W, lost: Arc<AtomicU64>) -> Self {
+        Self { format, out, lost, batch: Vec::new(), lines: 0, is_torn: false }
+    }
+
     fn run(&mut self, queue: &Receiver<Job>) {
         while let Ok(first) = queue.recv() {
             let then = self.fill_batch(first, queue);
@@ -236,7 +241,11 @@ impl<W: Output> Writer<W> {
         if lost > 0 {
             self.say(&[("dropped", Value::from(lost))], format_args!("log lines were dropped"));
         }
-        let written = self.out.write_all(&self.batch).and_then(|()| self.out.flush());
+        if self.is_torn && !self.batch.is_empty() {
+            // So that the next line is one of its own.
+            self.batch.insert(0, b'\n');
+        }
+        let written = self.write_all().and_then(|()| self.out.flush());
         // Nothing can be reported here, since the report would go the same way: the lines are
         // counted.
         if written.is_err() {
@@ -245,6 +254,23 @@ impl<W: Output> Writer<W> {
         }
         self.batch.clear();
         self.lines = 0;
+    }
+
+    fn write_all(&mut self) -> io::Result<()> {
+        let mut rest = &*self.batch;
+        while !rest.is_empty() {
+            match self.out.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    let (done, left) = rest.split_at(written);
+                    self.is_torn = done.last() != Some(&b'\n');
+                    rest = left;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -374,5 +400,43 @@ mod tests {
         guard.sink().write_all(b"line\n").unwrap();
         drop(guard);
         assert!(dropped() > before);
+    }
+
+    /// A disk with so many free bytes.
+    struct Disk(usize, String);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = &bytes[..bytes.len().min(self.0)];
+            self.0 -= taken.len();
+            self.1.push_str(&String::from_utf8_lossy(taken));
+            if taken.is_empty() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(taken.len()) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Output for Disk {
+        fn reopen(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_a_full_disk_has_cut_does_not_run_into_the_next_one() {
+        let mut writer = Writer::new(Format::Text, Disk(8, String::new()), Arc::default());
+        for line in ["first\n", "second\n", "third\n", "fourth\n"] {
+            writer.push(line.as_bytes());
+            writer.write_batch();
+            if line == "third\n" {
+                writer.out.0 = 1_000;
+            }
+        }
+        writer.push(b"fifth\n");
+        writer.write_batch();
+        let lines: Vec<_> = writer.out.1.lines().filter(|line| !line.contains("dropped")).collect();
+        assert_eq!(lines, ["first", "se", "fourth", "fifth"]);
     }
 }

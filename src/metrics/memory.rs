@@ -10,9 +10,9 @@ pub struct MemoryMetrics {
     pub rings: Gauge,
     /// Rooms without their rings.
     pub rooms: Gauge,
-    /// Users.
+    /// What the domain keeps of users, whether they are connected or not, in bytes.
     pub users: Gauge,
-    /// Sessions.
+    /// What each connection's session takes by itself, in bytes.
     pub sessions: Gauge,
     /// What has come in part, or waits for its turn.
     pub inbound: Gauge,

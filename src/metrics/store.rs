@@ -43,7 +43,7 @@ pub struct StoreMetrics {
     pub checks_damaged: Counter,
     /// Looks at the whole file that did not come to its end.
     pub checks_broken_off: Counter,
-    /// Bytes of the file.
+    /// How large the database file is, without its write-ahead log.
     pub file_bytes: Gauge,
     /// Bytes of its write-ahead log.
     pub log_bytes: Gauge,

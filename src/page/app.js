@@ -41,8 +41,22 @@ let invitedTo = [];
 /** The name that was asked for, to be remembered if the user gets it. */
 let wished = null;
 let open = null;
-/** Counts what the user does, so that nothing that was asked for earlier takes the field away from under the fingers. */
+/** Counts what the user does, so that nothing that was asked for earlier takes the field, or the focus, away from under the fingers. */
 let doings = 0;
+const goOn = () => (doings += 1);
+
+/** Begins what shows itself later, as soon as it is asked for. Returns what says then whether the user has not gone on meanwhile. */
+function turn() {
+	const mine = goOn();
+	return () => mine === doings;
+}
+
+/** The same for what takes the focus and is left if the user has gone on, who is told. */
+function focusTurn() {
+	const isDue = turn();
+	return () => isDue() || void toast(t("said.late"));
+}
+
 /** Whether the user wants to be shown as away. */
 let isAway = false;
 /** Of whom it was asked what they say of themselves, and when, and of whom it is to be. */
@@ -91,7 +105,7 @@ let threadParts = null;
 const unreadIn = (room) => room.unread - (threadParts?.keeps() ? room.inThreads : 0);
 /** The part of the page for files, once there are any. */
 let fileParts = null;
-const attached = () => Boolean(open && fileParts?.holds(open.name));
+const attached = (room) => Boolean(room && fileParts?.holds(room.name));
 const directName = (name) => `@${[name, chat.user].sort().join(":")}`;
 /** Who has said something in the window. */
 const authors = () => new Set((open ? view(open).entries : []).map(({ from }) => from).filter(Boolean));
@@ -102,9 +116,10 @@ async function copy(text) {
 
 /** Shows a message at its place in the log, in any room. */
 async function goTo({ room: name, seq, epoch }) {
+	const isDue = turn();
 	// After a reload a conversation is not known yet.
 	if (name.startsWith("@") && !chat.rooms.get(name)?.epoch) await chat.join(name).catch(() => {});
-	await join(name);
+	await join(name, isDue);
 	const room = open;
 	if (room?.name !== name) return;
 	if (epoch && epoch !== room.epoch) return toast(t("link.earlier"));
@@ -116,7 +131,7 @@ async function goTo({ room: name, seq, epoch }) {
 	const node = [...$("messages").children].find((each) => each.value === seq);
 	if (!node) toast(t("link.gone"));
 	node?.scrollIntoView({ block: "center" });
-	node?.focus({ preventScroll: true });
+	if (isDue()) node?.focus({ preventScroll: true });
 }
 
 function toLatest() {
@@ -156,7 +171,9 @@ function drawRooms() {
 	const counted = rooms.filter((room) => preferences.rooms[room.name] !== "none");
 	const sum = (of) => counted.reduce((total, room) => total + of(room), 0);
 	const [unread, mentions] = [sum(unreadIn) + (threadParts?.unread() ?? 0), sum((room) => room.mentions)];
-	setText($("nav-badge"), mentions ? `@${count(mentions)}` : count(unread + invitations.list().length));
+	const badge = mentions ? `@${count(mentions)}` : count(unread + invitations.list().length);
+	setText($("nav-badge"), badge);
+	$("open-nav").ariaLabel = badge ? `${t("nav.label")}, ${badge}` : t("nav.label");
 	$("nav-badge").classList.toggle("at", mentions > 0);
 	$("read-all").hidden = !threadParts?.unread() && !rooms.some((room) => room.unread > 0 || isMarked(room));
 	document.title = `${unread ? `(${mentions ? `@${count(mentions)}, ` : ""}${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
@@ -468,6 +485,7 @@ async function enter(way, { name, password, invite }) {
 }
 
 function signOut(why = "") {
+	goOn();
 	for (const key of ["me", "outbox", "invites"]) stored(key, null);
 	// Another tab may have signed in anew.
 	if (login && remembered("login")?.token === login.token) remembered("login", null);
@@ -546,9 +564,9 @@ async function route() {
 }
 
 /** Enters rooms, and shows the first; without any, the one that everybody comes to first. */
-function enterRooms([first = FIRST_ROOM, ...others]) {
+function enterRooms([first = FIRST_ROOM, ...others], isDue) {
 	for (const name of others) chat.join(name).catch(() => {});
-	join(first);
+	join(first, isDue);
 }
 
 /** Who is in already has opened a link that lets others in. */
@@ -560,11 +578,12 @@ function offerInvitation({ kind, secret }) {
 }
 
 async function acceptInvitation(secret) {
+	const isDue = turn();
 	toAccept = null;
 	try {
 		const { rooms = [] } = await chat.accept(secret);
 		toast(t("said.accepted"));
-		if (rooms.length || !open) enterRooms(rooms);
+		if (rooms.length || !open) enterRooms(rooms, isDue);
 	} catch (error) {
 		refuse(error);
 		if (!open) route();
@@ -572,25 +591,25 @@ async function acceptInvitation(secret) {
 }
 
 /** Opens a room by its name, or by `@name` the conversation with a person. */
-async function join(name) {
-	const doing = (doings += 1);
+async function join(name, isDue = turn()) {
 	const person = name.startsWith("@") && (name.includes(":") ? otherIn(name, chat.user) : name.slice(1));
 	// The event `left` reports a refusal.
 	const room = person ? chat.open(person) : await chat.join(name).catch(() => null);
-	if (room) arrive(room, doing);
+	if (room) arrive(room, isDue);
 	else if (open) history.replaceState(null, "", isMember(open) ? addressOf(open.name) : "/");
 	else if (name !== FIRST_ROOM) join(FIRST_ROOM);
 }
 
 /** Shows a room that was asked for, unless the user has gone on meanwhile. */
-function arrive(room, doing) {
-	if (!open || doing === doings) show(room);
+function arrive(room, isDue) {
+	if (!open || isDue()) show(room, true);
 	else toast(t("said.isIn", { room: label(room) }));
 }
 
-function show(room) {
+/** Shows a room; unless it comes in its turn, nothing that was asked for before comes in its place. */
+function show(room, isInTurn = false) {
 	closeDrawers();
-	doings += 1;
+	if (!isInTurn) goOn();
 	if (room === open) return field.focus();
 	if (open) {
 		field.keep(open.name);
@@ -628,24 +647,8 @@ function step(by) {
 
 const notHere = (room) => t("said.notSentHere", { room: isolated(label(room)) });
 
-/** Sends a message to the open room. Returns why not, if it cannot be sent. */
-function say(text, more) {
-	if (view(open).ended) return notHere(open);
-	if (attached()) {
-		tray("sendTray", text, more);
-		return;
-	}
-	try {
-		chat.send(open.name, text, more);
-	} catch (error) {
-		return sentence(error);
-	}
-	view(open).newFrom = 0;
-	toLatest();
-}
-
-/** Sends a message in a thread. Returns why not, if it cannot be sent. */
-function sayInThread(room, text, more) {
+/** Sends a message. Returns why not, if it cannot be sent. */
+function send(room, text, more) {
 	if (view(room).ended) return notHere(room);
 	try {
 		chat.send(room.name, text, more);
@@ -654,12 +657,27 @@ function sayInThread(room, text, more) {
 	}
 }
 
-/** Answers the last message of somebody, or with some words, of those that are shown here, or writes in its thread. */
-function answerMeant({ user, words = "" }, text, isInThread) {
+/** Sends a message, with the files that are to go with it. Returns why not, if it cannot be sent. */
+function say(room, text, more) {
+	if (attached(room) && !view(room).ended) return void tray("sendTray", text, more);
+	const why = send(room, text, more);
+	if (why) return why;
+	view(room).newFrom = 0;
+	if (room === open) toLatest();
+}
+
+/** Says why something could not be said in a room: at the field, if the room is still there. */
+function sayWhy(room, why) {
+	if (room === open) field.hint(why ?? "");
+	else if (why) toast(why);
+}
+
+/** Answers the last message of somebody, or with some words, of those that are shown in a room, or writes in its thread. */
+function answerMeant(room, { user, words = "" }, text, isInThread) {
 	const isMeant = ({ item, deleted, text: said }) => item.ev === "message" && !deleted && (user ? item.from === user : said.toLowerCase().includes(words.toLowerCase()));
-	const found = present(view(open).entries).findLast(isMeant);
+	const found = present(view(room).entries).findLast(isMeant);
 	const { seq, thread = seq } = found?.item ?? {};
-	field.hint(found ? say(text, isInThread ? { thread } : { reply_to: seq }) ?? "" : t("said.noMessage"));
+	sayWhy(room, found ? say(room, text, isInThread ? { thread } : { reply_to: seq }) : t("said.noMessage"));
 }
 
 /** Everything is read, in all rooms. */
@@ -744,9 +762,9 @@ async function block(name, on) {
 	toast(t(on ? "said.blocked" : "said.unblocked", { name }));
 }
 
-async function report({ name, item, reason }) {
-	const room = open?.name;
-	await chat.report({ ...(item ? { room, target: item.seq } : { user: name, room: open?.direct ? undefined : room }), reason: reason || undefined });
+async function report({ name, item, reason }, at = open) {
+	const room = at?.name;
+	await chat.report({ ...(item ? { room, target: item.seq } : { user: name, room: at?.direct ? undefined : room }), reason: reason || undefined });
 	toast(t("said.reported"));
 }
 
@@ -770,6 +788,7 @@ function react({ item, reactions }, emoji) {
 }
 
 function drawer(name, wanted) {
+	if (wanted) goOn();
 	$("app").classList.toggle(`${name}-open`, wanted);
 	$(`open-${name}`).ariaExpanded = String(wanted);
 	$("chat").inert = wanted;
@@ -793,9 +812,8 @@ function submitJoin() {
 }
 
 /** Makes a room that is the user's own. */
-async function create(name, isPrivate) {
-	const doing = (doings += 1);
-	arrive(await chat.create(name, { private: isPrivate }), doing);
+async function create(name, isPrivate, isDue = turn()) {
+	arrive(await chat.create(name, { private: isPrivate }), isDue);
 }
 
 function onScroll() {
@@ -860,16 +878,17 @@ const laterDialog = (load) => later(async () => {
 	});
 	await dialogsThere;
 	return load();
-});
+}, () => true);
 
-/** A part of the page that is loaded when it is used first. */
-function later(load) {
+/** A part of the page that is loaded when it is used first. `takesFocus(...given)` is whether this use of it is a matter of turns. */
+function later(load, takesFocus = () => false) {
 	let made = null;
 	return async (...given) => {
+		const isDue = takesFocus(...given) ? focusTurn() : () => true;
 		made ??= load();
 		const run = await made.catch(() => (made = null));
-		if (run) return run(...given);
-		toast(t("said.loadFailed"));
+		if (!run) return toast(t("said.loadFailed"));
+		if (isDue()) return run(...given);
 	};
 }
 const byName = (parts) => (name, ...given) => parts[name](...given);
@@ -934,7 +953,7 @@ on("about-open", "click", () => {
 });
 on("leave", "click", () => {
 	closeDrawers();
-	leave(open);
+	leave(open, turn());
 });
 on("rejoin", "click", () => join(open.name));
 on("latest", "click", toLatest);
@@ -947,13 +966,13 @@ on("connection-button", "click", () => {
 	chat.start();
 });
 const field = composer({
-	say,
-	attached,
+	say: (text, more) => say(open, text, more),
+	attached: () => attached(open),
 	save: (seq, text) => chat.edit(open.name, seq, text),
-	run: (command) => run(command),
+	run: (command) => run(command, open, turn()),
 	lastOwn,
 	typing: () => !view(open).ended && chat.typing(open.name),
-	touched: () => (doings += 1),
+	touched: goOn,
 	fail: refuse,
 });
 $("text").addEventListener("focus", async () => {
@@ -975,7 +994,7 @@ const tray = later(async () => {
 		sentence: (error) => (error.isOurs ? error.message : sentence({ data: {}, ...error, message: error.message })),
 	});
 	return (name, ...given) => fileParts[name](...given);
-});
+}, (name) => name === "choose");
 /** Begins to send files in the open room. */
 function attach(files) {
 	if (open && !view(open).ended && files.length) tray("add", files, open.name);
@@ -1006,10 +1025,11 @@ const threads = later(async () => {
 		context: entryContext,
 		changes: () => (open ? [...view(open).entries, ...view(open).later] : []),
 		openIn: async (name, thread) => {
-			await join(name);
-			if (open?.name === name) threadParts.show(thread);
+			const isDue = turn();
+			await join(name, isDue);
+			if (open?.name === name && isDue()) threadParts.show(thread);
 		},
-		say: sayInThread,
+		say: send,
 		deeds,
 		watched,
 		isMuted: (room) => preferences.rooms[room] === "none",
@@ -1017,7 +1037,7 @@ const threads = later(async () => {
 		fail: refuse,
 	});
 	return byName(threadParts);
-});
+}, (name) => name === "show");
 const moderation = laterDialog(async () => byName((await import("/moderation.js")).moderationDialogs({
 	ask: (op, fields) => chat.request(op, fields),
 	act: (...action) => chat.moderate(...action),
@@ -1028,6 +1048,7 @@ const moderation = laterDialog(async () => byName((await import("/moderation.js"
 	invite,
 	kept: keptFor,
 	audit: (room) => audit(room),
+	turn: focusTurn,
 	fail: refuse,
 })));
 const audit = laterDialog(async () => (await import("/audit.js")).auditDialog({ ask: (op, fields) => chat.request(op, fields), sentence }));
@@ -1047,7 +1068,7 @@ const invitations = invitationList({
 });
 const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name), roleOf: (name) => (roleOf(name) === "member" ? "" : roleName(roleOf(name))), profileOf });
 const personal = laterDialog(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse, profileOf, onProfiles }));
-const reports = laterDialog(async () => (await import("/reports.js")).reportsDialog({ chat: () => chat, label: (name) => (name.startsWith("@") ? t("reports.direct") : name), sentence }));
+const reports = laterDialog(async () => (await import("/reports.js")).reportsDialog({ chat: () => chat, turn: focusTurn, label: (name) => (name.startsWith("@") ? t("reports.direct") : name), sentence }));
 const directory = laterDialog(async () => (await import("/directory.js")).directoryDialog({ chat: () => chat, label, go: join, sentence }));
 const allMembers = laterDialog(async () => (await import("/members.js")).membersDialog({
 	me: () => chat.user,
@@ -1060,13 +1081,15 @@ const allMembers = laterDialog(async () => (await import("/members.js")).members
 	profileOf,
 	onProfiles,
 }));
-const ask = later(async () => (await import("/asking.js")).ask);
+const ask = later(async () => (await import("/asking.js")).ask, () => true);
 const leave = later(async () => (await import("/asking.js")).leaving({
 	members: ({ name }) => chat.request("members", { room: name }),
-	leave: async ({ name }, more) => {
+	leave: async ({ name }, isDue, more) => {
 		await chat.leave(name, more);
-		if (open?.name === name && view(open).ended) show([...chat.rooms.values()][0] ?? null);
+		if (open?.name === name && view(open).ended && isDue()) show([...chat.rooms.values()][0] ?? null);
 	},
+	turn,
+	late: () => toast(t("said.late")),
 	me: () => chat.user,
 	fail: refuse,
 }));
@@ -1090,18 +1113,20 @@ const openSearch = laterDialog(async () => (await import("/search.js")).searchDi
 }));
 const run = later(async () => (await import("/run-command.js")).commandRunner({
 	chat: () => chat,
-	here: () => open,
 	note,
 	toast,
 	fail: refuse,
-	say: (text) => field.hint(say(text) ?? ""),
-	show,
+	say: (room, text) => sayWhy(room, say(room, text)),
+	arrive,
 	join,
 	create,
 	leave,
 	closeRoom: (room) => moderation("closeRoom", room),
 	invite,
-	search: (text) => openSearch(open.name, text),
+	search: (room, text) => openSearch(room.name, text),
+	settings: (room) => openSettings(room, label(room)),
+	about: (room) => moderation("aboutRoom", room),
+	reports,
 	rename,
 	account: () => (login ? account("account") : toast(t("said.noAccount"))),
 	audit,
@@ -1114,6 +1139,8 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	answer: answerMeant,
 }));
 on("log", "scroll", onScroll);
+// In whatever field.
+document.addEventListener("input", goOn, true);
 new ResizeObserver(draw).observe($("log"));
 document.addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", onVisibility);

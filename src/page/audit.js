@@ -20,7 +20,8 @@ export function auditDialog({ ask, sentence }) {
 
 	function node({ by, act, user, room, at }) {
 		const when = new Date(at).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
-		const words = [by ? bdi(by) : t("audit.operator"), `: ${act} `, ...(user ? [bdi(user)] : [])];
+		// A room that nobody is in any more ends by itself.
+		const words = [by ? bdi(by) : t(act === "close" ? "audit.itself" : "audit.operator"), `: ${act} `, ...(user ? [bdi(user)] : [])];
 		const place = room && !about ? [" — ", bdi(room)] : [];
 		return el("li", null, el("span", null, ...words, ...place, el("small", null, when)));
 	}

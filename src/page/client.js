@@ -318,7 +318,8 @@ export class Client extends EventTarget {
 		this.#watch();
 		this.#setState({ state: "ready" });
 		this.#emit("welcome", data);
-		if (data.invitations) this.#emit("invitations", { invitations: data.invitations });
+		// Of more than it has room for, `rooms` has all.
+		if (data.invitations && !data.more_invitations) this.#emit("invitations", { invitations: data.invitations });
 		for (const room of [...this.rooms.values()]) {
 			const answer = data.rooms?.[room.name];
 			if (answer?.room) this.#renamed(room.name, answer.room);

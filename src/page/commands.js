@@ -110,7 +110,7 @@ function readCommand(text) {
 		const kind = part.replace("?", "");
 		let value;
 		[value, rest] = READERS[kind](rest);
-		if (value === undefined && (rest === null || part === kind)) return { hint: t(rest === null ? "cmd.noTime" : "cmd.needsMore", { form }) };
+		if (value === undefined && (rest === null || part === kind)) return { hint: t(rest !== null ? "cmd.needsMore" : kind === "span" ? "cmd.noSpan" : "cmd.noTime", { form }) };
 		found[kind] = value;
 	}
 	return found;
@@ -137,7 +137,8 @@ const READERS = {
 	text: (text) => [text || undefined, ""],
 	time: (text) => {
 		const [found, count, unit] = text.match(TIME) ?? [];
-		if (found) return [Number(count) * UNITS[unit[0].toLowerCase()], text.slice(found.length).trimStart()];
+		const value = found && Math.min(Number(count) * UNITS[unit[0].toLowerCase()], Number.MAX_SAFE_INTEGER);
+		if (value) return [value, text.slice(found.length).trimStart()];
 		// What looks like a time and is none must not become a ban for ever.
 		return [undefined, /^\d/.test(text) ? null : text];
 	},
@@ -146,7 +147,8 @@ const READERS = {
 /** A time that may be missing, where any text may follow. */
 READERS.span = (text) => {
 	const [value, rest] = READERS.time(text);
-	return rest ? [value, rest] : [undefined, text];
+	if (!rest) return [undefined, text];
+	return value > UNITS.y ? [undefined, null] : [value, rest];
 };
 
 function unknown(typed) {

@@ -12,7 +12,7 @@ const DRAFTS_MAX = 50;
  * Connects the field. `say(text, more)` sends a message, with `reply_to` if it answers one, and returns why not, if it does not;
  * `attached()` is whether files go with it, and then it may have no text; `save(seq, text)` changes one;
  * `run(command)` carries out what was typed, and resolves to whether it could; `lastOwn()` is the message that an arrow edits;
- * `typing()` is called while a message is typed, `touched()` at each change; `fail(error)` reports a refusal.
+ * `typing()` is called while a message is typed, `touched()` when the field gets another use; `fail(error)` reports a refusal.
  */
 export function composer({ say, attached, save, run, lastOwn, typing, touched, fail }) {
 	/** What stands in the field of other rooms, by their names. */
@@ -75,6 +75,7 @@ export function composer({ say, attached, save, run, lastOwn, typing, touched, f
 
 	/** The next message answers this one. */
 	function answer({ item, text }) {
+		touched();
 		endEdit();
 		answering = item.seq;
 		const words = text.slice(0, 60).replace(/\s+/g, " ");
@@ -91,6 +92,7 @@ export function composer({ say, attached, save, run, lastOwn, typing, touched, f
 
 	/** Puts a message's text into the field; the draft there comes back afterwards. */
 	function edit({ item, text }) {
+		touched();
 		endEdit();
 		endAnswer();
 		setText($("editing-text"), t("field.editing"));
@@ -147,7 +149,6 @@ export function composer({ say, attached, save, run, lastOwn, typing, touched, f
 		focus();
 	});
 	field.addEventListener("input", () => {
-		touched();
 		hint("");
 		if (!editing && readTyped(field.value).say) typing();
 	});

@@ -19,7 +19,7 @@ const HELD_PAGE = 50;
  * `invite(room, user)`; `kept(room)` says for how long a room keeps what is said; `audit(room)` shows what was done there; `rename(room, name)` and
  * `close(room, {sure, reason})` do so; `confirm(title, text, label, act)` asks first; `fail(error)` reports a refusal of these. Returns the functions that open them.
  */
-export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, invite, kept, audit, fail }) {
+export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, invite, kept, audit, turn, fail }) {
 	/** The person in the first dialog: `{room, user, role}`; `role` is null if not a member, undefined if not known. */
 	let about = null;
 	let room = null;
@@ -98,12 +98,14 @@ export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, 
 
 	/** Opens the dialog about a person in a room; `seen` is the role in the list that led here, since a large room does not tell all. */
 	async function person(where, user, seen) {
+		const isDue = turn();
 		try {
 			const { known, all } = await askRoles(where.name);
 			about = { room: where, user, role: known.get(user) ?? (all ? null : seen) };
 		} catch (error) {
 			return fail(error);
 		}
+		if (!isDue()) return;
 		$("mod-form").reset();
 		armed = null;
 		const [acting, giving] = [actions, roles].map((offer) => offer(where.role, about.role));
@@ -119,9 +121,11 @@ export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, 
 
 	/** Opens the dialog about a room. */
 	async function aboutRoom(where) {
-		room = where;
+		const isDue = turn();
 		// In a room without moderators every member may set the topic.
 		const { known } = await askRoles(where.name).catch(() => ({ known: new Map() }));
+		if (!isDue()) return;
+		room = where;
 		const isModerated = [...known.values()].some(canModerate);
 		$("about-topic").hidden = isModerated && !canModerate(where.role);
 		$("about-invite").reset();
@@ -137,11 +141,13 @@ export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, 
 
 	/** Ends a room for all who are in it. The server says first what would be lost. */
 	async function closeRoom(where, reason) {
+		const isDue = turn();
 		try {
 			await close(where.name, {});
 		} catch (error) {
 			const { messages, members } = error.data ?? {};
 			if (members === undefined) return fail(error);
+			if (!isDue()) return;
 			const text = `${t("ask.endMembers", { n: members })} ${t("ask.endMessages", { n: messages })}`;
 			confirm(tn("ask.deleteRoom", { room: bdi(where.name) }), text, t("about.end"), () => close(where.name, { sure: true, reason }).catch(fail));
 		}

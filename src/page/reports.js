@@ -6,7 +6,7 @@ import { t, tn } from "/words.js";
  * Connects the dialog. `chat()` is the client; `label(room)` names a room; `sentence(error)` puts a refusal into words. Returns the
  * function that opens it.
  */
-export function reportsDialog({ chat, label, sentence }) {
+export function reportsDialog({ chat, turn, label, sentence }) {
 	let last = 0;
 
 	function node({ id, by, user, room, text, reason, at }) {
@@ -49,7 +49,8 @@ export function reportsDialog({ chat, label, sentence }) {
 	$("reports-close").addEventListener("click", () => $("reports").close());
 
 	return async () => {
+		const isDue = turn();
 		await page(0);
-		$("reports").showModal();
+		if (isDue()) $("reports").showModal();
 	};
 }

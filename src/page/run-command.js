@@ -7,94 +7,100 @@ import { roleName } from "/roles.js";
 import { t } from "/words.js";
 
 /**
- * Returns the function that carries out a command as `readTyped` reads it, and says whether it could. `chat()` is the client, `here()` the open room;
- * `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
+ * Returns the function that carries out a command as `readTyped` reads it, in the room in which it was typed, and says whether it could: whatever is
+ * open by then. `isDue()` is whether the user has not gone on since: else what takes the focus, or another room in place of the open one, is left.
+ * `chat()` is the client; `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
  */
-export function commandRunner({ chat, here, note, toast, fail, say, show, join, create, leave, closeRoom, invite, search, rename, account, inviteLink, signOut, setAway, readAll, answer, block, report, audit }) {
-	const tell = (text) => note(here(), text);
-	const moderate = (act) => ({ user, time, text }) => chat().moderate(act, here().name, user, { for_ms: time, reason: text });
+export function commandRunner({ chat, note, toast, fail, say, arrive, join, create, leave, closeRoom, invite, search, settings, about, reports, rename, account, inviteLink, signOut, setAway, readAll, answer, block, report, audit }) {
 	const titleOf = (room) => isolated(room.direct ? otherIn(room.name, chat().user) : room.name);
 
 	const listed = (what, names) => (names.length ? t("run.listed", { what, names: names.sort().join(", ") }) : what);
 
-	async function who(room) {
-		const at = here();
-		const presence = room ? await chat().request("presence", { room }) : here().presence;
+	async function who(at, room) {
+		const presence = room ? await chat().request("presence", { room }) : at.presence;
 		const users = [...(presence?.users ?? [])].map(([name, status]) => (status === "away" ? t("run.isAway", { name: isolated(name) }) : isolated(name)));
 		note(at, listed(crowd(presence), users));
 	}
 
-	async function members() {
-		const at = here();
+	async function members(at) {
 		const { users, more } = await chat().request("members", { room: at.name, limit: 100 });
 		const names = users.map(([name, role]) => (role === "member" ? isolated(name) : t("run.withRole", { name: isolated(name), role: roleName(role) })));
 		note(at, listed(t(more ? "run.firstMembers" : "run.members", { n: names.length }), names));
 	}
 
-	const run = {
-		msg: ({ user, text }) => {
-			const room = chat().open(user);
-			if (!text) return show(room);
-			chat().send(room.name, text);
-			tell(t("run.to", { user: isolated(user), text }));
-		},
-		reply: ({ meant, text }) => answer(meant, text),
-		thread: ({ meant, text }) => answer(meant, text, true),
-		join: ({ room }) => join(room),
-		leave: ({ room: name = here().name }) => {
-			const room = chat().rooms.get(name);
-			return room ? leave(room) : toast(t("run.notIn", { room: name }));
-		},
-		me: ({ text }) => say(`*${text}*`),
-		create: ({ word, text }) => create(word, text?.toLowerCase() === "private"),
-		who: ({ room }) => who(room),
-		members,
-		whois: async ({ user }) => {
-			const { display, text } = (await chat().whois([user]))[user] ?? {};
-			const who = display ? `${isolated(display)} (${isolated(user)})` : isolated(user);
-			const is = t({ online: "run.here", away: "run.hereAway" }[here().presence?.users?.get(user)] ?? "run.notOnline", { user: who });
-			tell(text ? `${is} ${isolated(text)}` : is);
-		},
-		display: ({ text }) => (text ? chat().profile({ display: text === "-" ? "" : text }).then(() => toast(t("profile.saved"))) : $("open-settings").click()),
-		status: ({ span: time, text }) => (text ? chat().profile({ text: text === "-" ? "" : text, for_ms: time && text !== "-" ? time : undefined }).then(() => toast(t("profile.saved"))) : $("open-settings").click()),
-		rooms: () => tell(listed(t("run.conversations"), [...chat().rooms.values()].map(titleOf))),
-		search: ({ text }) => search(text),
-		history: () => {
-			$("log").focus();
-			$("log").scrollTop = 0;
-		},
-		topic: ({ text }) => (text ? chat().topic(here().name, text === "-" ? "" : text) : tell(here().topic ? t("run.topic", { text: here().topic }) : t("run.noTopic"))),
-		rename: ({ room }) => chat().rename(here().name, room),
-		end: () => closeRoom(here()),
-		invite: ({ user }) => invite(here().name, user),
-		uninvite: ({ user }) => chat().request("uninvite", { room: here().name, user }).then(() => toast(t("run.uninvited", { user }))),
-		kick: moderate("kick"),
-		mute: moderate("mute"),
-		unmute: ({ user }) => moderate("mute")({ user, time: 0 }),
-		ban: moderate("ban"),
-		unban: moderate("unban"),
-		bans: () => $("about-open").click(),
-		role: ({ user, text }) => chat().moderate("role", here().name, user, { role: text.toLowerCase() }),
-		block: ({ user }) => block(user, true),
-		unblock: ({ user }) => block(user, false),
-		blocked: () => tell(listed(t("run.blocked"), chat().blocked.size ? [...chat().blocked].map(isolated) : [t("run.nobody")])),
-		report: ({ user, text }) => report({ name: user, reason: text }),
-		reports: () => $("reports-open").click(),
-		settle: ({ word }) => chat().settle(Number(word)).then(() => toast(t("run.settled"))),
-		audit: ({ word }) => audit(word === "all" ? null : here().name),
-		nick: ({ name }) => rename(name),
-		account: () => account(),
-		"invite-link": () => inviteLink(here()),
-		away: () => setAway(true),
-		back: () => setAway(false),
-		help: () => tell(helpText()),
-		read: readAll,
-		quit: () => signOut(),
-	};
+	const saved = (changes) => chat().profile(changes).then(() => toast(t("profile.saved")));
 
-	return async ({ command, ...more }) => {
+	/** The commands, of the room `at`. */
+	function commands(at, isDue) {
+		const tell = (text) => note(at, text);
+		const moderate = (act) => ({ user, time, text }) => chat().moderate(act, at.name, user, { for_ms: time, reason: text });
+		/** What takes the focus. */
+		const opening = (run) => (given) => (isDue() ? run(given) : toast(t("said.late")));
+		return {
+			msg: ({ user, text }) => {
+				const room = chat().open(user);
+				if (!text) return arrive(room, isDue);
+				chat().send(room.name, text);
+				tell(t("run.to", { user: isolated(user), text }));
+			},
+			reply: ({ meant, text }) => answer(at, meant, text),
+			thread: ({ meant, text }) => answer(at, meant, text, true),
+			join: ({ room }) => join(room, isDue),
+			leave: ({ room: name = at.name }) => {
+				const room = chat().rooms.get(name);
+				return room ? leave(room, isDue) : toast(t("run.notIn", { room: name }));
+			},
+			me: ({ text }) => say(at, `*${text}*`),
+			create: ({ word, text }) => create(word, text?.toLowerCase() === "private", isDue),
+			who: ({ room }) => who(at, room),
+			members: () => members(at),
+			whois: async ({ user }) => {
+				const { display, text } = (await chat().whois([user]))[user] ?? {};
+				const who = display ? `${isolated(display)} (${isolated(user)})` : isolated(user);
+				const is = t({ online: "run.here", away: "run.hereAway" }[at.presence?.users?.get(user)] ?? "run.notOnline", { user: who });
+				tell(text ? `${is} ${isolated(text)}` : is);
+			},
+			display: ({ text }) => (text ? saved({ display: text === "-" ? "" : text }) : opening(settings)(at)),
+			status: ({ span: time, text }) => (text ? saved({ text: text === "-" ? "" : text, for_ms: time && text !== "-" ? time : undefined }) : opening(settings)(at)),
+			rooms: () => tell(listed(t("run.conversations"), [...chat().rooms.values()].map(titleOf))),
+			search: opening(({ text }) => search(at, text)),
+			history: opening(() => {
+				$("log").focus();
+				$("log").scrollTop = 0;
+			}),
+			topic: ({ text }) => (text ? chat().topic(at.name, text === "-" ? "" : text) : tell(at.topic ? t("run.topic", { text: at.topic }) : t("run.noTopic"))),
+			rename: ({ room }) => chat().rename(at.name, room),
+			end: opening(() => closeRoom(at)),
+			invite: ({ user }) => invite(at.name, user),
+			uninvite: ({ user }) => chat().request("uninvite", { room: at.name, user }).then(() => toast(t("run.uninvited", { user }))),
+			kick: moderate("kick"),
+			mute: moderate("mute"),
+			unmute: ({ user }) => moderate("mute")({ user, time: 0 }),
+			ban: moderate("ban"),
+			unban: moderate("unban"),
+			bans: opening(() => about(at)),
+			role: ({ user, text }) => chat().moderate("role", at.name, user, { role: text.toLowerCase() }),
+			block: ({ user }) => block(user, true),
+			unblock: ({ user }) => block(user, false),
+			blocked: () => tell(listed(t("run.blocked"), chat().blocked.size ? [...chat().blocked].map(isolated) : [t("run.nobody")])),
+			report: ({ user, text }) => report({ name: user, reason: text }, at),
+			reports: opening(() => reports()),
+			settle: ({ word }) => chat().settle(Number(word)).then(() => toast(t("run.settled"))),
+			audit: opening(({ word }) => audit(word === "all" ? null : at.name)),
+			nick: opening(({ name }) => rename(name)),
+			account: opening(() => account()),
+			"invite-link": opening(() => inviteLink(at)),
+			away: () => setAway(true),
+			back: () => setAway(false),
+			help: () => tell(helpText()),
+			read: readAll,
+			quit: opening(() => signOut()),
+		};
+	}
+
+	return async ({ command, ...more }, at, isDue) => {
 		try {
-			await run[command](more);
+			await commands(at, isDue)[command](more);
 			return true;
 		} catch (error) {
 			fail(error);

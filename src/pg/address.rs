@@ -32,11 +32,11 @@ const HOSTS_MAX: usize = 16;
 pub struct Address {
     /// Where it may be: one of them is the primary.
     pub hosts: Vec<Host>,
-    /// The user.
+    /// The role that logs in.
     pub user: Box<str>,
     /// The password, if there is one.
     pub password: Option<Box<str>>,
-    /// The database.
+    /// The name of the database, which an address must have.
     pub database: Box<str>,
     /// Whether connections are encrypted.
     pub security: Security,

@@ -202,7 +202,7 @@ pub struct ListenerConfig {
     pub trusted: Arc<[Network]>,
 }
 
-/// TLS of a listener.
+/// What a listener needs whose connections begin with TLS.
 #[derive(Clone, Debug)]
 pub struct TlsListener {
     /// Certificates, versions, tickets.

@@ -118,7 +118,7 @@ fn fail(connections: &mut Connections, slot: usize, fault: ConnectFault) {
 fn remove(connections: &mut Connections, slot: usize) {
     if let Some(mut connection) = connections.slab.try_remove(slot) {
         connection.outbound.clear(&mut connections.shared.pool);
-        connection.timer.and_then(|timer| connections.shared.wheel.cancel(timer));
+        connections.shared.wheel.cancel(connection.slot());
     }
 }
 

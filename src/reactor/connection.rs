@@ -13,7 +13,6 @@ use super::outbound::{FramePool, IOVECS_MAX, Outbound};
 use crate::metrics::ReactorMetrics;
 use crate::net::{CloseReason, ConnId};
 use crate::time::Tick;
-use crate::time::wheel::TimerId;
 
 /// Bytes that one flush offers to one socket. The rest is left to the next turn, so that a fast
 /// reader with much to fetch does not delay the others.
@@ -175,8 +174,6 @@ pub(super) struct Connection {
     pub(super) deadline: Tick,
     /// When a socket that takes nothing has stalled; [`Tick::MAX`] while nothing waits.
     pub(super) stall_at: Tick,
-    /// The one entry in the wheel: at the earlier of the two, or before.
-    pub(super) timer: Option<TimerId>,
     pub(super) outbound: Outbound,
     pub(super) stream: TcpStream,
     pub(super) share: AddressShare,
@@ -197,7 +194,6 @@ impl Connection {
             id,
             deadline: Tick::MAX,
             stall_at: Tick::MAX,
-            timer: None,
             outbound,
             stream,
             share,
@@ -368,7 +364,6 @@ mod tests {
         // Debug builds of mio put a check into each socket, so that the whole says nothing there.
         let fields = size_of::<ConnId>()
             + 2 * size_of::<Tick>()
-            + size_of::<Option<TimerId>>()
             + size_of::<Outbound>()
             + size_of::<OwnedFd>()
             + size_of::<AddressShare>()

@@ -275,7 +275,7 @@ impl Connections {
         let mut connection = self.slab.try_remove(slot as usize)?;
         let Phase::Ended(reason) = connection.phase else { return None };
         connection.outbound.clear(&mut self.shared.pool);
-        connection.timer.and_then(|timer| self.shared.wheel.cancel(timer));
+        self.shared.wheel.cancel(connection.slot());
         if connection.flags.any(Flags::RESET) {
             // Best effort: if it fails, the peer sees FIN instead of a reset.
             let _set = SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO));

@@ -18,8 +18,6 @@ pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec
         let Some(slot) = connections.shared.wheel.poll(now) else { return };
         let Connections { slab, shared, .. } = connections;
         let Some(connection) = slab.get_mut(slot as usize) else { continue };
-        // The wheel has dropped it; cancelling it later would hit whatever has its place by then.
-        connection.timer = None;
         match connection.phase {
             Phase::Connecting => connect::expire(connections, slot as usize),
             Phase::Arriving if connection.deadline > now => shared.ensure_timer(connection),
@@ -76,7 +74,7 @@ fn expire_open(
     } else if has_unread_bytes(connection) {
         // A tick later and not at once: the reads of this turn come before the next look.
         let next = Tick::from_millis(now.as_millis().saturating_add(1));
-        connection.timer = Some(shared.wheel.arm(next, connection.slot()));
+        shared.wheel.arm(next, connection.slot());
     } else {
         connection.deadline = Tick::MAX;
         expired.push(connection.id);

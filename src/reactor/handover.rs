@@ -234,7 +234,7 @@ impl super::Connections {
     fn release(&mut self, conn: ConnId) -> Option<AddressShare> {
         let mut connection = self.slab.try_remove(conn.slot())?;
         connection.outbound.clear(&mut self.shared.pool);
-        connection.timer.and_then(|timer| self.shared.wheel.cancel(timer));
+        self.shared.wheel.cancel(connection.slot());
         // The socket stays open elsewhere, so that closing the descriptor does not take it off.
         _ = self.shared.registry.deregister(&mut connection.stream);
         self.arrivals.remove(&conn.slot());

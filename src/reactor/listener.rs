@@ -49,7 +49,7 @@ impl ListeningSocket {
                 Self::inherit(config, listener, (socket.try_clone()?, SocketFile::of_others()))
             }
             Endpoint::TakenOver(socket, path) => {
-                let file = path.clone().map_or_else(SocketFile::of_others, SocketFile::taken_over);
+                let file = path.clone().map_or_else(SocketFile::of_others, SocketFile::at);
                 Self::inherit(config, listener, (socket.try_clone()?, file))
             }
         }
@@ -191,6 +191,9 @@ fn prepare(config: &ReactorConfig, listener: &ListenerConfig, socket: &Socket) -
 
 fn explain(addr: SocketAddr, error: &io::Error) -> io::Error {
     let remedy = match error.kind() {
+        ErrorKind::InvalidInput if lacks_scope(addr) => {
+            "such an address needs the number of its interface, as ip link shows it: [fe80::1%2]:8080"
+        }
         ErrorKind::AddrInUse => {
             "another process listens there: stop it, or choose another port (0: any free one)"
         }
@@ -203,6 +206,11 @@ fn explain(addr: SocketAddr, error: &io::Error) -> io::Error {
         _ => "check the address and the limits of the process",
     };
     io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}; {remedy}"))
+}
+
+/// Whether an address is one of a link, and does not say of which.
+fn lacks_scope(addr: SocketAddr) -> bool {
+    matches!(addr, SocketAddr::V6(addr) if addr.ip().is_unicast_link_local() && addr.scope_id() == 0)
 }
 
 #[cfg(test)]
@@ -225,6 +233,7 @@ mod tests {
         let taken = open(&ReactorConfig::default(), &ListenerConfig::new(any), any).unwrap();
         check_refused(taken.local_addr().unwrap(), "another process listens there");
         check_refused(([192, 0, 2, 1], 0).into(), "no interface of this machine");
+        check_refused("[fe80::1]:0".parse().unwrap(), "the number of its interface");
     }
 
     #[test]

@@ -17,15 +17,15 @@ use super::work_lists::WorkLists;
 use crate::metrics::ReactorMetrics;
 use crate::net::{CloseReason, SharedFrame};
 use crate::time::Tick;
-use crate::time::wheel::TimerWheel;
+use crate::time::wheel::IndexWheel;
 
 /// Everything of [`Connections`](super::connections::Connections) but the connections: a function
 /// can borrow one of those and this at the same time, so that each step looks its connection up
 /// once.
 pub(super) struct Shared {
     pub(super) pool: FramePool,
-    /// Keyed by slot.
-    pub(super) wheel: TimerWheel<u32>,
+    /// One timer for each connection, by slot: at the earlier of its deadlines, or before.
+    pub(super) wheel: IndexWheel,
     pub(super) lists: WorkLists,
     pub(super) registry: Registry,
     pub(super) metrics: Arc<ReactorMetrics>,
@@ -48,7 +48,7 @@ impl Shared {
     ) -> Self {
         Self {
             pool: FramePool::new(),
-            wheel: TimerWheel::with_capacity(slots),
+            wheel: IndexWheel::with_capacity(slots),
             lists: WorkLists::default(),
             registry,
             metrics,
@@ -100,15 +100,10 @@ impl Shared {
         if due == Tick::MAX {
             return;
         }
-        if let Some(timer) = connection.timer {
-            if self.wheel.deadline(timer).is_some_and(|armed| armed <= due) {
-                return;
-            }
-            // One timer for each connection: the deadlines of the handler and of the stall share
-            // it.
-            self.wheel.cancel(timer);
+        let slot = connection.slot();
+        if self.wheel.deadline(slot).is_none_or(|armed| armed > due) {
+            self.wheel.arm(due, slot);
         }
-        connection.timer = Some(self.wheel.arm(due, connection.slot()));
     }
 
     /// Registers the socket for writable edges too, at its first refusal.

@@ -6,8 +6,21 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-/// The file of a socket that this process has made, which is removed with it.
-pub(super) struct SocketFile(Option<PathBuf>);
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+
+/// The file of a socket that this process has made, which is removed with it, unless somebody has
+/// removed it before and another one is in its place.
+pub(super) struct SocketFile(Option<(PathBuf, Option<Identity>)>);
+
+/// Which file it is: device, inode, which may be given again, and when it was made.
+type Identity = (u32, u32, u64, i64, u32);
+
+fn identity_of(path: &Path) -> Option<Identity> {
+    let flags = StatxFlags::INO | StatxFlags::BTIME;
+    let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, flags).ok()?;
+    let made = found.stx_btime;
+    Some((found.stx_dev_major, found.stx_dev_minor, found.stx_ino, made.tv_sec, made.tv_nsec))
+}
 
 impl SocketFile {
     /// One that another process has made, and keeps.
@@ -15,9 +28,10 @@ impl SocketFile {
         Self(None)
     }
 
-    /// One that another process has made and left to this one.
-    pub(super) const fn taken_over(path: PathBuf) -> Self {
-        Self(Some(path))
+    /// The one at this path, which this process has made, or another one has left to it.
+    pub(super) fn at(path: PathBuf) -> Self {
+        let identity = identity_of(&path);
+        Self(Some((path, identity)))
     }
 
     /// Another process has it from now on.
@@ -28,7 +42,9 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Some(path) = &self.0 {
+        if let Some((path, identity)) = &self.0
+            && identity_of(path) == *identity
+        {
             // If it stays, the next start finds that nobody listens there, and removes it.
             let _removed = fs::remove_file(path);
         }
@@ -63,7 +79,7 @@ fn prepare(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
         fs::remove_file(path)?;
     }
     let socket = UnixListener::bind(path)?;
-    let file = SocketFile(Some(path.to_owned()));
+    let file = SocketFile::at(path.to_owned());
     socket.set_nonblocking(true)?;
     fs::set_permissions(path, Permissions::from_mode(mode))?;
     Ok((socket, file))
@@ -85,6 +101,12 @@ mod tests {
         assert!(said.contains("another process listens there"), "{said}");
         drop(file);
         assert!(!path.exists());
+        let (_socket, file) = open(&path, 0o640).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _other = UnixListener::bind(&path).unwrap();
+        drop(file);
+        assert!(path.exists(), "it is another one's");
+        fs::remove_file(&path).unwrap();
         fs::write(&path, "precious").unwrap();
         open(&path, 0o640).err().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");

@@ -10,7 +10,7 @@
 //! | bytes | what | where |
 //! |---:|---|---|
 //! | 64 | the socket with its outbound ring, a cache line | [`reactor`](crate::reactor) |
-//! | 24 | its timer | [`time::wheel`](crate::time::wheel) |
+//! | 16 | its timer | [`time::wheel`](crate::time::wheel) |
 //! | 80 | its protocol stack | [`session`](crate::session) |
 //! | 64 | the domain's reader, with its place in one room | [`chat`](crate::chat) |
 //! | 88 | the user, with name, session and place in one room | [`chat`](crate::chat) |
@@ -18,17 +18,18 @@
 //! | 11 | the cursor, and the member's place: arrays | [`chat`](crate::chat) |
 //! | 10 | the entry under its name | [`collections`](crate::collections) |
 //!
-//! That is 397 bytes, and 10 for a name with `0`, `1` or `m`, which is found by its skeleton too.
-//! Measured over sockets are some 100 more: with 19,000, 65 each are pages of the program that were
-//! touched for the first time, 25 what the allocator keeps of the burst in which they came
-//! (`chinwag-bench idle --connections 19000`, [`docs::measurements`](crate::docs::measurements)).
+//! That is 389 bytes, and 10 for a name beyond ASCII that looks like another text. Measured over
+//! sockets are some 140 more: with 19,000, 90 each are pages of the program that were touched for
+//! the first time, and 53 are on the heap beside the rows: lists, and what the allocator keeps of
+//! the burst in which they came (`chinwag-bench idle --connections 19000`,
+//! [`docs::measurements`](crate::docs::measurements)).
 //!
 //! | bytes | for each |
 //! |---:|---|
-//! | 168 | connection before hello, instead of all the above |
+//! | 160 | connection before hello, instead of all the above |
 //! | 64 | connection over plain TCP, more |
 //! | 92 | further room, and 128 once, for lists of more than one |
-//! | 312 | further session of a user |
+//! | 304 | further session of a user |
 //! | 16, and its length | name of more than 22 bytes |
 //! | 224 | user who is remembered without a connection |
 //! | 656 | room, without its recent records |
@@ -49,12 +50,12 @@
 
 mod admin_token;
 mod bounds;
-mod carry;
 mod certificates;
 mod clustering;
 mod config_watch;
 mod engine;
 mod files;
+mod handover;
 mod hashing;
 mod inherited;
 mod inspection;
@@ -383,6 +384,7 @@ impl Server {
                 self.pass_requests(now);
                 self.sessions.handle_stop(&mut Turn { now, chat: &mut self.chat, effects });
                 self.stopping = Some(now.tick.after(self.stop_timeout / 4));
+                self.logs.close_by(now.tick.after(self.stop_timeout));
                 let commit = self.metrics.store.mean_commit();
                 now.tick
                     .after(self.stop_timeout.saturating_sub(time_of_end(self.stop_timeout, commit)))

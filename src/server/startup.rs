@@ -113,7 +113,7 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
             return run((&mut reactor, server), &loaded.config, clock);
         }
         let preload = preload(&loaded.config);
-        let opened = (&*server.metrics, preload, reactor.waker());
+        let opened = (&*server.metrics, Some(preload), reactor.waker());
         let kept = open_store(&loaded.config, &clock, opened)?;
         let waker = reactor.waker();
         set_store(&mut server, kept, &loaded.config, (clock, waker));
@@ -165,7 +165,8 @@ fn prepare(
     // In the place of the store until it is opened: a server without logs would be a state that
     // every caller has to think of.
     let logs = store::in_memory_with(config.store.cids);
-    let mut server = Server::new(config, kinds, (metrics, Entropy::System), clock.now(), logs)?;
+    let mut server =
+        Server::new(config, kinds, (metrics, Entropy::System(Box::default())), clock.now(), logs)?;
     let verifier = token_keys::verifier(config)?;
     server.sessions.set_verifier(verifier);
     if let Some(token) = admin_token::load(config)? {
@@ -274,7 +275,7 @@ fn take_over(
         }
     }
     // The rooms in use are named by the other one, and nobody is to wait for more than these.
-    let opened = (&*server.metrics, store::Preload::default(), reactor.waker());
+    let opened = (&*server.metrics, None, reactor.waker());
     let kept = open_store(config, &clock, opened)?;
     set_store(&mut server, kept, config, (clock, reactor.waker()));
     let now = clock.now();
@@ -339,11 +340,11 @@ fn run(
 type StoredLogs = (Box<dyn Logs>, Snapshot);
 
 /// The logs, and what was kept of them. Where all rooms are in memory and nothing was stored
-/// before, no file is made.
+/// before, no file is made. Without a `preload` rooms come over from another process.
 fn open_store(
     config: &Config,
     clock: &Clock,
-    (metrics, preload, waker): (&Metrics, store::Preload, Waker),
+    (metrics, preload, waker): (&Metrics, Option<store::Preload>, Waker),
 ) -> Result<(StoredLogs, Option<SharedOutbox>), OpenError> {
     let keeps_names = !config.auth_policy().is_only_names();
     if !keeps_names && !has_stored_rooms(config) && !store::is_there(&config.data) {
@@ -355,7 +356,8 @@ fn open_store(
         queue_bytes: config.store.queue_bytes,
         cids: config.store.cids,
         proves_names: keeps_names,
-        preload,
+        ends_memory_rooms: preload.is_some(),
+        preload: preload.unwrap_or_default(),
         policies: config.policies.clone(),
         metrics: Arc::clone(&metrics.store),
     };

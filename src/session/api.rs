@@ -23,6 +23,9 @@ const DRAINED_MAX: u64 = 64 * 1024;
 /// Bytes of a message to a hook: monitors tell much of which little is kept.
 const HOOK_LEN_MAX: u64 = 256 * 1024;
 
+/// Who asks: what it has shown, or else the name by which it goes where names are believed.
+type Asker = (Option<Identity>, Option<String>);
+
 /// What a head comes to.
 pub(super) enum Begun {
     /// An answer at once; whether the connection may go on.
@@ -44,12 +47,8 @@ impl SessionContext {
     }
 
     /// Begins the exchange of a request for which this is planned.
-    pub(super) fn begin(
-        &self,
-        head: &Head<'_>,
-        planned: Result<(Plan, Option<Identity>), Problem>,
-    ) -> Begun {
-        let (plan, identity) = match planned {
+    pub(super) fn begin(&self, head: &Head<'_>, planned: Result<(Plan, Asker), Problem>) -> Begun {
+        let (plan, asker) = match planned {
             Ok(planned) => planned,
             Err(problem) => return refuse(head, problem),
         };
@@ -59,7 +58,7 @@ impl SessionContext {
             _ => u64::try_from(self.request_len_max).unwrap_or(u64::MAX),
         };
         match body_of(head, len_max) {
-            Ok(body) => exchange(head, (Stage::Body, body), plan, identity),
+            Ok(body) => exchange(head, (Stage::Body, body), plan, asker),
             Err(refusal) => answered(head, refusal.into(), false),
         }
     }
@@ -70,7 +69,7 @@ impl SessionContext {
         head: &Head<'_>,
         named: Option<Identity>,
         turn: &Turn<'_>,
-    ) -> Result<(Plan, Option<Identity>), Problem> {
+    ) -> Result<(Plan, Asker), Problem> {
         let target = Target::of(head.path()).ok_or(http::Refusal::NotFound)?;
         // Before who asks: a wrong method is wrong for everybody (405), and nothing is told by
         // saying so.
@@ -89,7 +88,7 @@ impl SessionContext {
             let identity = hash.and_then(|hash| turn.chat.bearer(&hash));
             let good = |row: &Identity| row.expires.is_none_or(|until| until > turn.now.wall_ms);
             let identity = identity.filter(good).ok_or(http::Refusal::NoHook)?;
-            return Ok((Plan::hook(head, &identity)?, Some(identity)));
+            return Ok((Plan::hook(head, &identity)?, (Some(identity), None)));
         }
         let is_file = matches!(target, Target::Files | Target::Contents(_) | Target::File(..));
         if is_file && self.limits.file_bytes.is_none() {
@@ -97,39 +96,40 @@ impl SessionContext {
             return Err(refusal.hint(Some("[files] enabled".to_owned())).into());
         }
         check_query(head.query().unwrap_or_default())?;
-        let identity = self.api_identity(head, named, turn)?;
+        let asker = self.api_asker(head, named, turn)?;
         let mut plan = target.plan(head)?;
-        if matches!(plan, Plan::Upload(_)) && identity.as_ref().is_some_and(may_not_send) {
+        if matches!(plan, Plan::Upload(_)) && asker.0.as_ref().is_some_and(may_not_send) {
             let message = "the key may not send, so that it has no use for files either";
             return Err(Refusal::new(Code::Forbidden, message).into());
         }
         if let Plan::Stream(stream) = &mut plan {
             stream.origin = http::OriginPolicy::other(head).map(Into::into);
         }
-        Ok((plan, identity))
+        Ok((plan, asker))
     }
 
     /// Who asks: by a token, or by what a proxy says.
-    fn api_identity(
+    fn api_asker(
         &mut self,
         head: &Head<'_>,
         named: Option<Identity>,
         turn: &Turn<'_>,
-    ) -> Result<Option<Identity>, Problem> {
+    ) -> Result<Asker, Problem> {
         if let Some(token) = http::bearer(head)? {
             if self.tokens.is_on() && !proof::is_ours(token) {
                 let verified = self.tokens.verify(token, turn.now);
-                return verified.map(Some).map_err(|unfit| tokens::refusal(unfit).into());
+                let asker = verified.map(|identity| (Some(identity), None));
+                return asker.map_err(|unfit| tokens::refusal(unfit).into());
             }
-            return Ok(Some(proof::identity(turn.chat, token, turn.now.wall_ms)?));
+            return Ok((Some(proof::identity(turn.chat, token, turn.now.wall_ms)?), None));
         }
         let is_write = matches!(head.method(), Method::Post | Method::Put);
         if named.is_some() && is_write && super::proxy_header::is_unsure(head) {
             // The proxy's cookie comes with what any page sends.
             return Err(http::Refusal::OriginUnsure.into());
         }
-        let is_named = name_of(head)?.is_some_and(|name| !name.is_empty());
-        if named.is_none() && !(self.limits.auth.none && is_named) {
+        let name = name_of(head)?.filter(|name| !name.is_empty());
+        if named.is_none() && !(self.limits.auth.none && name.is_some()) {
             let expected = if self.limits.auth.none {
                 "Authorization: Bearer with a key (chinwag key add), or ?as=NAME"
             } else {
@@ -138,7 +138,7 @@ impl SessionContext {
             let refusal = Refusal::new(Code::Unauthorized, "say who you are");
             return Err(refusal.field("token", expected).into());
         }
-        Ok(named)
+        Ok((named, name))
     }
 }
 
@@ -171,6 +171,10 @@ const QUERY_FIELDS: [&str; 11] = [
 
 /// Refuses a query with a field twice, of which two readers could take different ones.
 fn check_query(query: &str) -> Result<(), Problem> {
+    // Nearly always it is one field.
+    if !query.contains('&') {
+        return Ok(());
+    }
     let is_again = |name: &&str| form_fields(query, name).nth(1).is_some();
     let Some(name) = QUERY_FIELDS.into_iter().find(is_again) else { return Ok(()) };
     let refusal = Refusal::new(Code::BadField, format!("{name} is given twice"));
@@ -192,7 +196,7 @@ fn refuse(head: &Head<'_>, problem: Problem) -> Begun {
                 return answered(head, problem, true);
             }
             let stage = Stage::Refused(Box::new(refused(problem)));
-            exchange(head, (stage, body), Plan::Nothing, None)
+            exchange(head, (stage, body), Plan::Nothing, (None, None))
         }
         Ok(_) | Err(_) => answered(head, problem, false),
     }
@@ -214,9 +218,8 @@ fn exchange(
     head: &Head<'_>,
     (stage, body): (Stage, Body),
     plan: Plan,
-    identity: Option<Identity>,
+    (identity, name): Asker,
 ) -> Begun {
-    let name = name_of(head).unwrap_or_default();
     let waits = expects_continue(head) && !body.is_done();
     // The head is gone when the body has come, so that all that is needed of it is kept here.
     let exchange = Exchange {
@@ -254,7 +257,7 @@ impl Session<'_, '_> {
             }
             Err(refusal) => {
                 exchange.keep_alive = false;
-                self.finish_exchange(&refused(refusal.into()));
+                self.finish_exchange(refused(refusal.into()));
                 return false;
             }
         };
@@ -282,12 +285,18 @@ impl Session<'_, '_> {
         !self.state.is_closing()
     }
 
-    /// A body was not complete in time.
-    pub(super) fn body_timeout(&mut self) {
-        if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
-            exchange.keep_alive = false;
-        }
-        self.finish_exchange(&refused(http::Refusal::BodyTimeout.into()));
+    /// The rest of a body does not come, or not in time.
+    pub(super) fn give_up_body(&mut self, refusal: http::Refusal) {
+        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+            return;
+        };
+        exchange.keep_alive = false;
+        let response = match &exchange.stage {
+            // What is wrong was known before, and sending all of it would not help.
+            Stage::Refused(response) => (**response).clone(),
+            _ => refused(refusal.into()),
+        };
+        self.finish_exchange(response);
     }
 
     /// All of the body has come: the domain is told who asks, and then asked.
@@ -298,8 +307,8 @@ impl Session<'_, '_> {
             return;
         };
         if let Stage::Refused(response) = &exchange.stage {
-            let response = response.clone();
-            return self.finish_exchange(&response);
+            let response = (**response).clone();
+            return self.finish_exchange(response);
         }
         let body = std::mem::take(&mut exchange.bytes);
         if let Plan::Admin(request) = &mut exchange.plan {
@@ -308,7 +317,7 @@ impl Session<'_, '_> {
         }
         let (requests, is_batch) = match exchange.plan.requests(&body, len_max) {
             Ok(found) => found,
-            Err(refusal) => return self.finish_exchange(&refused(refusal.into())),
+            Err(refusal) => return self.finish_exchange(refused(refusal.into())),
         };
         // A token of the rate, as for a command: a request over HTTP is not cheaper.
         self.state.commands.take(now.tick, self.context.command_rate);
@@ -332,7 +341,7 @@ impl Session<'_, '_> {
         let name = name.filter(|_| identity.is_none());
         let Some(secret) = self.context.entropy.secret() else {
             let refusal = Refusal::new(Code::Internal, "the system has no random numbers to give");
-            return self.finish_exchange(&refused(refusal.into()));
+            return self.finish_exchange(refused(refusal.into()));
         };
         let hello = Hello {
             name: name.as_deref().map(Into::into),
@@ -346,7 +355,7 @@ impl Session<'_, '_> {
         self.flush_outputs();
     }
 
-    pub(super) fn finish_exchange(&mut self, response: &Response) {
+    pub(super) fn finish_exchange(&mut self, response: Response) {
         self.flush_outputs();
         visits::finish(&mut self.state, self.context, self.turn, response);
     }

@@ -3,12 +3,17 @@
 use super::Turn;
 use super::context::SessionContext;
 use super::encode::{Encoder, Format};
+use super::exchange::refused;
 use super::state::{Flag, Protocol, SessionState};
 use super::stream;
-use crate::http::{Method, Refusal, Response};
+use crate::chat::{Code, Refusal};
+use crate::http::{self, Method, Response};
 use crate::net::{CloseReason, Effect, Ending, SharedFrame};
 use crate::wire::{close_code, close_words, events, render, text};
 use crate::ws::{CloseCode, encode_close};
+
+/// After how long a request that the server has interrupted is to be sent again.
+const RETRY_MS: u64 = 1_000;
 
 /// Ends a connection with the goodbye of its protocol. The domain is not told.
 pub(super) fn end(
@@ -17,11 +22,50 @@ pub(super) fn end(
     reason: CloseReason,
     turn: &mut Turn<'_>,
 ) {
-    if reason == CloseReason::Banned && matches!(state.protocol, Protocol::Http { .. }) {
-        return refuse_banned(state, context, "", turn);
+    if let Protocol::Http { exchange, .. } = &state.protocol {
+        // What follows would be taken for more of the file.
+        if exchange.as_ref().is_some_and(|exchange| exchange.is_sending()) {
+            return close(state, Vec::new(), (reason, Ending::Linger), turn);
+        }
+        if reason == CloseReason::Banned {
+            return refuse_banned(state, context, "", turn);
+        }
+    }
+    if let Some((refusal, method)) = interrupted(state, reason) {
+        return answer(state, context, (refused(refusal.into()), method), (reason, turn));
     }
     let goodbye = goodbye(state, &mut context.encoder, reason);
     close(state, goodbye, (reason, Ending::Linger), turn);
+}
+
+/// What becomes of a request over HTTP that is under way, of which nothing was answered yet.
+fn interrupted(state: &SessionState, reason: CloseReason) -> Option<(Refusal, Method)> {
+    let Protocol::Http { exchange: Some(exchange), .. } = &state.protocol else { return None };
+    let words = close_words(reason);
+    let refusal = match reason {
+        CloseReason::Shutdown | CloseReason::Rebalance => {
+            let message = format!("{words}; send the request again");
+            Refusal::new(Code::ShuttingDown, message).retry_after_ms(RETRY_MS)
+        }
+        CloseReason::TokenExpired => Refusal::new(Code::TokenExpired, words),
+        CloseReason::BadToken | CloseReason::LoginEnded => Refusal::new(Code::Unauthorized, words),
+        _ => return None,
+    };
+    Some((refusal, exchange.method))
+}
+
+/// Ends a connection that speaks HTTP with the response to its request.
+fn answer(
+    state: &mut SessionState,
+    context: &mut SessionContext,
+    (response, method): (Response, Method),
+    (reason, turn): (CloseReason, &mut Turn<'_>),
+) {
+    let response = response.date(context.dates.at(turn.now.wall_ms));
+    context.metrics.http.count_response(response.status().code());
+    let mut out = Vec::new();
+    response.render(&mut out, method, false);
+    close(state, out, (reason, Ending::Linger), turn);
 }
 
 /// Ends a connection that speaks HTTP, whose address is banned for this reason, empty if none was
@@ -32,18 +76,14 @@ pub(super) fn refuse_banned(
     why: &str,
     turn: &mut Turn<'_>,
 ) {
-    let refusal = Refusal::Banned;
+    let refusal = http::Refusal::Banned;
     let response = if why.is_empty() {
         Response::from(refusal)
     } else {
         let status = refusal.status();
         Response::text(status, format!("{}: {refusal}: {why}\n", status.line()))
     };
-    let response = response.date(context.dates.at(turn.now.wall_ms));
-    context.metrics.http.count_response(response.status().code());
-    let mut out = Vec::new();
-    response.render(&mut out, Method::Get, false);
-    close(state, out, (CloseReason::Banned, Ending::Linger), turn);
+    answer(state, context, (response, Method::Get), (CloseReason::Banned, turn));
 }
 
 /// Sends the last bytes and closes.

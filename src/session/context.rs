@@ -71,6 +71,8 @@ pub(super) struct SessionContext {
     /// The files of the admin listener.
     pub dashboard: Pages,
     pub limits: Limits,
+    /// As each welcome states them.
+    pub stated_limits: String,
     pub timeouts: Timeouts,
     /// How fast one connection may send requests.
     pub command_rate: Option<Rate>,
@@ -194,6 +196,7 @@ impl SessionContext {
             echo_compressor: Compressor::new(CompressPolicy::Always),
             request_len_max,
             hello_len_max,
+            stated_limits: wire::render::stated_limits(&limits),
             limits,
             encoder: Encoder::new(compressor, Arc::clone(&metrics)),
             outgoing: Outgoing::default(),
@@ -244,6 +247,7 @@ impl SessionContext {
         self.is_echo_on = config.echo;
         self.docs.set(config.http.docs);
         self.log_level = config.log_level.to_string();
+        self.stated_limits = wire::render::stated_limits(&limits);
         self.limits = limits;
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::closing::ping;
 use super::context::SessionContext;
 use super::input::Session;
 use super::state::{Flag, PlainTcp, Protocol, SessionState};
+use crate::http::Refusal;
 use crate::line::Framing;
 use crate::net::{CloseReason, Effect, Ending};
 use crate::time::Tick;
@@ -200,8 +201,8 @@ impl Session<'_, '_> {
         match due {
             Due::Silence => self.on_silence(),
             Due::Comment => self.on_comment(),
-            Due::Upload => self.body_timeout(),
-            Due::Head if self.state.is_in_body() => self.body_timeout(),
+            Due::Upload => self.give_up_body(Refusal::BodyTimeout),
+            Due::Head if self.state.is_in_body() => self.give_up_body(Refusal::BodyTimeout),
             Due::Head => self.http_timeout(),
             Due::KeepAlive => self.close(Vec::new(), (due.reason(), Ending::Flush)),
             Due::Greeting => self.greet(),

@@ -93,8 +93,13 @@ impl Delivery<'_, '_> {
         if self.context.visits.is_empty() {
             return false;
         }
-        for conn in std::mem::take(&mut self.context.visits) {
+        let mut visits = std::mem::take(&mut self.context.visits);
+        for conn in visits.drain(..) {
             self.ask_for_visit(conn);
+        }
+        // The list keeps its memory, unless another was begun meanwhile.
+        if self.context.visits.is_empty() {
+            self.context.visits = visits;
         }
         true
     }
@@ -347,7 +352,8 @@ pub(super) fn put_answer(
         }
     }
     let before = outgoing.bytes.len();
-    let shown = Context { viewer, limits, server: context.server };
+    let stated = &*context.stated_limits;
+    let shown = Context { viewer, limits, stated, server: context.server };
     encoder.message(format, &mut outgoing.bytes, |out| match (format, result) {
         (Format::Text, Ok(reply)) => {
             text::reply(out, reply, &Shown { request, server: shown.server, viewer });

@@ -161,7 +161,7 @@ impl Sessions {
         }
     }
 
-    /// The connection goes on in another process.
+    /// The connection goes on in another process, or is gone.
     pub fn forget(&mut self, conn: ConnId) {
         self.context.addresses.remove(&conn);
         self.context.tokens.forget(conn);

@@ -12,7 +12,7 @@ use crate::chat::model::output::Request;
 use crate::chat::model::pressure::Pressure;
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::collections::Slots;
-use crate::http::HeadParser;
+use crate::http::{self, HeadParser};
 use crate::net::{CloseReason, Effect, Ending, Pause, SharedFrame};
 use crate::ws::encode_close;
 
@@ -215,10 +215,19 @@ impl<'t> Session<'_, 't> {
     /// answered, and at its deadline at the latest.
     fn leave(&mut self) {
         let reason = match &self.state.protocol {
-            Protocol::Http { exchange: Some(exchange), .. } if exchange.is_answering() => {
+            Protocol::Http { exchange: Some(exchange), .. }
+                if exchange.is_upload() || exchange.is_answering() =>
+            {
+                if exchange.is_upload() {
+                    // Answered behind what waits to be written.
+                    self.on_upload_end();
+                }
                 self.state.since = self.turn.now.tick;
                 let deadline = self.state.deadline(self.turn.now.tick, self.context);
                 return self.arm(deadline);
+            }
+            Protocol::Http { exchange: Some(_), .. } => {
+                return self.give_up_body(http::Refusal::BodyCut);
             }
             Protocol::Http { partial, exchange: None, .. } if partial.is_empty() => {
                 CloseReason::HttpDone

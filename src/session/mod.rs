@@ -60,7 +60,7 @@ mod websocket;
 
 use std::sync::Arc;
 
-pub use self::entropy::Entropy;
+pub use self::entropy::{Entropy, Pool};
 pub use self::exchange::OperatorWish;
 pub use self::handover::Carried;
 
@@ -275,15 +275,11 @@ impl Sessions {
             return;
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
-        self.context.addresses.remove(&conn);
         self.context.abandon_upload(conn);
-        let held = self.states.remove(conn.slot()).map_or(0, |state| state.held());
-        self.context.inbound.change(held, 0);
-        self.context.sessions_bytes -= self.row_bytes();
+        self.forget(conn);
         if let Some(peers) = &mut self.context.peers {
             peers.closed(conn, reason, turn.now.wall_ms);
         }
-        self.context.tokens.forget(conn);
         turn.chat.handle_closed(turn.now, conn);
         self.flush_outputs(turn);
     }

@@ -29,25 +29,29 @@ impl ProxyHeader {
     ///
     /// # Errors
     ///
-    /// [`Refusal::UserNamedByStranger`] whatever it asks for; [`Refusal::UserNameForm`];
-    /// [`Refusal::OriginUnsure`] for a WebSocket of a page that could be anybody's.
+    /// [`Refusal::UserNamedByStranger`] whatever it asks for; [`Refusal::UserNameForm`] and
+    /// [`Refusal::UserNameSpelling`]; [`Refusal::OriginUnsure`] for a WebSocket of a page that
+    /// could be anybody's.
     pub(super) fn identity(
         &self,
         is_proxy: bool,
         head: &Head<'_>,
     ) -> Result<Option<Identity>, Refusal> {
         let Some(field) = &self.field else { return Ok(None) };
-        let mut values =
-            head.fields().filter(|(name, _)| is_field(name, field)).map(|(_, value)| value);
-        let Some(value) = values.next() else { return Ok(None) };
+        let mut fields = head.fields().filter(|(name, _)| is_field(name, field));
+        let Some((name, value)) = fields.next() else { return Ok(None) };
         if !is_proxy {
             return Err(Refusal::UserNamedByStranger);
+        }
+        // A proxy that takes the field away from what its clients send may leave this one.
+        if !name.eq_ignore_ascii_case(field) {
+            return Err(Refusal::UserNameSpelling);
         }
         let text = str::from_utf8(value).map_err(|_error| Refusal::UserNameForm)?;
         let is_text = (1..=NAME_LEN_MAX).contains(&text.len()) && !text.contains(char::is_control);
         // Two fields are refused and none of them chosen: proxies differ in which one they would
         // have meant.
-        if !is_text || values.next().is_some() {
+        if !is_text || fields.next().is_some() {
             return Err(Refusal::UserNameForm);
         }
         if head.asks_for_websocket() && is_unsure(head) {

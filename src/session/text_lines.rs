@@ -7,7 +7,7 @@ use super::input::Session;
 use super::state::Protocol;
 use super::text_client::{Progress, TextClient};
 use crate::chat::model::command::{Send, Target};
-use crate::chat::model::meant::Meant;
+use crate::chat::model::meant_message::Meant;
 use crate::chat::model::name::NameError;
 use crate::chat::{Code, Command, Op, Refusal, RoomName, UserName};
 use crate::wire::text::{self, AccountLine, Line, note};

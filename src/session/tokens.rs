@@ -101,10 +101,14 @@ impl Tokens {
 /// The refusal of a token.
 pub(super) fn refusal(unfit: Unfit) -> Refusal {
     let refusal = Refusal::new(unfit.code(), unfit.words());
-    match unfit.member() {
-        Some(_) if unfit.code() == crate::chat::Code::Unauthorized => refusal,
-        Some(name) => refusal.field("token", format!("one whose {name:?} is as it must be")),
-        None => refusal,
+    let member = unfit.member().filter(|_| unfit.code() != crate::chat::Code::Unauthorized);
+    match (unfit, member) {
+        (Unfit::Named(setting), _) => {
+            let expected = format!("one whose claim of [jwt] {setting} is as it must be");
+            refusal.field("token", expected)
+        }
+        (_, Some(name)) => refusal.field("token", format!("one whose {name:?} is as it must be")),
+        (_, None) => refusal,
     }
 }
 

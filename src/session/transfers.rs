@@ -42,7 +42,7 @@ impl Session<'_, '_> {
                     self.send(super::http::CONTINUE.to_vec());
                 }
                 if is_done {
-                    return self.on_upload_whole();
+                    return self.on_upload_end();
                 }
                 let deadline = self.state.deadline(now, self.context);
                 self.arm(deadline);
@@ -57,14 +57,14 @@ impl Session<'_, '_> {
             FileAnswer::Progress(len) => {
                 let body = format!(r#"{{"offset":{len}}}"#).into_bytes();
                 let response = Response::new(Status::Ok).field("Cache-Control", "no-store");
-                self.finish_exchange(&response.body(JSON, body));
+                self.finish_exchange(response.body(JSON, body));
             }
             FileAnswer::Stored { file, kind, size, is_new } => {
                 // What was sent before is not read again.
                 exchange.keep_alive &= exchange.body.is_done();
                 self.context.uploading.remove(&self.state.conn);
                 let status = if is_new { Status::Created } else { Status::Ok };
-                self.finish_exchange(&stored(status, &file, (kind, size)));
+                self.finish_exchange(stored(status, &file, (kind, size)));
             }
             FileAnswer::Opened(file) => self.begin_sending(&file),
             FileAnswer::Piece(bytes) => self.send_piece(bytes),
@@ -77,7 +77,7 @@ impl Session<'_, '_> {
                 // With the rest of the body unread the next bytes would be taken for a request.
                 exchange.keep_alive &= exchange.body.is_done();
                 let refusal = refused(problem_of(&fault));
-                self.finish_exchange(&refusal);
+                self.finish_exchange(refusal);
             }
         }
     }
@@ -101,7 +101,7 @@ impl Session<'_, '_> {
             }
             Err(refusal) => {
                 exchange.keep_alive = false;
-                self.finish_exchange(&refused(refusal.into()));
+                self.finish_exchange(refused(refusal.into()));
                 return Some(false);
             }
         };
@@ -111,16 +111,18 @@ impl Session<'_, '_> {
         let rest = std::mem::take(input);
         *input = rest.get_mut(consumed..).unwrap_or_default();
         if is_done {
-            self.on_upload_whole();
+            self.on_upload_end();
         }
         Some(!self.state.is_closing())
     }
 
-    fn on_upload_whole(&mut self) {
+    /// No more of a file comes.
+    pub(super) fn on_upload_end(&mut self) {
         let conn = self.state.conn;
         if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
             exchange.stage = Stage::Storing;
-            self.context.file_jobs.push(FileJob::Finish(conn));
+            let is_whole = exchange.body.is_done();
+            self.context.file_jobs.push(FileJob::Finish { conn, is_whole });
         }
     }
 
@@ -135,7 +137,7 @@ impl Session<'_, '_> {
         let kind = Kind::of_number(file.kind);
         let Some((from, end)) = plan.range.within(file.bytes) else {
             let response = Response::new(Status::RangeNotSatisfiable).no_part(file.bytes);
-            return self.finish_exchange(&response);
+            return self.finish_exchange(response);
         };
         // Also if it is all that there is: who asks so finds out whether there are parts.
         let is_part = plan.range != Range::All;
@@ -150,7 +152,7 @@ impl Session<'_, '_> {
             response = response.part((from, end), file.bytes);
         }
         if method == Method::Head {
-            return self.finish_exchange(&response);
+            return self.finish_exchange(response);
         }
         exchange.stage =
             Stage::Sending(Sending { hash: file.hash.clone(), next: from, end, is_asked: false });
@@ -253,6 +255,14 @@ fn problem_of(fault: &FileFault) -> Problem {
             refusal.field("offset", len.to_string())
         }
         FileFault::Size => bad("it does not have the size that was said", "size bytes in all"),
+        FileFault::Short { len, is_kept } => {
+            let expected = if *is_kept {
+                "all of it: the rest of what has come, with offset and size"
+            } else {
+                "all of it; with upload, what has come could be gone on with"
+            };
+            bad(format!("{len} bytes of the file have come, and the rest is missing"), expected)
+        }
         FileFault::Hash => bad(
             "what has come has another SHA-256 than the path",
             "the bytes whose SHA-256 is in the path",

@@ -18,6 +18,9 @@ use crate::http::{Method, Response, Status};
 use crate::net::{CloseReason, ConnId, Effect, Ending};
 use crate::wire::{self, Context, Parsed, render};
 
+/// Bytes of an answer that are set aside at once: what a message comes to.
+const ANSWER_LEN: usize = 128;
+
 /// The requests that wait for their visit to begin.
 pub(super) fn take_requests(state: &mut SessionState) -> Vec<String> {
     match &mut state.protocol {
@@ -65,7 +68,7 @@ pub(super) fn begin_stream(
     };
     let rooms = begun.unwrap_or_default();
     if let Some(refusal) = refusal {
-        return finish(state, context, turn, &refused(refusal.into()));
+        return finish(state, context, turn, refused(refusal.into()));
     }
     let Protocol::Http { exchange: Some(exchange), .. } = &state.protocol else { return };
     let mut head = Response::new(Status::Ok)
@@ -78,7 +81,7 @@ pub(super) fn begin_stream(
         head = head.allow_origin(origin.clone());
     }
     if exchange.method == Method::Head {
-        return finish(state, context, turn, &head);
+        return finish(state, context, turn, head);
     }
     let start = context.outgoing.bytes.len();
     let head = head.date(context.dates.at(now.wall_ms));
@@ -144,7 +147,7 @@ pub(super) fn on_reply(
             }
             Err(refusal) => {
                 let response = refused(refusal.clone().into());
-                finish(state, context, turn, &response);
+                finish(state, context, turn, response);
             }
         }
         return;
@@ -157,7 +160,7 @@ pub(super) fn on_reply(
             Ok(_) => (**done).clone(),
             Err(refusal) => refused(refusal.clone().into()),
         };
-        return finish(state, context, turn, &response);
+        return finish(state, context, turn, response);
     }
     // The requests of a visit have their index as id: answers come in any order, and are given in
     // that of the request.
@@ -166,11 +169,12 @@ pub(super) fn on_reply(
     if matches!(exchange.plan, Plan::File(_)) {
         return on_page(state, context, turn, result);
     }
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(ANSWER_LEN);
     let status = match result {
         Ok(reply) => {
             let viewer = turn.chat.user(conn);
-            let shown = Context { viewer, limits: &context.limits, server: context.server };
+            let (limits, stated) = (&context.limits, &*context.stated_limits);
+            let shown = Context { viewer, limits, stated, server: context.server };
             render::data_alone(&mut out, reply, &shown);
             if matches!(reply, Reply::Sent { .. }) { Status::Created } else { Status::Ok }
         }
@@ -186,7 +190,7 @@ pub(super) fn on_reply(
     *place = Some((status, out));
     if exchange.answers.iter().all(Option::is_some) {
         let response = of_answers(exchange);
-        finish(state, context, turn, &response);
+        finish(state, context, turn, response);
     }
 }
 
@@ -204,7 +208,7 @@ fn on_loaded(
     };
     let refusal = refusal.cloned().or_else(|| scan.refusal(turn.chat));
     if let Some(refusal) = refusal {
-        return finish(state, context, turn, &refused(refusal.into()));
+        return finish(state, context, turn, refused(refusal.into()));
     }
     exchange.stage = Stage::Scanning(scan);
     turn.effects.push(Effect::Wake { conn });
@@ -263,15 +267,15 @@ fn on_page(
         Ok(_) => None,
         Err(refusal) => {
             let response = refused(refusal.clone().into());
-            return finish(state, context, turn, &response);
+            return finish(state, context, turn, response);
         }
     };
     let Some(data) = found else {
-        return finish(state, context, turn, &refused(FilePlan::not_there()));
+        return finish(state, context, turn, refused(FilePlan::not_there()));
     };
     if plan.is_known {
         let response = plan.kept(Response::new(Status::NotModified));
-        return finish(state, context, turn, &response);
+        return finish(state, context, turn, response);
     }
     plan.name = wire::posted::file_name(data, plan.id.as_str()).unwrap_or_default().into();
     let id = plan.id.clone();
@@ -289,13 +293,13 @@ pub(super) fn finish(
     state: &mut SessionState,
     context: &mut SessionContext,
     turn: &mut Turn<'_>,
-    response: &Response,
+    response: Response,
 ) {
     let is_leaving = state.is_leaving();
     let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
     exchange.keep_alive &= !is_leaving && !response.is_endless();
     let (method, keep_alive) = (exchange.method, exchange.keep_alive);
-    let response = response.clone().date(context.dates.at(turn.now.wall_ms));
+    let response = response.date(context.dates.at(turn.now.wall_ms));
     let mut out = Vec::new();
     response.render(&mut out, method, keep_alive);
     let status = response.status().code();

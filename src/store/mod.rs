@@ -57,6 +57,7 @@ pub mod tools;
 
 pub use folder::Folder;
 pub use memory::MemoryStore;
+pub use sqlite::files::FilesThere;
 pub use sqlite::outbox::{
     BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Batch, DeadLetter, Position, StoredWebhook, Update,
 };

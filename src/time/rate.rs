@@ -36,7 +36,7 @@ impl Rate {
 }
 
 impl Bucket {
-    /// Full.
+    /// One that was never taken from: it has its whole burst.
     pub const FULL: Self = Self([0; 3]);
     /// The last moment that it can say.
     const MICROS_MAX: u64 = (1 << 48) - 1;

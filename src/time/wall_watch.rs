@@ -27,7 +27,7 @@ pub struct Kept {
 }
 
 /// Notices steps of the wall clock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WallWatch {
     /// Wall time minus monotonic time, in milliseconds, as of the last look.
     offset_ms: i64,
@@ -85,6 +85,12 @@ impl WallWatch {
     #[must_use]
     pub fn is_trusted(&self, now: Now) -> bool {
         now.tick >= self.trusted_at
+    }
+
+    /// The wall time as ages are reckoned: while the clock is not to be believed, nothing is old.
+    #[must_use]
+    pub fn for_ages(&self, now: Now) -> u64 {
+        if self.is_trusted(now) { now.wall_ms } else { 0 }
     }
 }
 

@@ -65,7 +65,7 @@ pub struct Signed<'a> {
     pub timestamp: u64,
     /// The field `webhook-signature`.
     pub signatures: &'a str,
-    /// The body.
+    /// JSON, exactly these bytes: they are what was signed.
     pub body: &'a [u8],
 }
 
@@ -84,7 +84,7 @@ pub struct Sealed<'a> {
 
 /// What became of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum PushAnswer {
     /// The service has it.
     Delivered,
     /// The service does not know the device any more: the status, 404 or 410.
@@ -157,6 +157,7 @@ impl Client {
             .timeout_global(Some(settings.timeout))
             .max_response_header_size(ANSWER_HEAD_MAX)
             .max_idle_connections(IDLE_MAX)
+            // There is one request at a time.
             .max_idle_connections_per_host(1)
             .max_idle_age(IDLE_AGE)
             .user_agent(concat!("chinwag/", env!("CARGO_PKG_VERSION")))
@@ -168,8 +169,8 @@ impl Client {
     }
 
     /// Sends a push to a device and waits for the answer of its service, likewise.
-    pub(super) fn push(&self, url: &str, sealed: Sealed<'_>, wall_ms: u64) -> Taken {
-        let failed = |why, is_refused| Taken::Failed { why, retry_in: None, is_refused };
+    pub(super) fn push(&self, url: &str, sealed: Sealed<'_>, wall_ms: u64) -> PushAnswer {
+        let failed = |why, is_refused| PushAnswer::Failed { why, retry_in: None, is_refused };
         // Also what was checked when it was named: the settings may have changed since.
         if let Err(why) = check(url, &self.allowed) {
             return failed(why, true);
@@ -183,7 +184,7 @@ impl Client {
             .header("urgency", "high")
             .body(sealed.body);
         match request.map_err(Error::from).and_then(|request| self.agent.run(request)) {
-            Ok(answer) => taken(answer, wall_ms),
+            Ok(answer) => push_answer(answer, wall_ms),
             Err(error) => {
                 // At an address that nothing is sent to there will be no other service.
                 let is_refused = matches!(&error, Error::Io(io)
@@ -215,18 +216,17 @@ impl Client {
     }
 }
 
-fn taken(mut answer: Response<Body>, wall_ms: u64) -> Taken {
+fn push_answer(mut answer: Response<Body>, wall_ms: u64) -> PushAnswer {
     _ = answer.body_mut().with_config().limit(ANSWER_BODY_MAX).read_to_vec();
     let status = answer.status().as_u16();
     match status {
-        200..=299 => Taken::Delivered,
-        404 | 410 => Taken::Gone(status),
+        200..=299 => PushAnswer::Delivered,
+        404 | 410 => PushAnswer::Gone(status),
         _ => {
-            let retry_in =
-                answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-            let retry_in = retry_in.and_then(|value| retry_after(value, wall_ms));
+            // Too slow, too many, and what is wrong at the service itself: the push is good.
             let is_refused = !matches!(status, 408 | 429 | 500..);
-            Taken::Failed { why: format!("HTTP {status}"), retry_in, is_refused }
+            let retry_in = retry_in(&answer, wall_ms);
+            PushAnswer::Failed { why: format!("HTTP {status}"), retry_in, is_refused }
         }
     }
 }
@@ -239,16 +239,22 @@ fn outcome(mut answer: Response<Body>, wall_ms: u64) -> Outcome {
         200..=299 => Outcome::Delivered(status),
         410 => Outcome::Gone,
         _ => {
-            let retry_in =
-                answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
             let why = match status {
                 300..=399 => format!("HTTP {status}: redirects are not followed"),
                 _ => format!("HTTP {status}"),
             };
-            let retry_in = retry_in.and_then(|value| retry_after(value, wall_ms));
-            Outcome::Failed { why, retry_in, is_refused: matches!(status, 400 | 413 | 415 | 422) }
+            // Only these are about the events: any other may be about the address, the receiver's
+            // state or what stands in front of it, and ends when that is mended.
+            let is_refused = matches!(status, 400 | 413 | 415 | 422);
+            Outcome::Failed { why, retry_in: retry_in(&answer, wall_ms), is_refused }
         }
     }
+}
+
+/// How long the one who has answered asks to wait.
+fn retry_in(answer: &Response<Body>, wall_ms: u64) -> Option<Duration> {
+    let value = answer.headers().get("retry-after")?.to_str().ok()?;
+    retry_after(value, wall_ms)
 }
 
 /// Whether something may be sent there: by `https`, or to one of these hosts.
@@ -274,6 +280,12 @@ fn check(url: &str, allowed: &Allowed) -> Result<(), String> {
     }
     if url.contains('#') {
         return Err("the address has a fragment (#), which is never sent".into());
+    }
+    // A name may come to stand for another address; one that is written out stays what it is.
+    let literal = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    if let Some(what) = literal.and_then(address::refusal).filter(|_| !allowed.has(host)) {
+        let setting = allowed.setting;
+        return Err(format!("nothing is sent to {host}, which is {what}; {setting} can allow it"));
     }
     match parsed.scheme_str() {
         Some("https") => Ok(()),
@@ -442,7 +454,9 @@ mod tests {
             "http://localhost/",
             "http://LOCALHOST:80/x",
             "http://10.0.0.5/",
-            "https://[::1]/",
+            "https://10.0.0.5/",
+            "https://8.8.8.8/",
+            "https://[2600::1]/",
         ] {
             assert_eq!(check_url(url, &hosts), Ok(()), "{url}");
         }
@@ -453,6 +467,9 @@ mod tests {
             "http://example.org/",
             "http://localhost.example.org/",
             "http://10.0.0.50/",
+            "https://10.0.0.50/",
+            "https://127.0.0.1:8443/",
+            "https://[::1]/",
             "ftp://localhost/",
             "https://a:b@example.org/",
             "https://a@localhost/",

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::time::clock::Now;
 use crate::time::date::days;
+use crate::time::wall_watch::WallWatch;
 
 /// The wait after the first failure; it doubles with each further one ...
 const FIRST: Duration = Duration::from_secs(1);
@@ -17,6 +19,7 @@ const SPREAD: u32 = 5;
 /// How long to wait after so many failures in a row, at least as long as the receiver has `asked`.
 #[must_use]
 pub fn wait(failures: u32, retry_in: Option<Duration>, spread: u32) -> Duration {
+    // Beyond 31 failures the shift has no bits left, and the bound below holds long before.
     let doubled = FIRST.saturating_mul(1_u32.checked_shl(failures.max(1) - 1).unwrap_or(u32::MAX));
     let wait = doubled.min(LONGEST);
     let spread = wait / SPREAD * (spread % 100) / 100;
@@ -44,13 +47,58 @@ fn date(text: &str) -> Option<u64> {
     if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) || hour > 23 || minute > 59 {
         return None;
     }
+    // Second 60 is a leap second: here the first of the next minute.
     let days = days(year, u64::try_from(month).ok()?, day);
     Some((((days * 24 + hour) * 60 + minute) * 60 + second.min(60)) * 1_000)
+}
+
+/// How old an event becomes before it is given up.
+#[derive(Debug)]
+pub struct Patience {
+    give_up_ms: u64,
+    wall: WallWatch,
+}
+
+impl Patience {
+    /// Events become so old.
+    #[must_use]
+    pub fn new(give_up: Duration, now: Now) -> Self {
+        let give_up_ms = u64::try_from(give_up.as_millis()).unwrap_or(u64::MAX);
+        Self { give_up_ms, wall: WallWatch::new(now, None, None) }
+    }
+
+    /// To be called now and then: a clock that is set makes nothing old.
+    pub fn look(&mut self, now: Now) {
+        self.wall.look(now);
+    }
+
+    /// Whether an event of this time, in milliseconds since 1970, is too old.
+    #[must_use]
+    pub fn is_over(&self, at: u64, now: Now) -> bool {
+        self.wall.for_ages(now).saturating_sub(at) > self.give_up_ms
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Tick;
+
+    #[test]
+    fn an_event_is_given_up_for_its_age_and_not_because_the_clock_was_set() {
+        let at = |seconds: u64, wall_s: u64| {
+            let tick = Tick::from_millis(seconds * 1_000);
+            Now { tick, wall_ms: wall_s * 1_000 }
+        };
+        let mut patience = Patience::new(Duration::from_secs(100), at(0, 1_000));
+        let event = 1_000_000;
+        assert!(!patience.is_over(event, at(100, 1_100)));
+        assert!(patience.is_over(event, at(101, 1_101)));
+        let year = 365 * 86_400;
+        patience.look(at(10, 1_010 + year));
+        assert!(!patience.is_over(event, at(11, 1_011 + year)));
+        assert!(patience.is_over(event, at(86_410, 87_410 + year)), "the clock has held for a day");
+    }
 
     #[test]
     fn each_failure_doubles_the_wait_up_to_five_minutes() {

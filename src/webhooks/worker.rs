@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::client::{Client, Outcome, Signed};
 use super::endpoint::{Endpoint, Work};
 use super::push::{Inbox, Pushes, Setup};
+use super::schedule::Patience;
 use super::{payload, sign};
 use crate::chat::model::account::Hidden;
 use crate::chat::model::webhook::{self, WebhookEvent};
@@ -77,8 +78,7 @@ impl Drop for Webhooks {
 pub(super) struct Worker {
     outbox: Arc<Outbox>,
     client: Client,
-    /// How old an event becomes.
-    give_up: Duration,
+    patience: Patience,
     clock: Clock,
     metrics: Arc<WebhookMetrics>,
     /// If devices are told, too.
@@ -107,7 +107,7 @@ impl Worker {
         Self {
             outbox,
             client,
-            give_up,
+            patience: Patience::new(give_up, clock.now()),
             clock,
             metrics,
             pushes,
@@ -130,10 +130,12 @@ impl Worker {
             }
             self.receive_changes(signals);
             let now = self.clock.now();
+            self.patience.look(now);
             let next = self.next(signals.news, now);
             if let Some((name, work)) = &next {
                 self.serve(name, *work, signals.news);
             }
+            // In turns, so that neither waits for the other longer than one request takes.
             let is_pushed = self.serve_push();
             self.count();
             if next.is_none() && !is_pushed {
@@ -142,7 +144,7 @@ impl Worker {
         }
     }
 
-    /// Sends one push to a device, if one is due: they take turns with webhooks.
+    /// Sends one push to a device, if one is due.
     fn serve_push(&mut self) -> bool {
         let (now, clock) = (self.clock.now(), self.clock);
         let Some(pushes) = &mut self.pushes else { return false };
@@ -399,8 +401,7 @@ impl Worker {
     }
 
     fn is_too_old(&self, event: Option<&WebhookEvent>, now: Now) -> bool {
-        let most = u64::try_from(self.give_up.as_millis()).unwrap_or(u64::MAX);
-        event.is_some_and(|event| now.wall_ms.saturating_sub(event.at()) > most)
+        event.is_some_and(|event| self.patience.is_over(event.at(), now))
     }
 
     /// Reads for a webhook; `None` if that fails, and then again in a moment.

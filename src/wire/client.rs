@@ -105,13 +105,13 @@ pub struct Incoming<'a> {
     /// The answer's data, to be read by [`Incoming::parse`] again; or the opaque data of a message.
     #[serde(borrow)]
     pub data: Option<&'a RawValue>,
-    /// The room.
+    /// Which room it is about.
     #[serde(borrow)]
     pub room: Option<Word<'a>>,
-    /// The epoch.
+    /// Of which life of the room's log the seqs are.
     #[serde(borrow)]
     pub epoch: Option<Word<'a>>,
-    /// The seq.
+    /// Of a record; in a reply to `join`, the head of the log.
     pub seq: Option<u64>,
     /// Who said it; in a gap, the first seq that is missing.
     #[serde(borrow)]

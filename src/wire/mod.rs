@@ -96,7 +96,8 @@
 //!
 //! let limits = Limits::default();
 //! let (request, _command) = wire::parse(r#"{"op":"ping","id":"p"}"#, &limits).unwrap();
-//! let context = Context { viewer: None, limits: &limits, server: "chinwag 0.1.0" };
+//! let (limits, stated) = (&limits, &*render::stated_limits(&limits));
+//! let context = Context { viewer: None, limits, stated, server: "chinwag 0.1.0" };
 //! let mut out = Vec::new();
 //! render::reply(&mut out, &request, &Reply::Pong { time: 7 }, &context);
 //! assert_eq!(out, br#"{"id":"p","code":0,"message":"ok","data":{"time":7}}"#);

@@ -190,7 +190,7 @@ fn a_bad_registration_says_what_would_be_right() {
         ("longname", "longname", 1003, "password"),
         ("Bob", PASSWORD, 1003, "name"),
         ("ann", PASSWORD, 2005, ""),
-        ("guest-bob", PASSWORD, 2005, ""),
+        ("guest-bob", PASSWORD, 2005, "name"),
     ] {
         let register = json!({"op": "register", "name": name, "password": password});
         let refused = client.refused(&register, code);

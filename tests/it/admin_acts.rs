@@ -201,8 +201,11 @@ fn keys_and_hooks_are_made_used_listed_and_ended() {
     Client::lines(&server).refused(&json!({"op": "hello", "token": secret}), 2001);
     act(&server, "hooks/end", &json!({"name": "alerts-disk-hook"}));
     assert_eq!(http::request(server.http, head.as_bytes()).status, 404);
-    for rooms in [json!([]), json!(["Alerts"]), json!([""])] {
-        assert_eq!(post(&server, "keys", &json!({"name": "x", "rooms": rooms})).0, 400);
+    for rooms in [json!([]), json!(["Alerts"]), json!(["a,b"]), json!([""])] {
+        let key = post(&server, "keys", &json!({"name": "x", "rooms": rooms})).0;
+        // One for a conversation of others.
+        let hook = post(&server, "hooks", &json!({"room": "@ann:bob", "name": "spy"})).0;
+        assert_eq!((key, hook), (400, 400));
     }
     let noted = audit(&server);
     assert_eq!(noted.len(), 4, "{noted:?}");

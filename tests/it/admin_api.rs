@@ -235,13 +235,14 @@ fn rooms_are_listed_page_by_page_in_each_order() {
 fn what_is_asked_wrongly_is_refused_with_what_would_be_right() {
     let server = start();
     for (target, part) in [
-        ("connections?sort=size", "unknown variant `size`, expected one of `lag`, `bytes`"),
+        ("connections?sort=size", r#"one of \"lag\", \"bytes\""#),
+        ("members", "room is missing"),
         ("connections?limit=0", "between 1 and 1000"),
         ("connections?limit=1001", "between 1 and 1000"),
         ("connections?limit=-1", "not a number"),
         ("connections?limit=", "not a number"),
         ("connections?limit=1&limit=2", "given twice"),
-        ("connections?colour=red", "no such parameter; there are sort, limit, user"),
+        ("connections?colour=red", "is no parameter of this; there are sort, limit, user"),
         ("connections?user=%ff", "not UTF-8"),
         ("connections/closed?reason=boredom", "hello_timeout"),
         ("rooms?after=lobby", "the next of the page before"),
@@ -255,6 +256,56 @@ fn what_is_asked_wrongly_is_refused_with_what_would_be_right() {
             (&json!(1003), &json!("bad_field"))
         );
         assert!(response.text().contains(part), "{target}: {}", response.text());
+    }
+}
+
+#[test]
+fn a_body_that_is_wrong_is_refused_in_words_about_its_fields() {
+    let server = start();
+    for (path, body, message, field, expected) in [
+        ("rooms/kick", r#"{"room":"a"}"#, "user is missing", "user", "a string"),
+        ("rooms/kick", r#"{"room":1,"user":"b"}"#, "room is a number", "room", "a string"),
+        ("rooms/kick", r#"{"room":null,"user":"b"}"#, "room is missing", "room", "a string"),
+        ("rooms/kick", r#"{"room":"a","room":"b"}"#, "room is given twice", "room", "a string"),
+        (
+            "ban",
+            r#"{"user":"a","for_ms":0}"#,
+            "for_ms is 0",
+            "for_ms",
+            "a whole number between 1 and 9007199254740991",
+        ),
+        (
+            "keys",
+            r#"{"name":"a","rooms":["b",2]}"#,
+            "rooms is wrong: entry 2 is a number",
+            "rooms",
+            "a list of 1 to 16 strings",
+        ),
+        (
+            "keys",
+            r#"{"name":"a","rooms":["b"],"can":"fly"}"#,
+            r#"can is unknown: "fly""#,
+            "can",
+            r#"one of "send", "read", "read,send""#,
+        ),
+    ] {
+        let response = ask(&server, &format!("POST /api/v1/{path}"), &bearer(), body);
+        let refused: Value = serde_json::from_str(&response.text()).expect("JSON");
+        let expect = json!({
+            "code": 1003,
+            "message": message,
+            "data": {"error": "bad_field", "field": field, "expected": expected},
+        });
+        assert_eq!((response.status, refused), (400, expect), "{body}");
+    }
+    for (body, words) in [
+        (r#"{"room":"a","user":"b","why":"c"}"#, "there are room, user, reason"),
+        (r#"{"room":"a","#, r#""offset":11"#),
+        ("[]", "not one JSON object"),
+    ] {
+        let response = ask(&server, "POST /api/v1/rooms/kick", &bearer(), body);
+        assert_eq!(response.status, 400, "{body}");
+        assert!(response.text().contains(words), "{body}: {}", response.text());
     }
 }
 

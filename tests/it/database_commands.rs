@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rusqlite::Connection;
 use rustix::process::Signal;
@@ -208,6 +208,35 @@ fn a_command_that_the_server_does_not_apply_says_so_and_what_it_changed_is_store
     // Later ones are not held up by it.
     done(&data, &["unban", "user", "bob"]);
     drop(Client::lines(&server).named("bob", None));
+}
+
+/// How `chinwag --data DATA verify` ends whose standard output is this, and what it says.
+fn verify_to(data: &Path, out: impl Into<Stdio>) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    command.env_clear().arg("--data").arg(data).arg("verify").stdin(Stdio::null());
+    let ended = command.stdout(out).stderr(Stdio::piped()).output().expect("its end");
+    (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_told_as_that_and_hides_no_damage() {
+    let mut server = durable();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    say(&mut ann, numbered(0..3));
+    drop(ann);
+    server.restart_after(Signal::TERM, |data| {
+        let full = || File::options().write(true).open("/dev/full").expect("a full disk");
+        // Whoever was to read it has ended.
+        let closed = || std::io::pipe().expect("a pipe").1;
+        let (code, said) = verify_to(data, full());
+        assert!(said.starts_with("error: cannot write to standard output: No space"), "{said}");
+        assert_eq!(code, Some(1));
+        assert_eq!(verify_to(data, closed()), (Some(0), String::new()));
+        let db = Connection::open(data.join("chinwag.db")).expect("the database");
+        db.execute("UPDATE record SET text = 'forged!' WHERE seq = 3", []).expect("a change");
+        db.close().expect("a closed database");
+        assert_eq!(verify_to(data, closed()), (Some(1), String::new()));
+    });
 }
 
 #[test]

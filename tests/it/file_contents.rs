@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::database_commands::done;
 use crate::files::{GIF, await_kept, fetch, folder, head, kept, object, place, say};
-use crate::support::http::{Response, get, read, request};
+use crate::support::http::{Response, get, read, read_head, request};
 use crate::support::{Client, PATIENCE, Raw, Setup, assert_subset};
 
 /// Where what is in these bytes is put.
@@ -131,4 +132,64 @@ fn what_went_with_its_last_message_is_put_again_as_another_file() {
     let seq = say(&mut ann, "lobby", again["id"].as_str().unwrap(), "a.txt");
     let got = fetch(server.http, &place("lobby", &seq, again["id"].as_str().unwrap(), "ann"), "");
     assert_eq!(got.body, contents);
+}
+
+/// The answer to a request whose client says that nothing more comes.
+#[track_caller]
+fn cut(address: SocketAddr, line: &str, len: usize, body: &[u8]) -> Value {
+    let mut raw = Raw::connect(address);
+    raw.send(&[&head(address, line, "", len), body].concat());
+    raw.finish();
+    object(&read(&mut raw, true), 400)
+}
+
+#[test]
+fn a_body_that_ends_too_early_is_answered_and_kept_where_it_can_be_gone_on_with() {
+    let server = Setup::default().start();
+    let by_key = "/files?as=ann&upload=0123456789abcdef";
+    for target in [&target(GIF, "ann"), by_key] {
+        let method = if target == by_key { "POST" } else { "PUT" };
+        let refused = cut(server.http, &format!("{method} {target}"), GIF.len(), &GIF[..6]);
+        assert_subset(&refused, &json!({"code": 1003, "data": {"field": "body"}}));
+        let words = refused["message"].as_str().unwrap();
+        assert!(words.contains("6 bytes of the file have come"), "{words}");
+        assert_eq!(object(&get(server.http, target), 200), json!({"offset": 6}));
+        // Also if it is the length of the whole that says so.
+        let more = format!("{target}&offset=6&size={}", GIF.len());
+        let line = format!("{method} {more}");
+        let part = [&head(server.http, &line, "", 2), &GIF[6..8]].concat();
+        let refused = object(&request(server.http, &part), 400);
+        assert!(refused["message"].as_str().unwrap().contains("8 bytes"), "{refused}");
+        let line = line.replace("offset=6", "offset=8");
+        let rest = [&head(server.http, &line, "", GIF.len() - 8), &GIF[8..]].concat();
+        object(&request(server.http, &rest), 201);
+    }
+    // Without a name nobody can go on with it.
+    cut(server.http, "POST /files?as=ann", 100, b"half");
+    let parts = std::fs::read_dir(folder(&server).join("parts")).unwrap().count();
+    assert_eq!(parts, 0);
+    let mut raw = Raw::connect(server.http);
+    raw.send(&head(server.http, "POST /rooms/lobby/messages?as=ann", "", 100));
+    raw.send(b"half");
+    raw.finish();
+    let refused = read(&mut raw, true);
+    assert!(refused.status == 400 && refused.text().contains("ends before"), "{}", refused.text());
+}
+
+#[test]
+fn what_ends_the_connection_leaves_no_word_in_the_file_that_is_being_sent() {
+    let server = Setup::default().start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    // More than the sockets take before somebody reads.
+    let bytes = vec![b'x'; 8 << 20];
+    let stored = object(&put(server.http, &target(&bytes, "ann"), "", &bytes), 201);
+    let id = stored["id"].as_str().expect("an id");
+    let place = place("lobby", &say(&mut ann, "lobby", id, "x"), id, "ann");
+    let mut raw = Raw::connect_small(server.http, 4_096);
+    raw.send(format!("GET {place} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+    assert_eq!(read_head(&mut raw).status, 200);
+    done(&server.data(), &["ban", "address", "127.0.0.1"]);
+    let rest = raw.take_all();
+    assert!(rest.len() < bytes.len(), "it was not cut off");
+    assert!(rest.iter().all(|byte| *byte == b'x'), "something else is in it");
 }

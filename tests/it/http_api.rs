@@ -198,9 +198,15 @@ fn who_speaks_http_1_0_is_not_told_to_go_on() {
 fn a_hook_says_what_monitors_and_chats_send() {
     let server = Setup::default().set("log.level", "debug").start();
     let mut ann = Client::ws(&server).named("ann", Some("alerts"));
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chinwag"));
-    command.env_clear().arg("--data").arg(server.data()).args(["hook", "add", "alerts"]);
-    let said = String::from_utf8(command.output().expect("its end").stdout).expect("UTF-8");
+    let add = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chinwag"));
+        command.env_clear().arg("--data").arg(server.data()).args(["hook", "add"]).args(args);
+        let output = command.output().expect("its end");
+        String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8")
+    };
+    let said = add(&["@ann:bob", "--name", "spy"]);
+    assert!(said.contains("in a conversation only its two speak"), "{said}");
+    let said = add(&["alerts"]);
     let path = said.lines().next().unwrap_or_default().to_owned();
     assert!(path.starts_with("/hooks/cwh_") && said.contains("alerts-hook may send"), "{said}");
     let line = format!("POST {path}");

@@ -58,9 +58,10 @@ fn a_key_says_what_it_may_where_it_may_without_being_a_member_or_seen() {
         for op in ["join", "history", "members", "presence", "typing", "ack", "invite", "kick"] {
             ci.refused(&json!({"op": op, "room": "alerts/disk", "user": "ann", "read": 1}), 3004);
         }
-        for op in ["rooms", "logins"] {
+        for op in ["rooms", "logins", "invite_link"] {
             ci.refused(&json!({"op": op}), 3004);
         }
+        ci.refused(&json!({"op": "accept", "invite": format!("cwi_{}", "a".repeat(43))}), 3004);
         let members = ann.ask(&json!({"op": "members", "room": "alerts/disk"}));
         assert_eq!(members["count"], 1, "{members}");
         let present = ann.ask(&json!({"op": "presence", "room": "alerts/disk"}));
@@ -190,7 +191,9 @@ fn a_key_that_makes_no_sense_is_refused_in_words() {
     let server = Setup::default().start();
     for (args, words) in [
         (&["add", "ci"][..], "--rooms"),
-        (&["add", "ci", "--rooms", "a b"], "in lower case, without spaces"),
+        (&["add", "ci", "--rooms", "a b"], "must be the name of a room"),
+        (&["add", "ci", "--rooms", "a,b"], "give --rooms several times"),
+        (&["add", "guest-ci", "--rooms", "*"], "are for guests"),
         (&["add", "ci", "--rooms", "*", "--can", "write"], "must be send, read, or read,send"),
         (&["add", "Ci", "--rooms", "*"], "did you mean ci?"),
         (&["add", "ci", "--rooms", "*", "--for", "0s"], "a time is"),

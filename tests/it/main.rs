@@ -69,6 +69,7 @@ mod tcp_framing;
 mod terminals;
 mod text_accounts;
 mod text_client;
+mod text_commands;
 mod threads;
 mod tls;
 mod tokens;

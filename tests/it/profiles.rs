@@ -121,6 +121,8 @@ fn a_person_at_a_terminal_says_what_it_is_called_and_does() {
          > /whois bob
          < -- you share no room with a user of this name --
          > /display ...
-         < ! display is without a letter or digit; expected: a display name of one line, …",
+         < ! the display name is without a letter or digit; expected: a display name of one line, …
+         > /status 2y at sea
+         < ! a status lasts for up to a year; expected: a time such as that of /status 30d at sea",
     );
 }

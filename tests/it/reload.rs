@@ -45,6 +45,10 @@ fn what_can_takes_effect_at_once_for_those_who_are_connected_too() {
     assert_eq!(status(&server, "chat.example.org"), 200);
     assert_eq!(http::get(server.http, "/docs").status, 200);
     ann.refused(&json!({"op": "join", "room": "other"}), 3011);
+    // Who comes now is told so.
+    let mut bob = Client::ws(&server);
+    let welcome = bob.ask(&json!({"op": "hello", "name": "bob"}));
+    assert_eq!(welcome["limits"]["rooms"], 1, "{welcome}");
     // The bound that needs a restart is the former one.
     let text = "x".repeat(16 << 10);
     ann.ask(&json!({"op": "send", "room": "lobby", "text": text}));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::database_commands::done;
 use crate::support::terminal::converse;
-use crate::support::{Client, Raw, Server};
+use crate::support::{Client, Raw, Server, Setup};
 
 /// A room of `own`, in which `bob` has said something that `ann` has reported.
 fn reported(server: &Server) -> Client {
@@ -49,6 +49,26 @@ fn who_makes_a_room_of_a_free_name_finds_no_report_and_no_act_of_the_one_before(
         assert_eq!(acts["items"], json!([]));
     }
     // The operator still judges by both.
+    let told = done(Path::new(&server.data()), &["reports"]);
+    assert!(told.contains("ann reports bob") && told.contains("marker-of-bob"), "{told}");
+    let acts = done(Path::new(&server.data()), &["audit", "--room", "den"]);
+    assert!(acts.contains("kick") && acts.contains("close"), "{acts}");
+}
+
+#[test]
+fn a_room_of_memory_that_a_restart_has_ended_leaves_its_name_and_nothing_else() {
+    let policy = "[[room_policy]]\nmatch = \"den\"\ndurability = \"memory\"\n";
+    let mut server = Setup::default().config(policy).start();
+    let mut own = reported(&server);
+    own.ask(&json!({"op": "kick", "room": "den", "user": "bob"}));
+    for signal in [Signal::TERM, Signal::KILL] {
+        server.restart(signal);
+        let mut eve = Client::ws(&server).named("eve", None);
+        eve.ask(&json!({"op": "create", "room": "den"}));
+        assert_eq!(reports(&mut eve), json!([]));
+        let acts = eve.ask(&json!({"op": "audit", "room": "den"}));
+        assert_eq!(acts["items"], json!([]));
+    }
     let told = done(Path::new(&server.data()), &["reports"]);
     assert!(told.contains("ann reports bob") && told.contains("marker-of-bob"), "{told}");
     let acts = done(Path::new(&server.data()), &["audit", "--room", "den"]);
@@ -197,7 +217,7 @@ fn who_keeps_no_order_at_a_terminal_reports_and_settles_nothing() {
          > /report
          < ! this command needs more, for example: /report bob spam
          > /settle 1
-         < ! there is no report of this id that you may settle; expected: the id of one of reports",
+         < ! there is no report of this id that you may settle; expected: a number that /reports lists",
     );
     assert_eq!(reports(&mut own).as_array().map(Vec::len), Some(1), "not in this room");
 }

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::iter;
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -65,6 +66,34 @@ fn what_was_sent_before_the_signal_is_answered_before_the_farewell() {
     }
     ann.expect(&json!({"ev": "bye"}));
     drop(ann);
+    server.assert_left_in_order();
+}
+
+#[test]
+fn a_request_that_is_under_way_is_answered_before_the_connection_ends() {
+    let mut server = Server::start();
+    let mut requests: Vec<_> = ["/rooms/lobby/messages?as=ann", "/files?as=ann"]
+        .into_iter()
+        .map(|path| {
+            let mut raw = Raw::connect(server.http);
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+            );
+            raw.send(head.as_bytes());
+            // It was taken up.
+            assert_eq!(http::read_head(&mut raw).status, 100);
+            raw.send(b"half");
+            raw
+        })
+        .collect();
+    server.signal(Signal::TERM);
+    for raw in &mut requests {
+        let response = http::read(raw, true);
+        assert_eq!((response.status, response.header("Retry-After")), (503, Some("1")));
+        assert!(response.text().contains("\"code\":5006"), "{}", response.text());
+        raw.assert_ended();
+    }
+    drop(requests);
     server.assert_left_in_order();
 }
 
@@ -155,4 +184,24 @@ fn idle_http_connections_do_not_hold_the_process() {
     server.assert_left_in_order();
     idle.assert_ended();
     drop(silent);
+}
+
+#[test]
+fn a_lock_of_another_process_takes_no_more_than_the_time_of_a_stop() {
+    let mut server =
+        Setup::default().set("timeouts.stop", "1s").set("timeouts.close", "200ms").start();
+    let mut ann = Client::lines(&server).named("ann", Some("lobby"));
+    ann.ask(&json!({"op": "send", "room": "lobby", "text": "stored"}));
+    let other = rusqlite::Connection::open(server.data().join("chinwag.db")).expect("the database");
+    other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    ann.say(&json!({"op": "send", "id": 1, "room": "lobby", "text": "waits"}));
+    // It is read before the signal comes.
+    ann.ask(&json!({"op": "ping"}));
+    let began = Instant::now();
+    server.signal(Signal::TERM);
+    server.assert_left_in_order();
+    let took = began.elapsed();
+    // As much again for a slow machine; the store alone was waited for five times as long.
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    drop((ann, other));
 }

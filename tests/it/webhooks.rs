@@ -432,14 +432,17 @@ fn nothing_is_sent_where_it_must_not_be_and_commands_say_why() {
         ("0x7f000001", "loopback"),
     ] {
         let url = format!("https://{host}:{port}/");
-        let (done, said) = bare(&["add", "ci", "--url", &url]);
-        assert!(done, "{said}");
-        let (done, said) = bare(&["test", "ci"]);
-        assert!(
-            !done && said.contains(what) && said.contains("[webhooks] hosts"),
-            "{host}: {said}"
-        );
-        assert!(bare(&["end", "ci"]).0);
+        let (is_added, mut said) = bare(&["add", "ci", "--url", &url]);
+        // An address that is written out is refused at once, a name by what it stands for.
+        let is_name = !host.starts_with('[') && host.parse::<std::net::IpAddr>().is_err();
+        assert_eq!(is_added, is_name, "{host}: {said}");
+        if is_added {
+            let (done, tried) = bare(&["test", "ci"]);
+            assert!(!done, "{host}: {tried}");
+            said = tried;
+            assert!(bare(&["end", "ci"]).0);
+        }
+        assert!(said.contains(what) && said.contains("[webhooks] hosts"), "{host}: {said}");
     }
     assert!(receiver.accept().is_err(), "nobody has connected");
     for args in

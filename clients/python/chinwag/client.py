@@ -336,7 +336,9 @@ class Client:
         self.user, self.session, self.limits = data["user"], data["session"], data.get("limits") or {}
         self._ready_at = self._clock.now()
         self._set(State("ready"))
-        self._tell_invitations(data)
+        # Of more than it has room for, `rooms` has all.
+        if not data.get("more_invitations"):
+            self._tell_invitations(data)
         for room in list(self.rooms.values()):
             answer = (data.get("rooms") or {}).get(room.name) or {}
             if "room" in answer:

@@ -172,9 +172,9 @@ fn id(text: String, name: &'static str) -> Result<String, Unfit> {
 fn named<'a, T: Deserialize<'a>>(
     claims: &Object<'a>,
     name: Option<&String>,
-    kind: &'static str,
+    setting: &'static str,
 ) -> Result<Option<T>, Unfit> {
-    name.map_or(Ok(None), |name| claims.typed(name).map_err(|_error| Unfit::Claim(kind)))
+    name.map_or(Ok(None), |name| claims.typed(name).map_err(|_error| Unfit::Named(setting)))
 }
 
 /// A subject or claim that is no name is no fault: a name is made for it.
@@ -183,12 +183,12 @@ fn name(
     policy: &ClaimPolicy,
     subject: &str,
 ) -> Result<Option<UserName>, Unfit> {
-    let claimed: Option<String> = named(claims, policy.name.as_ref(), "name")?;
+    let claimed: Option<String> = named(claims, policy.name.as_ref(), "name_claim")?;
     Ok(UserName::parse(claimed.as_deref().unwrap_or(subject)).ok())
 }
 
 fn display(claims: &Object<'_>, policy: &ClaimPolicy) -> Result<Option<Box<str>>, Unfit> {
-    let claimed: Option<String> = named(claims, policy.display.as_ref(), "display")?;
+    let claimed: Option<String> = named(claims, policy.display.as_ref(), "display_claim")?;
     let shown = claimed.map(|text| -> Box<str> {
         // Cleaned, not refused: it is for show only, and people do not choose what their issuer
         // writes there.
@@ -211,7 +211,7 @@ fn is_admin(claims: &Object<'_>, policy: &ClaimPolicy) -> Result<bool, Unfit> {
         Switch(bool),
         Roles(OneOrMany),
     }
-    Ok(match named(claims, policy.admin.as_ref(), "admin")? {
+    Ok(match named(claims, policy.admin.as_ref(), "admin_claim")? {
         None => false,
         Some(Admin::Switch(is_admin)) => is_admin,
         Some(Admin::Roles(roles)) => roles.has("admin"),
@@ -219,8 +219,8 @@ fn is_admin(claims: &Object<'_>, policy: &ClaimPolicy) -> Result<bool, Unfit> {
 }
 
 fn rooms(claims: &Object<'_>, policy: &ClaimPolicy) -> Result<Option<Vec<RoomGrant>>, Unfit> {
-    let unfit = Unfit::Claim("rooms");
-    let claimed: Option<Object<'_>> = named(claims, policy.rooms.as_ref(), "rooms")?;
+    let unfit = Unfit::Named("rooms_claim");
+    let claimed: Option<Object<'_>> = named(claims, policy.rooms.as_ref(), "rooms_claim")?;
     let Some(claimed) = claimed else { return Ok(None) };
     let mut grants = Vec::new();
     for (pattern, rights) in claimed.iter() {

@@ -30,6 +30,8 @@ pub enum Unfit {
     Missing(&'static str),
     /// A claim is of the wrong type or out of range.
     Claim(&'static str),
+    /// The claim that this setting of `[jwt]` names is of the wrong type or out of range.
+    Named(&'static str),
     /// None of its audiences is ours.
     Audience,
     /// It is not valid yet.
@@ -58,7 +60,9 @@ impl Unfit {
             | Self::Algorithm
             | Self::Signature
             | Self::Revoked => Code::Unauthorized,
-            Self::Missing(_) | Self::Claim(_) | Self::Audience | Self::Early => Code::TokenNotForUs,
+            Self::Missing(_) | Self::Claim(_) | Self::Named(_) | Self::Audience | Self::Early => {
+                Code::TokenNotForUs
+            }
             Self::Expired => Code::TokenExpired,
         }
     }
@@ -109,6 +113,9 @@ impl fmt::Display for Unfit {
             Self::Signature => f.write_str("its signature is not that of the key of its kid"),
             Self::Missing(name) => write!(f, "the claim {name:?} is missing"),
             Self::Claim(name) => write!(f, "the claim {name:?} is of the wrong type or range"),
+            Self::Named(setting) => {
+                write!(f, "the claim that [jwt] {setting} names is of the wrong type or range")
+            }
             Self::Audience => f.write_str("its aud names none of [jwt] audience"),
             Self::Early => f.write_str("it is not valid yet (nbf or iat)"),
             Self::Expired => f.write_str("it has expired (exp)"),

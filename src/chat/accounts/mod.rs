@@ -18,6 +18,7 @@ use super::model::people::People;
 use crate::collections::KeyedMap;
 use crate::net::{ConnId, IpAddr};
 use crate::time::Tick;
+use crate::time::wall_watch::shifted;
 use std::collections::VecDeque;
 
 /// How often one name may be tried at once, and how long one try takes to come back.
@@ -232,6 +233,13 @@ impl Accounts {
     pub(super) fn count_invites(&mut self, wall_ms: u64) -> usize {
         self.invites.retain(|_, invite| invite.until > wall_ms);
         self.invites.len()
+    }
+
+    /// The wall clock was set: links last for as long as they were to last.
+    pub(super) fn shift_invites(&mut self, step_ms: i64) {
+        for invite in self.invites.values_mut() {
+            invite.until = shifted(invite.until, step_ms);
+        }
     }
 
     /// Adds an invite link.

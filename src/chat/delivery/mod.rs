@@ -14,9 +14,9 @@ mod credit;
 mod cursor;
 mod fan_out;
 mod handover;
+mod list_pool;
 mod pages;
 mod reader;
-mod spare;
 mod subscriptions;
 
 pub(super) use cursor::{Feed, Sender};
@@ -24,8 +24,8 @@ pub(super) use pages::{PageId, Pages};
 pub(super) use reader::Reader;
 
 use self::cursor::{Lagging, Lags, Subscription};
+use self::list_pool::ListPool;
 use self::reader::SubscriptionRef;
-use self::spare::Spare;
 use super::context::Context;
 use super::keys::RoomKey;
 use super::model::output::Fanout;
@@ -53,7 +53,7 @@ pub(super) struct Delivery {
     pub pages: Pages,
     /// Connections whose cursors wait to have a page read that could not be.
     pub stuck: Vec<ConnId>,
-    spare: Spare,
+    spare: ListPool,
 }
 
 impl Delivery {
@@ -65,7 +65,7 @@ impl Delivery {
             dirty: Vec::new(),
             pages: Pages::new(ring_bytes_max / PAGES_PART),
             stuck: Vec::new(),
-            spare: Spare::default(),
+            spare: ListPool::default(),
         }
     }
 

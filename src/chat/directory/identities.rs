@@ -3,7 +3,7 @@
 use crate::chat::model::identity::{Bound, Identity, Source};
 use std::collections::BTreeSet;
 
-use crate::chat::model::name::{Skeletons, UserName};
+use crate::chat::model::name::{Names, UserName};
 use crate::collections::{CompactKey, KeyIndex, Table};
 
 /// All names that belong to somebody, whether their users are known at the moment or not.
@@ -12,11 +12,10 @@ use crate::collections::{CompactKey, KeyIndex, Table};
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Identities {
     rows: Table<CompactKey, Bound>,
-    by_name: KeyIndex<CompactKey>,
+    by_name: Names<CompactKey>,
     by_subject: KeyIndex<CompactKey>,
-    skeletons: Skeletons<CompactKey>,
     /// Names of which the store has not said yet that it has them.
-    pub unwritten: BTreeSet<UserName>,
+    unwritten: BTreeSet<UserName>,
 }
 
 impl Identities {
@@ -48,9 +47,8 @@ impl Identities {
         if self.rows.is_empty() {
             return None;
         }
-        let rows = (&self.by_name, &self.rows);
-        let key =
-            self.skeletons.find(name, rows, |row, is_it| is_it(row.name.as_str()), |_| true)?;
+        let has_name = |row: &Bound, is_it: &dyn Fn(&str) -> bool| is_it(row.name.as_str());
+        let key = self.by_name.lookalike(name, &self.rows, has_name, |_| true)?;
         self.rows.get(key).map(|row| &row.name)
     }
 
@@ -63,26 +61,51 @@ impl Identities {
         let name = bound.name.clone();
         let key = self.rows.insert(bound);
         self.by_name.insert(name.as_str(), key);
-        self.skeletons.insert(name.as_str(), key);
         if has_subject {
             self.by_subject.insert(&(subject.0, &*subject.1, &*subject.2), key);
         }
     }
 
-    /// Forgets all of them, but for what is being written.
-    pub(in crate::chat) fn clear(&mut self) {
-        // The operations that wait for these are still under way, and look for them when they are
-        // answered.
-        let unwritten = std::mem::take(&mut self.unwritten);
-        *self = Self { unwritten, ..Self::default() };
+    /// The name is somebody's, which the store is asked to keep.
+    pub(in crate::chat) fn begin(&mut self, bound: Bound) {
+        self.unwritten.insert(bound.name.clone());
+        self.bind(bound);
+    }
+
+    /// The store has answered about a name that was begun, and it stays somebody's or not.
+    pub(in crate::chat) fn end(&mut self, name: &UserName, stays: bool) {
+        // One that a command has given away meanwhile is not this one's to take back.
+        if self.unwritten.remove(name) && !stays {
+            self.release(name.as_str());
+        }
+    }
+
+    /// Whether the store has not said yet that it has the name.
+    pub(in crate::chat) fn is_unwritten(&self, name: &UserName) -> bool {
+        self.unwritten.contains(name)
+    }
+
+    /// These are all that the store has. Names that are on their way there stay somebody's, unless
+    /// a command has given them to another: then the store refuses the one that comes later.
+    pub(in crate::chat) fn replace(&mut self, all: Vec<Bound>) {
+        let before = std::mem::take(self);
+        for bound in all {
+            self.bind(bound);
+        }
+        for name in &before.unwritten {
+            if let Some(bound) = before.of_name(name.as_str())
+                && self.of_name(name.as_str()).is_none()
+            {
+                self.begin(bound.clone());
+            }
+        }
     }
 
     /// The name is nobody's any more.
-    pub(in crate::chat) fn release(&mut self, name: &str) -> Option<Bound> {
+    fn release(&mut self, name: &str) -> Option<Bound> {
         let key = self.key_of(name)?;
         let row = self.rows.remove(key)?;
         self.by_name.remove(name, key);
-        self.skeletons.remove(name, key);
         if !row.subject.is_empty() {
             self.by_subject.remove(&(row.source, &*row.issuer, &*row.subject), key);
         }

@@ -43,9 +43,9 @@ pub(super) use user::User;
 use super::keys::UserKey;
 use super::model::identity::Source;
 use super::model::log::Suspensions;
-use super::model::name::{Skeletons, UserName};
+use super::model::name::{Names, UserName};
 use super::model::reply::Presence;
-use crate::collections::{Key as _, KeyIndex, KeyedMap, Table};
+use crate::collections::{Key as _, KeyedMap, Table};
 use crate::net::ConnId;
 
 /// Stale entries that the list of absent users may have beside one for each user.
@@ -60,9 +60,8 @@ const ABSENT_STALE_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     users: Table<UserKey, User>,
-    by_name: KeyIndex<UserKey>,
-    /// By what their names look like.
-    skeletons: Skeletons<UserKey>,
+    /// By their names, and by what these look like.
+    by_name: Names<UserKey>,
     /// Users without a session, longest absent first; may hold users that are back or gone.
     absent: VecDeque<UserKey>,
     /// Secrets that were made when their users had another place, in a process before this one.
@@ -116,13 +115,8 @@ impl Directory {
     /// Another user whose name looks like this one. Who never came has no name that others could
     /// be taken for.
     pub(super) fn lookalike(&self, name: &str) -> Option<UserKey> {
-        let rows = (&self.by_name, &self.users);
-        self.skeletons.find(
-            name,
-            rows,
-            |user: &User, is_it| is_it(user.name.as_str()),
-            User::has_come,
-        )
+        let has_name = |user: &User, is_it: &dyn Fn(&str) -> bool| is_it(user.name.as_str());
+        self.by_name.lookalike(name, &self.users, has_name, User::has_come)
     }
 
     /// The user whose session has or had this secret, if it can still come back.
@@ -172,7 +166,6 @@ impl Directory {
         user.presence = self.elsewhere.of(name).unwrap_or(Presence::Off);
         let key = self.users.insert(user);
         self.by_name.insert(name.as_str(), key);
-        self.skeletons.insert(name.as_str(), key);
         key
     }
 
@@ -196,7 +189,6 @@ impl Directory {
         debug_assert!(user.sessions.is_empty(), "a user with a session is not forgotten");
         debug_assert!(user.memberships.is_empty(), "a member is not forgotten");
         self.by_name.remove(user.name.as_str(), key);
-        self.skeletons.remove(user.name.as_str(), key);
         Some(user)
     }
 

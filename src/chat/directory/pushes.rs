@@ -15,11 +15,11 @@ use crate::chat::model::push::{
 /// The last message of a room of which a user is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::chat) struct News {
-    /// Its seq.
+    /// Which message of the room it is.
     pub seq: u64,
     /// Who has written it.
     pub from: UserName,
-    /// Why.
+    /// Why the user is told of it.
     pub why: PushReason,
     /// The name of the room under which the user's devices were told, if they were.
     pub pushed_as: Option<RoomName>,

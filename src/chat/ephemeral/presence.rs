@@ -155,7 +155,7 @@ impl EphemeralMut<'_> {
             let names = on.len() + away.len() + off.len();
             (PresenceChange::Delta { on, away, off }, names)
         };
-        let apart = if counts_only { Vec::new() } else { self.who_has_blocked_members(key) };
+        let apart = self.who_has_blocked(key, &change);
         let event = |count, change| Event::Presence { room: name.clone(), v, count, change };
         for &viewer in &apart {
             let count = count - self.hidden_from(key, viewer);
@@ -166,14 +166,21 @@ impl EphemeralMut<'_> {
         self.tell_room(key, (event, names), |user| apart.contains(&user));
     }
 
-    /// The members who have blocked another member.
-    fn who_has_blocked_members(&self, key: RoomKey) -> Vec<UserKey> {
+    /// The members who have blocked another member, or one who is none any more and whom the change
+    /// tells to be off.
+    fn who_has_blocked(&self, key: RoomKey, change: &PresenceChange) -> Vec<UserKey> {
+        let off = match change {
+            PresenceChange::Delta { off, .. } => off.as_slice(),
+            PresenceChange::State(_) => &[],
+            PresenceChange::CountOnly => return Vec::new(),
+        };
         if self.directory.blocks.is_empty() {
             return Vec::new();
         }
         let is_member = |name: &UserName| {
             let user = self.directory.user_named(name.as_str());
-            user.is_some_and(|user| self.directory[user].membership(key).is_some())
+            off.contains(name)
+                || user.is_some_and(|user| self.directory[user].membership(key).is_some())
         };
         let viewers = self.rooms.members(key).map(|row| row.user).filter(|&viewer| {
             let mut blocked = self.directory.blocks.of(&self.directory[viewer].name);

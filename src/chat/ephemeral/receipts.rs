@@ -119,15 +119,15 @@ impl EphemeralMut<'_> {
         Some(self.receipts_event(key, &readers, Some(except)))
     }
 
-    /// How far each member but `except` has read, for one that comes or comes back; empty where
-    /// receipts are not told.
+    /// How far each member but `except` and whom it has blocked has read, for one that comes or
+    /// comes back; empty where receipts are not told.
     pub(in crate::chat) fn read_marks(&self, key: RoomKey, except: UserKey) -> ReadMarks {
         let room = &self.rooms[key];
         // Nobody has read what was never said.
         if room.head == 0 || room.members.len() > RECEIPTS_MEMBERS_MAX {
             return Vec::new();
         }
-        let others = self.rooms.members(key).filter(|row| row.user != except);
+        let others = self.rooms.members(key).filter(|row| self.is_shown(Some(except), row.user));
         let read = others.map(|row| (row.user, row.marks().read));
         self.marks(read.filter(|&(_, read)| read > 0))
     }

@@ -17,6 +17,8 @@ pub const LOGINS_MAX: usize = 32;
 pub const INVITES_MAX: usize = 10_000;
 /// For how long an invite link can be used if nothing is said of it, in milliseconds.
 pub const INVITE_MS: u64 = 7 * 86_400_000;
+/// For how long at most, in milliseconds.
+pub const INVITE_MS_MAX: u64 = 365 * 86_400_000;
 /// Rooms of one invite link.
 pub const INVITE_ROOMS_MAX: usize = 16;
 /// Keys in all.
@@ -25,11 +27,32 @@ pub const KEYS_MAX: usize = 10_000;
 pub const KEY_ROOMS_MAX: usize = 16;
 /// Bytes of each of them.
 pub const KEY_ROOM_LEN_MAX: usize = 64;
-/// Whether this can be the name of rooms of a key.
+/// Whether rooms or conversations can have names that fit this, in which `*` stands for any text:
+/// what can never be met is a slip, and would be a key that is good for nothing.
 #[must_use]
 pub fn is_key_room(text: &str) -> bool {
-    let is_fit = |char: char| !(char.is_whitespace() || char.is_control() || char.is_uppercase());
-    !text.is_empty() && text.len() <= KEY_ROOM_LEN_MAX && text.chars().all(is_fit)
+    let Some(pair) = text.strip_prefix('@') else {
+        return text.len() <= KEY_ROOM_LEN_MAX
+            && fits(text, |name| RoomName::stored(name).is_some());
+    };
+    let is_user = |part: &str| fits(part, |name| UserName::stored(name).is_some());
+    let has_ends = match pair.split_once(':') {
+        Some((a, b)) if pair.contains('*') => is_user(a) && is_user(b),
+        Some(_) => RoomName::stored(text).is_some(),
+        None => pair.contains('*') && is_user(pair),
+    };
+    text.len() <= KEY_ROOM_LEN_MAX && has_ends
+}
+
+/// Whether a hook of this name can speak in the room: a conversation is of its two alone.
+#[must_use]
+pub fn may_be_hook_of(room: &RoomName, name: &UserName) -> bool {
+    room.pair().is_none_or(|(a, b)| [a, b].contains(&name.as_str()))
+}
+
+/// Whether some text in place of each `*`, or none, makes a name.
+fn fits(pattern: &str, is_name: impl Fn(&str) -> bool) -> bool {
+    ["x", ""].iter().any(|text| is_name(&pattern.replace('*', text)))
 }
 
 /// Bytes of the name of a program or device that is kept of a login.
@@ -119,7 +142,7 @@ fn parts_of(hash: &str) -> Option<(&str, &str)> {
     hash.rsplit_once('$')?.0.rsplit_once('$')
 }
 
-/// An account.
+/// A name that logs in with a password which this server keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Whose.
@@ -206,7 +229,7 @@ pub struct Extra {
 pub struct HashJob {
     /// To be named in the answer.
     pub ticket: u64,
-    /// The password.
+    /// As it was typed.
     pub password: Hidden,
     /// The hash that it is compared with; `None`: one is made.
     pub of: Option<HashOf>,

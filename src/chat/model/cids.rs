@@ -24,7 +24,7 @@ pub struct KeptCid {
     pub room: i64,
     /// Who has sent it.
     pub sender: Box<str>,
-    /// The `cid`.
+    /// The client's own id of it.
     pub cid: Box<str>,
     /// The record's seq.
     pub seq: u64,
@@ -36,7 +36,7 @@ pub struct KeptCid {
 /// the same ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CidSecret {
-    /// The key.
+    /// Random, of each process that begins anew: clients cannot make hashes collide.
     pub key: u128,
     /// The hash of nothing.
     pub check: u64,

@@ -16,7 +16,7 @@ use super::role::Role;
 pub struct KeptMembership {
     /// Where.
     pub room: RoomName,
-    /// The role.
+    /// What the user may do there.
     pub role: Role,
     /// Up to which seq the user's clients have received.
     pub recv: u64,

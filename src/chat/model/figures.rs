@@ -20,7 +20,7 @@ pub struct ReaderFigures<'a> {
 /// One room.
 #[derive(Clone, Copy, Debug)]
 pub struct RoomFigures<'a> {
-    /// Its name.
+    /// What it is called now.
     pub name: &'a RoomName,
     /// How many members it has.
     pub members: usize,
@@ -41,13 +41,13 @@ pub struct RoomFigures<'a> {
 /// One user.
 #[derive(Clone, Copy, Debug)]
 pub struct UserFigures<'a> {
-    /// Its name.
+    /// Whose figures these are.
     pub name: &'a UserName,
     /// Who says who it is.
     pub source: Source,
     /// As others are told.
     pub presence: Presence,
-    /// Its sessions.
+    /// How many sessions it has at this node.
     pub sessions: usize,
     /// The rooms of which it is a member.
     pub rooms: usize,

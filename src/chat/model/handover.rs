@@ -40,7 +40,7 @@ pub struct RoomState {
     pub gathered: GatheredState,
 }
 
-/// A room that is in memory.
+/// A room of level `memory`, which is nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryRoomState {
     /// Its log's epoch and head.
@@ -49,7 +49,7 @@ pub struct MemoryRoomState {
     pub policy: Option<Box<str>>,
     /// Strangers do not learn of it; it has owners.
     pub access: (bool, bool),
-    /// Its topic.
+    /// Its topic; empty if it has none.
     pub topic: Box<str>,
     /// The names that it had before, oldest first.
     pub former: Vec<RoomName>,
@@ -57,7 +57,7 @@ pub struct MemoryRoomState {
     pub records: Vec<SharedRecord>,
     /// The messages that its log does not take again.
     pub cids: Vec<RememberedCid>,
-    /// Its members.
+    /// Who belongs to it, connected or not.
     pub members: Vec<MemberState>,
     /// What holds of users in it.
     pub restrictions: Vec<(UserName, Restriction, RestrictionMeta)>,
@@ -72,7 +72,7 @@ pub struct MemberState {
     pub user: (UserName, Source),
     /// Nobody has come by the name yet.
     pub is_awaited: bool,
-    /// The role.
+    /// What the user may do there.
     pub role: Role,
     /// It counts against the user's own bound.
     pub counted: bool,
@@ -137,7 +137,7 @@ pub struct ReaderState {
     pub credential: Option<(Identity, bool)>,
     /// By which login or key.
     pub login: Option<u64>,
-    /// Its cursors.
+    /// One for each room that it reads.
     pub cursors: Vec<CursorState>,
 }
 

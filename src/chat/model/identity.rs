@@ -88,7 +88,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// That of an account.
+    /// Of somebody who has come by this login of an account.
     #[must_use]
     pub fn account(name: UserName, login: u64) -> Self {
         let (source, subject) = (Source::Account, name.as_str().into());
@@ -127,7 +127,7 @@ impl Identity {
 /// A name that belongs to somebody: what is kept of an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// The name.
+    /// The name, which no other subject and no other source ever gets.
     pub name: UserName,
     /// Who says who that is. [`Source::None`] is a user of a time in which names were not proved.
     pub source: Source,
@@ -147,7 +147,7 @@ pub struct Bound {
 pub struct AuthPolicy {
     /// Whoever gives a name is believed.
     pub none: bool,
-    /// Accounts.
+    /// Names and passwords that this server keeps.
     pub accounts: bool,
     /// Signed tokens.
     pub tokens: bool,

@@ -7,7 +7,7 @@ use super::record::{Epoch, SharedRecord};
 /// One row of the inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxRow {
-    /// The room.
+    /// The room's present name.
     pub room: RoomName,
     /// The names that it had before, oldest first.
     pub former: Box<[RoomName]>,

@@ -37,7 +37,7 @@ pub enum Depth {
 /// What was found of what was wanted; what is not there is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// The rooms.
+    /// Rooms, with everything that is kept of each beside its records.
     pub rooms: Vec<Begun>,
     /// The users, and both ends of the direct conversations among the rooms.
     pub users: Vec<KnownUser>,
@@ -86,7 +86,7 @@ pub struct Kept {
 /// What is kept of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownUser {
-    /// The name.
+    /// Who it is.
     pub name: UserName,
     /// Whether it is a member of any room.
     pub is_member: bool,
@@ -103,12 +103,13 @@ impl Wanted {
         self.rooms.is_empty() && self.users.is_empty() && self.sessions.is_empty()
     }
 
-    /// Adds a room.
+    /// Asks for a room; `with_lookalikes` also for those whose names look like this one, since it
+    /// may have to be made.
     pub fn add_room(&mut self, name: RoomName, with_lookalikes: bool) {
         *self.rooms.entry(name).or_default() |= with_lookalikes;
     }
 
-    /// Adds a user.
+    /// Asks for a user, at least to this depth.
     pub fn add_user(&mut self, name: UserName, depth: Depth) {
         let wanted = self.users.entry(name).or_insert(depth);
         *wanted = depth.max(*wanted);

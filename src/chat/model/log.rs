@@ -42,6 +42,8 @@ use super::reply::Durability;
 use super::sessions::{Claimed, SessionChange, SessionClaim};
 pub use super::suspensions::{Expiry, Network, Suspensions};
 use crate::net::ConnId;
+use crate::time::Tick;
+use crate::time::wall_watch::WallWatch;
 
 /// What the domain asks of the logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,6 +218,8 @@ pub enum Appended {
     TooLarge(usize),
     /// The seq in this field of a message is not that of a message, or not any more.
     NoSuchReference(&'static str),
+    /// The `thread` of a message begins none: it belongs to the one that this seq has begun.
+    InThread(u64),
     /// Not now, for this reason. It is not in the log and will not be.
     Refused(LogFault),
     /// It may be in the log, or not: whoever wants to know asks again with the same `cid`. If it is
@@ -335,6 +339,8 @@ pub struct Snapshot {
     pub webhooks: EventSet,
     /// The number of this node, where logs are shared with others.
     pub node: Option<NodeId>,
+    /// Whether the wall clock can be believed, if the store knows that from before.
+    pub wall: Option<WallWatch>,
 }
 
 /// What the store has besides, to be asked for by [`Query::Load`].
@@ -388,6 +394,12 @@ pub trait Logs: std::fmt::Debug {
     fn adopt_cid_secret(&mut self, secret: CidSecret) -> bool {
         _ = secret;
         false
+    }
+
+    /// The process stops: the files, which are closed when this is dropped, are not waited for
+    /// beyond this moment.
+    fn close_by(&mut self, deadline: Tick) {
+        _ = deadline;
     }
 
     /// Begins to close the files, so that another process can open them: nothing is to be asked

@@ -60,7 +60,7 @@ impl MetaKey {
 /// What is kept of a membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberMeta {
-    /// The role.
+    /// What the member may do.
     pub role: Role,
     /// Up to which seq the user's clients have received.
     pub recv: u64,

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod cids;
 pub mod code;
+pub mod columns;
 pub mod command;
 pub mod draft;
 pub mod edits;
@@ -21,7 +22,7 @@ pub mod listed;
 pub mod load;
 pub mod log;
 pub mod log_id;
-pub mod meant;
+pub mod meant_message;
 pub mod mentions;
 pub mod meta;
 pub mod name;

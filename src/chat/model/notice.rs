@@ -83,7 +83,7 @@ impl EventSet {
         Self(bits & ((1 << EventKind::ALL.len()) - 1))
     }
 
-    /// Its bits.
+    /// A bit for each kind of [`EventKind::ALL`], as the stores keep it.
     #[must_use]
     pub const fn bits(self) -> u16 {
         self.0
@@ -130,7 +130,7 @@ pub struct Notice {
     pub is_in_memory: bool,
     /// Who it is about; `None`: nobody.
     pub user: Option<UserName>,
-    /// What.
+    /// What has happened.
     pub what: NoticeKind,
 }
 

@@ -1,5 +1,7 @@
 //! What is to be sent to webhooks, as the stores and the thread that sends it tell each other.
 
+use std::collections::BTreeMap;
+
 use super::webhook::{Interest, Webhook, WebhookEvent};
 
 /// Events of one request.
@@ -55,7 +57,7 @@ pub struct DeadLetter {
     pub to: Position,
     /// Events that it has, or had.
     pub events: u64,
-    /// Why.
+    /// Why it was given up: the last answer, or that it was too old.
     pub why: Box<str>,
 }
 
@@ -96,6 +98,52 @@ pub enum Update {
     Delivered(u64),
     /// The dead letter of this number could not be delivered this time either, and why.
     StillDead(u64, Box<str>),
+}
+
+/// Updates that are to be written, of the progress of each webhook the last one only.
+#[derive(Debug, Default)]
+pub struct UnwrittenUpdates {
+    progress: BTreeMap<Box<str>, Update>,
+    letters: Vec<Update>,
+}
+
+impl UnwrittenUpdates {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.progress.is_empty() && self.letters.is_empty()
+    }
+
+    /// Adds one, which takes the place of an earlier one about the same progress.
+    pub fn put(&mut self, update: Update) {
+        match &update {
+            Update::Progress { webhook: (name, _), .. } => {
+                self.progress.insert(name.clone(), update);
+            }
+            Update::Dead(_) | Update::Delivered(_) | Update::StillDead(..) => {
+                self.letters.push(update);
+            }
+        }
+    }
+
+    /// Adds what was to be written earlier, and could not be.
+    pub fn add_earlier(&mut self, earlier: Self) {
+        self.letters.splice(0..0, earlier.letters);
+        for (name, update) in earlier.progress {
+            self.progress.entry(name).or_insert(update);
+        }
+    }
+
+    /// [`Update::Progress`] of each webhook, by name.
+    pub fn progress(&self) -> impl Iterator<Item = &Update> {
+        self.progress.values()
+    }
+
+    /// All others, in the order in which they came: it is that of their deliveries.
+    #[must_use]
+    pub fn letters(&self) -> &[Update] {
+        &self.letters
+    }
 }
 
 /// What the thread that sends asks of a log that is shared.

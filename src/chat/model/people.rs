@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::account::{Account, Hidden, Invite, Key, Login, SecretHash};
 use super::identity::Bound;
 use super::name::{RoomName, UserName};
-use super::profile::PublicProfile;
+use super::profile::{ProfileChange, PublicProfile};
 use super::push::PushSubscription;
 use super::suspensions::{Expiry, Suspended};
 use super::thread::ThreadMark;
@@ -54,10 +54,8 @@ pub enum PeopleChange {
     Block(Block),
     /// It is over: who, of whom.
     Unblock(UserName, UserName),
-    /// A user says this of itself.
-    Profile(UserName, PublicProfile),
-    /// A user has said nothing of itself.
-    EndProfile(UserName),
+    /// A user says something else of itself.
+    Profile(UserName, ProfileChange),
     /// A device of a user is told by Web Push.
     Push(PushSubscription),
     /// It is not told any more.
@@ -133,7 +131,7 @@ pub struct People {
     pub bound: Vec<Bound>,
     /// See [`PeopleChange::Proved`].
     pub proved: bool,
-    /// The accounts.
+    /// Names with passwords.
     pub accounts: Vec<Account>,
     /// Their logins.
     pub logins: Vec<Login>,

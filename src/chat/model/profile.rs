@@ -3,6 +3,7 @@
 //! | rule | why |
 //! |---|---|
 //! | one line, no control characters, no white space but single spaces | it stands in the line of a message, and nothing in it can be told apart from the rest by width |
+//! | at most four marks on a letter | a pile of them covers the lines around it |
 //! | nothing that turns the direction of text (UAX 9), or shows nothing, but what emoji and some scripts are joined by | the text around it stays as it is |
 //! | a display name has a letter or a digit | it is read out and looked for |
 //! | a display name does not look like the name of another user, nor does a part of it between signs, as in `Bob (bob)` | it would be taken for that one |
@@ -32,6 +33,29 @@ pub struct PublicProfile {
     pub text: Box<str>,
     /// When the status text ends: milliseconds since 1970; `None`: when it is changed.
     pub until: Option<u64>,
+}
+
+/// A change of it: what is not given stays, also if another node has changed that meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileChange {
+    /// The new display name.
+    pub display: Option<Box<str>>,
+    /// The new status text, and when it ends.
+    pub status: Option<(Box<str>, Option<u64>)>,
+    /// When it is made: a status text that has ended by then goes.
+    pub at: u64,
+    /// Whether it is kept, too, that the user says nothing: who wants to be called nothing where a
+    /// token would say otherwise.
+    pub keeps_empty: bool,
+}
+
+impl ProfileChange {
+    /// That it becomes this, whatever it was.
+    #[must_use]
+    pub fn whole(profile: PublicProfile) -> Self {
+        let PublicProfile { display, text, until } = profile;
+        Self { display: Some(display), status: Some((text, until)), at: 0, keeps_empty: true }
+    }
 }
 
 impl PublicProfile {
@@ -72,13 +96,15 @@ impl PublicProfile {
 ///
 /// [`Fault`], the first character that cannot be taken.
 pub fn check_line(text: &str) -> Result<(), Fault> {
-    let mut former = '\0';
+    let (mut former, mut marks) = ('\0', 0);
     for (at, character) in text.char_indices() {
+        marks = if is_combining_mark(character) { marks + 1 } else { 0 };
         let is_joining = matches!(character, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}');
         let is_single_space = character == ' ' && former != ' ';
         if character.is_control()
             || (character.is_whitespace() && !is_single_space)
             || character == BLANK_BRAILLE
+            || marks > MARKS_MAX
             || (is_ignorable(character) && !is_joining)
         {
             return Err(Fault { character, at });
@@ -88,13 +114,16 @@ pub fn check_line(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Marks on one letter (UTS 39, section 5.4): more pile up over the lines around it.
+const MARKS_MAX: u32 = 4;
+
 /// A letter of braille without dots, which is as wide as another one and shows nothing.
 const BLANK_BRAILLE: char = '\u{2800}';
 
 /// A character that cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The character.
+    /// The first one of the text.
     pub character: char,
     /// The byte of the text at which it stands.
     pub at: usize,
@@ -140,13 +169,30 @@ fn form(text: &str) -> String {
     unicode_security::skeleton(text).collect::<String>().to_lowercase()
 }
 
-/// A text, and what is read in it for itself: what stands between signs that no name has.
+/// A text, and what is read in it for itself: what stands between signs that no name has. A sign
+/// that looks like a letter is read as one, too.
 fn parts(text: &str) -> BTreeSet<String> {
     let text: String = text.nfkc().filter(|&c| !is_ignorable(c)).collect();
+    let mut parts = parts_between_signs(&text);
+    parts.extend(parts_between_signs(&text.chars().map(letter_like).collect::<String>()));
+    parts
+}
+
+/// The letter that a sign looks like, such as l for a vertical line.
+fn letter_like(c: char) -> char {
+    let mut bytes = [0; 4];
+    let mut looks = unicode_security::skeleton(c.encode_utf8(&mut bytes));
+    match (looks.next(), looks.next()) {
+        (Some(letter), None) if !is_of_word(c) && letter.is_alphanumeric() => letter,
+        _ => c,
+    }
+}
+
+fn parts_between_signs(text: &str) -> BTreeSet<String> {
     let of_part = |c: char| is_of_word(c) || matches!(c, ' ' | '.' | '_' | '-' | '\'' | '\u{2019}');
     let parts = text.split(|c| !of_part(c)).map(|part| part.trim().to_owned());
     let mut parts: BTreeSet<String> = parts.collect();
-    parts.insert(text);
+    parts.insert(text.to_owned());
     parts
 }
 
@@ -168,7 +214,10 @@ mod tests {
 
     #[test]
     fn a_line_has_no_character_that_controls_or_turns_or_hides() {
-        for text in ["", "Ann Smith", "J\u{fc}rgen \u{540d}\u{524d}", "\u{1f3d6}\u{fe0f} away"] {
+        let marks = "e\u{301}\u{302}\u{303}\u{304}e\u{301}";
+        for text in
+            [marks, "", "Ann Smith", "J\u{fc}rgen \u{540d}\u{524d}", "\u{1f3d6}\u{fe0f} away"]
+        {
             assert_eq!(check_line(text), Ok(()), "{text:?}");
         }
         let family = "\u{1f468}\u{200d}\u{1f469}";
@@ -189,6 +238,7 @@ mod tests {
             ("a\u{2800}b", '\u{2800}', 1),
             ("a b  c", ' ', 4),
             ("a\u{e0041}", '\u{e0041}', 1),
+            ("Z\u{301}\u{302}\u{303}\u{304}\u{305}", '\u{305}', 9),
         ] {
             assert_eq!(check_line(text), Err(Fault { character, at }), "{text:?}");
         }
@@ -210,6 +260,10 @@ mod tests {
             ("Robert (Bob)", "bob"),
             ("Bob, of the staff", "bob"),
             ("@Bob \u{ff3b}admin\u{ff3d}", "bob"),
+            ("|an", "lan"),
+            ("B\u{ff5c}|| (away)", "blll"),
+            ("\u{212e}ve", "eve"),
+            ("ann|eve", "eve"),
         ] {
             let like = names_like(display);
             let is_taken_for = |other: &String| skeleton(other) == skeleton(name);

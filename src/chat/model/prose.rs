@@ -9,7 +9,7 @@ use std::borrow::Cow;
 /// A control character that cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Control {
-    /// The character.
+    /// The first one of the text.
     pub character: char,
     /// The byte of the text at which it stands.
     pub at: usize,

@@ -78,7 +78,7 @@ pub struct Push {
     pub to: Arc<PushSubscription>,
     /// Where the message is.
     pub room: RoomName,
-    /// Its seq.
+    /// The message's seq there.
     pub seq: u64,
     /// Who has written it.
     pub from: UserName,

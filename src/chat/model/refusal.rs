@@ -8,7 +8,7 @@ use super::record::Epoch;
 /// Why a command was refused, and what helps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The code.
+    /// What kind of refusal it is: a number and a slug that never change.
     pub code: Code,
     /// What is wrong, as a sentence for a person, without its full stop.
     pub message: Cow<'static, str>,

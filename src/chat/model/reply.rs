@@ -76,7 +76,7 @@ pub struct Rare {
 /// An open invitation, as the invited user is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
-    /// The room.
+    /// Which room the user may enter.
     pub room: RoomName,
     /// Who invites, if that is known.
     pub by: Option<UserName>,
@@ -107,6 +107,8 @@ pub enum Reply {
         is_admin: bool,
         /// The user's open invitations, by room, as far as the welcome has room for them.
         invitations: Vec<Invitation>,
+        /// There are more of them, which `rooms` lists.
+        more_invitations: bool,
     },
     /// To `ping`.
     Pong {

@@ -32,7 +32,7 @@ pub struct FormerSession {
 /// A session that is to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionClaim {
-    /// Its secret.
+    /// By which its client resumes it later.
     pub secret: SessionSecret,
     /// That of the user's session which it goes on from.
     pub former: Option<SessionSecret>,

@@ -19,7 +19,7 @@ pub struct ThreadMark {
     pub at: u64,
 }
 
-/// A mark as it is kept.
+/// How far somebody has read a thread, as a row of a store or an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptMark {
     /// The row of its room.
@@ -97,7 +97,7 @@ pub struct ThreadQuery {
     pub limit: u32,
 }
 
-/// A page of a thread.
+/// The answer to a [`ThreadQuery`] about one thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ThreadPage {
     /// Its messages, ascending; before all others the one with which it began.

@@ -7,7 +7,7 @@ pub struct Traces {
     pub messages: u64,
     /// Records that contain the name, these messages included.
     pub records: u64,
-    /// Memberships.
+    /// Rooms of which the user is a member, conversations included.
     pub memberships: u64,
     /// Bans, mutes and invitations in rooms, blocks and reports, and devices that are told.
     pub restrictions: u64,

@@ -16,7 +16,7 @@ pub struct Watch<'a> {
 /// Where a stream begins in one of its rooms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watched {
-    /// The room.
+    /// Which of its rooms.
     pub room: RoomName,
     /// Its log's epoch.
     pub epoch: Epoch,

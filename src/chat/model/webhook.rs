@@ -91,10 +91,10 @@ impl Interest {
     }
 }
 
-/// A webhook.
+/// Another server that is told what happens, as the operator has added it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// Its name.
+    /// What the operator calls it.
     pub name: Box<str>,
     /// Where what happens is sent.
     pub url: Box<str>,

@@ -11,7 +11,7 @@
 
 use super::identify::check_free;
 use super::passwords::{account_of, cannot_hash, check_accounts, hash, release, throttle};
-use super::{Answer, Chat, invite_links, load, needs, suspensions};
+use super::{Answer, Chat, credentials, invite_links, load, needs, suspensions};
 use crate::chat::model::account::{
     Account, Extra, HashOf, Hashed, Hidden, Invite, Login, SecretHash,
 };
@@ -50,7 +50,15 @@ pub(super) fn begin(
     command: Command<'_>,
     extra: Extra,
 ) {
-    let result = match (command, chat.delivery.reader(conn).map(|reader| reader.user)) {
+    let user = chat.delivery.reader(conn).map(|reader| reader.user);
+    // These come here past the place where everything else is asked for its rights.
+    if matches!(command, Command::InviteLink { .. } | Command::Accept { .. })
+        && let Some(user) = user
+        && let Err(refusal) = credentials::check(chat, (conn, &chat.directory[user].name), &command)
+    {
+        return chat.context.reply(conn, request, Err(refusal));
+    }
+    let result = match (command, user) {
         (Command::Register { name, password, invite, agent }, None) => {
             let agent = agent.unwrap_or_default();
             let by = (conn, request.clone(), &*agent);
@@ -184,10 +192,6 @@ fn registered(
         display: None,
         at: wall_ms,
     };
-    // Taken in memory before it is written, so that a second registration in the meantime is
-    // refused here and not by the store.
-    chat.directory.identities.bind(bound.clone());
-    chat.directory.identities.unwritten.insert(who.name.clone());
     let login = new_login(chat, &who);
     let mut changes = vec![
         PeopleChange::Bind(bound),
@@ -215,11 +219,7 @@ pub(super) fn on_registered(
     (account, login, invite): (Account, Login, Option<Invite>),
     outcome: Result<(), Refusal>,
 ) {
-    let is_ours = chat.directory.identities.unwritten.remove(&who.name);
     if let Err(refusal) = outcome {
-        if is_ours {
-            chat.directory.identities.release(who.name.as_str());
-        }
         if let Some(invite) = &invite {
             chat.accounts.count_use(&invite.hash, false);
         }

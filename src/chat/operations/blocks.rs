@@ -180,8 +180,8 @@ fn tell_common_rooms_anew(chat: &mut Chat, user: &UserName, other: &UserName) {
 
 /// # Errors
 ///
-/// [`Code::Forbidden`] for a message to somebody whom the sender has blocked: the answer to it
-/// would never come.
+/// [`Code::Forbidden`] for a message to somebody whom the sender has blocked, since the answer to
+/// it would never come, and for looking into the conversation again.
 pub(super) fn check_may_write(chat: &Chat, from: &UserName, to: &UserName) -> Result<(), Refusal> {
     if chat.directory.blocks.has(from, to) {
         let message = format!("you have blocked {to}; unblock ends that");

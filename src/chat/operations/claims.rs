@@ -6,8 +6,8 @@
 //!                                                └▶ the node where that is live: Replaced, 4010
 //! ```
 //!
-//! What follows from the answers is in [`claimed`](super::claimed). With one node nothing of this
-//! is asked for: what the directory knows is all that there is.
+//! What follows from the answers is in [`claim_replies`](super::claim_replies). With one node
+//! nothing of this is asked for: what the directory knows is all that there is.
 
 use std::collections::BTreeMap;
 

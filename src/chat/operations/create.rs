@@ -39,7 +39,7 @@ pub(super) fn create(
     let name = parse_room(plan.name)?;
     if name.is_direct() {
         let refusal = Refusal::new(Code::BadField, "a direct conversation is made by sending");
-        return Err(refusal.field("room", "a name without '@', or use send with 'to'"));
+        return Err(refusal.field("room", "a name without '@', or a message to that user"));
     }
     // Checked before anything is made, so that a refusal leaves nothing behind.
     let policy = find_policy(chat, &name, plan.policy)?;

@@ -4,7 +4,7 @@
 //! target may be changed; what the recent ring shows is refused before the log is asked, and where
 //! the ring is all there is, it decides.
 
-use super::send::{NewRecord, append, check_size, no_such_reference, size_max};
+use super::send::{NewRecord, append, check_size, in_thread, no_such_reference, size_max};
 use super::{Answer, Chat, admins, mentions, outsiders};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::log::{Appended, TargetCheck};
@@ -119,6 +119,7 @@ pub(super) fn refusal_of(chat: &Chat, key: RoomKey, refused: &Appended) -> Refus
             refusal.field("text", format!("at most {text_max} bytes")).limit(limit)
         }
         Appended::NoSuchReference(field) => no_such_reference(field),
+        Appended::InThread(root) => in_thread(*root),
         Appended::NotYours => Refusal::new(Code::Forbidden, "the message is another user's"),
         Appended::TooOld => {
             Refusal::new(Code::EditWindowOver, "the message is too old to be edited")

@@ -17,7 +17,7 @@ use super::absence::{arm_absence, senders_to};
 use super::ack;
 use super::credentials;
 use super::forget;
-use super::loaded::load_found;
+use super::load_replies::load_found;
 use super::moderation::restrict;
 use super::room_begin::open_log;
 use super::room_end::retire_room;

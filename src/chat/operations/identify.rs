@@ -79,7 +79,7 @@ pub(super) fn names(chat: &Chat, hello: &Hello<'_>) -> Vec<UserName> {
         (Some(identity), _) => {
             let bound = chat.directory.identities.of(identity).map(|bound| bound.name.clone());
             let made = || made_name(chat, MADE_PREFIX, hello.secret);
-            names.push(bound.or_else(|| identity.name.clone()).unwrap_or_else(made));
+            names.push(bound.or_else(|| own_name(identity).cloned()).unwrap_or_else(made));
         }
         (None, Some(name)) if auth.none => names.extend(UserName::stored(name)),
         (None, Some(name)) => {
@@ -101,9 +101,7 @@ pub(super) fn names(chat: &Chat, hello: &Hello<'_>) -> Vec<UserName> {
 fn of_identity(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Who, Refusal> {
     let identities = &chat.directory.identities;
     let who = match identities.of(identity) {
-        Some(bound) if identities.unwritten.contains(&bound.name) => {
-            Who::Unwritten(bound.name.clone())
-        }
+        Some(bound) if identities.is_unwritten(&bound.name) => Who::Unwritten(bound.name.clone()),
         Some(bound) if is_anothers(chat, bound) => return Err(taken()),
         Some(bound) => Who::Named(bound.name.clone(), bound.source),
         None if identity.is_operator() => return Err(taken()),
@@ -172,7 +170,7 @@ fn of_name(chat: &Chat, name: &str) -> Result<Who, Refusal> {
     match identities.of_name(name.as_str()) {
         Some(bound) if bound.source != Source::None => Err(taken()),
         // Not `Named`: if the write fails, this one would be in by a name that nobody stored.
-        Some(_) if identities.unwritten.contains(&name) => Ok(Who::Unwritten(name)),
+        Some(_) if identities.is_unwritten(&name) => Ok(Who::Unwritten(name)),
         Some(_) => Ok(Who::Named(name, Source::None)),
         // Where names are all that there is, nothing is kept of them.
         None if chat.context.limits.auth.is_only_names() => Ok(Who::Named(name, Source::None)),
@@ -214,21 +212,30 @@ fn former(chat: &Chat, hello: &Hello<'_>) -> Option<(Secret, UserKey)> {
 /// The name of an identity that comes for the first time.
 fn new_name(chat: &Chat, hello: &Hello<'_>, identity: &Identity) -> Result<Bound, Refusal> {
     let made = || made_name(chat, MADE_PREFIX, hello.secret);
-    let name = identity.name.clone().unwrap_or_else(made);
+    let name = own_name(identity).cloned().unwrap_or_else(made);
     check_free(chat, &name)?;
     Ok(bound(chat, name, identity))
 }
 
+/// The name that an identity brings. One that is for guests would never be given to it, so that it
+/// gets one like an identity whose subject is no name.
+fn own_name(identity: &Identity) -> Option<&UserName> {
+    identity.name.as_ref().filter(|name| !name.as_str().starts_with(GUEST_PREFIX))
+}
+
 /// # Errors
 ///
-/// [`Code::NameTaken`] if the name is somebody's, or looks like it; [`Code::Busy`] if as many names
-/// are as there may be.
+/// [`Code::NameTaken`] if the name is somebody's, or looks like it, or is for guests;
+/// [`Code::Busy`] if as many names are as there may be.
 pub(super) fn check_free(chat: &Chat, name: &UserName) -> Result<(), Refusal> {
     let identities = &chat.directory.identities;
+    if name.as_str().starts_with(GUEST_PREFIX) {
+        let message = format!("names that begin with {GUEST_PREFIX} are for guests");
+        return Err(Refusal::new(Code::NameTaken, message).field("name", "another name"));
+    }
     let is_guest = |user: UserKey| chat.directory[user].is_guest();
     if identities.of_name(name.as_str()).is_some()
         || chat.directory.user_named(name.as_str()).is_some_and(is_guest)
-        || name.as_str().starts_with(GUEST_PREFIX)
     {
         return Err(taken());
     }

@@ -289,16 +289,20 @@ pub(super) fn seen_by(chat: &Chat, (conn, user): (ConnId, UserKey)) -> Vec<Invit
     all
 }
 
-/// As many of these as take so many bytes when they are rendered.
-pub(super) fn within(mut invitations: Vec<Invitation>, bytes_max: usize) -> Vec<Invitation> {
+/// As many of these as take so many bytes when they are rendered, and whether there are more.
+pub(super) fn within(
+    mut invitations: Vec<Invitation>,
+    bytes_max: usize,
+) -> (Vec<Invitation>, bool) {
     let mut bytes = 0;
     let fitting = invitations.iter().take_while(|invitation| {
         bytes += len_max(invitation);
         bytes <= bytes_max
     });
     let fitting = fitting.count();
+    let has_more = fitting < invitations.len();
     invitations.truncate(fitting);
-    invitations
+    (invitations, has_more)
 }
 
 /// Bytes that an invitation takes at most when it is rendered: each of the reason may be escaped.

@@ -3,13 +3,14 @@
 use super::faults::refusal_of;
 use super::membership::{begin_membership, end_membership};
 use super::room_end::retire_room;
-use super::{Answer, Chat, invitations, outsiders, room_begin, tell_others};
+use super::{Answer, Chat, blocks, invitations, outsiders, room_begin, tell_others};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Op;
 use crate::chat::model::event::Event;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{LogFault, LogRequest};
+use crate::chat::model::name::UserName;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{GapWhy, Rare, Refusal, Reply, Resumption, Role};
 use crate::chat::pending::{JoinPosition, PendingOp, Requester};
@@ -199,7 +200,8 @@ pub(super) fn enter_at(
 /// # Errors
 ///
 /// Those of finding the room if there is none that the user may join, [`Code::InviteOnly`],
-/// [`Code::Busy`] for a member that is being removed, and those of
+/// [`Code::Busy`] for a member that is being removed, [`Code::Forbidden`] for a conversation with
+/// somebody whom the user has blocked, and those of
 /// [`open_room`](super::room_begin::open_room) and [`begin_membership`].
 fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
     let key = match chat.lookup().find_room(user, name) {
@@ -216,6 +218,12 @@ fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal>
                 // `send` makes one.
                 let known = chat.rooms.named(name.as_str()).filter(|_| me == a || me == b);
                 let key = known.ok_or(refusal)?;
+                // It would be in it again, hear what the other one says there, and lose it all at
+                // the next start, which ends what is left of such conversations.
+                let me = &chat.directory[user].name;
+                if let Some(other) = name.other_than(me).and_then(UserName::stored) {
+                    blocks::check_may_write(chat, me, &other)?;
+                }
                 // By force: who looks into a conversation again has been in it, and must not be
                 // kept out by the bound.
                 begin_membership(chat, user, key, Role::Member, true)?;

@@ -1,5 +1,5 @@
 //! Operations that need rooms and users which are not in memory wait here until these are loaded;
-//! [`loaded`](super::loaded) has them go on.
+//! [`load_replies`](super::load_replies) has them go on.
 
 use super::Chat;
 use crate::chat::model::account::Extra;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::faults::{self, refusal_of};
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, claimed, close, direct, directory, edits, export, forget, grown, inbox,
-    invitations, join, leave, load, loaded, moderation, others, people, push, rename, renewed,
-    reports, resume_deferred, room_end, search, stale, stored, suspensions, tell_others, threads,
+    Answer, Chat, ack, claim_replies, close, direct, directory, edits, export, forget, grown,
+    inbox, invitations, join, leave, load, load_replies, moderation, others, people, push, rename,
+    renewed, reports, resume_deferred, room_end, search, stale, stored, suspensions, tell_others,
+    threads,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::PageId;
@@ -39,8 +40,8 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::Grown { log, records, meta } => grown::on_grown(chat, log, (records, meta)),
         LogReply::Renewed { log, begun } => renewed::on_renewed(chat, log, *begun),
         LogReply::Gone { log, farewell } => renewed::on_gone(chat, log, farewell.as_deref()),
-        LogReply::Claimed(ticket, outcome) => claimed::on_claimed(chat, ticket, outcome),
-        LogReply::Replaced(conn) => claimed::on_replaced(chat, conn),
+        LogReply::Claimed(ticket, outcome) => claim_replies::on_claimed(chat, ticket, outcome),
+        LogReply::Replaced(conn) => claim_replies::on_replaced(chat, conn),
         LogReply::Told { node, told } => others::on_told(chat, node, told),
         LogReply::NodeBegun { .. } => tell_others::tell_all(chat),
         LogReply::NodeGone { node } => others::on_node_gone(chat, node),
@@ -116,7 +117,8 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         | Appended::NotYours
         | Appended::TooOld
         | Appended::TooLarge(_)
-        | Appended::NoSuchReference(_) => edits::refusal_of(chat, key, &outcome),
+        | Appended::NoSuchReference(_)
+        | Appended::InThread(_) => edits::refusal_of(chat, key, &outcome),
         Appended::Refused(LogFault::Taken) if matches!(act, Some(PendingAct::Rename(_))) => {
             rename::taken()
         }
@@ -169,7 +171,9 @@ fn on_synced(chat: &mut Chat, ticket: Ticket, outcome: Result<(), LogFault>) {
         PendingOp::Marks { room, epoch, written } => {
             return ack::on_synced(chat, (room, epoch), written, fault);
         }
-        PendingOp::People(op) => return people::on_written(chat, *op, outcome),
+        PendingOp::People(op, names) => {
+            return people::on_written(chat, (*op, &*names), outcome);
+        }
         PendingOp::Forget { room } => return forget::on_settled(chat, room, fault.is_ok()),
         PendingOp::Append { .. }
         | PendingOp::Question { .. }
@@ -214,7 +218,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
             return push::on_counted(chat, (&user, room, seq), outcome);
         }
         PendingOp::Load(tickets) => {
-            return loaded::on_loaded(chat, tickets, outcome.map(|(answer, _)| answer));
+            return load_replies::on_loaded(chat, tickets, outcome.map(|(answer, _)| answer));
         }
         PendingOp::History { mut by, room, part, .. } => {
             let result = excerpt(outcome)
@@ -303,7 +307,7 @@ fn on_read(chat: &mut Chat, ticket: Ticket, outcome: Result<log::Answer, LogFaul
         | PendingOp::Close { .. }
         | PendingOp::Hash(_)
         | PendingOp::Claim { .. }
-        | PendingOp::People(_)
+        | PendingOp::People(..)
         | PendingOp::Waiting(_)
         | PendingOp::Forget { .. }
         | PendingOp::Invite { .. } => return debug_assert!(false, "a change is not read"),

@@ -73,9 +73,8 @@ fn reserve(chat: &mut Chat, name: &UserName) -> bool {
     if is_persons(chat, name) {
         return false;
     }
-    let bound = program(chat, name);
-    chat.directory.identities.bind(bound.clone());
-    chat.change_people(PeopleOp::Noted, vec![PeopleChange::Bind(bound)]);
+    let bound = PeopleChange::Bind(program(chat, name));
+    chat.change_people(PeopleOp::Noted, vec![bound]);
     true
 }
 
@@ -95,11 +94,7 @@ pub(super) fn act(
 }
 
 /// What is to be written for an act.
-fn changes(
-    chat: &mut Chat,
-    by: &UserName,
-    act: &OperatorAct,
-) -> Result<Vec<PeopleChange>, Refusal> {
+fn changes(chat: &Chat, by: &UserName, act: &OperatorAct) -> Result<Vec<PeopleChange>, Refusal> {
     let mut changes = Vec::new();
     let audit = match act {
         OperatorAct::AddKey(key) => {
@@ -109,11 +104,7 @@ fn changes(
             }
             check_key(chat, key)?;
             if chat.directory.identities.of_name(key.name.as_str()).is_none() {
-                // Taken in memory before it is written, so that nobody else comes by it meanwhile.
-                let bound = program(chat, &key.name);
-                chat.directory.identities.bind(bound.clone());
-                chat.directory.identities.unwritten.insert(key.name.clone());
-                changes.push(PeopleChange::Bind(bound));
+                changes.push(PeopleChange::Bind(program(chat, &key.name)));
             }
             changes.push(PeopleChange::Key(key.clone()));
             ("key", key.name.as_str().into())
@@ -167,13 +158,6 @@ pub(super) fn on_written(
     act: OperatorAct,
     outcome: Result<(), Refusal>,
 ) {
-    if let OperatorAct::AddKey(key) = &act
-        // Only if this act has bound the name: one that was there before stays a program's.
-        && chat.directory.identities.unwritten.remove(&key.name)
-        && outcome.is_err()
-    {
-        chat.directory.identities.release(key.name.as_str());
-    }
     if outcome.is_ok() {
         apply(chat, act);
     }

@@ -25,11 +25,16 @@ pub(super) fn reads(
     (conn, user): (ConnId, UserKey),
     name: &str,
 ) -> Result<(RoomKey, Option<MembershipKey>), Refusal> {
-    match chat.lookup().find_membership(user, name) {
-        Ok((room, membership)) => Ok((room, Some(membership))),
-        Err(refusal) if !is_outside(chat, conn, user) => Err(refusal),
-        Err(_) => Ok((chat.lookup().find_outside(user, name)?, None)),
+    let is_outside = is_outside(chat, conn, user);
+    // Most programs are members of nothing, and are spared the look-up.
+    if !is_outside || !chat.directory[user].memberships.is_empty() {
+        match chat.lookup().find_membership(user, name) {
+            Ok((room, membership)) => return Ok((room, Some(membership))),
+            Err(refusal) if !is_outside => return Err(refusal),
+            Err(_) => {}
+        }
     }
+    Ok((chat.lookup().find_outside(user, name)?, None))
 }
 
 /// As [`reads`], for who wants to say or change something.

@@ -9,14 +9,39 @@ use super::{
 use crate::chat::model::identity::{Bound, Identity};
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::load::Begun;
-use crate::chat::model::log::RoomMeta;
+use crate::chat::model::log::{LogRequest, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::people::{People, PeopleChange};
 use crate::chat::model::reply::Refusal;
-use crate::chat::pending::PeopleOp;
+use crate::chat::pending::{PendingOp, PeopleOp};
+
+impl Chat {
+    /// Begins an operation that waits for a change of what is kept of people. Names that become
+    /// somebody's are that in memory at once, so that nobody else comes by them meanwhile.
+    pub(super) fn change_people(&mut self, op: PeopleOp, changes: Vec<PeopleChange>) {
+        let mut names = Vec::new();
+        for change in &changes {
+            if let PeopleChange::Bind(bound) = change {
+                self.directory.identities.begin(bound.clone());
+                names.push(bound.name.clone());
+            }
+        }
+        let ticket = self.begin(PendingOp::People(Box::new(op), names.into()));
+        self.context.requests.push_back(LogRequest::People { ticket, changes });
+    }
+}
 
 /// A change of what is kept of people is written, or could not be.
-pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refusal>) {
+pub(super) fn on_written(
+    chat: &mut Chat,
+    (op, names): (PeopleOp, &[UserName]),
+    outcome: Result<(), Refusal>,
+) {
+    // What nobody has asked for stays as it is in memory: names of members, and of the operator.
+    let stays = outcome.is_ok() || matches!(op, PeopleOp::Noted);
+    for name in names {
+        chat.directory.identities.end(name, stays);
+    }
     match op {
         PeopleOp::Noted => {}
         PeopleOp::TakenOut(ids) => chat.directory.reports.end_taking_out(&ids),
@@ -26,13 +51,7 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
                 chat.accounts.put_invite(invite);
             }
         }
-        PeopleOp::Hello { conn, request, hello, name } => {
-            let identities = &mut chat.directory.identities;
-            // Only the first of those who wait for the name finds it here; the others come after
-            // it.
-            if identities.unwritten.remove(&name) && outcome.is_err() {
-                identities.release(name.as_str());
-            }
+        PeopleOp::Hello { conn, request, hello } => {
             // The connection may be gone.
             if !chat.pending.held.remove(&conn) {
                 return;
@@ -74,31 +93,11 @@ pub(super) fn on_written(chat: &mut Chat, op: PeopleOp, outcome: Result<(), Refu
 
 /// A command has changed what is kept: what it has taken away ends here, too.
 pub(super) fn replace(chat: &mut Chat, people: People) {
-    // The command that has changed the file knows nothing of names that are on their way there.
-    let unwritten: Vec<Bound> = {
-        let identities = &chat.directory.identities;
-        let bound =
-            identities.unwritten.iter().filter_map(|name| identities.of_name(name.as_str()));
-        bound.cloned().collect()
-    };
     chat.accounts.restore(&people);
     blocks::replace(chat, people.blocks);
     reports::restore(chat, people.reports);
     chat.directory.pushes.restore(people.pushes);
-    chat.directory.identities.clear();
-    for bound in people.bound {
-        chat.directory.identities.bind(bound);
-    }
-    for bound in unwritten {
-        let identities = &mut chat.directory.identities;
-        if identities.of_name(bound.name.as_str()).is_none() {
-            identities.bind(bound);
-        } else {
-            // A name that the command has given away stays given away: the store refuses the other
-            // one, whose refusal must not take it from whom the command has given it to.
-            identities.unwritten.remove(&bound.name);
-        }
-    }
+    chat.directory.identities.replace(people.bound);
     // Behind the names, which no display name may look like.
     profile::replace(chat, people.profiles);
     accounts::close_ended(chat);
@@ -117,10 +116,7 @@ pub(super) fn restore(
     profile::restore(chat, profiles);
     reports::restore(chat, open);
     chat.directory.pushes.restore(pushes);
-    let identities = &mut chat.directory.identities;
-    for bound in bound {
-        identities.bind(bound);
-    }
+    chat.directory.identities.replace(bound);
     let is_only_names = chat.context.limits.auth.is_only_names();
     let mut changes = Vec::new();
     if !proved && !is_only_names {
@@ -128,14 +124,13 @@ pub(super) fn restore(
         let mut names = names_in(rooms);
         names.extend(elsewhere);
         for name in names {
-            if identities.of_name(name.as_str()).is_some() {
+            if chat.directory.identities.of_name(name.as_str()).is_some() {
                 continue;
             }
             let none = Identity::default();
             let Identity { source, issuer, subject, display, .. } = none;
             let at = chat.context.now.wall_ms;
             let bound = Bound { name: name.clone(), source, issuer, subject, display, at };
-            identities.bind(bound.clone());
             changes.push(PeopleChange::Bind(bound));
         }
     }

@@ -18,7 +18,7 @@ use crate::chat::model::identity::Source;
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::UserName;
 use crate::chat::model::people::PeopleChange;
-use crate::chat::model::profile::{PublicProfile, is_display, names_like};
+use crate::chat::model::profile::{ProfileChange, PublicProfile, is_display, names_like};
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::pending::{PeopleOp, Requester};
 use crate::net::ConnId;
@@ -67,7 +67,9 @@ pub(super) fn profile(
         return Err(Refusal::new(Code::TooLarge, message).limit(limit));
     }
     if is_kept {
-        write(chat, Some(by.take()), user, profile);
+        let display = display.map(Into::into);
+        let status = status.map(|(text, _)| (text.into(), profile.until));
+        write(chat, Some(by.take()), (user, profile), (display, status));
     } else {
         on_written(chat, Some(by.take()), (user, profile), Ok(()));
     }
@@ -81,14 +83,28 @@ fn is_row(chat: &Chat, user: &UserName, profile: &PublicProfile) -> bool {
     !profile.is_empty() || bound.is_some_and(|bound| bound.source == Source::Token)
 }
 
-fn write(chat: &mut Chat, by: Option<Requester>, user: UserName, profile: PublicProfile) {
+/// What is given of a profile: a display name, a status text and its end.
+type Given = (Option<Box<str>>, Option<(Box<str>, Option<u64>)>);
+
+/// Writes what is given. The profile is what becomes of it here: what another node has changed
+/// meanwhile stays, and is read.
+fn write(
+    chat: &mut Chat,
+    by: Option<Requester>,
+    (user, profile): (UserName, PublicProfile),
+    (display, status): Given,
+) {
     chat.directory.profiles.begin_write(user.clone(), profile.clone());
-    let change = if is_row(chat, &user, &profile) {
-        PeopleChange::Profile(user.clone(), profile.clone())
-    } else {
-        PeopleChange::EndProfile(user.clone())
-    };
+    let at = chat.context.now.wall_ms;
+    let keeps_empty = is_row(chat, &user, &PublicProfile::default());
+    let change = ProfileChange { display, status, at, keeps_empty };
+    let change = PeopleChange::Profile(user.clone(), change);
     chat.change_people(PeopleOp::Profile { by, user, profile }, vec![change]);
+}
+
+/// No display name any more.
+fn without_display() -> Given {
+    (Some("".into()), None)
 }
 
 /// Has it in memory, and tells it if it is another one.
@@ -114,7 +130,7 @@ fn take_up(chat: &mut Chat, user: &UserName, mut profile: PublicProfile) -> Publ
     }
     keep(chat, user, profile.clone());
     if is_wrong && !is_guest(user) && !chat.directory.profiles.is_unwritten(user) {
-        write(chat, None, user.clone(), profile.clone());
+        write(chat, None, (user.clone(), profile.clone()), without_display());
     }
     profile
 }
@@ -190,7 +206,7 @@ pub(super) fn yield_name(chat: &mut Chat, name: &UserName) {
         keep(chat, &user, profile.clone());
         // What is on its way is looked at again when it is written.
         if !is_guest(&user) && !chat.directory.profiles.is_unwritten(&user) {
-            write(chat, None, user, profile);
+            write(chat, None, (user, profile), without_display());
         }
     }
 }
@@ -210,7 +226,7 @@ pub(super) fn seed(chat: &mut Chat, user: UserKey, display: &str) {
     {
         let profile = PublicProfile { display: display.into(), ..PublicProfile::default() };
         keep(chat, &name, profile.clone());
-        write(chat, None, name, profile);
+        write(chat, None, (name, profile), (Some(display.into()), None));
     }
 }
 
@@ -253,7 +269,8 @@ pub(super) fn forget(chat: &mut Chat, guest: &UserName) {
 pub(super) fn end(chat: &mut Chat, user: UserName) {
     if chat.directory.profiles.latest(&user).is_some() {
         chat.directory.profiles.remove(&user);
-        write(chat, None, user, PublicProfile::default());
+        let nothing = (Some("".into()), Some(("".into(), None)));
+        write(chat, None, (user, PublicProfile::default()), nothing);
     }
 }
 

@@ -333,7 +333,8 @@ fn arm(chat: &mut Chat) {
 
 /// Ends the reports that nobody has settled in time.
 pub(in crate::chat) fn on_due(chat: &mut Chat) {
-    let expired = chat.directory.reports.expired(chat.context.now.wall_ms);
+    let wall_ms = chat.context.wall.for_ages(chat.context.now);
+    let expired = chat.directory.reports.expired(wall_ms);
     if !expired.is_empty() {
         let changes = expired.iter().map(|&id| PeopleChange::Settle(id)).collect();
         chat.change_people(PeopleOp::Noted, changes);

@@ -20,8 +20,9 @@ use crate::chat::rooms::{Audited, Marks, Membership};
 /// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
 pub(in crate::chat) fn restore(chat: &mut Chat, snapshot: Snapshot) {
-    let Snapshot { rooms, elsewhere, suspended, people, webhooks, node } = snapshot;
+    let Snapshot { rooms, elsewhere, suspended, people, webhooks, node, wall } = snapshot;
     chat.context.node = node;
+    chat.context.wall = wall.unwrap_or(chat.context.wall);
     chat.context.webhooks = webhooks;
     let Elsewhere { on_demand, rooms: count, newest, names } = elsewhere;
     // First, and before the users: they come up suspended and not for a moment free.

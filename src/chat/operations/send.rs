@@ -62,7 +62,8 @@ impl NewRecord {
 ///
 /// Those of finding the room and of having no voice there, those of making a direct conversation,
 /// [`Code::TooLarge`] for what is more than this room takes, [`Code::NoSuchMessage`] for an answer
-/// to what was never said, and [`Code::Forbidden`] for `@room` by who may not call all of it.
+/// to what was never said, or for a thread that is named by a message inside it, and
+/// [`Code::Forbidden`] for `@room` by who may not call all of it.
 pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Result<Answer, Refusal> {
     let (room, refusal) = match find_room(chat, by, &send) {
         Ok(room) => (room, None),
@@ -142,7 +143,10 @@ fn check_message(chat: &Chat, room: RoomKey, send: &Send<'_>) -> Result<(), Refu
             return Err(no_such_reference(field));
         }
     }
-    Ok(())
+    match send.thread.and_then(|seq| chat.rooms[room].ring.get(seq)).map(|record| &record.body) {
+        Some(&Body::Message { thread: Some(root), .. }) => Err(in_thread(root)),
+        _ => Ok(()),
+    }
 }
 
 /// # Errors
@@ -169,7 +173,7 @@ pub(super) fn check_size(chat: &Chat, key: RoomKey, bytes: usize) -> Result<(), 
     let limit = chat.context.limits.message_bytes;
     match chat.lookup().policy(&chat.rooms[key]).message_bytes.or(Some(limit)) {
         Some(limit) if bytes > limit => {
-            let refusal = Refusal::new(Code::TooLarge, format!("text and data take {bytes} bytes"));
+            let refusal = Refusal::new(Code::TooLarge, format!("the message takes {bytes} bytes"));
             Err(refusal.field("text", format!("at most {limit} bytes in this room")).limit(limit))
         }
         Some(_) | None => Ok(()),
@@ -202,13 +206,19 @@ pub(super) fn no_such_reference(field: &'static str) -> Refusal {
     refusal.field(field, "the seq of a message")
 }
 
+/// The refusal of a message to a thread that is named by another of its messages than the first.
+pub(super) fn in_thread(root: u64) -> Refusal {
+    let message = format!("this message begins no thread: it is in the one that {root} has begun");
+    Refusal::new(Code::NoSuchMessage, message).field("thread", root.to_string())
+}
+
 /// The room in which `user` may say something.
 fn room_to_send_to(chat: &mut Chat, by: &Requester, name: &str) -> Result<RoomKey, Refusal> {
     let user = by.user;
-    let key = match chat.lookup().find_speaker(user, name) {
-        Ok((key, _)) => key,
-        Err(refusal) if !outsiders::is_outside(chat, by.conn, user) => return Err(refusal),
-        Err(_) => return outsiders::speaks_first(chat, (by.conn, user), name),
+    let key = if outsiders::is_outside(chat, by.conn, user) {
+        outsiders::speaks_first(chat, (by.conn, user), name)?
+    } else {
+        chat.lookup().find_speaker(user, name)?.0
     };
     let room = &chat.rooms[key];
     // Two members of a direct conversation are both ends: nobody has to be brought back.

@@ -57,11 +57,11 @@ pub(super) fn begin_claimed(
         Ok(Begun::Claim(name, source)) => {
             claims::claim(chat, (conn, request), hello, (name, source));
         }
-        Ok(Begun::Held(name, changes)) => {
+        Ok(Begun::Held(changes)) => {
             // Nothing more is read from it meanwhile: what follows a `hello` relies on its answer.
             chat.pending.held.insert(conn);
             let hello = Box::new(hello.into_owned());
-            chat.change_people(PeopleOp::Hello { conn, request, hello, name }, changes);
+            chat.change_people(PeopleOp::Hello { conn, request, hello }, changes);
         }
         Ok(Begun::Visit) => chat.context.reply(conn, request, Ok(Reply::Done)),
         Ok(Begun::Session(user, resumed)) => {
@@ -89,6 +89,10 @@ pub(super) fn begin_claimed(
                     }
                 });
             }
+            let (invitations, more_invitations) = invitations::within(
+                invitations::seen_by(chat, (conn, user)),
+                WELCOME_INVITATIONS_BYTES_MAX,
+            );
             let welcome = Reply::Welcome {
                 user: chat.directory[user].name.clone(),
                 session: Secret::new(user, hello.secret).to_text(),
@@ -97,10 +101,8 @@ pub(super) fn begin_claimed(
                 rooms,
                 is_admin: admins::is_admin(chat, (conn, user)),
                 may_invite: invite_links::may_invite(chat, &chat.directory[user].name),
-                invitations: invitations::within(
-                    invitations::seen_by(chat, (conn, user)),
-                    WELCOME_INVITATIONS_BYTES_MAX,
-                ),
+                invitations,
+                more_invitations,
             };
             chat.context.reply(conn, request, Ok(welcome));
             tell_others::look_later(chat, user);
@@ -145,7 +147,7 @@ enum Begun {
     /// Its connection may ask for something, and nobody is told of it.
     Visit,
     /// First it has to be stored that the name is somebody's.
-    Held(UserName, Vec<PeopleChange>),
+    Held(Vec<PeopleChange>),
     /// First the session has to be claimed for this user.
     Claim(UserName, Source),
 }
@@ -172,14 +174,9 @@ fn begin_session(
             let is_resumed = matches!(claimed, Some(Claimed::Resumed { .. }));
             (claims::former_secret(hello).filter(|_| is_resumed), user)
         }
-        Who::New(bound) => {
-            let name = bound.name.clone();
-            chat.directory.identities.bind(bound.clone());
-            chat.directory.identities.unwritten.insert(name.clone());
-            return Ok(Begun::Held(name, vec![PeopleChange::Bind(bound)]));
-        }
+        Who::New(bound) => return Ok(Begun::Held(vec![PeopleChange::Bind(bound)])),
         // Behind what is under way: the answer comes when that is written.
-        Who::Unwritten(name) => return Ok(Begun::Held(name, Vec::new())),
+        Who::Unwritten(_) => return Ok(Begun::Held(Vec::new())),
     };
     if hello.is_visit {
         begin_visit(chat, (conn, user), hello)?;

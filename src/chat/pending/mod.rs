@@ -180,8 +180,8 @@ pub(super) enum PendingOp {
     Directory { by: Requester, page: Box<DirectoryPage> },
     /// What a user has written.
     Export { by: Requester, since: Mark },
-    /// A change of what is kept of people.
-    People(Box<PeopleOp>),
+    /// A change of what is kept of people, and the names that it makes somebody's.
+    People(Box<PeopleOp>, Box<[UserName]>),
     /// A `hello` whose session is being claimed.
     Claim { conn: ConnId, request: Request, hello: Box<Hello<'static>>, user: UserName },
     /// A password that is being hashed or compared.
@@ -216,7 +216,7 @@ impl PendingOp {
             | Self::Invite { .. }
             | Self::History { .. }
             | Self::Inbox { .. }
-            | Self::People(_)
+            | Self::People(..)
             | Self::Claim { .. }
             | Self::Hash(_)
             | Self::Waiting(_)
@@ -251,7 +251,7 @@ impl PendingOp {
             | Self::Deferred(_)
             | Self::Page(_)
             | Self::Inbox { .. }
-            | Self::People(_)
+            | Self::People(..)
             | Self::Claim { .. }
             | Self::Hash(_)
             | Self::Waiting(_)
@@ -295,7 +295,7 @@ impl PendingOp {
             | Self::Load(_)
             | Self::Forget { .. }
             | Self::Unread { .. }
-            | Self::People(_) => None,
+            | Self::People(..) => None,
         }
     }
 
@@ -321,7 +321,7 @@ impl PendingOp {
             | Self::Threads { by, .. }
             | Self::Directory { by, .. }
             | Self::Search { by, .. } => Some(by.conn),
-            Self::People(op) => op.conn(),
+            Self::People(op, _) => op.conn(),
             Self::Waiting(waiting) => waiting.waiter.conn(),
             // Who has not said hello has no reader yet: see `held`.
             Self::Hash(HashOp::Register(..) | HashOp::Login(..))

@@ -22,7 +22,7 @@ pub(in crate::chat) enum PeopleOp {
     /// The operator does, for the link of the first administrator.
     AdminInvite(Invite),
     /// A `hello` by which a name becomes somebody's.
-    Hello { conn: ConnId, request: Request, hello: Box<Hello<'static>>, name: UserName },
+    Hello { conn: ConnId, request: Request, hello: Box<Hello<'static>> },
     /// A registration.
     Register { who: Box<Stranger>, account: Account, login: Login, invite: Option<Invite> },
     /// A login, with what its password was compared, and the hash that takes the place of that.

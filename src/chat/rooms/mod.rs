@@ -45,11 +45,11 @@ use super::context::Context;
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::model::log::{LogId, Restriction, RestrictionMeta, RoomMeta};
-use super::model::name::{NAME_LEN_MAX, RoomName, Skeletons, UserName};
+use super::model::name::{NAME_LEN_MAX, Names, RoomName, UserName};
 use super::model::policy::Policy;
 use super::model::record::{Body, Epoch, SharedRecord};
 use super::model::reply::Presence;
-use crate::collections::{Key as _, KeyIndex, Table, push_tightly};
+use crate::collections::{Key as _, Table, push_tightly};
 
 /// Rooms that are tried for one that can be dropped, when there are as many as there may be: one
 /// `join` must not walk all of them.
@@ -71,9 +71,8 @@ const EPOCHS_OF_A_START: u64 = 1 << 32;
 #[derive(Debug)]
 pub(super) struct Rooms {
     pub table: Table<RoomKey, Room>,
-    by_name: KeyIndex<RoomKey>,
-    /// By what their names look like; without direct conversations.
-    skeletons: Skeletons<RoomKey>,
+    /// By their names, and by what these look like.
+    by_name: Names<RoomKey>,
     /// Names that rooms are about to get.
     promised: BTreeMap<RoomName, RoomKey>,
     pub memberships: Table<MembershipKey, Membership>,
@@ -137,8 +136,7 @@ impl Rooms {
     pub(super) fn new(ring_bytes_max: usize, wall_ms: u64, rev: u64) -> Self {
         Self {
             table: Table::new(),
-            by_name: KeyIndex::new(),
-            skeletons: Skeletons::default(),
+            by_name: Names::default(),
             promised: BTreeMap::new(),
             memberships: Table::new(),
             rings: RingBudget::new(ring_bytes_max),
@@ -229,9 +227,6 @@ impl Rooms {
         room.log = LogId::new(key.index(), self.logs);
         room.moderation.choose_policy(chosen);
         self.by_name.insert(room.name.as_str(), key);
-        if !room.name.is_direct() {
-            self.skeletons.insert(room.name.as_str(), key);
-        }
         key
     }
 
@@ -251,9 +246,6 @@ impl Rooms {
         self.departed.remove_room(key);
         for name in room.names() {
             self.by_name.remove(name.as_str(), key);
-            if !name.is_direct() {
-                self.skeletons.remove(name.as_str(), key);
-            }
         }
         Some(room)
     }

@@ -21,11 +21,11 @@ impl Rooms {
         except: Option<RoomKey>,
     ) -> Option<RoomKey> {
         let except = except.map(|key| self.table[key].log);
-        let rows = (&self.by_name, &self.table);
         let has_name = |room: &Room, is_it: &dyn Fn(&str) -> bool| {
             room.names().any(|name| is_it(name.as_str()))
         };
-        self.skeletons.find(name.as_str(), rows, has_name, |room| Some(room.log) != except)
+        let counts = |room: &Room| Some(room.log) != except;
+        self.by_name.lookalike(name.as_str(), &self.table, has_name, counts)
     }
 
     /// A room is about to get this name.
@@ -65,11 +65,9 @@ impl Rooms {
         let after: Vec<RoomName> = room.names().cloned().collect();
         for name in before.iter().filter(|name| !after.contains(name)) {
             self.by_name.remove(name.as_str(), key);
-            self.skeletons.remove(name.as_str(), key);
         }
         for name in after.iter().filter(|name| !before.contains(name)) {
             self.by_name.insert(name.as_str(), key);
-            self.skeletons.insert(name.as_str(), key);
         }
     }
 }

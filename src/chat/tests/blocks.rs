@@ -189,3 +189,36 @@ fn what_is_blocked_at_another_node_holds_here_and_what_was_ended_there_does_not(
     let heard = what_others_hear(&mut harness, BOB, to("ann", "three"));
     assert!(heard.contains(&"#2".to_owned()), "{heard:?}");
 }
+
+#[test]
+fn who_has_blocked_does_not_look_into_the_conversation_again_and_so_writes_nothing_there() {
+    let mut harness = harness();
+    harness.run(BOB, to("ann", "hi"));
+    harness.run(ANN, block("bob", true));
+    let join = || Command::Join { room: "@ann:bob".into(), after: None, epoch: None };
+    let say = || message(Target::Room("@ann:bob".into()), "hm", None);
+    let answers = [join(), say()].map(|command| lines_to(&harness.run(ANN, command), ANN));
+    assert_eq!(answers, [["no 3004"], ["no 3001"]]);
+    assert_eq!(what_others_hear(&mut harness, BOB, to("ann", "are you there?")), [""; 0]);
+    harness.run(ANN, block("bob", false));
+    assert_eq!(lines_to(&harness.run(ANN, join()), ANN), ["joined at 2 from 1"]);
+}
+
+#[test]
+fn a_mark_of_the_blocked_and_that_they_leave_is_told_to_everybody_else() {
+    let mut harness = harness();
+    harness.run(ANN, block("bob", true));
+    harness.run(CAT, message(Target::Room("lobby".into()), "x", None));
+    let ack = Command::Ack { room: "lobby".into(), recv: None, read: Some(1), epoch: None };
+    harness.run(BOB, ack);
+    harness.wait(10_000);
+    let mut marks = |number| match harness.join(number, "lobby").first() {
+        Some(Output::Reply { result: Ok(Reply::Joined { marks, .. }), .. }) => marks.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((marks(CAT), marks(ANN)), (1, 0));
+    let mut said = harness.run(BOB, Command::Leave { room: "lobby".into() });
+    said.extend(harness.wait(10_000));
+    let is_about_bob = |number| lines_to(&said, number).concat().contains("bob");
+    assert!(is_about_bob(CAT) && !is_about_bob(ANN), "{:?}", lines_to(&said, ANN));
+}

@@ -79,6 +79,36 @@ fn who_was_away_finds_the_invitation_in_the_welcome_and_among_the_rooms() {
 }
 
 #[test]
+fn the_welcome_says_if_there_are_more_invitations_than_it_has_room_for() {
+    for (count, is_more) in [(1, false), (2, false), (10, true)] {
+        let mut harness = Harness::new(Limits::default());
+        harness.hello(1, "own");
+        for number in 0..count {
+            let room = format!("den{number}");
+            let create = Command::Create {
+                room: room.clone().into(),
+                topic: None,
+                private: true,
+                policy: None,
+            };
+            harness.run(1, create);
+            harness.run(1, invite(&room, "zoe", "tea?"));
+        }
+        let said = harness.hello_with(7, Some("zoe"), None);
+        let Some(Output::Reply {
+            result: Ok(Reply::Welcome { invitations, more_invitations, .. }),
+            ..
+        }) = said.first()
+        else {
+            panic!("{said:?}");
+        };
+        assert_eq!(*more_invitations, is_more, "{count}");
+        assert_eq!(invitations.len() < count, is_more, "{count}");
+        assert_eq!(open_to(&mut harness, 7).len(), count, "`rooms` has all");
+    }
+}
+
+#[test]
 fn the_same_invitation_again_is_no_new_event() {
     for private in [true, false] {
         let mut harness = den(Limits::default(), private);

@@ -2,7 +2,7 @@
 
 use super::super::model::account::{Key, SecretHash};
 use super::super::model::command::Page;
-use super::super::model::identity::{Bound, Grant, Identity, Rights};
+use super::super::model::identity::{Bound, Grant, Identity, Rights, Source};
 use super::*;
 
 /// Says hello for one request, as a program that may do everything everywhere.
@@ -68,4 +68,23 @@ fn nobody_reads_the_conversations_of_others_whatever_the_key_says() {
         });
         assert!(refused, "{said:?}");
     }
+}
+
+#[test]
+fn a_name_that_is_being_written_stays_somebodys_whatever_a_command_writes_meanwhile() {
+    let mut harness = Harness::new(Limits::default());
+    let operator = UserName::parse("operator").unwrap();
+    assert!(harness.chat.reserve_operator(harness.now, &operator));
+    // As a command beside the server leaves it that has read the file a moment before.
+    harness.chat.on_log_reply(harness.now, LogReply::People(Box::default()));
+    let is_kept = |harness: &Harness| {
+        let bound = harness.chat.directory.identities.of_name("operator");
+        bound.is_some_and(|bound| bound.source == Source::Key)
+    };
+    assert!(is_kept(&harness));
+    harness.end_turn();
+    assert!(is_kept(&harness) && !harness.chat.directory.identities.is_unwritten(&operator));
+    // Once it is written, what the file has counts.
+    harness.chat.on_log_reply(harness.now, LogReply::People(Box::default()));
+    assert!(!is_kept(&harness));
 }

@@ -1,6 +1,8 @@
 //! Reports: who sees them, what they keep, and what the others learn.
 
-use super::super::model::account::{Account, Hidden};
+use std::time::Duration;
+
+use super::super::model::account::{Account, Hidden, Invite, SecretHash};
 use super::super::model::command::{ModerationCommand, Reported};
 use super::super::model::identity::Source;
 use super::super::model::limits::{REPORT_TEXT_MAX, REPORTS_OF_USER_MAX};
@@ -143,6 +145,7 @@ fn the_words_stay_with_the_report_when_the_message_goes_and_go_with_it() {
 
 #[test]
 fn a_right_that_is_lost_is_lost_for_reports_and_so_is_a_time_that_is_over() {
+    const HOUR_MS: u64 = 3_600_000;
     let mut harness = den(Limits::default(), false);
     harness.run(MEM, of_user("rea", Some("den")));
     assert_eq!(seen_by(&mut harness), [OWN, MOD]);
@@ -150,9 +153,40 @@ fn a_right_that_is_lost_is_lost_for_reports_and_so_is_a_time_that_is_over() {
     assert_eq!(seen_by(&mut harness), [OWN]);
     let in_room = Command::Reports { room: Some("den".into()), limit: None, after: None };
     assert_eq!(answer_to(&mut harness, MOD, in_room), "no 3004");
-    harness.now.wall_ms += 90 * 86_400_000;
-    harness.wait(3_600_000);
+    let ten_years_ms = 10 * 365 * 24 * HOUR_MS;
+    harness.now.wall_ms += ten_years_ms;
+    for _ in 0..3 {
+        pass(&mut harness, HOUR_MS);
+        assert!(!harness.chat.directory.reports.is_empty(), "by a clock that was set");
+    }
+    harness.now.wall_ms -= ten_years_ms;
+    pass(&mut harness, 89 * 24 * HOUR_MS);
+    assert!(!harness.chat.directory.reports.is_empty());
+    pass(&mut harness, 24 * HOUR_MS);
     assert!(harness.chat.directory.reports.is_empty(), "after ninety days");
+}
+
+#[test]
+fn a_link_lasts_as_long_as_it_was_to_last_though_the_clock_is_set() {
+    let mut harness = Harness::new(Limits::default());
+    let (hash, until) = (SecretHash([1; 32]), harness.now.wall_ms + 86_400_000);
+    let link = Invite { hash, uses: 1, until, rooms: Vec::new(), by: None, is_admin: false };
+    harness.chat.accounts.put_invite(link);
+    for step_ms in [315_360_000_000_i64, -315_360_000_000] {
+        harness.now.wall_ms = harness.now.wall_ms.saturating_add_signed(step_ms);
+        pass(&mut harness, 1_000);
+        assert_eq!(harness.chat.accounts.count_invites(harness.now.wall_ms), 1, "{step_ms}");
+    }
+    pass(&mut harness, 86_400_000);
+    assert_eq!(harness.chat.accounts.count_invites(harness.now.wall_ms), 0);
+}
+
+/// Lets time pass on both clocks.
+fn pass(harness: &mut Harness, millis: u64) {
+    harness.now.tick = harness.now.tick.after(Duration::from_millis(millis));
+    harness.now.wall_ms += millis;
+    harness.chat.handle_timers(harness.now);
+    harness.end_turn();
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use super::api::{Hop, Lane, LinkEffect, LinkEvent, LinkOptions};
-use super::bus::Bus;
+use super::boundary::{Hop, Lane, LinkEffect, LinkEvent, LinkOptions};
 use super::nodes::Nodes;
 use super::peers::Peers;
 use super::pubsub::PubSub;
+use super::tell_queue::TellQueue;
 use crate::cluster::check::Level;
 use crate::time::Tick;
 
@@ -17,7 +17,7 @@ pub(super) struct Base {
     /// Tells this process from others that have its number.
     pub(super) nonce: i64,
     pub(super) nodes: Nodes,
-    pub(super) bus: Bus,
+    pub(super) tells: TellQueue,
     pub(super) pubsub: Option<PubSub>,
     pub(super) peers: Peers,
     pub(super) events: VecDeque<LinkEvent>,
@@ -34,7 +34,7 @@ impl Base {
             options,
             nonce,
             nodes: Nodes::default(),
-            bus: Bus::default(),
+            tells: TellQueue::default(),
             pubsub: None,
             peers: Peers::default(),
             events: VecDeque::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::api::{Hop, Lane, LinkEffect};
+use super::boundary::{Hop, Lane, LinkEffect};
 use crate::pg::{Busy, Client, EngineError, Fault, Login, Param, Reply, Row, Statement};
 use crate::time::Tick;
 
@@ -105,6 +105,7 @@ impl Connection {
     ) -> Result<(), Busy> {
         let client = self.client.as_mut().filter(|_| self.is_ready).ok_or(Busy)?;
         client.request(statement, params)?;
+        // With others before it, the engine has not begun with this one.
         if self.pending.is_empty() {
             self.progress = now;
         }

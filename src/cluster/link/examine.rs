@@ -56,6 +56,7 @@ impl Examination {
             (Question::Look, LOOK),
             (Question::Identify, IDENTIFY),
             // It fails if there is no schema, and was asked in vain.
+            // It is the last one, since its answer ends the examination.
             (Question::Version, READ_VERSION),
         ] as [(Question, Statement); 3]
         {

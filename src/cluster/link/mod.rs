@@ -34,24 +34,24 @@
 //! | [`DOWN_AFTER`] | [`LinkEvent::Down`] |
 //! | [`WRITE_DEADLINE`](bounds::WRITE_DEADLINE), [`READ_DEADLINE`](bounds::READ_DEADLINE) | both connections are given up, and made anew |
 
-mod api;
 mod base;
+mod boundary;
 pub mod bounds;
-mod bus;
-mod carrying;
 mod connection;
 mod examine;
+mod find_primary;
 mod frame;
 mod nodes;
+mod over_bus;
 mod pair;
 mod peers;
 mod pubsub;
-mod search;
 mod statements;
+mod tell_queue;
 
 use std::time::Duration;
 
-pub use self::api::{
+pub use self::boundary::{
     BusHealth, Health, Hop, Lane, LinkEffect, LinkEvent, LinkInput, LinkOptions, LinkState,
     NodeRow, NotAsked,
 };
@@ -62,9 +62,9 @@ use self::bounds::{
 };
 use self::connection::Connection;
 use self::examine::Identity;
+use self::find_primary::{Choice, Search};
 use self::pair::Pair;
 use self::pubsub::PubSub;
-use self::search::{Choice, Search};
 use super::SETTINGS;
 use crate::pg::{Address, Login, Param, Statement};
 use crate::resp;
@@ -157,6 +157,7 @@ impl Link {
 
     /// What the driver has to do next.
     pub fn poll_effect(&mut self) -> Option<LinkEffect> {
+        // Here and not in `handle`: what the node has said in this turn is in it by now.
         self.base.tick_bus(self.now, self.writer_counts());
         if let Phase::Paired(pair) = &mut self.phase
             && let Err(why) = pair.tell(self.now, &mut self.base)
@@ -188,7 +189,7 @@ impl Link {
             (LinkState::Slow, Some(since)) => since.after(DOWN_AFTER),
             (LinkState::Down, _) | (_, None) => Tick::MAX,
         };
-        let due = self.base.bus.publication_due();
+        let due = self.base.tells.publication_due();
         let bus = self.base.pubsub.as_ref().map_or(Tick::MAX, |bus| bus.deadline(due));
         phase.min(circuit).min(bus)
     }
@@ -229,13 +230,13 @@ impl Link {
     /// going to be told: it may still be lost with the connection, after which all nodes are
     /// reported by [`LinkEvent::NodeBegun`].
     pub fn tell(&mut self, payload: &[u8]) -> bool {
-        self.is_paired_up() && self.base.bus.tell(payload)
+        self.is_paired_up() && self.base.tells.tell(payload)
     }
 
     /// The same for what may be lost, such as that somebody types: it goes over the bus while all
     /// nodes hear one, and is lost if the bus is lost.
     pub fn mention(&mut self, payload: &[u8]) -> bool {
-        self.is_paired_up() && self.base.bus.mention(payload)
+        self.is_paired_up() && self.base.tells.mention(payload)
     }
 
     /// Tells all other nodes that these rooms have grown, or that facts of them have changed: to
@@ -243,7 +244,7 @@ impl Link {
     /// lane, so that the append is done before.
     pub fn grew(&mut self, rooms: impl IntoIterator<Item = i64>) {
         if let Some((question, _)) = self.writer_counts() {
-            self.base.bus.grew(rooms, question);
+            self.base.tells.grew(rooms, question);
         }
     }
 
@@ -283,7 +284,7 @@ impl Link {
             beat_ms: self.base.beat_ms,
             waiting: pair.map_or(0, |pair| pair.waiting()),
             losses: self.losses,
-            dropped: self.base.bus.dropped(),
+            dropped: self.base.tells.dropped(),
             bus: self.base.pubsub.as_ref().map(PubSub::health),
             apart: self.base.apart(self.now),
         }
@@ -407,6 +408,7 @@ impl Link {
     /// Waits before the hosts are tried again.
     fn rest(&mut self) {
         let away = self.now.since(self.away_since);
+        // In proportion to how long it is away: a short failover is found to be over soon.
         let pause = (away / BACKOFF_PART).clamp(BACKOFF_MIN, BACKOFF_MAX);
         self.phase = Phase::Resting(self.now.after(pause.saturating_sub(self.jitter(pause / 4))));
     }
@@ -438,6 +440,7 @@ impl Link {
             self.base.events.push_back(LinkEvent::Slow);
         }
         pair.end(closed, &mut self.base);
+        // One that fails as soon as it is up is paused for as if it had not been up.
         if was_up.is_some_and(|at| self.now.since(at) >= STEADY_AFTER) {
             self.away_since = self.now;
         } else {

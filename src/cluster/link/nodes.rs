@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::api::{LinkEvent, NodeRow};
+use super::boundary::{LinkEvent, NodeRow};
 use super::bounds::NODES_MAX;
 use crate::chat::model::others::NodeId;
 use crate::pg::{Row, WrongType};

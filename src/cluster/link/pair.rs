@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::api::{Hop, Lane, LinkEffect, LinkEvent, NotAsked};
 use super::base::Base;
+use super::boundary::{Hop, Lane, LinkEffect, LinkEvent, NotAsked};
 use super::bounds::{
     ASKS_MAX, BEAT_EVERY, HEARING_MAX, READ_DEADLINE, ROUND_MAX, SLOW_AFTER, WRITE_DEADLINE,
 };
@@ -68,7 +68,9 @@ impl Pair {
     ) -> Self {
         let hop = base.hop(Lane::Reader);
         let host = writer.host;
-        base.bus.reset();
+        // What waited to be told is of former connections: nodes are greeted anew, and told
+        // everything.
+        base.tells.reset();
         base.effects.push_back(LinkEffect::Connect { hop, host, deadline: now.after(ROUND_MAX) });
         Self {
             writer,
@@ -237,7 +239,7 @@ impl Pair {
                 self.on_beat(now, (serial, sent_at), &rows, base)
             }
             Question::Notify(counter) => {
-                base.bus.on_told();
+                base.tells.on_told();
                 outcome.map_err(|error| error.to_string())?;
                 if let Some(counter) = counter.filter(|counter| self.heard < *counter) {
                     self.awaited.get_or_insert((counter, now));
@@ -283,6 +285,7 @@ impl Pair {
         base: &mut Base,
     ) -> Result<(), String> {
         let (rows, settings) = nodes::read(rows).map_err(|error| error.to_string())?;
+        // The level was judged by them: it is judged anew at a new connection.
         if *self.settings.get_or_insert_with(|| settings.clone()) != settings {
             return Err(format!("its settings have changed: {settings}"));
         }
@@ -303,6 +306,7 @@ impl Pair {
         base.peers.keep(base.nodes.others());
         base.look_apart(now);
         self.confirmed = serial;
+        // The barrier: what was answered before it is safe only now.
         if self.confirmed >= self.needed {
             for (tag, outcome) in self.held.drain(..) {
                 base.events.push_back(LinkEvent::Answered { tag, outcome });
@@ -310,9 +314,9 @@ impl Pair {
         }
         if self.step == Step::Confirming {
             self.step = Step::Hearing;
-            base.bus.hello();
+            base.tells.hello();
         } else {
-            base.bus.beat();
+            base.tells.beat();
         }
         Ok(())
     }
@@ -363,7 +367,7 @@ impl Pair {
         if !matches!(self.step, Step::Hearing | Step::Up) {
             return Ok(());
         }
-        let Some(telling) = base.nodes.own().and_then(|node| base.bus.take(now, node)) else {
+        let Some(telling) = base.nodes.own().and_then(|node| base.tells.take(now, node)) else {
             return Ok(());
         };
         self.hello.get_or_insert(telling.counter);
@@ -407,7 +411,7 @@ impl Pair {
     /// When it has to go on if nothing comes.
     pub(super) fn deadline(&self, base: &Base) -> Tick {
         let bus = match self.step {
-            Step::Hearing | Step::Up => base.bus.due().unwrap_or(Tick::MAX),
+            Step::Hearing | Step::Up => base.tells.due().unwrap_or(Tick::MAX),
             Step::Reading | Step::Confirming => Tick::MAX,
         };
         self.write_deadline()
@@ -465,7 +469,7 @@ impl Pair {
             });
         }
         base.events.extend(tags.into_iter().map(|tag| LinkEvent::Lost { tag }));
-        base.bus.reset();
+        base.tells.reset();
     }
 }
 

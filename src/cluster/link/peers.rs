@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::api::NodeRow;
+use super::boundary::NodeRow;
 use super::bounds::HEARS_FOR;
 use crate::chat::model::others::NodeId;
 use crate::time::Tick;

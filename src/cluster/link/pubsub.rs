@@ -16,12 +16,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::api::{BusHealth, Hop, LinkEffect};
+use super::boundary::{BusHealth, Hop, LinkEffect};
 use super::bounds::{
     BACKOFF_MAX, BACKOFF_MIN, BEAT_EVERY, ECHO_MAX, FIRST_TRY_MAX, ROUND_MAX, UNHEARD_MAX,
 };
-use super::bus::Publication;
 use super::frame::{FrameWriter, Item};
+use super::tell_queue::Publication;
 use crate::chat::model::others::NodeId;
 use crate::resp::{Address, Client, Login};
 use crate::rng::Rng;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::codes::{Columns, signed, unsigned};
 use super::rows::FactColumns;
+use crate::chat::model::columns::{Columns, signed, unsigned};
 use crate::chat::model::file::FILE_WORD;
 use crate::chat::model::limits::RECORD_OVERHEAD;
 use crate::chat::model::log::{Appended, Draft, LogFault, LogId, RoomMeta, Ticket};
@@ -101,6 +101,8 @@ pub(super) enum Outcome {
 impl Batch {
     /// A batch of these drafts, each with the place of its room.
     pub(super) fn new(drafts: Vec<(Append, Place)>) -> Self {
+        // Ascending, since the engine locks them so: two batches never wait for each other in a
+        // circle.
         let places: BTreeSet<(i64, i64)> =
             drafts.iter().map(|(_, place)| (place.row, place.epoch)).collect();
         let rooms: Vec<Place> =
@@ -164,6 +166,7 @@ impl Batch {
         let Facts { places, kinds, names, numbers, texts, forms } = &facts;
         let texts = with_forms(texts, forms);
         let bare = i64::try_from(RECORD_OVERHEAD + DIRECT_LEN_MAX).unwrap_or(0);
+        // By the NULLs the engine knows a batch for its short way.
         let plain = |param| if self.is_plain { Param::Null } else { param };
         ask(&[
             Param::Ints(&room_ids),
@@ -204,6 +207,8 @@ impl Batch {
     ///
     /// [`WrongType`] if the answer is none to this batch; then nothing is known.
     pub(super) fn outcomes(&self, rows: &[Row]) -> Result<Vec<Outcome>, WrongType> {
+        // The short way answers with a row for each room, the head that it had; the other one with
+        // a row for each draft.
         let is_whole = match rows.first() {
             Some(row) => row.int_or_null(0)?.is_none(),
             None => return Err(WrongType { column: 0 }),
@@ -212,6 +217,7 @@ impl Batch {
             let row = rows.get(if is_whole { *slot } else { place });
             let row = row.ok_or(WrongType { column: 0 })?;
             if is_whole {
+                // Nobody else could write there meanwhile: the drafts of a room follow its head.
                 let seq = unsigned(row.int(1)?) + nth;
                 return Ok(stored(append, seq, unsigned(row.int(2)?)));
             }
@@ -246,7 +252,10 @@ fn read_outcome(append: &Append, row: &Row) -> Result<Outcome, WrongType> {
         7 => Appended::TooLarge(usize::try_from(seq()?).unwrap_or(usize::MAX)),
         8 if row.int_or_null(1)? == Some(-1) => Appended::NoSuchReference("data"),
         8 => Appended::NoSuchReference("reply_to"),
-        9 => Appended::NoSuchReference("thread"),
+        9 => match row.int_or_null(1)? {
+            Some(root) => Appended::InThread(unsigned(root)),
+            None => Appended::NoSuchReference("thread"),
+        },
         10 => return Ok(Outcome::Stale),
         11 => return Ok(Outcome::Ended),
         12 => Appended::Refused(LogFault::Taken),

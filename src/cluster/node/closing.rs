@@ -9,11 +9,11 @@
 
 use super::Node;
 use super::engine::Engine;
-use super::held::Log;
+use super::open_logs::Log;
 use super::queue::{Ending, Op};
 use super::reader::Reading;
 use super::writer::{Flight, What};
-use super::written::is_transient;
+use super::writer_replies::is_transient;
 use crate::chat::model::log::{Farewell, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::name::UserName;
 use crate::cluster::link::Lane;
@@ -108,8 +108,8 @@ impl<E: Engine> Node<E> {
         let Some(row) = self.held.get(id).and_then(|log| log.row) else {
             return self.held.end(id, LogReply::Gone { log: id, farewell: None });
         };
-        let asked = self.ask_reader(Reading::Farewell(id), FAREWELL, &[Param::Int(row)]);
-        if asked.is_err() {
+        let params = [Param::Int(row)];
+        if self.ask_reader(Reading::Farewell(id), FAREWELL, &params).is_err() {
             self.held.renewals.insert(id);
         }
     }

@@ -9,7 +9,7 @@ use crate::time::Tick;
 
 /// What was asked about pushes.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum PushOp {
     /// What is due; when that was asked, and in which turn.
     Due(Tick, Option<i64>),
     Sent,

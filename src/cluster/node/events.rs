@@ -1,7 +1,7 @@
 //! What the link says, and what is told to the others.
 
 use super::Node;
-use super::bus::{self, Word};
+use super::bus_text::{self, Word};
 use super::engine::Engine;
 use crate::chat::model::log::{LogFault, LogReply};
 use crate::chat::model::others::NodeId;
@@ -11,6 +11,8 @@ impl<E: Engine> Node<E> {
     pub(super) fn on_event(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Answered { tag, outcome } => {
+                // The writer answers in order, so that only the first one can be meant; tags of
+                // both lanes are of one counter.
                 if self.flights.front().is_some_and(|flight| flight.tag == tag) {
                     let Some(flight) = self.flights.pop_front() else { return };
                     self.on_written(flight.what, outcome);
@@ -32,9 +34,13 @@ impl<E: Engine> Node<E> {
                 self.ids.insert(node);
                 self.people.restart();
                 self.replaced.is_wanted = true;
+                // With another number than before, its sessions count as ended until it says
+                // otherwise.
                 self.is_returning = self.ids.len() > 1;
+                // Locks and turns are of connections that are gone.
                 self.upkeep.give_up();
                 self.outgoing.give_up();
+                self.pushing.give_up();
                 self.schedule_check(is_changed);
                 self.replies.push_back(LogReply::Health(Ok(())));
             }
@@ -60,7 +66,7 @@ impl<E: Engine> Node<E> {
 
     fn on_bus(&mut self, node: NodeId, payload: &[u8]) {
         let Ok(payload) = str::from_utf8(payload) else { return };
-        for word in bus::decode(payload) {
+        for word in bus_text::decode(payload) {
             match word {
                 Word::Told(told) => self.replies.push_back(LogReply::Told { node, told }),
                 Word::People => self.people.is_stale = true,
@@ -73,10 +79,10 @@ impl<E: Engine> Node<E> {
     pub(super) fn tell(&mut self) {
         let words = std::mem::take(&mut self.words);
         let (surely, perhaps): (Vec<_>, Vec<_>) = words.iter().partition(|word| word.matters());
-        for payload in bus::encode(surely) {
+        for payload in bus_text::encode(surely) {
             self.engine.say(payload.as_bytes());
         }
-        for payload in bus::encode(perhaps) {
+        for payload in bus_text::encode(perhaps) {
             self.engine.say_in_passing(payload.as_bytes());
         }
     }

@@ -1,6 +1,6 @@
 //! What is asked of the engine about files, and what it answers: see `files.sql`.
 
-use super::codes::{signed, unsigned};
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::file::{FileId, HASH_LEN, StoredFile};
 use crate::chat::model::file_rows::{
     FileAsk, FileOutcome, FileTold, FolderNode, FolderProbe, SharedFolder,
@@ -64,7 +64,7 @@ pub(super) type Read = fn(&[Row], i64) -> Result<FileTold, WrongType>;
 
 /// What was asked, by whoever asks about files.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct FileOp {
     /// Which of the questions it was.
     pub(super) ticket: u64,
     pub(super) read: Read,

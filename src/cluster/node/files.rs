@@ -2,7 +2,7 @@
 
 use super::Node;
 use super::engine::Engine;
-use super::file_ops::{Asked, statement, with_params};
+use super::file_ops::{FileOp, statement, with_params};
 use super::reader::Reading;
 use super::writer::{Flight, What};
 use crate::chat::model::file_rows::{FileAsk, FileTold};
@@ -15,9 +15,9 @@ impl<E: Engine> Node<E> {
     pub fn ask_file(&mut self, now: Now, ticket: u64, ask: &FileAsk) {
         self.now = now;
         let (lane, statement, read) = statement(ask);
-        let asked = Asked { ticket, read };
+        let op = FileOp { ticket, read };
         if !self.is_up {
-            return self.tell_file_lost(&asked);
+            return self.tell_file_lost(&op);
         }
         let tag = self.next_tag();
         let own = self.node_number();
@@ -25,9 +25,9 @@ impl<E: Engine> Node<E> {
             self.engine.send(self.now, (lane, tag), statement, params)
         });
         match lane {
-            _ if sent.is_err() => self.tell_file_lost(&asked),
-            Lane::Writer => self.flights.push_back(Flight { tag, what: What::File(asked) }),
-            Lane::Reader | Lane::Bus => _ = self.readings.insert(tag, Reading::File(asked)),
+            _ if sent.is_err() => self.tell_file_lost(&op),
+            Lane::Writer => self.flights.push_back(Flight { tag, what: What::File(op) }),
+            Lane::Reader | Lane::Bus => _ = self.readings.insert(tag, Reading::File(op)),
         }
     }
 
@@ -36,16 +36,16 @@ impl<E: Engine> Node<E> {
         self.files_told.pop_front()
     }
 
-    pub(super) fn on_file(&mut self, asked: &Asked, outcome: &Result<Vec<Row>, EngineError>) {
+    pub(super) fn on_file(&mut self, op: &FileOp, outcome: &Result<Vec<Row>, EngineError>) {
         let told = match outcome {
-            Ok(rows) => (asked.read)(rows, self.node_number()).map_err(|wrong| wrong.to_string()),
+            Ok(rows) => (op.read)(rows, self.node_number()).map_err(|wrong| wrong.to_string()),
             Err(error) => Err(error.to_string()),
         };
-        self.files_told.push_back((asked.ticket, told));
+        self.files_told.push_back((op.ticket, told));
     }
 
     /// No answer comes: it may have been done or not.
-    pub(super) fn tell_file_lost(&mut self, asked: &Asked) {
-        self.files_told.push_back((asked.ticket, Err("the shared log does not answer".to_owned())));
+    pub(super) fn tell_file_lost(&mut self, op: &FileOp) {
+        self.files_told.push_back((op.ticket, Err("the shared log does not answer".to_owned())));
     }
 }

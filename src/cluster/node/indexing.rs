@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::codes::unsigned;
+use crate::chat::model::columns::unsigned;
 use crate::chat::model::words::terms;
 use crate::pg::{Param, Row, WrongType};
 
 /// Records of a block: as `search.sql` has it.
 const BLOCK_RECORDS: i64 = 64;
-/// Bytes of the words of a block; of its other messages it is only known that there are some.
+/// Bytes of the words of a block, of which the engine takes 1 MiB in one value; of its other
+/// messages it is only known that there are some.
 const TERMS_BYTES_MAX: usize = 256 << 10;
 /// Stands for the words of a message that are not there.
 const ALL: &str = "#all";
@@ -70,6 +71,7 @@ impl Blocks {
                 part::MESSAGE => {
                     let (room, seq, at) = (row.int(1)?, row.int(2)?, row.int(3)?);
                     let block = all.blocks.entry((room, (seq - 1) / BLOCK_RECORDS)).or_default();
+                    // From 1, as the engine counts the places of words in a text.
                     block.add(unsigned((seq - 1) % BLOCK_RECORDS + 1), at, row.text_or_null(6)?);
                 }
                 _ => return Err(WrongType { column: 0 }),

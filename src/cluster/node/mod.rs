@@ -14,19 +14,25 @@
 //! | file | has |
 //! |---|---|
 //! | `queue` | what waits to be written, in order, and its bounds |
-//! | `writer`, `append`, `written` | batches, what becomes of them, what is repeated |
+//! | `writer`, `append`, `writer_replies` | batches, what becomes of them, what is repeated |
 //! | `order` | the dense order of others' records and of answers to one's own |
-//! | `held` | the logs that are open |
+//! | `open_logs` | the logs that are open |
 //! | `closing` | rooms that end for all |
 //! | `reader`, `queries`, `loading`, `room_pages`, `rooms_read` | what others have changed, and the answers to queries |
 //! | `search`, `written_by` | what is asked for by words, and by who has written it |
 //! | `threads` | the messages of threads, and who follows which |
 //! | `files`, `file_ops` | what is asked about files |
 //! | `upkeep`, `indexing` | what one node does for all |
-//! | `outgoing`, `entries`, `sent`, `webhooks` | what webhooks are told, and which node tells them |
+//! | `outgoing`, `outbox_entries`, `outbox_ops`, `webhooks` | what webhooks are told, and which node tells them |
 //! | `pushing`, `devices` | what devices are told, and which node tells them |
 //! | `people`, `people_read`, `people_pages`, `people_watch` | accounts and the like, as rows |
-//! | `events`, `bus` | what the link says, and what nodes tell each other |
+//! | `sessions`, `session_ops` | who goes on as whom, at whichever node |
+//! | `events`, `bus_text` | what the link says, and what nodes tell each other |
+//! | `engine` | what is needed of the link; tests put another one in its place |
+//! | `statements`, `rows`, `table` | what is asked, and how values stand in columns |
+//! | `refusals` | what the engine refuses, said in the log and to who sends |
+//! | `transfer`, `transfer_statements` | everything, moved into an engine and back |
+//! | `erasure` | what a user has written goes, while nodes go on |
 //!
 //! # What is told when
 //!
@@ -50,20 +56,20 @@
 //! [`Appended::Undecided`]: crate::chat::model::log::Appended::Undecided
 
 mod append;
-pub mod bus;
+pub mod bus_text;
 mod closing;
-mod codes;
 mod devices;
 mod engine;
-mod entries;
 pub mod erasure;
 mod events;
 pub mod file_ops;
 mod files;
-mod held;
 mod indexing;
 mod loading;
+mod open_logs;
 mod order;
+mod outbox_entries;
+mod outbox_ops;
 mod outgoing;
 mod people;
 mod people_pages;
@@ -78,7 +84,6 @@ mod room_pages;
 mod rooms_read;
 mod rows;
 mod search;
-mod sent;
 mod session_ops;
 mod sessions;
 mod statements;
@@ -91,7 +96,7 @@ mod transfer_statements;
 mod upkeep;
 pub mod webhooks;
 mod writer;
-mod written;
+mod writer_replies;
 mod written_by;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -102,17 +107,19 @@ pub use self::outgoing::SendTerms;
 pub use self::pushing::PushSending;
 
 use self::append::Append;
-use self::bus::Word;
-use self::held::{Held, Log};
+use self::bus_text::Word;
+use self::open_logs::{Log, OpenLogs};
 use self::order::Order;
 use self::outgoing::Outgoing;
 use self::people_watch::PeopleWatch;
+use self::pushing::Pushing;
 use self::queue::{Op, Queue, WAIT_MAX};
 use self::reader::{COMPARE_EVERY, Reading};
 use self::refusals::Refusals;
 use self::sessions::{Replaced, SWEEP_EVERY};
 use self::upkeep::Upkeep;
 use self::writer::Flight;
+use crate::chat::model::columns::signed;
 use crate::chat::model::file_rows::FileTold;
 use crate::chat::model::log::{
     Appended, Draft, Elsewhere, LogFault, LogId, LogReply, LogRequest, Logs, RoomMeta, Snapshot,
@@ -142,7 +149,7 @@ pub struct Node<E> {
     is_down: bool,
     /// All that is needed from the start was read.
     is_begun: bool,
-    held: Held,
+    held: OpenLogs,
     queue: Queue,
     flights: VecDeque<Flight>,
     readings: BTreeMap<u64, Reading>,
@@ -166,6 +173,7 @@ pub struct Node<E> {
     upkeep: Upkeep,
     refusals: Refusals,
     outgoing: Outgoing,
+    pushing: Pushing,
 }
 
 impl<E: Engine> Node<E> {
@@ -180,7 +188,7 @@ impl<E: Engine> Node<E> {
             is_up: false,
             is_down: false,
             is_begun: false,
-            held: Held::default(),
+            held: OpenLogs::default(),
             queue: Queue::default(),
             flights: VecDeque::new(),
             readings: BTreeMap::new(),
@@ -199,6 +207,7 @@ impl<E: Engine> Node<E> {
             upkeep: Upkeep::default(),
             refusals: Refusals::default(),
             outgoing: Outgoing::default(),
+            pushing: Pushing::default(),
         }
     }
 
@@ -236,6 +245,7 @@ impl<E: Engine> Node<E> {
     /// Takes what the engine has said, and does what time has made due.
     pub fn turn(&mut self, now: Now) {
         self.now = now;
+        // First of all: what the engine has said decides what may be sent below.
         while let Some(event) = self.engine.next_event() {
             self.on_event(event);
         }
@@ -258,9 +268,11 @@ impl<E: Engine> Node<E> {
             self.keep_up();
         }
         self.keep_sending();
+        self.keep_pushing();
         if self.is_up && self.is_returning {
             self.return_sessions();
         }
+        // Last, so that what this turn has put into the queue leaves with it, in one batch.
         self.send_queued();
         self.send_reads();
         self.tell();
@@ -271,7 +283,8 @@ impl<E: Engine> Node<E> {
     pub fn deadline(&self) -> Tick {
         let waits = self.queue.oldest().map_or(Tick::MAX, |since| since.after(WAIT_MAX));
         let own = self.compare_at.min(self.prune_at).min(self.upkeep.at);
-        let own = own.min(self.outgoing.due_at());
+        let own = own.min(self.outgoing.due_at()).min(self.pushing.due_at());
+        // While the engine is away none of this can be done: what is due would only spin the loop.
         let own = if self.is_up { own } else { Tick::MAX };
         self.engine.wakes_at().min(waits).min(own)
     }
@@ -288,14 +301,18 @@ impl<E: Engine> Node<E> {
     }
 
     fn node_number(&self) -> i64 {
-        self.id.map_or(0, |id| codes::signed(id.0))
+        self.id.map_or(0, |id| signed(id.0))
     }
 
     /// Refuses whoever would have to wait for the engine.
     fn refuse_all(&mut self) {
-        let is_asked =
-            |op: &Op| matches!(op, Op::Append(_) | Op::Sync(..) | Op::People(..) | Op::Mark(..));
-        let is_waiting = |op: &Op| is_asked(op) || op.is_claim() || matches!(op, Op::End(_));
+        let is_waiting = |op: &Op| {
+            let has_ticket = matches!(
+                op,
+                Op::Append(_) | Op::Sync(..) | Op::People(..) | Op::Mark(..) | Op::End(_)
+            );
+            has_ticket || op.is_claim()
+        };
         for op in self.queue.take(is_waiting) {
             self.refuse_op(op, LogFault::Broken);
         }
@@ -325,6 +342,7 @@ impl<E: Engine> Node<E> {
             }
             Op::Session(op) => self.refuse_session(*op, fault),
             Op::End(ending) => self.refuse_end(&ending, fault),
+            // Nobody waits for an answer to these: they stay in the queue until the engine is back.
             Op::Open(_) | Op::Facts(..) | Op::Drop(_) | Op::Seen(_) => {}
         }
     }
@@ -334,6 +352,7 @@ impl<E: Engine> Node<E> {
             log.row = Some(kept.row);
             log.epoch = kept.epoch;
             (log.oldest, log.order) = (kept.seqs.0, Order::new(kept.seqs.1));
+            // As it was when it was loaded: what came since is fetched at once (`insert`).
             (log.facts, log.version) = (kept.changes.0, kept.changes.1.cast_signed());
         } else {
             self.queue.push(Op::Open(id));
@@ -347,6 +366,8 @@ impl<E: Engine> Node<E> {
                 let outcome = Appended::Refused(LogFault::Broken);
                 return self.held.say(id, LogReply::Appended { ticket, outcome });
             }
+            // What the domain has been told of, and not what this node knows already: by that it
+            // has judged.
             Some(log) => (log.version, log.era_told),
             None => {
                 let outcome = Appended::Refused(LogFault::Broken);
@@ -416,6 +437,7 @@ impl<E: Engine> Logs for Node<E> {
             LogRequest::Drop { log: id } => {
                 if let Some(log) = self.held.get_mut(id) {
                     log.is_dropped = true;
+                    // Until the engine has dropped it, whoever loads rooms may still read its row.
                     if let Some(row) = log.row {
                         self.held.drop_row(row);
                     }

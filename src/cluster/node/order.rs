@@ -190,6 +190,8 @@ impl Order {
                 (None, Some(held)) => held.above,
                 (None, None) => 0,
             };
+            // Records before facts: these hold behind the records that were there when they were
+            // read.
             self.tell_ahead(log, upto, out);
             self.tell_facts(log, out);
             if self.own.front().is_some_and(|(_, record)| record.seq <= self.told + 1) {
@@ -215,6 +217,7 @@ impl Order {
     }
 
     fn tell_own(&mut self, record: SharedRecord) -> Appended {
+        // It was sent twice, and the first answer has told it.
         if record.seq <= self.told {
             return Appended::Duplicate { seq: record.seq, at: record.at };
         }

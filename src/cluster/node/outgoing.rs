@@ -13,18 +13,19 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Node;
-use super::codes::{signed, unsigned};
 use super::engine::Engine;
-use super::entries::{self, ENTRIES, SCAN_MAX, SCAN_WEIGHT, Seen};
-use super::pushing::Pushing;
+use super::outbox_entries::{self, ENTRIES, SCAN_MAX, SCAN_WEIGHT, Seen};
+use super::outbox_ops::{self, OutboxOp, SENT};
 use super::queue::Op;
 use super::reader::Reading;
-use super::sent::{self, Asked, SENT, Unwritten};
 use super::webhooks::{LETTERS_AGAIN, WEBHOOKS, letter, stored};
 use super::writer::{Flight, What};
-use super::written::is_transient;
+use super::writer_replies::is_transient;
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::log::LogReply;
-use crate::chat::model::outbox::{DeadLetter, OutboxAsk, OutboxReply, Position, StoredWebhook};
+use crate::chat::model::outbox::{
+    DeadLetter, OutboxAsk, OutboxReply, Position, StoredWebhook, UnwrittenUpdates,
+};
 use crate::chat::model::webhook::{EventSet, Notice};
 use crate::cluster::link::Lane;
 use crate::pg::{EngineError, Param, Row, Statement, WrongType};
@@ -87,7 +88,7 @@ pub(super) struct Outgoing {
     is_loading: bool,
     /// Up to where entries have gone; `None`: it is not this node's turn.
     gone: Option<u64>,
-    unwritten: Unwritten,
+    unwritten: UnwrittenUpdates,
     is_writing: bool,
     /// When the thread is told that there is something, if so.
     news_at: Option<Tick>,
@@ -100,15 +101,13 @@ pub(super) struct Outgoing {
     nth: i64,
     is_full: bool,
     replies: VecDeque<OutboxReply>,
-    /// What devices are told.
-    pub(super) pushing: Pushing,
 }
 
 impl Outgoing {
     /// When something is due.
     pub(super) fn due_at(&self) -> Tick {
         let asks = if self.terms.is_some() && !self.is_asked { self.at } else { Tick::MAX };
-        asks.min(self.news_at.unwrap_or(Tick::MAX)).min(self.pushing.due_at())
+        asks.min(self.news_at.unwrap_or(Tick::MAX))
     }
 
     /// Whether all that has become of what was sent is written.
@@ -121,12 +120,11 @@ impl Outgoing {
     pub(super) fn give_up(&mut self) {
         (self.is_asked, self.at, self.is_loading) = (false, Tick::ZERO, false);
         self.end_turn();
-        self.pushing.give_up();
     }
 
     fn end_turn(&mut self) {
         self.is_writing = false;
-        self.unwritten = Unwritten::default();
+        self.unwritten = UnwrittenUpdates::default();
         (self.version, self.gone, self.news_at) = (None, None, None);
         if self.claim.take().is_some() {
             self.replies.push_back(OutboxReply::Webhooks(Vec::new()));
@@ -162,8 +160,8 @@ impl<E: Engine> Node<E> {
     pub fn read_or_put(&mut self, ask: OutboxAsk) {
         match ask {
             OutboxAsk::Read { ticket, interest, from, to, events_max } => {
-                let asked = Asked::Entries { ticket, interest, from, events_max };
-                self.read_entries((asked, ticket), (from, to));
+                let op = OutboxOp::Entries { ticket, interest, from, events_max };
+                self.read_entries((op, ticket), (from, to));
             }
             OutboxAsk::Put(updates) if self.outgoing.claim.is_some() => {
                 for update in updates {
@@ -199,7 +197,6 @@ impl<E: Engine> Node<E> {
     /// Does what is due.
     pub(super) fn keep_sending(&mut self) {
         let now = self.now.tick;
-        self.keep_pushing();
         if self.outgoing.claim.is_some_and(|claim| claim.until <= now) {
             self.outgoing.end_turn();
         }
@@ -219,7 +216,8 @@ impl<E: Engine> Node<E> {
         // Not before what has become of the last request is written: it would be made again.
         let outgoing = &self.outgoing;
         if outgoing.is_stale && !outgoing.is_loading && !outgoing.is_writing {
-            let sent = self.ask_reader(Reading::Outgoing(Asked::Webhooks), WEBHOOKS, &[]).is_ok();
+            let sent =
+                self.ask_reader(Reading::Outgoing(OutboxOp::Webhooks), WEBHOOKS, &[]).is_ok();
             (self.outgoing.is_loading, self.outgoing.is_stale) = (sent, !sent);
         }
     }
@@ -229,7 +227,7 @@ impl<E: Engine> Node<E> {
         self.outgoing.terms = None;
         if let Some(claim) = self.outgoing.claim {
             let params = [Param::Int(self.node_number()), Param::Int(claim.turn)];
-            _ = self.ask_reader(Reading::Outgoing(Asked::Release), RELEASE, &params);
+            _ = self.ask_reader(Reading::Outgoing(OutboxOp::Release), RELEASE, &params);
         }
         self.outgoing.end_turn();
     }
@@ -256,26 +254,28 @@ impl<E: Engine> Node<E> {
             self.outgoing.claim.map_or(Param::Int(-1), |claim| Param::Int(claim.turn)),
             Param::Int(term),
         ];
-        let asked = Reading::Outgoing(Asked::Turn(self.now.tick));
-        self.outgoing.is_asked = self.ask_reader(asked, SEND, &params).is_ok();
+        let turn = Reading::Outgoing(OutboxOp::Turn(self.now.tick));
+        self.outgoing.is_asked = self.ask_reader(turn, SEND, &params).is_ok();
         self.outgoing.at = self.now.tick.after(ASK_EVERY);
     }
 
     fn read_entries(
         &mut self,
-        (asked, ticket): (Asked, u64),
+        (op, ticket): (OutboxOp, u64),
         (from, to): (Position, Option<Position>),
     ) {
         let Some(claim) = self.outgoing.claim.filter(|_| self.is_up && self.has_turn()) else {
             return self.outgoing.refuse(ticket);
         };
         let params = [Param::Int(self.node_number()), Param::Int(claim.turn)];
-        let ordered = self.ask_reader(Reading::Outgoing(Asked::Order), ORDER, &params);
+        // Both at once, since the reader does them in order: entries are read behind the statement
+        // that gives them their places.
+        let ordered = self.ask_reader(Reading::Outgoing(OutboxOp::Order), ORDER, &params);
         let to = to.map_or(i64::MAX, |to| signed(to.record));
         let (above, most) = (Param::Int(signed(from.record)), Param::Int(SCAN_MAX));
         let params = [above, Param::Int(to), most, Param::Int(SCAN_WEIGHT)];
-        let asked = Reading::Outgoing(asked);
-        if ordered.is_err() || self.ask_reader(asked, ENTRIES, &params).is_err() {
+        let entries = Reading::Outgoing(op);
+        if ordered.is_err() || self.ask_reader(entries, ENTRIES, &params).is_err() {
             self.outgoing.refuse(ticket);
         }
     }
@@ -285,44 +285,45 @@ impl<E: Engine> Node<E> {
         let unwritten = std::mem::take(&mut self.outgoing.unwritten);
         let node = self.node_number();
         let tag = self.next_tag();
-        let done = sent::with_params(&unwritten, (node, claim.turn), |params| {
+        let done = outbox_ops::with_params(&unwritten, (node, claim.turn), |params| {
+            // It waits for no standby: what is lost with a primary is sent once more.
             let to = (Lane::Reader, tag);
             self.engine.send(self.now, to, SENT, params)
         });
         if done.is_ok() {
             self.outgoing.is_writing = true;
-            self.readings.insert(tag, Reading::Outgoing(Asked::Sent(unwritten)));
+            self.readings.insert(tag, Reading::Outgoing(OutboxOp::Sent(unwritten)));
         } else {
             self.outgoing.unwritten = unwritten;
         }
     }
 
     /// The engine has answered.
-    pub(super) fn on_outgoing(&mut self, asked: Asked, rows: &[Row]) -> Result<(), WrongType> {
-        match asked {
-            Asked::Turn(asked_at) => {
+    pub(super) fn on_outgoing(&mut self, op: OutboxOp, rows: &[Row]) -> Result<(), WrongType> {
+        match op {
+            OutboxOp::Turn(asked_at) => {
                 self.outgoing.is_asked = false;
                 self.on_turn(asked_at, rows)
             }
-            Asked::Webhooks => {
+            OutboxOp::Webhooks => {
                 let known = rows.iter().map(stored).collect::<Result<_, _>>()?;
-                let asked = Reading::Outgoing(Asked::Letters(known));
-                self.outgoing.is_loading = self.ask_reader(asked, LETTERS_AGAIN, &[]).is_ok();
+                let letters = Reading::Outgoing(OutboxOp::Letters(known));
+                self.outgoing.is_loading = self.ask_reader(letters, LETTERS_AGAIN, &[]).is_ok();
                 self.outgoing.is_stale |= !self.outgoing.is_loading;
                 Ok(())
             }
-            Asked::Letters(known) => self.on_webhooks(known, rows),
-            Asked::Order => {
+            OutboxOp::Letters(known) => self.on_webhooks(known, rows),
+            OutboxOp::Order => {
                 let row = rows.first().ok_or(WrongType { column: 0 })?;
                 self.outgoing.gone = row.int_or_null(0)?.map(unsigned);
                 Ok(())
             }
-            Asked::Entries { ticket, interest, from, events_max } => {
+            OutboxOp::Entries { ticket, interest, from, events_max } => {
                 let Some(gone) = self.outgoing.gone.filter(|_| self.has_turn()) else {
                     self.outgoing.refuse(ticket);
                     return Ok(());
                 };
-                let batch = entries::batch(rows, &interest, (from, gone), events_max);
+                let batch = outbox_entries::batch(rows, &interest, (from, gone), events_max);
                 if batch.is_err() {
                     self.outgoing.refuse(ticket);
                 }
@@ -330,7 +331,7 @@ impl<E: Engine> Node<E> {
                 self.outgoing.replies.push_back(OutboxReply::Read { ticket, outcome });
                 Ok(())
             }
-            Asked::Sent(_) => {
+            OutboxOp::Sent(_) => {
                 self.outgoing.is_writing = false;
                 let row = rows.first().ok_or(WrongType { column: 0 })?;
                 if !row.bool(0)? {
@@ -338,34 +339,35 @@ impl<E: Engine> Node<E> {
                 }
                 Ok(())
             }
-            Asked::Release => Ok(()),
+            OutboxOp::Release => Ok(()),
         }
     }
 
     /// It has not, or has refused it.
-    pub(super) fn on_outgoing_lost(&mut self, asked: Asked, error: Option<&EngineError>) {
+    pub(super) fn on_outgoing_lost(&mut self, op: OutboxOp, error: Option<&EngineError>) {
         let outgoing = &mut self.outgoing;
-        match asked {
-            Asked::Turn(_) => outgoing.is_asked = false,
-            Asked::Webhooks | Asked::Letters(_) => {
+        match op {
+            OutboxOp::Turn(_) => outgoing.is_asked = false,
+            OutboxOp::Webhooks | OutboxOp::Letters(_) => {
                 (outgoing.is_loading, outgoing.is_stale) = (false, true);
             }
-            Asked::Entries { ticket, .. } => outgoing.refuse(ticket),
-            Asked::Sent(sent) => {
+            OutboxOp::Entries { ticket, .. } => outgoing.refuse(ticket),
+            OutboxOp::Sent(sent) => {
                 outgoing.is_writing = false;
                 // Otherwise it is sent again by whoever has the next turn.
                 if outgoing.claim.is_some() && error.is_none_or(is_transient) {
                     outgoing.unwritten.add_earlier(sent);
                 }
             }
-            Asked::Order => outgoing.gone = None,
-            Asked::Release => {}
+            OutboxOp::Order => outgoing.gone = None,
+            OutboxOp::Release => {}
         }
     }
 
     fn on_turn(&mut self, asked_at: Tick, rows: &[Row]) -> Result<(), WrongType> {
         let row = rows.first().ok_or(WrongType { column: 0 })?;
         let (turn, version) = (row.int_or_null(0)?, row.int(1)?);
+        // Also at nodes that do not send: by these they know which notices are worth writing.
         let bits = u16::try_from(row.int_or_null(2)?.unwrap_or(0)).unwrap_or(0);
         let events = EventSet::from_bits(bits);
         if std::mem::replace(&mut self.outgoing.events, events) != events {
@@ -383,6 +385,8 @@ impl<E: Engine> Node<E> {
         if before.is_some_and(|claim| claim.turn != turn) {
             self.outgoing.end_turn();
         }
+        // From when it was asked, which is before the engine began to count: so this node's turn
+        // ends before another one's begins.
         self.outgoing.claim = Some(Claim { turn, until: asked_at.after(self.term()) });
         if self.outgoing.version != Some(version) {
             self.outgoing.version = Some(version);
@@ -426,9 +430,9 @@ impl<E: Engine> Node<E> {
     pub(super) fn send_seen(&mut self, seen: Vec<Seen>) {
         let tag = self.next_tag();
         let node = self.node_number();
-        let sent = entries::with_params(&seen, node, |params| {
+        let sent = outbox_entries::with_params(&seen, node, |params| {
             let to = (Lane::Writer, tag);
-            self.engine.send(self.now, to, entries::ENTER, params)
+            self.engine.send(self.now, to, outbox_entries::ENTER, params)
         });
         match sent {
             Ok(()) => {

@@ -16,13 +16,13 @@
 //!
 //! Devices of Web Push, which the engine itself looks at, are rows of `chinwag.push` (`push.sql`).
 
-use super::codes::{Code as _, signed};
 use super::devices::hex;
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login};
+use crate::chat::model::columns::{Code as _, signed};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{Block, PeopleChange, Report};
-use crate::chat::model::profile::PublicProfile;
+use crate::chat::model::profile::ProfileChange;
 use crate::chat::model::push::PushSubscription;
 use crate::chat::model::suspensions::Suspended;
 use crate::pg::Param;
@@ -57,6 +57,7 @@ mod act {
     pub(super) const NOTE: i64 = 8;
     pub(super) const FIRST_TEXT: i64 = 9;
     pub(super) const OTHER_TEXT: i64 = 10;
+    pub(super) const PROFILE: i64 = 11;
     pub(super) const PUSH: i64 = 20;
     pub(super) const END_PUSH: i64 = 21;
     pub(super) const PUSH_KEY: i64 = 22;
@@ -181,8 +182,7 @@ impl Acts {
             PeopleChange::Unblock(user, blocked) => {
                 self.only((act::END, kind::BLOCK), format!("{user} {blocked}"));
             }
-            PeopleChange::Profile(user, profile) => self.profile(user, profile),
-            PeopleChange::EndProfile(who) => self.only((act::END, kind::PROFILE), who.to_string()),
+            PeopleChange::Profile(user, change) => self.profile(user, change),
             PeopleChange::Report(report) => self.report(report),
             PeopleChange::Settle(id) => self.only((act::END, kind::REPORT), id.to_string()),
             PeopleChange::Push(device) => self.device(device),
@@ -298,12 +298,15 @@ impl Acts {
         });
     }
 
-    fn profile(&mut self, user: &UserName, profile: &PublicProfile) {
+    fn profile(&mut self, user: &UserName, change: &ProfileChange) {
+        let ProfileChange { display, status, at, keeps_empty } = change;
+        let until = status.as_ref().and_then(|(_, until)| *until);
+        let text = status.as_ref().map(|(text, _)| &**text);
         self.push(Act {
-            what: (act::PUT, kind::PROFILE),
+            what: (act::PROFILE, kind::PROFILE),
             key: user.to_string(),
-            numbers: [profile.until.map(signed), None, None, None],
-            texts: texts([Some(&profile.display), Some(&profile.text)]),
+            numbers: [until.map(signed), Some(signed(*at)), Some(i64::from(*keeps_empty)), None],
+            texts: texts([display.as_deref(), text]),
             ..Act::default()
         });
     }

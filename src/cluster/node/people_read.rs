@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::codes::{Code as _, unsigned};
 use super::devices::{self, hex, unhex};
 use super::people::{HOOK, kind, suspension_key};
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login, SecretHash};
+use crate::chat::model::columns::{Code as _, unsigned};
 use crate::chat::model::identity::{Bound, Grant, Rights, Source};
 use crate::chat::model::log::{Expiry, Suspensions};
 use crate::chat::model::name::{RoomName, UserName};

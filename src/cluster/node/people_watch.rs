@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Node;
-use super::bus::Word;
+use super::bus_text::Word;
 use super::engine::Engine;
 use super::people::Acts;
 use super::people_pages::{Changed, PEOPLE_PAGE, PeoplePages};
@@ -21,9 +21,8 @@ pub(super) struct PeopleWatch {
     pub(super) pages: PeoplePages,
     /// More has to be read.
     pub(super) is_stale: bool,
-    /// A page is being read, which was asked for when so many changes of our own had been asked
-    /// for.
-    pub(super) asked: Option<u64>,
+    /// The page that is being read.
+    pub(super) page: Option<PageRead>,
     /// Changes of our own that are not written.
     pub(super) unwritten: usize,
     /// All that were ever asked for.
@@ -33,7 +32,7 @@ pub(super) struct PeopleWatch {
 impl Default for PeopleWatch {
     fn default() -> Self {
         let pages = PeoplePages::default();
-        Self { pages, is_stale: true, asked: None, unwritten: 0, own: 0 }
+        Self { pages, is_stale: true, page: None, unwritten: 0, own: 0 }
     }
 }
 
@@ -42,12 +41,18 @@ impl PeopleWatch {
     pub(super) fn restart(&mut self) {
         self.pages.restart();
         self.is_stale = true;
-        self.asked = self.asked.map(|_| VOID);
+        self.page = self.page.map(|_| PageRead::Void);
     }
 }
 
-/// In the place of how many changes were asked for: the page is of no use any more.
-const VOID: u64 = u64::MAX;
+/// A page that is being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PageRead {
+    /// It was asked for when there had been so many changes of our own.
+    After(u64),
+    /// It is of no use: the engine may be another one by now.
+    Void,
+}
 
 impl<E: Engine> Node<E> {
     /// Changes are asked for: all of them or none.
@@ -102,7 +107,7 @@ impl<E: Engine> Node<E> {
 
     /// Asks for the next page, if more has to be read.
     pub(super) fn ask_people(&mut self) {
-        if !self.people.is_stale || self.people.asked.is_some() || self.people.unwritten > 0 {
+        if !self.people.is_stale || self.people.page.is_some() || self.people.unwritten > 0 {
             return;
         }
         let tag = self.next_tag();
@@ -113,20 +118,20 @@ impl<E: Engine> Node<E> {
             .with_params(|params| engine.send(now, (Lane::Reader, tag), PEOPLE_PAGE, params));
         if sent.is_ok() {
             self.readings.insert(tag, Reading::People);
-            self.people.asked = Some(self.people.own);
+            self.people.page = Some(PageRead::After(self.people.own));
         }
     }
 
     /// A page was read.
     pub(super) fn on_people(&mut self, rows: &[Row]) -> Result<(), WrongType> {
         let watch = &mut self.people;
-        let asked = watch.asked.take();
-        if asked == Some(VOID) {
+        let page = watch.page.take();
+        if page == Some(PageRead::Void) {
             return Ok(());
         }
         // The last page may be from before a change that is told to be so already: what is behind
         // it is read, too, before anything is told.
-        if !watch.pages.take(rows)? || asked != Some(watch.own) {
+        if !watch.pages.take(rows)? || page != Some(PageRead::After(watch.own)) {
             return Ok(());
         }
         watch.is_stale = false;
@@ -138,7 +143,7 @@ impl<E: Engine> Node<E> {
             let suspended = Arc::new(watch.pages.all.suspended.clone());
             self.replies.push_back(LogReply::Suspended(suspended));
         }
-        self.outgoing.pushing.keep(&watch.pages.all.people.pushes);
+        self.pushing.keep(&watch.pages.all.people.pushes);
         self.is_begun = true;
         Ok(())
     }

@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Node;
-use super::codes::{signed, unsigned};
-use super::devices::{Asked, device};
+use super::devices::{PushOp, device};
 use super::engine::Engine;
 use super::reader::Reading;
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::mentions::names;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::push::{
@@ -84,7 +84,7 @@ pub struct PushSending {
 
 /// What has become of what was handed out: see `push.sql`.
 #[derive(Debug)]
-struct Settled {
+struct PushResult {
     act: i64,
     device: u64,
     room: Option<RoomName>,
@@ -110,7 +110,7 @@ pub(super) struct Pushing {
     behind: i64,
     /// What was handed to the thread, and the last seq of each room of a device.
     under_way: BTreeMap<(u64, RoomName), u64>,
-    unwritten: Vec<Settled>,
+    unwritten: Vec<PushResult>,
     is_writing: bool,
     orders: VecDeque<PushOrder>,
 }
@@ -151,10 +151,10 @@ impl Pushing {
         }
     }
 
-    fn settle(&mut self, act: i64, device: u64, message: Option<(RoomName, u64)>) {
+    fn note(&mut self, act: i64, device: u64, message: Option<(RoomName, u64)>) {
         if self.claim.is_some() {
             let (room, seq) = message.map_or((None, 0), |(room, seq)| (Some(room), seq));
-            self.unwritten.push(Settled { act, device, room, seq });
+            self.unwritten.push(PushResult { act, device, room, seq });
         }
     }
 }
@@ -162,28 +162,28 @@ impl Pushing {
 impl<E: Engine> Node<E> {
     /// Lets this node tell devices, too.
     pub fn send_pushes(&mut self, terms: PushSending) {
-        self.outgoing.pushing.terms = Some(terms);
+        self.pushing.terms = Some(terms);
     }
 
     /// The next thing that the thread which sends pushes is to do.
     pub fn poll_push(&mut self) -> Option<PushOrder> {
-        self.outgoing.pushing.orders.pop_front()
+        self.pushing.orders.pop_front()
     }
 
     /// What has become of a push.
     pub fn on_pushed(&mut self, outcome: PushOutcome) {
-        let pushing = &mut self.outgoing.pushing;
+        let pushing = &mut self.pushing;
         match outcome {
             PushOutcome::Told { device, room, seq } => {
                 let key = (device, room);
                 if pushing.under_way.get(&key).is_some_and(|last| *last <= seq) {
                     pushing.under_way.remove(&key);
                 }
-                pushing.settle(act::TOLD, device, Some((key.1, seq)));
+                pushing.note(act::TOLD, device, Some((key.1, seq)));
             }
             PushOutcome::GivenUp(device) => {
                 pushing.under_way.retain(|(of, _), _| *of != device);
-                pushing.settle(act::GIVEN_UP, device, None);
+                pushing.note(act::GIVEN_UP, device, None);
             }
             // It goes from the engine, with what it was to be told.
             PushOutcome::Ended(device) => pushing.under_way.retain(|(of, _), _| *of != device),
@@ -193,59 +193,59 @@ impl<E: Engine> Node<E> {
     /// Does what is due.
     pub(super) fn keep_pushing(&mut self) {
         let now = self.now.tick;
-        if self.outgoing.pushing.ends_at() <= now {
-            self.outgoing.pushing.end_turn();
+        if self.pushing.ends_at() <= now {
+            self.pushing.end_turn();
         }
         if !self.is_up {
             return;
         }
-        if !self.outgoing.pushing.is_writing && !self.outgoing.pushing.unwritten.is_empty() {
+        if !self.pushing.is_writing && !self.pushing.unwritten.is_empty() {
             self.write_pushed();
         }
-        if !self.outgoing.pushing.is_asked && self.outgoing.pushing.at <= now {
+        if !self.pushing.is_asked && self.pushing.at <= now {
             self.ask_pushes();
         }
     }
 
     /// The node stops: another one need not wait until its turn is over.
     pub fn stop_pushing(&mut self) {
-        self.outgoing.pushing.terms = None;
-        if let Some((turn, _)) = self.outgoing.pushing.claim {
-            if !self.outgoing.pushing.unwritten.is_empty() {
+        self.pushing.terms = None;
+        if let Some((turn, _)) = self.pushing.claim {
+            if !self.pushing.unwritten.is_empty() {
                 self.write_pushed();
             }
             let params = [Param::Int(self.node_number()), Param::Int(turn)];
-            _ = self.ask_reader(Reading::Push(Asked::Release), RELEASE, &params);
+            _ = self.ask_reader(Reading::Push(PushOp::Release), RELEASE, &params);
         }
-        self.outgoing.pushing.end_turn();
+        self.pushing.end_turn();
     }
 
     fn ask_pushes(&mut self) {
-        let Some(PushSending { timeout, grace, .. }) = self.outgoing.pushing.terms else { return };
+        let Some(PushSending { timeout, grace, .. }) = self.pushing.terms else { return };
         let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-        let turn = self.outgoing.pushing.claim.map(|(turn, _)| turn);
-        let room = UNDER_WAY_MAX.saturating_sub(self.outgoing.pushing.under_way.len());
+        let turn = self.pushing.claim.map(|(turn, _)| turn);
+        let room = UNDER_WAY_MAX.saturating_sub(self.pushing.under_way.len());
         let params = [
             Param::Int(self.node_number()),
             Param::Int(turn.unwrap_or(-1)),
             Param::Int(millis(timeout.saturating_add(TERM_MARGIN))),
             Param::Int(millis(grace)),
-            Param::Int(self.outgoing.pushing.behind),
+            Param::Int(self.pushing.behind),
             Param::Int(i64::try_from(room.min(HANDED_OUT_MAX)).unwrap_or(0)),
         ];
-        let asked = Reading::Push(Asked::Due(self.now.tick, turn));
-        self.outgoing.pushing.is_asked = self.ask_reader(asked, SEND, &params).is_ok();
-        self.outgoing.pushing.at = self.now.tick.after(ASK_EVERY);
+        let due = Reading::Push(PushOp::Due(self.now.tick, turn));
+        self.pushing.is_asked = self.ask_reader(due, SEND, &params).is_ok();
+        self.pushing.at = self.now.tick.after(ASK_EVERY);
     }
 
     fn write_pushed(&mut self) {
-        let Some((turn, _)) = self.outgoing.pushing.claim else { return };
-        let settled = std::mem::take(&mut self.outgoing.pushing.unwritten);
-        let acts: Vec<_> = settled.iter().map(|settled| Some(settled.act)).collect();
-        let devices: Vec<_> = settled.iter().map(|settled| Some(signed(settled.device))).collect();
+        let Some((turn, _)) = self.pushing.claim else { return };
+        let results = std::mem::take(&mut self.pushing.unwritten);
+        let acts: Vec<_> = results.iter().map(|result| Some(result.act)).collect();
+        let devices: Vec<_> = results.iter().map(|result| Some(signed(result.device))).collect();
         let rooms: Vec<_> =
-            settled.iter().map(|settled| settled.room.as_ref().map(RoomName::as_str)).collect();
-        let seqs: Vec<_> = settled.iter().map(|settled| Some(signed(settled.seq))).collect();
+            results.iter().map(|result| result.room.as_ref().map(RoomName::as_str)).collect();
+        let seqs: Vec<_> = results.iter().map(|result| Some(signed(result.seq))).collect();
         let params = [
             Param::Int(self.node_number()),
             Param::Int(turn),
@@ -254,62 +254,64 @@ impl<E: Engine> Node<E> {
             Param::Texts(&rooms),
             Param::Ints(&seqs),
         ];
-        let sent = self.ask_reader(Reading::Push(Asked::Sent), SENT, &params);
-        self.outgoing.pushing.is_writing = sent.is_ok();
+        let sent = self.ask_reader(Reading::Push(PushOp::Sent), SENT, &params);
+        self.pushing.is_writing = sent.is_ok();
         if sent.is_err() {
-            self.outgoing.pushing.unwritten = settled;
+            self.pushing.unwritten = results;
         }
     }
 
     /// The engine has answered.
-    pub(super) fn on_push_read(&mut self, asked: &Asked, rows: &[Row]) -> Result<(), WrongType> {
-        match asked {
-            Asked::Due(asked_at, turn) => {
-                self.outgoing.pushing.is_asked = false;
+    pub(super) fn on_push_read(&mut self, op: &PushOp, rows: &[Row]) -> Result<(), WrongType> {
+        match op {
+            PushOp::Due(asked_at, turn) => {
+                self.pushing.is_asked = false;
                 // What was handed out in a turn that has ended meanwhile is handed out in the next.
-                if *turn == self.outgoing.pushing.claim.map(|(turn, _)| turn) {
+                if *turn == self.pushing.claim.map(|(turn, _)| turn) {
                     self.on_due(*asked_at, rows)?;
                 }
                 Ok(())
             }
-            Asked::Sent => {
-                self.outgoing.pushing.is_writing = false;
+            PushOp::Sent => {
+                self.pushing.is_writing = false;
                 let row = rows.first().ok_or(WrongType { column: 0 })?;
                 if !row.bool(0)? {
-                    self.outgoing.pushing.end_turn();
+                    self.pushing.end_turn();
                 }
                 Ok(())
             }
-            Asked::Release => Ok(()),
+            PushOp::Release => Ok(()),
         }
     }
 
     /// It has not, or has refused it. What it has handed out, or would have noted, is lost with the
     /// turn.
-    pub(super) fn on_push_lost(&mut self, asked: &Asked) {
-        match asked {
-            Asked::Due(..) => self.outgoing.pushing.is_asked = false,
-            Asked::Sent => self.outgoing.pushing.is_writing = false,
-            Asked::Release => return,
+    pub(super) fn on_push_lost(&mut self, op: &PushOp) {
+        match op {
+            PushOp::Due(..) => self.pushing.is_asked = false,
+            PushOp::Sent => self.pushing.is_writing = false,
+            PushOp::Release => return,
         }
-        self.outgoing.pushing.end_turn();
+        self.pushing.end_turn();
     }
 
     fn on_due(&mut self, asked_at: Tick, rows: &[Row]) -> Result<(), WrongType> {
-        let Some(terms) = self.outgoing.pushing.terms else { return Ok(()) };
+        let Some(terms) = self.pushing.terms else { return Ok(()) };
         // What there is behind these is said in the last row.
         let last = rows.last().map(|row| Ok::<_, WrongType>((row.int(1)?, row.int_or_null(2)?)));
         let Some((turn, behind)) = last.transpose()? else {
-            self.outgoing.pushing.end_turn();
+            self.pushing.end_turn();
             return Ok(());
         };
-        if self.outgoing.pushing.claim.is_some_and(|(known, _)| known != turn) {
-            self.outgoing.pushing.end_turn();
+        if self.pushing.claim.is_some_and(|(known, _)| known != turn) {
+            self.pushing.end_turn();
         }
-        self.outgoing.pushing.claim = Some((turn, asked_at.after(TERM_MARGIN)));
-        self.outgoing.pushing.behind = behind.unwrap_or(0);
+        // The engine gives the turn for this and a request's timeout: one that is begun until then
+        // ends within it.
+        self.pushing.claim = Some((turn, asked_at.after(TERM_MARGIN)));
+        self.pushing.behind = behind.unwrap_or(0);
         if behind.is_some() {
-            self.outgoing.pushing.at = self.now.tick.after(STEP_PAUSE);
+            self.pushing.at = self.now.tick.after(STEP_PAUSE);
         }
         for row in rows {
             match row.int(0)? {
@@ -332,7 +334,7 @@ impl<E: Engine> Node<E> {
         let Some((to, from)) =
             to.zip(from).filter(|(to, _)| room.is_direct() || names(text, &to.user))
         else {
-            self.outgoing.pushing.settle(act::NAMES_NOBODY, id, Some((room, seq)));
+            self.pushing.note(act::NAMES_NOBODY, id, Some((room, seq)));
             return Ok(());
         };
         let mut read = Vec::new();
@@ -341,8 +343,8 @@ impl<E: Engine> Node<E> {
             read.extend(RoomName::stored(room).zip(seq.parse().ok()));
         }
         let why = if room.is_direct() { PushReason::Direct } else { PushReason::Mention };
-        self.outgoing.pushing.under_way.insert((id, room.clone()), seq);
-        self.outgoing.pushing.orders.push_back(PushOrder::Send(Push {
+        self.pushing.under_way.insert((id, room.clone()), seq);
+        self.pushing.orders.push_back(PushOrder::Send(Push {
             to: Arc::new(to),
             room,
             seq,
@@ -364,11 +366,10 @@ impl<E: Engine> Node<E> {
         let read = unsigned(row.int(column::SEQ)?);
         let known = &self.people.pages.all.people.pushes;
         let is_of_user = |id: u64| known.iter().any(|known| known.id == id && known.user == user);
-        self.outgoing
-            .pushing
+        self.pushing
             .under_way
             .retain(|(device, of), seq| *of != room || *seq > read || !is_of_user(*device));
-        self.outgoing.pushing.orders.push_back(PushOrder::Read(user, room, read));
+        self.pushing.orders.push_back(PushOrder::Read(user, room, read));
         Ok(())
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::codes::{signed, unsigned};
 use super::loading::Names;
 use super::rows::{BETWEEN, Part};
 use super::search::Search;
 use super::written_by::WrittenBy;
 use super::{statements, threads};
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::limits::PAGE_BYTES_MAX;
 use crate::chat::model::listed::{DirectoryQuery, StoredRoom};
 use crate::chat::model::load::Wanted;

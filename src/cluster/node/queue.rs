@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::append::Append;
-use super::entries::Seen;
+use super::outbox_entries::Seen;
 use super::rows::FactKey;
 use super::session_ops::SessionOp;
 use crate::chat::model::log::{Farewell, LogId, RoomMeta, Ticket};
@@ -218,6 +218,7 @@ impl Queue {
     pub(super) fn take(&mut self, is_over: impl Fn(&Op) -> bool) -> Vec<Op> {
         let mut taken = Vec::new();
         let mut kept = Self::default();
+        // Counted before: what is kept of the repeats stays before all others.
         let is_repeat = self.repeats.len();
         for nth in 0.. {
             let Some(op) = self.pop() else { break };

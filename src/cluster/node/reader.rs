@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Node;
-use super::codes::{signed, unsigned};
 use super::engine::Engine;
-use super::held::Log;
 use super::loading::{self, Names};
+use super::open_logs::Log;
+use super::outbox_ops::OutboxOp;
 use super::queries::RowQuery;
 use super::room_pages::{ReadFor, RoomPages};
 use super::rows::{FactKey, Part, RoomRow};
-use super::sent::Asked;
 use super::statements;
-use super::writer::{Flight, What};
+use super::writer::What;
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{LogFault, LogId, LogReply, Query, RoomMeta, Ticket};
 use crate::chat::model::record::SharedRecord;
 use crate::cluster::link::Lane;
+use crate::cluster::link::bounds::ASKS_MAX;
 use crate::pg::{EngineError, Param, Row, WrongType};
 use crate::time::Tick;
 
@@ -30,6 +31,9 @@ const READS_MAX: usize = 256;
 /// How often the heads of all logs are compared with those in the engine: what was not heard is
 /// found then.
 pub(super) const COMPARE_EVERY: Duration = Duration::from_secs(2);
+
+// Queries leave room for what the node itself has to read.
+const _: () = assert!(READS_MAX < ASKS_MAX / 2);
 
 /// What was asked of the reader.
 #[derive(Debug)]
@@ -53,11 +57,11 @@ pub(super) enum Reading {
     Words,
     Overdue,
     /// About webhooks: see [`outgoing`](super::outgoing).
-    Outgoing(Asked),
+    Outgoing(OutboxOp),
     /// About pushes: see [`pushing`](super::pushing).
-    Push(super::devices::Asked),
+    Push(super::devices::PushOp),
     /// Something about files.
-    File(super::file_ops::Asked),
+    File(super::file_ops::FileOp),
 }
 
 /// A log as it was when it was asked what has become of it.
@@ -116,6 +120,7 @@ impl<E: Engine> Node<E> {
 
     /// Fetches what has become of logs.
     fn fetch(&mut self) {
+        // One fetch at a time: what grows meanwhile is gathered for the next one.
         if self.is_fetching || self.held.wants.is_empty() {
             return;
         }
@@ -138,6 +143,7 @@ impl<E: Engine> Node<E> {
             rows.push(log.row);
             aboves.push(Some(signed(above)));
             facts.push(Some(signed(log.facts)));
+            // No node has that number: then our own facts are read as well.
             selves.push(Some(if log.is_unsure { -1 } else { own }));
             let last = log.order.last().filter(|_| log.is_doubtful).cloned();
             followed.push(Followed { id, era: log.era, told: log.order.told(), last });
@@ -170,6 +176,7 @@ impl<E: Engine> Node<E> {
 
     /// Compares the heads of all logs with those in the engine.
     pub(super) fn compare(&mut self) {
+        // What could not be understood may be understood now, or be of another version still.
         self.held.renewals.append(&mut self.held.unreadable);
         let (mut rows, mut epochs, mut heads) = (vec![], vec![], vec![]);
         let (mut facts, mut oldests) = (vec![], vec![]);
@@ -218,15 +225,15 @@ impl<E: Engine> Node<E> {
 
     /// A statement of the reader was done, or refused.
     pub(super) fn on_read(&mut self, reading: Reading, outcome: Result<Vec<Row>, EngineError>) {
-        if let Reading::File(asked) = &reading {
-            return self.on_file(asked, &outcome);
+        if let Reading::File(op) = &reading {
+            return self.on_file(op, &outcome);
         }
         let rows = match outcome {
             Ok(rows) => rows,
             Err(error) => {
                 self.refusals.say(self.now.tick, "what was asked for cannot be read", &error);
                 return match reading {
-                    Reading::Outgoing(asked) => self.on_outgoing_lost(asked, Some(&error)),
+                    Reading::Outgoing(op) => self.on_outgoing_lost(op, Some(&error)),
                     reading => self.on_read_lost(reading),
                 };
             }
@@ -257,8 +264,8 @@ impl<E: Engine> Node<E> {
             Reading::Keeper => self.on_keeper(&rows),
             Reading::Words => self.on_words(&rows),
             Reading::Overdue => self.on_overdue(&rows),
-            Reading::Outgoing(asked) => self.on_outgoing(asked, &rows),
-            Reading::Push(asked) => self.on_push_read(&asked, &rows),
+            Reading::Outgoing(op) => self.on_outgoing(op, &rows),
+            Reading::Push(op) => self.on_push_read(&op, &rows),
             Reading::File(_) => Ok(()),
             Reading::Query(ticket, query) => {
                 let outcome = query.answer(&rows).map_err(|wrong| {
@@ -300,13 +307,13 @@ impl<E: Engine> Node<E> {
             | Reading::Rooms(ReadFor::Renewal(id), _) => {
                 self.held.renewals.insert(id);
             }
-            Reading::People => self.people.asked = None,
+            Reading::People => self.people.page = None,
             Reading::Replaced => self.replaced.is_asked = false,
             Reading::Compare | Reading::PeopleVersion => {}
-            Reading::File(asked) => self.tell_file_lost(&asked),
+            Reading::File(op) => self.tell_file_lost(&op),
             Reading::Keeper | Reading::Words | Reading::Overdue => self.on_upkeep_lost(&reading),
-            Reading::Outgoing(asked) => self.on_outgoing_lost(asked, None),
-            Reading::Push(asked) => self.on_push_lost(&asked),
+            Reading::Outgoing(op) => self.on_outgoing_lost(op, None),
+            Reading::Push(op) => self.on_push_lost(&op),
             Reading::Query(ticket, _) | Reading::Rooms(ReadFor::Query(ticket, _), _) => {
                 let outcome = Err(LogFault::Broken);
                 self.replies.push_back(LogReply::Answer { ticket, outcome });
@@ -347,6 +354,7 @@ impl<E: Engine> Node<E> {
     fn on_fetched(&mut self, followed: &Followed, fetched: Fetched) {
         let id = followed.id;
         let Some(log) = self.held.get_mut(id) else { return };
+        // Another epoch, or no room: what was told of this log is over.
         let Some(room) = fetched.room.filter(|room| room.epoch == log.epoch) else {
             return self.held.renew(id);
         };
@@ -355,6 +363,7 @@ impl<E: Engine> Node<E> {
             room.oldest <= last.seq
                 && now.is_none_or(|now| (now.at, &now.from) != (last.at, &last.from))
         });
+        // Compared with what was told when it was asked: what came since need not be in the answer.
         if room.head < followed.told || is_other {
             return self.give_new_epoch(id);
         }
@@ -370,6 +379,7 @@ impl<E: Engine> Node<E> {
         let meta = take_facts(log, fetched.facts);
         log.facts = room.facts;
         log.is_unsure = false;
+        // With a fact passed over, not all is told up to this version.
         let version = log.passed_over.is_empty().then_some(room.version);
         log.order.on_facts(room.head, meta, version);
         let more = log.order.fetched() < room.head && log.order.has_room();
@@ -389,17 +399,15 @@ impl<E: Engine> Node<E> {
         let Some(log) = self.held.get_mut(id) else { return };
         let Some(place) = log.place() else { return };
         log::error!(room = log.name.as_str(); "the engine has lost records that were told: the log gets a new epoch");
+        // Made of this node's number, so that two nodes that find the loss at once make two epochs,
+        // of which the engine takes one.
         let new = log.epoch.next(self.now.wall_ms, own);
         log.is_doubtful = true;
         let params =
             [Param::Int(place.row), Param::Int(place.epoch), Param::Int(new.0.cast_signed())];
-        let tag = self.next_tag();
-        let sent = self.engine.send(self.now, (Lane::Writer, tag), statements::RENEW, &params);
-        if sent.is_ok() {
-            self.engine.say_grown(&[place.row]);
-            self.flights.push_back(Flight { tag, what: What::Renew(id) });
-        } else {
-            self.held.wants.insert(id);
+        match self.ask_writer(What::Renew(id), statements::RENEW, &params) {
+            Ok(()) => self.engine.say_grown(&[place.row]),
+            Err(_) => _ = self.held.wants.insert(id),
         }
     }
 

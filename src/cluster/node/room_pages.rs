@@ -60,6 +60,7 @@ impl RoomPages {
                 *last = (*last).max(name);
             }
         }
+        // Fewer than were asked for: that room has no more.
         last_of.retain(|_, (count, _)| *count >= self.each_max);
         self.behind = last_of.into_iter().map(|(room, (_, last))| (room, last.clone())).collect();
         self.each_max = members_of_each(self.behind.len());

@@ -29,6 +29,7 @@ impl<E: Engine> Node<E> {
             ReadFor::Query(ticket, wanted) => {
                 let outcome = outcome.map(|parts| {
                     let mut found = loading::found(&wanted, &parts);
+                    // The answer may be from before this node has dropped a room.
                     found.rooms.retain(|room| {
                         room.kept.is_none_or(|kept| !self.held.is_dropped(kept.row))
                     });

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::codes::{Code as _, kind, unsigned};
+use crate::chat::model::columns::{Code as _, kind, signed, to_act, unsigned};
 use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record, SharedRecord};
@@ -222,7 +222,7 @@ fn read_record(row: &Reader<'_>) -> Result<Record, WrongType> {
         kind::TOPIC => Body::Topic { text: text()? },
         kind::RENAME => Body::Rename { name: row.room(2)?, was: row.room(3)? },
         other => Body::Moderation {
-            act: kind::to_act(other, number).ok_or_else(|| wrong(3))?,
+            act: to_act(other, number).ok_or_else(|| wrong(3))?,
             target: row.user(1)?,
             reason: text()?,
         },
@@ -275,7 +275,7 @@ pub(super) struct FactColumns<'a> {
 impl<'a> FactColumns<'a> {
     /// Those of `meta`, where `form` is what the name of a member, or of the room, looks like.
     pub(super) fn of(meta: &'a RoomMeta, form: Option<&'a str>) -> Self {
-        let number = |value: u64| Some(super::codes::signed(value));
+        let number = |value: u64| Some(signed(value));
         let (mut name, mut numbers, mut texts) = ("", [None; 4], [None; 3]);
         let kind = match meta {
             RoomMeta::Access { private, owned, policy } => {
@@ -307,8 +307,8 @@ impl<'a> FactColumns<'a> {
                 name = user.as_str();
                 numbers[0] = Some(kind.code());
                 if let Some(RestrictionMeta { by, at, expiry }) = meta {
-                    let until = expiry.until.map(super::codes::signed);
-                    (numbers[1], numbers[2]) = (until, at.map(super::codes::signed));
+                    let until = expiry.until.map(signed);
+                    (numbers[1], numbers[2]) = (until, at.map(signed));
                     texts = [Some(&expiry.reason), by.as_ref().map(UserName::as_str), None];
                     fact::RESTRICTION
                 } else {

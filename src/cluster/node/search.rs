@@ -13,8 +13,8 @@
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
-use super::codes::{signed, unsigned};
 use super::rows::Part;
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::limits::{SEARCH_BYTES_MAX, SEQ_END};
 use crate::chat::model::log::{Answer, LogId};
 use crate::chat::model::record::{Body, SharedRecord};
@@ -111,6 +111,8 @@ impl Search {
                 _ => {}
             }
         }
+        // What is at the floor is left to the next page, whole: there may be more of the same
+        // place.
         found.retain(|(place, ..)| Some(*place) > floor);
         found.sort_by_key(|(place, _, record)| Reverse((*place, record.seq)));
         self.page(found, floor)

@@ -77,6 +77,7 @@ impl Acts {
             SessionOp::Claim { claim, .. } => {
                 let SessionClaim { secret, former, user, is_guest, conn } = claim;
                 let old = former.as_ref().and_then(hash);
+                // Programs of before did not ask for that: their sessions go on without it.
                 let flag = KEEPS_FORMER + i64::from(*is_guest);
                 (0, hash(secret), old, Some(user.to_string()), flag, conn.as_u64().cast_signed())
             }

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use super::Node;
-use super::bus::Word;
-use super::codes::signed;
+use super::bus_text::Word;
 use super::engine::Engine;
 use super::queue::Op;
 use super::reader::Reading;
 use super::session_ops::{Acts, SessionOp, kept, read};
 use super::writer::{Flight, What};
-use super::written::is_transient;
+use super::writer_replies::is_transient;
+use crate::chat::model::columns::signed;
 use crate::chat::model::log::{LogFault, LogReply, Ticket};
 use crate::chat::model::sessions::{SessionChange, SessionClaim};
 use crate::cluster::link::Lane;
@@ -149,6 +149,7 @@ impl<E: Engine> Node<E> {
                 _ => (Err(LogFault::Corrupt), None),
             };
             match other {
+                // A node does not hear itself on the bus.
                 Some(own) if self.ids.contains(&own) => self.replaced.is_wanted = true,
                 other => self.words.extend(other.map(Word::Replaced)),
             }
@@ -202,13 +203,7 @@ impl<E: Engine> Node<E> {
             .collect();
         let params =
             [Param::Int(self.node_number()), Param::Ints(&formers), Param::Int(RETURN_MAX)];
-        let tag = self.next_tag();
-        let to = (Lane::Writer, tag);
-        let sent = self.engine.send(self.now, to, RETURN_SESSIONS, &params);
-        self.is_returning = sent.is_err();
-        if sent.is_ok() {
-            self.flights.push_back(Flight { tag, what: What::Return });
-        }
+        self.is_returning = self.ask_writer(What::Return, RETURN_SESSIONS, &params).is_err();
     }
 
     /// Some are live again, or not: those that are lost are asked for when the engine is back.
@@ -224,11 +219,8 @@ impl<E: Engine> Node<E> {
 
     /// Has sessions end whose nodes are gone, and those be forgotten that ended long ago.
     pub(super) fn sweep_sessions(&mut self) {
-        let tag = self.next_tag();
         let params = [Param::Int(kept()), Param::Int(SWEEP_MAX)];
-        let to = (Lane::Writer, tag);
-        if self.engine.send(self.now, to, SWEEP_SESSIONS, &params).is_ok() {
-            self.flights.push_back(Flight { tag, what: What::Sweep });
-        }
+        // Not sent, it is due again with the next sweep.
+        _ = self.ask_writer(What::Sweep, SWEEP_SESSIONS, &params);
     }
 }

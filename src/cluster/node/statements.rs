@@ -266,6 +266,9 @@ pub(super) const MEMBERS: Statement = Statement {
 /// of these belong to threads, and what begins those that may name somebody; then the last messages
 /// of the rooms, where they are wanted.
 ///
+/// What is unread is walked through in the order of the seqs, and without a guess of how much of it
+/// is by whom: otherwise the engine may look all of it up first, however little is counted.
+///
 /// `$1` rooms, `$2` read, `$3` head, `$4` whether the last message is wanted, `$5` who, `$6` the
 /// most that is counted, `$7` the most records that are looked at for the last message.
 pub(super) const INBOX: Statement = Statement {
@@ -278,7 +281,8 @@ pub(super) const INBOX: Statement = Statement {
         "NULL::text, NULL::text, NULL::text FROM w CROSS JOIN LATERAL (SELECT count(*) AS count, ",
         "count(u.thread) AS in_threads, string_agg(left(u.text, 1000), chr(30)) FILTER (WHERE strpos(u.text, '@') > 0) AS texts ",
         "FROM (SELECT x.text, x.thread FROM chinwag.record x WHERE x.room = w.room AND x.seq > w.read ",
-        "AND x.seq <= w.head AND x.kind = 0 AND x.sender <> $5::text LIMIT $6::bigint) u) c ",
+        "AND x.seq <= w.head AND x.kind = 0 AND coalesce(x.sender, '') <> $5::text ",
+        "ORDER BY x.seq LIMIT $6::bigint) u) c ",
         "UNION ALL ",
         record_row!(),
         "FROM w CROSS JOIN LATERAL (SELECT * FROM chinwag.record y WHERE w.last <> 0 ",

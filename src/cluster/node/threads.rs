@@ -4,14 +4,14 @@
 //! is a statement of its own, which nodes need not learn of: nothing of it is in memory.
 
 use super::Node;
-use super::codes::{signed, unsigned};
 use super::engine::Engine;
-use super::entries::SCAN_WEIGHT;
+use super::outbox_entries::SCAN_WEIGHT;
 use super::queue::Op;
 use super::rows::{MarkRow, Part};
 use super::statements::{mark_row, record_row};
 use super::table::{Ask, Table};
-use super::writer::{Flight, What};
+use super::writer::What;
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::limits::{LAST_LEN_MAX, PAGE_BYTES_MAX, THREAD_UNREAD_MAX};
 use crate::chat::model::log::{Answer, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::name::UserName;
@@ -19,7 +19,6 @@ use crate::chat::model::record::SharedRecord;
 use crate::chat::model::thread::{
     FollowedThread, KeptMark, ThreadChange, ThreadMark, ThreadPage, ThreadQuery,
 };
-use crate::cluster::link::Lane;
 use crate::pg::{EngineError, Param, Row, Statement, WrongType};
 
 /// What a user wants of a thread: see `threads.sql`.
@@ -239,10 +238,8 @@ impl<E: Engine> Node<E> {
             Param::Int(signed(seq)),
             Param::Int(signed(mark.at)),
         ];
-        let tag = self.next_tag();
-        match self.engine.send(self.now, (Lane::Writer, tag), MARK, &params) {
-            Ok(()) => self.flights.push_back(Flight { tag, what: What::Mark(ticket) }),
-            Err(_) => self.hold(Op::Mark(ticket, mark)),
+        if self.ask_writer(What::Mark(ticket), MARK, &params).is_err() {
+            self.hold(Op::Mark(ticket, mark));
         }
     }
 

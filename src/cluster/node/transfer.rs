@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use super::codes::{Columns, signed, unsigned};
 use super::loading::{self, Names};
 use super::people::Acts;
 use super::people_pages::{PEOPLE_PAGE, PeoplePages};
@@ -20,11 +19,12 @@ use super::transfer_statements::{
     ROOM_NAMES,
 };
 use crate::chat::model::cids::KeptCid;
+use crate::chat::model::columns::{Columns, signed, unsigned};
 use crate::chat::model::load::{Begun, Wanted};
 use crate::chat::model::log::{RoomMeta, Suspensions};
 use crate::chat::model::name::{RoomName, UserName, other_form};
 use crate::chat::model::people::{AuditedAct, People, PeopleChange};
-use crate::chat::model::record::{Body, Record, SharedRecord};
+use crate::chat::model::record::{Record, SharedRecord};
 use crate::chat::model::suspensions::Revocation;
 use crate::pg::{Param, Row, WrongType};
 
@@ -181,10 +181,6 @@ pub fn put_records<A: Ask>(engine: &mut A, room: i64, records: &[Record]) -> Res
     for Record { seq, at, from, body, weight } in records {
         let columns = Columns::of(body);
         let is_last = |cid: &&str| last_of.get(&(from, *cid)) == Some(seq);
-        let edited = match body {
-            Body::Message { edited, .. } => edited.map(signed),
-            _ => None,
-        };
         table.int(0, signed(*seq));
         table.int(1, signed(*at));
         table.int(2, i64::from(*weight));
@@ -198,7 +194,7 @@ pub fn put_records<A: Ask>(engine: &mut A, room: i64, records: &[Record]) -> Res
         table.text(10, columns.cid.filter(is_last));
         table.int(11, columns.reply_to);
         table.int(12, columns.thread);
-        table.int(13, edited);
+        table.int(13, columns.edited);
     }
     table.put(engine, PUT_RECORDS, Some(room))
 }

@@ -10,16 +10,15 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Node;
-use super::codes::{signed, unsigned};
 use super::engine::Engine;
-use super::held::Log;
 use super::indexing::Blocks;
+use super::open_logs::Log;
 use super::reader::Reading;
-use super::writer::{Flight, What};
+use super::writer::What;
 use super::{PRUNE_RECORDS, statements};
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::policy::{Policies, Policy, Retention};
-use crate::cluster::link::Lane;
 use crate::pg::{EngineError, Param, Row, Statement, WrongType};
 use crate::time::Tick;
 
@@ -162,6 +161,7 @@ impl<E: Engine> Node<E> {
         self.upkeep.is_indexing = false;
         let blocks = Blocks::read(rows)?;
         let is_whole = blocks.ahead < WORDS_BLOCKS;
+        // Fewer than were asked for: all rooms of this step are indexed to their heads.
         self.upkeep.indexed = if is_whole {
             // Then from the beginning.
             blocks.last_room.unwrap_or(0)
@@ -171,14 +171,9 @@ impl<E: Engine> Node<E> {
         if blocks.is_empty() {
             return Ok(());
         }
-        let tag = self.next_tag();
-        let sent = blocks.with_params(|params| {
-            self.engine.send(self.now, (Lane::Writer, tag), statements::INDEX, params)
-        });
-        if sent.is_ok() {
-            self.upkeep.is_indexing = true;
-            self.flights.push_back(Flight { tag, what: What::Index });
-        }
+        let sent =
+            blocks.with_params(|params| self.ask_writer(What::Index, statements::INDEX, params));
+        self.upkeep.is_indexing = sent.is_ok();
         Ok(())
     }
 
@@ -232,12 +227,8 @@ impl<E: Engine> Node<E> {
             self.pruned = Some(id);
             self.send_prune(row, retention, What::Prune(id));
         }
-        let tag = self.next_tag();
-        let params = [Param::Int(PRUNE_RECORDS)];
-        let sent = self.engine.send(self.now, (Lane::Writer, tag), statements::SWEEP, &params);
-        if sent.is_ok() {
-            self.flights.push_back(Flight { tag, what: What::Sweep });
-        }
+        // What cannot be sent now is due again a second later.
+        _ = self.ask_writer(What::Sweep, statements::SWEEP, &[Param::Int(PRUNE_RECORDS)]);
     }
 
     /// Has the oldest records of a room go.
@@ -251,11 +242,7 @@ impl<E: Engine> Node<E> {
             number(retention.bytes),
             Param::Int(PRUNE_RECORDS),
         ];
-        let tag = self.next_tag();
-        let sent = self.engine.send(self.now, (Lane::Writer, tag), statements::PRUNE, &params);
-        if sent.is_ok() {
-            self.flights.push_back(Flight { tag, what });
-        }
+        _ = self.ask_writer(what, statements::PRUNE, &params);
     }
 
     /// A room that is not open here was pruned: those that have it open learn it.

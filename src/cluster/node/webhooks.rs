@@ -1,8 +1,8 @@
 //! Webhooks as rows of an engine, and what commands do with them.
 
-use super::codes::{signed, unsigned};
 pub use super::table::Ask;
 use crate::chat::model::account::Hidden;
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::name::UserName;
 use crate::chat::model::outbox::{DeadLetter, Position, StoredWebhook};
 use crate::chat::model::webhook::{EventSet, Interest, WEBHOOKS_MAX, Webhook};

@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use super::Node;
 use super::append::{Append, BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, Batch, Facts, is_fit, with_forms};
 use super::engine::Engine;
-use super::entries::Seen;
-use super::held::Log;
+use super::open_logs::Log;
+use super::outbox_entries::Seen;
 use super::people;
 use super::queue::{Ending, FactsOf, Op};
 use super::session_ops::SessionOp;
 use super::statements;
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply, Ticket};
 use crate::chat::model::name::other_form;
-use crate::cluster::link::Lane;
-use crate::pg::Param;
+use crate::cluster::link::bounds::ASKS_MAX;
+use crate::cluster::link::{Lane, NotAsked};
+use crate::pg::{Param, Statement};
 
 /// Batches that are on their way at once: while one is written, the next one waits at the engine.
 const BATCHES_MAX: usize = 2;
@@ -22,6 +23,9 @@ const BATCHES_MAX: usize = 2;
 const FLIGHTS_MAX: usize = 32;
 /// Facts of one statement.
 const FACTS_MAX: usize = 512;
+
+// None of these is refused by the link for being one too many.
+const _: () = assert!(FLIGHTS_MAX < ASKS_MAX);
 
 /// What was sent, and has no answer.
 #[derive(Debug)]
@@ -56,7 +60,7 @@ pub(super) enum What {
     /// What webhooks are told, and is in no log.
     Seen(Vec<Seen>),
     /// Something about files.
-    File(super::file_ops::Asked),
+    File(super::file_ops::FileOp),
 }
 
 impl<E: Engine> Node<E> {
@@ -67,6 +71,7 @@ impl<E: Engine> Node<E> {
             if matches!(next, Op::Append(_)) && self.batches() >= BATCHES_MAX {
                 break;
             }
+            // What stands behind it waits, too: a sync must not overtake what it is about.
             if self.waits_for_row(next) {
                 break;
             }
@@ -74,6 +79,19 @@ impl<E: Engine> Node<E> {
             self.send(op);
         }
         self.answer_syncs();
+    }
+
+    /// Sends a statement of the writer, whose outcome comes as `what`.
+    pub(super) fn ask_writer(
+        &mut self,
+        what: What,
+        statement: Statement,
+        params: &[Param<'_>],
+    ) -> Result<(), NotAsked> {
+        let tag = self.next_tag();
+        self.engine.send(self.now, (Lane::Writer, tag), statement, params)?;
+        self.flights.push_back(Flight { tag, what });
+        Ok(())
     }
 
     fn batches(&self) -> usize {
@@ -110,14 +128,11 @@ impl<E: Engine> Node<E> {
             Op::Mark(ticket, mark) => self.send_mark(ticket, mark),
             Op::Seen(seen) => self.send_seen(seen),
             Op::People(ticket, changes) => {
-                let tag = self.next_tag();
-                let columns = people::Acts::of(&changes);
-                let sent = columns.with_params(|params| {
-                    self.engine.send(self.now, (Lane::Writer, tag), statements::PEOPLE, params)
+                let sent = people::Acts::of(&changes).with_params(|params| {
+                    self.ask_writer(What::People(ticket), statements::PEOPLE, params)
                 });
-                match sent {
-                    Ok(()) => self.flights.push_back(Flight { tag, what: What::People(ticket) }),
-                    Err(_) => self.hold(Op::People(ticket, changes)),
+                if sent.is_err() {
+                    self.hold(Op::People(ticket, changes));
                 }
             }
         }
@@ -139,10 +154,8 @@ impl<E: Engine> Node<E> {
             form.as_deref().map_or(Param::Null, Param::Text),
             Param::Int(self.node_number()),
         ];
-        let tag = self.next_tag();
-        match self.engine.send(self.now, (Lane::Writer, tag), statements::OPEN, &params) {
-            Ok(()) => self.flights.push_back(Flight { tag, what: What::Open(id) }),
-            Err(_) => self.hold(Op::Open(id)),
+        if self.ask_writer(What::Open(id), statements::OPEN, &params).is_err() {
+            self.hold(Op::Open(id));
         }
     }
 
@@ -151,7 +164,6 @@ impl<E: Engine> Node<E> {
             self.held.remove(id);
             return;
         };
-        let tag = self.next_tag();
         let known = self.held.get(id).map_or(0, |log| log.facts);
         let params = [
             Param::Int(place.row),
@@ -159,11 +171,8 @@ impl<E: Engine> Node<E> {
             Param::Int(self.node_number()),
             Param::Int(known.cast_signed()),
         ];
-        match self.engine.send(self.now, (Lane::Writer, tag), statements::DROP, &params) {
-            Ok(()) => {
-                self.engine.say_grown(&[place.row]);
-                self.flights.push_back(Flight { tag, what: What::Drop(id) });
-            }
+        match self.ask_writer(What::Drop(id), statements::DROP, &params) {
+            Ok(()) => self.engine.say_grown(&[place.row]),
             Err(_) => self.hold(Op::Drop(id)),
         }
     }
@@ -180,6 +189,8 @@ impl<E: Engine> Node<E> {
             let cid =
                 append.cid().map(|cid| (place.row, append.draft.from.clone(), cid.to_owned()));
             let is_too_much = bytes > BATCH_BYTES_MAX && !drafts.is_empty();
+            // One draft that is not plain would send all of them the long way; and of two with one
+            // `cid` the second is answered by what the first has become.
             if append.is_plain() != is_plain
                 || is_too_much
                 || cid.is_some_and(|cid| !cids.insert(cid))
@@ -199,16 +210,19 @@ impl<E: Engine> Node<E> {
         });
         if sent.is_err() {
             let drafts: Vec<Append> = batch.into_drafts().collect();
+            // From the last one, since each is put before the others.
             for append in drafts.into_iter().rev() {
                 self.hold(Op::Append(Box::new(append)));
             }
             return;
         }
+        // Those that are sent once more were counted the first time, and have had no answer.
         for append in batch.drafts().filter(|append| !append.is_lost) {
             if let Some(log) = self.held.get_mut(append.log) {
                 log.order.on_sent(1);
             }
         }
+        // Now, and not with the answer: it goes out behind the append, on the same connection.
         self.engine.say_grown(&batch.rows());
         self.flights.push_back(Flight { tag, what: What::Append(batch) });
     }

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::codes::{signed, unsigned};
 use super::rows::Part;
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::limits::{PAGE_BYTES_MAX, SEQ_END};
 use crate::chat::model::log::Answer;
 use crate::chat::model::name::{RoomName, UserName};

@@ -54,6 +54,15 @@ fn each_route_refuses_what_it_cannot() {
 }
 
 #[test]
+fn a_field_that_says_one_thing_stands_once() {
+    for name in ["Content-Type", "Idempotency-Key", "Last-Event-ID", "Range", "If-Range"] {
+        let once = format!("{name}: a\r\n");
+        check("GET /", &once, Ok("index"));
+        check("GET /", &once.repeat(2), Err(Refusal::FieldRepeated { name }));
+    }
+}
+
+#[test]
 fn the_checks_are_made_in_the_stated_order() {
     let evil = "Origin: http://page.example\r\n";
     let none = Admission::default();
@@ -61,6 +70,12 @@ fn the_checks_are_made_in_the_stated_order() {
         ("Host: evil.example, x\r\n", evil, "POST /nowhere", Refusal::HostForm),
         ("Host: evil.example\r\n", evil, "POST /nowhere", Refusal::HostUnknown),
         ("Host: localhost\r\n", evil, "POST /nowhere", Refusal::OriginForeign),
+        (
+            "Host: localhost\r\n",
+            "Range: a\r\nRange: a\r\n",
+            "POST /nowhere",
+            Refusal::FieldRepeated { name: "Range" },
+        ),
         ("Host: localhost\r\n", "", "POST /nowhere", Refusal::NotFound),
         (
             "Host: localhost\r\n",

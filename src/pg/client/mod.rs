@@ -32,11 +32,11 @@ const _: () = assert!(REPLY_BYTES_MAX >= MESSAGE_LEN_MAX);
 /// Who logs in, and to what.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login {
-    /// The user.
+    /// The role that logs in.
     pub user: Box<str>,
     /// The password, if there is one.
     pub password: Option<Box<str>>,
-    /// The database.
+    /// The name of the database.
     pub database: Box<str>,
     /// Nobody can read along: TLS, or a socket of this machine.
     pub is_private: bool,

@@ -19,7 +19,7 @@ pub struct Login {
     pub user: Option<Box<str>>,
     /// The password, if there is one.
     pub password: Option<Box<str>>,
-    /// The channel.
+    /// The channel that is subscribed to and published on.
     pub channel: Box<str>,
 }
 

@@ -290,6 +290,10 @@ impl Logs for Engine {
         self.logs_mut().adopt_cid_secret(secret)
     }
 
+    fn close_by(&mut self, deadline: Tick) {
+        self.logs_mut().close_by(deadline);
+    }
+
     fn suspend(&mut self) {
         self.logs_mut().suspend();
     }

@@ -9,7 +9,7 @@ use crate::admin::responses;
 use crate::admin::routes::{Call, Route};
 use crate::admin::shape::NUMBER_MAX;
 use crate::auth::secret;
-use crate::chat::model::account::{Key, NewSecret, is_key_room};
+use crate::chat::model::account::{Key, NewSecret, is_key_room, may_be_hook_of};
 use crate::chat::model::identity::{Grant, Rights};
 use crate::chat::model::name::NameError;
 use crate::chat::model::operator::OperatorAct;
@@ -176,7 +176,7 @@ impl Session<'_, '_> {
     fn add_key(&mut self, request: &AddKey) -> Result<Answer, Refusal> {
         if request.rooms.0.iter().any(|room| !is_key_room(room)) {
             let refusal = Refusal::new(Code::BadField, "this is no name of rooms");
-            let expected = "names of rooms in lower case, in which * stands for any text";
+            let expected = "names that rooms can have, in which * stands for any text";
             return Err(refusal.field("rooms", expected));
         }
         let rights = match request.can.unwrap_or(Can::Send) {
@@ -199,6 +199,10 @@ impl Session<'_, '_> {
             Some(name) => user_name("name", name)?,
             None => user_name("name", &format!("{}-hook", room.as_str().replace('/', "-")))?,
         };
+        if !may_be_hook_of(&room, &name) {
+            let refusal = Refusal::new(Code::BadField, "in a conversation only its two speak");
+            return Err(refusal.field("name", "the name of one of the two"));
+        }
         let rights = Rights { read: false, send: true };
         let grants = vec![Grant { rooms: room.as_str().into(), rights }];
         let made = self.new_secret(secret::HOOK)?;

@@ -49,7 +49,7 @@ impl SessionContext {
     /// Begins an operator's request.
     pub(super) fn begin_admin(&self, head: &Head<'_>) -> Begun {
         let planned = self.admin_plan(head);
-        self.begin(head, planned.map(|request| (Plan::Admin(Box::new(request)), None)))
+        self.begin(head, planned.map(|request| (Plan::Admin(Box::new(request)), (None, None))))
     }
 
     fn admin_plan(&self, head: &Head<'_>) -> Result<AdminRequest, Problem> {
@@ -72,14 +72,14 @@ impl SessionContext {
                 (true, true) => Methods::GetHeadAndPost,
                 (true, false) => Methods::GetAndHead,
                 (false, true) => Methods::Post,
-                (false, false) => return Err(http::Refusal::NotFound.into()),
+                (false, false) => return Err(http::Refusal::NoRoute.into()),
             };
             return Err(http::Refusal::MethodNotAllowed { allowed }.into());
         };
         let query: Box<str> = head.query().unwrap_or_default().into();
         if route.verb == Verb::Post {
             if !route.request.fields.is_empty() && !is_json(head) {
-                return Err(http::Refusal::ContentType.into());
+                return Err(http::Refusal::ContentTypeOfApi.into());
             }
             if !query.is_empty() {
                 let message = "what is to be done stands in the body: there is no query";
@@ -121,7 +121,7 @@ impl Session<'_, '_> {
     /// All of an operator's request has come.
     pub(super) fn on_admin_request(&mut self, request: &AdminRequest, body: &[u8]) {
         match self.admin_answer(request, body) {
-            Ok(Answer::Now(response)) => self.finish_exchange(&response),
+            Ok(Answer::Now(response)) => self.finish_exchange(response),
             Ok(Answer::Scan(scan)) => {
                 self.begin_scan(scan);
             }
@@ -143,7 +143,7 @@ impl Session<'_, '_> {
                 self.flush_outputs();
             }
             Ok(Answer::Reload) => self.set_stage(Stage::Reloading),
-            Err(refusal) => self.finish_exchange(&refused(refusal.into())),
+            Err(refusal) => self.finish_exchange(refused(refusal.into())),
         }
     }
 
@@ -157,7 +157,7 @@ impl Session<'_, '_> {
             return self.flush_outputs();
         }
         if let Some(refusal) = scan.refusal(self.turn.chat) {
-            return self.finish_exchange(&refused(refusal.into()));
+            return self.finish_exchange(refused(refusal.into()));
         }
         self.set_stage(Stage::Scanning(Box::new(scan)));
         self.scan_on();
@@ -204,7 +204,7 @@ impl Session<'_, '_> {
                 refused(Refusal::new(Code::BadField, message).into())
             }
         };
-        self.finish_exchange(&response);
+        self.finish_exchange(response);
         // What has come meanwhile goes on.
         self.resume();
     }
@@ -219,7 +219,7 @@ impl Session<'_, '_> {
         // In parts, since a list of a million connections takes longer than a turn may.
         if scan.step(&view) {
             let body = scan.render(&view);
-            self.finish_exchange(&respond_with(body));
+            self.finish_exchange(respond_with(body));
         } else {
             // Told in the next turn, so that others have theirs in between.
             turn.effects.push(Effect::Wake { conn });

@@ -3,9 +3,13 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::admin::shape::{Kind, Shape};
+use crate::admin::shape::{Described, Field, Kind, Shape};
 use crate::chat::{Code, Refusal};
 use crate::http::percent::decode_form;
+use crate::wire::posted;
+
+/// Characters of a client's word that a refusal quotes.
+const QUOTED_LEN_MAX: usize = 32;
 
 /// What a query asks for: each parameter once, and none that is not known.
 ///
@@ -13,31 +17,24 @@ use crate::http::percent::decode_form;
 ///
 /// [`Code::BadField`], with what is wrong and what would be right.
 pub(super) fn parse<T: DeserializeOwned>(query: &str, shape: &Shape) -> Result<T, Refusal> {
-    let mut members = Map::new();
+    let mut members = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (Some(name), Some(value)) = (decode_form(name), decode_form(value)) else {
             return Err(Refusal::new(Code::BadField, "the query is not UTF-8"));
         };
-        let Some(field) = shape.fields.iter().find(|field| field.name == name) else {
-            return Err(unknown(shape));
-        };
-        let value = match field.kind {
-            Kind::Number(..) => number(&value).ok_or_else(|| {
-                let refusal = Refusal::new(Code::BadField, "this is not a number");
-                refusal.field(field.name, "digits alone")
-            })?,
-            Kind::Flag => Value::Bool(value == "true"),
-            Kind::Text | Kind::Word(_) | Kind::List(..) | Kind::Object(_) | Kind::Any => {
-                Value::String(value)
+        let value = match shape.fields.iter().find(|field| field.name == name) {
+            Some(field @ Field { kind: Kind::Number(..), .. }) => {
+                number(&value).ok_or_else(|| refuse(field, "not a number"))?
             }
+            Some(Field { kind: Kind::Flag, .. }) => Value::Bool(value == "true"),
+            Some(_) | None => Value::String(value),
         };
-        if members.insert(field.name.to_owned(), value).is_some() {
-            let refusal = Refusal::new(Code::BadField, "a parameter is given twice");
-            return Err(refusal.field(field.name, "one value"));
-        }
+        members.push((name, value));
     }
-    read(Value::Object(members))
+    check(shape, "parameter", &members)?;
+    let members: Map<_, _> = members.into_iter().collect();
+    serde_json::from_value(Value::Object(members)).map_err(|_unfit| unfit("query"))
 }
 
 /// What a body asks for: a JSON object with the members that are known, each once; without any of
@@ -45,20 +42,16 @@ pub(super) fn parse<T: DeserializeOwned>(query: &str, shape: &Shape) -> Result<T
 ///
 /// # Errors
 ///
-/// [`Code::BadJson`] for what is no JSON, [`Code::BadField`] for what is not as it must be.
-pub(super) fn body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let text = body.trim_ascii();
-    let text = if text.is_empty() { b"{}" } else { text };
-    // Serde takes a list for an object, too.
-    if !text.starts_with(b"{") {
-        return Err(Refusal::new(Code::BadJson, "the body is no JSON object"));
+/// [`Code::BadJson`] for what is no JSON object, [`Code::BadField`] for what is not as it must be.
+pub(super) fn body<T: DeserializeOwned + Described>(body: &[u8]) -> Result<T, Refusal> {
+    let text = posted::text_of(body)?;
+    let text = if text.trim_ascii().is_empty() { "{}" } else { text };
+    let members = posted::members(text)?;
+    if let Kind::Object(shape) = T::KIND {
+        check(shape, "field", &members)?;
     }
-    serde_json::from_slice(text).map_err(|error| match serde_json::from_slice(text) {
-        // A list where there should be a word is no fault of the JSON, though Serde calls it one.
-        Ok(value) if !error.is_data() => read::<T>(value).err().unwrap_or_else(|| unfit(&error)),
-        Ok(_) => unfit(&error),
-        Err(_) => Refusal::new(Code::BadJson, error.to_string()),
-    })
+    // From the text, of which some is passed on as it was written.
+    serde_json::from_str(text).map_err(|_unfit| unfit("body"))
 }
 
 fn number(text: &str) -> Option<Value> {
@@ -66,20 +59,99 @@ fn number(text: &str) -> Option<Value> {
     text.parse::<u64>().ok().filter(|_| is_plain).map(Value::from)
 }
 
-fn unknown(shape: &Shape) -> Refusal {
+/// Whether these members make such an object; each is called a `what`. In our own words, since
+/// those of Serde are about types of Rust.
+fn check(shape: &Shape, what: &str, members: &[(String, Value)]) -> Result<(), Refusal> {
+    for (at, (name, value)) in members.iter().enumerate() {
+        let Some(field) = shape.fields.iter().find(|field| field.name == name) else {
+            return Err(unknown(shape, what, name));
+        };
+        if members.iter().take(at).any(|(other, _)| other == name) {
+            return Err(refuse(field, "given twice"));
+        }
+        let is_absent = value.is_null() && field.is_optional;
+        if let Some(found) = fault(field.kind, value).filter(|_| !is_absent) {
+            return Err(refuse(field, &found));
+        }
+    }
+    let is_missing =
+        |field: &&Field| !field.is_optional && members.iter().all(|(name, _)| name != field.name);
+    shape.fields.iter().find(is_missing).map_or(Ok(()), |field| Err(refuse(field, "missing")))
+}
+
+/// What a value is, if it is none of this kind.
+fn fault(kind: Kind, value: &Value) -> Option<String> {
+    let is_fit = match (kind, value) {
+        (Kind::Any, _) => true,
+        (Kind::Text, value) => value.is_string(),
+        (Kind::Flag, value) => value.is_boolean(),
+        (Kind::Object(_), value) => value.is_object(),
+        (Kind::Number(min, max), Value::Number(number)) => match number.as_u64() {
+            Some(number) if (min..=max).contains(&number) => true,
+            Some(number) => return Some(number.to_string()),
+            None => return Some("not a whole number in range".to_owned()),
+        },
+        (Kind::Word(words), Value::String(word)) => {
+            let is_known = words.contains(&word.as_str());
+            return (!is_known).then(|| format!("unknown: {:?}", quoted(word)));
+        }
+        (Kind::List(_, min, max), Value::Array(items)) if !(min..=max).contains(&items.len()) => {
+            return Some(format!("a list of {}", items.len()));
+        }
+        (Kind::List(kind, ..), Value::Array(items)) => {
+            let wrong = |(at, item)| Some(format!("wrong: entry {at} is {}", fault(*kind, item)?));
+            return (1..).zip(items).find_map(wrong);
+        }
+        (Kind::Number(..) | Kind::Word(_) | Kind::List(..), _) => false,
+    };
+    (!is_fit).then(|| description(value).to_owned())
+}
+
+const fn description(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "missing",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn expected(kind: Kind) -> String {
+    match kind {
+        Kind::Text => "a string".to_owned(),
+        Kind::Number(min, max) => format!("a whole number between {min} and {max}"),
+        Kind::Flag => "true or false".to_owned(),
+        Kind::Word(words) => {
+            let words: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();
+            format!("one of {}", words.join(", "))
+        }
+        Kind::List(_, min, max) => format!("a list of {min} to {max} strings"),
+        Kind::Object(_) => "an object".to_owned(),
+        Kind::Any => "any JSON".to_owned(),
+    }
+}
+
+fn quoted(word: &str) -> String {
+    word.chars().take(QUOTED_LEN_MAX).collect()
+}
+
+fn refuse(field: &Field, found: &str) -> Refusal {
+    let message = format!("{} is {found}", field.name);
+    Refusal::new(Code::BadField, message).field(field.name, expected(field.kind))
+}
+
+fn unknown(shape: &Shape, what: &str, name: &str) -> Refusal {
     let names: Vec<&str> = shape.fields.iter().map(|field| field.name).collect();
     let message = if names.is_empty() {
-        "this takes no parameters".to_owned()
+        format!("this takes no {what}s, and {:?} is given", quoted(name))
     } else {
-        format!("there is no such parameter; there are {}", names.join(", "))
+        format!("{:?} is no {what} of this; there are {}", quoted(name), names.join(", "))
     };
     Refusal::new(Code::BadField, message)
 }
 
-fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
-    serde_json::from_value(value).map_err(|error| unfit(&error))
-}
-
-fn unfit(error: &serde_json::Error) -> Refusal {
-    Refusal::new(Code::BadField, error.to_string())
+fn unfit(what: &str) -> Refusal {
+    Refusal::new(Code::BadField, format!("the {what} is not as the description of the API says"))
 }

@@ -163,9 +163,9 @@ const CASES: &[(&str, For, &str)] = &[
         "ann say a reply=1 -> no reply_to \n ann say a -> stored 1 \n ann say b reply=1 -> stored 2 \n ann delete 1 -> stored 3 \n ann say c reply=1 -> no reply_to",
     ),
     (
-        "a thread needs its message",
+        "a thread needs its first message",
         Keeping,
-        "ann say a thread=7 -> no thread \n ann say a -> stored 1 \n ann say b thread=1 reply=1 -> stored 2 \n ann react 1 x -> stored 3 \n ann say c thread=3 -> no thread",
+        "ann say a thread=7 -> no thread \n ann say a -> stored 1 \n ann say b thread=1 reply=1 -> stored 2 \n ann react 1 x -> stored 3 \n ann say c thread=3 -> no thread \n ann say c thread=2 -> in thread 1 \n ann say c thread=1 reply=2 -> stored 4",
     ),
     (
         "a message is known by its cid when it is edited",
@@ -371,7 +371,7 @@ const CASES: &[(&str, For, &str)] = &[
     (
         "profiles are taken as often as they come, may be empty, and end",
         Keeping,
-        "people profile:ann:Ann profile:ann:Anna profile:bob: -> ok \n people profile:ann: endprofile:ann endprofile:ann -> ok",
+        "people profile:ann:Ann status:ann:tea profile:bob: -> ok \n people profile:ann: status:ann: status:ann: -> ok",
     ),
     (
         "acts are noted, the latest first",

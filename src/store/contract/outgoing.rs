@@ -268,6 +268,7 @@ fn a_webhook_is_told_what_it_asks_for_in_the_order_of_each_room() {
             store.say(lobby, "bot", "an answer");
         }
         store.notice(Some("lobby"), "ann", NoticeKind::Left(Some(LeftReason::Kicked)));
+        store.notice(Some("lobby"), "bob", NoticeKind::Left(Some(LeftReason::Closed)));
         store.notice(Some("other"), "ann", NoticeKind::Left(None));
         store.notice(None, "ann", NoticeKind::Connection { opened: false, left: 3 });
         store.say(lobby, "eve", "three");
@@ -278,6 +279,7 @@ fn a_webhook_is_told_what_it_asks_for_in_the_order_of_each_room() {
             "message lobby 1 ann one",
             "message lobby 3 ann two",
             "leave lobby ann Left(Some(Kicked)) -",
+            "leave lobby bob Left(Some(Closed)) -",
             "connection  ann Connection { opened: false, left: 3 } -",
             "message lobby 5 eve three",
         ];

@@ -33,7 +33,7 @@ use crate::chat::model::log::{
 };
 use crate::chat::model::name::RoomName;
 use crate::chat::model::people::{AuditedAct, Block, PeopleChange, Report};
-use crate::chat::model::profile::PublicProfile;
+use crate::chat::model::profile::ProfileChange;
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::Role;
 use crate::chat::model::suspensions::Suspended;
@@ -183,6 +183,7 @@ fn outcome_text(outcome: &Appended) -> String {
         Appended::Conflict { seq } => format!("conflict {seq}"),
         Appended::TooLarge(bytes) => format!("too-large {bytes}"),
         Appended::NoSuchReference(field) => format!("no {field}"),
+        Appended::InThread(root) => format!("in thread {root}"),
         Appended::Refused(fault) => format!("refused {fault:?}"),
         other => format!("{other:?}"),
     }
@@ -456,11 +457,14 @@ fn change(word: &str) -> PeopleChange {
         "unsuspend" => PeopleChange::Unsuspend(Suspended::User(name())),
         "block" => PeopleChange::Block(Block { user: name(), blocked: user("eve"), at: 1 }),
         "unblock" => PeopleChange::Unblock(name(), user("eve")),
-        "profile" => PeopleChange::Profile(
-            name(),
-            PublicProfile { display: words[2].into(), text: "".into(), until: None },
-        ),
-        "endprofile" => PeopleChange::EndProfile(name()),
+        "profile" | "status" => {
+            let (display, status) = match words[0] {
+                "profile" => (Some(words[2].into()), None),
+                _ => (None, Some((words[2].into(), None))),
+            };
+            let change = ProfileChange { display, status, at: 1, keeps_empty: false };
+            PeopleChange::Profile(name(), change)
+        }
         "report" => PeopleChange::Report(Report {
             id: 3,
             by: name(),

@@ -3,10 +3,10 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
-use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use crate::chat::model::account::{Account, Hidden, Invite, Login, SecretHash};
+use crate::chat::model::columns::Code as _;
 use crate::chat::model::identity::Source;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::People;

@@ -61,8 +61,8 @@ pub(super) fn append(
     if is_question {
         return Ok(Appended::Unknown);
     }
-    if let Some(field) = effects::missing_reference(db, room, &record.body)? {
-        return Ok(Appended::NoSuchReference(field));
+    if let Some(refused) = effects::wrong_reference(db, room, &record.body)? {
+        return Ok(refused);
     }
     if files::is_missing(db, record.from.as_str(), &record.body)? {
         return Ok(Appended::NoSuchReference("data"));

@@ -67,6 +67,21 @@ pub(super) fn find(
     Ok((acts, more))
 }
 
+/// Notes that the rooms have ended of which there were acts and which are not there any more: those
+/// in memory, with their process. Their names are free, and nothing is to be told of them to
+/// whoever makes a room of one. Nobody is told of what was done in direct conversations.
+///
+/// # Errors
+///
+/// What the database says.
+pub(super) fn end_missing_rooms(db: &Connection, at: u64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO audit (at, act, whom, room) SELECT ?1, ?2, '', room FROM audit \
+               WHERE room NOT GLOB '@*' AND room NOT IN (SELECT name FROM room) \
+               AND room NOT IN (SELECT name FROM former_name) GROUP BY room \
+               HAVING max(id) > ifnull(max(id) FILTER (WHERE act = ?2), 0)";
+    db.prepare(sql)?.execute((signed(at), ROOM_CLOSED)).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +121,27 @@ mod tests {
         assert_eq!(find(Some("lair"), Some(7), 9), ("ban".to_owned(), false));
         assert_eq!(find(Some("other"), None, 9), ("mute".to_owned(), false));
         assert_eq!(find(None, None, 2), ("unban rename".to_owned(), true));
+    }
+
+    #[test]
+    fn the_end_of_each_room_that_is_not_there_is_noted_once_by_a_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        room(&db, 1, "kept");
+        db.execute_batch(
+            "INSERT INTO former_name VALUES ('was', 1, 0); \
+             INSERT INTO audit (at, act, whom, room) VALUES (1, 'kick', 'bob', 'kept'), \
+             (1, 'kick', 'bob', 'was'), (1, 'kick', 'bob', '@ann:bob'), (1, 'ban', 'bob', NULL), \
+             (1, 'kick', 'bob', 'gone'), (1, 'kick', 'bob', 'over'), (1, 'close', '', 'over')",
+        )
+        .unwrap();
+        for start in 0..2 {
+            end_missing_rooms(&db, 5).unwrap();
+            let last = all(&db).unwrap().split_off(7);
+            let [AuditedAct { by: None, act, room: Some(room), at: 5, .. }] = &last[..] else {
+                panic!("{start}: {last:?}")
+            };
+            assert_eq!((&**act, room.as_str()), (ROOM_CLOSED, "gone"));
+        }
     }
 }

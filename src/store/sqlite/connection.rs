@@ -1,6 +1,5 @@
 //! Connections to the file: the one that writes, and those that only read.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +7,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Row, ffi};
 
-use super::data_dir::with_suffix;
+use super::data_dir::{HeldLock, inode_of, with_suffix};
+use super::lengths::Lengths;
 use crate::chat::model::reply::Durability;
 
 /// How long a statement of the writer waits for a lock before that is said in the log.
@@ -111,8 +111,11 @@ pub(super) struct WriteConnection {
     wal: Inode,
     /// The index of the WAL, which all processes that have the file open share.
     index: Inode,
+    lengths: Lengths,
     level: Level,
     cache_bytes: usize,
+    /// No other process may serve the directory.
+    lock: Option<HeldLock>,
 }
 
 impl WriteConnection {
@@ -131,11 +134,30 @@ impl WriteConnection {
         // By inode: a file of the same name may be another one.
         let file = inode_of(&path);
         let (wal, index) = (None, None);
-        let level = Level::Disk;
-        let mut own =
-            Self { connection, path, wal_path, file, wal, index, level, cache_bytes: CACHE_BYTES };
+        let mut own = Self {
+            connection,
+            path,
+            wal_path,
+            file,
+            wal,
+            index,
+            lengths: Lengths::default(),
+            level: Level::Disk,
+            cache_bytes: CACHE_BYTES,
+            lock: None,
+        };
         own.keep(CACHE_BYTES)?;
         Ok(own)
+    }
+
+    /// Holds the lock of the directory from now on.
+    pub(super) fn hold(&mut self, lock: HeldLock) {
+        self.lock = Some(lock);
+    }
+
+    /// Names this process in the lock's file.
+    pub(super) fn write_owner(&self) {
+        self.lock.iter().for_each(HeldLock::write_owner);
     }
 
     /// Has so many bytes of pages kept in memory.
@@ -175,8 +197,8 @@ impl WriteConnection {
         // WAL's index without anybody.
         let new = Self::open(&self.path)?;
         new.use_wal()?;
-        let cache_bytes = self.cache_bytes;
-        *self = Self { file: self.file, wal: self.wal, index: self.index, ..new };
+        let (cache_bytes, lock) = (self.cache_bytes, self.lock.take());
+        *self = Self { file: self.file, wal: self.wal, index: self.index, lock, ..new };
         self.keep(cache_bytes)
     }
 
@@ -232,7 +254,7 @@ impl WriteConnection {
     ///
     /// # Errors
     ///
-    /// They are not, or others are in their place.
+    /// They are not, or others are in their place, or another server has the directory.
     pub(super) fn check_place(&mut self) -> rusqlite::Result<()> {
         let wal = inode_of(&self.wal_path);
         self.wal = self.wal.or(wal);
@@ -242,12 +264,30 @@ impl WriteConnection {
             return Err(Error::SqliteFailure(error, Some(why.to_owned())));
         }
         if inode_of(&self.path) == self.file && wal == self.wal {
-            return Ok(());
+            let kept = self.lock.as_mut().map_or(Ok(()), HeldLock::keep);
+            return kept.map_err(|taken| {
+                let error = ffi::Error::new(ffi::SQLITE_READONLY);
+                Error::SqliteFailure(error, Some(taken.to_string()))
+            });
         }
         let why = "the file or its -wal was moved or removed while it is in use; put it back, or \
                    else restart the server";
         let error = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
         Err(Error::SqliteFailure(error, Some(why.to_owned())))
+    }
+
+    /// Checks that the file and its WAL are as long as they must be.
+    ///
+    /// # Errors
+    ///
+    /// That the file is damaged, if they are not.
+    pub(super) fn check_lengths(&mut self) -> rusqlite::Result<()> {
+        let Some((file, wal)) = found(&self.path).zip(found(&self.wal_path)) else { return Ok(()) };
+        // What was moved is found by `check_place`.
+        if Some(file.0) != self.file || Some(wal.0) != self.wal {
+            return Ok(());
+        }
+        self.lengths.check(&self.connection, Lengths::of(file.1, wal.1))
     }
 
     /// Sets what the next commits wait for.
@@ -275,15 +315,16 @@ impl WriteConnection {
     }
 }
 
+/// Which file is at `path`, and how long it is.
+fn found(path: &Path) -> Option<((u64, u64), u64)> {
+    let file = std::fs::metadata(path).ok()?;
+    Some(((file.dev(), file.ino()), file.len()))
+}
+
 /// Whether an error is only that somebody else holds a lock.
 pub(super) fn is_busy(error: &Error) -> bool {
     let code = error.sqlite_error_code();
     matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
-}
-
-/// The device and the inode of the file at `path`, if there is one.
-pub(in crate::store) fn inode_of(path: &Path) -> Option<(u64, u64)> {
-    fs::metadata(path).map(|file| (file.dev(), file.ino())).ok()
 }
 
 impl std::ops::Deref for WriteConnection {

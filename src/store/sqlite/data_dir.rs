@@ -50,10 +50,45 @@ pub(in crate::store) fn lock(data: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Names this process, a server, in the file whose lock it holds. Best effort: without it only
-/// `chinwag upgrade` does not find the server.
-pub(super) fn write_owner(mut lock: &File) {
-    _ = lock.write_all(std::process::id().to_string().as_bytes());
+/// The lock of a server, for as long as it writes.
+#[derive(Debug)]
+pub(super) struct HeldLock {
+    file: File,
+    data: PathBuf,
+}
+
+impl HeldLock {
+    pub(super) const fn new(file: File, data: PathBuf) -> Self {
+        Self { file, data }
+    }
+
+    /// Names this process, a server, in the file. Best effort: without it only `chinwag upgrade`
+    /// does not find the server.
+    pub(super) fn write_owner(&self) {
+        _ = (&self.file).write_all(std::process::id().to_string().as_bytes());
+    }
+
+    /// Takes the lock again, if its file was removed: another server could take one of its own.
+    ///
+    /// # Errors
+    ///
+    /// One has done so.
+    pub(super) fn keep(&mut self) -> Result<(), OpenError> {
+        let own = self.file.metadata().map(|file| (file.dev(), file.ino())).ok();
+        if own == inode_of(&self.data.join(LOCK)) {
+            return Ok(());
+        }
+        self.file = lock(&self.data)?;
+        self.write_owner();
+        let directory = self.data.display().to_string();
+        log::warn!(directory; "chinwag.lock was removed, and is there again: it keeps others out");
+        Ok(())
+    }
+}
+
+/// The device and the inode of the file at `path`, if there is one.
+pub(in crate::store) fn inode_of(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok()
 }
 
 /// The server that serves the directory; `None` if none does.

@@ -80,7 +80,7 @@ impl DiskReserve {
     }
 
     /// Whether there is something to be released.
-    pub(super) const fn is_held(&self) -> bool {
+    pub(in crate::store) const fn is_held(&self) -> bool {
         self.is_held
     }
 

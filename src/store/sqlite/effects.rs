@@ -2,27 +2,35 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use super::integers::signed;
+use super::integers::{signed, unsigned};
 use super::record_row::{self, COLUMNS, kind};
 use super::room_row::RoomCounters;
 use crate::chat::model::edits;
+use crate::chat::model::log::Appended;
 use crate::chat::model::record::{Body, Record};
 
-/// The field of a message that names no message, or one that is gone.
-pub(super) fn missing_reference(
+/// The refusal of a message that names no message, one that is gone, or one inside a thread as if
+/// that had begun one.
+pub(super) fn wrong_reference(
     db: &Connection,
     room: i64,
     body: &Body,
-) -> rusqlite::Result<Option<&'static str>> {
+) -> rusqlite::Result<Option<Appended>> {
     let Body::Message { reply_to, thread, .. } = body else { return Ok(None) };
     // Asked here although the domain has asked its ring: only the transaction knows what a batch
     // before it has deleted.
     for (field, seq) in [("reply_to", reply_to), ("thread", thread)] {
         let Some(seq) = seq else { continue };
-        let sql = "SELECT 1 FROM record WHERE room = ?1 AND seq = ?2 AND kind = ?3";
+        let sql = "SELECT thread FROM record WHERE room = ?1 AND seq = ?2 AND kind = ?3";
         let row = (room, signed(*seq), kind::MESSAGE);
-        if !db.prepare_cached(sql)?.exists(row)? {
-            return Ok(Some(field));
+        let found: Option<Option<i64>> =
+            db.prepare_cached(sql)?.query_row(row, |row| row.get(0)).optional()?;
+        match found {
+            None => return Ok(Some(Appended::NoSuchReference(field))),
+            Some(Some(root)) if field == "thread" => {
+                return Ok(Some(Appended::InThread(unsigned(root))));
+            }
+            Some(_) => {}
         }
     }
     Ok(None)

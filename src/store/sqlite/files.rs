@@ -27,6 +27,17 @@ pub(super) enum FileChange {
     Sweep { before_ms: u64 },
 }
 
+/// Which files there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilesThere {
+    /// None at all.
+    None,
+    /// Only such as something refers to, or may still.
+    Kept,
+    /// Some to which nothing refers any more, or has for long.
+    Loose,
+}
+
 /// What has come of a change, and who is told.
 pub(super) type Answer = (SyncSender<FileOutcome>, FileOutcome);
 
@@ -131,8 +142,12 @@ pub(in crate::store) fn is_known(db: &Connection, hash: &str) -> rusqlite::Resul
 }
 
 /// Whether there is something to be swept.
-pub(super) fn has_loose(db: &Connection, before_ms: u64) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM file WHERE loose < ?1")?.exists([signed(before_ms)])
+pub(super) fn look_for_loose(db: &Connection, before_ms: u64) -> rusqlite::Result<FilesThere> {
+    if db.prepare_cached("SELECT 1 FROM file WHERE loose < ?1")?.exists([signed(before_ms)])? {
+        return Ok(FilesThere::Loose);
+    }
+    let is_any = db.prepare_cached("SELECT 1 FROM file")?.exists([])?;
+    Ok(if is_any { FilesThere::Kept } else { FilesThere::None })
 }
 
 /// The file of this name.
@@ -257,11 +272,12 @@ mod tests {
     fn a_file_to_which_nothing_refers_goes_after_a_while() {
         let db = database();
         put(&db, 1, 10, "ann");
-        assert!(!has_loose(&db, 1_000).unwrap());
+        assert_eq!(look_for_loose(&db, 1_000).unwrap(), FilesThere::Kept);
         assert!(swept(&db, 1_000).is_empty());
-        assert!(has_loose(&db, 1_001).unwrap());
+        assert_eq!(look_for_loose(&db, 1_001).unwrap(), FilesThere::Loose);
         assert_eq!(swept(&db, 1_001), ["hash1".into()]);
         assert_eq!(find(&db, &FileId::of([1; 20])).unwrap(), None);
+        assert_eq!(look_for_loose(&db, 1_001).unwrap(), FilesThere::None);
         assert!(swept(&db, u64::MAX).is_empty());
     }
 

@@ -2,14 +2,16 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::ffi;
 use rusqlite::types::Value;
 use rusqlite::wal::CheckpointMode;
 
-use super::connection::{self, WriteConnection};
-use super::data_dir::{self, DATABASE, file_len, with_suffix};
+use super::audit;
+use super::connection::{self, WriteConnection, is_busy};
+use super::data_dir::{self, DATABASE, HeldLock, file_len, with_suffix};
 use super::disk_reserve::{DiskReserve, is_no_space};
 use super::file_id;
 use super::heads;
@@ -20,10 +22,11 @@ use super::mark::{self, Marks};
 use super::meta_table::{self, BOOT, CLEAN};
 use super::moved::Moved;
 use super::open_error::OpenError;
+use super::options::Options;
 use super::renewals::{Renewed, renew_epochs};
-use super::room_meta;
+use super::reports;
 use super::schema::{self, Unfit};
-use super::suspensions;
+use super::terms;
 use crate::chat::model::log::LogFault;
 use crate::time::clock::{Clock, Now};
 use crate::time::wall_watch::{Kept, WallWatch};
@@ -34,12 +37,10 @@ const SQLITE_MIN: i32 = 3_051_003;
 /// Where Linux tells which boot of the machine this is.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// A file that is open and locked.
+/// A file that is open and locked, for as long as the connection is.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) db: WriteConnection,
-    /// Held for as long as the file is written.
-    pub(super) lock: File,
     pub(super) loaded: Loaded,
     /// It was closed in good order, or is new.
     pub(super) is_clean: bool,
@@ -48,9 +49,10 @@ pub(super) struct Opened {
     pub(super) write_error: Option<rusqlite::Error>,
 }
 
-/// Opens the file in `data`, makes both if they are not there, and reads what is needed at once.
-/// With `proves_names` the names of members are read, if none was proved so far.
-pub(super) fn open(data: &Path, clock: &Clock, proves_names: bool) -> Result<Opened, OpenError> {
+/// Opens the file, makes it and its directory if they are not there, and reads what is needed at
+/// once.
+pub(super) fn open(options: &Options, clock: &Clock) -> Result<Opened, OpenError> {
+    let data = &*options.data;
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(OpenError::Library(rusqlite::version()));
     }
@@ -63,13 +65,14 @@ pub(super) fn open(data: &Path, clock: &Clock, proves_names: bool) -> Result<Ope
     let path = data.join(DATABASE);
     let wal_bytes = file_len(&with_suffix(&path, "-wal"));
     let mut reserve = DiskReserve::of(data);
-    let mut read = read(&path, began, proves_names).map_err(|error| or_no_space(error, &reserve));
+    let mut read = read(&path, began, options).map_err(|error| or_no_space(error, &reserve));
     if matches!(read, Err(OpenError::NoRoom(..))) && reserve.is_held() {
         // SQLite needs some space to open a file that was not closed.
         reserve.release();
-        read = self::read(&path, began, proves_names).map_err(|error| or_no_space(error, &reserve));
+        read = self::read(&path, began, options).map_err(|error| or_no_space(error, &reserve));
     }
-    let FileRead { db, left, loaded, damage } = read?;
+    let again = || self::read(&path, began, options).map_err(|error| or_no_space(error, &reserve));
+    let FileRead { mut db, left, loaded, damage } = wait_for_lock(read, clock, again)?;
     if left == FileLeft::New {
         data_dir::sync_parent(&path).map_err(failed)?;
     }
@@ -88,7 +91,38 @@ pub(super) fn open(data: &Path, clock: &Clock, proves_names: bool) -> Result<Ope
         Some(rusqlite::Error::SqliteFailure(full, Some(error.to_string())))
     };
     let write_error = damage.map(damaged).or_else(full);
-    Ok(Opened { db, lock, loaded, is_clean, reserve, write_error })
+    db.hold(HeldLock::new(lock, data.to_owned()));
+    Ok(Opened { db, loaded, is_clean, reserve, write_error })
+}
+
+/// How long a start waits for another process that has locked the file, as long as a commit does.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+/// From one attempt to the next.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// What was read, or what is `again`, if another process has locked the file for a while, as a tool
+/// does that copies it.
+fn wait_for_lock<T>(
+    first: Result<T, OpenError>,
+    clock: &Clock,
+    mut again: impl FnMut() -> Result<T, OpenError>,
+) -> Result<T, OpenError> {
+    let until = clock.now().tick.after(LOCK_PATIENCE);
+    let mut read = first;
+    let mut is_told = false;
+    while let Err(OpenError::Failed(path, error)) = &read
+        && is_busy(error)
+        && clock.now().tick < until
+    {
+        if !std::mem::replace(&mut is_told, true) {
+            let file = path.display().to_string();
+            log::warn!(file; "another process has locked the file: the start waits for it");
+        }
+        // Nothing runs yet that this could hold up.
+        std::thread::park_timeout(LOCK_PAUSE);
+        read = again();
+    }
+    read
 }
 
 /// A file that was read.
@@ -101,7 +135,7 @@ struct FileRead {
 }
 
 /// Opens the file, marks it as in use if it is whole, and reads what is needed at once.
-fn read(path: &Path, now: Now, proves_names: bool) -> Result<FileRead, OpenError> {
+fn read(path: &Path, now: Now, options: &Options) -> Result<FileRead, OpenError> {
     let mut is_new = false;
     if !path.exists() {
         if let Some(found) = data_dir::remains(path) {
@@ -109,6 +143,10 @@ fn read(path: &Path, now: Now, proves_names: bool) -> Result<FileRead, OpenError
         }
         create(path)?;
         is_new = true;
+    }
+    // Opening a pipe would wait for who writes to it.
+    if !path.is_file() {
+        return Err(OpenError::Foreign(path.to_owned()));
     }
     let failed = OpenError::of_sqlite(path);
     let wal_bytes = if is_new { None } else { Some(file_len(&with_suffix(path, "-wal"))) };
@@ -123,12 +161,12 @@ fn read(path: &Path, now: Now, proves_names: bool) -> Result<FileRead, OpenError
     let left = match damage {
         None => {
             let found = (data_dir::parent(path), wal_bytes, without_wal);
-            mark_in_use(&mut db, found, now).map_err(&failed)?
+            mark_in_use(&mut db, found, (now, options)).map_err(&failed)?
         }
         Some(_) => FileLeft::Damaged,
     };
     // Read also where damage was found: what can be read is still served, and nothing is written.
-    let loaded = begin(&db, proves_names).map_err(&failed)?;
+    let loaded = begin(&db, options.proves_names).map_err(&failed)?;
     // What was to take the place of this file, of a command that was cut off.
     remove_part(path);
     warn_of_erasures(&db).map_err(&failed)?;
@@ -261,7 +299,7 @@ fn prepare(path: &Path) -> Result<(WriteConnection, Option<i64>), Unfit> {
 fn mark_in_use(
     db: &mut WriteConnection,
     (data, wal_bytes, without_wal): (&Path, Option<u64>, Option<i64>),
-    now: Now,
+    (now, options): (Now, &Options),
 ) -> rusqlite::Result<FileLeft> {
     let boot = boot();
     let boot = boot.trim();
@@ -289,6 +327,10 @@ fn mark_in_use(
         FileLeft::New | FileLeft::Clean | FileLeft::Killed | FileLeft::Damaged => {}
     }
     keep_terms(&transaction, now)?;
+    if options.ends_memory_rooms {
+        audit::end_missing_rooms(&transaction, now.wall_ms)?;
+        reports::release_missing_rooms(&transaction)?;
+    }
     // Before anything else is written: from here on nobody keeps it true.
     remove_checksum(&transaction)?;
     heads::begin_tail(&transaction)?;
@@ -316,13 +358,12 @@ fn mark_in_use(
 }
 
 /// Where the clock was set since the file was in use, as of a board without a clock chip, the terms
-/// of bans and mutes keep their length, as they do when it is set while the server runs. The clock
-/// is kept in the same transaction, so that they are moved once.
+/// of bans, mutes and links keep their length, as they do when it is set while the server runs. The
+/// clock is kept in the same transaction, so that they are moved once.
 fn keep_terms(db: &Connection, now: Now) -> rusqlite::Result<()> {
     let Some(seen_ms) = meta_table::clock(db)?.map(|kept| kept.seen_ms) else { return Ok(()) };
     let Some(step_ms) = WallWatch::set_while_off(now, seen_ms) else { return Ok(()) };
-    suspensions::shift(db, step_ms)?;
-    room_meta::shift_terms(db, step_ms, |_room| true)?;
+    terms::shift(db, step_ms, |_room| true)?;
     meta_table::put_clock(db, Kept { since_ms: now.wall_ms, seen_ms: now.wall_ms })
 }
 
@@ -347,10 +388,39 @@ fn say_what_is_lost(left: FileLeft, path: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rustix::fs::{CWD, FileType, Mode};
+
     use super::super::integers::unsigned;
     use super::super::testing::{database, room};
     use super::*;
     use crate::time::Tick;
+
+    #[test]
+    fn a_start_waits_for_another_process_that_has_locked_the_file_and_for_nothing_else() {
+        let failed = |code| -> Result<u8, OpenError> {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            Err(OpenError::Failed("chinwag.db".into(), error))
+        };
+        let mut left = vec![Ok(7), failed(ffi::SQLITE_BUSY), failed(ffi::SQLITE_BUSY_RECOVERY)];
+        let again = || left.pop().unwrap();
+        let found = wait_for_lock(failed(ffi::SQLITE_BUSY), &Clock::start(), again);
+        assert!(matches!(found, Ok(7)), "{found:?}");
+        let again = || panic!("a disk that is broken is not waited for");
+        let found = wait_for_lock(failed(ffi::SQLITE_IOERR), &Clock::start(), again);
+        found.unwrap_err();
+    }
+
+    #[test]
+    fn what_is_no_file_is_said_to_be_none_of_ours_and_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(DATABASE);
+        rustix::fs::mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let options = Options::new(folder.path().to_owned(), Arc::default());
+        let refused = open(&options, &Clock::start()).unwrap_err();
+        assert!(matches!(refused, OpenError::Foreign(_)), "{refused}");
+    }
 
     #[test]
     fn a_term_keeps_its_length_over_starts_with_a_wrong_clock() {
@@ -362,7 +432,9 @@ mod tests {
         let until = right_ms + HOUR_MS;
         let sql = format!(
             "INSERT INTO suspension VALUES ('user eve', {until}, ''), ('user bob', NULL, ''); \
-             INSERT INTO restriction (room, user, kind, until, reason) VALUES (1, 'zoe', 1, {until}, '')"
+             INSERT INTO restriction (room, user, kind, until, reason) VALUES (1, 'zoe', 1, {until}, ''); \
+             INSERT INTO invite VALUES (x'00', 1, {until}, '', NULL, 0); \
+             INSERT INTO file VALUES ('a', 'a', 'ann', 1, 0, {until}), ('b', 'b', 'ann', 1, 0, 0)"
         );
         db.execute_batch(&sql).unwrap();
         meta_table::put_clock(&db, Kept { since_ms: 0, seen_ms: right_ms }).unwrap();
@@ -372,7 +444,8 @@ mod tests {
             for start in 0..2 {
                 keep_terms(&db, Now { tick: Tick::ZERO, wall_ms }).unwrap();
                 let sql = "SELECT until FROM suspension WHERE until IS NOT NULL \
-                           UNION SELECT until FROM restriction";
+                           UNION SELECT until FROM restriction UNION SELECT until FROM invite \
+                           UNION SELECT loose FROM file WHERE loose > 0";
                 let until: i64 = db.query_one(sql, [], |row| row.get(0)).unwrap();
                 assert_eq!(unsigned(until), wall_ms + HOUR_MS, "{wall_ms} {start}");
             }

@@ -86,7 +86,8 @@ impl fmt::Display for OpenError {
             ),
             Self::Locked(path) => write!(
                 f,
-                "another chinwag serves {}; stop it, or name another directory with `data`",
+                "another chinwag serves {}, or a command such as restore or compact changes it: wait for \
+                 that, stop it, or name another directory with `data`",
                 path.display()
             ),
             Self::Library(version) => write!(
@@ -161,7 +162,7 @@ impl fmt::Display for OpenError {
             Self::NoRoom(path, error) => write!(
                 f,
                 "{} cannot be opened: {error}; its disk has no space, no inode or no quota left: \
-                 free some and start again",
+                 free some and try again",
                 path.display()
             ),
             Self::Failed(path, error) => {

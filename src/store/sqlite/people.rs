@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
 use super::{accounts, blocks, profiles, programs, pushes, reports, suspensions, threads};
+use crate::chat::model::columns::Code as _;
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
 use crate::chat::model::name::{RoomName, UserName};
@@ -88,8 +88,7 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::EndAdminInvites => accounts::end_admin_invites(db),
         PeopleChange::Block(block) => blocks::put(db, block),
         PeopleChange::Unblock(user, blocked) => blocks::end(db, user, blocked),
-        PeopleChange::Profile(user, profile) => profiles::put(db, user, profile),
-        PeopleChange::EndProfile(user) => profiles::end(db, user),
+        PeopleChange::Profile(user, change) => profiles::change(db, user, change),
         PeopleChange::Push(device) => pushes::put(db, device),
         PeopleChange::EndPush(id) => pushes::end(db, *id),
         PeopleChange::PushKey(key) => pushes::put_key(db, key),

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use crate::chat::model::name::UserName;
-use crate::chat::model::profile::PublicProfile;
+use crate::chat::model::profile::{ProfileChange, PublicProfile};
 
 /// Reads all of it.
 ///
@@ -27,21 +27,63 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Vec<(UserName, PublicPro
     Ok(all)
 }
 
-/// A user says this of itself.
-pub(super) fn put(
+/// A user says something else of itself.
+pub(super) fn change(
     db: &Connection,
     user: &UserName,
-    profile: &PublicProfile,
+    change: &ProfileChange,
 ) -> rusqlite::Result<bool> {
-    let PublicProfile { display, text, until } = profile;
-    let sql = "INSERT OR REPLACE INTO profile (user, display, text, until) VALUES (?1, ?2, ?3, ?4)";
-    let row = params![user.as_str(), &**display, &**text, until.map(signed)];
+    let ProfileChange { display, status, at, keeps_empty } = change;
+    let (text, until) = match status {
+        Some((text, until)) => (Some(&**text), until.map(signed)),
+        None => (None, None),
+    };
+    let sql = "INSERT INTO profile AS p (user, display, text, until) \
+               VALUES (?1, ifnull(?2, ''), ifnull(?3, ''), ?4) \
+               ON CONFLICT (user) DO UPDATE SET display = ifnull(?2, p.display), \
+               text = CASE WHEN ?3 IS NOT NULL THEN ?3 WHEN p.until <= ?5 THEN '' ELSE p.text END, \
+               until = CASE WHEN ?3 IS NOT NULL THEN ?4 WHEN p.until > ?5 THEN p.until END";
+    let row = params![user.as_str(), display.as_deref(), text, until, signed(*at)];
     db.prepare_cached(sql)?.execute(row)?;
+    if !keeps_empty {
+        let sql = "DELETE FROM profile WHERE user = ?1 AND display = '' AND text = ''";
+        db.prepare_cached(sql)?.execute([user.as_str()])?;
+    }
     Ok(true)
 }
 
-/// A user has said nothing of itself.
-pub(super) fn end(db: &Connection, user: &UserName) -> rusqlite::Result<bool> {
-    db.prepare_cached("DELETE FROM profile WHERE user = ?1")?.execute([user.as_str()])?;
-    Ok(true)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::testing::database;
+
+    #[test]
+    fn what_is_given_of_a_profile_changes_and_the_rest_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        let ann = UserName::parse("ann").unwrap();
+        let nothing = ProfileChange { display: None, status: None, at: 5, keeps_empty: false };
+        let display = |text: &str| ProfileChange { display: Some(text.into()), ..nothing.clone() };
+        let status = |text: &str, until| ProfileChange {
+            status: Some((text.into(), until)),
+            ..nothing.clone()
+        };
+        let all = |display: &str, text: &str, until| {
+            Some(PublicProfile { display: display.into(), text: text.into(), until })
+        };
+        for (given, expect) in [
+            (display("Ann"), all("Ann", "", None)),
+            (status("tea", Some(6)), all("Ann", "tea", Some(6))),
+            (display("Anna"), all("Anna", "tea", Some(6))),
+            (ProfileChange { at: 6, ..display("Ann") }, all("Ann", "", None)),
+            (status("away", None), all("Ann", "away", None)),
+            (display(""), all("", "away", None)),
+            (status("", None), None),
+            (ProfileChange { keeps_empty: true, ..display("") }, all("", "", None)),
+        ] {
+            change(&db, &ann, &given).unwrap();
+            let kept = load(&db).unwrap().pop().map(|(_, profile)| profile);
+            assert_eq!(kept, expect, "{given:?}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use super::read_transaction::{DamagedRecord, QueryFault, ReadTransaction};
 use super::record_row::{self, COLUMNS};
 use super::search::{self, StoredSearch};
 use super::threads;
-use super::written::{self, WrittenQuery};
+use super::written_by::{self, WrittenQuery};
 use crate::chat::model::limits::PAGE_BYTES_MAX;
 use crate::chat::model::listed::DirectoryQuery;
 use crate::chat::model::load::Wanted;
@@ -110,7 +110,7 @@ impl StoredQuery {
                 Ok(Answer::Rooms { rooms, next })
             }
             Self::Written(query) => {
-                let (items, next) = written::find(reading, query)?;
+                let (items, next) = written_by::find(reading, query)?;
                 Ok(Answer::Written { items, next })
             }
         }

@@ -5,8 +5,9 @@ use std::fmt;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::checksum::Checksum;
-use super::column_code::ColumnCode as _;
 use super::integers::signed;
+pub(in crate::store) use crate::chat::model::columns::kind;
+use crate::chat::model::columns::{Code as _, Columns};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Act, Body, Record};
 use crate::chat::model::reply::Role;
@@ -45,23 +46,6 @@ mod column {
     pub(super) const EDITED: usize = 13;
     pub(super) const WEIGHT: usize = 14;
     pub(super) const SUM: usize = 15;
-}
-
-/// The values of `kind`.
-pub(in crate::store) mod kind {
-    pub(in crate::store) const MESSAGE: i64 = 0;
-    pub(super) const DELETED: i64 = 1;
-    pub(super) const EDIT: i64 = 2;
-    pub(super) const DELETION: i64 = 3;
-    pub(super) const REACTION: i64 = 4;
-    pub(in crate::store) const TOPIC: i64 = 5;
-    pub(super) const KICK: i64 = 6;
-    pub(in crate::store) const BAN: i64 = 7;
-    pub(super) const UNBAN: i64 = 8;
-    pub(in crate::store) const MUTE: i64 = 9;
-    pub(super) const UNMUTE: i64 = 10;
-    pub(super) const ROLE: i64 = 11;
-    pub(super) const RENAME: i64 = 12;
 }
 
 /// Why a row is not a record.
@@ -122,74 +106,36 @@ fn bind(
 
 /// Bytes of text and data: what `room.bytes` counts.
 pub(in crate::store) fn text_bytes(record: &Record) -> u64 {
-    let values = values(0, record);
-    let len = |value: ValueRef<'_>| value.as_bytes().map_or(0, <[u8]>::len);
-    u64::try_from(len(values[column::TEXT]) + len(values[column::DATA])).unwrap_or(u64::MAX)
+    u64::try_from(Columns::of(&record.body).text_bytes()).unwrap_or(u64::MAX)
 }
 
 /// The values of all columns but the checksum.
 fn values(room: i64, record: &Record) -> [ValueRef<'_>; column::SUM] {
-    let mut values = [ValueRef::Null; column::SUM];
     let Record { seq, at, from, body, weight } = record;
+    let Columns { kind, target, who, number, text, data, cid, reply_to, thread, edited } =
+        Columns::of(body);
+    let integer = |value: Option<i64>| value.map_or(ValueRef::Null, ValueRef::Integer);
+    let mut values = [ValueRef::Null; column::SUM];
     values[column::ROOM] = ValueRef::Integer(room);
-    values[column::SEQ] = number(*seq);
-    values[column::AT] = number(*at);
-    values[column::SENDER] = text(from.as_str());
-    values[column::WEIGHT] = number(u64::from(*weight));
-    let kind = match body {
-        Body::Message { text: said, data, cid, reply_to, thread, edited } => {
-            values[column::TEXT] = text(said);
-            values[column::DATA] = data.as_deref().map_or(ValueRef::Null, text);
-            values[column::CID] = cid.as_deref().map_or(ValueRef::Null, text);
-            values[column::REPLY_TO] = reply_to.map_or(ValueRef::Null, number);
-            values[column::THREAD] = thread.map_or(ValueRef::Null, number);
-            values[column::EDITED] = edited.map_or(ValueRef::Null, number);
-            kind::MESSAGE
-        }
-        Body::Deleted => kind::DELETED,
-        Body::Edit { target, text: new } => {
-            values[column::TARGET] = number(*target);
-            values[column::TEXT] = new.as_deref().map_or(ValueRef::Null, text);
-            kind::EDIT
-        }
-        Body::Deletion { target } => {
-            values[column::TARGET] = number(*target);
-            kind::DELETION
-        }
-        Body::Reaction { target, emoji, remove } => {
-            values[column::TARGET] = number(*target);
-            values[column::TEXT] = text(emoji);
-            values[column::NUMBER] = number(u64::from(*remove));
-            kind::REACTION
-        }
-        Body::Topic { text: topic } => {
-            values[column::TEXT] = text(topic);
-            kind::TOPIC
-        }
-        Body::Rename { name, was } => {
-            // Not in `who`, which is where an erasure looks for users.
-            values[column::DATA] = text(was.as_str());
-            values[column::TEXT] = text(name.as_str());
-            kind::RENAME
-        }
-        Body::Moderation { act, target, reason } => {
-            let (kind, argument) = act_columns(*act);
-            values[column::WHO] = text(target.as_str());
-            values[column::NUMBER] = argument.map_or(ValueRef::Null, ValueRef::Integer);
-            values[column::TEXT] = text(reason);
-            kind
-        }
-    };
+    values[column::SEQ] = ValueRef::Integer(signed(*seq));
+    values[column::AT] = ValueRef::Integer(signed(*at));
+    values[column::SENDER] = ValueRef::Text(from.as_str().as_bytes());
     values[column::KIND] = ValueRef::Integer(kind);
+    values[column::TARGET] = integer(target);
+    values[column::WHO] = nullable(who);
+    values[column::NUMBER] = integer(number);
+    values[column::TEXT] = nullable(text);
+    values[column::DATA] = nullable(data);
+    values[column::CID] = nullable(cid);
+    values[column::REPLY_TO] = integer(reply_to);
+    values[column::THREAD] = integer(thread);
+    values[column::EDITED] = integer(edited);
+    values[column::WEIGHT] = ValueRef::Integer(i64::from(*weight));
     values
 }
 
-fn text(text: &str) -> ValueRef<'_> {
-    ValueRef::Text(text.as_bytes())
-}
-
-fn number(number: u64) -> ValueRef<'static> {
-    ValueRef::Integer(signed(number))
+fn nullable(value: Option<&str>) -> ValueRef<'_> {
+    value.map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes()))
 }
 
 /// The record of a row whose first columns are [`COLUMNS`].
@@ -251,17 +197,6 @@ fn body(row: &RowReader<'_, '_>) -> Result<Body, RowFault> {
         },
         None => return Err(fault(column::KIND)),
     })
-}
-
-fn act_columns(act: Act) -> (i64, Option<i64>) {
-    match act {
-        Act::Kick => (kind::KICK, None),
-        Act::Ban { until } => (kind::BAN, until.map(signed)),
-        Act::Unban => (kind::UNBAN, None),
-        Act::Mute { until } => (kind::MUTE, until.map(signed)),
-        Act::Unmute => (kind::UNMUTE, None),
-        Act::Role(role) => (kind::ROLE, Some(role.code())),
-    }
 }
 
 fn act(kind: i64, argument: Option<u64>) -> Result<Act, RowFault> {

@@ -3,9 +3,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::{lookalikes, room_names};
+use crate::chat::model::columns::Code as _;
 use crate::chat::model::log::{Expiry, MemberMeta, Restriction, RestrictionMeta, RoomMeta};
 use crate::chat::model::name::UserName;
 use crate::chat::model::record::Record;

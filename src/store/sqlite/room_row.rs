@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::column_code::ColumnCode as _;
 use super::integers::{signed, unsigned};
 use super::lookalikes;
+use crate::chat::model::columns::Code as _;
 use crate::chat::model::load::{Begun, Kept};
 use crate::chat::model::log::RoomMeta;
 use crate::chat::model::name::{RoomName, UserName};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::connection::open_read_only;
-use super::files::{self, FileChange};
+use super::files::{self, FileChange, FilesThere};
 use super::reader_thread::LOCK_TIMEOUT;
 use super::shared_outbox::Outbox;
 use super::write_op::Op;
@@ -70,8 +70,8 @@ impl Outbox {
     /// # Errors
     ///
     /// What the database says, as a sentence.
-    pub fn has_loose_files(&self, before_ms: u64) -> Result<bool, String> {
-        self.read_files(|db| files::has_loose(db, before_ms))
+    pub fn look_for_loose_files(&self, before_ms: u64) -> Result<FilesThere, String> {
+        self.read_files(|db| files::look_for_loose(db, before_ms))
     }
 
     /// Bytes of files that this user has, and that all have.

@@ -3,19 +3,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::commands::{CommandWatch, Progress};
-use super::connection::{CACHE_BYTES, Level};
-use super::data_dir;
+use super::connection::Level;
 use super::dropped::Dropped;
 use super::engine::Engine;
 use super::load_rooms::Loaded;
 use super::open::{Opened, open};
 use super::open_error::OpenError;
+use super::options::Options;
 use super::outbox;
 use super::preload::{Preload, preload};
 use super::reader_thread::ReaderHandle;
@@ -25,20 +24,19 @@ use super::shared_outbox::{self, Outbox};
 use super::shared_reader::SharedReader;
 use super::suspensions;
 use super::write_op::{Append, Op, Opening};
-use super::write_queue::{QUEUE_BYTES, WriteQueue};
+use super::write_queue::WriteQueue;
 use super::writer_thread::WriterHandle;
 use crate::chat::model::load::{Found, Wanted};
 use crate::chat::model::log::{
     Answer, CidSecret, LogId, LogReply, LogRequest, Logs, Query, RememberedCid, Snapshot, Ticket,
 };
 use crate::chat::model::name::RoomName;
-use crate::chat::model::policy::{Policies, Policy};
 use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::Durability;
 use crate::chat::model::webhook::{self, Notice, WebhookEvent};
 use crate::collections::Slots;
 use crate::metrics::StoreMetrics;
-use crate::store::memory::{CIDS_MAX, MemoryStore};
+use crate::store::memory::MemoryStore;
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
 
@@ -46,37 +44,8 @@ use crate::time::clock::{Clock, Now};
 /// what Docker leaves a process that was told to end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the store is, and where it counts.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The directory of its files.
-    pub data: PathBuf,
-    /// Bytes of pages of the file that its writer keeps in memory.
-    pub cache_bytes: usize,
-    /// Bytes of records that may wait for the disk.
-    pub queue_bytes: usize,
-    /// `cid`s of memory rooms that are remembered.
-    pub cids: usize,
-    /// Whether users prove their names: the first time they do, those of all members are read.
-    pub proves_names: bool,
-    /// What is read when it is opened, so that nobody waits for it.
-    pub preload: Preload,
-    /// For how long rooms are kept, also those that nobody uses.
-    pub policies: Policies,
-    /// Its counters.
-    pub metrics: Arc<StoreMetrics>,
-}
-
-impl Options {
-    /// The files in `data`, with as much memory as is taken where nothing is said about it.
-    #[must_use]
-    pub fn new(data: PathBuf, metrics: Arc<StoreMetrics>) -> Self {
-        let (proves_names, preload) = (false, Preload::default());
-        let policies = Policies::uniform(Policy::default());
-        let (cache_bytes, queue_bytes, cids) = (CACHE_BYTES, QUEUE_BYTES, CIDS_MAX);
-        Self { data, cache_bytes, queue_bytes, cids, proves_names, preload, policies, metrics }
-    }
-}
+/// The same at the end of a stop, whatever has taken its time before.
+const CLOSE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 
 /// No ticket of the domain's.
 const LOAD_TICKET: Ticket = Ticket(u64::MAX - 1);
@@ -85,7 +54,8 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The logs of all rooms: those of memory rooms, and those in the file.
 ///
-/// Dropping it closes the file: it waits at most five seconds for what is queued to be written.
+/// Dropping it closes the file: it waits until the moment of [`Logs::close_by`], or at most five
+/// seconds, for what is queued to be written.
 pub struct SqliteStore {
     memory: MemoryStore,
     /// By slot.
@@ -113,6 +83,8 @@ pub struct SqliteStore {
     outbox: Arc<Outbox>,
     /// The rooms in memory, as webhooks are told of them.
     memory_rooms: BTreeMap<LogId, (RoomName, Epoch)>,
+    /// Until when closing is waited for.
+    close_by: Option<Tick>,
 }
 
 /// An open log.
@@ -151,14 +123,13 @@ impl SqliteStore {
         (clock, wake): (Clock, Wake),
         outbox: Option<Arc<Outbox>>,
     ) -> Result<(Self, Snapshot), OpenError> {
-        let Opened { mut db, lock, loaded, is_clean, reserve, write_error } =
-            open(&options.data, &clock, options.proves_names)?;
+        let Opened { mut db, loaded, is_clean, reserve, write_error } = open(options, &clock)?;
         let path = db.path().to_owned();
         let failed = |error| OpenError::Failed(path.clone(), error);
         db.keep(options.cache_bytes).map_err(failed)?;
         let suspended = suspensions::load(&db).map_err(failed)?;
         let webhooks = outbox::load(&db).map_err(failed)?;
-        data_dir::write_owner(&lock);
+        db.write_owner();
         let Loaded { mut elsewhere, next_id: next_row, people, commands } = loaded;
         let rooms = preload(&db, elsewhere.rooms, options.preload);
         elsewhere.rooms = elsewhere.rooms.saturating_sub(rooms.len());
@@ -190,8 +161,9 @@ impl SqliteStore {
         if let Some(error) = write_error {
             engine.enter_degraded(clock.now(), &error);
         }
+        let (wall, node) = (Some(engine.wall()), None);
         let ways = (Arc::clone(&queue), sender.clone());
-        let writer = WriterHandle::start(engine, lock, ways, (clock, Arc::clone(&metrics)))
+        let writer = WriterHandle::start(engine, ways, (clock, Arc::clone(&metrics)))
             .map_err(OpenError::Thread)?;
         let store = Self {
             memory: MemoryStore::with_cids_max(options.cids),
@@ -211,16 +183,10 @@ impl SqliteStore {
             is_hang_said: false,
             outbox,
             memory_rooms: BTreeMap::new(),
+            close_by: None,
         };
-        let snapshot = Snapshot {
-            rooms,
-            elsewhere,
-            suspended: Arc::new(suspended),
-            people,
-            webhooks,
-            node: None,
-        };
-        Ok((store, snapshot))
+        let suspended = Arc::new(suspended);
+        Ok((store, Snapshot { rooms, elsewhere, suspended, people, webhooks, node, wall }))
     }
 
     fn open_log(&mut self, now: Now, request: LogRequest) {
@@ -439,6 +405,10 @@ impl Logs for SqliteStore {
         self.memory.adopt_cid_secret(secret)
     }
 
+    fn close_by(&mut self, deadline: Tick) {
+        self.close_by = Some(deadline);
+    }
+
     fn suspend(&mut self) {
         self.flush();
         self.queue.close();
@@ -455,7 +425,8 @@ impl Logs for SqliteStore {
         let (options, clock, wake) = &self.opened_by;
         let outbox = Some(Arc::clone(&self.outbox));
         // What is in memory stays there.
-        let options = &Options { preload: Preload::default(), ..options.clone() };
+        let preload = Preload::default();
+        let options = &Options { ends_memory_rooms: false, preload, ..options.clone() };
         let (mut fresh, _) = Self::open_with(options, (*clock, Arc::clone(wake)), outbox)
             .map_err(|error| error.to_string())?;
         // Whatever is in memory stays; the threads that have ended go with the other one.
@@ -481,7 +452,9 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.flush();
         self.queue.close();
-        if !self.writer.wait(CLOSE_TIMEOUT) {
+        let (_, clock, _) = &self.opened_by;
+        let left = |by: Tick| by.since(clock.now().tick).max(CLOSE_TIMEOUT_MIN);
+        if !self.writer.wait(self.close_by.map_or(CLOSE_TIMEOUT, left)) {
             log::error!(
                 "the store could not be closed in time: messages that were not answered may not be stored"
             );

@@ -1,7 +1,6 @@
 //! The thread that writes: it owns the file, its lock and the [`Engine`], and does what is due by
 //! the clock.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError::Disconnected;
@@ -48,10 +47,9 @@ pub(super) struct WriterHandle {
 }
 
 impl WriterHandle {
-    /// Starts the thread, which holds `lock` to its end.
+    /// Starts the thread.
     pub(super) fn start(
         engine: Engine,
-        lock: File,
         (queue, replies): (Arc<WriteQueue>, ReplySender),
         (clock, metrics): (Clock, Arc<StoreMetrics>),
     ) -> io::Result<Self> {
@@ -72,7 +70,6 @@ impl WriterHandle {
             batch_at: Tick::ZERO,
             gathering: Gathering::default(),
             check: None,
-            _lock: lock,
             _end: end,
         };
         thread::Builder::new().name("store".to_owned()).spawn(move || {
@@ -134,8 +131,6 @@ struct Writer {
     gathering: Gathering,
     /// The check of the whole file, while it lasts.
     check: Option<FullCheck>,
-    /// No other process may serve the directory.
-    _lock: File,
     /// Tells the handle of the thread's end by being dropped.
     _end: SyncSender<()>,
 }
@@ -144,6 +139,8 @@ impl Writer {
     fn run(mut self) {
         loop {
             let Batch { ops, is_last } = self.queue.take(self.timeout(), self.gathering);
+            // First: what is asked for now goes by the clock as it is now.
+            self.replies.send_all(self.engine.look_at_clock(self.clock.now()));
             if ops.iter().any(Op::is_awaited) {
                 self.commit(ops);
             } else if !ops.is_empty() {
@@ -240,7 +237,6 @@ impl Writer {
     /// Does what is due by the clock, without a request.
     fn run_timers(&mut self) {
         let now = self.clock.now();
-        self.replies.send_all(self.engine.look_at_clock(now));
         if let Some(probe_at) = self.engine.probe_at() {
             if probe_at <= now.tick {
                 // The check would keep the WAL from being truncated.

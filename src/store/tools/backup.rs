@@ -5,12 +5,12 @@ use std::io;
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, ffi};
+use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::interruption::Interruption;
 use super::{ToolError, files, open};
 use crate::store::Folder;
-use crate::store::sqlite::data_dir::with_suffix;
+use crate::store::sqlite::data_dir::{self, with_suffix};
 use crate::store::sqlite::{file_id, schema};
 
 /// Pages that are copied at once, 4 MiB: one call holds up nobody, and the memory stays small.
@@ -19,9 +19,9 @@ const PAGES_AT_ONCE: i32 = 1_024;
 /// What was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
-    /// Rooms.
+    /// Rooms in the copy.
     pub rooms: u64,
-    /// Records.
+    /// Records in the copy.
     pub records: u64,
     /// Bytes of the copy.
     pub bytes: u64,
@@ -41,6 +41,9 @@ pub fn run(data: &Path, file: &Path) -> Result<Copied, ToolError> {
     if fs::symlink_metadata(file).is_ok() {
         return Err(ToolError::Exists(file.to_owned()));
     }
+    if is_of_server(data, file) {
+        return Err(ToolError::NameOfServer(file.to_owned()));
+    }
     let part = with_suffix(file, ".part");
     let _lock = create(&part)?;
     let copied = copy(&source, &open::path(data), &part).and_then(|copied| {
@@ -53,6 +56,25 @@ pub fn run(data: &Path, file: &Path) -> Result<Copied, ToolError> {
         remove(&part);
     }
     copied
+}
+
+/// How names in the directory begin that the server or SQLite makes there, reads or removes.
+const NAMES_OF_SERVER: &[&str] = &[
+    "chinwag.db-",
+    "chinwag.db.part",
+    "chinwag.db.new",
+    "chinwag.lock",
+    "chinwag.reserve",
+    "chinwag.asked",
+    "chinwag.mark-",
+];
+
+/// Whether the server keeps something of its own at `file`, or may come to do so.
+fn is_of_server(data: &Path, file: &Path) -> bool {
+    let place = |path: &Path| fs::canonicalize(path).ok();
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let is_own = name == "files" || NAMES_OF_SERVER.iter().any(|own| name.starts_with(own));
+    is_own && place(data_dir::parent(file)).is_some_and(|parent| Some(parent) == place(data))
 }
 
 /// Makes the file that is written to, and locks it for as long as what is returned is held: a file
@@ -89,9 +111,13 @@ pub(super) fn copy(source: &Connection, from: &Path, part: &Path) -> Result<Copi
     // The transaction sees the database as of now until it ends, whatever is written meanwhile.
     let at_once = source.unchecked_transaction().map_err(ToolError::database(from))?;
     schema::check(&at_once).map_err(ToolError::unfit(from))?;
-    let mut target = Connection::open(part).map_err(ToolError::database(part))?;
+    let of_part = |error| open::or_no_space(part)(ToolError::Database(part.to_owned(), error));
+    let mut target = Connection::open(part).map_err(of_part)?;
     let interruption = Interruption::watch(part)?;
-    copy_pages(&at_once, &mut target, &interruption).map_err(ToolError::database(from))?;
+    copy_pages(&at_once, &mut target, &interruption).map_err(|error| {
+        let place = if is_of_target(&error) { part } else { from };
+        open::or_no_space(place)(ToolError::Database(place.to_owned(), error))
+    })?;
     if interruption.has_come() {
         return Err(ToolError::Interrupted);
     }
@@ -117,6 +143,15 @@ pub(super) fn copy(source: &Connection, from: &Path, part: &Path) -> Result<Copi
     };
     let bytes = synced().map_err(ToolError::file(part))?;
     Ok(Copied { rooms, records, bytes })
+}
+
+/// Whether it is the copy that cannot be written, and not the original that cannot be read.
+fn is_of_target(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| match error.code {
+        ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::CannotOpen => true,
+        ErrorCode::SystemIoFailure => error.extended_code != ffi::SQLITE_IOERR_READ,
+        _ => false,
+    })
 }
 
 fn copy_pages(
@@ -229,9 +264,24 @@ mod tests {
         let refused = run(folder.path(), &file).unwrap_err();
         assert!(matches!(refused, ToolError::Unfinished(_)), "{refused}");
         drop(other);
+        for name in ["files", "chinwag.db-journal", "chinwag.db.part", "chinwag.mark-7"] {
+            let refused = run(folder.path(), &folder.path().join(name)).unwrap_err();
+            assert!(matches!(refused, ToolError::NameOfServer(_)), "{name}: {refused}");
+        }
+        run(folder.path(), &folder.path().join("chinwag.db.bak")).unwrap();
         let nowhere = target.path().join("no/where");
         assert!(matches!(run(folder.path(), &nowhere), Err(ToolError::File(..))));
         assert_eq!(names(target.path()), ["copy.part"]);
+    }
+
+    #[test]
+    fn a_copy_that_cannot_be_written_is_blamed_and_not_the_original() {
+        let (folder, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        drop(database(&folder));
+        let (from, part) = (open::path(folder.path()), target.path().join("copy.part"));
+        fs::create_dir(with_suffix(&part, "-journal")).unwrap();
+        let refused = copy(&open::read(&from).unwrap(), &from, &part).unwrap_err();
+        assert!(matches!(&refused, ToolError::Database(path, _) if *path == part), "{refused}");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum ToolError {
     Unfit(OpenError),
     /// A file of this name exists already.
     Exists(PathBuf),
+    /// The server keeps something of its own under this name.
+    NameOfServer(PathBuf),
     /// Another backup to this file is being written: the file it writes to.
     Unfinished(PathBuf),
     /// The command was told to end, and has removed what was unfinished.
@@ -90,6 +92,11 @@ impl fmt::Display for ToolError {
             Self::Exists(path) => write!(
                 f,
                 "{} exists already and is never overwritten; name another file, or move it away",
+                path.display()
+            ),
+            Self::NameOfServer(path) => write!(
+                f,
+                "{} is a name that the server uses for itself; name another file, best on another disk",
                 path.display()
             ),
             Self::Unfinished(path) => write!(

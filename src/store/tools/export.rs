@@ -6,20 +6,20 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{ToolError, open};
+use crate::chat::model::columns::Code as _;
 use crate::chat::model::export::{ExportPart, KeptMembership, Profile};
 use crate::chat::model::identity::Source;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::People;
 use crate::chat::model::record::{Epoch, Record};
 use crate::chat::model::reply::Role;
-use crate::store::sqlite::column_code::ColumnCode as _;
 use crate::store::sqlite::integers::{signed, unsigned};
 use crate::store::sqlite::people;
 use crate::store::sqlite::read_transaction::ReadTransaction;
 use crate::store::sqlite::record_row::{self, COLUMNS, RowFault};
 use crate::store::sqlite::room_names::ID_OF;
 use crate::store::sqlite::schema;
-use crate::store::sqlite::written::{self, WrittenQuery};
+use crate::store::sqlite::written_by::{self, WrittenQuery};
 
 /// Records that are read at once. No transaction is open between two pages, which would keep the
 /// WAL from being truncated while a slow consumer takes its time.
@@ -128,7 +128,7 @@ pub fn user<E: From<ToolError>>(
     loop {
         let query = WrittenQuery { user: user.clone(), rooms: rooms.clone(), above, limit: PAGE };
         let mut reading = ReadTransaction::new(&db);
-        let (items, next) = written::find(&mut reading, &query).map_err(failed())?;
+        let (items, next) = written_by::find(&mut reading, &query).map_err(failed())?;
         bad += reading.damaged.len();
         if !items.is_empty() {
             each(&ExportPart::Records(items))?;

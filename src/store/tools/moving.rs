@@ -21,6 +21,7 @@ use crate::chat::model::load::{Begun, Wanted};
 use crate::chat::model::log::Suspensions;
 use crate::chat::model::name::RoomName;
 use crate::chat::model::people::{AuditedAct, People, PeopleChange};
+use crate::chat::model::profile::ProfileChange;
 use crate::chat::model::record::Record;
 use crate::chat::model::suspensions::{Revocation, Suspended};
 use crate::chat::model::thread::KeptMark;
@@ -451,8 +452,8 @@ pub fn changes_of(
     changes.extend(invites.into_iter().map(PeopleChange::Invite));
     changes.extend(keys.into_iter().map(PeopleChange::Key));
     changes.extend(blocks.into_iter().map(PeopleChange::Block));
-    let profiles = profiles.into_iter();
-    changes.extend(profiles.map(|(user, profile)| PeopleChange::Profile(user, profile)));
+    let whole = |(user, profile)| PeopleChange::Profile(user, ProfileChange::whole(profile));
+    changes.extend(profiles.into_iter().map(whole));
     changes.extend(push_key.map(PeopleChange::PushKey));
     changes.extend(pushes.into_iter().map(PeopleChange::Push));
     changes.extend(reports.into_iter().map(PeopleChange::Report));

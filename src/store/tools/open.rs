@@ -9,8 +9,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::ToolError;
 use crate::store::sqlite::OpenError;
-use crate::store::sqlite::connection::{self, inode_of, open_read_only};
-use crate::store::sqlite::data_dir::{self, DATABASE};
+use crate::store::sqlite::connection::{self, open_read_only};
+use crate::store::sqlite::data_dir::{self, DATABASE, inode_of};
 use crate::store::sqlite::disk_reserve::{DiskReserve, is_no_space};
 use crate::store::sqlite::meta_table::{self, CLEAN, PROBE};
 use crate::store::sqlite::schema::{self, Unfit};
@@ -59,7 +59,7 @@ pub(super) fn read(path: &Path) -> Result<Connection, ToolError> {
 
 /// The same error, or that there is no space, if that is what the file system says: SQLite needs
 /// some also to read a file whose server was killed, and reports less than it has learned.
-fn or_no_space(path: &Path) -> impl Fn(ToolError) -> ToolError {
+pub(super) fn or_no_space(path: &Path) -> impl Fn(ToolError) -> ToolError {
     move |error| match error {
         ToolError::Database(_, error) | ToolError::Unfit(OpenError::Failed(_, error)) => {
             let probe = DiskReserve::of(data_dir::parent(path)).probe();
@@ -70,6 +70,16 @@ fn or_no_space(path: &Path) -> impl Fn(ToolError) -> ToolError {
             }
         }
         error => error,
+    }
+}
+
+/// Releases the reserve of a full disk, where no server runs, which does so itself. The next one
+/// acquires it again.
+pub(super) fn release_reserve_if_full(data: &Path) {
+    let mut reserve = DiskReserve::of(data);
+    let is_alone = matches!(data_dir::owner(data), Ok(None));
+    if is_alone && reserve.is_held() && reserve.probe().is_some_and(|it| is_no_space(&it)) {
+        reserve.release();
     }
 }
 
@@ -122,7 +132,7 @@ fn open(
         _ if !path.try_exists().map_err(ToolError::file(path))? => {
             return Err(ToolError::Missing(path.to_owned()));
         }
-        _ if path.is_dir() => return Err(ToolError::unfit(path)(Unfit::Foreign)),
+        _ if !path.is_file() => return Err(ToolError::unfit(path)(Unfit::Foreign)),
         _ => {}
     }
     // With a limit on the size of files, a write beyond it would otherwise end the command without
@@ -143,8 +153,13 @@ pub(super) fn require_current(db: &Connection, path: &Path) -> Result<(), ToolEr
 /// A connection to a backup, which cannot write.
 pub(super) fn backup(path: &Path) -> Result<Connection, ToolError> {
     let no_backup = |why: &str| ToolError::NoBackup(path.to_owned(), why.to_owned());
-    if path.is_dir() {
-        return Err(no_backup("it is a directory"));
+    // Opening a pipe would wait for who writes to it.
+    match path.metadata() {
+        Ok(found) if found.is_dir() => return Err(no_backup("it is a directory")),
+        Ok(found) if !found.is_file() => {
+            return Err(no_backup("it is a device, a pipe or a socket"));
+        }
+        _ => {}
     }
     read(path).map_err(|error| match error {
         ToolError::Missing(_) | ToolError::NoDirectory(_) => no_backup("there is no such file"),

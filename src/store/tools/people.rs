@@ -7,10 +7,10 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::change::change;
 use super::{ToolError, open};
 use crate::chat::model::account::{Account, Hidden, Invite, KEYS_MAX, Key, SecretHash};
+use crate::chat::model::columns::Code as _;
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{AuditedAct, People, PeopleChange, Report};
-use crate::store::sqlite::column_code::ColumnCode as _;
 use crate::store::sqlite::{people, reports};
 
 /// What was not done, as a sentence.

@@ -52,9 +52,11 @@ pub fn run(data: &Path, file: &Path, wall_ms: u64) -> Result<Restored, ToolError
         // Files before the database that refers to them: a kill between the two leaves files too
         // many, which the server removes, and no message whose file is gone.
         files::put_back(&source, (file, &Folder::beside(file)), &here)?;
-        let kept = keep(&place, wall_ms)?;
+        let kept = kept_as(&place, wall_ms)?;
         if let Some(kept) = &kept {
+            // First, since this may fail: then the database is as it was.
             files::keep(&here, &Folder::beside(kept))?;
+            keep(&place, kept)?;
         }
         fs::rename(&part, &place).map_err(ToolError::file(&place))?;
         open::sync_directory_of(&place)?;
@@ -97,32 +99,33 @@ fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
     begin().map_err(ToolError::database(part))
 }
 
-/// Renames the present database and its WAL, so that they are kept beside the new one. They are not
-/// opened: what is damaged stays as it is.
-fn keep(place: &Path, wall_ms: u64) -> Result<Option<PathBuf>, ToolError> {
+/// What the present database is called from now on, if there is one.
+fn kept_as(place: &Path, wall_ms: u64) -> Result<Option<PathBuf>, ToolError> {
     if !place.exists() {
         return Ok(None);
     }
     let date: String =
         Timestamp(wall_ms).to_string().chars().filter(char::is_ascii_alphanumeric).collect();
     let kept = with_suffix(place, &format!(".{date}"));
-    if kept.exists() {
-        return Err(ToolError::Exists(kept));
-    }
+    if kept.exists() { Err(ToolError::Exists(kept)) } else { Ok(Some(kept)) }
+}
+
+/// Renames the present database and its WAL, so that they are kept beside the new one. They are not
+/// opened: what is damaged stays as it is.
+fn keep(place: &Path, kept: &Path) -> Result<(), ToolError> {
     let wal = with_suffix(place, "-wal");
     let has_wal = file_len(&wal) > 0;
     // Without a WAL it is linked, so that there is a database in this place at every moment. With
     // one, its server was killed, and the two belong together: no server may find the one without
     // the other.
-    if has_wal || fs::hard_link(place, &kept).is_err() {
-        fs::rename(place, &kept).map_err(ToolError::file(place))?;
+    if has_wal || fs::hard_link(place, kept).is_err() {
+        fs::rename(place, kept).map_err(ToolError::file(place))?;
     }
-    or_absent(fs::rename(&wal, with_suffix(&kept, "-wal"))).map_err(ToolError::file(&wal))?;
+    or_absent(fs::rename(&wal, with_suffix(kept, "-wal"))).map_err(ToolError::file(&wal))?;
     // SQLite makes the index again from the WAL; one that stayed here would be taken for the new
     // file's.
     let index = with_suffix(place, "-shm");
-    or_absent(fs::remove_file(&index)).map_err(ToolError::file(&index))?;
-    Ok(Some(kept))
+    or_absent(fs::remove_file(&index)).map_err(ToolError::file(&index))
 }
 
 /// Success also if the file is not there.
@@ -262,6 +265,20 @@ mod tests {
         let said = run(&place("text"), &place("nowhere"), WALL_MS).unwrap_err();
         assert!(matches!(said, ToolError::NoBackup(..)), "{said}");
         assert_eq!(content(&open::path(folder.path())), (1_001, 1));
+    }
+
+    #[test]
+    fn a_restore_that_cannot_keep_the_files_changes_nothing() {
+        let (folder, db) = stored(2);
+        let file = folder.path().join("copy");
+        backup::run(folder.path(), &file).unwrap();
+        say(&db, 1, "ann", message("later"));
+        let before = content(&open::path(folder.path()));
+        // `db` is not closed: the last message is in the log beside the file.
+        fs::write(folder.path().join("files"), "no folder").unwrap();
+        let refused = run(folder.path(), &file, WALL_MS).unwrap_err();
+        assert!(matches!(refused, ToolError::File(..)), "{refused}");
+        assert_eq!(content(&open::path(folder.path())), before);
     }
 
     #[test]

@@ -133,7 +133,7 @@ fn copy(
     if interruption.has_come() {
         return Err(ToolError::Interrupted);
     }
-    copied.map_err(|error| or_damaged(path, part, error))?;
+    copied.map_err(|error| open::or_no_space(part)(or_damaged(path, part, error)))?;
     let finished = || {
         let target = Connection::open(part)?;
         // What `finish` removes must not stay readable in the pages that it was in.

@@ -16,6 +16,7 @@ use crate::store::sqlite::suspensions;
 ///
 /// [`ToolError`]; nothing has changed then.
 pub fn ban(data: &Path, who: &Target, expiry: &Expiry, wall_ms: u64) -> Result<(), ToolError> {
+    open::release_reserve_if_full(data);
     change_always(data, |db| {
         // Nothing else removes them: the server only ignores what has expired.
         db.execute("DELETE FROM suspension WHERE until <= ?1", [signed(wall_ms)])?;

@@ -58,11 +58,11 @@ const NAMES_MAX: usize = 1_000;
 /// How much was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// Rooms.
+    /// Rooms that were looked at.
     pub rooms: u64,
-    /// Records.
+    /// Records that were read, each against its checksum.
     pub records: u64,
-    /// Faults.
+    /// Faults that were reported; 0: the database is sound.
     pub faults: u64,
     /// Names of users and rooms that nobody could take now, each with why: they stay usable.
     pub names: Vec<String>,

@@ -12,14 +12,13 @@ use super::view::Shared;
 use super::{profiles, show, sign_in};
 use crate::chat::model::command::{Command, ModerationCommand, Reported};
 use crate::chat::model::limits::Limits;
-use crate::chat::model::meant::Meant;
+use crate::chat::model::meant_message::Meant;
 use crate::wire::text::{self as door_text, AccountLine, Line, command_names, parse_line};
 
 /// Messages that are shown of a room that is entered.
 const ENTER_LIMIT: u64 = 20;
 /// Messages that are shown of one that was looked at before, at most.
 const RETURN_LIMIT: u64 = 50;
-
 /// Messages that `/history` is proposed for, at most.
 const HISTORY_MAX: u64 = 200;
 
@@ -140,6 +139,7 @@ impl<'a> Typed<'a> {
         }
         let page = self.client.history(&room, limit).unwrap_or_default();
         let items = array(&page, "items");
+        view.displays.ask_again(self.client, items);
         // Where what was shown, or read on another device, ended.
         let read = known.map_or(0, |room| room.read).max(shown);
         let first = items.first().and_then(|item| item.get("seq")?.as_u64());
@@ -222,8 +222,9 @@ impl<'a> Typed<'a> {
             Command::Search { text, limit, .. } => {
                 let wanted = fields([("text", text.into()), ("limit", limit.into())]);
                 let found = self.client.request("search", wanted)?;
+                self.view.learn(self.client, array(&found, "items"));
                 let (mut view, me) = (self.view.lock(), self.me());
-                let shown = show::found(&found, (view.style, &me));
+                let shown = show::found(&found, view.look(&me));
                 view.print(&shown);
             }
             Command::Topic { room, text: None, .. } => {
@@ -386,6 +387,7 @@ impl<'a> Typed<'a> {
 
     fn history(&self, room: &str, limit: u64) -> Result<(), Error> {
         let page = self.client.history(room, limit)?;
+        self.view.learn(self.client, array(&page, "items"));
         let (me, mut view) = (self.me(), self.view.lock());
         let lines = view.render_page(room, array(&page, "items"), (&me, false));
         if lines.is_empty() {
@@ -400,6 +402,8 @@ impl<'a> Typed<'a> {
         if !self.door.offers.has_accounts() {
             return Err(Error::local("there are no passwords here; /nick ann takes a name"));
         }
+        // What no server would take is refused in the words of this program.
+        line.command().map_err(|refusal| Error::local(&*refusal.message))?;
         let Door { address, roots, .. } = &self.door;
         match line {
             AccountLine::Login { name, password } => {

@@ -106,7 +106,8 @@ impl Told<'_> {
                     self.view.lock().note_read(&room);
                 }
             }
-            Event::Outbox { .. } | Event::Live { .. } | Event::Profiles { .. } => {}
+            Event::Profiles { profiles, .. } => self.view.lock().displays.note(&profiles),
+            Event::Outbox { .. } | Event::Live { .. } => {}
         }
     }
 
@@ -127,6 +128,9 @@ impl Told<'_> {
     fn tell_state(&mut self, state: &State) {
         if self.view.lock().is_leaving {
             return;
+        }
+        if *state == State::Ready {
+            self.view.lock().displays.forget();
         }
         let remark = match state {
             State::Ready => self.trouble.take().map(|_| "-- connected again --".to_owned()),
@@ -168,6 +172,9 @@ impl Told<'_> {
             }
             return;
         }
+        drop(view);
+        self.view.learn(self.client, &[item.clone().into()]);
+        let mut view = self.view.lock();
         let Some(shown) = view.render(room, item, me) else { return };
         if is_current {
             view.print(&shown);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chinwag_client::{Client, Event};
 
-use super::{Chat, sign_in};
+use super::{Chat, show, sign_in};
 
 /// For an answer to what was sent, over lost connections too.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,7 +24,8 @@ pub(super) fn send_lines(chat: &Chat) -> Result<(), String> {
         rooms.push(match room.strip_prefix('@') {
             Some(user) if !user.contains(':') => client.open(user),
             _ => {
-                client.join(room).map_err(|error| format!("{room}: {error}"))?;
+                let why = |error| format!("{room}: {}", show::refusal(&error));
+                client.join(room).map_err(why)?;
                 room.clone()
             }
         });
@@ -56,7 +57,7 @@ fn await_answers(
         let wait = if waiting > most { ANSWER_TIMEOUT } else { Duration::ZERO };
         match client.next_event_within(wait) {
             Some(Event::Outbox { entry, outcome: Err(error) }) if failed.is_ok() => {
-                *failed = Err(format!("{}: {error}", entry.room));
+                *failed = Err(format!("{}: {}", entry.room, show::refusal(&error)));
             }
             Some(_) => {}
             None if waiting <= most => return Ok(()),

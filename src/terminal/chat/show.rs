@@ -8,12 +8,13 @@ use chinwag_client::model::{array, flag, number, object, text};
 use chinwag_client::{Item, other_in};
 use serde_json::Value;
 
-use crate::chat::model::meant::Meant;
+use super::displays::Displays;
+use crate::chat::model::meant_message::Meant;
 use crate::terminal::Style;
 use crate::time::date::{DAY_MS, civil, weekday};
 use crate::time::span::in_words;
 use crate::wire::posted;
-use crate::wire::text::{safe_line, safe_name, safe_text};
+use crate::wire::text::{in_persons_words, safe_line, safe_name, safe_text};
 
 /// Letters of a message that are quoted, at most.
 const QUOTE_LEN_MAX: usize = 32;
@@ -52,11 +53,19 @@ impl Quotable {
     }
 }
 
+/// To whom records are shown, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look<'a> {
+    pub style: Style,
+    pub me: &'a str,
+    pub displays: &'a Displays,
+}
+
 /// A record, without its room.
 pub(super) fn record(
     item: &Item,
     quotable: &BTreeMap<u64, Quotable>,
-    (style, me): (Style, &str),
+    Look { style, me, displays }: Look<'_>,
 ) -> String {
     let from = text(item, "from").unwrap_or_default();
     let words = text(item, "text").unwrap_or_default();
@@ -66,6 +75,8 @@ pub(super) fn record(
         "message" if flag(item, "deleted") => format!("* a message of {who} was deleted"),
         "message" => {
             let shown = if from == me { style.paint(&who, "1") } else { style.name(&who, from) };
+            let beside = displays.beside(from);
+            let shown = if beside.is_empty() { shown } else { shown + &style.faint(&beside) };
             let edited = if item.contains_key("edited") { " (edited)" } else { "" };
             let words = if words.is_empty() { "(data)".to_owned() } else { safe_text(words) };
             let to = answered(item, quotable, from);
@@ -304,19 +315,16 @@ pub(super) fn blocked(users: &std::collections::BTreeSet<String>) -> String {
 }
 
 /// Messages that a search has found.
-pub(super) fn found(data: &Item, (style, me): (Style, &str)) -> String {
+pub(super) fn found(data: &Item, look: Look<'_>) -> String {
     let none = BTreeMap::new();
     let lines = array(data, "items").iter().rev().filter_map(Value::as_object).map(|item| {
         let room = text(item, "room").unwrap_or_default();
         let room =
-            other_in(room, me).map_or_else(|| name(room), |other| format!("@{}", name(other)));
+            other_in(room, look.me).map_or_else(|| name(room), |other| format!("@{}", name(other)));
         let (day, time) = time(number(item, "at").unwrap_or_default());
         let day = day.rsplit(' ').next().unwrap_or_default();
-        format!(
-            "{} {}",
-            style.faint(&format!("{day} {time} [{room}]")),
-            record(item, &none, (style, me))
-        )
+        let place = look.style.faint(&format!("{day} {time} [{room}]"));
+        format!("{place} {}", record(item, &none, look))
     });
     let lines: Vec<_> = lines.collect();
     if lines.is_empty() { "-- nothing was found --".to_owned() } else { lines.join("\n") }
@@ -324,10 +332,11 @@ pub(super) fn found(data: &Item, (style, me): (Style, &str)) -> String {
 
 /// A refusal, with what helps.
 pub(super) fn refusal(error: &chinwag_client::Error) -> String {
-    let mut out = error.message.clone();
     let data = &error.data;
-    // What a program would say; a person says it by the command that is named below.
-    if let Some(expected) = text(data, "expected").filter(|_| !data.contains_key("members")) {
+    let field = text(data, "field").unwrap_or_default();
+    let (message, expected) = in_persons_words(field, (&error.message, text(data, "expected")));
+    let mut out = message.to_owned();
+    if let Some(expected) = expected {
         _ = write!(out, "; expected: {expected}");
     }
     if let Some(hint) = text(data, "hint") {
@@ -360,12 +369,16 @@ mod tests {
     fn check(record: Value, expect: &str) {
         let message = json!({"ev": "message", "seq": 1, "from": "bob", "text": "say \"tea\""});
         let quotable = BTreeMap::from([(1, Quotable::of(&item(message)).unwrap())]);
-        assert_eq!(super::record(&item(record), &quotable, (PLAIN, "ann")), expect);
+        let mut displays = Displays::default();
+        displays.note(&item(json!({"kit": {"display": "Kit of the Bay"}})));
+        let look = Look { style: PLAIN, me: "ann", displays: &displays };
+        assert_eq!(super::record(&item(record), &quotable, look), expect);
     }
 
     #[test]
     fn a_record_is_a_line_in_which_nothing_can_pass_for_another() {
         check(json!({"ev": "message", "from": "bob", "text": "hi"}), "bob: hi");
+        check(json!({"ev": "message", "from": "kit", "text": "hi"}), "kit ~Kit of the Bay: hi");
         let forged = json!({"ev": "message", "from": "bob", "text": "hi\nann: \u{1b}[2Jbye"});
         check(forged, "bob: hi\n| ann: ?[2Jbye");
         check(json!({"ev": "message", "from": "bob", "text": "x", "edited": 5}), "bob (edited): x");

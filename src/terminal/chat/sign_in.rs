@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chinwag_client::{Address, Client, Error, Login, Offers, Options, Roots, Token, login, offers};
 
-use super::Chat;
+use super::{Chat, show};
 
 /// What people who look at their logins read.
 pub(super) const AGENT: &str = "chinwag chat";
@@ -63,7 +63,7 @@ pub(super) fn enter(chat: &Chat, ask: Ask) -> Result<Entrance, String> {
         match start(&door, None, chat.name.clone()) {
             Ok(client) => return Ok(Entrance { client, door, rooms: Vec::new() }),
             Err(error) if NOT_PROVEN.contains(&error.code) && door.offers.has_accounts() => {}
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(show::refusal(&error)),
         }
     }
     if !door.offers.has_accounts() {

@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chinwag_client::{Client, Item, other_in};
 use rustyline::ExternalPrinter;
 
-use super::show::{self, Quotable};
-use crate::chat::model::meant::Meant;
+use super::displays::{self, Displays};
+use super::show::{self, Look, Quotable};
+use crate::chat::model::meant_message::Meant;
 use crate::terminal::Style;
 
 /// Messages of a room that are kept so that reactions and edits can quote them.
@@ -32,6 +33,13 @@ impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, View> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Asks what the authors of records are called who are not known.
+    pub(super) fn learn(&self, client: &Client, records: &[serde_json::Value]) {
+        let unknown = self.lock().displays.to_ask(records, false);
+        let profiles = displays::ask(client, unknown);
+        self.lock().displays.note(&profiles);
+    }
 }
 
 /// The screen.
@@ -46,6 +54,8 @@ pub(super) struct View {
     pub is_leaving: bool,
     /// Users of whom one wants to see nothing.
     pub blocked: BTreeSet<String>,
+    /// What those who speak are called besides their names.
+    pub displays: Displays,
     /// The last record of each room that was shown.
     shown: BTreeMap<String, u64>,
     /// Rooms of which it was said that something is unread there.
@@ -68,6 +78,7 @@ impl View {
             typed: BTreeSet::new(),
             is_leaving: false,
             blocked: BTreeSet::new(),
+            displays: Displays::default(),
             shown: BTreeMap::new(),
             unread: BTreeSet::new(),
             quotable: BTreeMap::new(),
@@ -76,6 +87,11 @@ impl View {
 
     pub(super) fn set_printer(&mut self, printer: Box<dyn ExternalPrinter + Send>) {
         self.printer = Some(printer);
+    }
+
+    /// How records are shown to `me`.
+    pub(super) const fn look<'a>(&'a self, me: &'a str) -> Look<'a> {
+        Look { style: self.style, me, displays: &self.displays }
     }
 
     /// Prints lines above the one that is being typed.
@@ -181,7 +197,8 @@ impl View {
         }
         self.shown.insert(room.to_owned(), seq);
         let quotable = self.quotable.entry(room.to_owned()).or_default();
-        let shown = show::record(item, quotable, (self.style, me));
+        let look = Look { style: self.style, me, displays: &self.displays };
+        let shown = show::record(item, quotable, look);
         if let Some(quote) = Quotable::of(item) {
             quotable.insert(seq, quote);
             while quotable.len() > QUOTABLE_MAX {

@@ -36,7 +36,7 @@ use ring::digest::{Context, SHA256};
 use self::queue::{Failed, Queue};
 use self::seal::Recipient;
 use self::vapid::Vapid;
-use super::client::{Client, Sealed, Taken};
+use super::client::{Client, PushAnswer, Sealed};
 use crate::chat::model::push::{Push, PushOrder, PushOutcome};
 use crate::config;
 use crate::metrics::PushMetrics;
@@ -67,6 +67,7 @@ impl Orders {
     /// Hands an order over; `false` if it is lost, since too many are under way.
     pub fn send(&self, order: PushOrder) -> bool {
         if let PushOrder::Send(_) = &order {
+            // A count and no more: nothing else is read by it, so that no order is needed.
             if self.under_way.load(Ordering::Relaxed) >= PUSHES_UNDER_WAY_MAX {
                 return false;
             }
@@ -159,18 +160,18 @@ impl Pushes {
         let metrics = &self.setup.metrics;
         let (id, service) = (push.to.id, push.to.service().to_owned());
         match outcome {
-            Taken::Delivered => {
+            PushAnswer::Delivered => {
                 metrics.delivered.add(1);
                 self.queue.succeeded(id);
                 self.tell(PushOutcome::Told { device: id, room: push.room, seq: push.seq });
             }
-            Taken::Gone(status) => {
+            PushAnswer::Gone(status) => {
                 log::debug!(id, service, status; "the push service does not know a device any more");
                 // And the one that was being sent, which is off the queue already.
                 let lost = self.queue.end(id) + 1;
                 self.end(id, lost);
             }
-            Taken::Failed { why, retry_in, is_refused } => {
+            PushAnswer::Failed { why, retry_in, is_refused } => {
                 metrics.failed.add(1);
                 log::debug!(id, service, why; "a push was not taken");
                 let failed = if is_refused {
@@ -194,13 +195,15 @@ impl Pushes {
         true
     }
 
-    fn send(&self, push: &Push, now: Now) -> Taken {
+    fn send(&self, push: &Push, now: Now) -> PushAnswer {
         let to = Recipient { key: &push.to.key, secret: &push.to.secret };
         let refused =
-            |why: &str| Taken::Failed { why: why.into(), retry_in: None, is_refused: true };
+            |why: &str| PushAnswer::Failed { why: why.into(), retry_in: None, is_refused: true };
         let Ok(body) = seal::seal(to, payload(push).as_bytes()) else {
             return refused("its key is no point of the curve");
         };
+        // A token is good for one service only (RFC 8292 section 2): what one of them has seen is
+        // of no use at another.
         let origin = origin(&push.to.endpoint);
         let wall_s = now.wall_ms / 1_000;
         let Some(authorization) = self.setup.vapid.authorization(&origin, wall_s) else {

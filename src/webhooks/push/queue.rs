@@ -92,6 +92,7 @@ impl Queue {
         let due = self.devices.values_mut().filter(|device| device.next_at <= now);
         let device = due.filter(|device| !device.waiting.is_empty()).min_by_key(|d| d.next_at)?;
         let (_, push) = device.waiting.pop_first()?;
+        // Before it is sent: however that ends, the next one waits.
         device.next_at = now.after(SPACING);
         self.count -= 1;
         Some(push)
@@ -126,6 +127,8 @@ impl Queue {
         let id = push.to.id;
         let device = self.devices.entry(id).or_default();
         device.failures += 1;
+        // By the device's number and not by chance: devices of one service that was down do not all
+        // come back at once, and a test gets the same waits each time.
         let spread = u32::try_from(id % 100).unwrap_or(0);
         device.next_at = now.after(schedule::wait(device.failures, retry_in, spread));
         if device.failures < FAILURES_MAX {

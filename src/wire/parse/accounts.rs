@@ -5,13 +5,11 @@
 use super::fields::{Fields, refuse};
 use super::{AGENT_LEN_MAX, Fault};
 use crate::chat::model::account::{
-    Hidden, INVITE_MS, INVITE_ROOMS_MAX, INVITES_MAX, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN,
+    Hidden, INVITE_MS, INVITE_MS_MAX, INVITE_ROOMS_MAX, INVITES_MAX, PASSWORD_LEN_MAX,
+    PASSWORD_LEN_MIN,
 };
 use crate::chat::model::command::Command;
 use crate::wire::key::Key;
-
-/// For how long an invite link can be used at most, in milliseconds.
-const INVITE_MS_MAX: u64 = 365 * 86_400_000;
 
 // The texts in `key` state these limits in digits.
 const _: () = assert!(PASSWORD_LEN_MIN == 8 && PASSWORD_LEN_MAX == 256);

@@ -7,7 +7,7 @@ mod command;
 mod data;
 mod edits;
 mod fields;
-mod meant;
+mod meant_field;
 mod moderation;
 mod people;
 mod push;
@@ -149,7 +149,7 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>)
         Ok((op, parsed)) => Ok((Request { id, op }, parsed)),
         Err(mut refusal) => {
             if let Some(op) = known {
-                meant::add(&mut refusal, (text, op), &fields);
+                meant_field::add(&mut refusal, (text, op), &fields);
             }
             let op = known.map_or_else(|| unknown_op(&fields), |op| Some(op.name().into()));
             Err(Box::new(Refused { id, op, refusal: *refusal }))

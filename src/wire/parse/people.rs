@@ -69,7 +69,7 @@ fn line(
     if let Err(fault) = check_line(&text) {
         let code = u32::from(fault.character);
         let found = format!("not valid: character U+{code:04X} at byte {}", fault.at);
-        let expected = "one line with single spaces, without characters that control it, turn it or show nothing";
+        let expected = "one line with single spaces and at most four marks on a letter, without characters that control it, turn it or show nothing";
         let mut refusal = refuse(key, &found, expected);
         refusal.offset = u64::try_from(fault.at).ok();
         return Err(refusal);

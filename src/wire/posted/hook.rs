@@ -180,9 +180,18 @@ fn readable(text: &str) -> String {
             rest = behind;
             continue;
         };
-        match link.split_once('|') {
-            Some((link, words)) => out.extend([words, " (", link, ")"]),
-            None => out.push_str(link),
+        let (link, words) = link.split_once('|').map_or((link, None), |(a, b)| (a, Some(b)));
+        match (link.strip_prefix('!'), words) {
+            // What has words of its own for who cannot show it: a date, a group of people.
+            (Some(_), Some(words)) if link.contains('^') => out.push_str(words),
+            (Some(name), words) => out.extend(["@", words.unwrap_or(name)]),
+            // The name of a room or of somebody, which stands behind an id.
+            (None, Some(words)) if link.starts_with(['#', '@']) => {
+                let (sign, _) = link.split_at(1);
+                out.extend([sign, words.trim_start_matches(['#', '@'])]);
+            }
+            (None, Some(words)) => out.extend([words, " (", link, ")"]),
+            (None, None) => out.push_str(link),
         }
         rest = after;
     }
@@ -230,6 +239,11 @@ mod tests {
             "see the log (https://a.example) & weep",
         );
         check(r#"{"text":"1 < 2 > 1"}"#, "1 < 2 > 1");
+        check(
+            r#"{"text":"<!here> <!channel|channel> <#C1|general> <#C2> <@U1|ann> <@U2>"}"#,
+            "@here @channel #general #C2 @ann @U2",
+        );
+        check(r#"{"text":"<!subteam^S1|@ops> at <!date^1763700000^{time}|4:40>"}"#, "@ops at 4:40");
         check(
             r#"{"attachments":[{"pretext":"p","title":"t","title_link":"http://x","text":"b",
                 "fields":[{"title":"k","value":"v"}],"fallback":"f"},{"fallback":"only"}]}"#,

@@ -5,9 +5,11 @@
 
 mod file;
 mod hook;
+mod object;
 
 pub use file::{File, file_name, files};
 pub use hook::hook_text;
+pub use object::members;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -80,21 +82,32 @@ pub fn messages(
 /// The request that says this text.
 #[must_use]
 pub fn said(room: &str, text: &str, cid: Option<&str>) -> String {
-    let mut fields = vec![("room", Field::Text(room)), ("text", Field::Text(text))];
-    fields.extend(cid.map(|cid| ("cid", Field::Text(cid))));
-    single_request(Op::Send, &fields)
+    let (room, text) = (("room", Field::Text(room)), ("text", Field::Text(text)));
+    match cid {
+        Some(cid) => single_request(Op::Send, &[room, text, ("cid", Field::Text(cid))]),
+        None => single_request(Op::Send, &[room, text]),
+    }
 }
 
 /// The request of an operation with these fields.
 #[must_use]
 pub fn single_request(op: Op, fields: &[(&str, Field<'_>)]) -> String {
-    let mut out = Vec::new();
+    let texts = fields.iter().map(|(_, field)| match field {
+        Field::Text(text) | Field::Json(text) => text.len(),
+        Field::Number(_) | Field::Flag(_) => 0,
+    });
+    // Nearly always enough, so that it is not moved while it grows.
+    let mut out = Vec::with_capacity(texts.sum::<usize>() + 128);
     request(&mut out, op, Some(0), fields);
     String::from_utf8(out).unwrap_or_default()
 }
 
 /// The text of a body, without the mark of the byte order that some programs begin it with.
-fn text_of(body: &[u8]) -> Result<&str, Refusal> {
+///
+/// # Errors
+///
+/// [`Code::BadJson`] for what is not UTF-8, with the byte.
+pub fn text_of(body: &[u8]) -> Result<&str, Refusal> {
     // Before the check, which counts offsets from here on.
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     simdutf8::compat::from_utf8(body).map_err(|error| {

@@ -23,6 +23,7 @@ pub use record::{item, record_event, record_name};
 pub use refusal::{refusal, refusal_alone, refused, refused_event};
 pub use reply::{data_alone, help, reply};
 pub use webhook::webhook_event;
+pub use welcome::stated_limits;
 
 use crate::chat::model::limits::Limits;
 use crate::chat::model::name::UserName;
@@ -32,8 +33,11 @@ use crate::chat::model::name::UserName;
 pub struct Context<'a> {
     /// The user who reads it: only their own items carry the `cid`.
     pub viewer: Option<&'a UserName>,
-    /// The limits, which the reply to `hello` states.
+    /// The limits.
     pub limits: &'a Limits,
+    /// What the reply to `hello` states of them: [`stated_limits`], which is made once, since it is
+    /// a fifth of what a `hello` takes.
+    pub stated: &'a str,
     /// The server's name and version, as in `chinwag 0.1.0`.
     pub server: &'a str,
 }

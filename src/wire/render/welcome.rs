@@ -18,8 +18,7 @@ use crate::wire::parse::{AGENT_LEN_MAX, DATA_DEPTH_MAX, request_len_max};
 
 /// Appends the data of a [`Reply::Welcome`], without the braces.
 pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
-    let Reply::Welcome { user, session, time, resumed, rooms, may_invite, is_admin, invitations } =
-        reply
+    let Reply::Welcome { user, session, time, resumed, rooms, may_invite, is_admin, .. } = reply
     else {
         return;
     };
@@ -50,7 +49,10 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         }
         put(out, "}");
     }
-    super::restrictions::invitations(out, invitations);
+    if let Reply::Welcome { invitations, more_invitations, .. } = reply {
+        super::restrictions::invitations(out, invitations);
+        put(out, if *more_invitations { r#","more_invitations":true"# } else { "" });
+    }
     // Where names are all that there is, there is nothing to say.
     let auth = &context.limits.auth;
     if !auth.is_only_names() {
@@ -60,7 +62,7 @@ pub(super) fn welcome(out: &mut Vec<u8>, reply: &Reply, context: &Context<'_>) {
         put(out, if *is_admin { r#","admin":true"# } else { "" });
     }
     put(out, r#","limits":{"#);
-    limits(out, context.limits);
+    put(out, context.stated);
     put(out, "}");
 }
 
@@ -109,12 +111,14 @@ fn beginning(message: &str) -> &str {
     message.get(..end).unwrap_or_default()
 }
 
-/// Every bound that a client can meet. `rate_per_s`, `burst` and `edit_ms` are `null` if there is
-/// none, `file_bytes` if no files are taken.
-fn limits(out: &mut Vec<u8>, limits: &Limits) {
+/// Every bound that a client can meet, as fields of an object without its braces. `rate_per_s`,
+/// `burst` and `edit_ms` are `null` if there is none, `file_bytes` if no files are taken.
+#[must_use]
+pub fn stated_limits(limits: &Limits) -> String {
+    let mut out = Vec::new();
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    field(out, r#""message_bytes":"#, count(limits.message_bytes));
+    field(&mut out, r#""message_bytes":"#, count(limits.message_bytes));
     let rest = [
         (r#","request_bytes":"#, Some(count(request_len_max(limits)))),
         (r#","frame_bytes":"#, Some(count(frame_len_max(limits)))),
@@ -146,7 +150,8 @@ fn limits(out: &mut Vec<u8>, limits: &Limits) {
         (r#","file_bytes":"#, limits.file_bytes),
     ];
     for (key, value) in rest {
-        put(out, key);
-        number_or_null(out, value);
+        put(&mut out, key);
+        number_or_null(&mut out, value);
     }
+    String::from_utf8(out).unwrap_or_default()
 }

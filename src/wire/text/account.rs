@@ -7,12 +7,14 @@ use std::fmt;
 
 use super::commands::{Meaning, Verb, meaning};
 use super::safe::put;
-use super::words::{named, person, split_word};
-use crate::chat::model::account::{Hidden, INVITE_MS, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN};
+use super::words::{count, named, person, split_word};
+use crate::chat::model::account::{
+    Hidden, INVITE_MS, INVITE_MS_MAX, INVITES_MAX, PASSWORD_LEN_MAX, PASSWORD_LEN_MIN,
+};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op};
 use crate::chat::model::reply::Refusal;
-use crate::time::span;
+use crate::time::span::{self, in_words};
 
 /// What the login of a person at a terminal is listed as.
 const AGENT: &str = "terminal";
@@ -82,7 +84,8 @@ impl<'a> AccountLine<'a> {
     ///
     /// # Errors
     ///
-    /// [`Code::BadField`] if a password is too short or too long.
+    /// [`Code::BadField`] if a password is too short or too long, or a link is for too many or for
+    /// too long.
     pub fn command(self) -> Result<(Op, Command<'a>), Refusal> {
         let agent = Some(AGENT.into());
         Ok(match self {
@@ -104,6 +107,14 @@ impl<'a> AccountLine<'a> {
             Self::InviteLink { room, uses, for_ms } => {
                 let rooms = room.map(Into::into).into_iter().collect();
                 let (uses, for_ms) = (uses.unwrap_or(1), for_ms.unwrap_or(INVITE_MS));
+                if usize::try_from(uses).is_ok_and(|uses| uses > INVITES_MAX) {
+                    let message = format!("a link is for up to {INVITES_MAX} people");
+                    return Err(Refusal::new(Code::BadField, message));
+                }
+                if for_ms > INVITE_MS_MAX {
+                    let message = format!("a link is good for up to {}", in_words(INVITE_MS_MAX));
+                    return Err(Refusal::new(Code::BadField, message));
+                }
                 (Op::InviteLink, Command::InviteLink { uses, for_ms, rooms })
             }
             Self::Accept(invite) => (Op::Accept, Command::Accept { invite: Hidden::new(invite) }),
@@ -146,7 +157,10 @@ pub(super) fn parse(verb: Verb, rest: &str) -> Option<AccountLine<'_>> {
             some(behind).is_none().then_some(AccountLine::Password { old, new })?
         }
         Verb::Logins => AccountLine::Logins,
-        Verb::EndLogin => AccountLine::EndLogin(some(rest)?),
+        Verb::EndLogin => {
+            let is_one = matches!(rest, "others" | "all") || rest.parse::<u64>().is_ok();
+            AccountLine::EndLogin(is_one.then_some(rest)?)
+        }
         Verb::InviteLink => invite_link(rest)?,
         Verb::Accept => AccountLine::Accept(invite_in(rest)?),
         _ => return None,
@@ -188,7 +202,7 @@ fn invite_link(rest: &str) -> Option<AccountLine<'_>> {
         let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
         let is_time = !is_number && word.starts_with(|c: char| c.is_ascii_digit());
         if is_number && uses.is_none() {
-            uses = Some(word.parse().ok().filter(|uses| *uses > 0)?);
+            uses = Some(count(word).filter(|uses| *uses > 0)?);
         } else if is_time && for_ms.is_none() {
             for_ms = Some(span::parse(word).filter(|for_ms| *for_ms > 0)?);
         } else if room.is_none() && !is_number && !is_time {
@@ -292,7 +306,7 @@ mod tests {
             ("0", None),
             ("7x", None),
             ("tea den", None),
-            ("99999999999", None),
+            ("99999999999", link(None, Some(u32::MAX), None)),
         ] {
             assert_eq!(parse(Verb::InviteLink, rest), expect, "{rest}");
         }
@@ -311,6 +325,34 @@ mod tests {
         }
         // What was a password once may be shorter than those that are made.
         AccountLine::Login { name: "ann", password: "old" }.command().unwrap();
+    }
+
+    #[test]
+    fn a_link_for_too_many_or_for_too_long_is_refused_in_words() {
+        let most = u32::try_from(INVITES_MAX).unwrap();
+        for (uses, for_ms, expect) in [
+            (most, INVITE_MS_MAX, None),
+            (most + 1, INVITE_MS_MAX, Some("a link is for up to 10000 people")),
+            (most, INVITE_MS_MAX + 1, Some("a link is good for up to 1 year")),
+        ] {
+            let (room, uses, for_ms) = (None, Some(uses), Some(for_ms));
+            let refused = AccountLine::InviteLink { room, uses, for_ms }.command().err();
+            assert_eq!(refused.as_ref().map(|refusal| &*refusal.message), expect);
+        }
+    }
+
+    #[test]
+    fn a_login_is_ended_by_its_number_or_with_others() {
+        for (rest, expect) in [
+            ("3", Some("3")),
+            ("others", Some("others")),
+            ("all", Some("all")),
+            ("", None),
+            ("three", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(parse(Verb::EndLogin, rest), expect.map(AccountLine::EndLogin), "{rest}");
+        }
     }
 
     #[test]

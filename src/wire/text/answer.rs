@@ -4,7 +4,7 @@
 use super::Line;
 use super::words::{person, split_word};
 use crate::chat::model::command::{Command, Send};
-use crate::chat::model::meant::Meant;
+use crate::chat::model::meant_message::Meant;
 
 /// The line of an answer, which `line` makes of the message that `say` makes; `None` if there is no
 /// message named, or nothing said.

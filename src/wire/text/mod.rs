@@ -45,11 +45,11 @@ pub use self::greeting::{bye, welcome, who_are_you};
 pub use self::hints::answer;
 pub use self::parse::parse_line;
 pub use self::render::{
-    Shown, event, focus, no_focus, record_event, refusal, refused, reply, sent,
+    Shown, event, focus, in_persons_words, no_focus, record_event, refusal, refused, reply, sent,
 };
 pub use self::safe::{safe_line, safe_name, safe_text};
 use crate::chat::model::command::{Command, Op, Send};
-use crate::chat::model::meant::Meant;
+use crate::chat::model::meant_message::Meant;
 use crate::chat::model::reply::Refusal;
 
 /// A line that was parsed.

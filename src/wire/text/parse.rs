@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::commands::{Meaning, Verb, meaning};
-use super::words::{named, person, split_word};
+use super::words::{self, named, person, split_word};
 use super::{Line, account, answer, people, rooms};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, ModerationCommand, Op, Page, Send, Target};
@@ -206,7 +206,7 @@ impl<'a> Commands<'a, '_> {
         let (first, second) = split_word(rest);
         let is_count = first.bytes().all(|byte| byte.is_ascii_digit());
         let (room, count) = if is_count { ("", first) } else { (first, second) };
-        let limit = if count.is_empty() { Some(SHOWN_LIMIT) } else { count.parse().ok() };
+        let limit = if count.is_empty() { Some(SHOWN_LIMIT) } else { words::count(count) };
         let limit = Some(limit.filter(|&limit| limit > 0)?);
         Some(self.in_room(room, Op::History, |room| Command::History {
             room,
@@ -278,7 +278,7 @@ impl<'a> Commands<'a, '_> {
         if !time.starts_with(|c: char| c.is_ascii_digit()) {
             return self.moderate(op, rest, command(None));
         }
-        let Some(for_ms) = span::parse(time).filter(|for_ms| *for_ms > 0) else {
+        let Some(for_ms) = words::time(time).filter(|for_ms| *for_ms > 0) else {
             // Not a reason: who means ten minutes must not act for good.
             let refusal = Refusal::new(Code::BadField, "how long is this?");
             return Some(Line::Refused(Box::new(refusal.field("for_ms", span::UNITS_ARE))));

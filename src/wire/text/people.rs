@@ -2,10 +2,10 @@
 
 use super::Line;
 use super::commands::Verb;
-use super::words::{person, split_word};
+use super::words::{number, person, split_word};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::{Command, Op, Reported};
-use crate::chat::model::limits::REASON_LEN_MAX;
+use crate::chat::model::limits::{REASON_LEN_MAX, SEQ_END, STATUS_MS_MAX};
 use crate::chat::model::prose;
 use crate::chat::model::reply::Refusal;
 use crate::time::span;
@@ -41,7 +41,7 @@ pub(super) fn parse<'a>(
             Line::Command(Op::Reports, Command::Reports { room, limit, after })
         }
         Verb::Settle => {
-            let report = rest.parse().ok().filter(|report| *report > 0)?;
+            let report = number(rest).filter(|report| *report > 0)?.min(SEQ_END - 1);
             Line::Command(Op::Settle, Command::Settle { report })
         }
         Verb::Audit => {
@@ -73,9 +73,23 @@ fn profile<'a>(display: Option<&'a str>, status: Option<(&'a str, Option<u64>)>)
     let status = status.map(|(text, for_ms)| (cleared(text), for_ms));
     let (text, for_ms) =
         (status.map(|(text, _)| text.into()), status.and_then(|(_, for_ms)| for_ms));
+    if for_ms.is_some_and(|for_ms| !(1..=STATUS_MS_MAX).contains(&for_ms)) {
+        let refusal = Refusal::new(Code::BadField, "a status lasts for up to a year");
+        let expected = "a time such as that of /status 30d at sea";
+        return Line::Refused(Box::new(refusal.field("for_ms", expected)));
+    }
     match profile_of(display.map(Into::into), text, for_ms) {
         Ok(command) => Line::Command(Op::Profile, command),
-        Err(refusal) => Line::Refused(refusal),
+        Err(mut refusal) => {
+            // A program is told the name of the field.
+            for (field, words) in [("display", "the display name"), ("text", "the status")] {
+                if let Some(rest) = refusal.message.strip_prefix(field) {
+                    refusal.message = format!("{words}{rest}").into();
+                    break;
+                }
+            }
+            Line::Refused(refusal)
+        }
     }
 }
 
@@ -136,7 +150,9 @@ mod tests {
 
     #[test]
     fn a_report_is_settled_by_its_number() {
-        for (rest, expect) in [("3", Some(3)), ("0", None), ("x", None), ("", None)] {
+        let last = Some(SEQ_END - 1);
+        let far = "99999999999999999999";
+        for (rest, expect) in [("3", Some(3)), (far, last), ("0", None), ("x", None), ("", None)] {
             let expect = expect.map(|report| Line::Command(Op::Settle, Command::Settle { report }));
             assert_eq!(parse(Verb::Settle, (rest, None)), expect, "{rest}");
         }
@@ -175,6 +191,7 @@ mod tests {
             (Verb::Status, "a\u{202e}b", Code::BadField),
             (Verb::Status, "\u{200d}", Code::BadField),
             (Verb::Status, "2y at sea", Code::BadField),
+            (Verb::Status, "0s at sea", Code::BadField),
             (Verb::Status, &long, Code::TooLarge),
         ] {
             let refused = parse(verb, (rest, None));

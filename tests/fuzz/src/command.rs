@@ -36,7 +36,7 @@ pub fn run(input: &[u8]) {
 
 /// A request that was understood can be answered with its own id.
 fn answer(out: &mut Vec<u8>, request: &Request, parsed: &Parsed<'_>, limits: &Limits) {
-    let context = Context { viewer: None, limits, server: "chinwag" };
+    let context = Context { viewer: None, limits, stated: "", server: "chinwag" };
     let answered = match parsed {
         Parsed::Help { of } => render::help(out, request, *of, &AuthPolicy::default()),
         Parsed::Command(_) => render::reply(out, request, &Reply::Done, &context),

@@ -134,7 +134,8 @@ impl Engine {
         }
         self.set_state(State::Ready);
         self.watch_connection();
-        if data.contains_key("invitations") {
+        // Of more than it has room for, `rooms` has all.
+        if data.contains_key("invitations") && !flag(data, "more_invitations") {
             self.list_invitations(data);
         }
         let answers = object(data, "rooms");

@@ -132,6 +132,7 @@ fn headers() -> Vec<Case> {
 /// One claim that is another than it should be, signed by the issuer.
 fn claims() -> Vec<Case> {
     let claim = |name| Some(Unfit::Claim(name));
+    let named = |setting| Some(Unfit::Named(setting));
     let missing = |name| Some(Unfit::Missing(name));
     let key = Some(Unfit::Key);
     let long = format!(r#""sub":"{}""#, "s".repeat(256));
@@ -184,24 +185,24 @@ fn claims() -> Vec<Case> {
         (r#""jti":"""#, claim("jti")),
         (r#""jti":null"#, claim("jti")),
         (r#""name":"Ann B.""#, None),
-        (r#""name":1"#, claim("display")),
-        (r#""name":["Ann"]"#, claim("display")),
+        (r#""name":1"#, named("display_claim")),
+        (r#""name":["Ann"]"#, named("display_claim")),
         (r#""roles":["admin"]"#, None),
         (r#""roles":"admin""#, None),
-        (r#""roles":1"#, claim("admin")),
-        (r#""roles":[1]"#, claim("admin")),
-        (r#""roles":{"admin":true}"#, claim("admin")),
+        (r#""roles":1"#, named("admin_claim")),
+        (r#""roles":[1]"#, named("admin_claim")),
+        (r#""roles":{"admin":true}"#, named("admin_claim")),
         (r#""rooms":{}"#, None),
         (r#""rooms":{"support/*":"rw","news":"r"}"#, None),
-        (r#""rooms":["news"]"#, claim("rooms")),
-        (r#""rooms":"*""#, claim("rooms")),
-        (r#""rooms":null"#, claim("rooms")),
-        (r#""rooms":{"news":"x"}"#, claim("rooms")),
-        (r#""rooms":{"news":"wr"}"#, claim("rooms")),
-        (r#""rooms":{"news":true}"#, claim("rooms")),
-        (r#""rooms":{"":"r"}"#, claim("rooms")),
-        (r#""rooms":{"news":"r","news":"rw"}"#, claim("rooms")),
-        (&many, claim("rooms")),
+        (r#""rooms":["news"]"#, named("rooms_claim")),
+        (r#""rooms":"*""#, named("rooms_claim")),
+        (r#""rooms":null"#, named("rooms_claim")),
+        (r#""rooms":{"news":"x"}"#, named("rooms_claim")),
+        (r#""rooms":{"news":"wr"}"#, named("rooms_claim")),
+        (r#""rooms":{"news":true}"#, named("rooms_claim")),
+        (r#""rooms":{"":"r"}"#, named("rooms_claim")),
+        (r#""rooms":{"news":"r","news":"rw"}"#, named("rooms_claim")),
+        (&many, named("rooms_claim")),
         (r#""mystery":[[[1]]]"#, None),
     ] {
         let token = Signer::Secret(SECRET).token(HS, &claims_with(member));

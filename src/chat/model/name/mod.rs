@@ -12,7 +12,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 
 use self::rules::Kind;
-pub(in crate::chat) use self::skeleton::Skeletons;
+pub(in crate::chat) use self::skeleton::Names;
 pub use self::skeleton::{other_form, skeleton};
 
 /// Bytes of the longest name.

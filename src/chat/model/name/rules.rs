@@ -5,6 +5,7 @@
 //! | NFKC, lower case | one name has one spelling |
 //! | letters, digits and marks whose status in UTS 39 is *allowed*, and `.` `_` `-`; in rooms also `/` inside | nothing that is out of use, a symbol, or shows nothing (default-ignorable) |
 //! | a mark follows a letter, a digit or a mark | it would be drawn over a `.` |
+//! | no part of a room's name is `.` or `..` | addresses leave these out (RFC 3986, 5.2.4), so that nothing over HTTP would reach the room |
 //! | scripts: *moderately restrictive* (UTS 39, 5.2), in each part of a room's name | Latin and one other script are written together, but not with Cyrillic or Greek, whose letters look like Latin ones |
 //!
 //! Moderately and not highly restrictive, since people write Latin together with Devanagari, Arabic
@@ -43,6 +44,9 @@ impl Kind {
 /// What is told of a name whose scripts do not go together.
 const RULE_SCRIPTS: &str = "letters of one script, or of Latin and another but Cyrillic and Greek";
 
+/// What is told of a room's name that no address could hold.
+const RULE_DOTS: &str = "a name of which no part is . or .., which addresses leave out";
+
 /// Checks a new name.
 ///
 /// # Errors
@@ -52,8 +56,11 @@ pub(super) fn check(text: &str, kind: Kind) -> Result<(), NameError> {
     if is_right(text, kind) {
         return Ok(());
     }
-    let is_mixed = is_spelled(text, kind, is_allowed) && !has_one_script(text);
-    let expected = if is_mixed { RULE_SCRIPTS } else { kind.rule() };
+    let expected = match is_spelled(text, kind, is_allowed) {
+        true if has_dots(text, kind) => RULE_DOTS,
+        true if !has_one_script(text) => RULE_SCRIPTS,
+        true | false => kind.rule(),
+    };
     Err(NameError { expected, hint: right_spelling(text, kind) })
 }
 
@@ -64,6 +71,7 @@ pub(super) fn is_stored(text: &str, kind: Kind) -> bool {
 
 fn is_right(text: &str, kind: Kind) -> bool {
     is_spelled(text, kind, is_allowed)
+        && !has_dots(text, kind)
         && (text.is_ascii() || (has_marks_in_place(text) && has_one_script(text)))
 }
 
@@ -94,6 +102,11 @@ fn has_marks_in_place(text: &str) -> bool {
         may_follow = is_mark || c.is_alphanumeric();
         is_right
     })
+}
+
+/// Whether a part of a room's name is one that the path of an address cannot have.
+fn has_dots(text: &str, kind: Kind) -> bool {
+    kind == Kind::Room && text.split('/').any(|part| matches!(part, "." | ".."))
 }
 
 fn has_one_script(text: &str) -> bool {
@@ -183,6 +196,19 @@ mod tests {
         assert_eq!((mixed.expected, mixed.hint), (RULE_SCRIPTS, None));
         check("dev/\u{43c}\u{438}\u{440}", Kind::Room).unwrap();
         check("dev/\u{43c}ir", Kind::Room).unwrap_err();
+    }
+
+    #[test]
+    fn no_part_of_a_rooms_name_is_left_out_of_an_address() {
+        for text in [".", "..", "a/..", "../a", "a/./b"] {
+            let refused = check(text, Kind::Room).unwrap_err();
+            assert_eq!((refused.expected, refused.hint), (RULE_DOTS, None), "{text}");
+            assert!(is_stored(text, Kind::Room), "{text}");
+        }
+        for text in ["...", ".a", "a.", "a/.b", "a..b"] {
+            check(text, Kind::Room).unwrap();
+        }
+        check("..", Kind::User).unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
-use super::super::api::Hop;
+use super::super::boundary::Hop;
 
 /// What it is and does. All of it may change at any time.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ impl Default for Engine {
             fsync: true,
             connected: 2,
             waiting: 0,
-            schema: Some("1.5"),
+            schema: Some("1.6"),
             is_pooler: false,
             holds_commits: false,
             commits_left: None,

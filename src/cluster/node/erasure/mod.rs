@@ -48,8 +48,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use self::statements as sql;
-use super::codes::{signed, unsigned};
 use super::table::Ask;
+use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Epoch;
 use crate::chat::model::traces::Traces;

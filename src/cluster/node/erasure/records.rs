@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::codes::{Columns, signed};
 use super::super::rows::Part;
 use super::super::table::{Ask, Table};
 use super::{Erasure, Halt, LOOK, statements as sql};
+use crate::chat::model::columns::{Columns, signed};
 use crate::chat::model::edits;
 use crate::chat::model::record::SharedRecord;
 use crate::pg::Param;

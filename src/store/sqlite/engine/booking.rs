@@ -48,7 +48,7 @@ impl Engine {
             }
         };
         // With the counters goes what is known of the clock, which costs no page more.
-        let clock = self.wall.kept(now);
+        let clock = self.kept_clock(now);
         self.unsynced(|db| match &booking {
             Booking::Cids(slice) => cids::put(db, slice),
             Booking::Rooms(_, last) => {

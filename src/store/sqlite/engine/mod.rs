@@ -31,7 +31,7 @@ use super::append::{Statements, append};
 use super::commands::{CommandWatch, Progress};
 use super::connection::{Level, WriteConnection, is_busy};
 use super::disk_reserve::DiskReserve;
-use super::files;
+use super::files::{self, FileChange};
 use super::heads;
 use super::integers::unsigned;
 use super::integrity::store_checksum;
@@ -44,6 +44,7 @@ use super::shared_reader::SharedReader;
 use super::tail::Tail;
 use super::unwritten_meta::{UnwrittenMeta, UnwrittenRow};
 use super::write_op::{Append, Op, Opening, Unanswered};
+use crate::chat::model::file_rows::FileOutcome;
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
 use crate::chat::model::policy::{Policies, Retention};
 use crate::chat::model::reply::Durability;
@@ -95,6 +96,8 @@ pub(super) struct Engine {
     unmeasured: u64,
     /// Whether the wall clock can be believed.
     wall: WallWatch,
+    /// By how much it was set since the terms in the file were moved.
+    unshifted_ms: i64,
     /// For how long rooms are kept that are not open.
     policies: Option<Policies>,
     /// Changes by other processes, and how far the loop is with them.
@@ -135,6 +138,7 @@ impl Engine {
         let latest = db.query_row(sql, [], |row| row.get::<_, i64>(0)).ok().map(unsigned);
         Self {
             wall: WallWatch::new(now, meta_table::clock(&db).unwrap_or_default(), latest),
+            unshifted_ms: 0,
             db,
             rooms: Slots::new(),
             unwritten: UnwrittenMeta::default(),
@@ -181,6 +185,7 @@ impl Engine {
     /// process keeps it waiting.
     fn begin(&mut self) -> rusqlite::Result<()> {
         let Self { db, lock_waits, .. } = self;
+        db.check_lengths()?;
         db.begin(|attempt| {
             *lock_waits += 1;
             if attempt == 1 {
@@ -300,7 +305,7 @@ impl Engine {
                 store_checksum(&self.db)?;
             }
             meta_table::put(&self.db, CLEAN, 1)?;
-            meta_table::put_clock(&self.db, self.wall.kept(now))?;
+            meta_table::put_clock(&self.db, self.kept_clock(now))?;
             self.db.pragma_update(None, "synchronous", "full")?;
             self.truncate_wal()
         });
@@ -358,7 +363,13 @@ impl Engine {
                     transaction.replies.push(LogReply::Synced { ticket, outcome });
                 }
                 Op::File(change, answer) => {
-                    let outcome = files::change(&self.db, &change)?;
+                    let outcome = match *change {
+                        // The file has the time of before the clock was set.
+                        FileChange::Sweep { .. } if self.unshifted_ms != 0 => {
+                            FileOutcome::Swept(Vec::new(), false)
+                        }
+                        ref change => files::change(&self.db, change)?,
+                    };
                     transaction.files.push((answer, outcome));
                 }
                 meta => self.queue_meta([meta]),

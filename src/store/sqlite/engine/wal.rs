@@ -37,6 +37,7 @@ impl Engine {
         // NOOP only counts the pages.
         let (pages, moved) = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP)?;
         if pages.saturating_sub(moved) >= wal_pages {
+            self.db.check_lengths()?;
             // PASSIVE waits for no reader: what a reader still needs is moved the next time.
             let (_, after) = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
             self.begins_wal |= after == pages;

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use super::super::integers::{signed, unsigned};
 use super::super::record_row::{self, COLUMNS};
 use super::super::room_names::{self, ID_OF};
-use super::unwritten::kind_of;
 use super::{BATCH_BYTES_MAX, Batch, Position};
+use crate::chat::model::columns::to_notice;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
 use crate::chat::model::webhook::{self, EventKind, Interest, Notice, NoticeKind, WebhookEvent};
@@ -147,7 +147,7 @@ impl Notices {
             let room = row.get_ref(4)?.as_str_or_null()?.and_then(RoomName::stored);
             let user = row.get_ref(5)?.as_str_or_null()?.and_then(UserName::stored);
             let at = unsigned(row.get(2)?);
-            let what = kind_of(row.get(3)?, row.get(6)?);
+            let what = to_notice(row.get(3)?, row.get(6)?);
             let notice = what.map(|what| Notice { at, room, is_in_memory: false, user, what });
             Ok(NoticeRow { id: unsigned(row.get(0)?), record: unsigned(row.get(1)?), notice })
         })?;

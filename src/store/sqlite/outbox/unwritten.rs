@@ -1,15 +1,13 @@
 //! What the outbox has to write with the next batch: notices, and what became of what was sent.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, params};
 
-use super::super::column_code::ColumnCode as _;
-use super::super::integers::{signed, unsigned};
+use super::super::integers::signed;
 use super::{DeadLetter, Update};
-use crate::chat::model::event::LeftReason;
+use crate::chat::model::columns::of_notice;
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::webhook::{Notice, NoticeKind};
+use crate::chat::model::outbox::UnwrittenUpdates;
+use crate::chat::model::webhook::Notice;
 
 /// Notices that are kept, some 10 MB; at more, the oldest go, and each webhook that was not past
 /// them has a dead letter that says how many.
@@ -24,14 +22,12 @@ const DEAD_LETTERS_MAX: i64 = 1_000;
 #[derive(Debug, Default)]
 pub(in crate::store::sqlite) struct UnwrittenOutbox {
     notices: Vec<Notice>,
-    /// The last of each webhook.
-    progress: BTreeMap<Box<str>, Update>,
-    letters: Vec<Update>,
+    updates: UnwrittenUpdates,
 }
 
 impl UnwrittenOutbox {
     pub(in crate::store::sqlite) fn is_empty(&self) -> bool {
-        self.notices.is_empty() && self.progress.is_empty() && self.letters.is_empty()
+        self.notices.is_empty() && self.updates.is_empty()
     }
 
     /// The notice is to be written.
@@ -42,24 +38,13 @@ impl UnwrittenOutbox {
 
     /// The update is to be written.
     pub(in crate::store::sqlite) fn put(&mut self, update: Update) {
-        match &update {
-            Update::Progress { webhook: (name, _), .. } => {
-                self.progress.insert(name.clone(), update);
-            }
-            Update::Dead(_) | Update::Delivered(_) | Update::StillDead(..) => {
-                self.letters.push(update);
-            }
-        }
+        self.updates.put(update);
     }
 
     /// Adds what was to be written earlier.
     pub(in crate::store::sqlite) fn add_earlier(&mut self, earlier: Self) {
-        let Self { notices, progress, letters } = earlier;
-        self.notices.splice(0..0, notices);
-        self.letters.splice(0..0, letters);
-        for (name, update) in progress {
-            self.progress.entry(name).or_insert(update);
-        }
+        self.notices.splice(0..0, earlier.notices);
+        self.updates.add_earlier(earlier.updates);
         self.bound();
     }
 
@@ -78,20 +63,10 @@ impl UnwrittenOutbox {
         for notice in &self.notices {
             put_notice(db, notice)?;
         }
-        for update in self.progress.values().chain(&self.letters) {
+        for update in self.updates.progress().chain(self.updates.letters()) {
             write_update(db, update)?;
         }
         if self.is_empty() { Ok(()) } else { trim(db) }
-    }
-}
-
-const fn reason_code(reason: Option<LeftReason>) -> i64 {
-    match reason {
-        None => 0,
-        Some(LeftReason::Left) => 1,
-        Some(LeftReason::Kicked) => 2,
-        Some(LeftReason::Banned) => 3,
-        Some(LeftReason::Closed) => 4,
     }
 }
 
@@ -101,39 +76,11 @@ pub(in crate::store::sqlite) fn put_notice(
     notice: &Notice,
 ) -> rusqlite::Result<()> {
     let Notice { at, room, user, what, .. } = notice;
-    let (kind, number) = match *what {
-        NoticeKind::Joined(role) => (0, role.code()),
-        NoticeKind::Left(reason) => (1, reason_code(reason)),
-        NoticeKind::Made => (2, 0),
-        NoticeKind::Unseen(seq) => (3, signed(seq)),
-        NoticeKind::Connection { opened, left } => (4, signed(left) * 2 + i64::from(opened)),
-    };
+    let (kind, number) = of_notice(*what);
     let (room, user) = (room.as_ref().map(RoomName::as_str), user.as_ref().map(UserName::as_str));
     let sql = "INSERT INTO notice (record, at, kind, room, user, number) \
                VALUES ((SELECT coalesce(max(id), 0) FROM record), ?1, ?2, ?3, ?4, ?5)";
     db.prepare_cached(sql)?.execute(params![signed(*at), kind, room, user, number]).map(drop)
-}
-
-/// What a row says; `None` if it was not written so.
-pub(super) fn kind_of(kind: i64, number: i64) -> Option<NoticeKind> {
-    use crate::chat::model::reply::Role;
-    Some(match kind {
-        0 => NoticeKind::Joined(Role::from_code(number)?),
-        1 => {
-            let reasons = [
-                None,
-                Some(LeftReason::Left),
-                Some(LeftReason::Kicked),
-                Some(LeftReason::Banned),
-                Some(LeftReason::Closed),
-            ];
-            NoticeKind::Left(reasons.into_iter().find(|reason| reason_code(*reason) == number)?)
-        }
-        2 => NoticeKind::Made,
-        3 => NoticeKind::Unseen(unsigned(number)),
-        4 => NoticeKind::Connection { opened: number % 2 == 1, left: unsigned(number / 2) },
-        _ => return None,
-    })
 }
 
 fn write_update(db: &Connection, update: &Update) -> rusqlite::Result<()> {

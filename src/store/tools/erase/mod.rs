@@ -29,6 +29,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::owner::{self, Succession};
 use super::{ToolError, files, open, rewrite};
+use crate::chat::model::columns::Code as _;
 use crate::chat::model::edits;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::{Body, Epoch, Record};
@@ -36,7 +37,6 @@ use crate::chat::model::reply::Role;
 use crate::chat::model::traces::Traces;
 use crate::store::Folder;
 use crate::store::sqlite::cids::CidSecret;
-use crate::store::sqlite::column_code::ColumnCode as _;
 use crate::store::sqlite::disk_reserve::DiskReserve;
 use crate::store::sqlite::heads;
 use crate::store::sqlite::integers::signed;

@@ -54,7 +54,8 @@ fn page(record: &SharedRecord, bytes_max: usize) -> Vec<SharedRecord> {
 #[track_caller]
 fn check_reply(limits: &Limits, answer: &Reply) -> usize {
     let viewer = longest_user();
-    let context = Context { viewer: Some(&viewer), limits, server: "chinwag 10.10.10" };
+    let stated = &stated_limits(limits);
+    let context = Context { viewer: Some(&viewer), limits, stated, server: "chinwag 10.10.10" };
     let id = format!("\"{}\"", "i".repeat(REQUEST_ID_LEN_MAX));
     let mut out = Vec::new();
     assert!(reply(&mut out, &request(Some(&id), Op::Ping), answer, &context));
@@ -254,6 +255,7 @@ fn no_welcome_is_longer_than_it_says() {
                 may_invite,
                 is_admin,
                 invitations,
+                more_invitations: true,
             };
             check_reply(&limits, &welcome);
         }
@@ -283,6 +285,7 @@ fn marks_take_no_more_than_they_are_counted_for() {
             may_invite,
             is_admin,
             invitations,
+            more_invitations: true,
         };
         check_reply(&Limits::default(), &welcome)
     };

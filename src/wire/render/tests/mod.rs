@@ -87,7 +87,8 @@ fn check(expect: &str, render: impl FnOnce(&mut Vec<u8>)) {
 #[track_caller]
 fn check_reply(id: &str, answer: &Reply, expect: &str) {
     let (viewer, limits) = (user("bob"), Limits::default());
-    let context = Context { viewer: Some(&viewer), limits: &limits, server: "chinwag 0.1.0" };
+    let (stated, server) = (&*stated_limits(&limits), "chinwag 0.1.0");
+    let context = Context { viewer: Some(&viewer), limits: &limits, stated, server };
     check(expect, |out| assert!(reply(out, &request(Some(id), Op::Ping), answer, &context)));
     let mut out = Vec::new();
     assert!(!reply(&mut out, &request(None, Op::Ping), answer, &context));
@@ -110,6 +111,7 @@ fn the_welcome_states_every_limit() {
         may_invite: false,
         is_admin: false,
         invitations: Vec::new(),
+        more_invitations: false,
     };
     check_reply(
         "1",
@@ -128,7 +130,8 @@ fn the_welcome_states_every_limit() {
         ),
     );
     let limits = Limits { rate_per_s: None, ..Limits::default() };
-    let context = Context { viewer: None, limits: &limits, server: "" };
+    let context =
+        Context { viewer: None, limits: &limits, stated: &stated_limits(&limits), server: "" };
     let mut out = Vec::new();
     assert!(reply(&mut out, &request(Some("1"), Op::Hello), &welcome(Vec::new()), &context));
     assert!(String::from_utf8(out).unwrap().contains(r#""rate_per_s":null,"burst":null,"#));

@@ -31,9 +31,10 @@ fn each_room_of_a_resume_says_how_it_goes_on() {
             },
         ],
         invitations: Vec::new(),
+        more_invitations: false,
     };
     let (limits, mut out) = (Limits::default(), Vec::new());
-    let context = Context { viewer: None, limits: &limits, server: "x" };
+    let context = Context { viewer: None, limits: &limits, stated: "", server: "x" };
     assert!(reply(&mut out, &request(Some("1"), Op::Hello), &welcome, &context));
     let rooms = concat!(
         r#""resumed":true,"rooms":{"lobby":{"from":124,"to":140,"marks":{"bob":122}},"#,

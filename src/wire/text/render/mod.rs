@@ -128,14 +128,34 @@ pub fn refused(out: &mut Vec<u8>, why: &Refusal, request: &Request) {
     }
 }
 
+/// A refusal of a `field` in a person's words, who types no fields: what was wrong, and what would
+/// be right, unless only a program can do it.
+#[must_use]
+pub fn in_persons_words<'a>(
+    field: &str,
+    (message, expected): (&'a str, Option<&'a str>),
+) -> (&'a str, Option<&'a str>) {
+    match field {
+        "report" => (message, Some("a number that /reports lists")),
+        "login" => (message, Some("a number that /logins lists, others or all")),
+        "reply_to" | "thread" | "target" => ("this message is not there any more", None),
+        // Of a room that would end, it is said by which command.
+        "op" | "token" | "close" | "sure" => (message, None),
+        _ => (message, expected),
+    }
+}
+
 /// Appends why a line was refused, and what helps.
 pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal) {
+    let field = refusal.field.unwrap_or_default();
+    let (message, expected) =
+        in_persons_words(field, (&refusal.message, refusal.expected.as_deref()));
     put(out, &["! "]);
-    safe::line(out, &refusal.message);
+    safe::line(out, message);
     if let Some(lost) = &refusal.lost {
         let way = if lost.members.is_some() { "/end sure" } else { "/close" };
         put(out, &["; ", way, " does so"]);
-    } else if let Some(expected) = &refusal.expected {
+    } else if let Some(expected) = expected {
         put(out, &["; expected: "]);
         safe::line(out, expected);
     }

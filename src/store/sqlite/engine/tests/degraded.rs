@@ -1,9 +1,11 @@
 //! Writes that fail, and what is left when they work again.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::store::sqlite::data_dir;
 use crate::store::sqlite::full_check::CheckOutcome;
 
 /// Whatever makes writes fail until the file is opened anew.
@@ -273,10 +275,49 @@ fn unwritten_metadata_is_written_when_a_store_that_could_recover_is_closed() {
     harness.engine.db.pragma_update(None, "query_only", true).unwrap();
     assert_eq!(harness.append(log, said("no", None)), Appended::Refused(LogFault::Broken));
     harness.engine.queue_meta([Op::PutMeta(log, member(1))]);
-    let Harness { engine, folder, now, _lock: lock, .. } = harness;
+    let Harness { engine, folder, now, .. } = harness;
     engine.close(now);
-    drop(lock);
     let harness = Harness::at(folder);
     assert_eq!(harness.rooms[0].meta[1..], [member(1)]);
     assert_eq!(harness.rooms[0].head, 1);
+}
+
+#[test]
+fn a_file_or_wal_that_was_cut_short_is_written_to_no_more_and_not_damaged_further() {
+    for name in ["chinwag.db", "chinwag.db-wal"] {
+        let mut harness = Harness::new();
+        let log = harness.room(1, "lobby", Durability::Disk);
+        check_stored(&harness.append(log, said("one", None)), 1);
+        // What others shorten in good order is no fault.
+        let shorten = "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
+        harness.connect().execute_batch(shorten).unwrap();
+        for (seq, text) in [(2, "two"), (3, "three")] {
+            check_stored(&harness.append(log, said(text, None)), seq);
+        }
+        let file = File::options().write(true).open(harness.folder.path().join(name)).unwrap();
+        file.set_len(0).unwrap();
+        let refused = Appended::Refused(LogFault::Corrupt);
+        assert_eq!(harness.append(log, said("four", None)), refused, "{name}");
+        assert_eq!(file.metadata().unwrap().len(), 0, "nothing more was written to {name}");
+    }
+}
+
+#[test]
+fn a_lock_that_was_removed_is_taken_again_and_where_another_has_it_nothing_is_written() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("one", None)), 1);
+    let (data, lock) =
+        (harness.folder.path().to_owned(), harness.folder.path().join("chinwag.lock"));
+    fs::remove_file(&lock).unwrap();
+    check_stored(&harness.append(log, said("two", None)), 2);
+    assert!(data_dir::lock(&data).is_err(), "it is held");
+    fs::remove_file(&lock).unwrap();
+    let other = data_dir::lock(&data).unwrap();
+    let refused = Appended::Refused(LogFault::Broken);
+    assert_eq!(harness.append(log, said("three", None)), refused);
+    assert_eq!(harness.pass(Duration::from_secs(1)), []);
+    drop(other);
+    assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
+    check_stored(&harness.append(log, said("three", None)), 3);
 }

@@ -1,6 +1,7 @@
 //! The engine on files of its own.
 
 mod bounds;
+mod clock;
 mod degraded;
 mod effects;
 mod tail;
@@ -17,6 +18,7 @@ use crate::chat::model::log::{Draft, MemberMeta, RoomMeta, TargetCheck, Ticket};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::Role;
+use crate::store::sqlite::Options;
 use crate::store::sqlite::load_rooms::load;
 use crate::store::sqlite::open::{Opened, open};
 use crate::store::sqlite::testing::user;
@@ -30,7 +32,6 @@ struct Harness {
     rooms: Vec<Begun>,
     now: Now,
     tickets: u64,
-    _lock: fs::File,
 }
 
 fn member(read: u64) -> RoomMeta {
@@ -80,10 +81,11 @@ impl Harness {
     }
 
     fn at_time(folder: TempDir, wall_ms: u64) -> Self {
-        let Opened { db, lock, reserve, .. } = open(folder.path(), &Clock::start(), false).unwrap();
+        let options = Options::new(folder.path().to_owned(), Arc::default());
+        let Opened { db, reserve, .. } = open(&options, &Clock::start()).unwrap();
         let now = Now { tick: Tick::from_millis(1_000_000), wall_ms };
         let rooms = load_all(&db);
-        Self { engine: Engine::new(db, reserve, now), folder, rooms, now, tickets: 0, _lock: lock }
+        Self { engine: Engine::new(db, reserve, now), folder, rooms, now, tickets: 0 }
     }
 
     /// The server is killed and started again.
@@ -93,8 +95,8 @@ impl Harness {
 
     /// Likewise, when the wall clock shows this.
     fn restart_at(self, wall_ms: u64) -> Self {
-        let Self { engine, folder, _lock: lock, .. } = self;
-        drop((engine, lock));
+        let Self { engine, folder, .. } = self;
+        drop(engine);
         Self::at_time(folder, wall_ms)
     }
 
@@ -341,13 +343,12 @@ fn only_what_the_machine_may_have_lost_begins_a_new_epoch() {
         if other_boot {
             harness.connect().execute_batch(set_boot).unwrap();
         }
-        let Harness { engine, folder, now, _lock: lock, .. } = harness;
+        let Harness { engine, folder, now, .. } = harness;
         if closed {
             engine.close(now);
         } else {
             drop(engine);
         }
-        drop(lock);
         let harness = Harness::at(folder);
         let epochs: Vec<_> = harness.rooms.iter().map(|room| room.epoch.0).collect();
         assert_eq!(epochs[1], 5);
@@ -452,19 +453,4 @@ fn a_suspension_lasts_as_long_as_it_was_to_last_though_the_clock_is_set() {
     let wall_ms = harness.now.wall_ms + 5_000;
     let kept = meta_table::clock(&harness.engine.db).unwrap().unwrap();
     assert_eq!(WallWatch::set_while_off(Now { wall_ms, ..harness.now }, kept.seen_ms), None);
-}
-
-#[test]
-fn a_month_without_a_message_that_ends_with_a_kill_is_no_reason_to_doubt_the_clock() {
-    let mut harness = Harness::new();
-    let day = Duration::from_hours(24);
-    let day_ms = u64::try_from(day.as_millis()).unwrap();
-    for _ in 0..40 {
-        harness.now =
-            Now { tick: harness.now.tick.after(day), wall_ms: harness.now.wall_ms + day_ms };
-        assert!(harness.engine.look_at_clock(harness.now).is_none());
-        harness.maintain();
-    }
-    let kept = meta_table::clock(&harness.engine.db).unwrap().unwrap();
-    assert_eq!(WallWatch::set_while_off(harness.now, kept.seen_ms), None);
 }

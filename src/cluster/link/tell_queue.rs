@@ -27,7 +27,7 @@ use crate::time::Tick;
 /// - `later`, `ripe` and `mentioned` are empty unless a bus carries what is mentioned.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each says another thing")]
-pub(super) struct Bus {
+pub(super) struct TellQueue {
     has_beat: bool,
     has_hello: bool,
     /// Whether this node hears its bus; `None` if it has none.
@@ -67,7 +67,7 @@ pub(super) struct Publication {
     pub(super) messages: Vec<Box<[u8]>>,
 }
 
-impl Bus {
+impl TellQueue {
     /// Says that this node is there.
     pub(super) const fn beat(&mut self) {
         self.has_beat = true;
@@ -288,36 +288,36 @@ mod tests {
 
     #[test]
     fn what_comes_within_five_milliseconds_is_told_together() {
-        let mut bus = Bus::default();
-        assert_eq!((bus.due(), bus.take(at(1), NODE)), (None, None));
-        bus.grew([3], 0);
-        let first = bus.take(at(10), NODE).unwrap();
+        let mut tells = TellQueue::default();
+        assert_eq!((tells.due(), tells.take(at(1), NODE)), (None, None));
+        tells.grew([3], 0);
+        let first = tells.take(at(10), NODE).unwrap();
         assert_eq!((items(&first), first.is_checked), (vec![Item::Grew(vec![3])], false));
-        bus.grew([9, 4], 0);
-        assert!(bus.tell(b"hi"));
-        bus.grew([4], 0);
-        bus.beat();
-        assert_eq!((bus.due(), bus.take(at(14), NODE)), (Some(at(15)), None));
-        let second = bus.take(at(15), NODE).unwrap();
+        tells.grew([9, 4], 0);
+        assert!(tells.tell(b"hi"));
+        tells.grew([4], 0);
+        tells.beat();
+        assert_eq!((tells.due(), tells.take(at(14), NODE)), (Some(at(15)), None));
+        let second = tells.take(at(15), NODE).unwrap();
         let expect = [Item::Beat, Item::Grew(vec![4, 9]), Item::Message(b"hi"[..].into())];
         assert_eq!((items(&second), second.is_checked), (expect.into(), true));
-        assert_eq!((first.counter, second.counter, bus.due()), (1, 2, None));
+        assert_eq!((first.counter, second.counter, tells.due()), (1, 2, None));
     }
 
     #[test]
     fn what_is_too_much_for_one_transaction_follows_in_order() {
-        let mut bus = Bus::default();
+        let mut tells = TellQueue::default();
         let message = |nth: u32| {
             let mut message = vec![b'x'; 1_000];
             message[..4].copy_from_slice(&nth.to_be_bytes());
             message
         };
         for nth in 0..250 {
-            assert!(bus.tell(&message(nth)));
+            assert!(tells.tell(&message(nth)));
         }
-        bus.grew(0..60_000, 0);
+        tells.grew(0..60_000, 0);
         let (mut got, mut rooms, mut now) = (Vec::new(), Vec::new(), 0);
-        while let Some(telling) = bus.take(at(now), NODE) {
+        while let Some(telling) = tells.take(at(now), NODE) {
             assert!(telling.payloads.len() <= FRAMES_MAX);
             for item in items(&telling) {
                 match item {
@@ -326,43 +326,43 @@ mod tests {
                     other => panic!("{other:?}"),
                 }
             }
-            bus.on_told();
+            tells.on_told();
             now += 5;
         }
         assert_eq!(got, (0..250).map(message).collect::<Vec<_>>());
         assert_eq!(rooms, (0..60_000).collect::<Vec<_>>());
         assert!(now > 5, "one transaction held it all");
-        assert_eq!((bus.told_bytes, bus.dropped()), (0, 0));
+        assert_eq!((tells.told_bytes, tells.dropped()), (0, 0));
     }
 
     #[test]
     fn no_more_is_kept_than_may_be_and_no_more_is_told_than_is_answered() {
-        let mut bus = Bus::default();
-        assert!(!bus.tell(&[0; TOLD_LEN_MAX + 1]));
+        let mut tells = TellQueue::default();
+        assert!(!tells.tell(&[0; TOLD_LEN_MAX + 1]));
         let fit = TOLD_BYTES_MAX / TOLD_LEN_MAX;
         for nth in 0..fit + 3 {
-            assert_eq!(bus.tell(&[0; TOLD_LEN_MAX]), nth < fit, "{nth}");
+            assert_eq!(tells.tell(&[0; TOLD_LEN_MAX]), nth < fit, "{nth}");
         }
-        bus.grew(0..i64::try_from(GROWN_MAX).unwrap() + 5, 0);
-        bus.grew([0], 0);
-        assert_eq!(bus.dropped(), 9);
-        bus.reset();
-        assert_eq!((bus.due(), bus.dropped(), bus.told_bytes), (None, 9, 0));
+        tells.grew(0..i64::try_from(GROWN_MAX).unwrap() + 5, 0);
+        tells.grew([0], 0);
+        assert_eq!(tells.dropped(), 9);
+        tells.reset();
+        assert_eq!((tells.due(), tells.dropped(), tells.told_bytes), (None, 9, 0));
         for nth in 0..BUS_IN_FLIGHT_MAX {
-            bus.beat();
+            tells.beat();
             let now = at(u64::try_from(nth * 5).unwrap());
-            assert!(bus.take(now, NODE).is_some());
+            assert!(tells.take(now, NODE).is_some());
         }
-        bus.beat();
-        assert_eq!(bus.due(), None);
-        bus.on_told();
-        assert_eq!(bus.due(), Some(at(20)));
+        tells.beat();
+        assert_eq!(tells.due(), None);
+        tells.on_told();
+        assert_eq!(tells.due(), Some(at(20)));
     }
 
     /// What is published now.
-    fn published(bus: &mut Bus, now: Tick) -> Publication {
-        let (_, mut frame) = bus.begin_frame(NODE);
-        bus.fill_publication(now, &mut frame)
+    fn published(tells: &mut TellQueue, now: Tick) -> Publication {
+        let (_, mut frame) = tells.begin_frame(NODE);
+        tells.fill_publication(now, &mut frame)
     }
 
     fn said(rooms: &[i64], messages: &[&[u8]]) -> Publication {
@@ -374,58 +374,58 @@ mod tests {
 
     #[test]
     fn a_bus_carries_what_may_be_lost_and_rooms_once_their_appends_are_answered() {
-        let mut bus = Bus::default();
-        bus.set_carried(true, 0);
-        bus.grew([3, 4], 7);
-        bus.grew([3], 8);
-        assert!(bus.mention(b"lost at worst") && bus.tell(b"must not be"));
-        let told = bus.take(at(0), NODE).unwrap();
+        let mut tells = TellQueue::default();
+        tells.set_carried(true, 0);
+        tells.grew([3, 4], 7);
+        tells.grew([3], 8);
+        assert!(tells.mention(b"lost at worst") && tells.tell(b"must not be"));
+        let told = tells.take(at(0), NODE).unwrap();
         assert_eq!(items(&told), [Item::Message(b"must not be"[..].into())]);
-        bus.on_answered(6);
-        assert_eq!(published(&mut bus, at(5)), said(&[], &[b"lost at worst"]));
-        assert_eq!(bus.publication_due(), None);
-        bus.on_answered(7);
-        assert_eq!(bus.publication_due(), Some(at(6)));
-        assert_eq!(published(&mut bus, at(6)), said(&[3, 4], &[]));
+        tells.on_answered(6);
+        assert_eq!(published(&mut tells, at(5)), said(&[], &[b"lost at worst"]));
+        assert_eq!(tells.publication_due(), None);
+        tells.on_answered(7);
+        assert_eq!(tells.publication_due(), Some(at(6)));
+        assert_eq!(published(&mut tells, at(6)), said(&[3, 4], &[]));
         // It has grown once more since.
-        bus.on_answered(8);
-        assert_eq!(published(&mut bus, at(7)), said(&[3], &[]));
-        assert_eq!((bus.publication_due(), bus.told_bytes), (None, 0));
+        tells.on_answered(8);
+        assert_eq!(published(&mut tells, at(7)), said(&[3], &[]));
+        assert_eq!((tells.publication_due(), tells.told_bytes), (None, 0));
     }
 
     #[test]
     fn what_waits_goes_by_the_engine_when_the_bus_is_gone_and_what_was_not_heard_again() {
-        let mut bus = Bus::default();
-        bus.grew([1], 4);
-        bus.set_carried(true, 5);
-        bus.on_answered(4);
-        assert_eq!(bus.publication_due(), None, "it is not answered yet");
-        bus.grew([2], 6);
-        bus.mention(b"a");
-        bus.on_answered(5);
-        let unheard = published(&mut bus, at(0));
+        let mut tells = TellQueue::default();
+        tells.grew([1], 4);
+        tells.set_carried(true, 5);
+        tells.on_answered(4);
+        assert_eq!(tells.publication_due(), None, "it is not answered yet");
+        tells.grew([2], 6);
+        tells.mention(b"a");
+        tells.on_answered(5);
+        let unheard = published(&mut tells, at(0));
         assert_eq!(unheard, said(&[1], &[b"a"]));
-        bus.mention(b"b");
-        bus.tell_again(unheard);
-        bus.set_carried(false, 6);
-        bus.mention(b"c");
-        let told = bus.take(at(0), NODE).unwrap();
+        tells.mention(b"b");
+        tells.tell_again(unheard);
+        tells.set_carried(false, 6);
+        tells.mention(b"c");
+        let told = tells.take(at(0), NODE).unwrap();
         let messages = [&b"a"[..], b"b", b"c"].map(|it| Item::Message(it.into()));
         assert_eq!(items(&told), [&[Item::Grew(vec![1, 2])][..], &messages].concat());
-        assert_eq!((bus.publication_due(), bus.told_bytes), (None, 0));
+        assert_eq!((tells.publication_due(), tells.told_bytes), (None, 0));
     }
 
     #[test]
     fn beats_say_whether_the_bus_is_heard_and_a_change_does_at_once() {
-        let mut bus = Bus::default();
-        bus.set_state(false);
-        let told = bus.take(at(0), NODE).unwrap();
+        let mut tells = TellQueue::default();
+        tells.set_state(false);
+        let told = tells.take(at(0), NODE).unwrap();
         assert_eq!(items(&told), [Item::Beat, Item::Bus(false)]);
-        bus.set_state(false);
-        assert_eq!(bus.due(), None);
-        bus.set_state(true);
-        bus.hello();
-        let told = bus.take(at(9), NODE).unwrap();
+        tells.set_state(false);
+        assert_eq!(tells.due(), None);
+        tells.set_state(true);
+        tells.hello();
+        let told = tells.take(at(9), NODE).unwrap();
         assert_eq!(items(&told), [Item::Beat, Item::Hello, Item::Bus(true)]);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::api::{Hop, Lane, LinkEffect};
 use super::base::Base;
+use super::boundary::{Hop, Lane, LinkEffect};
 use super::bounds::{BACKOFF_MIN, CHOICE_PAUSE, ROUND_MAX};
 use super::connection::{Connection, Heard};
 use super::examine::{Examination, Examined, Identity};
@@ -70,6 +70,7 @@ impl Search {
     pub(super) fn deadline(&self) -> Tick {
         let waits = self.choose_at.is_none() && self.is_waiting();
         let again = self.candidates.iter().filter_map(Candidate::again_at);
+        // Only while somebody is waited for anyway: with all refused the round is over.
         let again = again.min().filter(|_| waits).unwrap_or(Tick::MAX);
         self.choose_at.unwrap_or(again).min(self.deadline)
     }
@@ -165,6 +166,8 @@ impl Search {
         for (at, candidate) in self.candidates.iter().enumerate() {
             let Some(Ok(Examined { identity, .. })) = &candidate.outcome else { continue };
             let is_known = known.is_some_and(|known| known.system == identity.system);
+            // The engine that is known before any other one, and of its hosts the one that was
+            // promoted last.
             let rank = (is_known, identity.timeline);
             if best.is_none_or(|(_, other)| rank > other) {
                 best = Some((at, rank));

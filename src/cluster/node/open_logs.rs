@@ -111,7 +111,7 @@ impl Log {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct OpenLogs {
     logs: BTreeMap<LogId, Log>,
     by_row: BTreeMap<i64, LogId>,
     /// Those of which something is to be fetched.
@@ -130,7 +130,7 @@ pub(super) struct Held {
 /// answer is on its way.
 const DROPPED_MAX: usize = 4_096;
 
-impl Held {
+impl OpenLogs {
     /// Holds a log.
     pub(super) fn insert(&mut self, id: LogId, log: Log) {
         if let Some(row) = log.row {
@@ -238,6 +238,7 @@ impl Held {
     /// A log is another than was told: whatever was asked of it is over, and it is read anew.
     pub(super) fn renew(&mut self, id: LogId) {
         let Some(log) = self.logs.get_mut(&id) else { return };
+        // One that is ending is looked at when that has its answer (`refuse_end`).
         if !log.is_renewing && !log.is_dropped && !log.is_ending {
             log.is_renewing = true;
             log.era = log.era.wrapping_add(1);
@@ -278,6 +279,7 @@ impl Held {
             if is_dropped {
                 continue;
             }
+            // Not before it is handed out: what is asked until then was judged without it.
             if let Some((id, version)) = version
                 && let Some(log) = self.logs.get_mut(&id)
             {
@@ -289,6 +291,7 @@ impl Held {
                         log.era_told = log.era;
                     }
                 }
+                // It was there for the version only, which is noted above.
                 LogReply::Grown { records, meta, .. } if records.is_empty() && meta.is_empty() => {
                     continue;
                 }

@@ -38,7 +38,7 @@ impl<T> Default for Lists<T> {
 
 /// The lists that a fan-out is made of.
 #[derive(Debug, Default)]
-pub(super) struct Spare {
+pub(super) struct ListPool {
     pub records: Lists<SharedRecord>,
     pub senders: Lists<(usize, Sender)>,
     pub parts: Lists<(ConnId, Part)>,

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::api::{Hop, Lane, LinkEffect, LinkEvent, LinkInput};
 use super::base::Base;
+use super::boundary::{Hop, Lane, LinkEffect, LinkEvent, LinkInput};
 use super::bounds::{RETELL_AFTER, ROUND_MAX, STEADY_AFTER, UNHEARD_MAX};
-use super::bus::Publication;
 use super::frame::{self, Item};
 use super::pubsub::{Phase, Step};
+use super::tell_queue::Publication;
 use crate::resp::Reply;
 use crate::time::Tick;
 
@@ -24,7 +24,7 @@ impl Base {
         let is_first = pubsub.channel.replace(channel.into()).is_none();
         if is_first {
             pubsub.phase = Phase::Resting(now);
-            self.bus.set_state(false);
+            self.tells.set_state(false);
         } else {
             self.lose_bus(now, None, "another engine has another channel".to_owned());
         }
@@ -67,7 +67,7 @@ impl Base {
         let proof = pubsub.rng.bits();
         let Phase::Open(session) = &mut pubsub.phase else { return };
         session.step = Step::Proving(proof);
-        let (counter, mut frame) = self.bus.begin_frame(node);
+        let (counter, mut frame) = self.tells.begin_frame(node);
         frame.hello();
         frame.proof(proof);
         session.publish(now, node, (counter, frame), Publication::default());
@@ -79,15 +79,16 @@ impl Base {
             log::debug!("what came over the bus is not of this program's");
             return;
         };
-        let Self { pubsub: Some(pubsub), bus, nodes, peers, events, .. } = self else { return };
+        let Self { pubsub: Some(pubsub), tells, nodes, peers, events, .. } = self else { return };
         let Phase::Open(session) = &mut pubsub.phase else { return };
+        // By a number that this node had before, what it has published may still come back.
         let is_ours = session.unheard.iter().any(|it| it.node == frame.node)
             || nodes.own() == Some(frame.node);
         if is_ours {
             if session.on_echo(now, frame.counter, &frame.items) {
                 log::info!(bus:% = pubsub.address, server = pubsub.server; "the bus is up");
                 pubsub.fault = None;
-                bus.set_state(true);
+                tells.set_state(true);
             }
             return;
         }
@@ -135,16 +136,16 @@ impl Base {
         }
         pubsub.fault = Some(why);
         self.peers.forget_heard();
-        self.bus.set_state(false);
+        self.tells.set_state(false);
         if up_at.is_none() {
             return;
         }
         pubsub.losses += 1;
         for it in unheard {
-            self.bus.tell_again(it.said);
+            self.tells.tell_again(it.said);
         }
         // What the others have published meanwhile was not heard, nor perhaps what we have.
-        self.bus.hello();
+        self.tells.hello();
         self.events.push_back(LinkEvent::Missed);
         self.push_others();
     }
@@ -192,31 +193,32 @@ impl Base {
 
     /// Publishes what is due, and says that we are there.
     fn publish(&mut self, now: Tick, writer: Option<(u64, u64)>) {
-        let Self { pubsub: Some(pubsub), bus, nodes, peers, .. } = self else { return };
+        let Self { pubsub: Some(pubsub), tells, nodes, peers, .. } = self else { return };
         let is_used = writer.is_some() && pubsub.is_up() && peers.all_hear(now, nodes.others());
         if is_used != pubsub.is_used {
             pubsub.is_used = is_used;
-            bus.set_carried(is_used, writer.map_or(0, |(question, _)| question));
+            // What waits for one way goes by the other.
+            tells.set_carried(is_used, writer.map_or(0, |(question, _)| question));
             pubsub.retell_at = now.after(RETELL_AFTER);
         }
         if let Some((_, answered)) = writer {
-            bus.on_answered(answered);
+            tells.on_answered(answered);
         }
         let (Some(node), Phase::Open(session)) = (nodes.own(), &mut pubsub.phase) else { return };
         if session.step == Step::LoggingIn {
             return;
         }
         if session.beat_at <= now {
-            let (counter, mut frame) = bus.begin_frame(node);
+            let (counter, mut frame) = tells.begin_frame(node);
             frame.beat();
             session.publish(now, node, (counter, frame), Publication::default());
         }
         while is_used
             && session.unheard.len() < UNHEARD_MAX
-            && bus.publication_due().is_some_and(|due| due <= now)
+            && tells.publication_due().is_some_and(|due| due <= now)
         {
-            let (counter, mut frame) = bus.begin_frame(node);
-            let said = bus.fill_publication(now, &mut frame);
+            let (counter, mut frame) = tells.begin_frame(node);
+            let said = tells.fill_publication(now, &mut frame);
             session.publish(now, node, (counter, frame), said);
         }
     }

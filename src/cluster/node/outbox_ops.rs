@@ -1,9 +1,7 @@
 //! What is asked about webhooks, and what has become of what was sent, until the engine has it.
 
-use std::collections::BTreeMap;
-
-use super::codes::signed;
-use crate::chat::model::outbox::{Position, StoredWebhook, Update};
+use crate::chat::model::columns::signed;
+use crate::chat::model::outbox::{Position, StoredWebhook, UnwrittenUpdates, Update};
 use crate::chat::model::webhook::Interest;
 use crate::pg::{Param, Statement};
 use crate::time::Tick;
@@ -18,7 +16,7 @@ pub(super) const SENT: Statement = Statement {
 
 /// What was asked about webhooks.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum OutboxOp {
     /// Whose turn it is; when that was asked.
     Turn(Tick),
     Webhooks,
@@ -30,53 +28,20 @@ pub(super) enum Asked {
         from: Position,
         events_max: usize,
     },
-    Sent(Unwritten),
+    Sent(UnwrittenUpdates),
     Release,
-}
-
-/// What has become of what was sent.
-#[derive(Debug, Default)]
-pub(super) struct Unwritten {
-    /// The last of each webhook.
-    progress: BTreeMap<Box<str>, Update>,
-    letters: Vec<Update>,
-}
-
-impl Unwritten {
-    pub(super) fn is_empty(&self) -> bool {
-        self.progress.is_empty() && self.letters.is_empty()
-    }
-
-    pub(super) fn put(&mut self, update: Update) {
-        match &update {
-            Update::Progress { webhook: (name, _), .. } => {
-                self.progress.insert(name.clone(), update);
-            }
-            Update::Dead(_) | Update::Delivered(_) | Update::StillDead(..) => {
-                self.letters.push(update);
-            }
-        }
-    }
-
-    /// Adds what was to be written earlier.
-    pub(super) fn add_earlier(&mut self, earlier: Self) {
-        self.letters.splice(0..0, earlier.letters);
-        for (name, update) in earlier.progress {
-            self.progress.entry(name).or_insert(update);
-        }
-    }
 }
 
 /// Calls `ask` with the parameters of [`SENT`].
 pub(super) fn with_params<T>(
-    sent: &Unwritten,
+    sent: &UnwrittenUpdates,
     (node, turn): (i64, i64),
     ask: impl FnOnce(&[Param<'_>]) -> T,
 ) -> T {
     let place = |position: &Position| Some(signed(position.record));
     let (mut names, mut endeds) = (Vec::new(), Vec::new());
     let mut progress: [Vec<Option<i64>>; 5] = Default::default();
-    for update in sent.progress.values() {
+    for update in sent.progress() {
         let Update::Progress { webhook, position, batch_end, attempts, next_at, ended } = update
         else {
             continue;
@@ -95,7 +60,7 @@ pub(super) fn with_params<T>(
     }
     let (mut webhooks, mut whys) = (Vec::new(), Vec::new());
     let mut letters: [Vec<Option<i64>>; 6] = Default::default();
-    for update in &sent.letters {
+    for update in sent.letters() {
         let (act, id, letter, why) = match update {
             Update::Dead(letter) => (0, 0, Some(letter), Some(&*letter.why)),
             Update::Delivered(id) => (1, *id, None, None),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Node;
 use super::append::{Append, Batch, Outcome};
 use super::engine::Engine;
-use super::held::Held;
+use super::open_logs::OpenLogs;
 use super::queue::{FactsOf, Op, WAIT_MAX};
 use super::writer::{Flight, What};
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
@@ -16,6 +16,7 @@ use crate::pg::{EngineError, Row, WrongType};
 impl<E: Engine> Node<E> {
     /// Says of what everything before has its answer.
     pub(super) fn answer_syncs(&mut self) {
+        // It is the first of those that wait when all before it has its answer.
         while let Some(Flight { what: What::Sync(id, era, ticket), .. }) =
             self.flights.pop_front_if(|flight| matches!(flight.what, What::Sync(..)))
         {
@@ -63,7 +64,7 @@ impl<E: Engine> Node<E> {
             What::PruneRow(row) => self.on_row_pruned(row, &outcome),
             What::Index => self.on_indexed(Some(&outcome)),
             What::Seen(seen) => self.on_seen(seen, &outcome),
-            What::File(asked) => self.on_file(&asked, &outcome),
+            What::File(op) => self.on_file(&op, &outcome),
             What::Sync(..) | What::Sweep => {}
         }
         self.answer_syncs();
@@ -80,6 +81,7 @@ impl<E: Engine> Node<E> {
         };
         let Ok(outcomes) = outcomes else {
             log::error!("the engine answers otherwise than it should to an append");
+            // They may be stored: what is fetched next will say.
             for append in batch.into_drafts() {
                 self.undecided(&append);
             }
@@ -98,6 +100,7 @@ impl<E: Engine> Node<E> {
     /// The engine has refused a batch as a whole: nothing of it was done.
     fn on_batch_refused(&mut self, batch: Batch, error: &EngineError) {
         let is_again = is_transient(error);
+        // Class 53: insufficient resources, of which a full disk is one.
         let fault = if error.code.starts_with("53") { LogFault::Full } else { LogFault::Broken };
         if !is_again {
             self.refusals.say(self.now.tick, "records cannot be written", error);
@@ -114,6 +117,7 @@ impl<E: Engine> Node<E> {
             }
             let Some(log) = self.held.get_mut(append.log).filter(|log| log.era == append.era)
             else {
+                // It was not done in this life of the log, and is not sent in the next one.
                 let lost = Append { is_lost: false, ..append };
                 self.refuse(&lost, Appended::Refused(fault));
                 continue;
@@ -187,10 +191,12 @@ impl<E: Engine> Node<E> {
             return self.queue.repeat(Op::Open(id));
         };
         if !self.held.take_row(id, row) {
+            // The other log is to learn of the name by which this one was asked for.
             self.held.wants.extend(self.held.of_row(row));
             return self.held.end(id, LogReply::Gone { log: id, farewell: None });
         }
         let Some(log) = self.held.get(id) else { return };
+        // A room that was made now has the epoch that was proposed, and nothing in it.
         if (epoch, head) != (log.epoch.0, 0) {
             // Somebody else was first.
             self.held.renew(id);
@@ -202,6 +208,8 @@ impl<E: Engine> Node<E> {
         match what {
             What::Append(batch) => {
                 for append in batch.into_drafts() {
+                    // With a `cid` it is there once however often it is sent, and a question stores
+                    // nothing.
                     if append.cid().is_some() || append.draft.is_question {
                         let append = Append { is_lost: true, ..append };
                         self.queue.repeat(Op::Append(Box::new(append)));
@@ -218,6 +226,7 @@ impl<E: Engine> Node<E> {
             What::Open(id) => self.queue.repeat(Op::Open(id)),
             What::Drop(id) => self.queue.repeat(Op::Drop(id)),
             What::People(ticket) => {
+                // Done or not: what is read next says, and whoever has asked may ask again.
                 self.people.is_stale = true;
                 self.people.unwritten = self.people.unwritten.saturating_sub(1);
                 let outcome = Err(LogFault::Broken);
@@ -238,7 +247,7 @@ impl<E: Engine> Node<E> {
             What::End(ending) => self.queue.repeat(Op::End(ending)),
             What::Index => self.on_indexed(None),
             What::Seen(seen) => self.queue.repeat(Op::Seen(seen)),
-            What::File(asked) => self.tell_file_lost(&asked),
+            What::File(op) => self.tell_file_lost(&op),
             What::Prune(_) | What::PruneRow(_) | What::Sweep | What::Return => {}
         }
         // What waited behind it for everything before still does.
@@ -263,7 +272,7 @@ fn is_of_engine(error: &EngineError) -> bool {
 }
 
 /// A draft has an outcome.
-fn on_outcome(held: &mut Held, append: &Append, outcome: Outcome) {
+fn on_outcome(held: &mut OpenLogs, append: &Append, outcome: Outcome) {
     let (id, ticket) = (append.log, append.ticket);
     let Some(log) = held.get_mut(id) else {
         let outcome = match outcome {

@@ -1,12 +1,11 @@
 //! Entries of the outbox: what a node puts in that is in no log, and what is read as events.
 
-use super::codes::{Code as _, signed, unsigned};
 use super::rows::Part;
 use super::webhooks::position;
+use crate::chat::model::columns::{of_notice, to_notice, unsigned};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::outbox::{BATCH_BYTES_MAX, Batch, Position};
 use crate::chat::model::record::{Body, Epoch};
-use crate::chat::model::role::{LeftReason, Role};
 use crate::chat::model::webhook::{self, Interest, Notice, NoticeKind, WebhookEvent};
 use crate::pg::{Param, Row, Statement, WrongType};
 
@@ -63,19 +62,8 @@ mod column {
     pub(super) const FORMER: usize = 25;
 }
 
-/// What an entry is, as it is stored: none is ever given another meaning.
-mod kind {
-    pub(super) const RECORD: i64 = -1;
-    pub(super) const JOINED: i64 = 0;
-    pub(super) const LEFT: i64 = 1;
-    pub(super) const MADE: i64 = 2;
-    pub(super) const UNSEEN: i64 = 3;
-    pub(super) const CONNECTION: i64 = 4;
-}
-
-/// Why a membership ended, by its number.
-const REASONS: [Option<LeftReason>; 4] =
-    [None, Some(LeftReason::Left), Some(LeftReason::Kicked), Some(LeftReason::Banned)];
+/// The kind of an entry that is a record; all others are those of [`of_notice`].
+const RECORD: i64 = -1;
 
 /// Something that this node has seen, and its number among these.
 #[derive(Clone, Debug)]
@@ -91,17 +79,10 @@ impl Seen {
     /// `None` if the engine sees that by itself: that a room was made, or a message not seen.
     pub(super) fn of(notice: Notice, nth: i64) -> Option<Self> {
         let Notice { room, user, what, .. } = notice;
-        let (kind, number) = match what {
-            NoticeKind::Joined(role) => (kind::JOINED, role.code()),
-            NoticeKind::Left(reason) => {
-                let place = REASONS.iter().position(|known| *known == reason);
-                (kind::LEFT, place.and_then(|place| i64::try_from(place).ok()).unwrap_or(0))
-            }
-            NoticeKind::Connection { opened, left } => {
-                (kind::CONNECTION, signed(left).saturating_mul(2) | i64::from(opened))
-            }
-            NoticeKind::Made | NoticeKind::Unseen(_) => return None,
-        };
+        if matches!(what, NoticeKind::Made | NoticeKind::Unseen(_)) {
+            return None;
+        }
+        let (kind, number) = of_notice(what);
         Some(Self { kind, room, user, number, nth })
     }
 }
@@ -161,21 +142,13 @@ fn event(row: &Row, interest: &Interest) -> Result<Option<WebhookEvent>, WrongTy
     let former = row.text_or_null(column::FORMER)?.unwrap_or_default().split(' ');
     let meant = former.filter_map(RoomName::stored).find(|name| interest.has_room(name));
     let (at, number) = (row.int(column::AT).map(unsigned)?, row.int(column::NUMBER)?);
-    let what = match row.int(column::KIND)? {
-        kind::RECORD | kind::UNSEEN => None,
-        kind::JOINED => Role::from_code(number).map(NoticeKind::Joined),
-        kind::LEFT => usize::try_from(number)
-            .ok()
-            .and_then(|place| REASONS.get(place))
-            .map(|reason| NoticeKind::Left(*reason)),
-        kind::MADE => Some(NoticeKind::Made),
-        kind::CONNECTION => {
-            Some(NoticeKind::Connection { opened: number & 1 == 1, left: unsigned(number / 2) })
-        }
+    let kind = row.int(column::KIND)?;
+    let what = to_notice(kind, number);
+    if what.is_none() && kind != RECORD {
         // A newer program has put it in.
-        _ => return Ok(None),
-    };
-    if let Some(what) = what {
+        return Ok(None);
+    }
+    if let Some(what) = what.filter(|what| !matches!(what, NoticeKind::Unseen(_))) {
         let is_told = interest.wants(what.kind(), meant.as_ref().or(room.as_ref()), user.as_ref());
         let notice = Notice { at, room, is_in_memory: false, user, what };
         return Ok(is_told.then_some(WebhookEvent::Notice { id, notice, message: None }));
@@ -189,7 +162,7 @@ fn event(row: &Row, interest: &Interest) -> Result<Option<WebhookEvent>, WrongTy
     }
     let Part::Record(_, record) = Part::read(row)? else { return Ok(None) };
     let (epoch, record) = (Epoch(epoch.cast_unsigned()), (*record).clone());
-    if row.int(column::KIND)? == kind::RECORD {
+    if kind == RECORD {
         let kind = webhook::kind_of(&record.body);
         let is_told = interest.wants(kind, meant.as_ref().or(Some(&room)), Some(&record.from));
         return Ok(is_told.then_some(WebhookEvent::Record { id, room, epoch, record }));

@@ -1,0 +1,118 @@
+//! Display names: of whom one is known, and how it stands beside the name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chinwag_client::model::{fields, object, text};
+use chinwag_client::{Client, Item};
+use serde_json::Value;
+
+use crate::chat::model::limits::PROFILES_PAGE_MAX;
+use crate::wire::text::{safe_line, safe_name};
+
+/// Users whose display names are kept. Beyond that all are asked for anew.
+const KNOWN_MAX: usize = 10_000;
+/// Letters of a display name that stand beside a name: a line has to have room for what is said.
+const SHOWN_MAX: usize = 24;
+
+/// The display names of those whose messages are shown, as far as they are known.
+#[derive(Debug, Default)]
+pub(super) struct Displays(
+    /// By name; empty for who has none.
+    BTreeMap<String, String>,
+);
+
+impl Displays {
+    /// Whose display names are to be asked for, to show these records: those of the authors that
+    /// are not known, or of all, since in large rooms nobody is told of changes.
+    pub(super) fn to_ask(&self, records: &[Value], again: bool) -> BTreeSet<String> {
+        let records = records.iter().filter_map(Value::as_object);
+        let authors = records.filter(|item| text(item, "ev") == Some("message"));
+        let authors = authors.filter_map(|item| text(item, "from"));
+        let wanted = authors.filter(|name| again || !self.0.contains_key(*name));
+        let wanted: BTreeSet<_> = wanted.collect();
+        wanted.into_iter().take(PROFILES_PAGE_MAX).map(str::to_owned).collect()
+    }
+
+    /// Asks what the authors of records are called now.
+    pub(super) fn ask_again(&mut self, client: &Client, records: &[Value]) {
+        self.note(&ask(client, self.to_ask(records, true)));
+    }
+
+    /// Notes what users say of themselves.
+    pub(super) fn note(&mut self, profiles: &Item) {
+        if self.0.len() > KNOWN_MAX {
+            self.0.clear();
+        }
+        for (user, profile) in profiles {
+            let display = profile.get("display").and_then(Value::as_str).unwrap_or_default();
+            self.0.insert(user.clone(), display.to_owned());
+        }
+    }
+
+    /// Nobody is told of changes while there is no connection.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// What stands behind a name, such as ` ~Ann Smith`; never in its place, since anybody may be
+    /// called anything.
+    pub(super) fn beside(&self, name: &str) -> String {
+        let Some(display) = self.0.get(name).filter(|display| !display.is_empty()) else {
+            return String::new();
+        };
+        let mut shown: String = display.chars().take(SHOWN_MAX).collect();
+        if shown.len() < display.len() {
+            shown.push('…');
+        }
+        format!(" ~{}", safe_name(&safe_line(&shown)))
+    }
+}
+
+/// Asks what these users say of themselves; of one of whom nothing is to be known, that is nothing.
+/// Nothing at all if the server does not answer.
+pub(super) fn ask(client: &Client, users: BTreeSet<String>) -> Item {
+    if users.is_empty() {
+        return Item::new();
+    }
+    let names: Vec<Value> = users.iter().map(|user| user.as_str().into()).collect();
+    let Ok(data) = client.request("whois", fields([("users", names.into())])) else {
+        return Item::new();
+    };
+    let told = object(&data, "profiles");
+    let nothing = users.into_iter().map(|user| (user, Value::Null));
+    nothing.chain(told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_display_name_stands_beside_the_name_of_who_has_one_and_leaves_room_for_what_is_said() {
+        let item = |value: Value| value.as_object().unwrap().clone();
+        let mut displays = Displays::default();
+        displays.note(&item(json!({
+            "ann": {"display": "Ann \u{1b}S"},
+            "bob": {"text": "tea"},
+            "eve": {"display": "x".repeat(60)},
+            "kit": null,
+        })));
+        let long = format!(" ~{}…\u{200e}", "x".repeat(SHOWN_MAX));
+        for (name, expect) in
+            [("ann", " ~Ann ?S"), ("bob", ""), ("eve", &*long), ("kit", ""), ("zoe", "")]
+        {
+            assert_eq!(displays.beside(name), expect, "{name}");
+        }
+        let said = |from| json!({"ev": "message", "from": from});
+        let records =
+            [said("bob"), said("zoe"), said("zoe"), json!({"ev": "topic", "from": "una"})];
+        assert_eq!(Vec::from_iter(displays.to_ask(&records, false)), ["zoe"]);
+        assert_eq!(Vec::from_iter(displays.to_ask(&records, true)), ["bob", "zoe"]);
+        displays.note(&item(json!({"ann": {}})));
+        assert_eq!(displays.beside("ann"), "");
+        displays.forget();
+        assert_eq!(Vec::from_iter(displays.to_ask(&records, false)), ["bob", "zoe"]);
+    }
+}
