@@ -117,6 +117,15 @@ impl Files {
 }
 
 impl Files {
+    /// Ends the thread, and waits for it however long it takes: another process, or another thread,
+    /// is about to keep files in the folder.
+    pub fn join(mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            _ = thread.join();
+        }
+    }
+
     /// Whether the thread ends within this time: with it goes the sender of its answers.
     fn ends_within(&self, patience: Duration) -> bool {
         let began = self.clock.micros();

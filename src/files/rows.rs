@@ -91,7 +91,8 @@ pub enum FileRows {
 
 impl FileRows {
     /// Whether several nodes have one folder.
-    pub(super) const fn is_shared(&self) -> bool {
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
         matches!(self, Self::Shared(_))
     }
 

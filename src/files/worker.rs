@@ -52,6 +52,8 @@ pub(super) struct Worker {
     /// A file may have a row. Until one does, nothing can become loose, and the database is not
     /// looked at.
     has_rows: bool,
+    /// Whether the database may get a row yet that it has not acknowledged.
+    is_unsure: bool,
     /// What was to be removed from the folder, and is.
     removed: Vec<Box<str>>,
     lines: Throttle,
@@ -77,6 +79,7 @@ impl Worker {
             next: 0,
             sweep_at: Tick::ZERO,
             has_rows: true,
+            is_unsure: false,
             removed: Vec::new(),
             lines: Throttle::new(LINES_PER_MINUTE, Duration::from_mins(1)),
         }
@@ -332,7 +335,10 @@ impl Worker {
             Ok(FileOutcome::Full) => FileFault::Full,
             Ok(FileOutcome::Found(_) | FileOutcome::Swept(..)) => FileFault::Broken,
             // It is not known whether the database has it: the next start finds out.
-            Err(error) => return Err(self.failed(&error)),
+            Err(error) => {
+                self.is_unsure = true;
+                return Err(self.failed(&error));
+            }
         };
         self.remove_unknown(vec![file.hash]);
         Err(fault)
@@ -349,7 +355,7 @@ impl Worker {
             let swept = self.rows.sweep(std::mem::take(&mut self.removed), times);
             // What fails now is done in the next round.
             let Ok(Swept { places, may_be_more, has_rows }) = swept else { return };
-            self.has_rows = has_rows;
+            self.has_rows = has_rows || self.is_unsure;
             is_done = !may_be_more;
             for place in places {
                 if self.remove(&place) {

@@ -95,7 +95,11 @@ impl FileStart {
     /// Waits until the thread has done what it is doing: without it nobody but the loop asks the
     /// store.
     pub(super) fn end(&mut self) {
-        self.running = None;
+        match self.running.take() {
+            // Of the engine's another thread may ask beside it.
+            Some(files) if !self.rows.is_shared() => files.join(),
+            running => drop(running),
+        }
         self.has_ended = true;
     }
 

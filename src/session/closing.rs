@@ -41,10 +41,14 @@ pub(super) fn end(
 /// What becomes of a request over HTTP that is under way, of which nothing was answered yet.
 fn interrupted(state: &SessionState, reason: CloseReason) -> Option<(Refusal, Method)> {
     let Protocol::Http { exchange: Some(exchange), .. } = &state.protocol else { return None };
-    let words = close_words(reason);
+    let (mut words, mut again) = (close_words(reason).to_owned(), "send the request again");
+    if exchange.may_be_done() {
+        words.push_str(", and what was asked may have been done");
+        again = "send it again with the same Idempotency-Key";
+    }
     let refusal = match reason {
         CloseReason::Shutdown | CloseReason::Rebalance => {
-            let message = format!("{words}; send the request again");
+            let message = format!("{words}; {again}");
             Refusal::new(Code::ShuttingDown, message).retry_after_ms(RETRY_MS)
         }
         CloseReason::TokenExpired => Refusal::new(Code::TokenExpired, words),

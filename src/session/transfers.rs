@@ -28,7 +28,7 @@ const PIECE_LEN_MIN: usize = 1024;
 impl Session<'_, '_> {
     /// The thread that keeps files has answered.
     pub(super) fn on_file(&mut self, answer: FileAnswer) {
-        let now = self.turn.now.tick;
+        let (now, is_leaving) = (self.turn.now.tick, self.state.is_leaving());
         let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
             return;
         };
@@ -36,12 +36,13 @@ impl Session<'_, '_> {
             FileAnswer::Begun => {
                 exchange.stage = Stage::Uploading { unwritten: 0 };
                 let waits = matches!(&exchange.plan, Plan::Upload(plan) if plan.waits);
-                let is_done = exchange.body.is_done();
+                let is_last = exchange.body.is_done() || is_leaving;
                 self.state.since = now;
                 if waits {
                     self.send(super::http::CONTINUE.to_vec());
                 }
-                if is_done {
+                // Also if the peer has said that nothing more comes.
+                if is_last {
                     return self.on_upload_end();
                 }
                 let deadline = self.state.deadline(now, self.context);

@@ -164,6 +164,8 @@ fn a_body_that_ends_too_early_is_answered_and_kept_where_it_can_be_gone_on_with(
         let rest = [&head(server.http, &line, "", GIF.len() - 8), &GIF[8..]].concat();
         object(&request(server.http, &rest), 201);
     }
+    let nothing = cut(server.http, "POST /files?as=ann", 100, b"");
+    assert!(nothing["message"].as_str().unwrap().starts_with("0 bytes"), "{nothing}");
     // Without a name nobody can go on with it.
     cut(server.http, "POST /files?as=ann", 100, b"half");
     let parts = std::fs::read_dir(folder(&server).join("parts")).unwrap().count();

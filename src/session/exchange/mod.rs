@@ -120,6 +120,12 @@ impl Exchange {
         )
     }
 
+    /// Whether what is asked for may have been done, though nothing says so yet.
+    pub(in crate::session) const fn may_be_done(&self) -> bool {
+        matches!(self.stage, Stage::Answering | Stage::Acting(_) | Stage::Storing)
+            && !matches!(self.method, Method::Get | Method::Head)
+    }
+
     /// Whether a part of the response is on its way.
     pub(in crate::session) const fn is_sending(&self) -> bool {
         matches!(self.stage, Stage::Sending(_))
