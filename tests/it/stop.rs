@@ -195,12 +195,18 @@ fn a_lock_of_another_process_takes_no_more_than_the_time_of_a_stop() {
     let other = rusqlite::Connection::open(server.data().join("chinwag.db")).expect("the database");
     other.execute_batch("BEGIN IMMEDIATE").expect("the lock");
     ann.say(&json!({"op": "send", "id": 1, "room": "lobby", "text": "waits"}));
-    // It is read before the signal comes.
+    let mut post = Raw::connect(server.http);
+    let head = "POST /rooms/lobby/messages?as=ann HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5";
+    post.send(format!("{head}\r\n\r\nwaits").as_bytes());
+    // Both are read before the signal comes.
     ann.ask(&json!({"op": "ping"}));
     let began = Instant::now();
     server.signal(Signal::TERM);
     server.assert_left_in_order();
     let took = began.elapsed();
+    // It is not told that nothing was done.
+    let answer = http::read(&mut post, true);
+    assert!(answer.status == 503 && answer.text().contains("may have"), "{}", answer.text());
     // As much again for a slow machine; the store alone was waited for five times as long.
     assert!(took < Duration::from_secs(3), "{took:?}");
     drop((ann, other));
