@@ -99,20 +99,22 @@ export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, 
 	/** Opens the dialog about a person in a room; `seen` is the role in the list that led here, since a large room does not tell all. */
 	async function person(where, user, seen) {
 		const isDue = turn();
+		let role;
 		try {
 			const { known, all } = await askRoles(where.name);
-			about = { room: where, user, role: known.get(user) ?? (all ? null : seen) };
+			role = known.get(user) ?? (all ? null : seen);
 		} catch (error) {
 			return fail(error);
 		}
 		if (!isDue()) return;
+		about = { room: where, user, role };
 		$("mod-form").reset();
 		armed = null;
 		const [acting, giving] = [actions, roles].map((offer) => offer(where.role, about.role));
 		const some = acting.length + giving.length > 0;
 		$("mod-title").replaceChildren(...tn("mod.in", { user: bdi(user), room: bdi(where.name) }));
-		const role = about.role === null ? t("mod.noMember") : about.role ? t("mod.role", { role: roleName(about.role) }) : "";
-		$("mod-help").textContent = some ? role : `${role} ${t("mod.mayNot")}`;
+		const is = role === null ? t("mod.noMember") : role ? t("mod.role", { role: roleName(role) }) : "";
+		$("mod-help").textContent = some ? is : `${is} ${t("mod.mayNot")}`;
 		$("mod-terms").hidden = !some;
 		$("mod-actions").replaceChildren(...acting);
 		$("mod-roles").replaceChildren(...giving);

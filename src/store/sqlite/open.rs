@@ -72,7 +72,10 @@ pub(super) fn open(options: &Options, clock: &Clock) -> Result<Opened, OpenError
         read = self::read(&path, began, options).map_err(|error| or_no_space(error, &reserve));
     }
     let again = || self::read(&path, began, options).map_err(|error| or_no_space(error, &reserve));
-    let FileRead { mut db, left, loaded, damage } = wait_for_lock(read, clock, again)?;
+    // A server that has its connections already, of another process or of before a hand-over that
+    // failed, holds them up for as long as it waits.
+    let patience = if options.ends_memory_rooms { LOCK_PATIENCE } else { Duration::ZERO };
+    let FileRead { mut db, left, loaded, damage } = wait_for_lock(read, (clock, patience), again)?;
     if left == FileLeft::New {
         data_dir::sync_parent(&path).map_err(failed)?;
     }
@@ -104,10 +107,10 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// does that copies it.
 fn wait_for_lock<T>(
     first: Result<T, OpenError>,
-    clock: &Clock,
+    (clock, patience): (&Clock, Duration),
     mut again: impl FnMut() -> Result<T, OpenError>,
 ) -> Result<T, OpenError> {
-    let until = clock.now().tick.after(LOCK_PATIENCE);
+    let until = clock.now().tick.after(patience);
     let mut read = first;
     let mut is_told = false;
     while let Err(OpenError::Failed(path, error)) = &read
@@ -118,7 +121,6 @@ fn wait_for_lock<T>(
             let file = path.display().to_string();
             log::warn!(file; "another process has locked the file: the start waits for it");
         }
-        // Nothing runs yet that this could hold up.
         std::thread::park_timeout(LOCK_PAUSE);
         read = again();
     }
@@ -405,11 +407,14 @@ mod tests {
         };
         let mut left = vec![Ok(7), failed(ffi::SQLITE_BUSY), failed(ffi::SQLITE_BUSY_RECOVERY)];
         let again = || left.pop().unwrap();
-        let found = wait_for_lock(failed(ffi::SQLITE_BUSY), &Clock::start(), again);
+        let clock = &Clock::start();
+        let found = wait_for_lock(failed(ffi::SQLITE_BUSY), (clock, LOCK_PATIENCE), again);
         assert!(matches!(found, Ok(7)), "{found:?}");
         let again = || panic!("a disk that is broken is not waited for");
-        let found = wait_for_lock(failed(ffi::SQLITE_IOERR), &Clock::start(), again);
+        let found = wait_for_lock(failed(ffi::SQLITE_IOERR), (clock, LOCK_PATIENCE), again);
         found.unwrap_err();
+        let again = || panic!("nor is anything where people would be held up");
+        wait_for_lock(failed(ffi::SQLITE_BUSY), (clock, Duration::ZERO), again).unwrap_err();
     }
 
     #[test]

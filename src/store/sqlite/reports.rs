@@ -45,13 +45,14 @@ pub(super) fn end(db: &Connection, id: u64) -> rusqlite::Result<bool> {
 }
 
 /// Takes reports off the names of rooms that are not there any more: these are free, and whoever
-/// makes a room of one is not to judge by what was said in another.
+/// makes a room of one is not to judge by what was said in another. That of a conversation is its
+/// two users' for good.
 ///
 /// # Errors
 ///
 /// What the database says.
 pub(super) fn release_missing_rooms(db: &Connection) -> rusqlite::Result<()> {
     let sql = "UPDATE report SET room = NULL WHERE room NOT IN (SELECT name FROM room) \
-               AND room NOT IN (SELECT name FROM former_name)";
+               AND room NOT IN (SELECT name FROM former_name) AND room NOT GLOB '@*'";
     db.prepare(sql)?.execute([]).map(drop)
 }

@@ -157,6 +157,10 @@ impl Told<'_> {
     }
 
     fn tell_record(&self, room: &str, item: &Item, me: &str) {
+        // Asked before it is looked where one is: one may go elsewhere meanwhile.
+        if room.starts_with('@') || self.view.lock().current.as_deref() == Some(room) {
+            self.view.learn(self.client, &[item.clone().into()]);
+        }
         let mut view = self.view.lock();
         let is_current = view.current.as_deref() == Some(room);
         if !is_current && !room.starts_with('@') {
@@ -172,9 +176,6 @@ impl Told<'_> {
             }
             return;
         }
-        drop(view);
-        self.view.learn(self.client, &[item.clone().into()]);
-        let mut view = self.view.lock();
         let Some(shown) = view.render(room, item, me) else { return };
         if is_current {
             view.print(&shown);

@@ -138,6 +138,9 @@ pub fn in_persons_words<'a>(
     match field {
         "report" => (message, Some("a number that /reports lists")),
         "login" => (message, Some("a number that /logins lists, others or all")),
+        "thread" if expected.is_some_and(|root| root.parse::<u64>().is_ok()) => {
+            ("this message is in a thread already", None)
+        }
         "reply_to" | "thread" | "target" => ("this message is not there any more", None),
         // Of a room that would end, it is said by which command.
         "op" | "token" | "close" | "sure" => (message, None),
