@@ -184,8 +184,9 @@ fn glance(record: &Record) -> Box<str> {
 /// # Errors
 ///
 /// Those of finding the membership; [`Code::EpochChanged`]; [`Code::NoSuchMessage`] for a thread
-/// that does not begin with a message, or with one inside another thread, [`Code::SeqUnavailable`] for a seq that the log has not
-/// reached, and [`Code::NotSupported`] where no marks are kept.
+/// that does not begin with a message, or with one inside another thread,
+/// [`Code::SeqUnavailable`] for a seq that the log has not reached, and [`Code::NotSupported`]
+/// where no marks are kept.
 pub(super) fn mark(
     chat: &mut Chat,
     by: &mut Requester,
