@@ -26,6 +26,8 @@ INSERT = ("INSERT INTO bare.record (room, seq, at, weight, kind, sender, text, d
 # As cluster/link/statements.rs has it.
 NOTIFY = ("SELECT pg_notify('chinwag_1', payload) FROM set_config('synchronous_commit', 'off', true), "
           "unnest($1::text[]) AS payload")
+# Whoever answers nothing for so long fails: a run that hangs would hold up all that come after it.
+ANSWER_S = 60
 # How often a node tells the others which rooms have grown (link/bounds.rs).
 BUS_PAUSE = 0.005
 
@@ -56,6 +58,14 @@ def array(values):
         else:
             parts.append(struct.pack(">iq", 8, value))
     return b"".join(parts)
+
+
+def ready(selector):
+    """The sockets that have something, within the time for an answer."""
+    found = selector.select(ANSWER_S)
+    if not found:
+        raise TimeoutError("the engine does not answer")
+    return found
 
 
 class Batches:
@@ -110,7 +120,8 @@ class Driver:
         self.session.pipeline_sync()
         self.waiting += 1
         while self.session.flush():
-            select.select([], [self.session.socket], [])
+            if not select.select([], [self.session.socket], [], ANSWER_S)[1]:
+                raise TimeoutError("the engine takes nothing")
 
     def take(self):
         """What has come: the rows' first values."""
@@ -135,7 +146,7 @@ class Driver:
         with selectors.DefaultSelector() as selector:
             selector.register(self.session.socket, selectors.EVENT_READ)
             while self.waiting:
-                selector.select()
+                ready(selector)
                 told += self.take()
         return told[0]
 
@@ -152,7 +163,7 @@ def pipelined(engine, batches, seconds, depth=2):
         while (now := time.monotonic()) < end or driver.waiting:
             while now < end and driver.waiting < depth:
                 driver.send(APPEND, batches.next_append())
-            selector.select()
+            ready(selector)
             told = driver.take()
             # All of a batch are stored, by the short way.
             assert all(outcome is None for outcome in told)
@@ -184,7 +195,7 @@ def several(engine, all_batches, seconds, wakes):
                         driver.send(NOTIFY, [payload])
                         owed[place].append("notify")
                         told_at[place] = now
-            for key, _ in selector.select(1):
+            for key, _ in ready(selector):
                 if key.data is None:
                     for listener in listeners:
                         if listener.session.socket == key.fd:
@@ -201,7 +212,7 @@ def several(engine, all_batches, seconds, wakes):
 
 def one_by_one(engine, seconds):
     """Records a second of 64 threads, each with a connection, that insert one and commit."""
-    counts, start = [0] * SENDERS, threading.Barrier(SENDERS)
+    counts, start = [0] * SENDERS, threading.Barrier(SENDERS, timeout=ANSWER_S)
     insert_one = INSERT
     for place in range(9, 0, -1):
         insert_one = insert_one.replace(f"${place}", "%b")

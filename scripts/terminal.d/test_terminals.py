@@ -153,7 +153,7 @@ class Chat(Case):
         ann = self.chat(server, "ann", "--room", "den")
         eve = self.chat(server, "eve", "--room", "den")
         ann.type("/report", "/report @bob he  shouts")
-        ann.shows("! this command needs more, for example: /report bob spam", "-- it is reported to those who keep order here --")
+        ann.shows("! it is written like this, for example: /report bob spam", "-- it is reported to those who keep order here --")
         own.shows("-- something was reported in den: /reports --")
         eve.type("/report bob")
         eve.shows("-- it is reported to those who keep order here --")
@@ -170,7 +170,7 @@ class Chat(Case):
             self.assertNotIn("something was reported", other.screen())
         own.type(f"/settle {number}", f"/settle {number}", "/settle", "/audit")
         own.shows(f"-- report {number} is settled --", "! there is no report of this id that you may settle")
-        own.shows("! this command needs more, for example: /settle 3", "own: settle report bob in den")
+        own.shows("! it is written like this, for example: /settle 3", "own: settle report bob in den")
         # Acts are noted behind their records.
         own.type("/kick bob rude")
         bob.shows("-- you were removed from den --")

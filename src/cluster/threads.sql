@@ -87,7 +87,10 @@ BEGIN
   SELECT r.id INTO room_id FROM chinwag.room r WHERE r.name = room_name
     OR r.id = (SELECT f.room FROM chinwag.former f WHERE f.name = room_name) FOR KEY SHARE;
   IF NOT FOUND THEN RETURN 0; END IF;
-  PERFORM 1 FROM chinwag.record x WHERE x.room = room_id AND x.seq = first_seq AND x.kind IN (0, 1);
+  -- With one inside a thread none begins.
+  PERFORM 1 FROM chinwag.record x
+  WHERE x.room = room_id AND x.seq = first_seq AND x.kind IN (0, 1)
+    AND (x.thread IS NULL OR change <> 0);
   IF NOT FOUND THEN RETURN 0; END IF;
   IF change = 2 THEN
     UPDATE chinwag.follow f SET read = upto, at = wall

@@ -103,6 +103,17 @@ impl PartialHead {
         self.0.as_ref().map_or(&[], |part| part.bytes())
     }
 
+    /// HEAD, if what has come says so with `input` behind it, and otherwise GET, which stands for
+    /// all others: the answer to a HEAD has no body, however wrong the rest of it is (RFC 9112
+    /// section 6.3).
+    #[must_use]
+    pub fn method_so_far(&self, input: &[u8]) -> Method {
+        let bytes = self.bytes().iter().chain(input);
+        // Empty lines may stand before it.
+        let line = bytes.skip_while(|byte| matches!(byte, b'\r' | b'\n'));
+        if line.take(5).eq(b"HEAD ") { Method::Head } else { Method::Get }
+    }
+
     /// Bytes of memory it occupies besides itself.
     #[must_use]
     pub fn memory(&self) -> usize {

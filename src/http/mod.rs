@@ -56,7 +56,7 @@ pub use authority::{Authority, Host};
 pub use body::{Body, Progress, expects_continue};
 pub use client::{AnswerParser, Mismatch, PartialAnswer, Switched, UpgradeRequest};
 pub use date::{DateClock, HttpDate};
-pub use etag::ETag;
+pub use etag::{Condition, ETag};
 pub use forwarded::client as forwarded_client;
 pub use head::{Head, HeadParser, Parsed, PartialHead};
 pub use host::{HostPolicy, PolicyError};

@@ -22,6 +22,8 @@ pub enum Name {
     Connection,
     /// `Authorization`.
     Authorization,
+    /// `If-Match`.
+    IfMatch,
     /// `If-None-Match`.
     IfNoneMatch,
     /// `Content-Length`.
@@ -73,7 +75,7 @@ impl Name {
             5 => &[Self::Range],
             6 => &[Self::Origin, Self::Expect],
             7 => &[Self::Upgrade],
-            8 => &[Self::IfRange],
+            8 => &[Self::IfRange, Self::IfMatch],
             9 => &[Self::Forwarded],
             10 => &[Self::Connection],
             12 => &[Self::ContentType],
@@ -113,6 +115,7 @@ impl Name {
             Self::Upgrade => "Upgrade",
             Self::Connection => "Connection",
             Self::Authorization => "Authorization",
+            Self::IfMatch => "If-Match",
             Self::IfNoneMatch => "If-None-Match",
             Self::ContentLength => "Content-Length",
             Self::ContentEncoding => "Content-Encoding",
@@ -160,6 +163,7 @@ impl Name {
             Self::Range => 1 << 23,
             Self::IfRange => 1 << 24,
             Self::ContentRange => 1 << 25,
+            Self::IfMatch => 1 << 26,
         }
     }
 }
@@ -184,9 +188,10 @@ impl NameSet {
 mod tests {
     use super::*;
 
-    const ALL: [Name; 23] = [
+    const ALL: [Name; 24] = [
         Name::Range,
         Name::IfRange,
+        Name::IfMatch,
         Name::ContentRange,
         Name::Via,
         Name::Forwarded,

@@ -208,6 +208,15 @@ refusals! {
     /// The request expects something.
     Expectation => ExpectationFailed, "no expectation is met here: leave Expect out";
 
+    /// A request that may change something has a condition (RFC 9110 section 13.1): without it, it
+    /// would do what its sender wants to keep it from.
+    Condition => NotImplemented,
+        "If-Match and If-None-Match are known for GET and HEAD alone: leave them out, nothing is written over here";
+
+    /// What is asked for is another version than the one that the request names.
+    OtherVersion => PreconditionFailed,
+        "If-Match names another version than the one that is here: leave it out to get this one";
+
     // The body of a POST.
     /// A POST does not say how long its body is.
     LengthMissing => LengthRequired, "a POST needs Content-Length, or Transfer-Encoding: chunked";

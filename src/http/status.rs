@@ -51,6 +51,8 @@ statuses! {
     Conflict = "409 Conflict",
     /// The length of the body is missing.
     LengthRequired = "411 Length Required",
+    /// A condition of the request does not hold.
+    PreconditionFailed = "412 Precondition Failed",
     /// The body is too long, or there may be none.
     ContentTooLarge = "413 Content Too Large",
     /// The first line is too long.

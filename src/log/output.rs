@@ -1,7 +1,8 @@
 //! Where the lines go.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Stderr, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 /// Where lines are written.
@@ -12,6 +13,11 @@ pub(super) trait Output: Write {
     ///
     /// If there can be none; what was open stays so.
     fn reopen(&mut self) -> io::Result<()>;
+
+    /// Whether what is there ends within a line; `None` if that cannot be known.
+    fn is_torn(&self) -> Option<bool> {
+        None
+    }
 }
 
 impl Output for Stderr {
@@ -52,5 +58,15 @@ impl Output for LogFile {
     fn reopen(&mut self) -> io::Result<()> {
         self.file = append_to(&self.path)?;
         Ok(())
+    }
+
+    fn is_torn(&self) -> Option<bool> {
+        let len = self.file.metadata().ok().filter(Metadata::is_file)?.len();
+        let Some(last) = len.checked_sub(1) else { return Some(false) };
+        // What is appended to cannot be read, and a file need not be for whoever may write to it.
+        let file = File::open(&self.path).ok()?;
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, last).ok()?;
+        Some(byte != *b"\n")
     }
 }

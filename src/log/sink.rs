@@ -172,8 +172,9 @@ struct Writer<W> {
 }
 
 impl<W: Output> Writer<W> {
-    const fn new(format: Format, out: W, lost: Arc<AtomicU64>) -> Self {
-        Self { format, out, lost, batch: Vec::new(), lines: 0, is_torn: false }
+    fn new(format: Format, out: W, lost: Arc<AtomicU64>) -> Self {
+        let is_torn = out.is_torn().unwrap_or(false);
+        Self { format, out, lost, batch: Vec::new(), lines: 0, is_torn }
     }
 
     fn run(&mut self, queue: &Receiver<Job>) {
@@ -193,7 +194,10 @@ impl<W: Output> Writer<W> {
     /// Goes on in a file of the same name, which may be another one. If there can be none, the
     /// lines go where they went.
     fn reopen(&mut self) {
-        let Err(error) = self.out.reopen() else { return };
+        let reopened = self.out.reopen();
+        // The rest of a line that was cut has no place in another file.
+        self.is_torn = self.out.is_torn().unwrap_or(self.is_torn);
+        let Err(error) = reopened else { return };
         let error = error.to_string();
         let pairs = [("error", Value::from(error.as_str()))];
         self.say(
@@ -278,6 +282,7 @@ impl<W: Output> Writer<W> {
 mod tests {
     use std::sync::mpsc::{Sender, channel};
 
+    use super::super::output::LogFile;
     use super::*;
 
     /// Says when a write begins, waits for leave, and hands on what was written.
@@ -422,6 +427,31 @@ mod tests {
         fn reopen(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_is_ended_where_it_was_begun_and_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let open = || Writer::new(Format::Text, LogFile::open(&path).unwrap(), Arc::default());
+        let say = |writer: &mut Writer<LogFile>, line: &str| {
+            writer.push(line.as_bytes());
+            writer.write_batch();
+            std::fs::read_to_string(&path).unwrap()
+        };
+        // The last process has left half a line.
+        std::fs::write(&path, "ha").unwrap();
+        let mut writer = open();
+        assert_eq!(say(&mut writer, "first\n"), "ha\nfirst\n");
+        // As if the disk had been full.
+        say(&mut writer, "ha");
+        writer.reopen();
+        assert_eq!(say(&mut writer, "second\n"), "ha\nfirst\nha\nsecond\n");
+        say(&mut writer, "ha");
+        std::fs::remove_file(&path).unwrap();
+        writer.reopen();
+        assert_eq!(say(&mut writer, "third\n"), "third\n");
+        assert_eq!(say(&mut open(), "fourth\n"), "third\nfourth\n");
     }
 
     #[test]

@@ -57,7 +57,7 @@ use std::sync::OnceLock;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::http::{ETag, Head, Response, Status, coding};
+use crate::http::{Condition, ETag, Head, Refusal, Response, Status, coding};
 
 /// One file of the page.
 #[derive(Clone, Debug)]
@@ -106,8 +106,10 @@ impl Asset {
                 .field("Vary", "Accept-Encoding")
                 .etag(etag)
         };
-        if etag.is_known_to(head) {
-            return respond(Status::NotModified);
+        match etag.condition(head) {
+            Condition::Met => {}
+            Condition::Known => return respond(Status::NotModified),
+            Condition::Failed => return Refusal::OtherVersion.into(),
         }
         match compressed {
             Some((body, _)) => respond(Status::Ok)
@@ -362,6 +364,10 @@ mod tests {
             ("\"b\"\r\nIf-None-Match: TAG", Status::NotModified),
             ("\"a\"", Status::Ok),
             ("", Status::Ok),
+            ("\"a\"\r\nIf-Match: \"b\", TAG", Status::Ok),
+            ("TAG\r\nIf-Match: *", Status::NotModified),
+            ("TAG\r\nIf-Match: \"b\"", Status::PreconditionFailed),
+            ("\"a\"\r\nIf-Match: W/TAG", Status::PreconditionFailed),
         ] {
             assert_eq!(status(known), expect, "{known:?}");
         }

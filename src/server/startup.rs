@@ -204,12 +204,13 @@ fn set_store(
 ) {
     // Taken out of what the chat gets: only who signs a push is to hold the key.
     let push_key = logs.1.people.push_key.take();
+    let wall = logs.1.wall;
     server.set_logs(clock.now(), logs);
     if let Some(outbox) = outbox {
         server.files = FileStart::new(config, (Arc::clone(&outbox), clock), waker.clone());
         server.files.iter_mut().for_each(FileStart::start);
         let counted = Arc::clone(&server.metrics.webhooks);
-        let mut webhooks = WebhookStart::new(outbox, &config.webhooks, clock, counted);
+        let mut webhooks = WebhookStart::new(outbox, &config.webhooks, (clock, wall), counted);
         server.begin_pushes(clock.now(), &mut webhooks, (push_key, &config.push), waker);
         server.set_webhooks(webhooks);
     }
@@ -233,7 +234,7 @@ fn join_cluster(
     let wake: store::Wake = Arc::new(move || _ = waker.wake());
     let shared = engine::open((address, config), clock.now(), Arc::clone(&wake))?;
     let counted = Arc::clone(&server.metrics.webhooks);
-    let mut webhooks = WebhookStart::new(shared.outbox(), &config.webhooks, clock, counted);
+    let mut webhooks = WebhookStart::new(shared.outbox(), &config.webhooks, (clock, None), counted);
     webhooks.await_pushes(&config.push, (Arc::clone(&server.metrics.pushes), wake));
     server.set_webhooks(webhooks);
     let invites = config.auth_policy().accounts;

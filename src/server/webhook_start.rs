@@ -13,6 +13,7 @@ use crate::metrics::{PushMetrics, WebhookMetrics};
 use crate::reactor::Waker;
 use crate::store::{Outbox, Wake};
 use crate::time::clock::{Clock, Now};
+use crate::time::wall_watch::WallWatch;
 use crate::webhooks::Webhooks;
 use crate::webhooks::push::vapid::{self, BadKey, Vapid};
 use crate::webhooks::push::{self, Orders, Setup};
@@ -24,6 +25,8 @@ pub(super) struct WebhookStart {
     outbox: Arc<Outbox>,
     settings: config::Webhooks,
     clock: Clock,
+    /// What was known of the clock at the start.
+    wall: WallWatch,
     metrics: Arc<WebhookMetrics>,
     running: Option<Webhooks>,
     pushes: Option<PushWay>,
@@ -70,11 +73,12 @@ impl WebhookStart {
     pub(super) fn new(
         outbox: Arc<Outbox>,
         settings: &config::Webhooks,
-        clock: Clock,
+        (clock, wall): (Clock, Option<WallWatch>),
         metrics: Arc<WebhookMetrics>,
     ) -> Self {
         let settings = settings.clone();
-        Self { outbox, settings, clock, metrics, running: None, pushes: None, awaited: None }
+        let wall = wall.unwrap_or_else(|| WallWatch::new(clock.now(), None, None));
+        Self { outbox, settings, clock, wall, metrics, running: None, pushes: None, awaited: None }
     }
 
     /// Lets devices be told, by the key that is `kept` or a new one.
@@ -165,7 +169,8 @@ impl WebhookStart {
             way.orders = Some(orders);
             (way.setup.clone(), inbox)
         });
-        match Webhooks::start(outbox, &self.settings, self.clock, (metrics, pushes)) {
+        let clock = (self.clock, self.wall);
+        match Webhooks::start(outbox, &self.settings, clock, (metrics, pushes)) {
             Ok(running) => self.running = Some(running),
             Err(error) => {
                 log::error!(cause:% = error; "webhooks are not served: the system has no thread to give");

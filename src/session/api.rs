@@ -16,7 +16,7 @@ use crate::chat::model::identity::Identity;
 use crate::chat::model::output::{Encoding, Request};
 use crate::chat::{Code, Hello, Op, Refusal};
 use crate::http::percent::{decode_form, form_field, form_fields};
-use crate::http::{self, Body, Head, Method, Methods, Response, expects_continue};
+use crate::http::{self, Body, Head, Method, Methods, Name, Response, expects_continue};
 
 /// Bytes of a body that is read over so that the connection can go on.
 const DRAINED_MAX: u64 = 64 * 1024;
@@ -49,6 +49,7 @@ impl SessionContext {
     /// Begins the exchange of a request for which this is planned.
     pub(super) fn begin(&self, head: &Head<'_>, planned: Result<(Plan, Asker), Problem>) -> Begun {
         let (plan, asker) = match planned {
+            Ok(_) if has_condition(head) => return refuse(head, http::Refusal::Condition.into()),
             Ok(planned) => planned,
             Err(problem) => return refuse(head, problem),
         };
@@ -184,6 +185,12 @@ fn check_query(query: &str) -> Result<(), Problem> {
 /// Whether the identity is a key that may send nowhere.
 fn may_not_send(identity: &Identity) -> bool {
     !identity.grants.is_empty() && !identity.grants.iter().any(|grant| grant.rights.send)
+}
+
+/// Whether a request that may change something has a condition, which nobody would look at.
+fn has_condition(head: &Head<'_>) -> bool {
+    !matches!(head.method(), Method::Get | Method::Head)
+        && [Name::IfMatch, Name::IfNoneMatch].into_iter().any(|name| head.value(name).is_some())
 }
 
 /// Refuses a request. Its body is read over where another request may follow it.

@@ -70,6 +70,7 @@ impl Session<'_, '_> {
             return false;
         };
         let is_first = std::mem::replace(is_idle, false);
+        let method = partial.method_so_far(input);
         let outcome = match heads.parse(partial, input) {
             Ok(Parsed::Incomplete) => {
                 // The time for a head counts from its first byte and not from the end of the
@@ -95,7 +96,7 @@ impl Session<'_, '_> {
                     state.flags.set(Flag::Counted, context.is_counted(address));
                     let is_banned = turn.chat.suspended().address(address, turn.now.wall_ms);
                     if is_banned.is_some() && *kind != ListenerKind::Admin {
-                        outcome = refuse(Refusal::Banned, Some(&head));
+                        outcome = refuse(Refusal::Banned, &head);
                     } else if matches!(outcome, Outcome::Switch { .. }) {
                         turn.effects.push(Effect::Client { conn: state.conn, address });
                         // Who tries too many passwords is not the proxy.
@@ -111,14 +112,20 @@ impl Session<'_, '_> {
                 *input = rest.get_mut(consumed..).unwrap_or_default();
                 outcome
             }
-            Err(refusal) => refuse(refusal, None),
+            Err(refusal) => {
+                Outcome::Respond { response: refusal.into(), method, keep_alive: false }
+            }
         };
         self.apply(outcome)
     }
 
     /// A head was not complete in time.
     pub(super) fn http_timeout(&mut self) {
-        self.respond(Response::from(Refusal::HeadTimeout), (Method::Get, false));
+        let method = match &self.state.protocol {
+            Protocol::Http { partial, .. } => partial.method_so_far(&[]),
+            _ => Method::Get,
+        };
+        self.respond(Response::from(Refusal::HeadTimeout), (method, false));
         self.close(Vec::new(), (CloseReason::HeadTimeout, Ending::Linger));
     }
 
@@ -265,15 +272,15 @@ impl SessionContext {
                     Outcome::Respond { response: plain(answer), method, keep_alive }
                 }
                 Ok(Admitted::Api) => self.begin_admin(head).into(),
-                Ok(_) => refuse(Refusal::NotFound, Some(head)),
-                Err(refusal) => refuse(refusal, Some(head)),
+                Ok(_) => refuse(Refusal::NotFound, head),
+                Err(refusal) => refuse(refusal, head),
             };
         }
         // Before the request is admitted: a stranger that names a user is refused whatever it asks
         // for.
         let named = match self.proxy_header.identity(is_proxy, head) {
             Ok(named) => named,
-            Err(refusal) => return refuse(refusal, Some(head)),
+            Err(refusal) => return refuse(refusal, head),
         };
         match self.admission.admit(head, scheme, |path| self.route(path)) {
             Ok(Admitted::Page(asset)) => {
@@ -287,10 +294,10 @@ impl SessionContext {
             Ok(Admitted::Api) => self.begin_exchange(head, named, turn).into(),
             Ok(Admitted::WebSocket(upgrade)) => match self.bearer(upgrade.bearer, turn) {
                 Ok(bearer) => self.switch(head, &upgrade, (date, false)).with(bearer.or(named)),
-                Err(refusal) => refuse(refusal, Some(head)),
+                Err(refusal) => refuse(refusal, head),
             },
             Ok(Admitted::Echo(upgrade)) => self.switch(head, &upgrade, (date, true)),
-            Err(refusal) => refuse(refusal, Some(head)),
+            Err(refusal) => refuse(refusal, head),
         }
     }
 
@@ -363,10 +370,9 @@ impl SessionContext {
 }
 
 /// `head` is that of the request, if it was well-formed.
-fn refuse(refusal: Refusal, head: Option<&Head<'_>>) -> Outcome {
-    let keep_alive = head.is_some_and(|head| head.keep_alive() && !refusal.is_final());
-    // Without a head nobody knows whether a body is wanted; a refusal should be readable.
-    let method = head.map_or(Method::Get, Head::method);
+fn refuse(refusal: Refusal, head: &Head<'_>) -> Outcome {
+    let keep_alive = head.keep_alive() && !refusal.is_final();
+    let method = head.method();
     Outcome::Respond { response: Response::from(refusal), method, keep_alive }
 }
 

@@ -14,7 +14,7 @@ use crate::chat::model::output::Request;
 use crate::chat::model::record::Body;
 use crate::chat::{Code, Op, Refusal, Reply, RequestId};
 use crate::files::FileJob;
-use crate::http::{Method, Response, Status};
+use crate::http::{self, Condition, Method, Response, Status};
 use crate::net::{CloseReason, ConnId, Effect, Ending};
 use crate::wire::{self, Context, Parsed, render};
 
@@ -273,8 +273,12 @@ fn on_page(
     let Some(data) = found else {
         return finish(state, context, turn, refused(FilePlan::not_there()));
     };
-    if plan.is_known {
-        let response = plan.kept(Response::new(Status::NotModified));
+    let response = match plan.condition {
+        Condition::Met => None,
+        Condition::Known => Some(plan.kept(Response::new(Status::NotModified))),
+        Condition::Failed => Some(refused(http::Refusal::OtherVersion.into())),
+    };
+    if let Some(response) = response {
         return finish(state, context, turn, response);
     }
     plan.name = wire::posted::file_name(data, plan.id.as_str()).unwrap_or_default().into();

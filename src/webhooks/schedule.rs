@@ -60,11 +60,11 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// Events become so old.
+    /// Events become so old, by a clock of which so much is known.
     #[must_use]
-    pub fn new(give_up: Duration, now: Now) -> Self {
+    pub fn new(give_up: Duration, wall: WallWatch) -> Self {
         let give_up_ms = u64::try_from(give_up.as_millis()).unwrap_or(u64::MAX);
-        Self { give_up_ms, wall: WallWatch::new(now, None, None) }
+        Self { give_up_ms, wall }
     }
 
     /// To be called now and then: a clock that is set makes nothing old.
@@ -72,9 +72,11 @@ impl Patience {
         self.wall.look(now);
     }
 
-    /// Whether an event of this time, in milliseconds since 1970, is too old.
+    /// Whether an event of this time, in milliseconds since 1970, is too old. The clock may have
+    /// been set since the last look, while a receiver was waited for.
     #[must_use]
-    pub fn is_over(&self, at: u64, now: Now) -> bool {
+    pub fn is_over(&mut self, at: u64, now: Now) -> bool {
+        self.look(now);
         self.wall.for_ages(now).saturating_sub(at) > self.give_up_ms
     }
 }
@@ -90,14 +92,21 @@ mod tests {
             let tick = Tick::from_millis(seconds * 1_000);
             Now { tick, wall_ms: wall_s * 1_000 }
         };
-        let mut patience = Patience::new(Duration::from_secs(100), at(0, 1_000));
+        let start = |latest_ms| {
+            Patience::new(Duration::from_secs(100), WallWatch::new(at(0, 1_000), None, latest_ms))
+        };
+        let mut patience = start(None);
         let event = 1_000_000;
         assert!(!patience.is_over(event, at(100, 1_100)));
         assert!(patience.is_over(event, at(101, 1_101)));
         let year = 365 * 86_400;
-        patience.look(at(10, 1_010 + year));
-        assert!(!patience.is_over(event, at(11, 1_011 + year)));
-        assert!(patience.is_over(event, at(86_410, 87_410 + year)), "the clock has held for a day");
+        assert!(!patience.is_over(event, at(102, 1_102 + year)), "set since the last look");
+        assert!(!patience.is_over(event, at(103, 1_103 + year)));
+        assert!(patience.is_over(event, at(86_502, 87_502 + year)), "the clock has held for a day");
+        // What was written last says that the clock of this start is not to be believed.
+        let mut patience = start(Some(year * 1_000));
+        assert!(!patience.is_over(event, at(101, 1_101)));
+        assert!(patience.is_over(event, at(86_400, 87_400)));
     }
 
     #[test]

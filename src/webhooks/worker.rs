@@ -19,6 +19,7 @@ use crate::metrics::WebhookMetrics;
 use crate::store::{BATCH_EVENTS_MAX, Batch, DeadLetter, Outbox, Position, Signals, Update};
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
+use crate::time::wall_watch::WallWatch;
 
 /// How long the end of the thread is waited for at a stop: what it has sent is then kept, and not
 /// sent again. A request that takes longer is made again after the next start.
@@ -41,7 +42,7 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Starts the thread.
+    /// Starts the thread. What is known of the clock says whether an event is old.
     ///
     /// # Errors
     ///
@@ -49,7 +50,7 @@ impl Webhooks {
     pub fn start(
         outbox: Arc<Outbox>,
         settings: &config::Webhooks,
-        clock: Clock,
+        (clock, wall): (Clock, WallWatch),
         (metrics, pushes): (Arc<WebhookMetrics>, Option<(Setup, Inbox)>),
     ) -> io::Result<Self> {
         let (end, ended) = sync_channel(0);
@@ -58,7 +59,7 @@ impl Webhooks {
             // Made in the thread: it reads the certificates of a hundred authorities.
             let client = Client::new(&settings);
             let pushes = pushes.map(|(setup, inbox)| Pushes::new(setup, inbox, &settings));
-            let limits = (client, settings.give_up);
+            let limits = (client, Patience::new(settings.give_up, wall));
             Worker::new(given, limits, clock, (metrics, pushes, end)).run();
         };
         thread::Builder::new().name("webhooks".to_owned()).spawn(run)?;
@@ -100,14 +101,14 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(
         outbox: Arc<Outbox>,
-        (client, give_up): (Client, Duration),
+        (client, patience): (Client, Patience),
         clock: Clock,
         (metrics, pushes, end): (Arc<WebhookMetrics>, Option<Pushes>, SyncSender<()>),
     ) -> Self {
         Self {
             outbox,
             client,
-            patience: Patience::new(give_up, clock.now()),
+            patience,
             clock,
             metrics,
             pushes,
@@ -209,8 +210,7 @@ impl Worker {
         let waiting = self.endpoints.values().filter(|endpoint| endpoint.work(news).is_some());
         let push = self.pushes.as_ref().and_then(Pushes::due);
         let next = waiting.map(|endpoint| endpoint.next_at).chain(push).min();
-        let next = next.unwrap_or(Tick::MAX);
-        next.since(now.tick).min(IDLE)
+        next.unwrap_or(Tick::MAX).since(now.tick).min(IDLE)
     }
 
     fn serve(&mut self, name: &str, work: Work, news: u64) {
@@ -235,7 +235,7 @@ impl Worker {
     }
 
     /// Sends what is above the position of a webhook.
-    fn serve_log(&self, endpoint: &mut Endpoint, news: u64, updates: &mut Vec<Update>) {
+    fn serve_log(&mut self, endpoint: &mut Endpoint, news: u64, updates: &mut Vec<Update>) {
         let now = self.clock.now();
         // Those that are refused together are tried one by one.
         let most = if endpoint.is_singly() { 1 } else { BATCH_EVENTS_MAX };
@@ -351,7 +351,7 @@ impl Worker {
 
     /// Gives up what was refused too often, or is too old: then everything else that is, too.
     fn give_up(
-        &self,
+        &mut self,
         endpoint: &mut Endpoint,
         batch: &Batch,
         (why, is_old): (&str, bool),
@@ -400,7 +400,7 @@ impl Worker {
         endpoint.forget(usize::MAX);
     }
 
-    fn is_too_old(&self, event: Option<&WebhookEvent>, now: Now) -> bool {
+    fn is_too_old(&mut self, event: Option<&WebhookEvent>, now: Now) -> bool {
         event.is_some_and(|event| self.patience.is_over(event.at(), now))
     }
 

@@ -70,7 +70,7 @@ fn at_a_terminal_an_owner_sees_what_was_done_and_a_member_does_not() {
         ("own", "/audit", "own: kick bob in den"),
         ("own", "/audit all", "! only administrators see what was done everywhere"),
         ("bob", "/audit", "! only the owners of a room see what was done there"),
-        ("bob", "/audit den", "! this command needs more, for example: /audit"),
+        ("bob", "/audit den", "! it is written like this, for example: /audit"),
     ] {
         let mut raw = Raw::connect(server.tcp);
         raw.send(format!("/nick {name}\n/join den\n{line}\n").as_bytes());

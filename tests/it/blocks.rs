@@ -80,7 +80,7 @@ fn a_person_at_a_terminal_blocks_and_is_told_what_it_does() {
          > /unblock bob
          < -- bob is not blocked now --
          > /block
-         < ! this command needs more, for example: /block bob
+         < ! it is written like this, for example: /block bob
          > /block ann
          < ! this is your own name; expected: the name of another user",
     );

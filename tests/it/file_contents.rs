@@ -42,6 +42,30 @@ fn what_is_put_twice_is_there_once_and_told_again_as_it_was() {
 }
 
 #[test]
+fn conditions_hold_for_what_is_read_and_nothing_is_put_under_one() {
+    let server = Setup::default().start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    for condition in ["If-None-Match: *\r\n", "If-Match: \"a\"\r\n"] {
+        assert_eq!(put(server.http, &target(GIF, "ann"), condition, GIF).status, 501);
+    }
+    assert_eq!(object(&get(server.http, &target(GIF, "ann")), 200), json!({"offset": 0}));
+    let id = object(&put(server.http, &target(GIF, "ann"), "", GIF), 201)["id"].clone();
+    let id = id.as_str().unwrap();
+    let seq = say(&mut ann, "lobby", id, "cat.gif");
+    let place = place("lobby", &seq, id, "bob");
+    let tag = fetch(server.http, &place, "").header("ETag").expect("a tag").to_owned();
+    let other = "If-Match: \"a\"\r\n";
+    for (conditions, status) in [
+        (&*format!("If-Match: \"a\", {tag}\r\n"), 200),
+        (other, 412),
+        (&*format!("If-None-Match: {tag}\r\n{other}"), 412),
+        ("If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 200),
+    ] {
+        assert_eq!(fetch(server.http, &place, conditions).status, status, "{conditions}");
+    }
+}
+
+#[test]
 fn what_others_have_is_not_found_by_its_hash() {
     let server = Setup::default().start();
     let of_ann = object(&put(server.http, &target(GIF, "ann"), "", GIF), 201);

@@ -51,6 +51,8 @@ const ANSWERS: &[(&str, &str, u16, bool)] = &[
     ("GET / HTTP/1.1", "X: a\0b\r\n", 400, false),
     ("GET / HTTP/1.1", "no colon\r\n", 400, false),
     ("GET / HTTP/1.1", ": no name\r\n", 400, false),
+    ("HEAD / HTTP/1.1", "X : y\r\n", 400, false),
+    ("HEAD /a b HTTP/1.1", "", 400, false),
     ("GET / http/1.1", "", 400, false),
     ("GET / HTTP/1.2", "", 505, false),
     ("GET / HTTP/3.0", "", 505, false),
@@ -275,10 +277,11 @@ fn an_idle_connection_is_kept_for_a_while_and_then_ended_without_a_word() {
 #[test]
 fn a_head_that_stays_unfinished_is_answered_with_408() {
     let server = Setup::default().set("timeouts.head", "100ms").start();
-    for begun in ["", "G", "GET / HTTP/1.1\r\nHost: localhost\r\n"] {
+    let after = " / HTTP/1.1\r\nHost: localhost\r\n";
+    for begun in ["", "G", &format!("GET{after}"), &format!("\r\nHEAD{after}")] {
         let mut raw = Raw::connect(server.http);
         raw.send(begun.as_bytes());
-        assert_eq!(http::read(&mut raw, true).status, 408, "{begun:?}");
+        assert_eq!(http::read(&mut raw, !begun.contains("HEAD")).status, 408, "{begun:?}");
         raw.assert_ended();
     }
     // The deadline of a later request counts from its first byte.

@@ -68,6 +68,23 @@ fn what_curl_posts_with_a_key_is_said_in_the_room() {
 }
 
 #[test]
+fn a_request_that_changes_something_under_a_condition_is_refused_and_does_nothing() {
+    let server = Setup::default().set("auth", "accounts,none").start();
+    let key = bearer(&add(&server, &["ci", "--rooms", "alerts"]));
+    let post = "POST /rooms/alerts/messages";
+    for condition in ["If-None-Match: *", "If-Match: \"a\""] {
+        let fields = format!("{key}{condition}\r\n");
+        assert_eq!(ask(server.http, post, &fields, "no").status, 501, "{condition}");
+    }
+    let sent = object(&ask(server.http, post, &key, "yes"), 201);
+    assert_eq!(sent["seq"], 1);
+    let page = ask(server.http, "GET /rooms/alerts/messages?limit=ten", &key, "");
+    let refused = object(&page, 400);
+    assert_subset(&refused, &json!({"code": 1003, "data": {"field": "limit"}}));
+    assert!(refused["message"].as_str().is_some_and(|it| it.contains("limit is not a number")));
+}
+
+#[test]
 fn who_may_not_is_told_with_the_status_and_the_protocols_own_words() {
     let server = Setup::default().set("auth", "accounts,none").start();
     let key = bearer(&add(&server, &["ci", "--rooms", "alerts"]));

@@ -141,7 +141,7 @@ fn a_person_at_a_terminal_answers_by_a_name_or_by_words_and_sees_what_is_answere
          > /reply \"nothing like it\" no
          < ! no message of lately is meant by this; /history shows them
          > /reply bob
-         < ! this command needs more, for example: /reply bob yes",
+         < ! it is written like this, for example: /reply bob yes",
     );
     bob.expect(&json!({"ev": "message", "from": "ann", "text": "I do", "reply_to": 2}));
     bob.expect(&json!({"ev": "message", "from": "ann", "text": "me, too", "reply_to": 1}));

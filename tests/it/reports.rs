@@ -191,7 +191,7 @@ fn an_owner_at_a_terminal_is_told_of_a_report_lists_it_and_settles_it() {
              > /settle {number}
              < ! there is no report of this id that you may settle…
              > /settle
-             < ! this command needs more, for example: /settle 3
+             < ! it is written like this, for example: /settle 3
              > /reports
              < -- nothing is reported --
              > /audit
@@ -215,7 +215,7 @@ fn who_keeps_no_order_at_a_terminal_reports_and_settles_nothing() {
          > /report bob he shouts
          < -- it is reported to those who keep order here --
          > /report
-         < ! this command needs more, for example: /report bob spam
+         < ! it is written like this, for example: /report bob spam
          > /settle 1
          < ! there is no report of this id that you may settle; expected: a number that /reports lists",
     );

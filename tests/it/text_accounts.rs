@@ -19,7 +19,7 @@ fn who_has_to_log_in_is_told_so_at_the_first_line_and_at_each_other() {
          > /nick ann
          < ! nobody is told this: log in first, with /login NAME PASSWORD
          > /login ann
-         < ! this command needs more, for example: /login ann PASSWORD
+         < ! it is written like this, for example: /login ann PASSWORD
          > /lgoin ann secret-of-ann
          < ! there is no /lgoin; did you mean /login; /help lists the commands
          > /help register",

@@ -72,7 +72,7 @@ fn a_conversation_reads_well() {
          > /join No
          < ! …; did you mean no
          > /join
-         < ! this command needs more, for example: /join lobby
+         < ! it is written like this, for example: /join lobby
          > //not a command
          > /leave
          < -- you have left lobby --
@@ -118,7 +118,7 @@ fn who_says_nothing_of_a_name_is_a_guest_and_may_take_one_before_speaking() {
          > /nick eve
          < ! others know you by this name; to take another, /quit and connect again
          > /nick
-         < ! this command needs more, for example: /nick ann",
+         < ! it is written like this, for example: /nick ann",
     );
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::chat::model::limits::PROFILES_MAX;
 use crate::chat::model::name::UserName;
 use crate::chat::model::profile::{PublicProfile, looks};
+use crate::time::wall_watch::shifted;
 
 /// All profiles.
 ///
@@ -83,6 +84,14 @@ impl Profiles {
         // Who is called as its own name looks goes on so.
         let others = users.filter(|user| looks(user.as_str()).is_disjoint(&own));
         others.cloned().collect()
+    }
+
+    /// The wall clock was set: status texts last as long as they were to.
+    pub(in crate::chat) fn shift_ends(&mut self, step_ms: i64) {
+        let unwritten = self.unwritten.values_mut().map(|(profile, _)| profile);
+        for profile in self.of_user.values_mut().chain(unwritten) {
+            profile.until = profile.until.map(|until| shifted(until, step_ms));
+        }
     }
 
     /// A user says this of itself from now on.

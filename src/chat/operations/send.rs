@@ -143,7 +143,14 @@ fn check_message(chat: &Chat, room: RoomKey, send: &Send<'_>) -> Result<(), Refu
             return Err(no_such_reference(field));
         }
     }
-    match send.thread.and_then(|seq| chat.rooms[room].ring.get(seq)).map(|record| &record.body) {
+    send.thread.map_or(Ok(()), |seq| check_begins(&chat.rooms[room], seq))
+}
+
+/// # Errors
+///
+/// [`Code::NoSuchMessage`] for a message inside a thread, as far as memory can tell.
+pub(super) fn check_begins(room: &Room, seq: u64) -> Result<(), Refusal> {
+    match room.ring.get(seq).map(|record| &record.body) {
         Some(&Body::Message { thread: Some(root), .. }) => Err(in_thread(root)),
         _ => Ok(()),
     }

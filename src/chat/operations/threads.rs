@@ -15,7 +15,7 @@
 //! so that a kill takes neither alone. Rooms in memory have none.
 
 use super::history::check_still_reads;
-use super::send::{may_be_message, no_such_reference};
+use super::send::{check_begins, may_be_message, no_such_reference};
 use super::{Answer, Chat, grants, outsiders, tell_others};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
@@ -184,8 +184,9 @@ fn glance(record: &Record) -> Box<str> {
 /// # Errors
 ///
 /// Those of finding the membership; [`Code::EpochChanged`]; [`Code::NoSuchMessage`] for a thread
-/// that does not begin with a message, [`Code::SeqUnavailable`] for a seq that the log has not
-/// reached, and [`Code::NotSupported`] where no marks are kept.
+/// that does not begin with a message, or with one inside another thread,
+/// [`Code::SeqUnavailable`] for a seq that the log has not reached, and [`Code::NotSupported`]
+/// where no marks are kept.
 pub(super) fn mark(
     chat: &mut Chat,
     by: &mut Requester,
@@ -200,6 +201,9 @@ pub(super) fn mark(
     }
     room.check_epoch(epoch)?;
     let is_there = (room.oldest()..=room.head).contains(&thread);
+    if matches!(wish, ThreadWish::Follow) {
+        check_begins(room, thread)?;
+    }
     let change = match wish {
         // Judged by what is in memory; of older ones the store says it, when the mark is written.
         ThreadWish::Follow if !may_be_message(room, thread) => {
@@ -233,8 +237,12 @@ pub(super) fn on_written(
     let outcome = outcome.or_else(|refusal| match (refusal.code, mark.change) {
         // No mark has moved, which is nothing to tell others.
         (Code::NameTaken, ThreadChange::Read(_)) => Ok(()),
-        // The store has found no such message.
-        (Code::NameTaken, _) => Err(no_such_reference("thread")),
+        // The store has found no such message, or that it is inside a thread.
+        (Code::NameTaken, _) => {
+            let message = "no thread begins with a message of this seq";
+            let refusal = Refusal::new(Code::NoSuchMessage, message);
+            Err(refusal.field("thread", "the seq of the first message of a thread"))
+        }
         _ => Err(refusal),
     });
     chat.answer(by, outcome.map(|()| Answer::Now(Reply::Done)));

@@ -104,6 +104,12 @@ fn a_status_text_ends_at_its_time() {
     assert_eq!(answer(&mut harness, BOB, whois("ann")), pair("Ann S", "lunch"));
     harness.now.wall_ms += 5_000;
     assert_eq!(answer(&mut harness, BOB, whois("ann")), pair("Ann S", ""));
+    // A clock that is set ends nothing.
+    harness.run(ANN, status("tea", Some(5_000)));
+    harness.now.wall_ms += 86_400_000;
+    assert_eq!(answer(&mut harness, BOB, whois("ann")), pair("Ann S", "tea"));
+    harness.now.wall_ms += 5_000;
+    assert_eq!(answer(&mut harness, BOB, whois("ann")), pair("Ann S", ""));
 }
 
 #[test]

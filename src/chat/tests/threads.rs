@@ -65,17 +65,24 @@ fn a_seq_that_the_log_has_not_begins_no_thread() {
 
 #[test]
 fn a_message_inside_a_thread_begins_none_and_the_refusal_names_the_first() {
-    let mut harness = Harness::with_lobby(Limits::default(), 1);
+    let (mut harness, _shelf) = stored(8);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
     say_many(&mut harness, 0, 1);
     say_in(&mut harness, 0, 1);
     let Command::Send(send) = message(Target::Room("lobby".into()), "x", None) else { panic!() };
-    let said = harness.run(0, Command::Send(Send { thread: Some(2), ..send }));
-    let refusal = said.iter().find_map(|said| match said {
-        Output::Reply { result: Err(refusal), .. } => Some(refusal),
-        _ => None,
-    });
-    let refusal = refusal.expect("a refusal");
-    assert_eq!((refusal.code, refusal.expected.as_deref()), (Code::NoSuchMessage, Some("1")));
+    let send = Command::Send(Send { thread: Some(2), ..send });
+    for command in [send, of_lobby(2, ThreadWish::Follow)] {
+        let said = harness.run(0, command);
+        let refusal = said.iter().find_map(|said| match said {
+            Output::Reply { result: Err(refusal), .. } => Some(refusal),
+            _ => None,
+        });
+        let refusal = refusal.expect("a refusal");
+        assert_eq!((refusal.code, refusal.expected.as_deref()), (Code::NoSuchMessage, Some("1")));
+    }
+    // Nothing is refused that ends something.
+    assert_eq!(lines_to(&harness.run(0, of_lobby(2, ThreadWish::Unfollow)), 0), ["Done"]);
 }
 
 #[test]

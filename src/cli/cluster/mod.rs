@@ -43,6 +43,14 @@ const DIFFERENT_SENDERS: Statement = Statement {
           JOIN chinwag.node n ON n.id = x.node HAVING count(DISTINCT x.settings) > 1",
 };
 
+/// Names that several nodes have which were heard of lately.
+const SHARED_NAMES: Statement = Statement {
+    name: "shared_names",
+    sql: "SELECT string_agg(x.name, ', ' ORDER BY x.name) FROM (SELECT name FROM chinwag.node \
+          WHERE beat > (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 10000 \
+          GROUP BY name HAVING count(*) > 1) x",
+};
+
 /// Where an engine is, in one line.
 pub(super) const ADDRESS_HELP: &str =
     "Where the database is: postgres://USER:PASSWORD@HOST,HOST/DATABASE";
@@ -158,15 +166,17 @@ fn describe(text: &mut String, host: &Host, found: &Found) {
     }
 }
 
-/// Says whether nodes would send to webhooks by different settings.
+/// Says whether nodes would send to webhooks by different settings, or have one name.
 fn compare_nodes(text: &mut String, session: &mut Session) {
-    let nodes = session.ask(DIFFERENT_SENDERS);
-    let Ok(Some(names)) =
-        nodes.map(|rows| rows.first().and_then(|row| Some(row.text(0).ok()?.to_owned())))
-    else {
-        return;
-    };
-    _ = writeln!(text, "  note: not all of these nodes have the same [webhooks] settings: {names}");
+    for (statement, what) in [
+        (DIFFERENT_SENDERS, "not all of these nodes have the same [webhooks] settings"),
+        (SHARED_NAMES, "several nodes have one name ([cluster] name)"),
+    ] {
+        let rows = session.ask(statement).unwrap_or_default();
+        if let Some(names) = rows.first().and_then(|row| row.text(0).ok()) {
+            _ = writeln!(text, "  note: {what}: {names}");
+        }
+    }
 }
 
 /// Measures writes; whether they succeed.

@@ -1,6 +1,6 @@
 //! Who else there is: the registry of nodes, as beats answer with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::boundary::{LinkEvent, NodeRow};
@@ -41,6 +41,10 @@ pub(super) struct Nodes {
     /// This one, and the number that it had before.
     own: Option<NodeId>,
     former: Option<NodeId>,
+    /// When it got its number.
+    own_since: Tick,
+    /// Those of which it was said that they have the same name.
+    namesakes: BTreeSet<NodeId>,
     /// Those that were reported, and when each was certainly there.
     others: BTreeMap<NodeId, Tick>,
 }
@@ -70,7 +74,9 @@ impl Nodes {
         if own != self.own {
             self.former = self.own;
             self.own = own;
+            self.own_since = asked_at;
         }
+        self.note_namesakes(asked_at, &rows);
         // Who was heard since may not have been in the registry yet when it was read.
         let is_gone = |node: &NodeId, seen_at: &Tick| {
             *seen_at < asked_at && rows.binary_search_by_key(node, |row| row.id).is_err()
@@ -88,6 +94,23 @@ impl Nodes {
             }
         }
         self.rows = rows;
+    }
+
+    /// Says which nodes have the name of this one, of each once: those that were heard since this
+    /// one is there, and so are not what it was before its start.
+    fn note_namesakes(&mut self, asked_at: Tick, rows: &[NodeRow]) {
+        let Some(own) = rows.iter().find(|row| row.is_own) else { return };
+        let here_for = asked_at.since(self.own_since);
+        let is_namesake =
+            |row: &&NodeRow| !row.is_own && row.name == own.name && row.age < here_for;
+        let found: BTreeSet<_> = rows.iter().filter(is_namesake).map(|row| row.id).collect();
+        for row in rows.iter().filter(|row| found.contains(&row.id)) {
+            if !self.namesakes.contains(&row.id) {
+                let (name, address) = (&*row.name, &*row.address);
+                log::warn!(name, address; "another node has this one's name: set another [cluster] name here or there");
+            }
+        }
+        self.namesakes = found;
     }
 
     /// A node tells something; `is_hello` that it begins to listen. Whether what it tells counts.
@@ -204,6 +227,20 @@ mod tests {
             });
             assert!(!heard);
         }
+    }
+
+    #[test]
+    fn a_node_of_the_same_name_is_known_unless_it_is_what_this_one_was_before() {
+        let mut nodes = nodes();
+        let aged = |id, name: &str, millis| NodeRow {
+            name: name.into(),
+            age: Duration::from_millis(millis),
+            ..row(id, false)
+        };
+        // 3 was not heard since this one began, 9 was, and 11 has another name.
+        let rows = vec![aged(3, "a", 5_000), row(5, true), aged(9, "a", 900), aged(11, "b", 900)];
+        nodes.on_rows(Tick::from_millis(2_100), rows, |_| ());
+        assert_eq!(Vec::from_iter(nodes.namesakes), [NodeId(9)]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::chat::model::file::{FileId, HASH_LEN};
 use crate::chat::{Code, Op, Refusal};
 use crate::files::UPLOAD_KEY_LEN;
 use crate::http::percent::form_field;
-use crate::http::{self, ETag, Head, Name, Range, Response};
+use crate::http::{self, Condition, ETag, Head, Name, Range, Response};
 use crate::wire::client::Field;
 use crate::wire::posted;
 
@@ -43,8 +43,8 @@ pub(in crate::session) struct FilePlan {
     pub seq: u64,
     pub id: FileId,
     pub range: Range,
-    /// The client has it, if it may have it.
-    pub is_known: bool,
+    /// What its conditions come to, if it may have it.
+    pub condition: Condition,
     /// What the message calls it.
     pub name: Box<str>,
     /// What is asked of the domain: whether the message may be read.
@@ -138,8 +138,8 @@ impl FilePlan {
         let request = posted::single_request(Op::History, &fields);
         // What is in a file never changes, so that its id is its tag.
         let tag = ETag::of(id.as_str().as_bytes());
-        let (range, is_known) = (Range::of(head, tag), tag.is_known_to(head));
-        Ok(Self { seq, id, range, is_known, name: "".into(), request })
+        let (range, condition) = (Range::of(head, tag), tag.condition(head));
+        Ok(Self { seq, id, range, condition, name: "".into(), request })
     }
 }
 

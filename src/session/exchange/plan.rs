@@ -199,14 +199,22 @@ impl Plan {
     }
 }
 
+/// Whether a field of these is a number. Where there are pages by name, `after` is one.
+fn is_number(name: &str, names: &[&'static str]) -> bool {
+    matches!(name, "before" | "around" | "limit") || (name == "after" && names.contains(&"before"))
+}
+
+/// Whether it is one that JSON writes in the same way: 07 or 1e3 would be another one, or none.
+fn is_written_number(value: &str) -> bool {
+    (1..=SEQ_LEN_MAX).contains(&value.len())
+        && value.bytes().all(|byte| byte.is_ascii_digit())
+        && (value.len() == 1 || !value.starts_with('0'))
+}
+
 /// A number as it stands; anything else as a text, which the protocol then refuses in its words.
 fn field<'a>(name: &str, value: &'a str) -> Field<'a> {
-    // Only a number that JSON writes in the same way: 07 or 1e3 would be another one, or none.
-    let is_number = (1..=SEQ_LEN_MAX).contains(&value.len())
-        && value.bytes().all(|byte| byte.is_ascii_digit())
-        && (value.len() == 1 || !value.starts_with('0'));
     let is_text = matches!(name, "room" | "epoch");
-    if is_number && !is_text { Field::Json(value) } else { Field::Text(value) }
+    if is_written_number(value) && !is_text { Field::Json(value) } else { Field::Text(value) }
 }
 
 fn fields_of(query: &str, names: &[&'static str]) -> Result<Vec<(&'static str, String)>, Problem> {
@@ -217,6 +225,10 @@ fn fields_of(query: &str, names: &[&'static str]) -> Result<Vec<(&'static str, S
             let refusal = Refusal::new(Code::BadField, "the query is not UTF-8");
             refusal.field(name, "percent-encoded UTF-8")
         })?;
+        if is_number(name, names) && !is_written_number(&value) {
+            let refusal = Refusal::new(Code::BadField, format!("{name} is not a number"));
+            return Err(refusal.field(name, "a number in digits, the first of them not 0").into());
+        }
         fields.push((*name, value));
     }
     Ok(fields)

@@ -414,9 +414,9 @@ const CASES: &[(&str, For, &str)] = &[
         "ann say a -> stored 1 \n bob say b thread=1 -> stored 2 \n people follow:eve:1:2 -> ok \n threads eve -> 1-2:ann:a read2 new0 \n bob say c thread=1 -> stored 3 \n threads eve -> 1-3:ann:a read2 new1 \n thread eve 1 99 1 -> 3:bob:c + read2 new1",
     ),
     (
-        "a thread that does not begin with a message is not followed",
+        "a thread that does not begin with a message, or with one inside another, is not followed",
         Keeping,
-        "people follow:eve:1:0 -> taken \n ann say a -> stored 1 \n bob react 1 x others -> stored 2 \n people follow:eve:2:2 -> taken \n threads eve ->",
+        "people follow:eve:1:0 -> taken \n ann say a -> stored 1 \n bob react 1 x others -> stored 2 \n people follow:eve:2:2 -> taken \n bob say c thread=1 -> stored 3 \n people follow:eve:3:3 -> taken \n people unfollow:eve:3:3 -> ok \n threads eve ->",
     ),
     (
         "who does not want to follow a thread does not, until writing in it",

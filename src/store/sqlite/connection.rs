@@ -256,14 +256,43 @@ impl WriteConnection {
     ///
     /// They are not, or others are in their place, or another server has the directory.
     pub(super) fn check_place(&mut self) -> rusqlite::Result<()> {
-        let wal = inode_of(&self.wal_path);
+        self.check_place_of(self.look())
+    }
+
+    /// Checks likewise, and that both are as long as they must be.
+    ///
+    /// # Errors
+    ///
+    /// The same, and that the file is damaged.
+    pub(super) fn check_files(&mut self) -> rusqlite::Result<()> {
+        let found = self.look();
+        self.check_place_of(found)?;
+        self.check_lengths_of(found)
+    }
+
+    /// Checks that the file and its WAL are as long as they must be.
+    ///
+    /// # Errors
+    ///
+    /// That the file is damaged, if they are not.
+    pub(super) fn check_lengths(&mut self) -> rusqlite::Result<()> {
+        self.check_lengths_of(self.look())
+    }
+
+    /// The file and its WAL, as they are now.
+    fn look(&self) -> [Found; 2] {
+        [found(&self.path), found(&self.wal_path)]
+    }
+
+    fn check_place_of(&mut self, found: [Found; 2]) -> rusqlite::Result<()> {
+        let [file, wal] = found.map(|found| found.map(|(inode, _)| inode));
         self.wal = self.wal.or(wal);
         if self.has_lost_index() {
             let why = "its -shm was removed while it is in use";
             let error = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
             return Err(Error::SqliteFailure(error, Some(why.to_owned())));
         }
-        if inode_of(&self.path) == self.file && wal == self.wal {
+        if file == self.file && wal == self.wal {
             let kept = self.lock.as_mut().map_or(Ok(()), HeldLock::keep);
             return kept.map_err(|taken| {
                 let error = ffi::Error::new(ffi::SQLITE_READONLY);
@@ -276,18 +305,19 @@ impl WriteConnection {
         Err(Error::SqliteFailure(error, Some(why.to_owned())))
     }
 
-    /// Checks that the file and its WAL are as long as they must be.
-    ///
-    /// # Errors
-    ///
-    /// That the file is damaged, if they are not.
-    pub(super) fn check_lengths(&mut self) -> rusqlite::Result<()> {
-        let Some((file, wal)) = found(&self.path).zip(found(&self.wal_path)) else { return Ok(()) };
+    fn check_lengths_of(&mut self, found: [Found; 2]) -> rusqlite::Result<()> {
         // What was moved is found by `check_place`.
-        if Some(file.0) != self.file || Some(wal.0) != self.wal {
-            return Ok(());
-        }
-        self.lengths.check(&self.connection, Lengths::of(file.1, wal.1))
+        let lengths_of = |found: [Found; 2]| {
+            let [Some((file, file_len)), Some((wal, wal_len))] = found else { return None };
+            let is_ours = Some(file) == self.file && Some(wal) == self.wal;
+            is_ours.then(|| Lengths::of(file_len, wal_len))
+        };
+        let Some(found) = lengths_of(found) else { return Ok(()) };
+        let mut lengths = self.lengths;
+        let files = (&self.connection, &*self.wal_path);
+        let outcome = lengths.check(files, found, || lengths_of(self.look()));
+        self.lengths = lengths;
+        outcome
     }
 
     /// Sets what the next commits wait for.
@@ -315,8 +345,11 @@ impl WriteConnection {
     }
 }
 
-/// Which file is at `path`, and how long it is.
-fn found(path: &Path) -> Option<((u64, u64), u64)> {
+/// Which file was found, and how long it is; `None` if there is none.
+type Found = Option<((u64, u64), u64)>;
+
+/// The file at `path`.
+fn found(path: &Path) -> Found {
     let file = std::fs::metadata(path).ok()?;
     Some(((file.dev(), file.ino()), file.len()))
 }

@@ -65,13 +65,18 @@ pub(super) fn open(options: &Options, clock: &Clock) -> Result<Opened, OpenError
     let path = data.join(DATABASE);
     let wal_bytes = file_len(&with_suffix(&path, "-wal"));
     let mut reserve = DiskReserve::of(data);
-    let mut read = read(&path, began, options).map_err(|error| or_no_space(error, &reserve));
+    let mut marked = None;
+    let mut read =
+        read(&path, began, options, &mut marked).map_err(|error| or_no_space(error, &reserve));
     if matches!(read, Err(OpenError::NoRoom(..))) && reserve.is_held() {
         // SQLite needs some space to open a file that was not closed.
         reserve.release();
-        read = self::read(&path, began, options).map_err(|error| or_no_space(error, &reserve));
+        read = self::read(&path, began, options, &mut marked)
+            .map_err(|error| or_no_space(error, &reserve));
     }
-    let again = || self::read(&path, began, options).map_err(|error| or_no_space(error, &reserve));
+    let again = || {
+        self::read(&path, began, options, &mut marked).map_err(|error| or_no_space(error, &reserve))
+    };
     // A server that has its connections already, of another process or of before a hand-over that
     // failed, holds them up for as long as it waits.
     let patience = if options.ends_memory_rooms { LOCK_PATIENCE } else { Duration::ZERO };
@@ -136,8 +141,15 @@ struct FileRead {
     damage: Option<String>,
 }
 
-/// Opens the file, marks it as in use if it is whole, and reads what is needed at once.
-fn read(path: &Path, now: Now, options: &Options) -> Result<FileRead, OpenError> {
+/// Opens the file, marks it as in use if it is whole, and reads what is needed at once. How it was
+/// left is put down as `marked` with the mark, which hides it from an attempt that comes after this
+/// one has met a lock.
+fn read(
+    path: &Path,
+    now: Now,
+    options: &Options,
+    marked: &mut Option<FileLeft>,
+) -> Result<FileRead, OpenError> {
     let mut is_new = false;
     if !path.exists() {
         if let Some(found) = data_dir::remains(path) {
@@ -163,7 +175,7 @@ fn read(path: &Path, now: Now, options: &Options) -> Result<FileRead, OpenError>
     let left = match damage {
         None => {
             let found = (data_dir::parent(path), wal_bytes, without_wal);
-            mark_in_use(&mut db, found, (now, options)).map_err(&failed)?
+            mark_in_use(&mut db, found, (now, options), marked).map_err(&failed)?
         }
         Some(_) => FileLeft::Damaged,
     };
@@ -271,8 +283,8 @@ fn warn_of_library(db: &WriteConnection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Opens the file, if it is one of ours, and brings it to the last version of the schema.
-/// Opens a file that is ours. Returns also the number that it has without its WAL.
+/// Opens the file, if it is one of ours, and brings it to the last version of the schema; with the
+/// number that it has without its WAL.
 fn prepare(path: &Path) -> Result<(WriteConnection, Option<i64>), Unfit> {
     let without_wal = file_id::without_wal(path);
     let opened = || {
@@ -302,6 +314,7 @@ fn mark_in_use(
     db: &mut WriteConnection,
     (data, wal_bytes, without_wal): (&Path, Option<u64>, Option<i64>),
     (now, options): (Now, &Options),
+    marked: &mut Option<FileLeft>,
 ) -> rusqlite::Result<FileLeft> {
     let boot = boot();
     let boot = boot.trim();
@@ -321,6 +334,7 @@ fn mark_in_use(
         (Some(_), _) if is_same_boot => FileLeft::Killed,
         (Some(_), _) => FileLeft::PowerLost,
     };
+    let left = marked.unwrap_or(left);
     match left {
         FileLeft::PowerLost => renew_epochs(&transaction, Renewed::Os, now.wall_ms)?,
         FileLeft::WalLost | FileLeft::Copied => {
@@ -342,6 +356,7 @@ fn mark_in_use(
     file_id::renew_at_start(&transaction, without_wal)?;
     let number = marks.renew(&transaction, data)?;
     transaction.commit()?;
+    *marked = Some(left);
     db.pragma_update(None, "synchronous", "full")?;
     // The file itself must say that it is in use, or without its WAL it would look closed. A new
     // one has said so from the beginning.
@@ -418,6 +433,20 @@ mod tests {
     }
 
     #[test]
+    fn a_start_that_meets_a_lock_behind_its_mark_goes_on_with_what_it_has_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::new(folder.path().to_owned(), Arc::default());
+        let (path, clock) = (folder.path().join(DATABASE), Clock::start());
+        let mut marked = None;
+        let mut attempt = || read(&path, clock.now(), &options, &mut marked).unwrap().left;
+        assert_eq!([attempt(), attempt()], [FileLeft::New; 2]);
+        std::fs::remove_file(with_suffix(&path, "-wal")).unwrap();
+        let mut marked = None;
+        let mut attempt = || read(&path, clock.now(), &options, &mut marked).unwrap().left;
+        assert_eq!([attempt(), attempt()], [FileLeft::WalLost; 2]);
+    }
+
+    #[test]
     fn what_is_no_file_is_said_to_be_none_of_ours_and_nobody_waits_for_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(DATABASE);
@@ -439,7 +468,9 @@ mod tests {
             "INSERT INTO suspension VALUES ('user eve', {until}, ''), ('user bob', NULL, ''); \
              INSERT INTO restriction (room, user, kind, until, reason) VALUES (1, 'zoe', 1, {until}, ''); \
              INSERT INTO invite VALUES (x'00', 1, {until}, '', NULL, 0); \
-             INSERT INTO file VALUES ('a', 'a', 'ann', 1, 0, {until}), ('b', 'b', 'ann', 1, 0, 0)"
+             INSERT INTO file VALUES ('a', 'a', 'ann', 1, 0, {until}), ('b', 'b', 'ann', 1, 0, 0); \
+             INSERT INTO profile (user, display, text, until) \
+             VALUES ('ann', '', 'tea', {until}), ('bob', 'Bob', '', NULL)"
         );
         db.execute_batch(&sql).unwrap();
         meta_table::put_clock(&db, Kept { since_ms: 0, seen_ms: right_ms }).unwrap();
@@ -450,6 +481,7 @@ mod tests {
                 keep_terms(&db, Now { tick: Tick::ZERO, wall_ms }).unwrap();
                 let sql = "SELECT until FROM suspension WHERE until IS NOT NULL \
                            UNION SELECT until FROM restriction UNION SELECT until FROM invite \
+                           UNION SELECT until FROM profile WHERE until IS NOT NULL \
                            UNION SELECT loose FROM file WHERE loose > 0";
                 let until: i64 = db.query_one(sql, [], |row| row.get(0)).unwrap();
                 assert_eq!(unsigned(until), wall_ms + HOUR_MS, "{wall_ms} {start}");

@@ -21,6 +21,9 @@ pub(super) fn shift(
     // A moment is neither below 0, nor beyond what a number of SQLite holds.
     let sql = "UPDATE invite SET until = max(0, min(until, 9223372036854775807 - max(?1, 0)) + ?1)";
     db.execute(sql, [step_ms])?;
+    let sql = "UPDATE profile SET until = max(0, min(until, 9223372036854775807 - max(?1, 0)) + ?1) \
+               WHERE until IS NOT NULL";
+    db.execute(sql, [step_ms])?;
     // Since when nothing refers to a file: 0 is not a moment.
     let sql = "UPDATE file SET loose = max(1, loose + ?1) WHERE loose > 0";
     db.execute(sql, [step_ms]).map(drop)

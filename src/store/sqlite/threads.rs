@@ -50,14 +50,17 @@ fn trim(db: &Connection, user: &str) -> rusqlite::Result<()> {
 }
 
 /// Makes a change that was asked for; `false` if there is no message with which the thread begins,
-/// or no mark that moves.
+/// or that is inside another one, or no mark that moves.
 pub(super) fn put(db: &Connection, mark: &ThreadMark) -> rusqlite::Result<bool> {
     let ThreadMark { user, room, thread, change, at } = mark;
     // The room may have got another name since this was asked for.
-    let sql =
-        format!("SELECT room FROM record WHERE room = {ID_OF} AND seq = ?2 AND kind IN (0, 1)");
+    let sql = format!(
+        "SELECT room FROM record WHERE room = {ID_OF} AND seq = ?2 AND kind IN (0, 1) \
+         AND (thread IS NULL OR NOT ?3)"
+    );
+    let begins = matches!(change, ThreadChange::Follow(_));
     let room: Option<i64> = (db.prepare_cached(&sql)?)
-        .query_row((room.as_str(), signed(*thread)), |row| row.get(0))
+        .query_row((room.as_str(), signed(*thread), begins), |row| row.get(0))
         .optional()?;
     let Some(room) = room else { return Ok(false) };
     let (user, thread, at) = (user.as_str(), signed(*thread), signed(*at));

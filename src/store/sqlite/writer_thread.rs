@@ -151,6 +151,7 @@ impl Writer {
             }
             self.run_timers();
             self.step();
+            self.replies.send_all(self.engine.poll_shifted());
             if is_last {
                 break;
             }

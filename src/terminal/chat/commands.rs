@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::sign_in::{AGENT, Door, ask_password};
 use super::view::Shared;
-use super::{profiles, show, sign_in};
+use super::{displays, profiles, show, sign_in};
 use crate::chat::model::command::{Command, ModerationCommand, Reported};
 use crate::chat::model::limits::Limits;
 use crate::chat::model::meant_message::Meant;
-use crate::wire::text::{self as door_text, AccountLine, Line, command_names, parse_line};
+use crate::wire::text::{self as door_text, AccountLine, Line, parse_line};
 
 /// Messages that are shown of a room that is entered.
 const ENTER_LIMIT: u64 = 20;
@@ -122,13 +122,13 @@ impl<'a> Typed<'a> {
             return self.view.lock().complain(&show::refusal(&error));
         }
         self.client.watch(&room);
-        // Held until what is there is shown, so that what is told meanwhile comes after it.
-        let mut view = self.view.lock();
         let known = self.client.room(&room);
+        let mut view = self.view.lock();
         let shown = view.shown(&room);
         let limit = if shown == 0 { ENTER_LIMIT } else { RETURN_LIMIT };
         view.focus(&room);
-        let me = self.me();
+        // What is told meanwhile comes behind what is there.
+        view.hold(&room);
         let shown_name = show::name(user.unwrap_or(&room));
         match user {
             Some(_) => view.say(&format!("-- what you type goes to {shown_name} alone now --")),
@@ -137,9 +137,14 @@ impl<'a> Typed<'a> {
         if let Some(topic) = known.as_ref().map(|room| &room.topic).filter(|it| !it.is_empty()) {
             view.say(&format!("-- topic: {} --", show::line(topic)));
         }
+        drop(view);
         let page = self.client.history(&room, limit).unwrap_or_default();
         let items = array(&page, "items");
-        view.displays.ask_again(self.client, items);
+        // Of all, since in large rooms nobody is told of changes.
+        let authors = self.view.lock().displays.to_ask(items, true);
+        let profiles = displays::ask(self.client, authors);
+        let (me, mut view) = (self.me(), self.view.lock());
+        view.note_profiles(&profiles);
         // Where what was shown, or read on another device, ended.
         let read = known.map_or(0, |room| room.read).max(shown);
         let first = items.first().and_then(|item| item.get("seq")?.as_u64());
@@ -148,7 +153,10 @@ impl<'a> Typed<'a> {
             let count = (head - read.min(head)).clamp(1, HISTORY_MAX);
             view.say(&format!("-- more is unread: /history {count} --"));
         }
-        let lines = view.render_page(&room, items, (&me, true));
+        let mut lines = view.render_page(&room, items, (&me, true));
+        for item in view.release() {
+            lines.extend(view.render(&room, &item, &me));
+        }
         if !lines.is_empty() {
             view.print(&lines.join("\n"));
         }
@@ -473,28 +481,4 @@ fn with_secret(line: &str) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// What `word` may be the beginning of, at the beginning of a line or elsewhere.
-pub(super) fn complete(
-    client: &Client,
-    current: Option<&str>,
-    (is_first, word): (bool, &str),
-) -> Vec<String> {
-    if let Some(command) = word.strip_prefix('/').filter(|_| is_first) {
-        let names = command_names().filter(|name| name.starts_with(command));
-        return names.map(|name| format!("/{name} ")).collect();
-    }
-    if word.is_empty() {
-        return Vec::new();
-    }
-    let here = current.and_then(|room| client.room(room)).and_then(|room| room.presence);
-    let users = here.and_then(|presence| presence.users).unwrap_or_default().into_keys();
-    let rooms = client.rooms().into_iter().map(|room| room.name);
-    let rooms = rooms.filter(|room| !is_first && !room.starts_with('@'));
-    let mut all: Vec<_> = users.chain(rooms).filter(|name| name.starts_with(word)).collect();
-    all.sort();
-    all.dedup();
-    let end = if is_first { ": " } else { " " };
-    all.into_iter().map(|name| format!("{name}{end}")).collect()
 }

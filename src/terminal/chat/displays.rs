@@ -1,25 +1,31 @@
 //! Display names: of whom one is known, and how it stands beside the name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chinwag_client::model::{fields, object, text};
 use chinwag_client::{Client, Item};
 use serde_json::Value;
 
 use crate::chat::model::limits::PROFILES_PAGE_MAX;
+use crate::time::Tick;
 use crate::wire::text::{safe_line, safe_name};
 
 /// Users whose display names are kept. Beyond that all are asked for anew.
 const KNOWN_MAX: usize = 10_000;
+/// For how long one is good, since in large rooms nobody is told of changes: as on the page.
+const GOOD_FOR: Duration = Duration::from_mins(5);
 /// Letters of a display name that stand beside a name: a line has to have room for what is said.
 const SHOWN_MAX: usize = 24;
 
 /// The display names of those whose messages are shown, as far as they are known.
 #[derive(Debug, Default)]
-pub(super) struct Displays(
-    /// By name; empty for who has none.
-    BTreeMap<String, String>,
-);
+pub(super) struct Displays {
+    /// By name, with when it was told; empty for who has none.
+    known: BTreeMap<String, (String, Tick)>,
+    /// Of whom it is being asked, while their messages are shown without it.
+    awaited: BTreeSet<String>,
+}
 
 impl Displays {
     /// Whose display names are to be asked for, to show these records: those of the authors that
@@ -28,38 +34,48 @@ impl Displays {
         let records = records.iter().filter_map(Value::as_object);
         let authors = records.filter(|item| text(item, "ev") == Some("message"));
         let authors = authors.filter_map(|item| text(item, "from"));
-        let wanted = authors.filter(|name| again || !self.0.contains_key(*name));
+        let wanted = authors.filter(|name| again || !self.known.contains_key(*name));
         let wanted: BTreeSet<_> = wanted.collect();
         wanted.into_iter().take(PROFILES_PAGE_MAX).map(str::to_owned).collect()
     }
 
-    /// Asks what the authors of records are called now.
-    pub(super) fn ask_again(&mut self, client: &Client, records: &[Value]) {
-        self.note(&ask(client, self.to_ask(records, true)));
+    /// The author of a record, if its display name is not known, or has been for long, and is not
+    /// being asked for; from now on it is.
+    pub(super) fn to_await(&mut self, record: &Item, now: Tick) -> Option<String> {
+        let author = text(record, "from").filter(|_| text(record, "ev") == Some("message"))?;
+        let known = self.known.get(author);
+        let is_wanted = known.is_none_or(|(_, told)| now >= told.after(GOOD_FOR));
+        (is_wanted && self.awaited.insert(author.to_owned())).then(|| author.to_owned())
+    }
+
+    /// It is not being asked for any more.
+    pub(super) fn give_up(&mut self, user: &str) {
+        self.awaited.remove(user);
     }
 
     /// Notes what users say of themselves.
-    pub(super) fn note(&mut self, profiles: &Item) {
-        if self.0.len() > KNOWN_MAX {
-            self.0.clear();
+    pub(super) fn note(&mut self, profiles: &Item, now: Tick) {
+        if self.known.len() > KNOWN_MAX {
+            self.known.clear();
         }
         for (user, profile) in profiles {
             let display = profile.get("display").and_then(Value::as_str).unwrap_or_default();
-            self.0.insert(user.clone(), display.to_owned());
+            self.known.insert(user.clone(), (display.to_owned(), now));
         }
     }
 
     /// Nobody is told of changes while there is no connection.
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        self.known.clear();
     }
 
     /// What stands behind a name, such as ` ~Ann Smith`; never in its place, since anybody may be
     /// called anything.
     pub(super) fn beside(&self, name: &str) -> String {
-        let Some(display) = self.0.get(name).filter(|display| !display.is_empty()) else {
+        let display = self.known.get(name).map_or("", |(display, _)| display);
+        if display.is_empty() {
             return String::new();
-        };
+        }
         let mut shown: String = display.chars().take(SHOWN_MAX).collect();
         if shown.len() < display.len() {
             shown.push('…');
@@ -93,12 +109,15 @@ mod tests {
     fn a_display_name_stands_beside_the_name_of_who_has_one_and_leaves_room_for_what_is_said() {
         let item = |value: Value| value.as_object().unwrap().clone();
         let mut displays = Displays::default();
-        displays.note(&item(json!({
-            "ann": {"display": "Ann \u{1b}S"},
-            "bob": {"text": "tea"},
-            "eve": {"display": "x".repeat(60)},
-            "kit": null,
-        })));
+        displays.note(
+            &item(json!({
+                "ann": {"display": "Ann \u{1b}S"},
+                "bob": {"text": "tea"},
+                "eve": {"display": "x".repeat(60)},
+                "kit": null,
+            })),
+            Tick::ZERO,
+        );
         let long = format!(" ~{}…\u{200e}", "x".repeat(SHOWN_MAX));
         for (name, expect) in
             [("ann", " ~Ann ?S"), ("bob", ""), ("eve", &*long), ("kit", ""), ("zoe", "")]
@@ -110,9 +129,26 @@ mod tests {
             [said("bob"), said("zoe"), said("zoe"), json!({"ev": "topic", "from": "una"})];
         assert_eq!(Vec::from_iter(displays.to_ask(&records, false)), ["zoe"]);
         assert_eq!(Vec::from_iter(displays.to_ask(&records, true)), ["bob", "zoe"]);
-        displays.note(&item(json!({"ann": {}})));
+        displays.note(&item(json!({"ann": {}})), Tick::ZERO);
         assert_eq!(displays.beside("ann"), "");
         displays.forget();
         assert_eq!(Vec::from_iter(displays.to_ask(&records, false)), ["bob", "zoe"]);
+    }
+
+    #[test]
+    fn who_speaks_is_asked_for_once_and_again_when_it_has_been_known_for_long() {
+        let record = json!({"ev": "message", "from": "zoe"});
+        let record = record.as_object().unwrap();
+        let mut displays = Displays::default();
+        let asked = Some("zoe".to_owned());
+        assert_eq!(displays.to_await(record, Tick::ZERO), asked);
+        assert_eq!(displays.to_await(record, Tick::ZERO), None, "it is being asked for");
+        displays.give_up("zoe");
+        assert_eq!(displays.to_await(record, Tick::ZERO), asked);
+        displays.give_up("zoe");
+        displays.note(json!({"zoe": {}}).as_object().unwrap(), Tick::ZERO);
+        let soon = Tick::ZERO.after(GOOD_FOR - Duration::from_millis(1));
+        assert_eq!(displays.to_await(record, soon), None);
+        assert_eq!(displays.to_await(record, Tick::ZERO.after(GOOD_FOR)), asked);
     }
 }

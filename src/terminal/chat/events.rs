@@ -1,24 +1,55 @@
 //! What the server tells, as lines above the one that is typed.
 
-use std::io;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{Builder, JoinHandle};
+use std::{io, iter};
 
 use chinwag_client::model::{number, text};
 use chinwag_client::{Client, Event, Item, State, TokenEnd, other_in};
 
-use super::show;
 use super::view::Shared;
+use super::{displays, show};
+use crate::chat::model::limits::PROFILES_PAGE_MAX;
 use crate::time::span::in_words;
 
-/// Prints what is told until the client has ended.
+/// Users whose display names may wait to be asked for; of more it is asked when they speak again.
+const AWAITED_MAX: usize = 1_000;
+
+/// Prints what is told until the client has ended. Another thread asks what those are called who
+/// speak: a message is not kept waiting for that.
 pub(super) fn start(client: Arc<Client>, view: Shared) -> io::Result<JoinHandle<()>> {
+    let (awaited, users) = sync_channel(AWAITED_MAX);
+    let (asking, shared) = (Arc::clone(&client), view.clone());
+    Builder::new()
+        .name("chat-names".to_owned())
+        .spawn(move || learn_names(&asking, &shared, &users))?;
     Builder::new().name("chat-events".to_owned()).spawn(move || {
-        let mut told = Told { client: &client, view: &view, trouble: None };
+        let mut told = Told { client: &client, view: &view, awaited, trouble: None };
         for event in client.events() {
             told.tell(event);
         }
     })
+}
+
+/// Asks what users are called, and says it: what they have said is on the screen without it.
+fn learn_names(client: &Client, view: &Shared, users: &Receiver<String>) {
+    while let Ok(first) = users.recv() {
+        let more = users.try_iter().take(PROFILES_PAGE_MAX - 1);
+        let asked: BTreeSet<String> = iter::once(first).chain(more).collect();
+        let profiles = displays::ask(client, asked.clone());
+        let mut view = view.lock();
+        let before: Vec<_> = asked.iter().map(|user| view.displays.beside(user)).collect();
+        asked.iter().for_each(|user| view.displays.give_up(user));
+        view.note_profiles(&profiles);
+        for (user, before) in asked.iter().zip(before) {
+            let display = view.displays.beside(user);
+            if !display.is_empty() && display != before {
+                view.say(&format!("-- {}{display} --", show::name(user)));
+            }
+        }
+    }
 }
 
 /// Why a client has ended.
@@ -38,6 +69,8 @@ pub(super) fn ended(state: &State) -> String {
 struct Told<'a> {
     client: &'a Client,
     view: &'a Shared,
+    /// Those whose display names are to be asked for.
+    awaited: SyncSender<String>,
     /// What was said last about a connection that is lost.
     trouble: Option<String>,
 }
@@ -106,7 +139,7 @@ impl Told<'_> {
                     self.view.lock().note_read(&room);
                 }
             }
-            Event::Profiles { profiles, .. } => self.view.lock().displays.note(&profiles),
+            Event::Profiles { profiles, .. } => self.view.lock().note_profiles(&profiles),
             Event::Outbox { .. } | Event::Live { .. } => {}
         }
     }
@@ -157,11 +190,10 @@ impl Told<'_> {
     }
 
     fn tell_record(&self, room: &str, item: &Item, me: &str) {
-        // Asked before it is looked where one is: one may go elsewhere meanwhile.
-        if room.starts_with('@') || self.view.lock().current.as_deref() == Some(room) {
-            self.view.learn(self.client, &[item.clone().into()]);
-        }
         let mut view = self.view.lock();
+        if view.is_held(room, item) {
+            return;
+        }
         let is_current = view.current.as_deref() == Some(room);
         if !is_current && !room.starts_with('@') {
             let is_news = self.client.room(room).is_some_and(|room| room.unread > 0);
@@ -175,6 +207,12 @@ impl Told<'_> {
                 view.say(&format!("-- something is unread in {room}: /join {room} --"));
             }
             return;
+        }
+        if let Some(author) = view.to_await(item)
+            && let Err(TrySendError::Full(author) | TrySendError::Disconnected(author)) =
+                self.awaited.try_send(author)
+        {
+            view.displays.give_up(&author);
         }
         let Some(shown) = view.render(room, item, me) else { return };
         if is_current {
@@ -209,5 +247,60 @@ impl Told<'_> {
             (_, Some(error)) => view.complain(&format!("{room}: {}", show::refusal(error))),
             _ => view.say(&format!("-- you have left {room} --")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use chinwag_client::Options;
+    use serde_json::json;
+
+    use super::super::view::View;
+    use super::*;
+    use crate::terminal::Style;
+
+    struct Printed(std::sync::mpsc::Sender<String>);
+
+    impl rustyline::ExternalPrinter for Printed {
+        fn print(&mut self, lines: String) -> rustyline::Result<()> {
+            self.0.send(lines).unwrap();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_message_is_shown_before_anybody_is_asked_what_its_author_is_called() {
+        // Nobody answers there.
+        let client = Client::start("ws://127.0.0.1:1", Options::named("me")).unwrap();
+        let view = Shared::new(View::new(Style { has_colours: false }));
+        let (printer, printed) = channel();
+        view.lock().set_printer(Box::new(Printed(printer)));
+        view.lock().focus("lobby");
+        let (awaited, users) = sync_channel(1);
+        let told = Told { client: &client, view: &view, awaited, trouble: None };
+        let said = |from: &str, seq: u64, text: &str| {
+            let item = json!({"ev": "message", "seq": seq, "at": 0, "from": from, "text": text});
+            told.tell_record("lobby", item.as_object().unwrap(), "me");
+        };
+        said("ann", 1, "one");
+        said("ann", 2, "two");
+        // There is no place for a second one: it is asked for when he speaks again.
+        said("bob", 3, "three");
+        for text in ["ann: one", "ann: two", "bob: three"] {
+            assert_eq!(printed.try_recv().unwrap(), format!("{text}\n"));
+        }
+        assert_eq!(users.try_iter().collect::<Vec<_>>(), ["ann"]);
+        said("bob", 4, "four");
+        assert_eq!(users.try_iter().collect::<Vec<_>>(), ["bob"]);
+        assert_eq!(printed.try_recv().unwrap(), "bob: four\n");
+        // What comes while the page of a room is asked for comes behind it.
+        view.lock().hold("lobby");
+        said("ann", 5, "five");
+        printed.try_recv().unwrap_err();
+        let held: Vec<_> = view.lock().release().filter_map(|item| number(&item, "seq")).collect();
+        assert_eq!(held, [5]);
+        client.stop();
     }
 }

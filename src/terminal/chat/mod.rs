@@ -28,6 +28,7 @@ use rustyline::{Config, Context, Editor, Helper};
 use self::commands::{Flow, Typed};
 use self::view::{Shared, View};
 use super::Style;
+use crate::wire::text::command_names;
 
 /// What `chinwag chat` was asked for.
 #[derive(Debug)]
@@ -154,8 +155,28 @@ impl Completer for Assistant {
         let begin = typed.rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
         let word = typed.get(begin..).unwrap_or_default();
         let current = self.view.lock().current.clone();
-        Ok((begin, commands::complete(&self.client, current.as_deref(), (begin == 0, word))))
+        Ok((begin, complete(&self.client, current.as_deref(), (begin == 0, word))))
     }
+}
+
+/// What `word` may be the beginning of, at the beginning of a line or elsewhere.
+fn complete(client: &Client, current: Option<&str>, (is_first, word): (bool, &str)) -> Vec<String> {
+    if let Some(command) = word.strip_prefix('/').filter(|_| is_first) {
+        let names = command_names().filter(|name| name.starts_with(command));
+        return names.map(|name| format!("/{name} ")).collect();
+    }
+    if word.is_empty() {
+        return Vec::new();
+    }
+    let here = current.and_then(|room| client.room(room)).and_then(|room| room.presence);
+    let users = here.and_then(|presence| presence.users).unwrap_or_default().into_keys();
+    let rooms = client.rooms().into_iter().map(|room| room.name);
+    let rooms = rooms.filter(|room| !is_first && !room.starts_with('@'));
+    let mut all: Vec<_> = users.chain(rooms).filter(|name| name.starts_with(word)).collect();
+    all.sort();
+    all.dedup();
+    let end = if is_first { ": " } else { " " };
+    all.into_iter().map(|name| format!("{name}{end}")).collect()
 }
 
 /// Prints a line where nobody is asked to type.

@@ -357,6 +357,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::time::Tick;
 
     const PLAIN: Style = Style { has_colours: false };
 
@@ -370,7 +371,7 @@ mod tests {
         let message = json!({"ev": "message", "seq": 1, "from": "bob", "text": "say \"tea\""});
         let quotable = BTreeMap::from([(1, Quotable::of(&item(message)).unwrap())]);
         let mut displays = Displays::default();
-        displays.note(&item(json!({"kit": {"display": "Kit of the Bay"}})));
+        displays.note(&item(json!({"kit": {"display": "Kit of the Bay"}})), Tick::ZERO);
         let look = Look { style: PLAIN, me: "ann", displays: &displays };
         assert_eq!(super::record(&item(record), &quotable, look), expect);
     }

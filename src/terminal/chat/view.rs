@@ -1,6 +1,6 @@
 //! What is on the screen, and what the two threads have to know of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 #[expect(
     clippy::disallowed_types,
@@ -15,9 +15,13 @@ use super::displays::{self, Displays};
 use super::show::{self, Look, Quotable};
 use crate::chat::model::meant_message::Meant;
 use crate::terminal::Style;
+use crate::time::clock::Clock;
 
 /// Messages of a room that are kept so that reactions and edits can quote them.
 const QUOTABLE_MAX: usize = 200;
+
+/// Records that are held back at most: the page that is asked for has the oldest of more.
+const HELD_MAX: usize = 200;
 
 /// What both threads look at.
 #[derive(Clone, Debug)]
@@ -34,11 +38,11 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks what the authors of records are called who are not known.
+    /// Asks what the authors of records are called who are not known, and waits for the answer.
     pub(super) fn learn(&self, client: &Client, records: &[serde_json::Value]) {
         let unknown = self.lock().displays.to_ask(records, false);
         let profiles = displays::ask(client, unknown);
-        self.lock().displays.note(&profiles);
+        self.lock().note_profiles(&profiles);
     }
 }
 
@@ -56,6 +60,9 @@ pub(super) struct View {
     pub blocked: BTreeSet<String>,
     /// What those who speak are called besides their names.
     pub displays: Displays,
+    clock: Clock,
+    /// What was told of a room while its page is asked for, behind which it is shown.
+    held: Option<(String, VecDeque<Item>)>,
     /// The last record of each room that was shown.
     shown: BTreeMap<String, u64>,
     /// Rooms of which it was said that something is unread there.
@@ -79,10 +86,22 @@ impl View {
             is_leaving: false,
             blocked: BTreeSet::new(),
             displays: Displays::default(),
+            clock: Clock::start(),
+            held: None,
             shown: BTreeMap::new(),
             unread: BTreeSet::new(),
             quotable: BTreeMap::new(),
         }
+    }
+
+    /// Notes what users say of themselves.
+    pub(super) fn note_profiles(&mut self, profiles: &Item) {
+        self.displays.note(profiles, self.clock.now().tick);
+    }
+
+    /// The author of a record, if its display name is to be asked for.
+    pub(super) fn to_await(&mut self, record: &Item) -> Option<String> {
+        self.displays.to_await(record, self.clock.now().tick)
     }
 
     pub(super) fn set_printer(&mut self, printer: Box<dyn ExternalPrinter + Send>) {
@@ -135,6 +154,28 @@ impl View {
     pub(super) fn focus(&mut self, room: &str) {
         self.current = Some(room.to_owned());
         self.unread.remove(room);
+    }
+
+    /// Holds back what is told of a room.
+    pub(super) fn hold(&mut self, room: &str) {
+        self.held = Some((room.to_owned(), VecDeque::new()));
+    }
+
+    /// Takes a record that is held back: whether it is.
+    pub(super) fn is_held(&mut self, room: &str, item: &Item) -> bool {
+        let Some((_, held)) = self.held.as_mut().filter(|(held, _)| held == room) else {
+            return false;
+        };
+        if held.len() == HELD_MAX {
+            held.pop_front();
+        }
+        held.push_back(item.clone());
+        true
+    }
+
+    /// What was held back, which is to be shown now.
+    pub(super) fn release(&mut self) -> impl Iterator<Item = Item> + use<> {
+        self.held.take().into_iter().flat_map(|(_, held)| held)
     }
 
     pub(super) fn shown(&self, room: &str) -> u64 {

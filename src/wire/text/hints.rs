@@ -28,7 +28,7 @@ pub fn answer(out: &mut Vec<u8>, line: &Line<'_>, has_accounts: bool) {
         Line::Quit => bye(out, ""),
         Line::Unknown(word) => unknown(out, word),
         Line::Hint(hint) => put(out, &["! ", hint, "\n"]),
-        Line::Usage(form) => put(out, &["! this command needs more, for example: ", form, "\n"]),
+        Line::Usage(form) => put(out, &["! it is written like this, for example: ", form, "\n"]),
         Line::Refused(why) => refusal(out, why),
     }
 }
@@ -104,7 +104,7 @@ mod tests {
         let no_room = "! you are not in a room; join one with /join lobby";
         check(&Line::NoRoom("hello"), &format!("{no_room}\n"));
         check(&Line::NoRoom("quit"), &format!("{no_room}, or did you mean /quit\n"));
-        check(&Line::Usage("/msg bob hi"), "! this command needs more, for example: /msg bob hi\n");
+        check(&Line::Usage("/msg bob hi"), "! it is written like this, for example: /msg bob hi\n");
         check(
             &Line::Unknown("jion"),
             "! there is no /jion; did you mean /join; /help lists the commands\n",

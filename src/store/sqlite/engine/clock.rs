@@ -18,6 +18,19 @@ use crate::time::wall_watch::{Kept, WallWatch, shifted};
 /// next start compares its own with.
 const CLOCK_EVERY: Duration = Duration::from_hours(1);
 
+/// Steps of the wall clock that wait to be made in the file; the last takes up further ones.
+const STEPS_MAX: usize = 16;
+
+/// The wall clock was set, and the terms in the file do not know it yet.
+#[derive(Debug)]
+pub(super) struct ClockStep {
+    ms: i64,
+    /// The rooms that were open then.
+    open: BTreeSet<i64>,
+    /// What is kept of the clock once they do.
+    clock: Kept,
+}
+
 impl Engine {
     /// Whether the wall clock can be believed.
     pub(in crate::store::sqlite) const fn wall(&self) -> WallWatch {
@@ -37,46 +50,75 @@ impl Engine {
             step_s = step_ms / 1_000;
             "the wall clock was set: nothing is deleted for its age until it has held for a day"
         );
-        self.unshifted_ms = self.unshifted_ms.saturating_add(step_ms);
+        self.note_step(step_ms, now);
         if self.fault().is_some() {
             return None;
         }
-        match self.shift_terms(now) {
-            Ok(told) => Some(told),
-            // It stays to be done, as maintenance.
+        // Each transaction begins with it: one that a lock keeps from beginning leaves it to the
+        // next.
+        match self.unsynced(|_db| Ok(())) {
+            Ok(()) => self.poll_shifted(),
             Err(error) if is_busy(&error) => None,
             Err(error) => Some(LogReply::Health(Err(self.enter_degraded(now, &error)))),
         }
     }
 
-    /// Moves the terms in the file by as much as the wall clock was set.
-    fn shift_terms(&mut self, now: Now) -> rusqlite::Result<LogReply> {
+    /// Notes that the terms are to be moved that the file has at this moment.
+    fn note_step(&mut self, step_ms: i64, now: Now) {
+        let clock = self.wall.kept(now);
         // Those of rooms that are open are moved by the domain.
         let open: BTreeSet<i64> = self.rooms.iter().map(|room| room.id).collect();
-        let (clock, step_ms) = (self.wall.kept(now), self.unshifted_ms);
-        let suspended = self.unsynced(|db| {
-            terms::shift(db, step_ms, |room| !open.contains(&room))?;
+        let is_full = self.unshifted.len() >= STEPS_MAX;
+        match self.unshifted.last_mut() {
+            Some(last) if is_full || last.open == open => {
+                *last = ClockStep { ms: last.ms.saturating_add(step_ms), open, clock };
+            }
+            _ => self.unshifted.push(ClockStep { ms: step_ms, open, clock }),
+        }
+    }
+
+    /// Moves the terms in the file by as much as the wall clock was set, within a transaction that
+    /// has just begun: what is written by it and later has the new time already.
+    pub(super) fn shift_terms(&self) -> rusqlite::Result<()> {
+        for step in &self.unshifted {
+            terms::shift(&self.db, step.ms, |room| !step.open.contains(&room))?;
             // In the same transaction: a start that found the one of before would move them again.
-            meta_table::put_clock(db, clock)?;
-            suspensions::load(db)
-        })?;
-        self.unshifted_ms = 0;
-        // Commits of this connection are not seen by the look for those of commands.
-        Ok(LogReply::Suspended(Arc::new(suspended)))
+            meta_table::put_clock(&self.db, step.clock)?;
+        }
+        Ok(())
+    }
+
+    /// The transaction that has moved them is committed.
+    pub(super) fn note_shifted(&mut self) {
+        self.is_shift_told &= self.unshifted.is_empty();
+        self.unshifted.clear();
+    }
+
+    /// What the domain is to be told once terms were moved: commits of this connection are not seen
+    /// by the look for those of commands.
+    pub(in crate::store::sqlite) fn poll_shifted(&mut self) -> Option<LogReply> {
+        if self.is_shift_told {
+            return None;
+        }
+        let suspended = suspensions::load(&self.db).ok()?;
+        self.is_shift_told = true;
+        Some(LogReply::Suspended(Arc::new(suspended)))
     }
 
     /// What is to be kept of the wall clock: by it the next start finds what terms were not moved.
     pub(super) fn kept_clock(&self, now: Now) -> Kept {
         let Kept { since_ms, seen_ms } = self.wall.kept(now);
-        Kept { since_ms, seen_ms: shifted(seen_ms, self.unshifted_ms.saturating_neg()) }
+        let unshifted = self.unshifted.iter().map(|step| step.ms.saturating_neg());
+        Kept { since_ms, seen_ms: unshifted.fold(seen_ms, shifted) }
     }
 
     /// Keeps what is known of the wall clock when it was set, and each hour: a start with a wrong
     /// one must not be the reason for the next to believe it, nor a long time without a message the
     /// reason to doubt a right one.
     pub(super) fn keep_clock(&mut self, now: Now, step: &mut Step) -> rusqlite::Result<bool> {
-        if self.degraded.is_none() && self.unshifted_ms != 0 {
-            step.replies.push(self.shift_terms(now)?);
+        if self.degraded.is_none() && !self.unshifted.is_empty() {
+            self.unsynced(|_db| Ok(()))?;
+            step.replies.extend(self.poll_shifted());
             return Ok(true);
         }
         let clock = self.kept_clock(now);

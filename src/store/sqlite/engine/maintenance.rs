@@ -240,10 +240,11 @@ impl Engine {
         &mut self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
+        self.db.check_lengths()?;
         self.db.set_level(Level::Os)?;
         self.begin()?;
         let done = work(&self.db)?;
-        self.db.commit()?;
+        self.end()?;
         Ok(done)
     }
 

@@ -25,13 +25,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::clock::ClockStep;
 use self::maintenance::Maintenance;
 use self::recovery::Degraded;
 use super::append::{Statements, append};
 use super::commands::{CommandWatch, Progress};
 use super::connection::{Level, WriteConnection, is_busy};
 use super::disk_reserve::DiskReserve;
-use super::files::{self, FileChange};
+use super::files;
 use super::heads;
 use super::integers::unsigned;
 use super::integrity::store_checksum;
@@ -44,7 +45,6 @@ use super::shared_reader::SharedReader;
 use super::tail::Tail;
 use super::unwritten_meta::{UnwrittenMeta, UnwrittenRow};
 use super::write_op::{Append, Op, Opening, Unanswered};
-use crate::chat::model::file_rows::FileOutcome;
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
 use crate::chat::model::policy::{Policies, Retention};
 use crate::chat::model::reply::Durability;
@@ -96,8 +96,10 @@ pub(super) struct Engine {
     unmeasured: u64,
     /// Whether the wall clock can be believed.
     wall: WallWatch,
-    /// By how much it was set since the terms in the file were moved.
-    unshifted_ms: i64,
+    /// How it was set since the terms in the file were moved.
+    unshifted: Vec<ClockStep>,
+    /// Whether the domain knows the terms that were moved.
+    is_shift_told: bool,
     /// For how long rooms are kept that are not open.
     policies: Option<Policies>,
     /// Changes by other processes, and how far the loop is with them.
@@ -138,7 +140,8 @@ impl Engine {
         let latest = db.query_row(sql, [], |row| row.get::<_, i64>(0)).ok().map(unsigned);
         Self {
             wall: WallWatch::new(now, meta_table::clock(&db).unwrap_or_default(), latest),
-            unshifted_ms: 0,
+            unshifted: Vec::new(),
+            is_shift_told: true,
             db,
             rooms: Slots::new(),
             unwritten: UnwrittenMeta::default(),
@@ -182,10 +185,9 @@ impl Engine {
     }
 
     /// Begins a transaction that writes, as [`WriteConnection::begin`] does, and says so if another
-    /// process keeps it waiting.
+    /// process keeps it waiting. The caller has looked at the lengths of the files.
     fn begin(&mut self) -> rusqlite::Result<()> {
         let Self { db, lock_waits, .. } = self;
-        db.check_lengths()?;
         db.begin(|attempt| {
             *lock_waits += 1;
             if attempt == 1 {
@@ -193,9 +195,17 @@ impl Engine {
                 log::warn!(file; "another process has locked the file: what is sent waits for it");
             }
         })?;
+        self.shift_terms()?;
         if std::mem::take(&mut self.begins_wal) {
             self.db.execute_batch(PROBE)?;
         }
+        Ok(())
+    }
+
+    /// Commits it.
+    fn end(&mut self) -> rusqlite::Result<()> {
+        self.db.commit()?;
+        self.note_shifted();
         Ok(())
     }
 
@@ -350,7 +360,7 @@ impl Engine {
         transaction: &mut Transaction,
         ops: &mut VecDeque<Op>,
     ) -> rusqlite::Result<()> {
-        self.db.check_place()?;
+        self.db.check_files()?;
         self.db.set_level(level)?;
         self.begin()?;
         transaction.last = self.tail()?.last();
@@ -363,20 +373,14 @@ impl Engine {
                     transaction.replies.push(LogReply::Synced { ticket, outcome });
                 }
                 Op::File(change, answer) => {
-                    let outcome = match *change {
-                        // The file has the time of before the clock was set.
-                        FileChange::Sweep { .. } if self.unshifted_ms != 0 => {
-                            FileOutcome::Swept(Vec::new(), false)
-                        }
-                        ref change => files::change(&self.db, change)?,
-                    };
+                    let outcome = files::change(&self.db, &change)?;
                     transaction.files.push((answer, outcome));
                 }
                 meta => self.queue_meta([meta]),
             }
         }
         self.write_meta(transaction)?;
-        self.db.commit()
+        self.end()
     }
 
     /// Appends the first record, and those that follow it in a row.

@@ -277,12 +277,13 @@ impl Engine {
     /// Writes all unwritten metadata, and a number that changes each time, so that the disk is
     /// asked in any case.
     pub(super) fn write_all(&mut self) -> rusqlite::Result<()> {
+        self.db.check_lengths()?;
         self.db.set_level(Level::Disk)?;
         self.begin()?;
         self.unwritten.write(&self.db)?;
         self.maintenance.note_meta();
         self.db.execute_batch(PROBE)?;
-        self.db.commit()?;
+        self.end()?;
         self.unwritten = UnwrittenMeta::default();
         self.is_unsynced = false;
         Ok(())

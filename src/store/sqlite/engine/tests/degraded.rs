@@ -303,6 +303,37 @@ fn a_file_or_wal_that_was_cut_short_is_written_to_no_more_and_not_damaged_furthe
 }
 
 #[test]
+fn what_another_process_has_shortened_and_made_longer_again_is_no_damage_and_a_missing_page_is() {
+    let junk = |name: &str, pages: u32| {
+        format!("CREATE TABLE {name} (x); INSERT INTO {name} VALUES (zeroblob({pages} * 4096));")
+    };
+    let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE);";
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    let other = harness.connect();
+    let path = harness.folder.path().join("chinwag.db");
+    let pages = || path.metadata().unwrap().len() / 4096;
+    other.execute_batch(&(junk("long", 90) + checkpoint)).unwrap();
+    check_stored(&harness.append(log, said("one", None)), 1);
+    let before = pages();
+    let shorten = format!("DROP TABLE long; VACUUM; {checkpoint} {}", junk("short", 60));
+    other.execute_batch(&shorten).unwrap();
+    let needed: u64 = other
+        .pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))
+        .unwrap()
+        .cast_unsigned();
+    assert!(pages() < needed && needed < before, "{} {needed} {before}", pages());
+    check_stored(&harness.append(log, said("two", None)), 2);
+    // In the WAL and in the file, which is what is read then.
+    other.execute_batch("PRAGMA wal_checkpoint(PASSIVE)").unwrap();
+    check_stored(&harness.append(log, said("three", None)), 3);
+    other.execute_batch("PRAGMA wal_checkpoint(PASSIVE)").unwrap();
+    let file = File::options().write(true).open(&path).unwrap();
+    file.set_len((pages() - 1) * 4096).unwrap();
+    assert_eq!(harness.append(log, said("four", None)), Appended::Refused(LogFault::Corrupt));
+}
+
+#[test]
 fn a_lock_that_was_removed_is_taken_again_and_where_another_has_it_nothing_is_written() {
     let mut harness = Harness::new();
     let log = harness.room(1, "lobby", Durability::Disk);
