@@ -111,6 +111,8 @@ impl Nodes {
             *seen_at = at.max(*seen_at);
             return false;
         }
+        // The number that this node had before is not another node: what it has told under that
+        // number may still come back.
         let counts =
             Some(node) != self.own && Some(node) != self.former && self.others.len() < NODES_MAX;
         if counts {

@@ -176,6 +176,7 @@ impl<E: Engine> Node<E> {
         match outcome {
             PushOutcome::Told { device, room, seq } => {
                 let key = (device, room);
+                // A later message of the same room may be under way to the device by now.
                 if pushing.under_way.get(&key).is_some_and(|last| *last <= seq) {
                     pushing.under_way.remove(&key);
                 }
@@ -224,6 +225,8 @@ impl<E: Engine> Node<E> {
         let Some(PushSending { timeout, grace, .. }) = self.pushing.terms else { return };
         let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         let turn = self.pushing.claim.map(|(turn, _)| turn);
+        // No more than the queue of the sending thread keeps: what it dropped would be told to
+        // nobody.
         let room = UNDER_WAY_MAX.saturating_sub(self.pushing.under_way.len());
         let params = [
             Param::Int(self.node_number()),

@@ -43,6 +43,7 @@ pub(super) fn append(
     // The counters are those of memory, which the transaction puts back if it fails: the file is
     // not asked for the head.
     let (seq, at) = (counters.head + 1, stamp(counters.at, wall_ms));
+    // 2^53: above it a client whose numbers are doubles would take two seqs for one.
     if seq >= SEQ_END {
         return Ok(Appended::Refused(LogFault::Full));
     }

@@ -97,6 +97,7 @@ impl Engine {
         if !std::mem::take(&mut self.maintenance.has_old_cids) {
             return Ok(false);
         }
+        // A clock that has just been set forgets nothing: see `engine::clock`.
         let now = self.for_ages(now);
         let old = now.wall_ms.saturating_sub(millis(CID_LASTS));
         // The clock was wrong when they were stored: they would keep all later ones from being
