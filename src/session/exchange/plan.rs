@@ -118,6 +118,7 @@ impl<'a> Target<'a> {
                 Ok(Plan::Stream(Box::new(StreamPlan::of_room(head, room_of(room)?)?)))
             }
             Self::ManyEvents => Ok(Plan::Stream(Box::new(StreamPlan::of_query(head)?))),
+            // One whose secret is known was made a plan by `Plan::hook`; any other is not there.
             Self::Hook(_) => Err(http::Refusal::NotFound.into()),
             Self::Files if head.method() == Method::Post => {
                 Ok(Plan::Upload(Box::new(UploadPlan::of(head)?)))
@@ -206,6 +207,7 @@ fn field<'a>(name: &str, value: &'a str) -> Field<'a> {
         && value.bytes().all(|byte| byte.is_ascii_digit())
         && (value.len() == 1 || !value.starts_with('0'));
     let is_text = matches!(name, "room" | "epoch");
+    // A room may be called `2024`, and an epoch may have digits only.
     if is_number && !is_text { Field::Json(value) } else { Field::Text(value) }
 }
 
