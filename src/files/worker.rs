@@ -19,7 +19,7 @@ use crate::chat::model::file_rows::FileOutcome;
 use crate::log::Throttle;
 use crate::net::ConnId;
 use crate::store::Wake;
-use crate::store::folder::{Folder, hex};
+use crate::store::file_folder::{Folder, hex};
 use crate::time::Tick;
 use crate::time::clock::Clock;
 use crate::time::wall_watch::WallWatch;

@@ -11,7 +11,7 @@
 //! user, and take no place of a ban.
 
 use super::moderation::restrict;
-use super::{Answer, Chat, grants, load, outsiders, tell_others};
+use super::{Answer, Chat, grants, load, outsiders, tell_other_nodes};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
@@ -234,7 +234,7 @@ pub(in crate::chat) fn on_synced(
         InvitationChange::Given { is_new } => {
             if is_new {
                 tell_invited(chat, key, &user);
-                tell_others::point_name_to(chat, key, &user);
+                tell_other_nodes::point_name_to(chat, key, &user);
             }
             Reply::Done
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::cluster::check::Level;
 use crate::pg::{EngineError, Row};
 use crate::time::Tick;

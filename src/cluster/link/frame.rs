@@ -23,7 +23,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{Buf as _, Bytes};
 
 use super::bounds::{FRAME_LEN_MAX, PAYLOAD_LEN_MAX};
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 
 const VERSION: u8 = 1;
 const BEAT: u8 = 0;

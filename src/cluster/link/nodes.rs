@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::boundary::{LinkEvent, NodeRow};
 use super::bounds::NODES_MAX;
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::pg::{Row, WrongType};
 use crate::time::Tick;
 

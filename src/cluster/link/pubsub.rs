@@ -22,7 +22,7 @@ use super::bounds::{
 };
 use super::frame::{FrameWriter, Item};
 use super::tell_queue::Publication;
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::resp::{Address, Client, Login};
 use crate::rng::Rng;
 use crate::time::Tick;

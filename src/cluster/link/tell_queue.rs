@@ -16,7 +16,7 @@ use super::bounds::{
     TOLD_LEN_MAX,
 };
 use super::frame::{FrameWriter, ITEM_HEAD_LEN_MAX};
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::time::Tick;
 
 /// What waits to be told.

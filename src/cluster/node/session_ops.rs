@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::chat::model::columns::signed;
 use crate::chat::model::log::Ticket;
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::chat::model::sessions::{Claimed, SessionChange, SessionClaim, SessionSecret};
 use crate::net::ConnId;
 use crate::pg::{Param, Row, WrongType};

@@ -10,7 +10,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::prose;
 use crate::chat::model::reply::Refusal;
-use crate::wire::key::Key;
+use crate::wire::field_key::Key;
 
 /// Characters of a client's word that a refusal quotes.
 const QUOTED_LEN_MAX: usize = 32;

@@ -5,8 +5,8 @@
 
 use super::fields::{Fields, Kept, KeptText};
 use super::value::Value;
+use crate::wire::field_key::Key;
 use crate::wire::json::clean_len;
-use crate::wire::key::Key;
 
 /// Digits of the longest number that is read here: any with so many fits in a double and in a
 /// `u64`.

@@ -13,7 +13,7 @@ use super::welcome::welcome;
 use crate::chat::model::account::Login;
 use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::identity::AuthPolicy;
-use crate::chat::model::listed::ListedRoom;
+use crate::chat::model::listed_rooms::ListedRoom;
 use crate::chat::model::name::RoomName;
 use crate::chat::model::output::Request;
 use crate::chat::model::record::SharedRecord;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::connection::is_busy;
 use super::super::meta_table;
 use super::super::suspensions;
-use super::super::terms;
+use super::super::wall_terms;
 use super::Engine;
 use super::maintenance::Step;
 use crate::chat::model::log::LogReply;
@@ -55,7 +55,7 @@ impl Engine {
         let open: BTreeSet<i64> = self.rooms.iter().map(|room| room.id).collect();
         let (clock, step_ms) = (self.wall.kept(now), self.unshifted_ms);
         let suspended = self.unsynced(|db| {
-            terms::shift(db, step_ms, |room| !open.contains(&room))?;
+            wall_terms::shift(db, step_ms, |room| !open.contains(&room))?;
             // In the same transaction: a start that found the one of before would move them again.
             meta_table::put_clock(db, clock)?;
             suspensions::load(db)

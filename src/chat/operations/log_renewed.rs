@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use super::grown::on_fact;
+use super::log_grown::on_fact;
 use super::membership::{end_membership, put_member};
 use super::moderation::restrict;
 use super::rename::take_names;

@@ -1,6 +1,6 @@
 //! A log has a record: what follows from that, whoever has put it there.
 
-use super::{Chat, audit, direct, moderation, push, rename, tell_others};
+use super::{Chat, audit, direct, moderation, push, rename, tell_other_nodes};
 use crate::chat::delivery::Sender;
 use crate::chat::keys::RoomKey;
 use crate::chat::model::record::{Body, SharedRecord};
@@ -34,7 +34,7 @@ pub(super) fn on_stored(
         }
         Body::Message { .. } if room.name.is_direct() => {
             if sender.is_some() {
-                tell_others::point_both_to(chat, key);
+                tell_other_nodes::point_both_to(chat, key);
             }
             direct::confirm(chat, key);
         }
