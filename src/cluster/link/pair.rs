@@ -14,7 +14,7 @@ use super::nodes;
 use super::statements::{BEAT, CHANNEL, LEAVE, LISTEN, NOTIFY};
 use crate::cluster::check::Level;
 use crate::pg::{EngineError, Param, Row, Statement};
-use crate::time::Tick;
+use crate::time::{Tick, millis};
 
 /// How far two connections are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,7 +291,7 @@ impl Pair {
         if *self.settings.get_or_insert_with(|| settings.clone()) != settings {
             return Err(format!("its settings have changed: {settings}"));
         }
-        base.beat_ms = Some(u64::try_from(now.since(sent_at).as_millis()).unwrap_or(u64::MAX));
+        base.beat_ms = Some(millis(now.since(sent_at)));
         let former = base.nodes.own();
         let (events, is_up) = (&mut base.events, self.step == Step::Up);
         base.nodes.on_rows(sent_at, rows, |event| {

@@ -174,17 +174,12 @@ impl PubSub {
     pub(super) fn rest(&mut self, now: Tick, was_steady: bool) {
         let pause = if was_steady {
             self.pause = Duration::ZERO;
-            self.jitter(FIRST_TRY_MAX)
+            self.rng.up_to(FIRST_TRY_MAX)
         } else {
             self.pause = (self.pause * 2).clamp(BACKOFF_MIN, BACKOFF_MAX);
-            self.pause.saturating_sub(self.jitter(self.pause / 4))
+            self.pause.saturating_sub(self.rng.up_to(self.pause / 4))
         };
         self.phase = Phase::Resting(now.after(pause));
-    }
-
-    fn jitter(&mut self, max: Duration) -> Duration {
-        let max = u64::try_from(max.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(self.rng.below(max.saturating_add(1)))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::chat::model::other_nodes::NodeId;
 use crate::chat::model::sessions::{Claimed, SessionChange, SessionClaim, SessionSecret};
 use crate::net::ConnId;
 use crate::pg::{Param, Row, WrongType};
-use crate::time::Tick;
+use crate::time::{Tick, millis};
 
 /// For how long a session that has ended can be resumed: as long as the membership of a guest in a
 /// room that is not kept.
@@ -59,7 +59,7 @@ pub(super) fn hash_of(secret: SessionSecret) -> String {
 
 /// The same as a number.
 pub(super) fn kept() -> i64 {
-    i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX)
+    signed(millis(KEPT))
 }
 
 impl Acts {

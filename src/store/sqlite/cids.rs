@@ -23,6 +23,7 @@ use super::record_row::{self, COLUMNS};
 use crate::chat::model::cids::KeptCid;
 use crate::chat::model::log::{Appended, LogFault};
 use crate::chat::model::record::{Body, Record};
+use crate::time::millis;
 
 /// How long the `cid` of a message is remembered, however short its record is kept: PROTOCOL
 /// promises a week.
@@ -294,10 +295,6 @@ fn content_hash(body: &Body) -> i64 {
     let first = digest.first_chunk::<8>().copied().unwrap_or_default();
     // Without the sign, so that no content has the hash `ANY_CONTENT`.
     i64::from_le_bytes(first) & i64::MAX
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

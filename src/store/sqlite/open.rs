@@ -29,6 +29,7 @@ use super::schema::{self, Unfit};
 use super::wall_terms;
 use crate::chat::model::log::LogFault;
 use crate::time::clock::{Clock, Now};
+use crate::time::millis;
 use crate::time::wall_watch::{Kept, WallWatch};
 
 /// The oldest SQLite that may be used: earlier ones can damage a WAL while it is moved into the
@@ -80,7 +81,7 @@ pub(super) fn open(options: &Options, clock: &Clock) -> Result<Opened, OpenError
         data_dir::sync_parent(&path).map_err(failed)?;
     }
     warn_of_library(&db).map_err(OpenError::of_sqlite(&path))?;
-    let millis = u64::try_from(clock.now().tick.since(began.tick).as_millis()).unwrap_or(u64::MAX);
+    let millis = millis(clock.now().tick.since(began.tick));
     let rooms = loaded.elsewhere.rooms;
     let file = path.display().to_string();
     log::info!(
