@@ -222,6 +222,8 @@ impl Session {
 
     /// Something of ours has come back.
     pub(super) fn on_echo(&mut self, now: Tick, counter: u64, items: &[Item]) -> bool {
+        // Publications of one connection come back in order, so that this answers for all before
+        // it.
         while self.unheard.pop_front_if(|it| it.counter <= counter).is_some() {}
         let is_proof = matches!(self.step, Step::Proving(it) if items.contains(&Item::Proof(it)));
         if is_proof {

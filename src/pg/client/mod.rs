@@ -263,6 +263,7 @@ impl Client {
     pub fn receive(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.input.extend_from_slice(bytes);
         loop {
+            // The header alone, to judge a length before the bytes for it are kept.
             let header = backend::Header::parse(&self.input);
             let header =
                 header.map_err(|_error| Fault::Malformed("a message is shorter than it is"))?;
