@@ -68,7 +68,7 @@ pub(super) fn on_renewed(chat: &mut Chat, log: LogId, begun: Begun) {
 fn forget_records(chat: &mut Chat, key: RoomKey) {
     let log = chat.rooms[key].log;
     chat.rooms.forget_ring(key);
-    chat.delivery.pages.changed_from(log, 0);
+    chat.delivery.pages.on_changed_from(log, 0);
     chat.pending.changes.outdate_all();
 }
 

@@ -351,7 +351,7 @@ fn fault_of(outcome: ReadOutcome) -> LogFault {
 /// A page for lagging cursors was read, or could not be: then they try again in a while.
 fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
     let Ok((log::Answer::Records { mut records, .. }, _)) = outcome else {
-        let waiting = chat.delivery.pages.failed(id);
+        let waiting = chat.delivery.pages.on_failed(id);
         return retry_later(chat, waiting);
     };
     // `None` if the room was dropped while its page was read.
@@ -361,7 +361,7 @@ fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
     apply_pruning(&mut records, oldest);
     // A page without the record that was asked for would be asked for again at once, and spin.
     let is_there = records.first().is_some_and(|first| first.seq <= wanted);
-    let waiting = chat.delivery.pages.arrived(id, records);
+    let waiting = chat.delivery.pages.on_page(id, records);
     if !is_there {
         return retry_later(chat, waiting);
     }

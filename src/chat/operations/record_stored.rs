@@ -29,7 +29,7 @@ pub(super) fn on_stored(
         Body::Edit { target, text: Some(_) } | Body::Deletion { target } => {
             // From the target on and not only at it: earlier edits of the same message, further up,
             // carry its text too.
-            chat.delivery.pages.changed_from(log, *target);
+            chat.delivery.pages.on_changed_from(log, *target);
             chat.pending.changes.note(log, &record);
         }
         Body::Message { .. } if room.name.is_direct() => {
