@@ -238,7 +238,7 @@ pub struct NodeRow {
     pub is_own: bool,
 }
 
-/// How the bus is.
+/// Whether a bus carries what may be lost, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BusHealth {
     /// What we publish comes back to us.

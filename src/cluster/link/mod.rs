@@ -258,7 +258,7 @@ impl Link {
         }
     }
 
-    /// How it is.
+    /// What an operator is told of the engine, the bus and the other nodes.
     #[must_use]
     pub fn health(&self) -> Health {
         let pair = match &self.phase {
