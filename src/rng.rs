@@ -1,6 +1,8 @@
 //! Numbers that look random and can be repeated: for simulations, load and tests, never for
 //! secrets.
 
+use std::time::Duration;
+
 /// A sequence of numbers that follows from a seed (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
@@ -32,6 +34,12 @@ impl Rng {
     /// A number from `start` to below `end`; `start` if there is none.
     pub const fn between(&mut self, start: u64, end: u64) -> u64 {
         start + self.below(end.saturating_sub(start))
+    }
+
+    /// A length of time from zero to `max`, in whole milliseconds.
+    pub fn up_to(&mut self, max: Duration) -> Duration {
+        let millis = u64::try_from(max.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(self.below(millis.saturating_add(1)))
     }
 
     /// An index into a list of this length; 0 if it is empty.

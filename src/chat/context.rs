@@ -8,7 +8,7 @@ use super::model::event::Event;
 use super::model::limits::Limits;
 use super::model::log::{LogId, LogRequest};
 use super::model::name::{RoomName, UserName};
-use super::model::others::NodeId;
+use super::model::other_nodes::NodeId;
 use super::model::output::{Output, Request};
 use super::model::pressure::Pressure;
 use super::model::reply::{Refusal, Reply};

@@ -40,7 +40,7 @@ mod context;
 mod delivery;
 mod directory;
 mod ephemeral;
-mod figures;
+mod inspection;
 mod keys;
 pub mod model;
 mod operations;
@@ -72,8 +72,8 @@ use self::model::log::{LogReply, LogRequest, Query, Snapshot, Ticket};
 use self::model::output::{Fanout, Output, Request};
 use self::model::watch::{Watch, Watched};
 use self::operations::{
-    Answer, absence, ack, credentials, forget, log_replies, others, outsiders, reports, restore,
-    room_end, session_lifecycle, watch,
+    Answer, absence, ack, credentials, forget, log_replies, other_nodes, outsiders, reports,
+    restore, room_end, session_lifecycle, watch,
 };
 use self::pending::{EXCLUSIVE_WEIGHT, Pending, PendingOp, Requester};
 use self::rooms::{Lookup, Rooms};
@@ -324,7 +324,7 @@ impl Chat {
                 Timer::RoomEmpty(room) => room_end::on_room_empty(self, room),
                 Timer::SaveReceipts => ack::save(self),
                 Timer::TokenDue(conn) => credentials::on_due(self, conn),
-                Timer::LookAgain(user) => others::look_again(self, user),
+                Timer::LookAgain(user) => other_nodes::look_again(self, user),
                 Timer::ReportsDue => reports::on_due(self),
                 Timer::RetryPages => work += self.retry_pages(),
                 Timer::SweepRooms => forget::sweep(self),

@@ -36,7 +36,7 @@ pub const LOOK: Statement = Statement {
 pub struct Engine {
     /// Its version: `150018` is 15.18.
     pub version: i64,
-    /// It is a standby.
+    /// It replays the log of a primary, and takes no writes until it is promoted.
     pub is_standby: bool,
     /// It takes no writes.
     pub is_read_only: bool,

@@ -291,6 +291,7 @@ fn certificates(values: &Values) -> Option<ConfigFault> {
 /// Whether the system would refuse to bind both. Port 0 is a different one each time.
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {
     let same_host = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    // Port 0 is another one for each: the system chooses.
     a.port() != 0 && a.port() == b.port() && same_host
 }
 

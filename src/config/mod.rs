@@ -109,7 +109,7 @@ pub struct Config {
     pub auth: Vec<String>,
     /// Whether names are believed outside of loopback, too.
     pub insecure: bool,
-    /// Accounts.
+    /// What holds for accounts, where `auth` has them.
     pub accounts: Accounts,
     /// How much memory the server may take, that of the kernel for its sockets included.
     #[serde(default)]

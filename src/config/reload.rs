@@ -106,6 +106,8 @@ impl Loaded {
         let tables = if tables_are_live { fresh } else { self };
         let (tables, policy_changes) = (tables.tables.clone(), tables.policy_changes.clone());
         let kept = (self.config.token_keys.clone(), self.config.account.clone());
+        // Judged as a whole again: settings that take effect now may conflict with some that wait
+        // for a restart.
         let config = config_of(&values, &tables, kept).map_err(needs_restart)?;
         let changes = changes(settings(), &values, String::new()).collect();
         let loaded = Self { config, changes, policy_changes, values, tables, ..self.clone() };
@@ -146,6 +148,7 @@ fn keep_for_life(policies: &Policies) -> Vec<(Option<&str>, Option<&str>, Policy
         durability: policy.durability,
         retention: policy.retention,
         presence: policy.presence,
+        // The rest of a policy is asked for each time, so that it may change while the server runs.
         ..Policy::default()
     };
     let rules = policies

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::listen_address::ListenAddress;
 use super::secret::Secret;
 use super::units;
+use crate::time::millis;
 
 /// A value that its setting may have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Serialize)]
@@ -44,10 +45,6 @@ impl Value {
     pub(super) fn text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// As it would be written in the file, in its natural unit.

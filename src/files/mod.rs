@@ -44,6 +44,7 @@ use crate::chat::model::file_rows::Quota;
 use crate::net::ConnId;
 use crate::store::{Folder, Wake};
 use crate::time::clock::Clock;
+use crate::time::millis;
 
 /// What is taken, and how much of it.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +152,7 @@ impl Drop for Files {
             _ = thread.join();
         } else {
             log::error!(
-                millis = u64::try_from(self.end_patience.as_millis()).unwrap_or(u64::MAX);
+                millis = millis(self.end_patience);
                 "the folder of files ([files] dir) or the database does not answer: the end of the \
                  thread that keeps files is not waited for; a file that was being sent is to be \
                  sent again"

@@ -125,6 +125,8 @@ fn png(reader: &mut Reader<impl BufRead>) -> Result<Size, Stop> {
         return Err(malformed("its header is missing"));
     }
     let size = (u32::from_be_bytes(reader.bytes()?), u32::from_be_bytes(reader.bytes()?));
+    // Depth, colours, compression, filter and interlacing, then the checksum, which only a decoder
+    // needs.
     reader.skip(5 + 4)?;
     loop {
         let (len, name) = (u32::from_be_bytes(reader.bytes()?), reader.bytes::<4>()?);
@@ -188,6 +190,8 @@ fn jpeg(reader: &mut Reader<impl BufRead>) -> Result<Size, Stop> {
                 reader.byte()?;
                 let height = u32::from(u16::from_be_bytes(reader.bytes()?));
                 let width = u32::from(u16::from_be_bytes(reader.bytes()?));
+                // The first frame decides what decoders show; a second one is for hierarchical
+                // pictures.
                 size.get_or_insert((width, height));
                 reader.skip(rest)?;
             }

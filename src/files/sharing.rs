@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::rows::FileEngine;
 use crate::store::Folder;
-use crate::store::shared_folder::{FolderCheck, FolderFault};
+use crate::store::shared_file_folder::{FolderCheck, FolderFault};
 use crate::time::Tick;
 use crate::time::clock::Clock;
 

@@ -19,7 +19,7 @@ use crate::chat::model::file_rows::FileOutcome;
 use crate::log::Throttle;
 use crate::net::ConnId;
 use crate::store::Wake;
-use crate::store::folder::{Folder, hex};
+use crate::store::file_folder::{Folder, hex};
 use crate::time::Tick;
 use crate::time::clock::Clock;
 use crate::time::wall_watch::WallWatch;
@@ -207,6 +207,7 @@ impl Worker {
             return Err(FileFault::NoSpace);
         }
         let waiting = key.clone().and_then(|key| self.uploads.take(&(owner.clone(), key)));
+        // Whoever begins at 0 begins anew: what had come is dropped here, and its file with it.
         let waiting = waiting.filter(|_| offset > 0);
         let len = waiting.as_ref().map_or(0, |upload| upload.len);
         let begun = if len == offset {
@@ -320,6 +321,7 @@ impl Worker {
         kept.map_err(|error| self.fault_of(&error))?;
         let mut file = StoredFile { id, hash: place, bytes: upload.len, kind: number };
         let times = (&*upload.owner, self.clock.now().wall_ms, LOOSE_MS);
+        // Before it is asked for: should the answer be lost, the row may be there nevertheless.
         self.has_rows = true;
         let put = self.rows.put(file.clone(), times, self.settings.quota);
         let fault = match put {
@@ -340,6 +342,8 @@ impl Worker {
                 return Err(self.failed(&error));
             }
         };
+        // Asked of the database and not simply removed: the same contents may be another file's,
+        // too.
         self.remove_unknown(vec![file.hash]);
         Err(fault)
     }
@@ -373,6 +377,7 @@ impl Worker {
         if let Err(error) = self.folder.walk(&mut |place| places.push(Box::<str>::from(place))) {
             self.failed(&error);
         }
+        // In lots, since in a cluster each is a question to the engine.
         for places in places.chunks(ORPHANS_MAX) {
             self.remove_unknown(places.to_vec());
         }

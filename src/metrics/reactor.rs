@@ -40,7 +40,7 @@ pub struct ReactorMetrics {
     pub closed: [Counter; CLOSE_REASONS_MAX],
     /// Connections that the close deadline ended before they had taken their last bytes.
     pub closed_late: Counter,
-    /// Bytes received.
+    /// Bytes that sockets have given: with TLS those on the wire, headers and handshakes included.
     pub received_bytes: Counter,
     /// Bytes that sockets took.
     pub sent_bytes: Counter,

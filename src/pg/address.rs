@@ -158,6 +158,7 @@ impl FromStr for Address {
         let rest = rest.ok_or(AddressFault::Scheme)?;
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (rest, database) = rest.split_once('/').unwrap_or((rest, ""));
+        // From the right: a password that was written without percent signs may have an `@`.
         let (who, places) = rest.rsplit_once('@').unwrap_or(("", rest));
         let (user, password) = match who.split_once(':') {
             Some((user, password)) => (user, Some(decode(password)?)),

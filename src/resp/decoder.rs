@@ -92,6 +92,8 @@ impl Decoder {
                     Ok(None)
                 };
             };
+            // All of a message together: many small elements must not pass where one large one is
+            // refused.
             self.taken += before - self.input.len();
             self.elements += 1;
             if self.taken > MESSAGE_LEN_MAX || self.elements > ELEMENTS_MAX {
@@ -163,6 +165,7 @@ impl Decoder {
 
     /// The bytes behind a length.
     fn bulk(&mut self, kind: u8, head: usize, len: usize) -> Result<Option<Element>, Fault> {
+        // Refused by what it announces, before it has come.
         if self.taken.saturating_add(len) > MESSAGE_LEN_MAX {
             return Err(Fault::TooLong);
         }

@@ -6,6 +6,7 @@ use crate::chat::model::policy::Policies;
 use crate::chat::model::reply::Durability;
 use crate::config::Config;
 use crate::store::Preload;
+use crate::time::millis;
 use crate::time::rate::Rate;
 
 /// Whoever turns the rate of a connection off wants none for users either.
@@ -19,7 +20,7 @@ fn user_rates(limits: &crate::config::Limits) -> UserRates {
 }
 
 pub(super) fn drain_window_ms(config: &Config) -> u64 {
-    u64::try_from(config.timeouts.drain_window.as_millis()).unwrap_or(u64::MAX)
+    millis(config.timeouts.drain_window)
 }
 
 /// What is in memory from the start: as many rooms as stay there though nobody uses them, and so

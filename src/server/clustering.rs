@@ -15,6 +15,7 @@ use crate::cluster::link::{Health as LinkHealth, LinkState};
 use crate::metrics::ClusterFigures;
 use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, Input};
 use crate::time::clock::Now;
+use crate::time::millis;
 
 /// What is done once it is known what the engine has.
 #[derive(Debug)]
@@ -222,7 +223,7 @@ fn told_of(health: &LinkHealth, host: Option<String>) -> responses::Nodes {
         name: row.name.to_string(),
         address: row.address.to_string(),
         version: row.version.to_string(),
-        silent_ms: u64::try_from(row.age.as_millis()).unwrap_or(u64::MAX),
+        silent_ms: millis(row.age),
         own: row.is_own,
     });
     let bus = health.bus.as_ref().map(|bus| responses::BusState {

@@ -42,10 +42,13 @@ impl Server {
         carried: &BTreeSet<ConnId>,
         mut each: impl FnMut(Part) -> std::io::Result<()>,
     ) -> std::io::Result<()> {
+        // First, so that the next process has read these rooms before memberships, users and
+        // cursors name them.
         for piece in self.chat.rooms_in_use().chunks(ITEMS_MAX) {
             each(Part::InUse(piece.to_vec()))?;
         }
         each(Part::Head(Box::new(self.chat.head_state())))?;
+        // Before the rooms: whether their remembered `cid`s are of use depends on it.
         each(Part::CidSecret(self.logs.cid_secret()))?;
         let remember = |mut room: RoomState| {
             if let Some(memory) = &mut room.memory {
@@ -141,6 +144,8 @@ impl Server {
             turn.chat.adopt_reader(conn, *reader);
         }
         self.sessions.adopt(conn, session, turn);
+        // The reactor says it only when it changes, and these bytes waited before this process had
+        // them.
         if queued > 0 {
             self.handle(now, Input::Blocked { conn, queued }, effects);
         }

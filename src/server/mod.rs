@@ -68,7 +68,7 @@ mod supervisor;
 mod tests;
 pub mod token_keys;
 pub mod upgrade;
-mod upgrading;
+mod upgrade_progress;
 mod webhook_start;
 
 use std::collections::VecDeque;
@@ -91,7 +91,7 @@ pub use self::hashing::Hashing;
 pub use self::inspection::inspect;
 pub use self::startup::{ServeError, serve};
 use self::supervisor::Supervisor;
-use self::upgrading::Upgrading;
+use self::upgrade_progress::Upgrading;
 use self::webhook_start::WebhookStart;
 
 use crate::chat::model::account::NewSecret;

@@ -12,7 +12,7 @@ use super::listening::{addresses, announce, listeners, name_of, page_place};
 use super::supervisor::Supervisor;
 use super::token_keys::{KeyWatch, TokenKeyError};
 use super::upgrade::{Next, Part, Predecessor, Successor};
-use super::upgrading::HandedOver;
+use super::upgrade_progress::HandedOver;
 use super::webhook_start::WebhookStart;
 use super::{
     Beginning, ConfigWatch, EngineError, Hashing, Server, Sources, admin_token, engine, token_keys,

@@ -24,7 +24,7 @@ const DRAINED_MAX: u64 = 64 * 1024;
 const HOOK_LEN_MAX: u64 = 256 * 1024;
 
 /// Who asks: what it has shown, or else the name by which it goes where names are believed.
-type Asker = (Option<Identity>, Option<String>);
+type Requester = (Option<Identity>, Option<String>);
 
 /// What a head comes to.
 pub(super) enum Begun {
@@ -47,7 +47,11 @@ impl SessionContext {
     }
 
     /// Begins the exchange of a request for which this is planned.
-    pub(super) fn begin(&self, head: &Head<'_>, planned: Result<(Plan, Asker), Problem>) -> Begun {
+    pub(super) fn begin(
+        &self,
+        head: &Head<'_>,
+        planned: Result<(Plan, Requester), Problem>,
+    ) -> Begun {
         let (plan, asker) = match planned {
             Ok(_) if has_condition(head) => return refuse(head, http::Refusal::Condition.into()),
             Ok(planned) => planned,
@@ -70,7 +74,7 @@ impl SessionContext {
         head: &Head<'_>,
         named: Option<Identity>,
         turn: &Turn<'_>,
-    ) -> Result<(Plan, Asker), Problem> {
+    ) -> Result<(Plan, Requester), Problem> {
         let target = Target::of(head.path()).ok_or(http::Refusal::NotFound)?;
         // Before who asks: a wrong method is wrong for everybody (405), and nothing is told by
         // saying so.
@@ -115,7 +119,7 @@ impl SessionContext {
         head: &Head<'_>,
         named: Option<Identity>,
         turn: &Turn<'_>,
-    ) -> Result<Asker, Problem> {
+    ) -> Result<Requester, Problem> {
         if let Some(token) = http::bearer(head)? {
             if self.tokens.is_on() && !proof::is_ours(token) {
                 let verified = self.tokens.verify(token, turn.now);
@@ -225,7 +229,7 @@ fn exchange(
     head: &Head<'_>,
     (stage, body): (Stage, Body),
     plan: Plan,
-    (identity, name): Asker,
+    (identity, name): Requester,
 ) -> Begun {
     let waits = expects_continue(head) && !body.is_done();
     // The head is gone when the body has come, so that all that is needed of it is kept here.

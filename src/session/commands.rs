@@ -12,6 +12,7 @@ use crate::chat::model::identity::Identity;
 use crate::chat::model::output::{Encoding, Request};
 use crate::chat::{Code, Command, Hello, Op, Refusal};
 use crate::net::{CloseReason, Effect};
+use crate::time::millis;
 use crate::wire::{Parsed, Refused, render, text};
 
 /// Bytes that the answer to a `send` or the like takes, at most. They are booked when it is asked
@@ -82,7 +83,7 @@ impl Session<'_, '_> {
         self.state.since = now.after(wait);
         let deadline = self.state.deadline(now, self.context);
         self.turn.effects.push(Effect::Arm { conn: self.state.conn, deadline });
-        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        let millis = millis(wait).max(1);
         let message =
             "many come at once ([limits] hellos_per_s): say hello again when it is your turn";
         Err(Refusal::new(Code::Busy, message).retry_after_ms(millis))

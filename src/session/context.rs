@@ -185,6 +185,7 @@ impl SessionContext {
             read_ahead: rates.read_ahead,
             is_echo_on: config.echo,
             docs: PublicDocs::new(config.http.docs),
+            // Strangers are given no more memory than a hello takes.
             hello_settings: ws::Settings { message_len_max: hello_len_max, ..settings },
             settings,
             echo_settings: ws::Settings {

@@ -137,6 +137,7 @@ impl Sessions {
         (state.commands, state.controls) = buckets;
         (state.errors, state.backlog) = (errors, backlog);
         let held = state.held();
+        // Booked before anything else happens to it: whatever becomes of it takes this off again.
         self.context.inbound.change(0, held);
         self.states.insert(conn.slot(), state);
         self.context.sessions_bytes += self.row_bytes();
@@ -213,6 +214,7 @@ fn copy<T: crate::pack::Pack>(value: &T) -> Option<T> {
 impl Backlog {
     fn copy(&self) -> Self {
         let Unread { lines, lines_done, bytes, bytes_done } = &self.unread;
+        // Only what is left: what was done already would be done twice.
         let lines = lines.get(*lines_done..).unwrap_or_default().to_owned();
         let bytes = bytes.get(*bytes_done..).unwrap_or_default().to_vec();
         let unread = Unread { lines, lines_done: 0, bytes, bytes_done: 0 };

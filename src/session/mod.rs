@@ -275,6 +275,8 @@ impl Sessions {
             return;
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
+        // Before the state goes: what the thread of files does for it later would be answered to
+        // nobody.
         self.context.abandon_upload(conn);
         self.forget(conn);
         if let Some(peers) = &mut self.context.peers {
@@ -319,6 +321,7 @@ impl Sessions {
     /// taken back by who is banned with others.
     pub fn end_banned(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let state = find(&mut self.states, conn);
+        // Whoever bans must still be able to lift it.
         let is_operators = state.is_some_and(|state| {
             matches!(state.protocol, Protocol::Http { kind: ListenerKind::Admin, .. })
         });
@@ -385,6 +388,8 @@ impl Sessions {
         for conn in leaving {
             let Drain { told, all, .. } = &mut self.drain;
             *told += 1;
+            // Connections that came after the count make it larger: none is told a moment beyond
+            // the window.
             let all = (*all).max(*told);
             let window_ms = drain_window_ms(all, window_ms_max);
             let after_ms = window_ms.saturating_mul(*told) / all;

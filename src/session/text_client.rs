@@ -99,6 +99,8 @@ impl TextClient {
         let before = self.joined.len();
         self.joined.retain(|joined| joined != room);
         let is_new = self.joined.len() == before;
+        // The one that was entered longest ago is forgotten: it is never fallen back to, and
+        // nothing else changes.
         if self.joined.len() >= ROOMS_MAX {
             self.joined.remove(0);
         }

@@ -48,14 +48,14 @@
 
 #[cfg(test)]
 mod contract;
-pub mod folder;
+pub mod file_folder;
 mod keyed_hash;
 pub mod memory;
-pub mod shared_folder;
+pub mod shared_file_folder;
 pub mod sqlite;
 pub mod tools;
 
-pub use folder::Folder;
+pub use file_folder::Folder;
 pub use memory::MemoryStore;
 pub use sqlite::files::FilesThere;
 pub use sqlite::outbox::{

@@ -12,4 +12,5 @@ mod tick;
 pub mod wall_watch;
 pub mod wheel;
 
+pub use span::millis;
 pub use tick::Tick;

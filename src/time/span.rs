@@ -1,6 +1,8 @@
 //! Lengths of time as people write them, the same in the configuration, on the command line and at
 //! a terminal: `10m`, `2h`, `1w`.
 
+use std::time::Duration;
+
 /// The units, in milliseconds, from the largest down.
 pub const UNITS: &[(&str, u64)] = &[
     ("y", 365 * 86_400_000),
@@ -24,6 +26,12 @@ const NAMES: &[(&str, u64)] = &[
     ("minute", 60_000),
     ("second", 1_000),
 ];
+
+/// A duration in whole milliseconds; [`u64::MAX`] if it has more.
+#[must_use]
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// The milliseconds of a time such as `30m`; `None` if it is none. What is too long becomes
 /// [`u64::MAX`].

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Tick;
 use super::clock::Now;
+use super::span::millis;
 
 /// A smaller change is the work of a time server that adjusts the clock.
 const STEP_MIN_MS: i64 = 60_000;
@@ -102,7 +103,7 @@ pub const fn shifted(until_ms: u64, step_ms: i64) -> u64 {
 
 /// Whether this is what a start may find after the wall clock has shown `latest_ms`.
 fn is_plausible(now: Now, latest_ms: u64) -> bool {
-    let gap_max = u64::try_from(GAP_MAX.as_millis()).unwrap_or(u64::MAX);
+    let gap_max = millis(GAP_MAX);
     now.wall_ms.saturating_add(STEP_MIN_MS.unsigned_abs()) >= latest_ms
         && now.wall_ms <= latest_ms.saturating_add(gap_max)
 }

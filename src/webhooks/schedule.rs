@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::time::clock::Now;
 use crate::time::date::days;
+use crate::time::millis;
 use crate::time::wall_watch::WallWatch;
 
 /// The wait after the first failure; it doubles with each further one ...
@@ -63,7 +64,7 @@ impl Patience {
     /// Events become so old, by a clock of which so much is known.
     #[must_use]
     pub fn new(give_up: Duration, wall: WallWatch) -> Self {
-        let give_up_ms = u64::try_from(give_up.as_millis()).unwrap_or(u64::MAX);
+        let give_up_ms = millis(give_up);
         Self { give_up_ms, wall }
     }
 

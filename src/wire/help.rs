@@ -4,7 +4,7 @@
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Op;
 use crate::chat::model::reply::Refusal;
-use crate::wire::key::Key;
+use crate::wire::field_key::Key;
 
 /// Bytes of the longest name of an operation that is compared with others or echoed.
 pub(super) const OP_LEN_MAX: usize = 32;

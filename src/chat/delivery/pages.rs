@@ -139,7 +139,7 @@ impl Pages {
 
     /// A page was read: it is kept, and those who wait for it are returned. If a record of it was
     /// changed meanwhile, it is to be read again, and nobody is.
-    pub(in crate::chat) fn arrived(
+    pub(in crate::chat) fn on_page(
         &mut self,
         id: PageId,
         records: Vec<SharedRecord>,
@@ -164,14 +164,14 @@ impl Pages {
     }
 
     /// A page could not be read: those who wait for it are returned.
-    pub(in crate::chat) fn failed(&mut self, id: PageId) -> Vec<ConnId> {
+    pub(in crate::chat) fn on_failed(&mut self, id: PageId) -> Vec<ConnId> {
         let Some(reads) = self.reads.remove(&id) else { return Vec::new() };
         self.reading -= 1;
         reads.waiting
     }
 
     /// The record of this seq is another now.
-    fn changed(&mut self, log: LogId, seq: u64) {
+    fn on_changed(&mut self, log: LogId, seq: u64) {
         // Dropped and not changed: a cursor that still needs it has it read again.
         if let Some((&id, page)) = self.kept.range((log, 0)..=(log, seq)).next_back()
             && page.records.last().is_some_and(|last| last.seq >= seq)
@@ -186,8 +186,8 @@ impl Pages {
     }
 
     /// Any record from this seq on may be another now.
-    pub(in crate::chat) fn changed_from(&mut self, log: LogId, seq: u64) {
-        self.changed(log, seq);
+    pub(in crate::chat) fn on_changed_from(&mut self, log: LogId, seq: u64) {
+        self.on_changed(log, seq);
         while let Some((&id, _)) = self.kept.range((log, seq)..=(log, u64::MAX)).next() {
             self.drop_page(id);
         }
@@ -282,7 +282,7 @@ mod tests {
         let wanted = PageRequest { room: room(), log: log(), from: 65, to: 128 };
         assert_eq!(pages.next_to_read(), Some(wanted));
         assert_eq!(pages.next_to_read(), None);
-        assert_eq!(pages.arrived((log(), 65), records(65..=128)), [conn(1), conn(2), conn(3)]);
+        assert_eq!(pages.on_page((log(), 65), records(65..=128)), [conn(1), conn(2), conn(3)]);
         assert_eq!(pages.from(log(), 100).map(<[_]>::len), Some(29));
         assert!(pages.from(log(), 129).is_none());
         pages.debug_check();
@@ -293,7 +293,7 @@ mod tests {
         let mut pages = Pages::new(1 << 20);
         pages.want((room(), log()), 1, conn(1));
         pages.next_to_read().unwrap();
-        pages.arrived((log(), 1), records(1..=10));
+        pages.on_page((log(), 1), records(1..=10));
         pages.want((room(), log()), 11, conn(1));
         let wanted = pages.next_to_read().unwrap();
         assert_eq!((wanted.from, wanted.to), (11, 64));
@@ -304,7 +304,7 @@ mod tests {
         let mut pages = Pages::new(1 << 20);
         pages.want((room(), log()), 30, conn(1));
         pages.next_to_read().unwrap();
-        assert_eq!(pages.arrived((log(), 1), records(25..=64)), [conn(1)]);
+        assert_eq!(pages.on_page((log(), 1), records(25..=64)), [conn(1)]);
         assert_eq!(pages.from(log(), 30).map(<[_]>::len), Some(35));
         assert!(pages.from(log(), 24).is_none());
         pages.debug_check();
@@ -315,11 +315,11 @@ mod tests {
         let mut pages = Pages::new(1 << 20);
         pages.want((room(), log()), 5, conn(1));
         pages.next_to_read().unwrap();
-        pages.changed(log(), 7);
-        assert!(pages.arrived((log(), 1), records(1..=64)).is_empty());
+        pages.on_changed(log(), 7);
+        assert!(pages.on_page((log(), 1), records(1..=64)).is_empty());
         assert!(pages.next_to_read().is_some());
-        assert_eq!(pages.arrived((log(), 1), records(1..=64)), [conn(1)]);
-        pages.changed(log(), 7);
+        assert_eq!(pages.on_page((log(), 1), records(1..=64)), [conn(1)]);
+        pages.on_changed(log(), 7);
         assert!(pages.from(log(), 5).is_none(), "and one that is kept is dropped");
         pages.debug_check();
     }
@@ -330,12 +330,12 @@ mod tests {
         for block in 0..3 {
             pages.want((room(), log()), block * 64 + 1, conn(1));
             let wanted = pages.next_to_read().unwrap();
-            pages.arrived((log(), wanted.from), records(wanted.from..=wanted.to));
+            pages.on_page((log(), wanted.from), records(wanted.from..=wanted.to));
         }
         pages.want((room(), log()), 193, conn(1));
         pages.next_to_read().unwrap();
-        pages.changed_from(log(), 70);
-        assert!(pages.arrived((log(), 193), records(193..=256)).is_empty());
+        pages.on_changed_from(log(), 70);
+        assert!(pages.on_page((log(), 193), records(193..=256)).is_empty());
         let kept = [1, 65, 129].map(|seq| pages.from(log(), seq).is_some());
         assert_eq!(kept, [true, false, false]);
         pages.debug_check();
@@ -347,12 +347,12 @@ mod tests {
         for block in 0..3 {
             pages.want((room(), log()), block * 64 + 1, conn(1));
             let wanted = pages.next_to_read().unwrap();
-            pages.arrived((log(), wanted.from), records(wanted.from..=wanted.to));
+            pages.on_page((log(), wanted.from), records(wanted.from..=wanted.to));
         }
         assert!(pages.from(log(), 1).is_some());
         pages.want((room(), log()), 193, conn(1));
         pages.next_to_read().unwrap();
-        pages.arrived((log(), 193), records(193..=256));
+        pages.on_page((log(), 193), records(193..=256));
         assert!(pages.from(log(), 65).is_none());
         assert!(pages.from(log(), 1).is_some());
         pages.debug_check();
@@ -369,7 +369,7 @@ mod tests {
             reads += 1;
         }
         assert_eq!(reads, READS_MAX);
-        pages.failed((log(), 1));
+        pages.on_failed((log(), 1));
         assert!(pages.next_to_read().is_some());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chat::model::limits::ELSEWHERE_MAX;
 use crate::chat::model::name::UserName;
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::chat::model::reply::Presence;
 
 /// Who is at other nodes, and what these were told of who is here.

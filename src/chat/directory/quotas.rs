@@ -5,6 +5,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::limits::Limits;
 use crate::chat::model::reply::Refusal;
 use crate::time::Tick;
+use crate::time::millis;
 use crate::time::rate::Buckets;
 
 /// A kind of request that is counted for its user.
@@ -67,7 +68,7 @@ impl Quotas {
             Ok(()) => return Ok(()),
             Err(ready_at) => ready_at,
         };
-        let wait_ms = u64::try_from(ready_at.since(now).as_millis()).unwrap_or(u64::MAX);
+        let wait_ms = millis(ready_at.since(now));
         Err(Refusal::new(Code::RateLimited, message).retry_after_ms(wait_ms))
     }
 }

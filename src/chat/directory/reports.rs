@@ -8,6 +8,7 @@ use crate::chat::model::limits::{
 };
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::Report;
+use crate::time::millis;
 
 /// All open reports, by id: a later one has a higher id.
 ///
@@ -117,7 +118,7 @@ impl Reports {
 
     /// Those that nobody has settled in time.
     pub(in crate::chat) fn expired(&self, wall_ms: u64) -> Vec<u64> {
-        let lasts = u64::try_from(REPORT_LASTS.as_millis()).unwrap_or(u64::MAX);
+        let lasts = millis(REPORT_LASTS);
         let is_over = |report: &&Report| report.at.saturating_add(lasts) <= wall_ms;
         self.rows.values().filter(is_over).map(|report| report.id).collect()
     }

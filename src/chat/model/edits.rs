@@ -58,6 +58,8 @@ pub fn repeats(earlier: &Record, from: &UserName, body: &Body) -> Option<bool> {
             Body::Reaction { target, emoji, remove },
             Body::Reaction { target: of, emoji: with, remove: removes },
         ) => (target == of && emoji == with && earlier.from == *from).then_some(remove == removes),
+        // The search has come to the message without a reaction of the user's: taking one back has
+        // no effect.
         (Body::Message { .. }, Body::Reaction { target, remove, .. }) => {
             (earlier.seq == *target).then_some(*remove)
         }
@@ -175,6 +177,7 @@ fn without_text(record: &Record, target: u64) -> Option<Record> {
     };
     // A store knows rooms by number: the longest name of one is an upper bound.
     let bare = RECORD_OVERHEAD + DIRECT_LEN_MAX + record.from.as_str().len();
+    // Never more than before: what is already booked for the record stays an upper bound.
     let weight = record.weight.min(add(0, bare));
     Some(Record { body, weight, from: record.from.clone(), ..*record })
 }

@@ -14,7 +14,7 @@
 //! ```text
 //!  Grown    others' records, dense, in order with the answers to one's own; and changed facts
 //!  Renewed  the room is another than was told      Gone  it is no more
-//!  Tell ▶ the other nodes ▶ Told                   (see [`others`](super::others))
+//!  Tell ▶ the other nodes ▶ Told                   (see [`other_nodes`](super::other_nodes))
 //!  Claim ▶ Claimed, and at another node Replaced   (see [`sessions`](super::sessions))
 //! ```
 //!
@@ -33,7 +33,7 @@ pub use super::log_id::{LogId, Ticket};
 pub use super::meta::{MemberMeta, MetaKey, Restriction, RestrictionMeta, RoomMeta};
 use super::name::{RoomName, UserName};
 use super::notice::{EventSet, Notice};
-use super::others::{NodeId, Told};
+use super::other_nodes::{NodeId, Told};
 use super::people::{People, PeopleChange};
 use super::policy::Retention;
 pub use super::query::{Answer, Query};

@@ -111,6 +111,7 @@ fn is_fence(line: &str) -> bool {
 
 /// Goes behind the line that ends the block; stays, and says so, if there is none.
 fn skip_block(lines: &mut Peekable<Lines<'_>>) -> bool {
+    // A clone looks ahead, so that the lines are still there if nothing closes the block.
     let mut ahead = lines.clone();
     let is_closed =
         ahead.any(|line| line.strip_prefix("```").is_some_and(|rest| rest.trim().is_empty()));
@@ -179,6 +180,8 @@ fn find_in_line(line: &str, found: &mut Vec<Mention>) {
                         return;
                     }
                 }
+                // A name that is none for this place is passed over whole: `x@ann@bob` has no
+                // mention in its middle.
                 state.pass('@');
                 name.chars().for_each(|c| state.pass(c));
                 rest = after;
@@ -209,6 +212,7 @@ fn skip_code<'a>(text: &'a str, state: &mut Line) -> &'a str {
         let start = from + at;
         let other = behind.bytes().skip(start).take_while(|&byte| byte == b'`').count();
         from = start + other;
+        // As in Markdown, a run of another length is part of the code.
         if other == len {
             return behind.get(from..).unwrap_or_default();
         }
@@ -252,6 +256,7 @@ fn push(found: &mut Vec<Mention>, written: &str) {
     if written.is_empty() || written.len() > 4 * NAME_LEN_MAX {
         return;
     }
+    // Twice, since a letter in lower case may be another form than the one that it came from.
     let name: String = written.nfkc().flat_map(char::to_lowercase).nfkc().collect();
     let mention = if name == ROOM {
         Mention::Room

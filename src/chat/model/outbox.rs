@@ -22,7 +22,7 @@ pub struct Position {
 /// A webhook with its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredWebhook {
-    /// The webhook.
+    /// Its address, its secret and what it is told: as a command has put it.
     pub webhook: Webhook,
     /// Up to where everything was delivered or given up.
     pub position: Position,

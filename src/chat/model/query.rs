@@ -1,7 +1,7 @@
 //! What is asked of the logs that are stored, and what is answered.
 
 use super::inbox::{InboxFound, InboxQuery};
-use super::listed::{DirectoryQuery, StoredRoom};
+use super::listed_rooms::{DirectoryQuery, StoredRoom};
 use super::load::{Found, Wanted};
 use super::log_id::LogId;
 use super::name::{RoomName, UserName};

@@ -31,6 +31,8 @@ impl Epoch {
     /// clock says, and another than anybody else would choose.
     #[must_use]
     pub fn next(self, wall_ms: u64, random: u128) -> Self {
+        // The wall clock may have been set back since: an epoch that was used before would splice
+        // two logs into one.
         Self::at(wall_ms).max(Self(self.0.saturating_add(1 << Self::LOW_BITS))).varied(random)
     }
 
@@ -42,6 +44,7 @@ impl Epoch {
     pub fn parse(text: &str) -> Option<Self> {
         let lower = text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
         let epoch = Self(u64::from_str_radix(text, 36).ok().filter(|_| lower)?);
+        // One spelling only: `from_str_radix` also takes a sign and leading zeros.
         (epoch.to_string() == text).then_some(epoch)
     }
 }

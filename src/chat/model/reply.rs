@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::account::{Hidden, Login};
 use super::export::ExportPart;
 pub use super::inbox::InboxRow;
-use super::listed::ListedRoom;
+use super::listed_rooms::ListedRoom;
 use super::meta::{Restriction, RestrictionMeta};
 use super::name::{RoomName, UserName};
 use super::people::{AuditedAct, Report};

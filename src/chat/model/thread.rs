@@ -93,7 +93,7 @@ pub struct ThreadQuery {
     pub thread: u64,
     /// Only messages below this seq.
     pub below: u64,
-    /// How many.
+    /// The most messages of the page, besides the one with which the thread began.
     pub limit: u32,
 }
 

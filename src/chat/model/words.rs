@@ -32,6 +32,7 @@ pub fn bare(text: &str) -> Cow<'_, str> {
         match c {
             // The same letter at the end of a word.
             '\u{3c2}' => bare.push('\u{3c3}'),
+            // A letter that is composed with its accent is taken apart first.
             _ if takes_accents => {
                 decompose_canonical(c, |part| bare.extend(Some(part).filter(|c| !is_accent(*c))));
             }
@@ -94,6 +95,7 @@ impl Wanted {
         let text = folded(text);
         let is_there = |(index, word): (usize, &String)| {
             if word.chars().any(is_unspaced) {
+                // Without spaces nobody can say where a word ends.
                 return text.contains(&**word);
             }
             let is_beginning = index + 1 == self.0.len() && word.len() > 1;
@@ -115,6 +117,7 @@ impl Wanted {
                 terms.extend(word.chars().filter(|c| is_unspaced(*c)).map(|c| (c.into(), false)));
             } else {
                 let is_beginning = index + 1 == self.0.len() && word.len() > 1;
+                // The index knows only the beginnings of long words; `are_in` compares them whole.
                 terms.push((beginning(word).to_owned(), is_beginning));
             }
         }

@@ -2,7 +2,7 @@
 //! newcomers.
 
 use super::membership::end_membership;
-use super::{Chat, profile, push, tell_others};
+use super::{Chat, profile, push, tell_other_nodes};
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
@@ -289,5 +289,5 @@ pub(super) fn update_presence(chat: &mut Chat, user: UserKey) {
         chat.ephemeral_mut().user_changed(user);
         push::on_inactive(chat, user);
     }
-    tell_others::tell_present(chat, user);
+    tell_other_nodes::tell_present(chat, user);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::faults::refusal_of;
 use super::membership::put_member;
-use super::{Answer, Chat, resume_deferred, tell_others};
+use super::{Answer, Chat, resume_deferred, tell_other_nodes};
 use crate::chat::context::Timer;
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::command::{Command, Op};
@@ -265,7 +265,7 @@ fn apply(
     if marks.read != had.read {
         chat.ephemeral_mut().read_on(membership);
         chat.ephemeral_mut().tell_own(membership, |conn| has_read(conn, marks.read));
-        tell_others::tell_marks(chat, membership);
+        tell_other_nodes::tell_marks(chat, membership);
         let row = &chat.rooms[membership];
         let (user, room) = (&chat.directory[row.user].name, &chat.rooms[row.room].name);
         chat.directory.pushes.read_on(&user.clone(), room, marks.read);

@@ -8,7 +8,7 @@ use crate::chat::keys::RoomKey;
 use crate::chat::model::limits::{
     DIRECTORY_PAGE_MAX, INBOX_BYTES_MAX, LISTED_ROOM_OVERHEAD, TOPIC_LEN_MAX,
 };
-use crate::chat::model::listed::{DirectoryQuery, ListedRoom, StoredRoom, is_meant};
+use crate::chat::model::listed_rooms::{DirectoryQuery, ListedRoom, StoredRoom, is_meant};
 use crate::chat::model::log::Query;
 use crate::chat::model::name::{NAME_LEN_MAX, RoomName, UserName};
 use crate::chat::model::policy::Access;

@@ -13,6 +13,7 @@ use crate::chat::model::reply::Refusal;
 use crate::chat::model::{self, code::Code};
 use crate::chat::pending::Requester;
 use crate::chat::rooms::PendingAct;
+use crate::time::millis;
 
 /// Gives the user's own message a new text.
 ///
@@ -30,7 +31,7 @@ pub(super) fn edit(
     check_size(chat, room, text.len())?;
     mentions::check(chat, (by.user, room), text)?;
     let window = chat.context.limits.edit_window;
-    let window = window.map(|window| u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
+    let window = window.map(millis);
     let not_before = window.map_or(0, |window| chat.context.now.wall_ms.saturating_sub(window));
     // The data stay with the message when its text changes, so that the new text must fit beside
     // them; only the log may know how long they are.

@@ -11,7 +11,7 @@
 //! user, and take no place of a ban.
 
 use super::moderation::restrict;
-use super::{Answer, Chat, grants, load, outsiders, tell_others};
+use super::{Answer, Chat, grants, load, outsiders, tell_other_nodes};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::Event;
@@ -24,6 +24,7 @@ use crate::chat::model::reply::{Invitation, Refusal, Reply, Role};
 use crate::chat::pending::{InvitationChange, PendingInvitation, PendingOp, Requester};
 use crate::chat::rooms::not_member;
 use crate::net::ConnId;
+use crate::time::millis;
 
 /// Bytes that an `invited` event takes besides its reason, at most.
 const INVITED_BYTES: usize = 160;
@@ -64,7 +65,7 @@ pub(super) fn invite(
     if !is_known {
         check_bounds(chat, key, (&invited, Some(&chat.directory[by.user].name)))?;
         let wall_ms = chat.context.now.wall_ms;
-        let until = wall_ms.saturating_add(lasts_ms());
+        let until = wall_ms.saturating_add(millis(INVITATION_LASTS));
         let expiry = Expiry { until: Some(until), reason: reason.into() };
         let by = Some(chat.directory[by.user].name.clone());
         let meta = RestrictionMeta { by, at: Some(wall_ms), expiry };
@@ -141,10 +142,6 @@ fn forbidden<T>(message: &'static str) -> Result<T, Refusal> {
     Err(Refusal::new(Code::Forbidden, message))
 }
 
-fn lasts_ms() -> u64 {
-    u64::try_from(INVITATION_LASTS.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// # Errors
 ///
 /// [`Code::RateLimited`] until the next invitation of the room, or of the user, runs out.
@@ -178,7 +175,7 @@ fn check_bound(
         return Ok(());
     }
     let message = format!("{whose} has as many open invitations as it may; uninvite ends one");
-    let wait = first.saturating_sub(wall_ms).clamp(1, lasts_ms());
+    let wait = first.saturating_sub(wall_ms).clamp(1, millis(INVITATION_LASTS));
     Err(Refusal::new(Code::RateLimited, message).limit(limit).retry_after_ms(wait))
 }
 
@@ -234,7 +231,7 @@ pub(in crate::chat) fn on_synced(
         InvitationChange::Given { is_new } => {
             if is_new {
                 tell_invited(chat, key, &user);
-                tell_others::point_name_to(chat, key, &user);
+                tell_other_nodes::point_name_to(chat, key, &user);
             }
             Reply::Done
         }
@@ -339,7 +336,8 @@ pub(super) fn grant_now(chat: &mut Chat, room: &RoomName, user: &UserName, by: O
         return;
     }
     let wall_ms = chat.context.now.wall_ms;
-    let expiry = Expiry { until: Some(wall_ms.saturating_add(lasts_ms())), reason: "".into() };
+    let expiry =
+        Expiry { until: Some(wall_ms.saturating_add(millis(INVITATION_LASTS))), reason: "".into() };
     let meta = RestrictionMeta { by: by.cloned(), at: Some(wall_ms), expiry };
     set_invited(chat, (key, user), Some(meta));
 }

@@ -3,7 +3,7 @@
 use super::faults::refusal_of;
 use super::membership::{begin_membership, end_membership};
 use super::room_end::retire_room;
-use super::{Answer, Chat, blocks, invitations, outsiders, room_begin, tell_others};
+use super::{Answer, Chat, blocks, invitations, outsiders, room_begin, tell_other_nodes};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Op;
@@ -326,7 +326,7 @@ pub(in crate::chat) fn on_join_synced(
     }
     // Before it is answered, with which the user knows of it: no failure of a later write ends it.
     chat.rooms[membership].is_confirmed = true;
-    tell_others::point_to(chat, room, by.user);
+    tell_other_nodes::point_to(chat, room, by.user);
     answer_join(chat, by, room, position.as_ref())
 }
 

@@ -8,7 +8,7 @@ use super::forget::finish_forgetting;
 use super::load::{give_up, is_waited_for, request_load, unpin, wait_on};
 use super::restore::{restore_room, restore_user};
 use super::{
-    Chat, accounts, blocks, claims, identify, invitations, needs, operator, others, run_now,
+    Chat, accounts, blocks, claims, identify, invitations, needs, operator, other_nodes, run_now,
     session_lifecycle,
 };
 use crate::chat::model::command::Command;
@@ -263,7 +263,7 @@ fn resume(chat: &mut Chat, waiting: WaitingLoad) {
             operator::act(chat, (conn, request), (&by, *act));
         }
         Waiter::Look { room, user } => {
-            others::on_looked(chat, waiting.requested.rooms.into_keys(), &user);
+            other_nodes::on_looked(chat, waiting.requested.rooms.into_keys(), &user);
             chat.pending.loads.looks.remove(&(room, user));
         }
         Waiter::Grant { room, user, by } => {

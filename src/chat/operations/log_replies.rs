@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::faults::{self, refusal_of};
 use super::history::{self, Excerpt};
 use super::{
-    Answer, Chat, ack, claim_replies, close, direct, directory, edits, export, forget, grown,
-    inbox, invitations, join, leave, load, load_replies, moderation, others, people, push, rename,
-    renewed, reports, resume_deferred, room_end, search, stale, stored, suspensions, tell_others,
-    threads,
+    Answer, Chat, ack, claim_replies, close, direct, directory, edits, export, forget, inbox,
+    invitations, join, leave, load, load_replies, log_grown, log_renewed, moderation, other_nodes,
+    people, push, record_stored, rename, reports, resume_deferred, room_end, search, stale_rights,
+    suspensions, tell_other_nodes, threads,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::PageId;
@@ -37,14 +37,14 @@ pub(in crate::chat) fn on_log_reply(chat: &mut Chat, reply: LogReply) {
         LogReply::People(people) => people::replace(chat, *people),
         LogReply::Overdue(rooms) => load::on_overdue(chat, rooms),
         LogReply::Webhooks(events) => chat.context.webhooks = events,
-        LogReply::Grown { log, records, meta } => grown::on_grown(chat, log, (records, meta)),
-        LogReply::Renewed { log, begun } => renewed::on_renewed(chat, log, *begun),
-        LogReply::Gone { log, farewell } => renewed::on_gone(chat, log, farewell.as_deref()),
+        LogReply::Grown { log, records, meta } => log_grown::on_grown(chat, log, (records, meta)),
+        LogReply::Renewed { log, begun } => log_renewed::on_renewed(chat, log, *begun),
+        LogReply::Gone { log, farewell } => log_renewed::on_gone(chat, log, farewell.as_deref()),
         LogReply::Claimed(ticket, outcome) => claim_replies::on_claimed(chat, ticket, outcome),
         LogReply::Replaced(conn) => claim_replies::on_replaced(chat, conn),
-        LogReply::Told { node, told } => others::on_told(chat, node, told),
-        LogReply::NodeBegun { .. } => tell_others::tell_all(chat),
-        LogReply::NodeGone { node } => others::on_node_gone(chat, node),
+        LogReply::Told { node, told } => other_nodes::on_told(chat, node, told),
+        LogReply::NodeBegun { .. } => tell_other_nodes::tell_all(chat),
+        LogReply::NodeGone { node } => other_nodes::on_node_gone(chat, node),
     }
     if let Some(conn) = conn {
         resume_deferred(chat, conn);
@@ -94,7 +94,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
     let may_be_there = matches!(outcome, Appended::Undecided | Appended::Duplicate { .. });
     let refusal = match outcome {
         Appended::Stored(record) => {
-            stored::on_stored(chat, key, record, Some(sender));
+            record_stored::on_stored(chat, key, record, Some(sender));
             room_end::on_answered_outside(chat, key);
             return moderation::on_answered(chat, key, act);
         }
@@ -126,7 +126,7 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
         Appended::Undecided => faults::undecided(),
         Appended::Stale => {
             moderation::on_answered(chat, key, act);
-            return stale::on_stale(chat, key, sender, again);
+            return stale_rights::on_stale(chat, key, sender, again);
         }
         Appended::Unknown => refused.unwrap_or_else(|| refusal_of(LogFault::Broken)),
     };
@@ -351,7 +351,7 @@ fn fault_of(outcome: ReadOutcome) -> LogFault {
 /// A page for lagging cursors was read, or could not be: then they try again in a while.
 fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
     let Ok((log::Answer::Records { mut records, .. }, _)) = outcome else {
-        let waiting = chat.delivery.pages.failed(id);
+        let waiting = chat.delivery.pages.on_failed(id);
         return retry_later(chat, waiting);
     };
     // `None` if the room was dropped while its page was read.
@@ -361,7 +361,7 @@ fn on_page(chat: &mut Chat, id: PageId, outcome: ReadOutcome) {
     apply_pruning(&mut records, oldest);
     // A page without the record that was asked for would be asked for again at once, and spin.
     let is_there = records.first().is_some_and(|first| first.seq <= wanted);
-    let waiting = chat.delivery.pages.arrived(id, records);
+    let waiting = chat.delivery.pages.on_page(id, records);
     if !is_there {
         return retry_later(chat, waiting);
     }

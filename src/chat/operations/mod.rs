@@ -24,7 +24,6 @@ mod export;
 mod faults;
 pub(super) mod forget;
 mod grants;
-mod grown;
 mod handover;
 mod history;
 mod identify;
@@ -35,6 +34,8 @@ mod join;
 mod leave;
 mod load;
 mod load_replies;
+mod log_grown;
+mod log_renewed;
 pub(super) mod log_replies;
 mod members;
 mod membership;
@@ -42,15 +43,15 @@ mod mentions;
 mod moderation;
 mod needs;
 pub(super) mod operator;
-pub(super) mod others;
+pub(super) mod other_nodes;
 pub(super) mod outsiders;
 mod owners;
 mod passwords;
 mod people;
 mod profile;
 mod push;
+mod record_stored;
 mod rename;
-mod renewed;
 pub(super) mod reports;
 pub(super) mod restore;
 mod restrictions;
@@ -60,10 +61,9 @@ pub(super) mod room_end;
 mod search;
 mod send;
 pub(super) mod session_lifecycle;
-mod stale;
-mod stored;
+mod stale_rights;
 mod suspensions;
-mod tell_others;
+mod tell_other_nodes;
 mod threads;
 pub(super) mod watch;
 
@@ -257,7 +257,7 @@ fn execute_reading(
         Command::Typing { room } => {
             let (key, _) = chat.lookup().find_speaker(user, &room)?;
             chat.ephemeral_mut().typing(key, user);
-            tell_others::tell_typing(chat, key, user);
+            tell_other_nodes::tell_typing(chat, key, user);
             Ok(Answer::Now(Reply::Done))
         }
         Command::Status { away } => Ok(set_away(chat, (by.conn, user), away)),

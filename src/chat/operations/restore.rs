@@ -16,6 +16,7 @@ use crate::chat::model::log::{
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::{Durability, Presence};
 use crate::chat::rooms::{Audited, Marks, Membership};
+use crate::time::millis;
 
 /// Takes up a snapshot, before anybody comes. It is taken whole, even if there is more of it than
 /// the limits would let in: nothing is forgotten because a limit was lowered.
@@ -124,7 +125,7 @@ fn restore_restriction(
     let mut meta = meta;
     if let Some(meta) = meta.as_mut().filter(|_| kind == Restriction::Invited) {
         // One of before invitations ran out is open for as long as one that is given now.
-        let lasts = u64::try_from(INVITATION_LASTS.as_millis()).unwrap_or(u64::MAX);
+        let lasts = millis(INVITATION_LASTS);
         let until = chat.context.now.wall_ms.saturating_add(lasts);
         if meta.expiry.until.is_none() {
             meta.expiry.until = Some(until);

@@ -5,7 +5,8 @@ use super::identify::{self, Who};
 use super::resume::resume_room;
 use super::room_end::let_go;
 use super::{
-    Chat, admins, claims, credentials, invitations, invite_links, load, needs, profile, tell_others,
+    Chat, admins, claims, credentials, invitations, invite_links, load, needs, profile,
+    tell_other_nodes,
 };
 use crate::chat::delivery::Reader;
 use crate::chat::directory::{Secret, Session};
@@ -105,7 +106,7 @@ pub(super) fn begin_claimed(
                 more_invitations,
             };
             chat.context.reply(conn, request, Ok(welcome));
-            tell_others::look_later(chat, user);
+            tell_other_nodes::look_later(chat, user);
             // Behind the welcome, which says where each cursor begins.
             chat.catch_up(conn);
             // What was left out is told by `refresh`, which runs when something wakes the
@@ -317,7 +318,7 @@ pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     // instead, so that a client which reconnects is not told off and on.
     if chat.directory[user].sessions.is_empty() {
         arm_absence(chat, user);
-        tell_others::tell_present(chat, user);
+        tell_other_nodes::tell_present(chat, user);
     } else {
         update_presence(chat, user);
     }

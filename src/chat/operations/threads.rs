@@ -16,7 +16,7 @@
 
 use super::history::check_still_reads;
 use super::send::{check_begins, may_be_message, no_such_reference};
-use super::{Answer, Chat, grants, outsiders, tell_others};
+use super::{Answer, Chat, grants, outsiders, tell_other_nodes};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::ThreadWish;
@@ -261,7 +261,7 @@ pub(super) fn on_written(
     let news = MarkNews { user, room, thread, following, read };
     // Behind the write: a mark that a crash could take back would show as read on one device only.
     tell_sessions(chat, Some(conn), &news);
-    tell_others::tell_mark(chat, news);
+    tell_other_nodes::tell_mark(chat, news);
 }
 
 /// Tells the user's connections of a mark, but for the one that has asked for it.

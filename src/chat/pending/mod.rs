@@ -7,17 +7,17 @@
 //! What is being read of the logs is told of the edits and deletions that happen meanwhile: see
 //! [`Changes`].
 
-mod again;
 mod changes;
 mod loads;
 mod people;
+mod retry;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use again::Again;
 pub(super) use changes::{Change, Changes, Mark};
 pub(super) use loads::{Loads, Waiter, WaitingLoad};
 pub(super) use people::{HashOp, PeopleOp, Stranger};
+pub(super) use retry::Again;
 
 use super::delivery::{DeliveryMut, PageId, Sender};
 use super::keys::{MembershipKey, PendingKey, RoomKey, UserKey};

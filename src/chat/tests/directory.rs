@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::super::model::identity::{Grant, Identity, Rights};
 use super::super::model::limits::{DIRECTORY_PAGE_MAX, PRESENCE_NAMES_MAX};
-use super::super::model::listed::{DirectoryQuery, ListedRoom, StoredRoom};
+use super::super::model::listed_rooms::{DirectoryQuery, ListedRoom, StoredRoom};
 use super::super::model::log::{Answer, LogReply, LogRequest, Query};
 use super::super::model::policy::{Access, Policies, Policy, Rule};
 use super::*;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::connect::{EngineFailure, Session};
 use crate::chat::model::file_rows::{FileTold, SharedFolder};
 use crate::cluster::node::file_ops::{LOOK_AT_FOLDER, read_folder};
-use crate::store::shared_folder::FolderCheck;
+use crate::store::shared_file_folder::FolderCheck;
 
 /// Says of each node whether it has the folder, and of the folder that is `here` whether it is that
 /// one; whether all is well.

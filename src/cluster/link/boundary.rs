@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::cluster::check::Level;
 use crate::pg::{EngineError, Row};
 use crate::time::Tick;
@@ -238,7 +238,7 @@ pub struct NodeRow {
     pub is_own: bool,
 }
 
-/// How the bus is.
+/// Whether a bus carries what may be lost, and if not, why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BusHealth {
     /// What we publish comes back to us.

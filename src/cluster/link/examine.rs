@@ -112,6 +112,7 @@ impl Examined {
     /// Why this engine is not used, in sentences, if there is a reason: `level` is what a commit
     /// has to survive, `known` the engine that was used before.
     pub(super) fn refusal(&self, level: Level, known: Option<Identity>) -> Option<String> {
+        // All of them at once, so that an operator need not mend one to be told of the next.
         let mut whys = self.faults.iter().filter(|fault| !fault.is_warning()).map(Fault::to_string);
         if let Some(first) = whys.next() {
             return Some(whys.fold(first, |text, why| text + "; " + &why));

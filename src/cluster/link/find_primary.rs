@@ -130,6 +130,8 @@ impl Search {
                 candidate.close(effects);
             }
             Some(Ok(_)) => {
+                // Not the first that answers: the primary of before may be quicker than the standby
+                // that was promoted.
                 self.choose_at.get_or_insert_with(|| now.after(CHOICE_PAUSE));
             }
             None => {}
@@ -155,6 +157,7 @@ impl Search {
                 && let Some(Err(why)) = candidate.outcome.take()
             {
                 candidate.refused = Some(why);
+                // A host that is just starting, or being promoted, refuses for a moment.
                 candidate.examination = Examination::default();
                 candidate.connect(now, self.deadline, base);
             }

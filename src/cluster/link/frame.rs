@@ -23,7 +23,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{Buf as _, Bytes};
 
 use super::bounds::{FRAME_LEN_MAX, PAYLOAD_LEN_MAX};
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 
 const VERSION: u8 = 1;
 const BEAT: u8 = 0;
@@ -117,6 +117,7 @@ impl FrameWriter {
             if body.len() > room {
                 break;
             }
+            // Differences of ascending ids are short: hundreds of rooms fit one notification.
             put_number(&mut body, id.wrapping_sub(last).cast_unsigned());
             (last, count) = (id, count + 1);
         }
@@ -163,6 +164,7 @@ pub(super) fn read_bytes(mut rest: Bytes) -> Option<Frame> {
     while !rest.is_empty() {
         let kind = take(&mut rest)?;
         let len = usize::try_from(number(&mut rest)?).ok()?;
+        // Before it is split off: `split_to` panics beyond the end.
         if len > rest.len() {
             return None;
         }
@@ -204,6 +206,7 @@ fn number(rest: &mut Bytes) -> Option<u64> {
         let byte = take(rest)?;
         let bits = u64::from(byte & 0x7f);
         let shifted = bits << (7 * at);
+        // Bits beyond the sixty-fourth: no number that was written here has any.
         if shifted >> (7 * at) != bits {
             return None;
         }

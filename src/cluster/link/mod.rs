@@ -49,8 +49,6 @@ mod pubsub;
 mod statements;
 mod tell_queue;
 
-use std::time::Duration;
-
 pub use self::boundary::{
     BusHealth, Health, Hop, Lane, LinkEffect, LinkEvent, LinkInput, LinkOptions, LinkState,
     NodeRow, NotAsked,
@@ -260,7 +258,7 @@ impl Link {
         }
     }
 
-    /// How it is.
+    /// What an operator is told of the engine, the bus and the other nodes.
     #[must_use]
     pub fn health(&self) -> Health {
         let pair = match &self.phase {
@@ -410,18 +408,13 @@ impl Link {
         let away = self.now.since(self.away_since);
         // In proportion to how long it is away: a short failover is found to be over soon.
         let pause = (away / BACKOFF_PART).clamp(BACKOFF_MIN, BACKOFF_MAX);
-        self.phase = Phase::Resting(self.now.after(pause.saturating_sub(self.jitter(pause / 4))));
-    }
-
-    /// A time up to this one.
-    fn jitter(&mut self, max: Duration) -> Duration {
-        let max = u64::try_from(max.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(self.rng.below(max.saturating_add(1)))
+        self.phase =
+            Phase::Resting(self.now.after(pause.saturating_sub(self.rng.up_to(pause / 4))));
     }
 
     /// The engine is lost; `closed` is a connection that is closed already.
     fn lose(&mut self, closed: Option<Hop>, why: &str) {
-        let until = self.now.after(self.jitter(FIRST_TRY_MAX));
+        let until = self.now.after(self.rng.up_to(FIRST_TRY_MAX));
         let phase = std::mem::replace(&mut self.phase, Phase::Resting(until));
         let Phase::Paired(pair) = phase else {
             self.phase = phase;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::boundary::{LinkEvent, NodeRow};
 use super::bounds::NODES_MAX;
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::pg::{Row, WrongType};
 use crate::time::Tick;
 
@@ -134,6 +134,8 @@ impl Nodes {
             *seen_at = at.max(*seen_at);
             return false;
         }
+        // The number that this node had before is not another node: what it has told under that
+        // number may still come back.
         let counts =
             Some(node) != self.own && Some(node) != self.former && self.others.len() < NODES_MAX;
         if counts {

@@ -117,6 +117,7 @@ impl Base {
     /// The bus is lost; `closed`: its connection is closed already.
     fn lose_bus(&mut self, now: Tick, closed: Option<Hop>, why: String) {
         let Some(pubsub) = &mut self.pubsub else { return };
+        // `rest` below says until when; of a bus that rests already nothing is lost.
         let phase = std::mem::replace(&mut pubsub.phase, Phase::Resting(now));
         let (hop, step, unheard) = match phase {
             Phase::Resting(until) => {
@@ -163,6 +164,8 @@ impl Base {
             }
             Phase::Connecting(_, since) => {
                 let is_late = since.after(ROUND_MAX) <= now;
+                // The system's own attempt may take minutes, in which the engine carries
+                // everything.
                 is_late.then(|| "it cannot be reached in time".to_owned())
             }
             Phase::Open(session) => session.fault(now),

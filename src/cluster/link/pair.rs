@@ -14,7 +14,7 @@ use super::nodes;
 use super::statements::{BEAT, CHANNEL, LEAVE, LISTEN, NOTIFY};
 use crate::cluster::check::Level;
 use crate::pg::{EngineError, Param, Row, Statement};
-use crate::time::Tick;
+use crate::time::{Tick, millis};
 
 /// How far two connections are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,6 +145,7 @@ impl Pair {
         let connection = match lane {
             Lane::Writer => &mut self.writer,
             Lane::Reader => &mut self.reader,
+            // Statements are for the engine; the bus has none.
             Lane::Bus => return Err(NotAsked::Down),
         };
         if connection.waiting() >= ASKS_MAX {
@@ -157,6 +158,7 @@ impl Pair {
     pub(super) fn leave(&mut self, now: Tick, base: &Base) -> Result<(), NotAsked> {
         let Some(id) = base.nodes.own() else { return Err(NotAsked::Down) };
         let params = [Param::Int(id.0.cast_signed()), Param::Int(base.nonce)];
+        // A beat behind it would enter the node again.
         self.beat_at = Tick::MAX;
         self.writer.ask(now, Question::Leave, LEAVE, &params).map_err(|_busy| NotAsked::Busy)
     }
@@ -289,7 +291,7 @@ impl Pair {
         if *self.settings.get_or_insert_with(|| settings.clone()) != settings {
             return Err(format!("its settings have changed: {settings}"));
         }
-        base.beat_ms = Some(u64::try_from(now.since(sent_at).as_millis()).unwrap_or(u64::MAX));
+        base.beat_ms = Some(millis(now.since(sent_at)));
         let former = base.nodes.own();
         let (events, is_up) = (&mut base.events, self.step == Step::Up);
         base.nodes.on_rows(sent_at, rows, |event| {
@@ -298,6 +300,8 @@ impl Pair {
                 events.push_back(event);
             }
         });
+        // The registry has dropped this node while it was silent, and has now entered it by a new
+        // number.
         if is_up && base.nodes.own() != former {
             // For the others, whoever had the number before is gone.
             base.push_up(self.examined.engine.level(), false);
@@ -314,6 +318,7 @@ impl Pair {
         }
         if self.step == Step::Confirming {
             self.step = Step::Hearing;
+            // Only now: a node that answers the greeting must find this one in the registry.
             base.tells.hello();
         } else {
             base.tells.beat();
@@ -370,6 +375,8 @@ impl Pair {
         let Some(telling) = base.nodes.own().and_then(|node| base.tells.take(now, node)) else {
             return Ok(());
         };
+        // The first frame after a reset of the queue carries the greeting: its return proves that
+        // this session hears what is told.
         self.hello.get_or_insert(telling.counter);
         let payloads = telling.payloads.iter().map(|payload| Some(&**payload)).collect::<Vec<_>>();
         let question = Question::Notify(telling.is_checked.then_some(telling.counter));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::boundary::NodeRow;
 use super::bounds::HEARS_FOR;
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::time::Tick;
 
 /// What is known of another node.

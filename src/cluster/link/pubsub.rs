@@ -22,7 +22,7 @@ use super::bounds::{
 };
 use super::frame::{FrameWriter, Item};
 use super::tell_queue::Publication;
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::resp::{Address, Client, Login};
 use crate::rng::Rng;
 use crate::time::Tick;
@@ -174,17 +174,12 @@ impl PubSub {
     pub(super) fn rest(&mut self, now: Tick, was_steady: bool) {
         let pause = if was_steady {
             self.pause = Duration::ZERO;
-            self.jitter(FIRST_TRY_MAX)
+            self.rng.up_to(FIRST_TRY_MAX)
         } else {
             self.pause = (self.pause * 2).clamp(BACKOFF_MIN, BACKOFF_MAX);
-            self.pause.saturating_sub(self.jitter(self.pause / 4))
+            self.pause.saturating_sub(self.rng.up_to(self.pause / 4))
         };
         self.phase = Phase::Resting(now.after(pause));
-    }
-
-    fn jitter(&mut self, max: Duration) -> Duration {
-        let max = u64::try_from(max.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(self.rng.below(max.saturating_add(1)))
     }
 }
 
@@ -227,6 +222,8 @@ impl Session {
 
     /// Something of ours has come back.
     pub(super) fn on_echo(&mut self, now: Tick, counter: u64, items: &[Item]) -> bool {
+        // Publications of one connection come back in order, so that this answers for all before
+        // it.
         while self.unheard.pop_front_if(|it| it.counter <= counter).is_some() {}
         let is_proof = matches!(self.step, Step::Proving(it) if items.contains(&Item::Proof(it)));
         if is_proof {

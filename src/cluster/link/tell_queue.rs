@@ -16,7 +16,7 @@ use super::bounds::{
     TOLD_LEN_MAX,
 };
 use super::frame::{FrameWriter, ITEM_HEAD_LEN_MAX};
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::time::Tick;
 
 /// What waits to be told.
@@ -108,6 +108,8 @@ impl TellQueue {
             if self.grown.len() + self.later.len() + self.ripe.len() >= GROWN_MAX {
                 self.dropped += 1;
             } else if self.is_carried {
+                // Over the bus it could arrive before the append is committed: it waits for the
+                // answer to that.
                 self.later.push_back((question, room));
             } else {
                 self.grown.insert(room);
@@ -240,6 +242,8 @@ impl TellQueue {
     /// The connection is gone: what waits is of no use any more, since all is told again when the
     /// next one is there.
     pub(super) fn reset(&mut self) {
+        // The counter goes on, so that no frame of the former connection can be taken for one of
+        // this one.
         let Self { counter, dropped, state, is_carried, .. } = *self;
         *self = Self { state, is_carried, counter, dropped, ..Self::default() };
     }
@@ -255,6 +259,7 @@ fn fill(
     let mut said = Publication::default();
     if !rooms.is_empty() {
         let count = frame.grew(rooms.iter().copied());
+        // Ascending, so that what did not fit is the part from the first one on that is missing.
         let rest = match rooms.iter().nth(count).copied() {
             Some(next) => rooms.split_off(&next),
             None => BTreeSet::new(),

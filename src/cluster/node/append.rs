@@ -112,6 +112,8 @@ impl Batch {
         let items = drafts
             .into_iter()
             .map(|(append, place)| {
+                // By the row alone: a log has one epoch at a time, so that each row is in the list
+                // once.
                 let slot = rooms.partition_point(|room| room.row < place.row);
                 let nth = counts.get_mut(slot).map_or(0, |count| {
                     *count += 1;
@@ -158,6 +160,8 @@ impl Batch {
             }
             add(&mut counts, *slot, 1);
             add(&mut sizes, *slot, size);
+            // Columns instead of rows: the statement has as many parameters for one draft as for
+            // five hundred, so that it is prepared once.
             columns.push(append, &own, (*slot, *nth));
             for meta in &append.draft.meta {
                 facts.push(Some(place), meta);
@@ -165,6 +169,7 @@ impl Batch {
         }
         let Facts { places, kinds, names, numbers, texts, forms } = &facts;
         let texts = with_forms(texts, forms);
+        // What a record weighs when an edit or a deletion has taken its text: as in `model::edits`.
         let bare = i64::try_from(RECORD_OVERHEAD + DIRECT_LEN_MAX).unwrap_or(0);
         // By the NULLs the engine knows a batch for its short way.
         let plain = |param| if self.is_plain { Param::Null } else { param };
@@ -210,6 +215,7 @@ impl Batch {
         // The short way answers with a row for each room, the head that it had; the other one with
         // a row for each draft.
         let is_whole = match rows.first() {
+            // Only the short way leaves the outcome empty.
             Some(row) => row.int_or_null(0)?.is_none(),
             None => return Err(WrongType { column: 0 }),
         };
@@ -337,6 +343,7 @@ impl<'a> Facts<'a> {
             _ => None,
         };
         if let Some(form) = form {
+            // Kept apart from the texts, which borrow from the drafts, while a form is made here.
             self.forms.push((self.texts.len() - 1, form.to_string()));
         }
     }

@@ -23,7 +23,7 @@
 use std::fmt::Write as _;
 
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::others::{NodeId, Told};
+use crate::chat::model::other_nodes::{NodeId, Told};
 use crate::chat::model::reply::Presence;
 use crate::chat::model::thread::MarkNews;
 

@@ -4,7 +4,7 @@ use super::Node;
 use super::bus_text::{self, Word};
 use super::engine::Engine;
 use crate::chat::model::log::{LogFault, LogReply};
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::cluster::link::LinkEvent;
 
 impl<E: Engine> Node<E> {

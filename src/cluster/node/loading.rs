@@ -130,6 +130,8 @@ pub(super) fn found(wanted: &Wanted, parts: &[Part]) -> Found {
         }
     }
     let ends = ends(&rooms);
+    // A new name that looks like a known one is refused (2005), so the known ones that look like it
+    // are part of the answer.
     let strangers: BTreeSet<String> = wanted
         .users
         .keys()
@@ -140,6 +142,7 @@ pub(super) fn found(wanted: &Wanted, parts: &[Part]) -> Found {
         wanted.users.contains_key(name) || ends.contains(name) || strangers.contains(&form_of(name))
     });
     let hashes = wanted.sessions.iter().map(|secret| (hash_of(*secret), *secret));
+    // The engine keeps hashes only: its tables tell nobody a secret that would take over a session.
     let by_hash: BTreeMap<String, SessionSecret> = hashes.collect();
     let session = |part: &Part| match part {
         Part::Session(hash, user, is_guest) => {

@@ -125,7 +125,7 @@ use crate::chat::model::log::{
     Appended, Draft, Elsewhere, LogFault, LogId, LogReply, LogRequest, Logs, RoomMeta, Snapshot,
     Ticket,
 };
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::time::Tick;
 use crate::time::clock::Now;
 

@@ -92,6 +92,7 @@ impl Log {
 
     /// A fact of our own is to be written.
     pub(super) fn on_fact(&mut self, meta: &RoomMeta) {
+        // Counted, since a fact may change again before its first change is written.
         *self.unwritten.entry(FactKey::of(meta)).or_default() += 1;
     }
 
@@ -104,6 +105,7 @@ impl Log {
         }
         self.unwritten.remove(key);
         let Some(before) = self.passed_over.remove(key) else { return false };
+        // The next fetch reads from there again, and so finds what was passed over.
         self.facts = self.facts.min(before);
         true
     }
@@ -229,6 +231,7 @@ impl OpenLogs {
     pub(super) fn end(&mut self, id: LogId, reply: LogReply) {
         self.out.push_back((reply, None));
         let Some(log) = self.logs.get_mut(&id) else { return };
+        // Everybody who still waits for this log is answered, behind that reply.
         log.order.renew(0);
         log.is_renewing = false;
         self.advance(id);
@@ -242,6 +245,8 @@ impl OpenLogs {
         if !log.is_renewing && !log.is_dropped && !log.is_ending {
             log.is_renewing = true;
             log.era = log.era.wrapping_add(1);
+            // Answers to facts of the former life count nothing down any more: `on_facts_written`
+            // compares the era.
             log.unwritten.clear();
             log.passed_over.clear();
             self.renewals.insert(id);

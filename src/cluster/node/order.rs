@@ -130,6 +130,7 @@ impl Order {
 
     /// Something else is to be replied, behind what was answered before.
     pub(super) fn push(&mut self, reply: LogReply) {
+        // The seqs of the answers rise, so that behind the last one is behind all of them.
         let above = self.own.back().map_or(0, |(_, record)| record.seq);
         self.held.push_back(Held { above, facts: FactsWanted::No, reply: Box::new(reply) });
     }
@@ -137,6 +138,8 @@ impl Order {
     /// A record was fetched: `false` if it is not the next one.
     pub(super) fn on_fetched(&mut self, record: &SharedRecord) -> bool {
         let next = self.fetched() + 1;
+        // An older one was told or fetched before and is passed over, since two answers may
+        // overlap. A newer one would leave a gap that no later answer fills.
         if record.seq == next {
             self.ahead.push_back(SharedRecord::clone(record));
         }
@@ -160,6 +163,7 @@ impl Order {
         match &mut self.facts {
             Some(due) => {
                 due.head = head.max(due.head);
+                // The newer facts go last, so that they win over older ones about the same thing.
                 due.meta.extend(meta);
                 due.version = version;
             }
@@ -169,6 +173,8 @@ impl Order {
 
     /// The log is another one: what waits is said behind that.
     pub(super) fn renew(&mut self, told: u64) {
+        // Everybody who waits is answered: an operation that never is would hold back the later
+        // readings of its connection for ever.
         let (own, held) = (std::mem::take(&mut self.own), std::mem::take(&mut self.held));
         *self = Self::new(told);
         for (ticket, _) in own {
@@ -185,8 +191,11 @@ impl Order {
         loop {
             // Up to where all records that were fetched are others'.
             let upto = match (self.own.front(), self.held.front()) {
+                // Drafts that are still on their way get higher seqs than one that is answered.
                 (Some((_, record)), _) => record.seq.saturating_sub(1),
+                // Nothing is on its way that one of them could be.
                 (None, _) if self.sent == 0 => u64::MAX,
+                // What is still on its way was written after the record that this reply names.
                 (None, Some(held)) => held.above,
                 (None, None) => 0,
             };

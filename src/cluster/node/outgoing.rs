@@ -29,7 +29,7 @@ use crate::chat::model::outbox::{
 use crate::chat::model::webhook::{EventSet, Notice};
 use crate::cluster::link::Lane;
 use crate::pg::{EngineError, Param, Row, Statement, WrongType};
-use crate::time::Tick;
+use crate::time::{Tick, millis};
 
 /// How often a node asks whose turn it is, and says that it is still its own.
 const ASK_EVERY: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 1_000 });
@@ -246,7 +246,7 @@ impl<E: Engine> Node<E> {
 
     fn ask_turn(&mut self) {
         let Some(terms) = self.outgoing.terms.clone() else { return };
-        let term = i64::try_from(self.term().as_millis()).unwrap_or(i64::MAX);
+        let term = signed(millis(self.term()));
         let params = [
             Param::Int(self.node_number()),
             Param::Text(&terms.name),

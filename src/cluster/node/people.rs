@@ -236,6 +236,7 @@ impl Acts {
 
     fn login(&mut self, login: &Login) {
         let Login { id, name, hash, agent, at, used } = login;
+        // Another node may have removed the account while the password was checked here.
         self.only((act::NEEDS, kind::ACCOUNT), name.to_string());
         self.push(Act {
             what: (act::PUT, kind::LOGIN),

@@ -25,7 +25,7 @@ use crate::chat::model::push::{
     Push, PushOrder, PushOutcome, PushReason, PushSubscription, beginning,
 };
 use crate::pg::{Param, Row, Statement, WrongType};
-use crate::time::Tick;
+use crate::time::{Tick, millis};
 
 /// How often a node asks whose turn it is, and what is due.
 const ASK_EVERY: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 1_000 });
@@ -176,6 +176,7 @@ impl<E: Engine> Node<E> {
         match outcome {
             PushOutcome::Told { device, room, seq } => {
                 let key = (device, room);
+                // A later message of the same room may be under way to the device by now.
                 if pushing.under_way.get(&key).is_some_and(|last| *last <= seq) {
                     pushing.under_way.remove(&key);
                 }
@@ -222,14 +223,15 @@ impl<E: Engine> Node<E> {
 
     fn ask_pushes(&mut self) {
         let Some(PushSending { timeout, grace, .. }) = self.pushing.terms else { return };
-        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         let turn = self.pushing.claim.map(|(turn, _)| turn);
+        // No more than the queue of the sending thread keeps: what it dropped would be told to
+        // nobody.
         let room = UNDER_WAY_MAX.saturating_sub(self.pushing.under_way.len());
         let params = [
             Param::Int(self.node_number()),
             Param::Int(turn.unwrap_or(-1)),
-            Param::Int(millis(timeout.saturating_add(TERM_MARGIN))),
-            Param::Int(millis(grace)),
+            Param::Int(signed(millis(timeout.saturating_add(TERM_MARGIN)))),
+            Param::Int(signed(millis(grace))),
             Param::Int(self.pushing.behind),
             Param::Int(i64::try_from(room.min(HANDED_OUT_MAX)).unwrap_or(0)),
         ];

@@ -9,7 +9,7 @@ use super::written_by::WrittenBy;
 use super::{statements, threads};
 use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::limits::PAGE_BYTES_MAX;
-use crate::chat::model::listed::{DirectoryQuery, StoredRoom};
+use crate::chat::model::listed_rooms::{DirectoryQuery, StoredRoom};
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Answer, InboxFound, InboxQuery, LogFault, LogId, Query};
 use crate::chat::model::mentions::names;

@@ -152,6 +152,8 @@ impl<E: Engine> Node<E> {
             return;
         }
         let (all, each) = FETCH_RECORDS;
+        // Bounds the answer however many logs are asked for; `on_fetched` wants what is left of
+        // one.
         let limit = i64::try_from((all / followed.len()).max(each)).unwrap_or(1);
         let params = [
             Param::Ints(&rows),
@@ -163,6 +165,8 @@ impl<E: Engine> Node<E> {
         let ids: Vec<LogId> = followed.iter().map(|followed| followed.id).collect();
         match self.ask_reader(Reading::Grown(followed), statements::GROWN, &params) {
             Ok(()) => {
+                // Each answer clears it, and so does `on_read_lost`: otherwise no log would be
+                // fetched again.
                 self.is_fetching = true;
                 for id in ids {
                     if let Some(log) = self.held.get_mut(id) {

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::chat::model::columns::signed;
 use crate::chat::model::log::Ticket;
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::chat::model::sessions::{Claimed, SessionChange, SessionClaim, SessionSecret};
 use crate::net::ConnId;
 use crate::pg::{Param, Row, WrongType};
-use crate::time::Tick;
+use crate::time::{Tick, millis};
 
 /// For how long a session that has ended can be resumed: as long as the membership of a guest in a
 /// room that is not kept.
@@ -58,7 +59,7 @@ pub(super) fn hash_of(secret: SessionSecret) -> String {
 
 /// The same as a number.
 pub(super) fn kept() -> i64 {
-    i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX)
+    signed(millis(KEPT))
 }
 
 impl Acts {

@@ -78,6 +78,7 @@ impl<E: Engine> Node<E> {
 
     /// Something has become of one.
     pub(super) fn change_session(&mut self, change: SessionChange) {
+        // Dropped and not refused: nobody waits for the end of a session to be written.
         if self.queue.sessions() >= CHANGES_MAX {
             log::error!("too many ends of sessions wait for the engine");
             return;
@@ -176,6 +177,8 @@ impl<E: Engine> Node<E> {
         for row in rows {
             let conn = ConnId::from_u64(row.int(1)?.cast_unsigned());
             self.replies.push_back(LogReply::Replaced(conn));
+            // The row asks until this is written. If it is lost the connection is told twice, which
+            // is harmless, since a `ConnId` is never used again.
             let op = SessionOp::Told(row.text(0)?.into(), conn);
             self.queue.push(Op::Session(Box::new(op)));
         }
@@ -190,6 +193,7 @@ impl<E: Engine> Node<E> {
         let ids: Vec<Option<i64>> = self.ids.iter().map(|id| Some(signed(id.0))).collect();
         let params = [Param::Ints(&ids)];
         let sent = self.ask_reader(Reading::Replaced, REPLACED, &params);
+        // Cleared now and not with the answer: what is reported meanwhile may not be in it.
         (self.replaced.is_wanted, self.replaced.is_asked) = (sent.is_err(), sent.is_ok());
     }
 
@@ -209,6 +213,7 @@ impl<E: Engine> Node<E> {
     /// Some are live again, or not: those that are lost are asked for when the engine is back.
     pub(super) fn on_returned(&mut self, outcome: &Result<Vec<Row>, EngineError>) {
         self.is_returning = match outcome {
+            // A full lot: there may be more.
             Ok(rows) => rows.first().is_some_and(|row| row.int(0) == Ok(RETURN_MAX)),
             Err(error) => {
                 log::warn!(error:%; "sessions of this node cannot be said to be live");

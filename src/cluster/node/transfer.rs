@@ -176,10 +176,14 @@ pub fn put_records<A: Ask>(engine: &mut A, room: i64, records: &[Record]) -> Res
         cids.text(0, sender.as_str());
         cids.text(1, *cid);
     }
+    // Before the records: the engine has each `cid` of a sender once, and a page written earlier
+    // may have one that stands again in this page.
     cids.put(engine, FREE_CIDS, Some(room))?;
     let mut table = Table::default();
     for Record { seq, at, from, body, weight } in records {
         let columns = Columns::of(body);
+        // The last one of a `cid` keeps it: it is the one that a message sent again would be
+        // compared with.
         let is_last = |cid: &&str| last_of.get(&(from, *cid)) == Some(seq);
         table.int(0, signed(*seq));
         table.int(1, signed(*at));
@@ -278,6 +282,7 @@ pub fn rooms<A: Ask>(engine: &mut A, above: i64) -> Result<Vec<Begun>, A::Error>
     }
     let parts = pages.into_parts();
     let mut rooms: Vec<Begun> = loading::rooms(&parts).into_iter().map(|(room, _)| room).collect();
+    // The caller goes on above the last row.
     rooms.sort_by_key(|room| room.kept.map(|kept| kept.row));
     Ok(rooms)
 }
@@ -294,6 +299,8 @@ pub fn records<A: Ask>(
 ) -> Result<Vec<SharedRecord>, A::Error> {
     let (from, most) = (Param::Int(signed(above)), Param::Int(WEIGHT_MAX));
     let rows = engine.ask_for(LAST_OF_PAGE, &[Param::Int(room), from, Param::Int(PAGE), most])?;
+    // Asked first, since a page is bounded by its bytes, which only the engine knows before it
+    // sends them.
     let Some(last) = rows.first().ok_or(WrongType { column: 0 })?.int_or_null(0)? else {
         return Ok(Vec::new());
     };

@@ -20,7 +20,7 @@ use crate::chat::model::columns::{signed, unsigned};
 use crate::chat::model::name::RoomName;
 use crate::chat::model::policy::{Policies, Policy, Retention};
 use crate::pg::{EngineError, Param, Row, Statement, WrongType};
-use crate::time::Tick;
+use crate::time::{Tick, millis};
 
 /// How often it is looked whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 1_000 });
@@ -257,7 +257,7 @@ impl<E: Engine> Node<E> {
 /// The time of the oldest record that is kept: milliseconds since 1970.
 fn oldest_kept(retention: Retention, wall_ms: u64) -> Option<u64> {
     let age = retention.age?;
-    Some(wall_ms.saturating_sub(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)))
+    Some(wall_ms.saturating_sub(millis(age)))
 }
 
 /// Whether a room has records that are not to be kept.

@@ -18,6 +18,8 @@ use crate::cluster::link::{Lane, NotAsked};
 use crate::pg::{Param, Statement};
 
 /// Batches that are on their way at once: while one is written, the next one waits at the engine.
+/// More would gain nothing: the engine takes them one after the other on this one connection, and a
+// draft that still waits here can join a larger batch.
 const BATCHES_MAX: usize = 2;
 /// Statements that are on their way at once.
 const FLIGHTS_MAX: usize = 32;
@@ -140,6 +142,7 @@ impl<E: Engine> Node<E> {
 
     /// Puts something back: the engine takes nothing now.
     pub(super) fn hold(&mut self, op: Op) {
+        // At the front, where it was: the order of the requests is the order of the log.
         self.queue.put_back(op);
         self.is_up = false;
     }
@@ -147,6 +150,8 @@ impl<E: Engine> Node<E> {
     fn send_open(&mut self, id: LogId) {
         let Some(log) = self.held.get(id).filter(|log| !log.is_renewing) else { return };
         let (name, epoch) = (log.name.clone(), log.epoch);
+        // The name of a direct conversation consists of its users' names, which were compared when
+        // they came.
         let form = if name.is_direct() { None } else { other_form(name.as_str()) };
         let params = [
             Param::Text(name.as_str()),
@@ -160,6 +165,7 @@ impl<E: Engine> Node<E> {
     }
 
     fn send_drop(&mut self, id: LogId) {
+        // Without a row the engine knows nothing of it that would have to be removed.
         let Some(place) = self.held.get(id).and_then(Log::place) else {
             self.held.remove(id);
             return;
@@ -187,6 +193,8 @@ impl<E: Engine> Node<E> {
             let Some(place) = self.place(&append) else { continue };
             bytes += append.bytes();
             let cid =
+                // A `cid` belongs to one user in one room: the same one of two users is no
+                // repetition.
                 append.cid().map(|cid| (place.row, append.draft.from.clone(), cid.to_owned()));
             let is_too_much = bytes > BATCH_BYTES_MAX && !drafts.is_empty();
             // One draft that is not plain would send all of them the long way; and of two with one
@@ -198,6 +206,8 @@ impl<E: Engine> Node<E> {
                 self.queue.put_back(Op::Append(Box::new(append)));
                 break;
             }
+            // In the order of the queue, so that what a connection sends to a room is logged as it
+            // came.
             drafts.push((append, place));
         }
         if drafts.is_empty() {
@@ -245,6 +255,8 @@ impl<E: Engine> Node<E> {
             self.refuse(append, Appended::Refused(LogFault::Broken));
             return None;
         };
+        // It was judged by the rights and seqs of a log that has been replaced since: whoever asked
+        // has to be judged anew.
         if log.era != append.era || log.is_renewing {
             self.refuse(append, Appended::Stale);
             return None;
@@ -319,6 +331,7 @@ impl<E: Engine> Node<E> {
             return;
         }
         let mut grown: Vec<i64> = rooms.into_iter().flatten().collect();
+        // Facts of one room stand next to each other, which is all that `dedup` needs.
         grown.dedup();
         self.engine.say_grown(&grown);
         self.flights.push_back(Flight { tag, what: What::Facts(all) });

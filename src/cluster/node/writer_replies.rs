@@ -22,6 +22,8 @@ impl<E: Engine> Node<E> {
         {
             let outcome = match self.held.get_mut(id) {
                 Some(log) if log.era != era => Err(LogFault::Taken),
+                // Taken, so that one fault fails one sync: the next one is about what was written
+                // later.
                 Some(log) => log.fault.take().map_or(Ok(()), Err),
                 None => Ok(()),
             };
@@ -44,6 +46,8 @@ impl<E: Engine> Node<E> {
                     }
                 };
                 let row = self.held.remove(id).and_then(|log| log.row);
+                // Others are in the room, or it is not known whether it went: it may be found
+                // again.
                 if let Some(row) = row.filter(|_| !is_gone) {
                     self.held.keep_row(row);
                 }
@@ -134,6 +138,8 @@ impl<E: Engine> Node<E> {
         if let Some(log) = self.held.get_mut(append.log)
             && log.era == append.era
         {
+            // If it was stored after all, its facts carry this node's number, by which a fetch
+            // would leave them out.
             log.is_unsure = true;
             log.order.on_refused(append.ticket, Appended::Undecided, false);
             self.held.wants.insert(append.log);
@@ -218,6 +224,7 @@ impl<E: Engine> Node<E> {
                     }
                 }
             }
+            // A fact is a state and no difference: writing it twice does no harm.
             What::Facts(all) => {
                 for (log, era, facts) in all {
                     self.queue.repeat(Op::Facts(log, era, facts));

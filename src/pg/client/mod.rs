@@ -200,6 +200,8 @@ impl Client {
         }
         let Statement { name, sql } = statement;
         let before = self.outgoing.len();
+        // Marked at once, since requests are pipelined: the next one must not prepare it again
+        // before the answer.
         let prepares = self.prepared.insert(name).then_some(name);
         if let Err(error) = self.write_request((name, sql), params, prepares.is_some()) {
             log::error!(error:%, statement = name; "a request to the engine cannot be written");
@@ -228,6 +230,8 @@ impl Client {
         frontend::bind("", name, [1], params, encode, [1], out)
             .map_err(|_error| std::io::ErrorKind::InvalidInput)?;
         frontend::execute("", 0, out)?;
+        // One for each request: an error then ends this one only, and not those that are sent
+        // behind it.
         frontend::sync(out);
         Ok(())
     }
@@ -259,11 +263,14 @@ impl Client {
     pub fn receive(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.input.extend_from_slice(bytes);
         loop {
+            // The header alone, to judge a length before the bytes for it are kept.
             let header = backend::Header::parse(&self.input);
             let header =
                 header.map_err(|_error| Fault::Malformed("a message is shorter than it is"))?;
             let Some(header) = header else { return Ok(()) };
             let len = usize::try_from(header.len()).unwrap_or(usize::MAX);
+            // By the announced length, before anything is gathered: nobody has proved yet who is at
+            // the other end.
             if !matches!(self.phase, Phase::Ready) && len > GREETING_LEN_MAX {
                 return Err(Fault::Malformed("a message is longer than any of a login"));
             }
@@ -304,6 +311,9 @@ impl Client {
                 let error = EngineError::read(error.fields()).map_err(malformed)?;
                 return Err(Fault::Refused(error));
             }
+            // Also right after the greeting: the engine may trust this address. In the middle of
+            // SCRAM it is refused, or an impostor could leave out the proof that it knows the
+            // password.
             (Phase::Greeted | Phase::Proved, Message::AuthenticationOk) => Phase::Starting,
             (Phase::Greeted, Message::AuthenticationSasl(offered)) => {
                 let has = offered.mechanisms().any(|name| Ok(name == SCRAM_SHA_256));
@@ -322,6 +332,8 @@ impl Client {
                 Phase::Proving(scram)
             }
             (Phase::Proving(mut scram), Message::AuthenticationSaslFinal(body)) => {
+                // The engine's part of the proof: only one that has the password's verifier can
+                // give it.
                 scram.finish(body.data()).map_err(|error| scram_fault(&error))?;
                 Phase::Proved
             }
@@ -393,6 +405,7 @@ impl Client {
             Message::DataRow(row) => self.take_row(&row),
             Message::ErrorResponse(error) => {
                 let error = EngineError::read(error.fields()).map_err(malformed)?;
+                // Kept until `ReadyForQuery`, which alone ends a request.
                 self.failed.get_or_insert(error);
                 Ok(())
             }
@@ -406,6 +419,7 @@ impl Client {
 
     fn take_row(&mut self, row: &backend::DataRowBody) -> Result<(), Fault> {
         let columns = row.ranges().collect::<Vec<_>>().map_err(malformed)?;
+        // The bytes are shared and not copied: a row keeps the buffer that it came in alive.
         let row = Row { bytes: row.buffer_bytes().clone(), columns: columns.into() };
         self.rows_len = self.rows_len.saturating_add(row.weight());
         if self.rows_len > REPLY_BYTES_MAX {

@@ -231,6 +231,7 @@ impl Driver {
             tls.say_goodbye(&mut self.out);
             effects.push(Effect::Send { conn, frame: Bytes::copy_from_slice(&self.out) });
         }
+        // Flushed: the last statements and the goodbye of TLS are to reach the engine.
         let (reason, ending) = (CloseReason::Bye, Ending::Flush);
         effects.push(Effect::Close { conn, reason, ending });
     }
@@ -284,6 +285,7 @@ impl Driver {
         let Some(at) = self.legs.iter().position(|leg| leg.hop == hop) else { return };
         let Some(leg) = self.legs.get_mut(at) else { return };
         if !is_sealed {
+            // From here on the link's own deadlines hold, those of its questions.
             (leg.stage, leg.deadline) = (Stage::Plain, Tick::MAX);
             return driven.handle(now, LinkInput::Connected { hop, is_private: is_local });
         }
@@ -396,6 +398,7 @@ impl Driver {
             && let Stage::Handshaking(_) = leg.stage
             && let Stage::Handshaking(tls) = mem::replace(&mut leg.stage, Stage::Connecting)
         {
+            // Before the bytes: one read may bring the end of the handshake and the first answer.
             (leg.stage, leg.deadline) = (Stage::Sealed(tls), Tick::MAX);
             driven.handle(now, LinkInput::Connected { hop, is_private: true });
         }
@@ -437,8 +440,12 @@ impl Driver {
         driven: &mut dyn Driven,
         effects: &mut Effects,
     ) {
+        // Removed before the link is told, which may ask for a new connection on the same lane at
+        // once.
         let leg = self.legs.swap_remove(at);
         if let Some(conn) = leg.conn {
+            // Aborted: the link asks everything anew over another connection, and nothing late may
+            // reach the engine.
             let (reason, ending) = (CloseReason::PeerGone, Ending::Abort);
             effects.push(Effect::Close { conn, reason, ending });
         }

@@ -142,6 +142,8 @@ impl Predecessor {
     /// If the other one says anything else.
     pub(in crate::server) fn take_over(mut self) -> io::Result<()> {
         match self.channel.send(Kind::Ready, &[], &[]) {
+            // That the other one is gone is no error here: it may have said before that this one is
+            // to serve.
             Err(error) if !is_gone(&error) => return Err(error),
             Ok(()) | Err(_) => {}
         }

@@ -99,6 +99,7 @@ impl Successor {
             _ = waker.wake();
         };
         let thread = thread::Builder::new().name("upgrade".to_owned()).spawn(prepare);
+        // Set only when the thread is there: nothing else would ever clear it.
         thread.map_err(|error| format!("no thread can be started: {error}"))?;
         self.is_preparing = true;
         Ok(())

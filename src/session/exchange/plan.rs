@@ -118,6 +118,7 @@ impl<'a> Target<'a> {
                 Ok(Plan::Stream(Box::new(StreamPlan::of_room(head, room_of(room)?)?)))
             }
             Self::ManyEvents => Ok(Plan::Stream(Box::new(StreamPlan::of_query(head)?))),
+            // One whose secret is known was made a plan by `Plan::hook`; any other is not there.
             Self::Hook(_) => Err(http::Refusal::NotFound.into()),
             Self::Files if head.method() == Method::Post => {
                 Ok(Plan::Upload(Box::new(UploadPlan::of(head)?)))
@@ -214,6 +215,7 @@ fn is_written_number(value: &str) -> bool {
 /// A number as it stands; anything else as a text, which the protocol then refuses in its words.
 fn field<'a>(name: &str, value: &'a str) -> Field<'a> {
     let is_text = matches!(name, "room" | "epoch");
+    // A room may be called `2024`, and an epoch may have digits only.
     if is_written_number(value) && !is_text { Field::Json(value) } else { Field::Text(value) }
 }
 

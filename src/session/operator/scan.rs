@@ -12,6 +12,7 @@ use crate::session::exchange::Scan;
 use crate::session::peers::Peer;
 use crate::session::state::{Protocol, SessionState};
 use crate::time::clock::Now;
+use crate::time::millis;
 
 /// What one step looks at, places and subscriptions together.
 const WORK_PER_STEP: usize = 2_048;
@@ -149,7 +150,7 @@ fn sort_key(view: &View<'_>, sort: ConnectionSort, peer: &Peer) -> Option<(u64, 
 }
 
 fn idle_ms(view: &View<'_>, state: &SessionState) -> u64 {
-    u64::try_from(view.now.tick.since(state.since).as_millis()).unwrap_or(u64::MAX)
+    millis(view.now.tick.since(state.since))
 }
 
 fn user(chat: &Chat, place: usize) -> Option<responses::User<'_>> {

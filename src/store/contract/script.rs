@@ -25,7 +25,7 @@
 use super::{PATIENCE, Subject, room, user};
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login, SecretHash};
 use crate::chat::model::identity::{Bound, Grant, Rights, Source};
-use crate::chat::model::listed::{DirectoryQuery, StoredRoom};
+use crate::chat::model::listed_rooms::{DirectoryQuery, StoredRoom};
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{
     Answer, Appended, Draft, Expiry, InboxFound, InboxQuery, LogFault, LogId, LogReply, LogRequest,

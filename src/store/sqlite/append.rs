@@ -6,12 +6,12 @@ use super::cids;
 use super::edits::{self, Stored};
 use super::effects;
 use super::files;
+use super::message_threads;
 use super::outbox;
 use super::record_row::{self, INSERT};
 use super::room_meta;
 use super::room_row::RoomCounters;
 use super::tail::Tail;
-use super::threads;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::log::{Appended, Draft, LogFault};
 use crate::chat::model::name::RoomName;
@@ -43,6 +43,7 @@ pub(super) fn append(
     // The counters are those of memory, which the transaction puts back if it fails: the file is
     // not asked for the head.
     let (seq, at) = (counters.head + 1, stamp(counters.at, wall_ms));
+    // 2^53: above it a client whose numbers are doubles would take two seqs for one.
     if seq >= SEQ_END {
         return Ok(Appended::Refused(LogFault::Full));
     }
@@ -91,7 +92,7 @@ pub(super) fn append(
     files::note(db, (room, record.seq), &record.body)?;
     // All that follows from a record is written in its transaction: a crash leaves all of it or
     // none.
-    threads::note(db, room, &record)?;
+    message_threads::note(db, room, &record)?;
     for meta in &meta {
         room_meta::write(db, room, meta)?;
         room_meta::sign(db, room, meta, &record)?;

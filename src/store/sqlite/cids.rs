@@ -23,6 +23,7 @@ use super::record_row::{self, COLUMNS};
 use crate::chat::model::cids::KeptCid;
 use crate::chat::model::log::{Appended, LogFault};
 use crate::chat::model::record::{Body, Record};
+use crate::time::millis;
 
 /// How long the `cid` of a message is remembered, however short its record is kept: PROTOCOL
 /// promises a week.
@@ -115,6 +116,7 @@ impl CidSecret {
         let mut who = Checksum::default();
         who.push(ValueRef::Integer(room));
         who.push(ValueRef::Text(sender.as_bytes()));
+        // Without the secret: that two senders share pages harms nobody.
         let who = who.finish() & ((1 << SENDER_BITS) - 1);
         let last = digest.last_chunk().copied().map_or(0, i32::from_le_bytes);
         let cid = i64::from(last) & ((1 << CID_BITS) - 1);
@@ -190,6 +192,7 @@ pub(in crate::store) fn put_apart(db: &Connection, kept: &KeptCid) -> rusqlite::
 
 /// Puts entries, hashes and ids, into the table `cid`.
 pub(super) fn put(db: &Connection, entries: &[(i64, i64)]) -> rusqlite::Result<()> {
+    // A lot that is written again after a failure finds some of its entries there.
     let sql = "INSERT OR IGNORE INTO cid (hash, record) VALUES (?1, ?2)";
     let mut statement = db.prepare_cached(sql)?;
     entries.iter().try_for_each(|(hash, id)| statement.execute([hash, id]).map(drop))
@@ -285,15 +288,13 @@ fn content_hash(body: &Body) -> i64 {
         hash.update(part.unwrap_or_default().as_bytes());
     }
     for seq in [reply_to, thread] {
+        // No message has that seq, so that it stands for none.
         hash.update(&seq.unwrap_or(u64::MAX).to_le_bytes());
     }
     let digest = hash.digest().bytes();
     let first = digest.first_chunk::<8>().copied().unwrap_or_default();
+    // Without the sign, so that no content has the hash `ANY_CONTENT`.
     i64::from_le_bytes(first) & i64::MAX
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -101,6 +101,8 @@ fn change_edits(
         "SELECT {COLUMNS}, id FROM record WHERE room = ?1 AND target >= ?2 AND target < ?3 \
          AND kind = 2 AND text IS NOT NULL"
     );
+    // Read to the end before the first is written: SQLite leaves open what a query finds in a table
+    // that changes under it.
     let edits: Vec<_> = db
         .prepare_cached(&sql)?
         .query_map([room, signed(targets.start), signed(targets.end)], read)?

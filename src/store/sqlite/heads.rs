@@ -28,6 +28,7 @@ pub(in crate::store) fn with_tail(
     room: i64,
     counters: RoomCounters,
 ) -> rusqlite::Result<RoomCounters> {
+    // With `max` alone beside it, SQLite takes `at` from the row that has the highest seq.
     let sql = "SELECT max(seq), at, ifnull(sum(ifnull(octet_length(text), 0) + \
                ifnull(octet_length(data), 0)), 0), count(*) FROM record WHERE room = ?1 AND seq > ?2 AND id > ?3";
     let tail = params![room, signed(counters.head), booked(db)?];

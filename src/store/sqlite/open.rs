@@ -11,6 +11,7 @@ use rusqlite::wal::CheckpointMode;
 
 use super::audit;
 use super::connection::{self, WriteConnection, is_busy};
+use super::copy_mark::{self, Marks};
 use super::data_dir::{self, DATABASE, HeldLock, file_len, with_suffix};
 use super::disk_reserve::{DiskReserve, is_no_space};
 use super::file_id;
@@ -18,17 +19,17 @@ use super::heads;
 use super::integrity::{check_rooms, remove_checksum};
 use super::load_rooms::{Loaded, begin, has_many};
 use super::log_fault::{classify, damaged};
-use super::mark::{self, Marks};
 use super::meta_table::{self, BOOT, CLEAN};
-use super::moved::Moved;
+use super::moving_state::Moved;
 use super::open_error::OpenError;
 use super::options::Options;
 use super::renewals::{Renewed, renew_epochs};
 use super::reports;
 use super::schema::{self, Unfit};
-use super::terms;
+use super::wall_terms;
 use crate::chat::model::log::LogFault;
 use crate::time::clock::{Clock, Now};
+use crate::time::millis;
 use crate::time::wall_watch::{Kept, WallWatch};
 
 /// The oldest SQLite that may be used: earlier ones can damage a WAL while it is moved into the
@@ -85,7 +86,7 @@ pub(super) fn open(options: &Options, clock: &Clock) -> Result<Opened, OpenError
         data_dir::sync_parent(&path).map_err(failed)?;
     }
     warn_of_library(&db).map_err(OpenError::of_sqlite(&path))?;
-    let millis = u64::try_from(clock.now().tick.since(began.tick).as_millis()).unwrap_or(u64::MAX);
+    let millis = millis(clock.now().tick.since(began.tick));
     let rooms = loaded.elsewhere.rooms;
     let file = path.display().to_string();
     log::info!(
@@ -367,7 +368,7 @@ fn mark_in_use(
             db.pragma_update(None, "synchronous", "off")?;
             file_id::forget_before(db)?;
             db.pragma_update(None, "synchronous", "full")?;
-            mark::remove_others(data, &number);
+            copy_mark::remove_others(data, &number);
         }
     }
     say_what_is_lost(left, db.path());
@@ -380,7 +381,7 @@ fn mark_in_use(
 fn keep_terms(db: &Connection, now: Now) -> rusqlite::Result<()> {
     let Some(seen_ms) = meta_table::clock(db)?.map(|kept| kept.seen_ms) else { return Ok(()) };
     let Some(step_ms) = WallWatch::set_while_off(now, seen_ms) else { return Ok(()) };
-    terms::shift(db, step_ms, |_room| true)?;
+    wall_terms::shift(db, step_ms, |_room| true)?;
     meta_table::put_clock(db, Kept { since_ms: now.wall_ms, seen_ms: now.wall_ms })
 }
 

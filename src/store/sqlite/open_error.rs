@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::log_fault::advice;
-use super::moved::{Moved, Phase};
+use super::moving_state::{Moved, Phase};
 use super::schema::Unfit;
 
 /// Why the store could not be opened. Each says what to do.

@@ -5,7 +5,9 @@ use rusqlite::{Connection, Row, params};
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
 use super::meta_table::{self, PROVED};
-use super::{accounts, blocks, profiles, programs, pushes, reports, suspensions, threads};
+use super::{
+    accounts, blocks, message_threads, profiles, program_keys, pushes, reports, suspensions,
+};
 use crate::chat::model::columns::Code as _;
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::log::LogFault;
@@ -30,7 +32,7 @@ pub(in crate::store) fn load(db: &Connection) -> rusqlite::Result<People> {
     let blocks = blocks::load(db)?;
     let mut people = People { bound, proved, blocks, ..People::default() };
     accounts::load(db, &mut people)?;
-    people.keys = programs::load(db)?;
+    people.keys = program_keys::load(db)?;
     people.profiles = profiles::load(db)?;
     pushes::load(db, &mut people)?;
     people.reports = reports::load(db)?;
@@ -80,8 +82,8 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::Used(id, used) => accounts::use_login(db, *id, *used),
         PeopleChange::EndLogin(id) => accounts::end_login(db, *id),
         PeopleChange::Invite(invite) => accounts::put_invite(db, invite),
-        PeopleChange::Key(key) => programs::put(db, key),
-        PeopleChange::EndKey(name) => programs::end(db, name),
+        PeopleChange::Key(key) => program_keys::put(db, key),
+        PeopleChange::EndKey(name) => program_keys::end(db, name),
         PeopleChange::Suspend(whom, expiry) => suspensions::put(db, whom, expiry).map(|()| true),
         PeopleChange::Unsuspend(whom) => suspensions::end(db, whom),
         PeopleChange::UseInvite(hash) => accounts::use_invite(db, hash),
@@ -95,7 +97,7 @@ fn write_one(db: &Connection, change: &PeopleChange) -> rusqlite::Result<bool> {
         PeopleChange::Report(report) => reports::put(db, report),
         PeopleChange::Settle(id) => reports::end(db, *id),
         PeopleChange::Audit(act) => note(db, act),
-        PeopleChange::Thread(mark) => threads::put(db, mark),
+        PeopleChange::Thread(mark) => message_threads::put(db, mark),
         PeopleChange::Proved(proved) => {
             meta_table::put(db, PROVED, i64::from(*proved))?;
             Ok(true)

@@ -4,17 +4,17 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::audit::{self, AuditQuery};
-use super::directory;
 use super::inbox::inbox;
 use super::integers::signed;
+use super::listed_rooms;
 use super::load_rooms;
+use super::message_threads;
 use super::read_transaction::{DamagedRecord, QueryFault, ReadTransaction};
 use super::record_row::{self, COLUMNS};
 use super::search::{self, StoredSearch};
-use super::threads;
 use super::written_by::{self, WrittenQuery};
 use crate::chat::model::limits::PAGE_BYTES_MAX;
-use crate::chat::model::listed::DirectoryQuery;
+use crate::chat::model::listed_rooms::DirectoryQuery;
 use crate::chat::model::load::Wanted;
 use crate::chat::model::log::{Answer, InboxQuery, LogId, Query};
 use crate::chat::model::name::UserName;
@@ -96,9 +96,11 @@ impl StoredQuery {
             Self::Below { room, seq, limit } => below(reading, *room, *seq, *limit),
             Self::Inbox { user, rows } => inbox(reading, user, rows).map(Answer::Inbox),
             Self::Search(search) => search::find(reading, search),
-            Self::Thread(room, query) => threads::page(reading, *room, query).map(Answer::Thread),
+            Self::Thread(room, query) => {
+                message_threads::page(reading, *room, query).map(Answer::Thread)
+            }
             Self::Threads { user, rooms } => {
-                threads::followed(reading, user, rooms).map(Answer::Threads)
+                message_threads::followed(reading, user, rooms).map(Answer::Threads)
             }
             Self::Load(wanted) => Ok(load_rooms::load(reading.db, wanted).map(Answer::Loaded)?),
             Self::Audit(query) => {
@@ -106,7 +108,7 @@ impl StoredQuery {
                 Ok(Answer::Acts { acts, more })
             }
             Self::Directory(query) => {
-                let (rooms, next) = directory::find(reading.db, query)?;
+                let (rooms, next) = listed_rooms::find(reading.db, query)?;
                 Ok(Answer::Rooms { rooms, next })
             }
             Self::Written(query) => {

@@ -145,6 +145,8 @@ impl Outbox {
     /// The webhooks are others now: what they are told, all of them together.
     pub fn set_webhooks(&self, webhooks: Vec<StoredWebhook>) -> EventSet {
         let wanted = wanted(&webhooks);
+        // Relaxed is enough: a commit that just misses this is in the log, which the risen version
+        // below has the worker read.
         self.is_used.store(!webhooks.is_empty(), Ordering::Relaxed);
         let mut state = self.lock();
         state.webhooks = webhooks.into();
@@ -246,6 +248,7 @@ impl Outbox {
             Ways::Store(reader, _) => reader,
             Ways::Remote(way) => return way.read(interest, (from, to), events_max),
         };
+        // Held while it reads: the writer takes the connection away to let the WAL begin anew.
         let mut held = reader.hold_outbox();
         let db: &mut Connection = match &mut *held {
             Some(db) => db,

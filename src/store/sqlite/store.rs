@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::commands::{CommandWatch, Progress};
 use super::connection::Level;
-use super::dropped::Dropped;
+use super::dropped_rooms::Dropped;
 use super::engine::Engine;
 use super::load_rooms::Loaded;
 use super::open::{Opened, open};

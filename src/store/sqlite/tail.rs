@@ -92,6 +92,7 @@ impl Tail {
             lot: None,
         };
         tail.read(db)?;
+        // Only now: while reading, `push` counts ids up from those that are read.
         tail.last = last;
         Ok(tail)
     }

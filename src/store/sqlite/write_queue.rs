@@ -219,6 +219,7 @@ impl State {
                 }
             }
             Op::PutMeta(log, meta) => {
+                // Numbers and not places: the places move whenever a batch is taken.
                 let number = self.first + u64::try_from(self.queued.len()).unwrap_or(u64::MAX);
                 // In the place of the earlier one: a member whose marks move a hundred times within
                 // a batch is written once.
@@ -277,6 +278,8 @@ impl State {
         let op = self.queued.pop_front()?;
         if let Op::PutMeta(log, meta) = &op {
             let key = (*log, MetaKey::of(meta));
+            // Unless a record took the key out: then the number is that of later metadata, which
+            // still waits.
             if self.meta.get(&key) == Some(&self.first) {
                 self.meta.remove(&key);
             }

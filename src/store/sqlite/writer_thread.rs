@@ -195,6 +195,8 @@ impl Writer {
         self.metrics.pruned.add(step.pruned);
         self.replies.send_all(step.replies);
         let ended = self.clock.micros();
+        // In proportion to the step: on a slow disk, where steps are long, senders get the same
+        // share.
         let pause = (STEP_PAUSE * ended.saturating_sub(began)).max(STEP_PAUSE_MIN);
         let pause = if is_calm { 0 } else { pause };
         self.step_due = step.has_more.then_some(ended.saturating_add(pause));

@@ -29,7 +29,7 @@ pub const WRITTEN_ALONE_BYTES: u64 = 12_700;
 pub struct Measured {
     /// Where: the data directory, or the nearest one above it if that does not exist yet.
     pub directory: PathBuf,
-    /// How many syncs.
+    /// How many syncs were measured.
     pub syncs: usize,
     /// How long one took: half of them took less.
     pub median: Duration,

@@ -38,5 +38,5 @@ pub mod suspend;
 pub mod verify;
 pub mod webhooks;
 
-pub use crate::store::sqlite::moved::{Moved, Phase};
+pub use crate::store::sqlite::moving_state::{Moved, Phase};
 pub use error::{Mebibytes, ToolError};

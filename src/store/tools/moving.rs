@@ -30,11 +30,11 @@ use crate::store::sqlite::integers::{signed, unsigned};
 use crate::store::sqlite::integrity::remove_checksum;
 use crate::store::sqlite::log_fault::damaged;
 use crate::store::sqlite::meta_table::{self, BOOKED, MOVED};
-use crate::store::sqlite::moved::{Moved, Phase};
+use crate::store::sqlite::moving_state::{Moved, Phase};
 use crate::store::sqlite::record_row::{self, COLUMNS, INSERT};
 use crate::store::sqlite::room_row::{RoomCounters, RoomRow};
 use crate::store::sqlite::{
-    Options, audit, cids, heads, load_rooms, people, room_meta, suspensions, threads,
+    Options, audit, cids, heads, load_rooms, message_threads, people, room_meta, suspensions,
 };
 use crate::time::clock::Clock;
 
@@ -272,7 +272,7 @@ impl Moving {
     ///
     /// [`ToolError`].
     pub fn marks(&self, behind: Option<&KeptMark>) -> Result<Vec<KeptMark>, ToolError> {
-        threads::kept(&self.db, behind, PAGE).map_err(self.failed())
+        message_threads::kept(&self.db, behind, PAGE).map_err(self.failed())
     }
 
     /// What was noted of owners and administrators, oldest first.
@@ -389,7 +389,8 @@ impl Arrival<'_> {
     /// [`ToolError`].
     pub fn marks(&self, all: &[KeptMark]) -> Result<(), ToolError> {
         let mut each = all.iter();
-        each.try_for_each(|mark| threads::put_kept(&self.transaction, mark)).map_err(self.failed())
+        each.try_for_each(|mark| message_threads::put_kept(&self.transaction, mark))
+            .map_err(self.failed())
     }
 
     /// What is kept of people.

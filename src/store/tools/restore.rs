@@ -11,10 +11,10 @@ use super::verify;
 use super::{ToolError, files, open};
 use crate::log::Timestamp;
 use crate::store::Folder;
+use crate::store::sqlite::copy_mark;
 use crate::store::sqlite::data_dir::{self, file_len, with_suffix};
 use crate::store::sqlite::file_id;
 use crate::store::sqlite::integrity::remove_checksum;
-use crate::store::sqlite::mark;
 use crate::store::sqlite::meta_table::{self, CLEAN, MARKS};
 use crate::store::sqlite::renewals::renew_all_now;
 
@@ -90,7 +90,7 @@ fn begin_epochs(part: &Path, wall_ms: u64) -> Result<(), ToolError> {
         renew_all_now(&transaction, wall_ms)?;
         // The copy was made of a database that was perhaps in use, and says so; it is itself whole.
         meta_table::put(&transaction, CLEAN, 1)?;
-        meta_table::put(&transaction, MARKS, mark::ANYWHERE)?;
+        meta_table::put(&transaction, MARKS, copy_mark::ANYWHERE)?;
         file_id::renew(&transaction)?;
         remove_checksum(&transaction)?;
         transaction.commit()?;

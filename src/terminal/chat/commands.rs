@@ -322,7 +322,7 @@ impl<'a> Typed<'a> {
                 "-- it is reported to those who keep order here --".to_owned()
             }
             Command::Profile { .. } | Command::Whois { .. } => {
-                let (op, wanted) = profiles::asked(&command);
+                let (op, wanted) = profiles::request_of(&command);
                 profiles::shown(&ask(op, wanted)?)
             }
             Command::Reports { .. } => show::reports(&ask("reports", Item::new())?),

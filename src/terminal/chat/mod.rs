@@ -4,7 +4,7 @@
 //! tells, above the line that is being typed. What both need is in [`View`].
 
 mod commands;
-mod displays;
+mod display_names;
 mod events;
 mod pipe;
 mod profiles;

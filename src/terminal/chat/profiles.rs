@@ -10,7 +10,7 @@ use super::show;
 use crate::chat::model::command::Command;
 
 /// The operation of a command about profiles, and its fields.
-pub(super) fn asked(command: &Command<'_>) -> (&'static str, Item) {
+pub(super) fn request_of(command: &Command<'_>) -> (&'static str, Item) {
     if let Command::Whois { users } = command {
         let users: Vec<Value> = users.iter().map(|user| (&**user).into()).collect();
         return ("whois", fields([("users", users.into())]));
@@ -75,10 +75,10 @@ mod tests {
     #[test]
     fn what_is_not_given_is_not_asked_for() {
         let status = Command::Profile { display: None, status: Some(("tea".into(), None)) };
-        assert_eq!(asked(&status).1, *json!({"text": "tea"}).as_object().unwrap());
+        assert_eq!(request_of(&status).1, *json!({"text": "tea"}).as_object().unwrap());
         let nothing = Command::Profile { display: None, status: None };
-        assert_eq!(asked(&nothing), ("profile", Item::new()));
+        assert_eq!(request_of(&nothing), ("profile", Item::new()));
         let whois = Command::Whois { users: vec!["bob".into()] };
-        assert_eq!(asked(&whois).1, *json!({"users": ["bob"]}).as_object().unwrap());
+        assert_eq!(request_of(&whois).1, *json!({"users": ["bob"]}).as_object().unwrap());
     }
 }

@@ -8,7 +8,7 @@ use chinwag_client::model::{array, flag, number, object, text};
 use chinwag_client::{Item, other_in};
 use serde_json::Value;
 
-use super::displays::Displays;
+use super::display_names::Displays;
 use crate::chat::model::meant_message::Meant;
 use crate::terminal::Style;
 use crate::time::date::{DAY_MS, civil, weekday};

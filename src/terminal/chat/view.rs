@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chinwag_client::{Client, Item, other_in};
 use rustyline::ExternalPrinter;
 
-use super::displays::{self, Displays};
+use super::display_names::{self, Displays};
 use super::show::{self, Look, Quotable};
 use crate::chat::model::meant_message::Meant;
 use crate::terminal::Style;
@@ -41,7 +41,7 @@ impl Shared {
     /// Asks what the authors of records are called who are not known, and waits for the answer.
     pub(super) fn learn(&self, client: &Client, records: &[serde_json::Value]) {
         let unknown = self.lock().displays.to_ask(records, false);
-        let profiles = displays::ask(client, unknown);
+        let profiles = display_names::ask(client, unknown);
         self.lock().note_profiles(&profiles);
     }
 }

@@ -9,7 +9,7 @@ use crate::chat::model::account::{
     PASSWORD_LEN_MIN,
 };
 use crate::chat::model::command::Command;
-use crate::wire::key::Key;
+use crate::wire::field_key::Key;
 
 // The texts in `key` state these limits in digits.
 const _: () = assert!(PASSWORD_LEN_MIN == 8 && PASSWORD_LEN_MAX == 256);

@@ -15,7 +15,7 @@ use crate::chat::model::limits::{CID_LEN_MAX, Limits, SEARCH_LEN_MAX, TOPIC_LEN_
 use crate::chat::model::prose::is_blank;
 use crate::chat::model::reply::Refusal;
 use crate::wire::encoded_len::parsed_len_max;
-use crate::wire::key::Key;
+use crate::wire::field_key::Key;
 use crate::wire::{encoded_len_max, help};
 
 /// The version of the protocol that this server speaks.

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::fields::refuse;
 use super::{DATA_DEPTH_MAX, Fault};
-use crate::wire::key::Key;
+use crate::wire::field_key::Key;
 
 /// Checks that `data` can be read by other people's parsers: no half of a surrogate pair, no number
 /// out of a double's range, no more levels than [`DATA_DEPTH_MAX`].

@@ -10,7 +10,7 @@ use crate::chat::model::command::Command;
 use crate::chat::model::limits::{EMOJI_LEN_MAX, Limits};
 use crate::chat::model::prose::is_blank;
 use crate::wire::encoded_len_max;
-use crate::wire::key::Key;
+use crate::wire::field_key::Key;
 
 pub(super) fn edit<'a>(fields: &mut Fields<'a>, limits: &Limits) -> Result<Command<'a>, Fault> {
     let (room, target) = message(fields)?;

@@ -10,7 +10,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::limits::SEQ_END;
 use crate::chat::model::prose;
 use crate::chat::model::reply::Refusal;
-use crate::wire::key::Key;
+use crate::wire::field_key::Key;
 
 /// Characters of a client's word that a refusal quotes.
 const QUOTED_LEN_MAX: usize = 32;
@@ -104,6 +104,7 @@ impl<'a> Fields<'a> {
     fn value(&self, key: Key) -> Kept<'a> {
         let place = self.places.get(key.index()).copied().and_then(|place| place.checked_sub(1));
         let Some(place) = place.map(usize::from) else { return Value::Absent };
+        // Nearly every request has fewer fields, and then nothing is allocated for them.
         let found = self.few.get(place).or_else(|| self.more.get(place - FEW));
         found.copied().unwrap_or_default()
     }

@@ -11,8 +11,8 @@ use super::fields::Fields;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::Op;
 use crate::chat::model::reply::Refusal;
+use crate::wire::field_key::Key;
 use crate::wire::help;
-use crate::wire::key::Key;
 
 /// Bytes of the longest word that is compared with a field's name.
 const WORD_LEN_MAX: usize = 32;

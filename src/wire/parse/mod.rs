@@ -29,8 +29,8 @@ use crate::chat::model::name::DIRECT_LEN_MAX;
 use crate::chat::model::output::Request;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::Refusal;
+use crate::wire::field_key::Key;
 use crate::wire::help;
-use crate::wire::key::Key;
 
 /// Bytes of the longest `agent`.
 pub const AGENT_LEN_MAX: usize = 128;

@@ -10,7 +10,7 @@ use crate::chat::model::command::{Command, ModerationCommand};
 use crate::chat::model::limits::REASON_LEN_MAX;
 use crate::chat::model::reply::Role;
 use crate::wire::encoded_len_max;
-use crate::wire::key::Key;
+use crate::wire::field_key::Key;
 
 pub(super) fn invite<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     let (room, user) = (fields.required(Key::Room)?, fields.required(Key::User)?);

@@ -13,7 +13,7 @@ use crate::chat::model::limits::{
 };
 use crate::chat::model::profile::{check_line, has_letters};
 use crate::chat::model::prose::is_blank;
-use crate::wire::key::Key;
+use crate::wire::field_key::Key;
 
 pub(super) fn block<'a>(fields: &mut Fields<'a>, on: bool) -> Result<Command<'a>, Fault> {
     Ok(Command::Block { user: fields.required(Key::User)?, on })

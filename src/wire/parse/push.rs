@@ -10,7 +10,7 @@ use super::fields::{Fields, refuse};
 use super::{AGENT_LEN_MAX, Fault};
 use crate::chat::model::command::{Command, PushTarget};
 use crate::chat::model::push::ENDPOINT_LEN_MAX;
-use crate::wire::key::Key;
+use crate::wire::field_key::Key;
 
 /// Browsers write no padding; some libraries do.
 const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(

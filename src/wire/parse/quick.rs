@@ -5,8 +5,8 @@
 
 use super::fields::{Fields, Kept, KeptText};
 use super::value::Value;
+use crate::wire::field_key::Key;
 use crate::wire::json::clean_len;
-use crate::wire::key::Key;
 
 /// Digits of the longest number that is read here: any with so many fits in a double and in a
 /// `u64`.
@@ -46,6 +46,8 @@ fn skip(text: &str) -> &str {
 #[inline]
 fn string(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix('"')?;
+    // Clean is what has neither a quote, nor an escape, nor a control character: what ends it must
+    // be the quote.
     let (string, behind) = inside.split_at_checked(clean_len(inside.as_bytes()))?;
     Some((string, behind.strip_prefix('"')?))
 }
@@ -85,6 +87,7 @@ fn word(key: Key, text: &str) -> Option<(Kept<'_>, &str)> {
 
 /// Whether `word` is a number of digits alone, without a zero before it.
 fn is_number(word: &str) -> bool {
+    // JSON has no leading zeros: the library says so to the client.
     let is_plain = word == "0" || !word.starts_with('0');
     is_plain
         && (1..=DIGITS_MAX).contains(&word.len())

@@ -14,8 +14,8 @@ use super::value::Value;
 use super::{Fault, quick};
 use crate::chat::model::code::Code;
 use crate::chat::model::reply::Refusal;
+use crate::wire::field_key::Key;
 use crate::wire::json::offset_of;
-use crate::wire::key::Key;
 
 /// Reads `text` into `fields`. What was read up to a fault stays readable.
 ///

@@ -14,8 +14,8 @@ use super::{Fault, SECRET_LEN_MAX};
 use crate::chat::model::command::{Position, Resume};
 use crate::chat::model::limits::{Limits, SEQ_END};
 use crate::chat::model::name::DIRECT_LEN_MAX;
+use crate::wire::field_key::Key;
 use crate::wire::json::escaped_len;
-use crate::wire::key::Key;
 
 /// Reads `raw`, with at most as many rooms as a user may have.
 ///

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::Fault;
 use super::fields::{Fields, refuse};
 use crate::chat::model::command::{Command, ThreadWish};
-use crate::wire::key::Key;
+use crate::wire::field_key::Key;
 
 pub(super) fn thread<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     Ok(Command::Thread {

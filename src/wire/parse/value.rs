@@ -20,7 +20,7 @@ pub(super) enum Value<'a, S = Cow<'a, str>> {
     Bool(bool),
     Integer(u64),
     String(S),
-    /// As it was written, of [raw](crate::wire::key::Key::is_raw) fields.
+    /// As it was written, of [raw](crate::wire::field_key::Key::is_raw) fields.
     Raw(&'a str),
     /// A value that no field takes; this describes it.
     Other(&'static str),

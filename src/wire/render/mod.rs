@@ -33,7 +33,7 @@ use crate::chat::model::name::UserName;
 pub struct Context<'a> {
     /// The user who reads it: only their own items carry the `cid`.
     pub viewer: Option<&'a UserName>,
-    /// The limits.
+    /// What the server allows: refusals and the welcome name them.
     pub limits: &'a Limits,
     /// What the reply to `hello` states of them: [`stated_limits`], which is made once, since it is
     /// a fifth of what a `hello` takes.

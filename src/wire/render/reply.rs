@@ -13,11 +13,12 @@ use super::welcome::welcome;
 use crate::chat::model::account::Login;
 use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::identity::AuthPolicy;
-use crate::chat::model::listed::ListedRoom;
+use crate::chat::model::listed_rooms::ListedRoom;
 use crate::chat::model::name::RoomName;
 use crate::chat::model::output::Request;
 use crate::chat::model::record::SharedRecord;
 use crate::chat::model::reply::{InboxRow, Rare, Reply};
+use crate::time::millis;
 use crate::wire::help::{self, Entry};
 use crate::wire::json::{array, boolean, name, number_or_null, prose, put, string};
 
@@ -197,7 +198,7 @@ fn joined(out: &mut Vec<u8>, reply: &Reply) {
     put(out, if *private { r#","private":true"# } else { "" });
     let Rare { retention, former } = &**rare;
     former_names(out, former);
-    let age = retention.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    let age = retention.age.map(millis);
     let kept = [
         ("keep_for_ms", age),
         ("keep_records", retention.records),

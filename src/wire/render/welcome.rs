@@ -1,7 +1,5 @@
 //! The reply to `hello`: where each room continues, and every limit.
 
-use std::time::Duration;
-
 use super::Context;
 use super::event::read_marks;
 use super::field::{epoch_field, field, name_field};
@@ -12,6 +10,7 @@ use crate::chat::model::limits::{
 };
 use crate::chat::model::name::NAME_LEN_MAX;
 use crate::chat::model::reply::{Refusal, Reply, ResumedRoom, Resumption};
+use crate::time::millis;
 use crate::wire::frame_len::{RESUMPTION_MESSAGE_MAX, frame_len_max};
 use crate::wire::json::{boolean, number_or_null, prose, put, string};
 use crate::wire::parse::{AGENT_LEN_MAX, DATA_DEPTH_MAX, request_len_max};
@@ -116,7 +115,6 @@ fn beginning(message: &str) -> &str {
 #[must_use]
 pub fn stated_limits(limits: &Limits) -> String {
     let mut out = Vec::new();
-    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     field(&mut out, r#""message_bytes":"#, count(limits.message_bytes));
     let rest = [

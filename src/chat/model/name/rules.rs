@@ -59,6 +59,7 @@ pub(super) fn check(text: &str, kind: Kind) -> Result<(), NameError> {
     let expected = match is_spelled(text, kind, is_allowed) {
         true if has_dots(text, kind) => RULE_DOTS,
         true if !has_one_script(text) => RULE_SCRIPTS,
+        // Marks that follow nothing are told the general rule.
         true | false => kind.rule(),
     };
     Err(NameError { expected, hint: right_spelling(text, kind) })
@@ -85,6 +86,7 @@ fn is_spelled(text: &str, kind: Kind, allowed: impl Fn(char) -> bool) -> bool {
     if text.bytes().all(plain) {
         return true;
     }
+    // Not `is_lowercase`: scripts without case have letters that are neither.
     let is_lower = |c: char| c.to_lowercase().eq([c]);
     let is_right = |c| kind.is_punctuation(c) || (is_lower(c) && allowed(c));
     text.chars().all(is_right) && is_nfkc(text) && !text.split('/').any(str::is_empty)
@@ -120,6 +122,7 @@ fn right_spelling(text: &str, kind: Kind) -> Option<String> {
     let mut spelling = String::new();
     // Only as much is looked at as could ever become a name.
     let shown = text.chars().take(4 * NAME_LEN_MAX).nfkc().flat_map(char::to_lowercase);
+    // Once more, since a letter in lower case need not be in its normal form.
     for c in shown.nfkc() {
         let c = if c == ' ' { '-' } else { c };
         if spelling.len() + c.len_utf8() > NAME_LEN_MAX {

@@ -35,6 +35,8 @@ const FORM_LEN_MAX: usize = 2 * NAME_LEN_MAX;
 
 /// The same of a short name of ASCII, written to `place`.
 fn ascii_form<'a>(name: &str, place: &'a mut [u8; FORM_LEN_MAX]) -> Option<&'a [u8]> {
+    // These are all letters of ASCII names that have another skeleton; a test compares with the
+    // tables.
     let mut len = name.bytes().position(|byte| matches!(byte, b'0' | b'1' | b'm'))?;
     let (same, rest) = name.as_bytes().split_at_checked(len)?;
     place.get_mut(..len)?.copy_from_slice(same);
@@ -110,6 +112,7 @@ impl<K: Key> Names<K> {
         let wanted = form.as_deref().unwrap_or(name);
         let looks_so =
             |other: &str| other != name && other_form(other).as_deref().unwrap_or(other) == wanted;
+        // The index holds hashes: whether a row that it names really looks so is asked of the row.
         self.0.find(wanted.as_bytes(), rows, |row| has_name(row, &looks_so) && counts(row))
     }
 }

@@ -19,7 +19,7 @@ use super::super::model::log::{
     Answer, Appended, Draft, Elsewhere, Farewell, InboxFound, LogFault, LogId, LogReply,
     LogRequest, Restriction, RoomMeta,
 };
-use super::super::model::others::{NodeId, Told};
+use super::super::model::other_nodes::{NodeId, Told};
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::record::Record;
 use super::super::model::reply::Durability;

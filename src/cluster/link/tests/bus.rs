@@ -6,7 +6,7 @@ use super::super::frame::{self, FrameWriter, Item};
 use super::super::{Hop, Lane};
 use super::engine::Engine;
 use super::world::World;
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 use crate::resp::{Decoder, Value};
 
 /// A Valkey that is of the world. All of it may change at any time.

@@ -4,7 +4,7 @@ use super::super::frame::FrameWriter;
 use super::super::{Lane, NodeRow};
 use super::engine::Engine;
 use super::world::World;
-use crate::chat::model::others::NodeId;
+use crate::chat::model::other_nodes::NodeId;
 
 /// A link that is up, with node 8 beside it.
 fn up() -> World {

@@ -176,6 +176,8 @@ pub fn run<A: Ask>(
     let mut erasure = Erasure { engine, user, key, wall_ms, stand_ins: BTreeMap::new(), erased };
     erasure.begin()?;
     for _ in 0..PASSES_MAX {
+        // In this order: with a session left a node could write for the user, and with a membership
+        // left the user could be brought back.
         erasure.end_sessions()?;
         erasure.leave_rooms(&mut *draw)?;
         erasure.erase_records()?;
@@ -230,6 +232,7 @@ impl<A: Ask> Erasure<'_, A> {
         let mark = [Param::Text(&self.key), Param::Text(drawn.as_str())];
         let rows = self.engine.ask_for(sql::MARK, &mark).map_err(Halt::Engine)?;
         let marked = rows.first().ok_or(WrongType { column: 0 })?.text(0)?;
+        // That of the run before, if one was cut off: records that are erased already have it.
         self.erased.placeholder = UserName::stored(marked).ok_or(WrongType { column: 0 })?;
         for statement in sql::PEOPLE {
             self.ask(*statement, |_, user| vec![user])?;
@@ -250,6 +253,8 @@ impl<A: Ask> Erasure<'_, A> {
             let rows = self.ask(sql::LIVE, |_, user| vec![user])?;
             let row = rows.first().ok_or(WrongType { column: 0 })?;
             live = unsigned(row.int(0)?);
+            // Without a node nobody is connected. Otherwise the nodes get the time to read that the
+            // name is nobody's, though no session is live yet.
             if row.int(1)? == 0 || (live == 0 && look >= LOOKS.0) {
                 return Ok(());
             }
@@ -265,6 +270,8 @@ impl<A: Ask> Erasure<'_, A> {
             let page = |_, user| vec![user, Param::Int(above), Param::Int(ROOMS_MAX)];
             let rooms = ids(&self.ask(sql::ROOMS, page)?)?;
             let Some(last) = rooms.last().copied().flatten() else { return Ok(()) };
+            // By the ids and not by what is left: rooms that are entered meanwhile are found by the
+            // next pass.
             above = last;
             self.begin_lot()?;
             self.leave(&rooms, &mut *draw)?;
@@ -274,6 +281,8 @@ impl<A: Ask> Erasure<'_, A> {
 
     fn leave(&mut self, rooms: &[Option<i64>], draw: Draw<'_>) -> Result<(), Halt<A::Error>> {
         let mut names: Vec<Option<String>> = Vec::new();
+        // Locked for the whole lot, so that no node appends under the name between its leaving and
+        // the commit.
         let locked = self.lock(rooms)?;
         let there: Vec<Option<i64>> = locked.iter().map(|(id, ..)| Some(*id)).collect();
         for (id, name, epoch) in locked {
@@ -358,6 +367,8 @@ impl<A: Ask> Erasure<'_, A> {
             );
             let rows = rows.map_err(Halt::Engine)?;
             let Some(row) = rows.first() else { break };
+            // A look is bounded by the rows that it passes, not by those it finds: no statement
+            // takes long.
             last = (row.int(0)?, row.text(1)?.to_owned(), row.text(2)?.to_owned());
         }
         for statement in sql::NAMES {
@@ -393,6 +404,7 @@ impl<A: Ask> Erasure<'_, A> {
             // What has changed is read with all else, now.
             self.ask(sql::FORGET, |_, user| vec![user, Param::Ints(&rooms)])?;
             self.ask(sql::RENEW, |_, _| vec![Param::Ints(&rooms), Param::Ints(&epochs)])?;
+            // In the transaction that renews them: a run that is cut off finds what is left.
             self.ask(sql::UNTOUCH, |key, _| vec![key, Param::Ints(&touched)])?;
             self.end_lot()?;
         }

@@ -9,7 +9,7 @@ use crate::chat::model::log::{
     Ticket,
 };
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::others::Told;
+use crate::chat::model::other_nodes::Told;
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::{Durability, Presence, Role};

@@ -7,9 +7,10 @@ use super::super::meta_table::{self, BOOKED, FORGOTTEN};
 use super::super::record_row::{self, COLUMNS};
 use super::super::tail::{Booking, SLICE_CIDS, Tail};
 use super::Engine;
-use super::maintenance::{Step, millis};
+use super::maintenance::Step;
 use crate::chat::model::log::LogId;
 use crate::time::clock::Now;
+use crate::time::millis;
 
 /// A `cid` that was stored so far in the future was stored by a clock that was wrong.
 const CID_AHEAD_MS: u64 = 24 * 3_600_000;
@@ -97,6 +98,7 @@ impl Engine {
         if !std::mem::take(&mut self.maintenance.has_old_cids) {
             return Ok(false);
         }
+        // A clock that has just been set forgets nothing: see `engine::clock`.
         let now = self.for_ages(now);
         let old = now.wall_ms.saturating_sub(millis(CID_LASTS));
         // The clock was wrong when they were stored: they would keep all later ones from being

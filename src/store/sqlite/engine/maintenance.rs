@@ -24,6 +24,7 @@ use crate::chat::model::policy::Retention;
 use crate::chat::model::record::Record;
 use crate::time::Tick;
 use crate::time::clock::Now;
+use crate::time::millis;
 
 /// Records and rooms that one step handles: each some milliseconds of work.
 const STEP_RECORDS: usize = 64;
@@ -453,8 +454,4 @@ struct OldRecord {
 
 pub(super) fn is_old(retention: Retention, at: u64, now: Now) -> bool {
     retention.age.is_some_and(|age| at.saturating_add(millis(age)) < now.wall_ms)
-}
-
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

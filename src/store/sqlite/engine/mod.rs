@@ -248,6 +248,7 @@ impl Engine {
                 return unanswered.into_iter().filter_map(Unanswered::synced).collect();
             }
         }
+        // Metadata goes along in the same commit, and may need more than the records do.
         let level = level.max(self.meta_level(&ops));
         let mut transaction = Transaction::default();
         match self.transact(level, &mut transaction, &mut ops) {
@@ -360,9 +361,11 @@ impl Engine {
         transaction: &mut Transaction,
         ops: &mut VecDeque<Op>,
     ) -> rusqlite::Result<()> {
+        // Before the first write: into a file that was moved away it would succeed, and be lost.
         self.db.check_files()?;
         self.db.set_level(level)?;
         self.begin()?;
+        // Inside of the transaction: the tail that a failure has dropped is read again as of now.
         transaction.last = self.tail()?.last();
         while let Some(op) = ops.pop_front() {
             match op {

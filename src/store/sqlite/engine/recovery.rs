@@ -251,6 +251,8 @@ impl Engine {
         // Records that were known may be lost, and with them their `cid`s.
         self.tail = None;
         let replies = self.repair_heads()?;
+        // A write that was acknowledged by the disk and did not arrive shows in the pages that were
+        // written last.
         check_latest(&self.db)?;
         self.write_all()?;
         Ok(replies)
@@ -335,6 +337,7 @@ fn repair_head(
         meta_table::put(db, REPAIRED, 1)?;
     }
     let oldest = room.counters.oldest;
+    // Together, or a failure in between would leave a head without its records.
     db.execute_batch("SAVEPOINT repair")?;
     db.execute("DELETE FROM record WHERE room = ?1 AND seq > ?2", [room.id, signed(told)])?;
     db.execute("DELETE FROM sent WHERE room = ?1 AND seq > ?2", [room.id, signed(told)])?;

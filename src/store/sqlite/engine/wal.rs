@@ -40,6 +40,7 @@ impl Engine {
             self.db.check_lengths()?;
             // PASSIVE waits for no reader: what a reader still needs is moved the next time.
             let (_, after) = self.db.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
+            // Once all of it is moved SQLite lets the next commit begin the WAL anew.
             self.begins_wal |= after == pages;
             if after == moved {
                 self.maintenance.checkpoint_at = now.tick.after(CHECKPOINT_AGAIN);

@@ -27,10 +27,12 @@ pub(in crate::store::sqlite) fn batch(
 ) -> rusqlite::Result<Batch> {
     // Everything as of one moment.
     let db = db.transaction()?;
+    // SQLite's integers have a sign.
     let to = to.unwrap_or(Position { record: u64::MAX >> 1, notice: u64::MAX >> 1 });
     let mut notices = Notices::read(&db, from.notice, to.notice)?;
     let mut batch = Batch { end: from, lost: notices.lost, ..Batch::default() };
     if notices.lost > 0 {
+        // Past what is gone, or it would be counted as lost with each reading.
         batch.end.notice += notices.lost;
     }
     let sql = format!(
@@ -152,6 +154,8 @@ impl Notices {
             Ok(NoticeRow { id: unsigned(row.get(0)?), record: unsigned(row.get(1)?), notice })
         })?;
         let rows = rows.collect::<rusqlite::Result<VecDeque<_>>>()?;
+        // Ids are given without a gap (AUTOINCREMENT): those that are missing below the first were
+        // trimmed.
         let first = match rows.front() {
             Some(row) => row.id,
             None => last_notice(db)?.min(to) + 1,

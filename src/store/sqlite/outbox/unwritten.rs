@@ -43,6 +43,7 @@ impl UnwrittenOutbox {
 
     /// Adds what was to be written earlier.
     pub(in crate::store::sqlite) fn add_earlier(&mut self, earlier: Self) {
+        // In front, since the order of the rows is the order in which webhooks are told.
         self.notices.splice(0..0, earlier.notices);
         self.updates.add_earlier(earlier.updates);
         self.bound();
@@ -86,6 +87,8 @@ pub(in crate::store::sqlite) fn put_notice(
 fn write_update(db: &Connection, update: &Update) -> rusqlite::Result<()> {
     match update {
         Update::Progress { webhook: (name, at), position, batch_end, attempts, next_at, ended } => {
+            // By the time of its making, too: a webhook of the same name may have replaced this
+            // one.
             let sql = "UPDATE webhook SET record = ?3, notice = ?4, to_record = ?5, to_notice = ?6, \
                        attempts = ?7, next_at = ?8, ended = ?9 WHERE name = ?1 AND at = ?2";
             let (record, notice) = (signed(position.record), signed(position.notice));

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::chat::model::load::Begun;
 use crate::chat::model::record::SharedRecord;
+use crate::store::sqlite::copy_mark;
 use crate::store::sqlite::disk_reserve::RESERVE_BYTES;
-use crate::store::sqlite::mark;
 use crate::store::sqlite::meta_table::{self, MARKS};
 
 /// Bits that are flipped, one at a time, unless the variable says how many:
@@ -60,7 +60,7 @@ fn image() -> Vec<u8> {
     let path = folder.path().join("chinwag.db");
     // It is copied around, which is not what this is about.
     let db = rusqlite::Connection::open(&path).unwrap();
-    meta_table::put(&db, MARKS, mark::ANYWHERE).unwrap();
+    meta_table::put(&db, MARKS, copy_mark::ANYWHERE).unwrap();
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     fs::read(path).unwrap()
 }

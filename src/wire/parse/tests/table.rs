@@ -1,8 +1,8 @@
 //! The table of `help` against the parser.
 
 use super::*;
+use crate::wire::field_key::Key;
 use crate::wire::help;
-use crate::wire::key::Key;
 
 /// A key and a secret of a device.
 const KEY: &str =

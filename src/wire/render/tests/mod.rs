@@ -18,7 +18,7 @@ use crate::chat::model::code::Code;
 use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::event::{Event, LeftReason, PresenceChange};
 use crate::chat::model::limits::RECORD_OVERHEAD;
-use crate::chat::model::listed::ListedRoom;
+use crate::chat::model::listed_rooms::ListedRoom;
 use crate::chat::model::name::RoomName;
 use crate::chat::model::output::Request;
 use crate::chat::model::policy::Retention;

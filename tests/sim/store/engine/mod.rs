@@ -26,7 +26,7 @@ use chinwag::chat::model::log::{
     Ticket,
 };
 use chinwag::chat::model::name::RoomName;
-use chinwag::chat::model::others::NodeId;
+use chinwag::chat::model::other_nodes::NodeId;
 use chinwag::chat::model::reply::Durability;
 use chinwag::rng::Rng;
 use chinwag::time::clock::Now;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chinwag::chat::model::log::{LogFault, LogReply, Ticket};
-use chinwag::chat::model::others::NodeId;
+use chinwag::chat::model::other_nodes::NodeId;
 use chinwag::chat::model::sessions::{
     Claimed, FormerSession, SessionChange, SessionClaim, SessionSecret,
 };

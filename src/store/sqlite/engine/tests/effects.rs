@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::chat::model::thread::{ThreadChange, ThreadMark};
-use crate::store::sqlite::threads;
+use crate::store::sqlite::message_threads;
 
 fn reaction(target: u64, emoji: &str, remove: bool) -> Draft {
     let others = TargetCheck { target, others: true, not_before: 0, data_max: usize::MAX };
@@ -161,7 +161,7 @@ fn a_room_with_another_name_is_found_by_each_that_it_had_until_it_ends() {
     for name in all {
         let (room, change) = (RoomName::parse(name).unwrap(), ThreadChange::Follow(4));
         let mark = ThreadMark { user: user("ann"), room, thread: 1, change, at: 1 };
-        assert_eq!(threads::put(&harness.engine.db, &mark), Ok(true), "{name}");
+        assert_eq!(message_threads::put(&harness.engine.db, &mark), Ok(true), "{name}");
     }
     let log = harness.room(1, "lair", Durability::Disk);
     harness.engine.commit(harness.now, vec![Op::Drop(log)]);

@@ -14,7 +14,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::folder::is_old;
+use super::file_folder::is_old;
 use crate::chat::model::file_rows::{FolderProbe, SharedFolder};
 
 /// The file with the mark.

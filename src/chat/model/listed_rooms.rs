@@ -11,7 +11,8 @@ pub struct DirectoryQuery {
     pub text: Box<str>,
     /// Only what is behind this name.
     pub after: Box<str>,
-    /// How many.
+    /// The most rooms of the page: 1 to
+    /// [`DIRECTORY_PAGE_MAX`](super::limits::DIRECTORY_PAGE_MAX).
     pub limit: u32,
 }
 

@@ -12,12 +12,12 @@
 //! it has come. With one node nothing of this is asked for.
 
 use super::absence::{arm_absence, senders_to, update_presence};
-use super::grown::raise_marks;
+use super::log_grown::raise_marks;
 use super::{Chat, invitations, load, threads};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::event::Event;
 use crate::chat::model::name::{RoomName, UserName};
-use crate::chat::model::others::{NodeId, Told};
+use crate::chat::model::other_nodes::{NodeId, Told};
 use crate::chat::model::reply::Presence;
 use crate::chat::rooms::Marks;
 

@@ -9,8 +9,8 @@
 use super::invitations::tell_invited;
 use super::membership::end_membership;
 use super::moderation::restrict;
+use super::record_stored::on_stored;
 use super::restore::restore_member;
-use super::stored::on_stored;
 use super::{Chat, outsiders};
 use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::event::LeftReason;

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use super::grown::on_fact;
+use super::log_grown::on_fact;
 use super::membership::{end_membership, put_member};
 use super::moderation::restrict;
 use super::rename::take_names;
@@ -68,7 +68,7 @@ pub(super) fn on_renewed(chat: &mut Chat, log: LogId, begun: Begun) {
 fn forget_records(chat: &mut Chat, key: RoomKey) {
     let log = chat.rooms[key].log;
     chat.rooms.forget_ring(key);
-    chat.delivery.pages.changed_from(log, 0);
+    chat.delivery.pages.on_changed_from(log, 0);
     chat.pending.changes.outdate_all();
 }
 

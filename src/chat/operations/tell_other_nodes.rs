@@ -1,5 +1,5 @@
 //! What this node tells the others of that which is in no log; with one node nothing is asked for.
-//! What they tell it is in [`others`](super::others).
+//! What they tell it is in [`other_nodes`](super::other_nodes).
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX};
 use crate::chat::model::log::LogRequest;
 use crate::chat::model::name::UserName;
-use crate::chat::model::others::Told;
+use crate::chat::model::other_nodes::Told;
 use crate::chat::model::reply::Presence;
 use crate::chat::model::thread::MarkNews;
 use crate::chat::rooms::Marks;

@@ -1,6 +1,6 @@
 //! A log has a record: what follows from that, whoever has put it there.
 
-use super::{Chat, audit, direct, moderation, push, rename, tell_others};
+use super::{Chat, audit, direct, moderation, push, rename, tell_other_nodes};
 use crate::chat::delivery::Sender;
 use crate::chat::keys::RoomKey;
 use crate::chat::model::record::{Body, SharedRecord};
@@ -29,12 +29,12 @@ pub(super) fn on_stored(
         Body::Edit { target, text: Some(_) } | Body::Deletion { target } => {
             // From the target on and not only at it: earlier edits of the same message, further up,
             // carry its text too.
-            chat.delivery.pages.changed_from(log, *target);
+            chat.delivery.pages.on_changed_from(log, *target);
             chat.pending.changes.note(log, &record);
         }
         Body::Message { .. } if room.name.is_direct() => {
             if sender.is_some() {
-                tell_others::point_both_to(chat, key);
+                tell_other_nodes::point_both_to(chat, key);
             }
             direct::confirm(chat, key);
         }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::integers::unsigned;
-use crate::chat::model::listed::{DirectoryQuery, StoredRoom, is_meant};
+use crate::chat::model::listed_rooms::{DirectoryQuery, StoredRoom, is_meant};
 use crate::chat::model::name::RoomName;
 
 /// Rooms that one query looks at: those that are not meant count, too.
