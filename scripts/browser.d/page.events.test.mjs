@@ -1,9 +1,11 @@
-// EventSource in the browser: a page of the server's own or a configured one reads rooms, and no other.
+// EventSource in the browser: a page of the server's own or a configured one reads rooms, and no other. And what programs
+// post is on the page.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
-import { configure, holds, server, startAgain, stopServer, visit } from "./page.mjs";
+import { configure, enter, holds, lines, server, shows, startAgain, stopServer, visit } from "./page.mjs";
 import { closeLater } from "./surroundings.mjs";
 
 const sites = [];
@@ -98,4 +100,19 @@ test("a page of a configured origin reads, one of another is refused, and so is 
 	await foreign.goto(friend);
 	await foreign.evaluate(listen, `${server.url}rooms/nowhere/events?as=eve`);
 	await holds(foreign, () => window.heard.states.includes(2));
+});
+
+test("what curl posts and what a hook is sent stands on the page", async () => {
+	const ann = await enter("ann", "alerts");
+	const form = { "Content-Type": "application/x-www-form-urlencoded" };
+	await fetch(`${server.url}rooms/alerts/messages?as=monitor`, { method: "POST", body: "disk full", headers: form });
+	await shows(ann, "disk full");
+	const argv = ["--config", `${server.directory}/chinwag.toml`, "hook", "add", "alerts"];
+	const [path] = execFileSync(process.env.SERVER_BIN, argv, { cwd: server.directory, env: {}, encoding: "utf8", stdio: "pipe" }).split("\n");
+	const alert = { alerts: [{ status: "firing", labels: { alertname: "Disk" }, annotations: { summary: "sda1 at 97 %" } }] };
+	const hook = () => fetch(server.url + path.slice(1), { method: "POST", body: JSON.stringify(alert), headers: { "Content-Type": "application/json" } });
+	// A running server knows it within two seconds.
+	while ((await hook()).status === 404);
+	await shows(ann, "[FIRING] Disk: sda1 at 97 %");
+	assert.deepEqual(await lines(ann), ["1 disk full", "2 [FIRING] Disk: sda1 at 97 %"]);
 });

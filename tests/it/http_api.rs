@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::keys::{add, chinwag_key};
@@ -250,4 +251,108 @@ fn a_hook_says_what_monitors_and_chats_send() {
     let (_, keys) = chinwag_key(&server, &["list"]);
     assert_eq!(keys, "there is no key yet\n");
     assert!(!server.log().contains(secret));
+}
+
+#[test]
+fn what_is_repeated_by_another_door_or_after_a_kill_is_said_once() {
+    let token = "an-admin-token-of-32-bytes-or-so";
+    let mut server = Setup::default().set("admin_token", token).start();
+    let json = "Content-Type: application/json\r\n";
+    let operator = format!("{}{json}Idempotency-Key: op-1\r\n", bearer(token));
+    let posted = |server: &Server, (line, fields, body): (&str, &str, &str), status| {
+        object(&ask(server.http, line, fields, body), status)
+    };
+    let one = ("POST /rooms/lobby/messages?as=ann", "Idempotency-Key: c-1\r\n", "one");
+    let list = r#"[{"text":"two","cid":"c-2"},{"text":""},{"text":"three","cid":"c-3"}]"#;
+    let list = ("POST /rooms/lobby/messages?as=ann", json, list);
+    let publish = r#"{"room":"lobby","text":"four"}"#;
+    let publish = |server: &Server| {
+        object(&ask(server.admin, "POST /api/v1/publish", &operator, publish), 201)
+    };
+    posted(&server, one, 201);
+    assert_eq!(posted(&server, list, 400)["messages"][2]["seq"], 3);
+    assert_eq!(publish(&server)["seq"], 4);
+    for signal in [None, Some(Signal::KILL), Some(Signal::TERM)] {
+        if let Some(signal) = signal {
+            server.restart(signal);
+        }
+        assert_subset(&posted(&server, one, 201), &json!({"seq": 1, "dup": true}));
+        let again = posted(&server, list, 400);
+        let expect = json!({"messages": [{"seq": 2, "dup": true}, {"code": 1003},
+                                         {"seq": 3, "dup": true}]});
+        assert_subset(&again, &expect);
+        assert_subset(&publish(&server), &json!({"seq": 4, "dup": true}));
+        let mut ann = Client::lines(&server).named("ann", Some("lobby"));
+        let send = json!({"op": "send", "room": "lobby", "text": "one", "cid": "c-1"});
+        assert_subset(&ann.ask(&send), &json!({"seq": 1, "dup": true}));
+        // Of another user, and in another room, it is another message.
+        let other = ("POST /rooms/other/messages?as=ann", one.1, one.2);
+        assert_eq!(posted(&server, other, 201)["dup"].as_bool(), signal.map(|_| true));
+    }
+    let bob = ("POST /rooms/lobby/messages?as=bob", one.1, one.2);
+    let sent = posted(&server, bob, 201);
+    assert_eq!((&sent["seq"], &sent["dup"]), (&json!(5), &Value::Null));
+}
+
+#[test]
+fn who_posts_more_than_is_allowed_by_many_connections_is_told_when_to_come_back() {
+    let server = Setup::default().set("limits.user_per_s", "20").set("limits.user_burst", "40");
+    let server = server.start();
+    let post = |who: &str| ask(server.http, &format!("POST /rooms/a/messages?as={who}"), "", "hi");
+    let refused = (0..500).map(|_| post("ann")).find(|response| response.status != 201);
+    let refused = refused.expect("a refusal");
+    assert_subset(&object(&refused, 429), &json!({"code": 5001}));
+    assert_eq!(refused.header("Retry-After"), Some("1"));
+    assert_eq!(post("bob").status, 201, "it is nobody else's rate");
+}
+
+#[test]
+fn nothing_that_is_sent_to_a_door_is_in_the_log() {
+    let token = "marker-of-the-operator-of-32-bytes";
+    let server = Setup::default().set("log_level", "trace").set("admin_token", token);
+    let server = server.set("auth", "accounts,none").start();
+    let key = add(&server, &["ci", "--rooms", "alerts*"]);
+    let (json, form) = (
+        "Content-Type: application/json\r\n",
+        "Content-Type: application/x-www-form-urlencoded\r\n",
+    );
+    let key_field = bearer(&key);
+    let with_key = |fields: &str| format!("{key_field}{fields}Idempotency-Key: marker-cid\r\n");
+    let operator = format!("{}{json}", bearer(token));
+    let hook = r#"{"room":"alerts","name":"by-hook"}"#;
+    let hook = object(&ask(server.admin, "POST /api/v1/hooks", &operator, hook), 201);
+    let path = hook["path"].as_str().expect("its path").to_owned();
+    let text = r#"{"text":"marker-text","data":{"a":"marker-data"}}"#;
+    let post = "POST /rooms/alerts/messages";
+    let hooked = format!("POST {path}");
+    for (line, fields, body, status) in [
+        (post, &*with_key(json), text, 201),
+        (post, &with_key(""), "marker-other", 409),
+        (post, &key_field, "marker-plain", 201),
+        (post, &with_key("Content-Type: marker/type\r\n"), "marker-body", 415),
+        (post, "Authorization: Bearer marker-token\r\n", "marker-body", 401),
+        (post, &with_key(json), r#"{"text":"marker-half"#, 400),
+        ("POST /rooms/marker-room?token=marker-query/messages", "", "marker-body", 404),
+        ("POST /rooms/alerts/messages?token=marker-query", "", "marker-body", 401),
+        ("GET /rooms/alerts/messages?as=%00marker-name", "", "", 400),
+        ("GET /rooms/alerts/events?as=ann", "Last-Event-ID: marker-id\r\n", "", 400),
+        (&hooked, json, text, 200),
+        (&hooked, form, "payload=%7B%22text%22%3A%22marker-form%22%7D", 200),
+        (&hooked, json, "marker-no-json", 400),
+        ("POST /hooks/cwh_marker-secret", json, text, 404),
+        ("POST /files?as=ann", "Content-Type: text/plain\r\n", "marker-file", 201),
+    ] {
+        let response = ask(server.http, line, fields, body);
+        assert_eq!(response.status, status, "{line}: {}", response.text());
+    }
+    let publish = r#"{"room":"alerts","text":"marker-published"}"#;
+    object(&ask(server.admin, "POST /api/v1/publish", &operator, publish), 201);
+    let wrong = bearer("marker-of-somebody-else-of-32-bytes");
+    object(&ask(server.admin, "GET /api/v1/stats", &wrong, ""), 401);
+    let last = r#"{"level":"trace"}"#;
+    object(&ask(server.admin, "POST /api/v1/log-level", &operator, last), 200);
+    let log = server.log_when(|log| log.contains("whom=trace"));
+    for secret in [&key, path.trim_start_matches("/hooks/"), "marker"] {
+        assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
+    }
 }

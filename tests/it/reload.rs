@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Client, Raw, Server, Setup, http};
+use crate::support::{Client, Raw, Server, Setup, Stream, http};
 
 /// Has the server read this file, and waits until its log has these words once more.
 #[track_caller]
@@ -98,4 +98,44 @@ fn a_log_file_that_cannot_be_opened_is_named() {
         said.contains("log_file = \"no/such/folder\" cannot be opened: No such file"),
         "{said}"
     );
+}
+
+#[test]
+fn who_talks_and_who_reads_notice_nothing_of_reloads_and_logs_that_are_moved() {
+    let setup = Setup::default().config("log_file = \"server.log\"\n");
+    let server = setup.set("limits.rate_per_s", "off").start();
+    let path = server.data().with_file_name("server.log");
+    let written = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let mut bob = Client::lines(&server).named("bob", Some("lobby"));
+    let mut stream = Stream::open(server.http, "/rooms/lobby/events?as=eve&after=0", "");
+    let (rounds, each) = (10, 50);
+    for round in 0..rounds {
+        let text = format!("log_file = \"server.log\"\n[limits]\nrooms = {}\n", 8 + round);
+        fs::write(server.data().with_file_name("chinwag.toml"), text).expect("a file");
+        for n in 0..each {
+            if n == each / 2 {
+                fs::rename(&path, path.with_extension(round.to_string())).expect("a log file");
+                server.signal(Signal::HUP);
+            }
+            ann.say(&json!({"op": "send", "id": n, "room": "lobby", "text": format!("{n}")}));
+        }
+        for n in 0..each {
+            let seq = round * each + n + 1;
+            ann.expect(&json!({"id": n, "code": 0, "data": {"seq": seq}}));
+            bob.expect(&json!({"ev": "message", "seq": seq, "text": format!("{n}")}));
+        }
+        server.await_that("chinwag_connections", |_| written(&path).contains(READ));
+    }
+    let mut seqs = Vec::new();
+    while seqs.len() < usize::try_from(rounds * each).expect("a number") {
+        let event = stream.next().expect("an event");
+        seqs.extend(event.data["seq"].as_u64().filter(|_| event.name == "message"));
+    }
+    assert!(seqs.is_sorted_by(|a, b| a + 1 == *b), "{seqs:?}");
+    // Each file has the lines of its time, and no line is in two of them.
+    for round in 1..rounds {
+        let log = written(&path.with_extension(round.to_string()));
+        assert_eq!(log.matches(READ).count(), 1, "{log}");
+    }
 }

@@ -115,13 +115,37 @@ fn attachment(lines: &mut Vec<String>, part: &Value) {
 /// A block of Slack's, or an element of one.
 fn block_text(lines: &mut Vec<String>, block: &Value, levels: u8) {
     let Some(levels) = levels.checked_sub(1) else { return };
+    let kind = block["type"].as_str().unwrap_or_default();
+    if matches!(kind, "rich_text_section" | "rich_text_quote" | "rich_text_preformatted") {
+        let parts = block["elements"].as_array().into_iter().flatten();
+        let line: String = parts.map(inline).collect();
+        return lines.extend(Some(line).filter(|line| !line.trim().is_empty()));
+    }
     if let Some(text) = text_in(block, &["text"]) {
         lines.push(text);
     } else if block["text"].is_object() {
         block_text(lines, &block["text"], levels);
     }
+    lines.extend(text_in(block, &["alt_text"]));
+    // Where a button leads to.
+    lines.extend(text_in(block, &["url"]));
     for name in ["fields", "elements"] {
         many(lines, &block[name], |lines, element| block_text(lines, element, levels));
+    }
+}
+
+/// A part of a line of Slack's rich text, as the same would be written in a text of Slack's.
+fn inline(part: &Value) -> String {
+    let word = |name: &str| part[name].as_str().unwrap_or_default();
+    match word("type") {
+        "link" if word("text").is_empty() => word("url").to_owned(),
+        "link" => format!("{} ({})", word("text"), word("url")),
+        "emoji" => format!(":{}:", word("name")),
+        "user" => format!("@{}", word("user_id")),
+        "usergroup" => format!("@{}", word("usergroup_id")),
+        "broadcast" => format!("@{}", word("range")),
+        "channel" => format!("#{}", word("channel_id")),
+        _ => word("text").to_owned(),
     }
 }
 
@@ -145,19 +169,19 @@ fn event(value: &Value) -> Option<String> {
     let repository = inner("repository", "full_name")?;
     let who = inner("sender", "login").or_else(|| inner("pusher", "name"));
     let who = who.unwrap_or("somebody");
-    let action = value["action"].as_str().unwrap_or("changed");
-    for (name, kind) in
-        [("pull_request", "pull request"), ("issue", "issue"), ("release", "release")]
-    {
-        let thing = &value[name];
-        if thing.is_object() {
-            let title = text_in(thing, &["title", "name", "tag_name"]).unwrap_or_default();
-            let link = thing["html_url"].as_str().unwrap_or_default();
-            return Some(format!("{repository}: {who} {action} {kind} {title} {link}"));
+    for (name, kind) in [
+        ("pull_request", "pull request"),
+        ("issue", "issue"),
+        ("release", "release"),
+        ("workflow_run", "workflow"),
+        ("check_run", "check"),
+    ] {
+        if value[name].is_object() {
+            return Some(format!("{repository}: {who} {}", about(value, &value[name], kind)));
         }
     }
     let Some(commits) = value["commits"].as_array() else {
-        return Some(format!("{repository}: {who} {action}"));
+        return Some(format!("{repository}: {who} {}", action(value)));
     };
     let branch = value["ref"].as_str().unwrap_or_default();
     let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
@@ -167,6 +191,29 @@ fn event(value: &Value) -> Option<String> {
         lines.extend(first.map(|first| format!("- {first}")));
     });
     Some(lines.join("\n"))
+}
+
+fn action(event: &Value) -> &str {
+    event["action"].as_str().unwrap_or("changed")
+}
+
+/// What was done to an issue or the like, or written about it.
+fn about(event: &Value, thing: &Value, kind: &str) -> String {
+    let action = action(event);
+    let title = text_in(thing, &["title", "name", "tag_name"]).unwrap_or_default();
+    let link = |part: &Value| part["html_url"].as_str().unwrap_or_default().to_owned();
+    let written = [&event["comment"], &event["review"]].into_iter().find(|part| part.is_object());
+    // What was written comes with what it is about, and `action` is then that of the former.
+    let Some(written) = written else {
+        let end = thing["conclusion"].as_str().map(|end| format!(": {end}"));
+        return format!("{action} {kind} {title}{} {}", end.unwrap_or_default(), link(thing));
+    };
+    let what = match written["state"].as_str() {
+        Some(state) => format!("a review ({state}) of"),
+        None => "a comment on".to_owned(),
+    };
+    let said = text_in(written, &["body"]).map(|said| format!("\n{said}")).unwrap_or_default();
+    format!("{action} {what} {kind} {title} {}{said}", link(written))
 }
 
 /// Slack's way to write links and signs, as a person reads them.
@@ -255,6 +302,18 @@ mod tests {
                 {"type":"context","elements":[{"type":"mrkdwn","text":"two"}]}]}"#,
             "Head\none\ntwo",
         );
+        check(
+            r#"{"blocks":[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[
+                {"type":"text","text":"see "},{"type":"link","url":"https://a","text":"it"},
+                {"type":"text","text":" or "},{"type":"link","url":"https://b"},
+                {"type":"user","user_id":"U1"},{"type":"emoji","name":"wave"}]},
+                {"type":"rich_text_list","elements":[{"type":"rich_text_section","elements":[
+                {"type":"text","text":"one"}]}]}]},
+                {"type":"actions","elements":[{"type":"button","url":"https://c",
+                "text":{"type":"plain_text","text":"Open"}}]},
+                {"type":"image","alt_text":"a graph","image_url":"https://d"}]}"#,
+            "see it (https://a) or https://b@U1:wave:\none\nOpen\nhttps://c\na graph",
+        );
     }
 
     #[test]
@@ -274,6 +333,25 @@ mod tests {
             r#"{"action":"opened","issue":{"title":"It breaks","html_url":"https://x/1"},
                 "repository":{"full_name":"a/b"},"sender":{"login":"bob"}}"#,
             "a/b: bob opened issue It breaks https://x/1",
+        );
+        // The issue was not made by who has written about it.
+        check(
+            r#"{"action":"created","issue":{"title":"It breaks","html_url":"https://x/1"},
+                "comment":{"body":"Here too","html_url":"https://x/1#c2"},
+                "repository":{"full_name":"a/b"},"sender":{"login":"bob"}}"#,
+            "a/b: bob created a comment on issue It breaks https://x/1#c2\nHere too",
+        );
+        check(
+            r#"{"action":"submitted","pull_request":{"title":"Mend it"},
+                "review":{"state":"approved","body":null,"html_url":"https://x/2#r"},
+                "repository":{"full_name":"a/b"},"sender":{"login":"eve"}}"#,
+            "a/b: eve submitted a review (approved) of pull request Mend it https://x/2#r",
+        );
+        check(
+            r#"{"action":"completed","workflow_run":{"name":"CI","conclusion":"failure",
+                "html_url":"https://x/3"},"repository":{"full_name":"a/b"},
+                "sender":{"login":"ann"}}"#,
+            "a/b: ann completed workflow CI: failure https://x/3",
         );
         check(r#"{"title":"apprise","message":"body"}"#, "apprise\nbody");
         check(r#"{"title":"alone"}"#, "alone");

@@ -11,7 +11,10 @@ pub use file::{File, file_name, files};
 pub use hook::hook_text;
 pub use object::members;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::client::{Field, request};
@@ -139,7 +142,14 @@ fn items(text: &str) -> Result<(Vec<&str>, bool), Refusal> {
             let refusal = Refusal::new(Code::BadField, "there is no message");
             Err(refusal.field("messages", "a list of messages"))
         }
-        Ok(Some(list)) => Ok((list.into_iter().map(RawValue::get).collect(), true)),
+        Ok(Some(list)) => match field_beside(text) {
+            Some(name) => {
+                let message = format!("{name} is given together with messages");
+                let refusal = Refusal::new(Code::BadField, message);
+                Err(refusal.field(name, "in one of the messages"))
+            }
+            None => Ok((list.into_iter().map(RawValue::get).collect(), true)),
+        },
         // It is an object, of which only `messages` is looked at here.
         Err(error) if error.is_data() && text.starts_with('{') => {
             let refusal = Refusal::new(Code::BadField, "messages is not one list");
@@ -152,6 +162,12 @@ fn items(text: &str) -> Result<(Vec<&str>, bool), Refusal> {
             Err(refusal)
         }
     }
+}
+
+/// A field of a message that stands beside a list of them, where nobody would say it.
+fn field_beside(text: &str) -> Option<&'static str> {
+    let given: BTreeMap<String, IgnoredAny> = serde_json::from_str(text).unwrap_or_default();
+    ["text", "data", "cid", "reply_to", "thread"].into_iter().find(|name| given.contains_key(*name))
 }
 
 /// The fields of a message as a request: what is said here and there is refused as said twice.
@@ -220,6 +236,11 @@ mod tests {
         assert_eq!(refused(Form::Json, b"[]").0, Code::BadField);
         assert_eq!(refused(Form::Json, b"{\"messages\":{}}").0, Code::BadField);
         assert_eq!(refused(Form::Json, b"[1]").0, Code::BadField);
+        // Beside a list it would be said by nobody.
+        for beside in [r#""text":"b""#, r#""data":1"#, r#""cid":"c""#, r#""thread":1"#] {
+            let body = format!(r#"{{"messages":[{{"text":"a"}}],{beside}}}"#);
+            assert_eq!(refused(Form::Json, body.as_bytes()).0, Code::BadField, "{body}");
+        }
         assert_eq!(refused(Form::Urlencoded, b"payload=%7B%7D").0, Code::BadField);
         let many = format!("[{}]", vec!["{}"; BATCH_MAX + 1].join(","));
         assert_eq!(refused(Form::Json, many.as_bytes()).0, Code::TooLarge);
