@@ -3,7 +3,8 @@
 usage: tokens.py SERVER FOLDER
 
 The libraries only make them; what becomes of each stands in the table. What no library makes is a good token of theirs
-that was changed afterwards.
+that was changed afterwards. Meanwhile strace writes down what the server opens and connects to: nothing that a token
+names, since a token has it open and connect to nothing.
 """
 
 import base64
@@ -160,10 +161,25 @@ def answer(port, token):
         return json.loads(line.makefile().readline())["code"]
 
 
+def opened(folder, pid):
+    """What the server, which has ended, has opened or connected to since it listened, beside its database."""
+    deadline, calls = time.monotonic() + 10, ""
+    while not re.search(rf"^{pid} \+\+\+ exited", calls, re.M):
+        assert time.monotonic() < deadline, "strace does not end"
+        time.sleep(0.05)
+        calls = (folder / "calls").read_text()
+    _, has_begun, served = calls.partition("listening tcp")
+    assert has_begun, "strace has not seen the start"
+    is_other = lambda line: not re.search(rf'write\(|resumed>|\+\+\+ |--- |"{folder}/data/', line)
+    return [line for line in served.splitlines()[1:] if line.strip() and is_other(line)]
+
+
 def main(server, folder):
     own, other = keys()
     configure(folder, own)
-    argv = [server, "--config", folder / "chinwag.toml", "--listen", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--admin", "off", "--data", folder / "data"]
+    # With -D the process is the server, and not strace.
+    traced = ["strace", "-D", "-f", "-o", folder / "calls", "-e", "trace=%file,socket,connect,write", "-s", "200"]
+    argv = [*traced, server, "--config", folder / "chinwag.toml", "--listen", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--admin", "off", "--data", folder / "data"]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=open(folder / "log", "w"), text=True, env={})
     try:
         for line in process.stdout:
@@ -185,6 +201,11 @@ def main(server, folder):
                     print(f"{library}, {what}: {code} instead of {expected}")
             print(f"{library}: {len(cases)} tokens")
         assert count >= 150, count
+        process.terminate()
+        process.wait()
+        if calls := opened(folder, process.pid):
+            sys.exit("\n".join(["the server has opened or connected to something:", *calls]))
+        print("the server has opened and connected to nothing meanwhile")
         sys.exit(f"{wrong} of {count} are wrong" if wrong else 0)
     finally:
         process.kill()
