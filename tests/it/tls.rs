@@ -338,9 +338,13 @@ fn it_is_said_until_when_each_certificate_is_good_and_in_time_when_one_is_not_an
         ("warning: certificate ", " has expired on ", ": renew it"),
     ];
     assert_eq!(lines.len(), expected.len(), "{said}");
-    for ((line, (begins, says, ends)), file) in lines.iter().zip(expected).zip(certificate.split(','))
+    for ((line, (begins, says, ends)), file) in
+        lines.iter().zip(expected).zip(certificate.split(','))
     {
-        assert!(line.starts_with(&format!("{begins}{file}{says}")) && line.ends_with(ends), "{line}");
+        assert!(
+            line.starts_with(&format!("{begins}{file}{says}")) && line.ends_with(ends),
+            "{line}"
+        );
     }
     let server = Setup::default().tls(&certificates).start();
     server.log_when(|log| log.contains("in 13 days: renew it") && log.contains("has expired on"));
