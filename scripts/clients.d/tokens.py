@@ -154,6 +154,23 @@ def configure(folder, own):
     (folder / "chinwag.toml").write_text(text)
 
 
+def documented(folder):
+    """Tokens by the documentation's own lines, in Python and in JavaScript, with its own two lines for the key."""
+    text = (here.parents[1] / "src/docs/identity.md").read_text()
+    part = lambda language, word: next(code for code in re.findall(rf"```{language}\n(.*?)```", text, re.S) if word in code)
+    subprocess.run(["sh", "-ec", part("sh", "openssl genpkey")], cwd=folder, check=True, capture_output=True)
+    settings = part("toml", "[[jwt.key]]").partition("[[jwt.key]]")[2].replace("/etc/chinwag", str(folder))
+    with open(folder / "chinwag.toml", "a") as config:
+        config.write(f"[[jwt.key]]{settings}")
+    # Each finds its library where it is, and the key where it was made.
+    in_folder = lambda code: code.replace('"private.pem"', json.dumps(str(folder / "private.pem")))
+    python = in_folder(part("python", "import time, jwt")) + "print(token_of('ann'))"
+    script = in_folder(part("js", "SignJWT")) + "console.log(await tokenOf('ann'));"
+    for name, argv in [("PyJWT", [sys.executable, "-c", python]), ("jose", ["node", "--input-type=module", "-e", script])]:
+        made = subprocess.run(argv, cwd=here, check=True, capture_output=True, text=True)
+        yield f"{name}: as documented", made.stdout.strip(), GOOD
+
+
 def answer(port, token):
     """The code with which the server answers a hello with this token."""
     with socket.create_connection(("127.0.0.1", port), 10) as line:
@@ -177,6 +194,7 @@ def opened(folder, pid):
 def main(server, folder):
     own, other = keys()
     configure(folder, own)
+    examples = list(documented(folder))
     # With -D the process is the server, and not strace.
     traced = ["strace", "-D", "-f", "-o", folder / "calls", "-e", "trace=%file,socket,connect,write", "-s", "200"]
     argv = [*traced, server, "--config", folder / "chinwag.toml", "--listen", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--admin", "off", "--data", folder / "data"]
@@ -193,7 +211,7 @@ def main(server, folder):
             now = int(time.time())
             made = list(make(table(now), own, other))
             good = {what.split(":")[0]: token for what, token, _ in made if what.endswith(": good")}
-            cases = [*made, *changed(good, now, {alg: public(key) for alg, key in own.items()})]
+            cases = [*made, *(one for one in examples if one[0].startswith(library)), *changed(good, now, {alg: public(key) for alg, key in own.items()})]
             for what, token, expected in cases:
                 count += 1
                 if (code := answer(int(found[1]), token)) != expected:

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::Config;
+
 /// An address to listen on, in the order of the bytes on the wire: `proxy:` before a PROXY header,
 /// then `tls:` before TLS, then the address itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd)]
@@ -28,6 +30,21 @@ pub enum Place {
     Unix(PathBuf),
     /// The next socket that systemd has opened, in the order of its unit and of these settings.
     Systemd,
+}
+
+impl Config {
+    /// Where browsers find the page, if these settings say so: by TLS of this server's own, at the
+    /// first of `http.hosts`. What a proxy in front is called is not known here.
+    #[must_use]
+    pub fn page_url(&self) -> Option<String> {
+        let host = self.http.hosts.first()?;
+        let own = self.listen.iter().filter(|address| address.is_tls && !address.has_proxy_header);
+        own.filter_map(ListenAddress::ip).find_map(|addr| match addr.port() {
+            0 => None,
+            443 => Some(format!("https://{host}")),
+            port => Some(format!("https://{host}:{port}")),
+        })
+    }
 }
 
 /// A text that is no [`ListenAddress`].

@@ -95,7 +95,7 @@ fn sockets_that_systemd_has_opened_are_served_in_the_order_of_the_settings() {
     // Who comes before the server is there is served as well.
     let mut person = UnixStream::connect(&path).expect("a queue of the kernel's");
     person.set_read_timeout(Some(PATIENCE)).expect("a deadline");
-    person.write_all(b"{\"op\":\"ping\",\"id\":1}\n").expect("room in the queue");
+    person.write_all(b"{\"op\":\"hello\",\"id\":1}\n").expect("room in the queue");
     let process = activated(folder.path(), web.into(), talk.into());
     assert_eq!(http::get(address, "/healthz").status, 200);
     let mut line = String::new();
