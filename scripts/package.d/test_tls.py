@@ -65,7 +65,7 @@ class InFront:
 
     def config(self):
         path = self.folder / "chinwag.toml"
-        path.write_text('auth = "accounts"\nproxies = ["127.0.0.1"]\n')
+        path.write_text('insecure = true\nproxies = ["127.0.0.1"]\n')
         return path
 
     def setUp(self):

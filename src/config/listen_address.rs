@@ -174,6 +174,24 @@ mod tests {
     }
 
     #[test]
+    fn the_page_is_where_the_first_host_has_tls_of_this_servers_own() {
+        let one = &["chat.example.org"][..];
+        let of_another = &["proxy:tls:0.0.0.0:443", "tls:systemd", "tls:127.0.0.1:0"][..];
+        for (hosts, listen, expected) in [
+            (one, &["127.0.0.1:80", "tls:0.0.0.0:443"][..], Some("https://chat.example.org")),
+            (&["a.example", "b.example"], &["tls:[::]:8443"], Some("https://a.example:8443")),
+            (&[], &["tls:0.0.0.0:443"], None),
+            (one, &["0.0.0.0:80"], None),
+            (one, of_another, None),
+        ] {
+            let mut config = Config::default();
+            config.http.hosts = hosts.iter().map(|&host| host.to_owned()).collect();
+            config.listen = listen.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(config.page_url().as_deref(), expected, "{hosts:?} {listen:?}");
+        }
+    }
+
+    #[test]
     fn what_is_no_address_is_refused() {
         let long = format!("unix:/{}", "x".repeat(UNIX_PATH_LEN_MAX));
         for text in [
