@@ -22,13 +22,13 @@ from workloads import TEN_ROOMS
 
 HANDSHAKES = 1500
 SECONDS = 4
-IDLE = 2000
+IDLE = 6000
 ANY_NUMBER_OF_CONNECTIONS = (
     ("CHINWAG_LIMITS_CONNECTS_PER_S", "1000000"),
     ("CHINWAG_LIMITS_CONNECTS_BURST", "1000000"),
 )
 NGINX = """daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log /dev/null;
-events {{ worker_connections 8192; }}
+events {{ worker_connections 16384; }}
 http {{ access_log off; ssl_session_tickets on;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
