@@ -1,4 +1,4 @@
-"""What TLS costs: handshakes beside nginx and haproxy, and workload B through TLS.
+"""What TLS costs: handshakes beside nginx and haproxy, workload B through TLS, and the memory of idle connections.
 
 Processor time is read from /proc, so that a slow client does not matter: what is measured runs on one core, the
 client, the generator and the proxy that does TLS for it on the other. All contenders take turns."""
@@ -22,18 +22,21 @@ from workloads import TEN_ROOMS
 
 HANDSHAKES = 1500
 SECONDS = 4
+IDLE = 6000
 ANY_NUMBER_OF_CONNECTIONS = (
     ("CHINWAG_LIMITS_CONNECTS_PER_S", "1000000"),
     ("CHINWAG_LIMITS_CONNECTS_BURST", "1000000"),
 )
 NGINX = """daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log /dev/null;
-events {{ worker_connections 4096; }}
+events {{ worker_connections 16384; }}
 http {{ access_log off; ssl_session_tickets on;
   client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
   uwsgi_temp_path {folder}; scgi_temp_path {folder};
   server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
-    ssl_protocols TLSv1.2 TLSv1.3; location / {{ return 200 ok; }} }} }}
+    ssl_protocols TLSv1.2 TLSv1.3; location / {{ {serve} }} }} }}
 """
+TUNNEL = """proxy_pass http://127.0.0.1:{port}; proxy_http_version 1.1; proxy_set_header Host $http_host;
+  proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;"""
 HAPROXY = """global
   nbthread 1
   maxconn 8000
@@ -85,9 +88,9 @@ def proxy(core, argv, port):
 
 
 @contextmanager
-def nginx(folder):
+def nginx(folder, serve="return 200 ok;"):
     port = free_port()
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, serve=serve))
     with proxy(CORE, ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], port) as pid:
         yield port, pid
 
@@ -181,6 +184,34 @@ def of_deliveries(folder, plain, tls, generator, rounds):
         show(name, "us of CPU a delivery", values, taken["plain"])
 
 
+def of_idle(folder, plain, tls, generator, rounds):
+    """Members who say nothing, always through a proxy on the generator's core: user memory of who holds them, each."""
+    crt = f"ssl crt {folder}/both.pem"
+    taken = {}
+    for _ in range(rounds):
+        for name, argv in (("plain", plain), ("TLS", tls), ("nginx, plain behind it", plain), ("haproxy, plain behind it", plain)):
+            with ExitStack() as stack:
+                server = stack.enter_context(running(argv, settings(folder)))
+                port, measured = int(server.addr.rpartition(":")[2]), server.pid
+                if name.startswith("nginx"):
+                    port, pid = stack.enter_context(nginx(folder, TUNNEL.format(port=port)))
+                    (measured,) = children(pid)
+                elif name.startswith("haproxy"):
+                    port, measured = stack.enter_context(haproxy(folder, CORE, "ends", to(port), tls=crt))
+                said = "" if name == "plain" else "ssl verify none"
+                port, _ = stack.enter_context(haproxy(folder, GENERATOR_CORE, "begins", to(port, said)))
+                load = [generator, "idle", "--connections", str(IDLE), "--target", f"ws://127.0.0.1:{port}/ws",
+                        "--pid", str(measured), "--seconds", "1", "--json", "-", "--quiet"]
+                report = generate(pinned(GENERATOR_CORE, load), SECONDS)
+                assert report["ok"], report.get("failures")
+                taken.setdefault(name, []).append(report["server"]["user_bytes_per_connection"])
+    print(f"{IDLE} members who say nothing, through haproxy on the generator's core")
+    for name, values in taken.items():
+        show(name, "bytes of user memory each", values, taken["plain"])
+    beyond = [sealed - bare for sealed, bare in zip(taken["TLS"], taken["plain"])]
+    print(f"  TLS beyond plain             {statistics.median(beyond):8.0f} bytes ({min(beyond):.0f} to {max(beyond):.0f})")
+
+
 def show(name, unit, values, others):
     ratio = statistics.median(mine / other for mine, other in zip(values, others))
     print(f"  {name:28} {statistics.median(values):8.3f} {unit} ({min(values):.3f} to {max(values):.3f}),"
@@ -201,6 +232,7 @@ def main(chinwag, generator, rounds="5"):
         os.sched_setaffinity(0, {int(GENERATOR_CORE)})
         of_handshakes(folder, tls, int(rounds))
         of_deliveries(folder, plain, tls, generator, int(rounds))
+        of_idle(folder, plain, tls, generator, int(rounds))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 usage: tokens.py SERVER FOLDER
 
 The libraries only make them; what becomes of each stands in the table. What no library makes is a good token of theirs
-that was changed afterwards.
+that was changed afterwards. Meanwhile strace writes down what the server opens and connects to: nothing that a token
+names, since a token has it open and connect to nothing.
 """
 
 import base64
@@ -153,6 +154,23 @@ def configure(folder, own):
     (folder / "chinwag.toml").write_text(text)
 
 
+def documented(folder):
+    """Tokens by the documentation's own lines, in Python and in JavaScript, with its own two lines for the key."""
+    text = (here.parents[1] / "src/docs/identity.md").read_text()
+    part = lambda language, word: next(code for code in re.findall(rf"```{language}\n(.*?)```", text, re.S) if word in code)
+    subprocess.run(["sh", "-ec", part("sh", "openssl genpkey")], cwd=folder, check=True, capture_output=True)
+    settings = part("toml", "[[jwt.key]]").partition("[[jwt.key]]")[2].replace("/etc/chinwag", str(folder))
+    with open(folder / "chinwag.toml", "a") as config:
+        config.write(f"[[jwt.key]]{settings}")
+    # Each finds its library where it is, and the key where it was made.
+    in_folder = lambda code: code.replace('"private.pem"', json.dumps(str(folder / "private.pem")))
+    python = in_folder(part("python", "import time, jwt")) + "print(token_of('ann'))"
+    script = in_folder(part("js", "SignJWT")) + "console.log(await tokenOf('ann'));"
+    for name, argv in [("PyJWT", [sys.executable, "-c", python]), ("jose", ["node", "--input-type=module", "-e", script])]:
+        made = subprocess.run(argv, cwd=here, check=True, capture_output=True, text=True)
+        yield f"{name}: as documented", made.stdout.strip(), GOOD
+
+
 def answer(port, token):
     """The code with which the server answers a hello with this token."""
     with socket.create_connection(("127.0.0.1", port), 10) as line:
@@ -160,10 +178,33 @@ def answer(port, token):
         return json.loads(line.makefile().readline())["code"]
 
 
+def opened(folder, pid):
+    """What the server, which has ended, has opened or connected to since it listened, beside its database."""
+    deadline, calls = time.monotonic() + 10, ""
+    while not re.search(rf"^{pid} \+\+\+ exited", calls, re.M):
+        assert time.monotonic() < deadline, "strace does not end"
+        time.sleep(0.05)
+        calls = (folder / "calls").read_text()
+    _, has_begun, served = calls.partition("listening tcp")
+    assert has_begun, "strace has not seen the start"
+    # SQLite looks at each folder on the way to its own; the allocator looks at this one.
+    own = f"{folder}/data/"
+    is_own = lambda path: path.startswith(own) or own.startswith(f"{path}/") or path in ("", "/proc/sys/vm/overcommit_memory")
+    found = []
+    for line in served.splitlines()[1:]:
+        named = re.search(r"^\d+ (\w+)\((?:AT_FDCWD, |\d+, )?\"([^\"]*)\"", line)
+        if re.search(r"^\d+ (socket|connect)\(", line) or (named and named[1] != "write" and not is_own(named[2])):
+            found.append(line)
+    return found
+
+
 def main(server, folder):
     own, other = keys()
     configure(folder, own)
-    argv = [server, "--config", folder / "chinwag.toml", "--listen", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--admin", "off", "--data", folder / "data"]
+    examples = list(documented(folder))
+    # With -D the process is the server, and not strace.
+    traced = ["strace", "-D", "-f", "-o", folder / "calls", "-e", "trace=%file,socket,connect,write", "-s", "200"]
+    argv = [*traced, server, "--config", folder / "chinwag.toml", "--listen", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--admin", "off", "--data", folder / "data"]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=open(folder / "log", "w"), text=True, env={})
     try:
         for line in process.stdout:
@@ -177,7 +218,7 @@ def main(server, folder):
             now = int(time.time())
             made = list(make(table(now), own, other))
             good = {what.split(":")[0]: token for what, token, _ in made if what.endswith(": good")}
-            cases = [*made, *changed(good, now, {alg: public(key) for alg, key in own.items()})]
+            cases = [*made, *(one for one in examples if one[0].startswith(library)), *changed(good, now, {alg: public(key) for alg, key in own.items()})]
             for what, token, expected in cases:
                 count += 1
                 if (code := answer(int(found[1]), token)) != expected:
@@ -185,6 +226,11 @@ def main(server, folder):
                     print(f"{library}, {what}: {code} instead of {expected}")
             print(f"{library}: {len(cases)} tokens")
         assert count >= 150, count
+        process.terminate()
+        process.wait()
+        if calls := opened(folder, process.pid):
+            sys.exit("\n".join(["the server has opened or connected to something:", *calls]))
+        print("the server has opened and connected to nothing meanwhile")
         sys.exit(f"{wrong} of {count} are wrong" if wrong else 0)
     finally:
         process.kill()

@@ -1,10 +1,19 @@
-"""Clients that take their time, many at once, over HTTP, TCP, WebSocket and TLS, beside one that does not."""
+"""Clients that take their time, many at once, over HTTP, TCP, WebSocket and TLS, beside one that does not.
+
+That one is a process of its own, `slow.py HOST PORT`: in this one it would wait for thousands of others. It asks until its
+standard input ends, and prints the 99th percentile of its seconds.
+"""
 
 import asyncio
+import select
+import socket
+import sys
 import time
 
 # A deadline of scripts/hostile.d/server.toml, and what its end may take.
 DEADLINE, GRACE = 3, 1
+# More are not held at a time, by this process or by the server.
+AT_A_TIME = 10_000
 HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(196)
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -37,31 +46,26 @@ async def drip(address, at_once, piece, pause):
     return time.monotonic() - begun
 
 
-async def canary(address, stop):
-    """Asks for the server's health again and again; returns how long each answer took."""
-    took = []
-    reader, writer = await asyncio.open_connection(*address)
-    while not stop.is_set():
+def canary(host, port):
+    """Asks for the server's health again and again until standard input ends; the 99th percentile of the seconds."""
+    took, line = [], socket.create_connection((host, int(port)), 10)
+    answer = line.makefile("rb")
+    while not took or not select.select([sys.stdin], [], [], 0.01)[0]:
         begun = time.monotonic()
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
-        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
-        await reader.readexactly(length)
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        fields = dict(field.lower().split(b":", 1) for field in iter(answer.readline, b"\r\n") if b":" in field)
+        answer.read(int(fields[b"content-length"]))
         took.append(time.monotonic() - begun)
-        await asyncio.sleep(0.01)
-    writer.transport.abort()
-    return sorted(took)
+    return sorted(took)[len(took) * 99 // 100]
 
 
 async def attack(name, address, kind, count, canary_address):
     """So many slow clients of one kind; returns a line and whether all is as it should be."""
-    stop = asyncio.Event()
-    watching = asyncio.create_task(canary(canary_address, stop))
+    pipe, argv = asyncio.subprocess.PIPE, [sys.executable, __file__, *map(str, canary_address)]
+    watching = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe)
     slow = [asyncio.create_task(drip(address, *kind)) for _ in range(count)]
     ends = await asyncio.gather(*slow, return_exceptions=True)
-    stop.set()
-    took = await watching
-    p99 = took[min(len(took) - 1, len(took) * 99 // 100)]
+    p99 = float((await watching.communicate(b""))[0])
     kept = sum(end is None for end in ends)
     failed = [end for end in ends if isinstance(end, Exception)]
     lasted = [end for end in ends if isinstance(end, float)]
@@ -74,7 +78,7 @@ async def attack(name, address, kind, count, canary_address):
 
 
 def run(web, tcp, tls, count):
-    """All kinds of slowness at once; a line for each, and whether all is as it should be."""
+    """All kinds of slowness, at once if so many fit; a line for each, and whether all is as it should be."""
     kinds = [
         ("a head a byte at a time", web, (b"GET / HTTP/1.1\r\nX: ", b"a", 0.2)),
         ("a head that never begins", web, (b"", b"", 0)),
@@ -89,7 +93,14 @@ def run(web, tcp, tls, count):
             ("half a handshake", tls, (HELLO[:100], b"", 0)),
         ]
 
-    async def all_at_once():
-        return await asyncio.gather(*(attack(name, address, kind, count, web) for name, address, kind in kinds))
+    async def all_of_them():
+        attacks = [attack(name, address, kind, count, web) for name, address, kind in kinds]
+        if count * len(kinds) > AT_A_TIME:
+            return [await one for one in attacks]
+        return await asyncio.gather(*attacks)
 
-    return asyncio.run(all_at_once())
+    return asyncio.run(all_of_them())
+
+
+if __name__ == "__main__":
+    print(canary(*sys.argv[1:]))

@@ -74,7 +74,7 @@ needs_clients=(tclsh tcl 'echo "exit [catch {package require websocket}]" | tcls
   'ruby -e "require %q(faye/websocket)"' ruby-faye-websocket prometheus-alertmanager prometheus-alertmanager)
 needs_proxies=(nginx nginx-light 'ls /usr/lib/nginx/modules/ngx_stream_module.so' libnginx-mod-stream haproxy haproxy
   apache2 apache2-bin lighttpd lighttpd caddy caddy)
-needs_packages=(strace strace pgrep procps systemd-analyze systemd promtool prometheus)
+needs_packages=(strace strace pgrep procps systemd-analyze systemd promtool prometheus openssl openssl)
 
 needs_cluster=('ls /usr/lib/postgresql/*/bin/postgres' postgresql pgbouncer pgbouncer openssl openssl
   'command -v valkey-server || command -v redis-server' redis-server)

@@ -14,6 +14,7 @@ use crate::chat::model::account::{Hidden, INVITES_MAX, PASSWORD_LEN_MAX, PASSWOR
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{ROOM_CLOSED, Report};
+use crate::config::Config;
 use crate::log::Timestamp;
 use crate::store::tools::people;
 
@@ -107,14 +108,15 @@ pub(super) type Failure = Box<dyn Error>;
 /// Runs a command about people.
 pub(super) fn run(
     people: &People,
-    data: &Path,
+    config: &Config,
     out: &mut dyn Write,
     (wall_ms, cost): (u64, Cost),
 ) -> Result<(), Failure> {
+    let data = &*config.data;
     match people {
         People::User(user) => run_user(user, data, out, (wall_ms, cost)),
         People::Invite { uses, lasts, rooms } => {
-            invite(data, out, (*uses, *lasts), (rooms, wall_ms))
+            invite(config, out, (*uses, *lasts), (rooms, wall_ms))
         }
         People::Audit { room, by, since } => {
             let since = since.map_or(0, |ago| wall_ms.saturating_sub(ago));
@@ -226,16 +228,20 @@ fn list(data: &Path, out: &mut dyn Write) -> Result<(), Failure> {
 
 /// Makes an invite link and prints it.
 fn invite(
-    data: &Path,
+    config: &Config,
     out: &mut dyn Write,
     (uses, for_ms): (u32, u64),
     (rooms, wall_ms): (&[RoomName], u64),
 ) -> Result<(), Failure> {
     let made = secret::make(secret::INVITE, random()?);
     let until = wall_ms.saturating_add(for_ms);
-    people::invite(data, (made.hash(), uses, until), rooms, wall_ms)?;
-    writeln!(out, "/#invite={}", made.text())?;
-    writeln!(out, "behind the address of the page; {uses} uses, until {}", Timestamp(until))?;
+    people::invite(&config.data, (made.hash(), uses, until), rooms, wall_ms)?;
+    let (page, hint) = match config.page_url() {
+        Some(page) => (page, ""),
+        None => (String::new(), "behind the address of the page; "),
+    };
+    writeln!(out, "{page}/#invite={}", made.text())?;
+    writeln!(out, "{hint}{uses} uses, until {}", Timestamp(until))?;
     Ok(())
 }
 

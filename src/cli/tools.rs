@@ -224,7 +224,7 @@ fn run_tool(
         }
         Tool::Unban { kind, who } => unban(out, data, *kind, who)?,
         Tool::Bans => print_bans(out, data, wall_ms)?,
-        Tool::People(people) => people::run(people, data, out, (wall_ms, cost))?,
+        Tool::People(people) => people::run(people, config, out, (wall_ms, cost))?,
         Tool::Programs(command) => programs::run(command, config, out, now)?,
     }
     Ok(ExitCode::SUCCESS)

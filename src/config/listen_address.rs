@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::Config;
+
 /// An address to listen on, in the order of the bytes on the wire: `proxy:` before a PROXY header,
 /// then `tls:` before TLS, then the address itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd)]
@@ -28,6 +30,21 @@ pub enum Place {
     Unix(PathBuf),
     /// The next socket that systemd has opened, in the order of its unit and of these settings.
     Systemd,
+}
+
+impl Config {
+    /// Where browsers find the page, if these settings say so: by TLS of this server's own, at the
+    /// first of `http.hosts`. What a proxy in front is called is not known here.
+    #[must_use]
+    pub fn page_url(&self) -> Option<String> {
+        let host = self.http.hosts.first()?;
+        let own = self.listen.iter().filter(|address| address.is_tls && !address.has_proxy_header);
+        own.filter_map(ListenAddress::ip).find_map(|addr| match addr.port() {
+            0 => None,
+            443 => Some(format!("https://{host}")),
+            port => Some(format!("https://{host}:{port}")),
+        })
+    }
 }
 
 /// A text that is no [`ListenAddress`].
@@ -153,6 +170,24 @@ mod tests {
         ] {
             let parsed: ListenAddress = text.parse().unwrap();
             assert_eq!(parsed.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn the_page_is_where_the_first_host_has_tls_of_this_servers_own() {
+        let one = &["chat.example.org"][..];
+        let of_another = &["proxy:tls:0.0.0.0:443", "tls:systemd", "tls:127.0.0.1:0"][..];
+        for (hosts, listen, expected) in [
+            (one, &["127.0.0.1:80", "tls:0.0.0.0:443"][..], Some("https://chat.example.org")),
+            (&["a.example", "b.example"], &["tls:[::]:8443"], Some("https://a.example:8443")),
+            (&[], &["tls:0.0.0.0:443"], None),
+            (one, &["0.0.0.0:80"], None),
+            (one, of_another, None),
+        ] {
+            let mut config = Config::default();
+            config.http.hosts = hosts.iter().map(|&host| host.to_owned()).collect();
+            config.listen = listen.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(config.page_url().as_deref(), expected, "{hosts:?} {listen:?}");
         }
     }
 

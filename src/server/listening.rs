@@ -137,7 +137,8 @@ pub(super) fn announce(
     out.flush()
 }
 
-/// Where the page is, as far as it has an address of IP: empty if it has none.
+/// Where the page is, if only the listeners say so and as far as one has an address of IP: empty if
+/// none has. Where a listener takes all addresses, this machine is one that has it.
 pub(super) fn page_place(
     kinds: &[ListenerKind],
     addr: impl Fn(ListenerId) -> Option<SocketAddr>,
@@ -148,7 +149,10 @@ pub(super) fn page_place(
             ListenerKind::Https => "https",
             ListenerKind::Tcp | ListenerKind::Admin => return None,
         };
-        addr(ListenerId(id)).map(|addr| format!("{scheme}://{addr}"))
+        addr(ListenerId(id)).map(|addr| match addr.ip().is_unspecified() {
+            true => format!("{scheme}://localhost:{}", addr.port()),
+            false => format!("{scheme}://{addr}"),
+        })
     });
     place.unwrap_or_default()
 }
@@ -170,5 +174,7 @@ mod tests {
         check(&[Http, Tcp, Http], "http://127.0.0.1:2");
         check(&[Tcp, Admin, Https, Http], "https://127.0.0.1:2");
         check(&[Http, Tcp, Admin], "");
+        let everywhere = |_| Some(SocketAddr::from(([0; 4], 8080)));
+        assert_eq!(page_place(&[Http], everywhere), "http://localhost:8080");
     }
 }

@@ -119,7 +119,7 @@ pub fn serve(loaded: &Loaded, sources: Sources) -> Result<(), ServeError> {
         set_store(&mut server, kept, &loaded.config, (clock, waker));
         server.reserve_operator(clock.now(), &loaded.config.admin_name);
         if loaded.config.auth_policy().accounts {
-            let page = page_place(&server.listeners, |id| reactor.local_addr(id));
+            let page = page_of(&loaded.config, &server, &reactor);
             server.invite_first(clock.now(), &page);
         }
         return run((&mut reactor, server), &loaded.config, clock);
@@ -238,7 +238,7 @@ fn join_cluster(
     webhooks.await_pushes(&config.push, (Arc::clone(&server.metrics.pushes), wake));
     server.set_webhooks(webhooks);
     let invites = config.auth_policy().accounts;
-    let page = invites.then(|| page_place(&server.listeners, |id| reactor.local_addr(id)));
+    let page = invites.then(|| page_of(config, &server, reactor));
     let admin_name = config.admin_name.clone();
     server.set_shared(shared, Beginning { admin_name, invites_to: page });
     if let Some((mut files, desk)) = FileStart::shared(config, clock, reactor.waker()) {
@@ -391,4 +391,10 @@ fn connections_max(config: &Config, descriptors: Descriptors) -> usize {
 fn watch_certificates(config: &Config, clock: Clock) -> io::Result<Option<CertificateWatch>> {
     let is_needed = addresses(config).any(|(_, address)| address.is_tls);
     is_needed.then(|| CertificateWatch::start(&config.tls, clock)).transpose()
+}
+
+/// Where the first administrator finds the page.
+fn page_of(config: &Config, server: &Server, reactor: &Reactor) -> String {
+    let by_listener = || page_place(&server.listeners, |id| reactor.local_addr(id));
+    config.page_url().unwrap_or_else(by_listener)
 }

@@ -4,9 +4,10 @@ use std::process::{Command, Stdio};
 
 use rusqlite::Connection;
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Client, Server, Setup, http};
+use crate::keys::chinwag_key;
+use crate::support::{Client, RawWs, Server, Setup, http};
 
 /// What a server says that believes names and is asked by somebody else than this machine.
 const WORDS: [&str; 3] = ["auth = \"none\"", "\"accounts\"", "insecure = true"];
@@ -122,4 +123,94 @@ fn names_of_before_stay_those_of_their_users_whoever_says_later_who_is_who() {
     assert_eq!(names, "ann 0,new 0");
     server.restart_with(Signal::TERM, ("auth", "none"));
     Client::ws(&server).named("ann", None);
+}
+
+/// Accounts, tokens of two issuers, and a proxy's field, side by side.
+const ALL_SOURCES: &str = r#"
+auth = ["accounts", "jwt", "header"]
+insecure = true
+proxies = ["127.0.0.1"]
+[accounts]
+registration = "open"
+[jwt]
+audience = ["chat"]
+[[jwt.key]]
+issuer = "one"
+algorithm = "HS256"
+secret = "a secret of more than 32 bytes, known to two"
+[[jwt.key]]
+issuer = "two"
+algorithm = "HS256"
+secret = "another secret of more than 32 bytes, as well"
+"#;
+
+/// Each source of names. Nothing is proved by the last one.
+const SOURCES: [&str; 6] = ["account", "one", "two", "header", "key", "none"];
+
+/// How one who comes from a source is answered that wants a name.
+fn code_of(server: &Server, source: &str, name: &str) -> u64 {
+    let reply: Value = match source {
+        "account" => Client::ws(server)
+            .request(&json!({"op": "register", "name": name, "password": "of eight or more"})),
+        "header" => {
+            let fields = format!("X-Forwarded-User: {name}\r\nOrigin: http://{}\r\n", server.http);
+            let mut client = Client::over(RawWs::connect(server.http, "/ws", &fields));
+            client.request(&json!({"op": "hello"}))
+        }
+        "key" => match chinwag_key(server, &["add", name, "--rooms", "*"]) {
+            (true, _) => json!({"code": 0}),
+            (false, said) => {
+                let is_taken = said.contains("this name is somebody's");
+                json!({"code": if is_taken { 2005 } else { 9999 }, "said": said})
+            }
+        },
+        "none" => Client::ws(server).request(&json!({"op": "hello", "name": name})),
+        issuer => {
+            let token = token_of(issuer, name);
+            Client::ws(server).request(&json!({"op": "hello", "token": token}))
+        }
+    };
+    reply["code"].as_u64().expect("a code")
+}
+
+/// A token of an issuer of [`ALL_SOURCES`].
+fn token_of(issuer: &str, subject: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let config = folder.path().join("chinwag.toml");
+    std::fs::write(&config, ALL_SOURCES).expect("a file that can be written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    command.env_clear().args(["token", "mint", subject, "--issuer", issuer, "--config"]);
+    let output = command.arg(&config).output().expect("a program that can be started");
+    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+}
+
+#[test]
+fn a_name_of_one_source_is_given_to_no_other_now_or_under_another_configuration() {
+    let mut server = Setup::default().config(ALL_SOURCES).start();
+    server.restart_with(Signal::TERM, ("auth", "none"));
+    assert_eq!(code_of(&server, "none", "of-none"), 0);
+    // Who is in a room is remembered.
+    Client::ws(&server).named("of-none", Some("team"));
+    server.restart_with(Signal::TERM, ("auth", "accounts,jwt,header"));
+    for source in &SOURCES[..5] {
+        assert_eq!(code_of(&server, source, &format!("of-{source}")), 0, "{source}");
+    }
+    for auth in ["accounts,jwt,header", "none", "accounts,jwt,header,none"] {
+        server.restart_with(Signal::KILL, ("auth", auth));
+        let are_there = |source: &&&str| match **source {
+            "none" => auth.contains("none"),
+            "key" => true,
+            _ => auth != "none",
+        };
+        for source in SOURCES.iter().filter(are_there) {
+            for other in SOURCES.iter().filter(|other| *other != source) {
+                let code = code_of(&server, source, &format!("of-{other}"));
+                assert_eq!(code, 2005, "{source} takes the name of {other} where auth = {auth}");
+            }
+        }
+    }
+    // Each is still whom it was.
+    for source in ["one", "two", "header", "none"] {
+        assert_eq!(code_of(&server, source, &format!("of-{source}")), 0, "{source}");
+    }
 }

@@ -1,10 +1,17 @@
-//! What systemd hears of the server.
+//! What systemd hears of the server, and what it hands over.
 
-use std::os::unix::net::UnixDatagram;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::Path;
+use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::support::{PATIENCE, Server, Setup};
+use crate::support::process::Process;
+use crate::support::{PATIENCE, Server, Setup, http};
 
 /// A server that is supervised at a socket in `folder`, and the socket.
 fn supervised(folder: &tempfile::TempDir, setup: Setup) -> (UnixDatagram, Server) {
@@ -62,4 +69,52 @@ fn a_supervisor_that_is_gone_does_not_keep_it_from_starting() {
     let mut server = Setup::default().environment("NOTIFY_SOCKET", "/nowhere/notify").start();
     server.signal(Signal::TERM);
     server.assert_left_in_order();
+}
+
+/// Starts the server with two sockets handed over as systemd does it, from descriptor 3 on: one for
+/// HTTP and one for TCP. Its log is the file `log` of the folder.
+fn activated(folder: &Path, web: OwnedFd, talk: OwnedFd) -> Process {
+    let handed_over = "exec 3<&0 4<&1 </dev/null >/dev/null; export LISTEN_PID=$$ LISTEN_FDS=2; \
+                       exec \"$0\" \"$@\"";
+    let log = File::create(folder.join("log")).expect("a file for the log");
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", handed_over, env!("CARGO_BIN_EXE_chinwag")]);
+    shell.args(["--listen", "systemd", "--tcp", "systemd", "--admin", "off", "--data"]);
+    // Who has opened the sockets knows where they are, and the server does not.
+    shell.arg(folder.join("data")).env_clear().env("CHINWAG_INSECURE", "true");
+    Process::of(shell.stdin(web).stdout(talk).stderr(log).spawn().expect("a shell"))
+}
+
+#[test]
+fn sockets_that_systemd_has_opened_are_served_in_the_order_of_the_settings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("talk");
+    let web = TcpListener::bind("[::1]:0").expect("a socket");
+    let talk = UnixListener::bind(&path).expect("a socket");
+    let address = web.local_addr().expect("its address");
+    // Who comes before the server is there is served as well.
+    let mut person = UnixStream::connect(&path).expect("a queue of the kernel's");
+    person.set_read_timeout(Some(PATIENCE)).expect("a deadline");
+    person.write_all(b"{\"op\":\"hello\",\"id\":1}\n").expect("room in the queue");
+    let process = activated(folder.path(), web.into(), talk.into());
+    assert_eq!(http::get(address, "/healthz").status, 200);
+    let mut line = String::new();
+    BufReader::new(person).read_line(&mut line).expect("an answer");
+    assert!(line.starts_with("{\"id\":1,\"code\":0"), "{line}");
+    process.signal(Signal::TERM);
+    assert!(process.end().success());
+    assert!(path.exists(), "the socket stays systemd's");
+}
+
+#[test]
+fn a_socket_that_systemd_has_not_opened_or_of_the_wrong_kind_ends_the_start_in_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let web = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let talk = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    assert!(!activated(folder.path(), web.into(), talk.into()).end().success());
+    let log = fs::read_to_string(folder.path().join("log")).expect("what it said");
+    assert!(log.contains("socket 2 of those that systemd has opened"), "{log}");
+    assert!(log.contains("use ListenStream in its unit"), "{log}");
+    let alone = Setup::default().args(&["--listen", "systemd"]).set("insecure", "true").refused();
+    assert!(alone.contains("systemd has opened 0 sockets"), "{alone}");
 }

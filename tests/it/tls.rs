@@ -1,5 +1,8 @@
 //! TLS on both kinds of listeners, as a client of rustls' sees it.
 
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
 use rustix::process::Signal;
 use rustls::client::Resumption;
 use rustls::{HandshakeKind, ProtocolVersion};
@@ -310,4 +313,39 @@ fn files_that_cannot_be_used_are_named_at_the_start() {
     assert!(said.contains("each certificate needs its key"), "{said}");
     let said = Setup::default().args(&["--listen", "tls:127.0.0.1:0"]).refused();
     assert!(said.contains("needs a certificate and its key"), "{said}");
+}
+
+#[test]
+fn it_is_said_until_when_each_certificate_is_good_and_in_time_when_one_is_not_any_more() {
+    const DAY: Duration = Duration::from_hours(24);
+    let mut certificates = Certificates::of(&["one.example", "two.example", "three.example"]);
+    // Half a day more, so that no midnight comes in between.
+    let (now, half) = (SystemTime::now(), DAY / 2);
+    certificates.renew_until(0, "one.example", now + DAY * 400 + half);
+    certificates.renew_until(1, "two.example", now + DAY * 13 + half);
+    certificates.renew_until(2, "three.example", now - half);
+    let (certificate, key) = certificates.files();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    command.env_clear().args(["check", "--listen", "tls:127.0.0.1:0"]);
+    command.env("CHINWAG_TLS_CERTIFICATE", &certificate).env("CHINWAG_TLS_KEY", key);
+    let output = command.output().expect("a program that can be started");
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("certificate /")).collect();
+    let expected = [
+        ("certificate ", " is good until ", ", for 400 days"),
+        ("warning: certificate ", " expires on ", ", in 13 days: renew it"),
+        ("warning: certificate ", " has expired on ", ": renew it"),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{said}");
+    for ((line, (begins, says, ends)), file) in
+        lines.iter().zip(expected).zip(certificate.split(','))
+    {
+        assert!(
+            line.starts_with(&format!("{begins}{file}{says}")) && line.ends_with(ends),
+            "{line}"
+        );
+    }
+    let server = Setup::default().tls(&certificates).start();
+    server.log_when(|log| log.contains("in 13 days: renew it") && log.contains("has expired on"));
 }

@@ -200,6 +200,11 @@ fn a_connection_is_told_before_its_token_expires_and_ends_when_it_does() {
     ann.expect(&json!({"code": 2002, "id": null}));
     ann.expect(&json!({"ev": "bye", "close": 1008}));
     assert_eq!(ann.next(), None);
+    // It is told a minute before, and neither at once nor in the last moment.
+    let mut bob = Client::lines(&server);
+    bob.ask(&hello(&token(62)));
+    let told = bob.expect(&json!({"ev": "expires"}));
+    assert!(told["in_ms"].as_u64().is_some_and(|ms| (55_000..=60_000).contains(&ms)), "{told}");
 }
 
 #[test]

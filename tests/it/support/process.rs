@@ -30,6 +30,12 @@ impl Process {
         Self { pid, lines: lines_of(stdout), end: end_of(child) }
     }
 
+    /// Watches one that was started otherwise, and whose standard output nobody reads.
+    pub(crate) fn of(child: Child) -> Self {
+        let (_none, lines) = mpsc::channel();
+        Self { pid: Pid::from_child(&child), lines, end: end_of(child) }
+    }
+
     /// The next line of its standard output, or `None` when that has ended.
     #[track_caller]
     pub(crate) fn line(&self) -> Option<String> {

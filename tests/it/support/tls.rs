@@ -4,7 +4,9 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{
@@ -38,6 +40,17 @@ impl Certificates {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
         self.write(nth, &made.cert.pem(), &made.signing_key.serialize_pem());
         self.made[nth] = made.cert.der().clone();
+    }
+
+    /// Puts one for `name` in the place of the `nth` that is good until then.
+    pub(crate) fn renew_until(&mut self, nth: usize, name: &str, until: SystemTime) {
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let since = until.duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970");
+        params.not_after = date_time_ymd(1970, 1, 1) + since;
+        let key = KeyPair::generate().expect("a key");
+        let made = params.self_signed(&key).expect("a certificate");
+        self.write(nth, &made.pem(), &key.serialize_pem());
+        self.made[nth] = made.der().clone();
     }
 
     /// Puts any texts in the place of the `nth` certificate and key, the key first.

@@ -46,7 +46,12 @@ pub(super) fn run(
     memory: u64,
 ) -> Outcome<()> {
     let setup = Setup::new(folder, binary, CONFIG)?;
-    let setup = setup.set("MEMORY", &format!("{memory}B")).set("TIMEOUTS_STALL", "1h");
+    // With room for those who read beside those who do not, and for who looks at the metrics.
+    let connections = members + READERS + 16;
+    let setup = setup
+        .set("MEMORY", &format!("{memory}B"))
+        .set("LIMITS_CONNECTIONS", &connections.to_string())
+        .set("TIMEOUTS_STALL", "1h");
     // What the documentation states: the budget, and an eighth that the allocator may keep.
     let most = memory + memory / 8;
     let mut server = setup.start_well()?;
