@@ -74,6 +74,8 @@ pub(super) struct Context {
     pub rev: u64,
     /// What it was when the server started.
     pub first_rev: u64,
+    /// When the youngest membership began, as [`next_joined`](Self::next_joined) counts.
+    pub joined: u64,
 }
 
 /// Ids that nodes give at the same moment: what is left of 2^53, where JSON's numbers end, for a
@@ -102,7 +104,17 @@ impl Context {
             // Above those of earlier starts, which clients may still have.
             rev: now.wall_ms.saturating_mul(1_000),
             first_rev: now.wall_ms.saturating_mul(1_000),
+            joined: 0,
         }
+    }
+
+    /// When a membership begins: later than all that are known, also if the wall clock has gone
+    /// back. It is kept, and other nodes are told of it: it must not be a `rev`, which means nothing
+    /// to another start.
+    pub(super) fn next_joined(&mut self) -> u64 {
+        let now = self.now.wall_ms.saturating_mul(IDS_OF_STEP);
+        self.joined = self.id_above(self.joined).max(now);
+        self.joined
     }
 
     /// The id of something new, above the last one that is known here. Of two nodes that give one

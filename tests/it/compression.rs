@@ -58,6 +58,8 @@ fn each_offer_is_taken_declined_or_refused() {
         ("permessage-deflate", Some("")),
         ("permessage-deflate; client_max_window_bits", Some("")),
         ("permessage-deflate; server_max_window_bits=9", Some("; server_max_window_bits=9")),
+        ("permessage-deflate ; client_max_window_bits = 12", Some("")),
+        ("", None),
         ("permessage-deflate; server_max_window_bits=8", None),
         ("permessage-deflate; server_max_window_bits=010", None),
         ("permessage-deflate; server_max_window_bits=16", None),

@@ -369,7 +369,7 @@ fn adopt_member(chat: &mut Chat, room: RoomKey, state: MemberState) {
     }
     let (recv, read) = state.marks;
     let joined = state.joined;
-    chat.context.rev = chat.context.rev.max(joined);
+    chat.context.joined = chat.context.joined.max(joined);
     let new = Membership::new(user, room, state.role, 0);
     let mut member = new.since((chat.context.rev, joined), state.counted);
     member.set_marks(Marks { recv, read });

@@ -134,6 +134,7 @@ fn begin_member(chat: &mut Chat, key: RoomKey, (user, member): (&UserName, Membe
 
 fn change_member(chat: &mut Chat, key: RoomKey, (membership, member): (MembershipKey, MemberMeta)) {
     let role = std::mem::replace(&mut chat.rooms[membership].role, member.role);
+    chat.context.joined = chat.context.joined.max(member.joined);
     chat.rooms[membership].set_joined(member.joined);
     chat.rooms[membership].is_confirmed = true;
     if role != member.role {

@@ -54,8 +54,8 @@ pub(super) fn begin_membership(
     let role = if is_reader { role.min(Role::Reader) } else { role };
     // Made at the head, so that nothing from before counts as unread.
     let row = &chat.rooms[room];
-    let rev = chat.context.next_rev();
-    let member = Membership::new(user, room, role, row.head).since((rev, rev), !force);
+    let begun = (chat.context.next_rev(), chat.context.next_joined());
+    let member = Membership::new(user, room, role, row.head).since(begun, !force);
     let key = chat.rooms.add_member(&mut chat.directory, member).ok_or_else(no_such_room)?;
     let row = &mut chat.rooms[room];
     if let Some(timer) = row.timer.take_if(|_| row.members.len() == 1) {

@@ -161,7 +161,7 @@ pub(super) fn restore_member(chat: &mut Chat, room: RoomKey, name: &UserName, me
     let new = Membership::new(user, room, member.role, row.head);
     // Memberships of this start begin later, also if the wall clock has gone back.
     let joined = member.joined;
-    chat.context.rev = chat.context.rev.max(joined);
+    chat.context.joined = chat.context.joined.max(joined);
     let mut member = new.since((chat.context.rev, joined), counted);
     member.set_marks(Marks { recv, read });
     let added = chat.rooms.add_member(&mut chat.directory, member);

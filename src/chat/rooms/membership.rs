@@ -68,14 +68,15 @@ impl Membership {
         self.rev = HalfAligned::new(rev);
     }
 
-    /// The `rev` at which it began: who of the members is the oldest.
+    /// When it began, as [`Context::next_joined`](crate::chat::context::Context::next_joined)
+    /// counts: who of the members is the oldest.
     pub(in crate::chat) const fn joined(&self) -> u64 {
         self.joined.get()
     }
 
-    /// It began at this `rev`.
-    pub(in crate::chat) const fn set_joined(&mut self, rev: u64) {
-        self.joined = HalfAligned::new(rev);
+    /// It began then.
+    pub(in crate::chat) const fn set_joined(&mut self, joined: u64) {
+        self.joined = HalfAligned::new(joined);
     }
 
     /// Whether it counts against the user's own bound.

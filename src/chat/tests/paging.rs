@@ -4,9 +4,10 @@
 use super::super::model::command::Page;
 use super::super::model::load::Begun;
 use super::super::model::log::Snapshot;
-use super::super::model::name::RoomName;
+use super::super::model::meta::{MemberMeta, RoomMeta};
+use super::super::model::name::{RoomName, UserName};
 use super::super::model::policy::{Policies, Policy};
-use super::super::model::reply::Durability;
+use super::super::model::reply::{Durability, Role};
 use super::stored::{FakeStore, answer, harness_of, lines_to, say_many};
 use super::*;
 
@@ -270,4 +271,49 @@ fn a_rev_of_another_start_at_the_same_wall_time_gives_the_whole_inbox() {
     let (_, rev) = inbox(&mut first, 0);
     assert_eq!(inbox(&mut first, rev).0, 0, "nothing is new");
     assert_eq!(inbox(&mut second, rev).0, 2);
+}
+
+#[test]
+fn a_rev_of_before_a_restart_is_none_of_this_start_whoever_was_a_member_then() {
+    let joined = |harness: &Harness, room: &str| {
+        let room = harness.chat.rooms.named(room).unwrap();
+        harness.chat.rooms[harness.chat.rooms[room].members[0]].joined()
+    };
+    let inbox = |harness: &mut Harness, since| {
+        let said = harness.run(0, Command::Rooms { since: Some(since) });
+        let Some(Output::Reply { result: Ok(Reply::Inbox { rev, full, .. }), .. }) = answer(&said)
+        else {
+            panic!("{said:?}");
+        };
+        (*rev, *full)
+    };
+    let mut first = Harness::new(Limits::default());
+    first.chat.vary_epochs(1 << 101);
+    first.hello(0, "ann");
+    first.join(0, "lobby");
+    let (rev, _) = inbox(&mut first, 0);
+
+    // The random bits are lower this time, and the membership is that of before.
+    let mut second = Harness::new(Limits::default());
+    second.chat.vary_epochs(1 << 100);
+    let (role, joined_before) = (Role::Member, joined(&first, "lobby"));
+    let member = MemberMeta { role, recv: 0, read: 0, joined: joined_before };
+    let kept = Begun {
+        name: RoomName::parse("lobby").unwrap(),
+        epoch: Epoch(7),
+        durability: Durability::Disk,
+        head: 0,
+        oldest: 1,
+        meta: vec![RoomMeta::Member(UserName::parse("ann").unwrap(), Some(member))],
+        kept: None,
+    };
+    second.store = Box::new(FakeStore::default());
+    second.chat.restore(second.now, Snapshot { rooms: vec![kept], ..Snapshot::default() });
+    second.hello(0, "ann");
+    for number in 0..9 {
+        second.join(0, &format!("room-{number}"));
+    }
+    assert!(inbox(&mut second, rev).1, "what has changed since is not known");
+    assert_eq!(joined(&second, "lobby"), joined_before);
+    assert!(joined(&second, "room-0") > joined_before);
 }

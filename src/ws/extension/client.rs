@@ -52,11 +52,8 @@ impl Offer {
         self,
         lines: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<Option<Deflate>, BadResponse> {
-        let mut lines = lines.into_iter().peekable();
-        if lines.peek().is_none() {
-            return Ok(None);
-        }
         match parse_extensions(lines).as_deref() {
+            Ok([]) => Ok(None),
             Ok([only]) if only.name == PERMESSAGE_DEFLATE => {
                 self.confirm_params(only).map(Some).ok_or(BadResponse)
             }
@@ -133,7 +130,6 @@ mod tests {
         for (offer, response) in [
             (FREE, "permessage-deflate".to_owned()),
             (FREE, "foo".to_owned()),
-            (FREE, String::new()),
             (FREE, format!("{NO_CONTEXT}, {NO_CONTEXT}")),
             (FREE, format!("{NO_CONTEXT}, foo")),
             (FREE, format!("{NO_CONTEXT}; server_no_context_takeover")),
@@ -153,5 +149,6 @@ mod tests {
     #[test]
     fn no_answer_is_no_compression() {
         assert_eq!(FREE.confirm([]), Ok(None));
+        assert_eq!(FREE.confirm([&b""[..]]), Ok(None));
     }
 }

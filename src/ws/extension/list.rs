@@ -1,4 +1,6 @@
 //! The header's grammar: RFC 6455 section 9.1 over the lists of RFC 9110 section 5.6.1.
+//!
+//! Its ABNF is that of RFC 2616, with the implied whitespace between any two words.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -45,8 +47,9 @@ pub(super) struct Extension<'a> {
 /// A parameter, with its value without quotes.
 pub(super) type Param<'a> = (&'a str, Option<Cow<'a, str>>);
 
-/// The extensions of all lines of the header, which together are one list. Each byte is read a
-/// bounded number of times, so that a hostile list costs linear time.
+/// The extensions of all lines of the header, which together are one list; it may be empty, as
+/// proxies leave it that take extensions away. Each byte is read a bounded number of times, so that
+/// a hostile list costs linear time.
 pub(super) fn parse_extensions<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Vec<Extension<'a>>, MalformedExtensions> {
@@ -60,11 +63,7 @@ pub(super) fn parse_extensions<'a>(
         parser.rest = line;
         parser.parse_line()?;
     }
-    if parser.extensions.is_empty() {
-        Err(MalformedExtensions::Grammar)
-    } else {
-        Ok(parser.extensions)
-    }
+    Ok(parser.extensions)
 }
 
 struct Parser<'a> {
@@ -108,12 +107,14 @@ impl<'a> Parser<'a> {
         Ok(Extension { name, params })
     }
 
-    /// `token [ "=" ( token / quoted-string ) ]`.
+    /// `token [ OWS "=" OWS ( token / quoted-string ) ]`.
     fn parse_param(&mut self) -> Result<Param<'a>, MalformedExtensions> {
         let name = self.parse_token()?;
+        self.skip_whitespace();
         if !self.skip(b'=') {
             return Ok((name, None));
         }
+        self.skip_whitespace();
         let value = if self.skip(b'"') { self.parse_quoted()? } else { self.parse_token()?.into() };
         Ok((name, Some(value)))
     }
@@ -212,12 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn empty_elements_are_ignored_but_an_empty_list_is_not_a_list() {
+    fn empty_elements_are_ignored_and_an_empty_list_names_none() {
         check(&[", ,foo, ,, bar,"], Ok("foo, bar"));
         check(&["", "foo"], Ok("foo"));
         for lines in [&[""][..], &[" , "], &["", ","]] {
-            check(lines, Err(MalformedExtensions::Grammar));
+            check(lines, Ok(""));
         }
+    }
+
+    #[test]
+    fn whitespace_may_stand_around_the_sign_before_a_value() {
+        check(&["foo; a = 1"], Ok("foo;a=1"));
+        check(&["foo ; a\t= \"1\" ; b"], Ok("foo;a=1;b"));
     }
 
     #[test]
@@ -230,7 +237,8 @@ mod tests {
             "foo; a b",
             "foo; a=",
             "foo; =a",
-            "foo; a = 1",
+            "foo; a = ",
+            "foo; a=1 = 2",
             "foo; a=1=2",
             "foo/bar",
             "f\u{e9}e",

@@ -45,10 +45,6 @@ impl fmt::Display for Accepted {
 pub fn negotiate<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Option<Accepted>, MalformedExtensions> {
-    let mut lines = lines.into_iter().peekable();
-    if lines.peek().is_none() {
-        return Ok(None);
-    }
     Ok(parse_extensions(lines)?.iter().find_map(accept))
 }
 
@@ -165,9 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn no_header_is_no_offer_and_a_malformed_one_a_bad_request() {
+    fn no_header_and_an_empty_one_are_no_offer_and_a_malformed_one_a_bad_request() {
         assert_eq!(negotiate([]), Ok(None));
-        for line in ["permessage-deflate; server_max_window_bits=", "permessage-deflate;", ""] {
+        assert_eq!(negotiate([&b""[..]]), Ok(None));
+        for line in ["permessage-deflate; server_max_window_bits=", "permessage-deflate;"] {
             assert_eq!(negotiate([line.as_bytes()]), Err(MalformedExtensions::Grammar), "{line}");
         }
     }
