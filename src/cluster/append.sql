@@ -7,8 +7,8 @@ $$;
 -- Appends a batch of records to the logs of rooms, in one transaction, and says what became of each.
 --
 -- VOLATILE and READ COMMITTED, several statements: each sees what was committed before it began, so that what is read
--- after the rows of the rooms are locked is current. They are locked, or changed, in the order of their ids: batches never
--- wait for each other in a circle.
+-- after the rows of the rooms are locked is current. They are locked in the order of their ids: batches never wait for
+-- each other in a circle.
 --
 -- `room_ids` rise; `epochs` and `versions` are what the node knows of these rooms, `counts` and `sizes` the drafts of
 -- each and the bytes of their texts and data. Each draft has the place of its room in `room_ids` and its own place among
@@ -45,7 +45,9 @@ DECLARE
   -- Five seconds: how far a room's time may be ahead of the clock (model::record::stamp).
   ahead_max CONSTANT bigint := 5000;
   wall bigint;
-  known_ids bigint[];
+  latest bigint;
+  known_epochs bigint[];
+  known_versions bigint[];
   pruned boolean;
   is_heard boolean;
   d record;
@@ -61,8 +63,8 @@ BEGIN
   -- was locked by the transaction around it would need the list of both.
   IF kinds IS NULL THEN
     BEGIN
-      -- Behind a row that had to be waited for, what is set is computed anew: the time is not older than its.
       IF array_length(slots, 1) = 1 THEN
+        -- Behind a row that had to be waited for, what is set is computed anew: the time is not older than its.
         UPDATE chinwag.room r SET head = r.head + 1, bytes = r.bytes + sizes[1],
           at = CASE WHEN r.at - chinwag.wall_1() BETWEEN 1 AND ahead_max THEN r.at ELSE chinwag.wall_1() END
         WHERE r.id = room_ids[1] AND r.epoch = epochs[1] AND r.version = versions[1] AND r.oldest = 1
@@ -78,35 +80,37 @@ BEGIN
           RETURN;
         END IF;
       END IF;
-      -- In the order in which the ids come, which is looked at below.
-      WITH changed AS (
-        UPDATE chinwag.room r SET head = r.head + u.count, bytes = r.bytes + u.size,
-          at = CASE WHEN r.at - chinwag.wall_1() BETWEEN 1 AND ahead_max THEN r.at ELSE chinwag.wall_1() END
-        FROM unnest(room_ids, epochs, versions, counts, sizes) AS u(id, epoch, version, count, size)
-        WHERE r.id = u.id AND r.epoch = u.epoch AND r.version = u.version
-        RETURNING r.id, r.head - u.count AS head, r.at, r.oldest
-      )
-      SELECT array_agg(c.id), array_agg(c.head), array_agg(c.at), bool_or(c.oldest > 1)
-      INTO known_ids, seqs, ats, pruned FROM changed c;
-      IF known_ids = room_ids
+      SELECT array_agg(epoch), array_agg(version), array_agg(head), array_agg(at), max(at), bool_or(oldest > 1)
+      INTO known_epochs, known_versions, seqs, ats, latest, pruned
+      FROM (SELECT * FROM chinwag.room WHERE id = ANY (room_ids) ORDER BY id FOR NO KEY UPDATE) AS locked;
+      IF known_epochs = epochs AND known_versions = versions
         -- A message that was pruned answers by its `cid` still.
         AND (NOT pruned OR NOT EXISTS (
           SELECT 1 FROM unnest(slots, senders, cids) AS u(slot, sender, cid)
           JOIN chinwag.sent s ON s.room = room_ids[u.slot] AND s.sender = u.sender AND s.cid = u.cid))
       THEN
+        -- Behind the lock, a batch that waited is not older than the one that it waited for: the clock is read after it.
+        wall := chinwag.wall_1();
+        IF latest > wall THEN
+          SELECT array_agg(CASE WHEN last - wall BETWEEN 1 AND ahead_max THEN last ELSE wall END) INTO ats
+          FROM unnest(ats) AS last;
+        ELSE
+          ats := array_fill(wall, ARRAY[array_length(ats, 1)]);
+        END IF;
         INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text, data, cid)
         SELECT room_ids[u.slot], seqs[u.slot] + u.nth, ats[u.slot], u.weight, 0, u.sender, u.text, u.data, u.cid
         FROM unnest(slots, nths, weights, senders, texts, datas, cids)
           AS u(slot, nth, weight, sender, text, data, cid);
+        UPDATE chinwag.room r SET head = r.head + u.count, at = u.at, bytes = r.bytes + u.size
+        FROM unnest(room_ids, counts, ats, sizes) AS u(id, count, at, size) WHERE r.id = u.id;
         IF EXISTS (SELECT 1 FROM chinwag.webhook) OR EXISTS (SELECT 1 FROM chinwag.push) THEN
           PERFORM chinwag.heard_1(room_ids, array_agg(u.head + 1), array_agg(u.head + u.count))
           FROM unnest(seqs, counts) AS u(head, count);
         END IF;
         RETURN;
       END IF;
-      RAISE unique_violation;
     EXCEPTION WHEN unique_violation THEN
-      -- A `cid` is known, or a room is not as it was known: all is looked at below, and nothing of this has happened.
+      -- A `cid` is known: it is looked up below, and nothing of this has happened.
       NULL;
     END;
   END IF;
