@@ -49,6 +49,7 @@ DECLARE
   known_epochs bigint[];
   known_versions bigint[];
   pruned boolean;
+  is_heard boolean;
   d record;
   r chinwag.room;
   t chinwag.record;
@@ -70,7 +71,11 @@ BEGIN
         RETURNING r.head, r.at INTO result_seq, result_at;
         IF FOUND THEN
           INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text, data, cid)
-          VALUES (room_ids[1], result_seq, result_at, weights[1], 0, senders[1], texts[1], datas[1], cids[1]);
+          VALUES (room_ids[1], result_seq, result_at, weights[1], 0, senders[1], texts[1], datas[1], cids[1])
+          RETURNING EXISTS (SELECT 1 FROM chinwag.webhook) OR EXISTS (SELECT 1 FROM chinwag.push) INTO is_heard;
+          IF is_heard THEN
+            PERFORM chinwag.heard_1(room_ids, ARRAY[result_seq], ARRAY[result_seq]);
+          END IF;
           seqs := ARRAY[result_seq - 1]; ats := ARRAY[result_at];
           RETURN;
         END IF;
@@ -98,6 +103,10 @@ BEGIN
           AS u(slot, nth, weight, sender, text, data, cid);
         UPDATE chinwag.room r SET head = r.head + u.count, at = u.at, bytes = r.bytes + u.size
         FROM unnest(room_ids, counts, ats, sizes) AS u(id, count, at, size) WHERE r.id = u.id;
+        IF EXISTS (SELECT 1 FROM chinwag.webhook) OR EXISTS (SELECT 1 FROM chinwag.push) THEN
+          PERFORM chinwag.heard_1(room_ids, array_agg(u.head + 1), array_agg(u.head + u.count))
+          FROM unnest(seqs, counts) AS u(head, count);
+        END IF;
         RETURN;
       END IF;
     EXCEPTION WHEN unique_violation THEN
@@ -108,6 +117,7 @@ BEGIN
 
   PERFORM 1 FROM (SELECT * FROM chinwag.room WHERE id = ANY (room_ids) ORDER BY id FOR NO KEY UPDATE) AS locked;
   wall := chinwag.wall_1();
+  is_heard := EXISTS (SELECT 1 FROM chinwag.webhook) OR EXISTS (SELECT 1 FROM chinwag.push);
   outcomes := '{}'; seqs := '{}'; ats := '{}';
   FOR d IN
     SELECT u.*, room_ids[u.slot] AS room, epochs[u.slot] AS epoch, versions[u.slot] AS version,
@@ -234,6 +244,9 @@ BEGIN
       INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, target, who, number, text, data, cid, reply_to, thread)
       VALUES (d.room, result_seq, result_at, d.weight, d.kind, d.sender, d.target, d.who, d.number, d.text, d.data,
         d.cid, d.reply_to, d.thread);
+      IF is_heard THEN
+        PERFORM chinwag.heard_1(ARRAY[d.room], ARRAY[result_seq], ARRAY[result_seq]);
+      END IF;
       IF d.kind = 0 AND d.thread IS NOT NULL THEN
         PERFORM chinwag.follow_note_1(d.room, d.thread, d.sender, result_seq, result_at);
       END IF;

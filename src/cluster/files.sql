@@ -223,5 +223,3 @@ BEGIN
     LEFT JOIN chinwag.node n ON n.id = f.node ORDER BY f.node LIMIT 1000);
 END
 $$;
-
-INSERT INTO chinwag.meta VALUES ('additions', '6') ON CONFLICT (key) DO UPDATE SET value = excluded.value;

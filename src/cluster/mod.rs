@@ -32,7 +32,8 @@ pub const SCHEMA: &str = concat!(
     include_str!("outbox.sql"),
     include_str!("search.sql"),
     include_str!("push.sql"),
-    include_str!("files.sql")
+    include_str!("files.sql"),
+    include_str!("without_triggers.sql")
 );
 
 /// What was added to the schema since it was first made: it may be run on any schema of this
@@ -50,6 +51,9 @@ pub const ADDITIONS: &str = concat!(
     include_str!("files.sql")
 );
 
+/// What is done behind that, in a transaction of its own.
+pub const ADDITIONS_BEHIND: &str = include_str!("without_triggers.sql");
+
 /// What is made before that, each by itself and while nodes write: an index over all records.
 pub const ADDITIONS_BESIDE: &[&str] =
     &["CREATE INDEX CONCURRENTLY IF NOT EXISTS record_thread ON chinwag.record \
@@ -65,7 +69,7 @@ pub const BROKEN_INDEXES: Statement = Statement {
 };
 
 /// How many times something was added.
-pub const ADDITIONS_VERSION: i64 = 6;
+pub const ADDITIONS_VERSION: i64 = 7;
 
 /// The lock under which the schema is made and changed: a number that nobody else would choose.
 pub const SCHEMA_LOCK: i64 = 0x6368_696e_7761_6701;

@@ -83,25 +83,25 @@ LANGUAGE sql STABLE AS $$
     AND w."except" IS DISTINCT FROM sender)
 $$;
 
--- Records are entered with the statement that has stored them. Whoever a direct message is for and has no session at any
--- node has not seen it. What chinwag.is_told_1 says stands here once more: a call for each record would cost as much as
--- storing it.
-CREATE OR REPLACE FUNCTION chinwag.enter_records_1() RETURNS trigger
+-- Records are entered in the transaction that stores them: of each room those of the seqs from `lows` to `highs`. Whoever a
+-- direct message is for and has no session at any node has not seen it. What chinwag.is_told_1 says stands here once more:
+-- a call for each record would cost as much as storing it.
+CREATE OR REPLACE FUNCTION chinwag.enter_records_2(room_ids bigint[], lows bigint[], highs bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   events bigint;
 BEGIN
   SELECT bit_or(w.events) INTO events FROM chinwag.webhook w;
-  IF events IS NULL THEN RETURN NULL; END IF;
   IF events & 63 <> 0 THEN
     -- Rooms once, and not with each record.
     WITH told AS MATERIALIZED (
       SELECT r.id, w.events, w."except" FROM chinwag.room r JOIN chinwag.webhook w ON r.name LIKE ANY (w.patterns)
         OR EXISTS (SELECT 1 FROM chinwag.former f WHERE f.room = r.id AND f.name LIKE ANY (w.patterns))
-      WHERE r.id = ANY (ARRAY(SELECT DISTINCT n.room FROM new_rows n)) AND r.name NOT LIKE '@%'
+      WHERE r.id = ANY (room_ids) AND r.name NOT LIKE '@%'
     )
     INSERT INTO chinwag.outgoing (kind, at, room, seq)
-    SELECT -1, n.at, n.room, n.seq FROM new_rows n
+    SELECT -1, n.at, n.room, n.seq FROM unnest(room_ids, lows, highs) AS u(room, low, high)
+    JOIN chinwag.record n ON n.room = u.room AND n.seq BETWEEN u.low AND u.high
     WHERE EXISTS (SELECT 1 FROM told t WHERE t.id = n.room AND t."except" IS DISTINCT FROM n.sender
       AND t.events >> (CASE WHEN n.kind <= 1 THEN 0 WHEN n.kind <= 5 THEN n.kind - 1 ELSE 5 END) & 1 = 1)
     ORDER BY n.room, n.seq;
@@ -111,18 +111,17 @@ BEGIN
     SELECT 3, n.at, n.room, n.seq, n.other FROM (
       SELECT x.*, CASE WHEN split_part(substr(r.name, 2), ':', 1) = x.sender THEN split_part(r.name, ':', 2)
         ELSE split_part(substr(r.name, 2), ':', 1) END AS other
-      FROM new_rows x JOIN chinwag.room r ON r.id = x.room WHERE r.name LIKE '@%' AND x.kind = 0) AS n
+      FROM unnest(room_ids, lows, highs) AS u(room, low, high) JOIN chinwag.room r ON r.id = u.room
+      JOIN chinwag.record x ON x.room = u.room AND x.seq BETWEEN u.low AND u.high
+      WHERE r.name LIKE '@%' AND x.kind = 0) AS n
     WHERE n.other <> n.sender
       AND EXISTS (SELECT 1 FROM chinwag.webhook w
         WHERE w.events >> 9 & 1 = 1 AND w."except" IS DISTINCT FROM n.sender)
       AND NOT EXISTS (SELECT 1 FROM chinwag.session s WHERE s.name = n.other AND s.ended IS NULL)
     ORDER BY n.room, n.seq;
   END IF;
-  RETURN NULL;
 END
 $$;
-CREATE OR REPLACE TRIGGER record_entered AFTER INSERT ON chinwag.record
-  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION chinwag.enter_records_1();
 
 -- Likewise rooms: of two nodes that make one at once, one has.
 CREATE OR REPLACE FUNCTION chinwag.enter_room_1() RETURNS trigger

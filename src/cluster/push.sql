@@ -129,37 +129,40 @@ LANGUAGE sql STABLE AS $$
   CROSS JOIN LATERAL (VALUES (rtrim(m[1], '.-')), (regexp_replace(rtrim(m[1], '.-'), '_$', ''))) AS n(name)
 $$;
 
--- Messages are entered with the statement that has stored them: direct ones for the other one, others for whom they may
--- name; not for who has blocked the author or is suspended. Where there is no device, this is one look into its table.
--- Nothing is entered if no node has sent anything for a day: it would only become more.
-CREATE OR REPLACE FUNCTION chinwag.push_entered_1() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Messages are entered in the transaction that stores them, of each room those of the seqs from `lows` to `highs`: direct
+-- ones for the other one, others for whom they may name; not for who has blocked the author or is suspended. Nothing is
+-- entered if no node has sent anything for a day: it would only become more.
+CREATE OR REPLACE FUNCTION chinwag.push_entered_2(room_ids bigint[], lows bigint[], highs bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
 DECLARE
-  wall bigint;
+  wall bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 BEGIN
-  IF NOT EXISTS (SELECT 1 FROM chinwag.push) OR NOT EXISTS (
-    SELECT 1 FROM new_rows x WHERE x.kind = 0 AND (strpos(x.text, '@') > 0
-      OR EXISTS (SELECT 1 FROM chinwag.room r WHERE r.id = x.room AND r.name LIKE '@%')))
-  THEN RETURN NULL; END IF;
-  wall := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
-  IF EXISTS (SELECT 1 FROM chinwag.push_sender s WHERE s.until BETWEEN 1 AND wall - 86400000) THEN RETURN NULL; END IF;
+  IF NOT EXISTS (SELECT 1 FROM chinwag.push)
+    OR EXISTS (SELECT 1 FROM chinwag.push_sender s WHERE s.until BETWEEN 1 AND wall - 86400000)
+  THEN RETURN; END IF;
+  WITH new_rows AS MATERIALIZED (
+    SELECT x.room, x.seq, x.sender, x.text, r.name FROM unnest(room_ids, lows, highs) AS u(room, low, high)
+    JOIN chinwag.room r ON r.id = u.room JOIN chinwag.record x ON x.room = u.room AND x.seq BETWEEN u.low AND u.high
+    WHERE x.kind = 0 AND (r.name LIKE '@%' OR strpos(x.text, '@') > 0)
+  )
   INSERT INTO chinwag.push_news (device, room, seq, waits)
   SELECT d.id, u.room, u.seq, EXISTS (SELECT 1 FROM chinwag.session s
     WHERE s.name = u.name AND s.ended IS NULL AND NOT s.away
       AND EXISTS (SELECT 1 FROM chinwag.node n WHERE n.id = s.node))
   FROM (
-    SELECT x.room, x.seq, x.sender, CASE WHEN split_part(substr(r.name, 2), ':', 1) = x.sender
-      THEN split_part(r.name, ':', 2) ELSE split_part(substr(r.name, 2), ':', 1) END AS name
-    FROM new_rows x JOIN chinwag.room r ON r.id = x.room WHERE x.kind = 0 AND r.name LIKE '@%'
+    SELECT x.room, x.seq, x.sender, CASE WHEN split_part(substr(x.name, 2), ':', 1) = x.sender
+      THEN split_part(x.name, ':', 2) ELSE split_part(substr(x.name, 2), ':', 1) END AS name
+    FROM new_rows x WHERE x.name LIKE '@%'
     UNION
     SELECT x.room, x.seq, x.sender, m.name
-    FROM new_rows x JOIN chinwag.room r ON r.id = x.room AND r.name NOT LIKE '@%'
+    FROM new_rows x
     CROSS JOIN LATERAL (SELECT chinwag.push_named_1(x.text) AS names OFFSET 0) AS t
     CROSS JOIN LATERAL (
       SELECT k.name FROM unnest(t.names) AS k(name)
       UNION
       SELECT o.name FROM chinwag.push o WHERE 'room' = ANY (t.names)) AS k
     JOIN chinwag.member m ON m.room = x.room AND m.name = k.name
-    WHERE x.kind = 0 AND strpos(x.text, '@') > 0
+    WHERE x.name NOT LIKE '@%'
   ) AS u
   JOIN chinwag.push d ON d.name = u.name
   WHERE u.name <> u.sender
@@ -167,11 +170,21 @@ BEGIN
     AND NOT EXISTS (SELECT 1 FROM chinwag.people p WHERE p.kind = 5 AND p.key = 'user ' || u.name
       AND (p.numbers[1] IS NULL OR p.numbers[1] > wall))
   ON CONFLICT DO NOTHING;
-  RETURN NULL;
 END
 $$;
-CREATE OR REPLACE TRIGGER record_pushed AFTER INSERT ON chinwag.record
-  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION chinwag.push_entered_1();
+
+-- What is told of records that were just stored; whoever stores them looks whether there is anybody. An engine that is just
+-- being given this has the triggers that did it before (without_triggers.sql): then they have.
+CREATE OR REPLACE FUNCTION chinwag.heard_1(room_ids bigint[], lows bigint[], highs bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t
+    WHERE t.tgrelid = 'chinwag.record'::pg_catalog.regclass AND t.tgname = 'record_entered')
+  THEN RETURN; END IF;
+  PERFORM chinwag.enter_records_2(room_ids, lows, highs);
+  PERFORM chinwag.push_entered_2(room_ids, lows, highs);
+END
+$$;
 
 -- The node `own` wants to send for `term` milliseconds; `known_turn` is its turn, if it does already. Nothing, if another
 -- node sends. Otherwise a row of kind 0: its turn, and behind which device it is to look next; rows of kind 1: what is due,

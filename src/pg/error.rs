@@ -66,7 +66,21 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(error) => error.fmt(f),
+            Self::Refused(error) => {
+                error.fmt(f)?;
+                // What PostgreSQL says, but not what to do.
+                f.write_str(match &*error.code {
+                    "28P01" => {
+                        "; is the password in the address, or in its file, that of this user?"
+                    }
+                    "53300" => {
+                        "; each node needs two connections: raise max_connections, or the \
+                         CONNECTION LIMIT of the user or of the database"
+                    }
+                    "08P01" => "; is that a pooler? connect to PostgreSQL itself",
+                    _ => "",
+                })
+            }
             Self::NoPassword => {
                 f.write_str("the engine asks for a password: put it into the address")
             }
@@ -84,6 +98,31 @@ impl fmt::Display for Fault {
             Self::Malformed(what) => {
                 write!(f, "{what}: is that a PostgreSQL server, and no other program?")
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_let_in_is_told_what_to_change() {
+        for (code, expect) in [
+            (
+                "28P01",
+                "no (28P01); is the password in the address, or in its file, that of this user?",
+            ),
+            (
+                "53300",
+                "no (53300); each node needs two connections: raise max_connections, or the \
+                 CONNECTION LIMIT of the user or of the database",
+            ),
+            ("08P01", "no (08P01); is that a pooler? connect to PostgreSQL itself"),
+            ("57P03", "no (57P03)"),
+        ] {
+            let error = EngineError { code: code.into(), message: "no".into(), detail: "".into() };
+            assert_eq!(Fault::Refused(error).to_string(), expect);
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Trace {
     pub(crate) dups: usize,
     /// Connections that were told that their user was put out of a room.
     pub(crate) put_out: usize,
+    /// Connections that were told that a room is no more.
+    pub(crate) ended: usize,
     pub(crate) closed: usize,
     /// Records that came by streams of events, and positions from which these went on.
     pub(crate) streamed: usize,

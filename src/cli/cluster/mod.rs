@@ -19,8 +19,8 @@ pub(super) use self::connect::{EngineFailure, Session};
 pub(super) use self::import::primary;
 use crate::cluster::check::{Engine, Fault, LOOK, Level};
 use crate::cluster::{
-    ADDITIONS, ADDITIONS_BESIDE, BROKEN_INDEXES, PROBE, READ_VERSION, SCHEMA, SCHEMA_LOCK,
-    SCHEMA_VERSION,
+    ADDITIONS, ADDITIONS_BEHIND, ADDITIONS_BESIDE, BROKEN_INDEXES, PROBE, READ_VERSION, SCHEMA,
+    SCHEMA_LOCK, SCHEMA_VERSION,
 };
 use crate::pg::{Address, AddressFault, Host, Statement};
 use crate::time::clock::Clock;
@@ -248,6 +248,7 @@ fn init_at(address: &Address, host: &Host) -> Result<String, Box<dyn std::error:
         let schema = rows.first().map(|row| row.text(0)).transpose()?;
         if engine.faults(session.process(), schema).contains(&Fault::OlderSchema) {
             session.run(&format!("{ADDITIONS}; COMMIT"))?;
+            session.run(&format!("BEGIN; {ADDITIONS_BEHIND}; COMMIT"))?;
             return Ok("what this program needs was added to the schema".to_owned());
         }
         session.run("ROLLBACK")?;

@@ -416,14 +416,14 @@ impl Link {
     fn lose(&mut self, closed: Option<Hop>, why: &str) {
         let until = self.now.after(self.rng.up_to(FIRST_TRY_MAX));
         let phase = std::mem::replace(&mut self.phase, Phase::Resting(until));
-        let Phase::Paired(pair) = phase else {
-            self.phase = phase;
-            return;
-        };
+        let Phase::Paired(pair) = phase else { return self.phase = phase };
         let why = self.at(pair.host(), why);
-        log::warn!(why; "the engine is lost");
-        self.faults = vec![why];
         let was_up = pair.up_at();
+        // What is so at each attempt is said once.
+        if was_up.is_some() || self.faults != [&*why] {
+            log::warn!(why; "the engine is lost");
+        }
+        self.faults = vec![why];
         if was_up.is_some() {
             self.losses += 1;
             self.trouble_since = pair.waits_since().unwrap_or(self.now);

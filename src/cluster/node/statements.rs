@@ -279,7 +279,7 @@ pub(super) const INBOX: Statement = Statement {
         "SELECT 5::smallint, w.room, w.at, c.count, c.in_threads, NULL::bigint, NULL::bigint, ",
         "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, c.texts, NULL::text, ",
         "NULL::text, NULL::text, NULL::text FROM w CROSS JOIN LATERAL (SELECT count(*) AS count, ",
-        "count(u.thread) AS in_threads, string_agg(left(u.text, 1000), chr(30)) FILTER (WHERE strpos(u.text, '@') > 0) AS texts ",
+        "count(u.thread) AS in_threads, string_agg(left(u.text, 1000), chr(30)) FILTER (WHERE strpos(u.text COLLATE \"C\", '@') > 0) AS texts ",
         "FROM (SELECT x.text, x.thread FROM chinwag.record x WHERE x.room = w.room AND x.seq > w.read ",
         "AND x.seq <= w.head AND x.kind = 0 AND coalesce(x.sender, '') <> $5::text ",
         "ORDER BY x.seq LIMIT $6::bigint) u) c ",

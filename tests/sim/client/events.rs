@@ -55,8 +55,15 @@ impl Client {
             "typing" => find(conn, value)?.people.typing(value, &self.name),
             "receipts" => self.receipts(conn, context, value),
             "joined" => self.told_joined(conn, context, value),
+            "gone" => {
+                let by = text(value, "from")?;
+                let is_asked = context.history.is_act_asked(Op::Close.name(), by)
+                    && People::room(value)? == MODERATED_ROOM;
+                is_asked.then_some(()).ok_or_else(|| format!("{by} has not asked for that"))
+            }
             "left" => {
                 let room = People::room(value)?;
+                context.trace.ended += usize::from(text(value, "reason")? == "closed");
                 let is_put_out = matches!(text(value, "reason")?, "kicked" | "banned");
                 context.trace.put_out += usize::from(is_put_out);
                 context.history.ended(room, &self.name);

@@ -24,6 +24,9 @@ impl Client {
         if !conn.views.contains_key(MODERATED_ROOM) {
             return self.try_to_enter(conn, context);
         }
+        if context.plan.nodes > 1 && self.rng.once_in(24) {
+            return self.close_room(conn, context);
+        }
         let user = Plan::some_user(&mut self.rng);
         self.said += 1;
         let reason = format!("act of {}/{}/{}", self.name, self.id, self.said);
@@ -46,7 +49,7 @@ impl Client {
         fields.extend(extra);
         fields.push(("reason", Field::Text(&reason)));
         let pending = if op == Op::Invite {
-            Pending::Invite
+            Pending::Act
         } else {
             context.history.say(Some(&self.name), None, &reason, context.now);
             Pending::Order { reason: reason.clone() }
@@ -76,6 +79,13 @@ impl Client {
         }
     }
 
+    /// Ends the room for all who are in it, if it may.
+    fn close_room(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
+        context.history.ask_act(Op::Close.name(), &self.name);
+        let fields = [("room", Field::Text(MODERATED_ROOM)), ("sure", Field::Flag(true))];
+        self.ask(conn, context, (Op::Close, &fields), Pending::Act);
+    }
+
     /// Goes in, if it is let in.
     pub(super) fn enter_moderated_room(
         &mut self,
@@ -96,20 +106,23 @@ impl Client {
         (pending, is_view): (&Pending, bool),
     ) -> bool {
         let is_judged = |op: Op| history.is_act_asked(op.name(), &self.name);
+        let is_closed = history.is_any_asked(Op::Close.name());
         match code {
             // Who is about to be put out is told so, and hears of it when it is done.
-            NO_SUCH_ROOM | NOT_MEMBER => !is_view || is_judged(Op::Kick) || is_judged(Op::Ban),
+            NO_SUCH_ROOM | NOT_MEMBER => {
+                !is_view || is_closed || is_judged(Op::Kick) || is_judged(Op::Ban)
+            }
             BANNED => is_judged(Op::Ban),
             MUTED => is_judged(Op::Mute),
             READ_ONLY => is_judged(Op::Role),
-            INVITE_ONLY => !is_view,
+            INVITE_ONLY => !is_view || is_closed,
             BUSY => is_judged(Op::Kick) || is_judged(Op::Ban),
             ROOM_EXISTS => matches!(pending, Pending::Create { .. }),
-            NO_SUCH_USER => matches!(pending, Pending::Order { .. } | Pending::Invite),
+            NO_SUCH_USER => matches!(pending, Pending::Order { .. } | Pending::Act),
             FORBIDDEN => matches!(
                 pending,
                 Pending::Order { .. }
-                    | Pending::Invite
+                    | Pending::Act
                     | Pending::Leave { .. }
                     | Pending::Topic { .. }
             ),

@@ -203,7 +203,7 @@ impl Client {
                 self.said_away(conn, away);
                 Ok(())
             }
-            Pending::About { .. } | Pending::Invite | Pending::Other | Pending::Wrong => Ok(()),
+            Pending::About { .. } | Pending::Act | Pending::Other | Pending::Wrong => Ok(()),
         }
     }
 

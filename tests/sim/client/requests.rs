@@ -75,7 +75,8 @@ pub(crate) enum Pending {
     Order {
         reason: String,
     },
-    Invite,
+    /// What is done there without a record: somebody is invited, or the room ends.
+    Act,
     Presence {
         room: String,
     },
@@ -130,7 +131,7 @@ impl Pending {
                 Target::Room(room) => Some(room),
                 Target::User(_) => None,
             },
-            Self::Create { .. } | Self::Order { .. } | Self::Invite => Some(MODERATED_ROOM),
+            Self::Create { .. } | Self::Order { .. } | Self::Act => Some(MODERATED_ROOM),
             Self::Hello { .. }
             | Self::Rooms { .. }
             | Self::Status { .. }

@@ -78,6 +78,7 @@ pub(crate) fn run(seed: u64, steps: u64, fault: Option<EngineFault>) -> Outcome 
         resumed: cluster.trace.resumed,
         dups: cluster.trace.dups,
         put_out: cluster.trace.put_out,
+        ended: cluster.trace.ended,
         crashes: cluster.crashes,
         engine: cluster.engine.counts(),
         tampered: cluster.engine.faults_done(),

@@ -18,6 +18,8 @@ pub(crate) struct Outcome {
     pub(crate) dups: usize,
     /// Connections that were told that their user was put out of a room.
     pub(crate) put_out: usize,
+    /// Connections that were told that a room is no more.
+    pub(crate) ended: usize,
     /// Nodes that have died.
     pub(crate) crashes: u64,
     pub(crate) engine: EngineCounts,
@@ -33,13 +35,14 @@ impl Outcome {
         self.resumed += other.resumed;
         self.dups += other.dups;
         self.put_out += other.put_out;
+        self.ended += other.ended;
         self.crashes += other.crashes;
         self.engine.add(other.engine);
     }
 
     /// Whether everything that the promises are about has happened.
     pub(crate) fn has_everything(&self) -> bool {
-        let seen = self.resumed.min(self.dups).min(self.put_out);
+        let seen = self.resumed.min(self.dups).min(self.put_out).min(self.ended);
         seen > 10 && self.crashes.min(self.engine.least()) > 10
     }
 }

@@ -26,6 +26,11 @@ impl History {
         self.acts_asked.contains(&(op, user.to_owned()))
     }
 
+    /// Whether anybody has asked for it to be done to anyone.
+    pub(crate) fn is_any_asked(&self, op: &'static str) -> bool {
+        self.acts_asked.iter().any(|(asked, _)| *asked == op)
+    }
+
     /// Somebody is in a private room, or sees what is said there.
     pub(crate) fn check_invited(&self, user: &str) -> Check {
         let is_welcome = ["invite", "create"].into_iter().any(|op| self.is_act_asked(op, user));

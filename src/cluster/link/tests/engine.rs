@@ -77,7 +77,7 @@ impl Default for Engine {
             fsync: true,
             connected: 2,
             waiting: 0,
-            schema: Some("1.6"),
+            schema: Some("1.7"),
             is_pooler: false,
             holds_commits: false,
             commits_left: None,

@@ -9,7 +9,7 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::Epoch;
 use crate::chat::model::reply::{Durability, Role};
-use crate::cluster::ADDITIONS;
+use crate::cluster::{ADDITIONS, ADDITIONS_BEHIND};
 
 fn log() -> LogId {
     LogId::new(1, 1)
@@ -97,6 +97,7 @@ fn an_engine_whose_schema_was_made_by_an_earlier_program_is_given_what_a_drop_ne
         "DELETE FROM chinwag.meta WHERE key = 'additions'",
         older,
         ADDITIONS,
+        ADDITIONS_BEHIND,
     ]);
     let mut one = Peer::new(&database.address, 1);
     open(&mut one);
@@ -110,5 +111,5 @@ fn an_engine_whose_schema_was_made_by_an_earlier_program_is_given_what_a_drop_ne
     let made = "SELECT count(*) FROM pg_proc WHERE proname IN ('append_1', 'people_1')";
     assert_eq!(database.number(made), 2);
     // Once more does nothing.
-    database.run(&[ADDITIONS]);
+    database.run(&[ADDITIONS, ADDITIONS_BEHIND]);
 }

@@ -16,6 +16,7 @@ use crate::chat::model::reply::Durability;
 use crate::chat::model::webhook::{
     EventKind, EventSet, Interest, Notice, NoticeKind, Webhook, WebhookEvent,
 };
+use crate::cluster::ADDITIONS_BEHIND;
 
 /// Makes every turn end at once, as time would.
 const TIME_PASSES: &str = "UPDATE chinwag.sender SET until = 0";
@@ -310,6 +311,7 @@ fn entries_in_more_than_an_answer_may_have_are_read_in_parts() {
         "INSERT INTO chinwag.record (room, seq, at, weight, kind, sender, text) \
          SELECT r.id, n, 1800000000000 + n, 1000200, 0, 'ann', repeat('x', 1000000) \
          FROM chinwag.room r, generate_series(1, 36) AS n",
+        "SELECT chinwag.heard_1(ARRAY[r.id], '{1}', '{36}') FROM chinwag.room r",
     ]);
     let elsewhere = Interest { rooms: vec!["elsewhere".into()], ..interest() };
     let (mut from, mut ends) = (known.position, Vec::new());
@@ -356,6 +358,29 @@ fn without_a_webhook_nothing_is_left_of_what_was_entered() {
         database.number("SELECT count(*) FROM chinwag.outgoing") == 0
     };
     assert!((0..50_000).any(&mut is_gone));
+}
+
+#[test]
+fn while_an_engine_is_brought_up_to_date_each_record_is_entered_once() {
+    let Some(database) = database() else { return };
+    // As an earlier program has made it.
+    database.run(&[
+        "CREATE FUNCTION chinwag.enter_records_1() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         INSERT INTO chinwag.outgoing (kind, at, room, seq) \
+         SELECT -1, n.at, n.room, n.seq FROM new_rows n; RETURN NULL; END $$",
+        "CREATE TRIGGER record_entered AFTER INSERT ON chinwag.record \
+         REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT \
+         EXECUTE FUNCTION chinwag.enter_records_1()",
+    ]);
+    let mut one = peer(&database, 1);
+    open(&mut one, 1);
+    say(&mut one, 1, "a");
+    answered(&mut one, 1);
+    database.run(&[ADDITIONS_BEHIND]);
+    say(&mut one, 1, "b");
+    answered(&mut one, 1);
+    let seqs = "SELECT sum(seq * 10 ^ (2 - seq))::bigint FROM chinwag.outgoing WHERE kind = -1";
+    assert_eq!(database.number(seqs), 12, "the first and the second, once each");
 }
 
 #[test]

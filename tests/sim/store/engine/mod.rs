@@ -357,11 +357,14 @@ impl Engine {
             }
             LogRequest::Open { log, ref room, epoch, durability, .. } => {
                 let (room, known) = (room.clone(), Known { epoch: Some(epoch), acts: 0 });
-                self.hold_loaded(place, log, (&room, epoch));
+                let is_loaded = self.hold_loaded(place, log, (&room, epoch));
                 let node = &mut self.nodes[place];
                 node.durability.insert(log, (room.clone(), durability));
                 let known = *node.known.entry(log).or_insert(known);
-                self.admit(place, Job { log, room, durability, known, request });
+                // One that was found is not made anew, though it be gone by now.
+                if !is_loaded {
+                    self.admit(place, Job { log, room, durability, known, request });
+                }
             }
             LogRequest::Append { log, .. }
             | LogRequest::PutMeta { log, .. }
@@ -392,15 +395,15 @@ impl Engine {
         node.intake.push_back(job);
     }
 
-    /// A room that was loaded is held from what was read on.
-    fn hold_loaded(&mut self, place: usize, log: LogId, (room, epoch): (&RoomName, Epoch)) {
+    /// A room that was loaded is held from what was read on; whether it was.
+    fn hold_loaded(&mut self, place: usize, log: LogId, (room, epoch): (&RoomName, Epoch)) -> bool {
         let node = &mut self.nodes[place];
         let loaded = node.loaded.get(room).filter(|held| held.known.epoch == Some(epoch)).cloned();
-        if let Some(held) = loaded {
-            node.known.insert(log, held.known);
-            node.held.insert(log, held);
-            self.catch_up(place, log);
-        }
+        let Some(held) = loaded else { return false };
+        node.known.insert(log, held.known);
+        node.held.insert(log, held);
+        self.catch_up(place, log);
+        true
     }
 
     fn step(&mut self, now: Now) -> Vec<RoomName> {

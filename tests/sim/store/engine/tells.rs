@@ -52,7 +52,11 @@ impl Engine {
     /// Tells a node what it was not told of a log: all of it.
     pub(super) fn catch_up(&mut self, place: usize, log: LogId) {
         let Some(held) = self.nodes[place].held.get(&log).cloned() else { return };
-        let Some(room) = self.durable.rooms.get(&held.room) else { return };
+        let Some(room) = self.durable.rooms.get(&held.room) else {
+            // It was closed between being found and being held.
+            self.nodes[place].held.remove(&log);
+            return self.say(place, LogReply::Gone { log, farewell: None }, None);
+        };
         let changes = self.changes.entry(held.room.clone()).or_default();
         let acts = changes.acts_of_others(place);
         let known = Known { epoch: Some(room.epoch), acts };
