@@ -224,4 +224,4 @@ BEGIN
 END
 $$;
 
-INSERT INTO chinwag.meta VALUES ('additions', '6') ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+INSERT INTO chinwag.meta VALUES ('additions', '7') ON CONFLICT (key) DO UPDATE SET value = excluded.value;

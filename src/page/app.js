@@ -3,7 +3,7 @@ import { Client, otherIn, present } from "/client.js";
 import { commandList, fold } from "/commands.js";
 import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
-import { $, avatar, bdi, cached, el, isolated, linked, place, setText } from "/dom.js";
+import { $, avatar, bdi, cached, el, isolated, linked, place, setText, tint } from "/dom.js";
 import { addressOf, count, invitationList, keptFor, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
@@ -186,6 +186,7 @@ function drawFrame() {
 	if ($("topic").textContent !== (about ?? "")) $("topic").replaceChildren(...linked(about ?? ""));
 	$("pin").hidden = !open;
 	drawPin();
+	tint($("me-avatar"), chat?.profiles.get(chat.user));
 	$("app").classList.toggle("alone", !open || open.direct);
 	$("chat").classList.toggle("bare", !open);
 	$("text").placeholder = t("log.messageTo", { room: open ? label(open) : "" });
@@ -747,7 +748,7 @@ function profileOf(name) {
 		toAsk.push(name);
 	}
 	const profile = chat.profiles.get(name);
-	return profile?.until < Date.now() ? { display: profile.display } : profile;
+	return profile?.until < Date.now() ? { ...profile, text: undefined } : profile;
 }
 
 async function askProfiles() {
@@ -1053,7 +1054,7 @@ const moderation = laterDialog(async () => byName((await import("/moderation.js"
 })));
 const audit = laterDialog(async () => (await import("/audit.js")).auditDialog({ ask: (op, fields) => chat.request(op, fields), sentence }));
 const account = laterDialog(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
-const drawRoomList = roomList(label, unreadIn);
+const drawRoomList = roomList(label, unreadIn, () => chat.profiles);
 const invitations = invitationList({
 	decline: (room) => chat.request("leave", { room }).catch((error) => {
 		// It is gone, by whatever means.

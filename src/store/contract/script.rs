@@ -24,6 +24,7 @@
 
 use super::{PATIENCE, Subject, room, user};
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login, SecretHash};
+use crate::chat::model::color::Color;
 use crate::chat::model::identity::{Bound, Grant, Rights, Source};
 use crate::chat::model::listed::{DirectoryQuery, StoredRoom};
 use crate::chat::model::load::Begun;
@@ -457,12 +458,13 @@ fn change(word: &str) -> PeopleChange {
         "unsuspend" => PeopleChange::Unsuspend(Suspended::User(name())),
         "block" => PeopleChange::Block(Block { user: name(), blocked: user("eve"), at: 1 }),
         "unblock" => PeopleChange::Unblock(name(), user("eve")),
-        "profile" | "status" => {
-            let (display, status) = match words[0] {
-                "profile" => (Some(words[2].into()), None),
-                _ => (None, Some((words[2].into(), None))),
-            };
-            let change = ProfileChange { display, status, at: 1, keeps_empty: false };
+        "profile" | "status" | "color" => {
+            let mut change = ProfileChange { at: 1, ..ProfileChange::default() };
+            match words[0] {
+                "profile" => change.display = Some(words[2].into()),
+                "status" => change.status = Some((words[2].into(), None)),
+                _ => change.color = Some(Color::parse(words[2]).expect("a colour")),
+            }
             PeopleChange::Profile(name(), change)
         }
         "report" => PeopleChange::Report(Report {

@@ -135,6 +135,7 @@ impl<'a> Commands<'a, '_> {
             | Verb::Whois
             | Verb::Display
             | Verb::Status
+            | Verb::Color
             | Verb::Report
             | Verb::Reports
             | Verb::Settle
