@@ -32,6 +32,7 @@ mod rights;
 mod stored;
 mod threads;
 
+use super::model::color::Color;
 use super::model::command::{Position, Resume, Send, Target};
 use super::model::limits::RECORD_OVERHEAD;
 use super::model::log::Logs;
