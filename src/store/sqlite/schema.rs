@@ -206,7 +206,7 @@ mod tests {
         migrate_by(&mut db, &MIGRATIONS[..6]).unwrap();
         db.execute_batch("INSERT INTO block VALUES ('ann', 'bob', 1)").unwrap();
         assert_eq!(migrate(&mut db).unwrap(), 6);
-        db.execute_batch("INSERT INTO profile VALUES ('ann', 'Ann', '', NULL)").unwrap();
+        db.execute_batch("INSERT INTO profile VALUES ('ann', 'Ann', '', NULL, 0)").unwrap();
         let count = |sql: &str| db.query_one(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(count("SELECT count(*) FROM block"), 1);
         assert_eq!(count("SELECT count(*) FROM profile WHERE until IS NULL"), 1);
