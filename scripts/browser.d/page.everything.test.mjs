@@ -6,7 +6,7 @@ import { Member, Proxy, until } from "./surroundings.mjs";
 
 const PHONE = { viewport: { width: 360, height: 720 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, colorScheme: "dark" };
 const ROOM = "commons";
-const entry = (page, text) => page.locator("#messages > .msg", { hasText: text }).last();
+const entry = (page, text) => page.locator("#messages > .msg", { has: page.locator(".text", { hasText: text }) }).last();
 const textOf = (page, selector) => page.locator(selector).evaluate((node) => node.textContent);
 
 /** Shows the actions on a message, by a finger or the pointer. */

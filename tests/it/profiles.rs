@@ -1,4 +1,4 @@
-//! Display names, status texts and colours: over restarts, upgrades and erasures, and at a terminal.
+//! What users say of themselves: over restarts, upgrades and erasures, and at a terminal.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! The colours among which users choose one for their names.
 
-/// A hue. Which shade of it can be read where a name stands, in light and in dark, is up to clients.
+/// A hue. Clients choose a shade of it that can be read where a name stands, in light and in dark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Color {
     /// The user has chosen none: clients make one of the name, or have one for all.

@@ -87,8 +87,8 @@ fn is_row(chat: &Chat, user: &UserName, profile: &PublicProfile) -> bool {
     !profile.is_empty() || bound.is_some_and(|bound| bound.source == Source::Token)
 }
 
-/// Writes what is given, as of now. The profile is what becomes of it here: what another node has changed
-/// meanwhile stays, and is read.
+/// Writes what is given, as of now. The profile is what becomes of it here: what another node has
+/// changed meanwhile stays, and is read.
 fn write(
     chat: &mut Chat,
     by: Option<Requester>,

@@ -459,12 +459,11 @@ fn change(word: &str) -> PeopleChange {
         "block" => PeopleChange::Block(Block { user: name(), blocked: user("eve"), at: 1 }),
         "unblock" => PeopleChange::Unblock(name(), user("eve")),
         "profile" | "status" | "color" => {
-            let mut change = ProfileChange { at: 1, ..ProfileChange::default() };
-            match words[0] {
-                "profile" => change.display = Some(words[2].into()),
-                "status" => change.status = Some((words[2].into(), None)),
-                _ => change.color = Some(Color::parse(words[2]).expect("a colour")),
-            }
+            let is = |word| words[0] == word;
+            let display = is("profile").then(|| words[2].into());
+            let status = is("status").then(|| (words[2].into(), None));
+            let color = is("color").then(|| Color::parse(words[2]).expect("a colour"));
+            let change = ProfileChange { display, status, color, at: 1, keeps_empty: false };
             PeopleChange::Profile(name(), change)
         }
         "report" => PeopleChange::Report(Report {

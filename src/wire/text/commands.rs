@@ -81,7 +81,7 @@ pub(super) const COMMANDS: &[Entry] = &[
         Verb::Nick,
         &["nick", "name"],
         "/nick ann",
-        "takes a name; /display adds one, /color paints it, /me acts",
+        "takes a name; /display adds one, /color a hue; /me acts",
     ),
     entry(
         Verb::Join,
