@@ -230,7 +230,11 @@ export interface Profile {
 	/** The status text, and until when it holds: milliseconds since 1970. */
 	text?: string;
 	until?: number;
+	/** The colour of the name, chosen among eight. */
+	color?: Color;
 }
+
+export type Color = "red" | "orange" | "yellow" | "green" | "teal" | "blue" | "purple" | "pink";
 
 /** The detail of each event of a {@link Client}. */
 export interface ClientEvents {
@@ -374,7 +378,7 @@ export class Client extends EventTarget {
 	/** What users say of themselves, as far as it was asked for or told. */
 	readonly profiles: Map<string, Profile>;
 	/** What is not given stays; an empty text goes. */
-	profile(changes?: { display?: string; text?: string; for_ms?: number }): Promise<Profile>;
+	profile(changes?: { display?: string; text?: string; for_ms?: number; color?: Color | "" }): Promise<Profile>;
 	/** Of up to 50 users; those with whom we share no room are left out. */
 	whois(users: string[]): Promise<Record<string, Profile>>;
 

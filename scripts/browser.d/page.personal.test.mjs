@@ -113,6 +113,44 @@ test("a display name and a status text stand beside the name, for whoever is in 
 	await holds(bob, () => document.querySelector("#messages .who").textContent === "ann");
 });
 
+test("a colour of one's own is that of the name and its avatar wherever they stand, and can be read", async () => {
+	const room = "paints";
+	const ann = await enter("ann", room);
+	const bob = await enter("bob", room, server.url, { colorScheme: "dark" });
+	const colors = ["red", "orange", "yellow", "green", "blue", "purple", "pink"];
+	for (const color of colors) {
+		const member = await called(`likes-${color}`, room, { color, ...(color === "red" ? { display: "Scarlet" } : {}) });
+		await member.say(room, color);
+	}
+	await ann.click("#open-settings");
+	await ann.getByRole("radio", { name: "Teal" }).check();
+	await assertAccessible(ann, "colours to choose");
+	await picture(ann, "colours");
+	await ann.locator("#profile-form button").click();
+	await ann.getByText("Others see it now.").waitFor();
+	await ann.click("#settings-close");
+	await ann.fill("#text", "in teal");
+	await ann.press("#text", "Enter");
+	for (const page of [ann, bob]) {
+		await shows(page, "in teal");
+		// Beside the message, in the list of people, and, of one's own, below.
+		await holds(page, (all) => all.every((color) => ["#messages", "#persons"].every((list) => document.querySelector(`${list} [data-color=${color}] .called`))), [...colors, "teal"]);
+		await page.mouse.move(0, 0);
+		await assertAccessible(page, "names in colours");
+	}
+	const shades = await bob.$$eval("#messages .called", (nodes) => nodes.map((node) => getComputedStyle(node).color));
+	assert.equal(new Set(shades).size, shades.length, `${shades}`);
+	const [own, below] = await ann.evaluate(() => ["#messages > [data-color=teal] .avatar", "#me-avatar .avatar"].map((where) => getComputedStyle(document.querySelector(where)).backgroundColor));
+	assert.equal(own, below);
+	await picture(bob, "colours-dark");
+	await ann.fill("#text", "/colour -");
+	await ann.press("#text", "Enter");
+	await holds(bob, () => !document.querySelector("[data-color=teal]"));
+	await ann.fill("#text", "/color mauve");
+	await ann.press("#text", "Enter");
+	await ann.getByText("mauve").first().waitFor();
+});
+
 /** A member in `room` who says this of itself. */
 async function called(name, room, profile) {
 	const member = await Member.connect(server.tcp, name);

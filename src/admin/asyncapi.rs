@@ -181,7 +181,7 @@ fn event(name: &str, about: &str) -> Value {
     if name == "profiles" {
         properties["profiles"] = json!({
             "type": "object",
-            "description": "By name what each says of itself now: display, text and until, each of \
+            "description": "By name what each says of itself now: display, text, color and until, each of \
                             which may be missing.",
         });
     }

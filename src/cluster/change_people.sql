@@ -39,7 +39,7 @@ FOR EACH ROW EXECUTE FUNCTION chinwag.people_changed_1();
 -- go, 8 an act is noted, 9 its first text becomes the given one, and it is made if it is not there, 10 its first text
 -- becomes the first of the given ones, if it is the second of them, 11 of its display name and its status text the given
 -- one changes, or both, a text that has ended by the second number goes, and so does the row if it has none, unless the
--- third number is 1, from 20 on see chinwag.push_change_1.
+-- third number is 1, and its second number becomes the fourth, if that is given, from 20 on see chinwag.push_change_1.
 CREATE OR REPLACE FUNCTION chinwag.people_1(
   acts bigint[], kinds bigint[], keys text[], others text[], numbers bigint[], texts text[]
 ) RETURNS bigint
@@ -86,16 +86,18 @@ BEGIN
         UPDATE chinwag.people p SET texts[1] = c.texts[1]
         WHERE p.kind = c.kind AND p.key = c.key AND p.texts[1] = c.texts[2];
       ELSIF c.act = 11 THEN
-        INSERT INTO chinwag.people AS p VALUES (c.kind, c.key, c.other, ARRAY[c.numbers[1], NULL, NULL, NULL],
+        INSERT INTO chinwag.people AS p VALUES (c.kind, c.key, c.other, ARRAY[c.numbers[1], c.numbers[4], NULL, NULL],
           ARRAY[coalesce(c.texts[1], ''), coalesce(c.texts[2], ''), NULL, NULL, NULL, NULL])
         ON CONFLICT ON CONSTRAINT people_pkey DO UPDATE SET
           numbers[1] = CASE WHEN c.texts[2] IS NOT NULL THEN c.numbers[1]
             WHEN p.numbers[1] > c.numbers[2] THEN p.numbers[1] END,
+          numbers[2] = coalesce(c.numbers[4], p.numbers[2]),
           texts[1] = coalesce(c.texts[1], p.texts[1]),
           texts[2] = CASE WHEN c.texts[2] IS NOT NULL THEN c.texts[2]
             WHEN p.numbers[1] <= c.numbers[2] THEN '' ELSE p.texts[2] END;
         DELETE FROM chinwag.people p
-        WHERE p.kind = c.kind AND p.key = c.key AND p.texts[1] = '' AND p.texts[2] = '' AND c.numbers[3] <> 1;
+        WHERE p.kind = c.kind AND p.key = c.key AND p.texts[1] = '' AND p.texts[2] = ''
+          AND coalesce(p.numbers[2], 0) = 0 AND c.numbers[3] <> 1;
       ELSIF c.act >= 20 THEN
         PERFORM chinwag.push_change_1(c.act, c.key, c.numbers, c.texts);
       ELSE

@@ -64,14 +64,17 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 		next?.focus();
 	}
 
+	// Who has pressed a button of it with the mouse goes on to other messages; who walks by the keyboard is not disturbed.
 	log.addEventListener("pointerover", (event) => {
-		if (event.pointerType === "mouse" && !bar.contains(document.activeElement)) attach(event.target.closest(MESSAGE));
+		if (event.pointerType === "mouse" && !bar.querySelector(":focus-visible")) attach(event.target.closest(MESSAGE));
 	});
 	log.addEventListener("pointerleave", (event) => {
 		// A finger leaves at the end of each tap, when the toolbar has just appeared.
-		if (event.pointerType === "mouse" && !bar.contains(document.activeElement)) attach(null);
+		if (event.pointerType === "mouse" && !bar.querySelector(":focus-visible")) attach(null);
 	});
-	log.addEventListener("focusin", (event) => attach(event.target.closest(MESSAGE)));
+	// Where the toolbar takes more than one line, it moves what is under a finger: a button there gets its click before.
+	const follow = () => attach(document.activeElement.closest(`#${log.id} ${MESSAGE}`));
+	log.addEventListener("focusin", ({ target }) => (target.matches(MESSAGE) ? attach(target) : setTimeout(follow)));
 	document.addEventListener("pointerdown", (event) => event.pointerType !== "mouse" && !log.contains(event.target) && attach(null));
 	log.addEventListener("keydown", (event) => {
 		const node = event.target.closest(MESSAGE);

@@ -3,7 +3,7 @@ import { Client, otherIn, present } from "/client.js";
 import { commandList, fold } from "/commands.js";
 import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
-import { $, avatar, bdi, cached, el, isolated, linked, place, setText } from "/dom.js";
+import { $, avatar, bdi, cached, el, isolated, linked, place, setText, tint } from "/dom.js";
 import { addressOf, count, invitationList, keptFor, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
@@ -98,7 +98,7 @@ const knownAs = (name) => (name === chat.user ? "me" : chat.rooms.has(directName
 const isToldOf = ({ room, item }) => item.from !== chat.user && !isBlocked(item.from) && item.seq > room.read && !(watched() && room === open) && isFollowed(room, item) && !(isIdle && room.direct && remembered("push") === chat.user);
 /** Whether a message is to be noticed as far as its thread goes: of one that is not followed only what names the user. */
 const isFollowed = (room, { thread, ...item }) => !thread || room.direct || !threadParts?.keeps() || threadParts.follows(room, thread) || chat.namesUs(item);
-const tell = later(async () => (await import("/notices.js")).notices({ isNamed: (item, room) => chat.namesUs(item) || Boolean(threadParts?.follows(room, item.thread)), label: (room) => label(room), go: (room) => show(room) }));
+const tell = later(async () => (await import("/notices.js")).notices({ isNamed: (item, room) => chat.namesUs(item) || Boolean(threadParts?.follows(room, item.thread)), label: (room) => label(room), go: (room) => show(room) }), never, never);
 /** The part of the page for threads, once we are in. */
 let threadParts = null;
 /** What is unread in a room, but for what is counted in threads. */
@@ -186,6 +186,7 @@ function drawFrame() {
 	if ($("topic").textContent !== (about ?? "")) $("topic").replaceChildren(...linked(about ?? ""));
 	$("pin").hidden = !open;
 	drawPin();
+	tint($("me-avatar"), chat?.profiles.get(chat.user));
 	$("app").classList.toggle("alone", !open || open.direct);
 	$("chat").classList.toggle("bare", !open);
 	$("text").placeholder = t("log.messageTo", { room: open ? label(open) : "" });
@@ -747,7 +748,7 @@ function profileOf(name) {
 		toAsk.push(name);
 	}
 	const profile = chat.profiles.get(name);
-	return profile?.until < Date.now() ? { display: profile.display } : profile;
+	return profile?.until < Date.now() ? { ...profile, text: undefined } : profile;
 }
 
 async function askProfiles() {
@@ -880,14 +881,21 @@ const laterDialog = (load) => later(async () => {
 	return load();
 }, () => true);
 
-/** A part of the page that is loaded when it is used first. `takesFocus(...given)` is whether this use of it is a matter of turns. */
-function later(load, takesFocus = () => false) {
+function never() {
+	return false;
+}
+
+/**
+ * A part of the page that is loaded when it is used first. `takesFocus(...given)` is whether this use of it is a matter of turns;
+ * `isAsked(...given)` whether the user has asked for it, and is told if it cannot be loaded: all else is tried again.
+ */
+function later(load, takesFocus = never, isAsked = () => true) {
 	let made = null;
 	return async (...given) => {
 		const isDue = takesFocus(...given) ? focusTurn() : () => true;
 		made ??= load();
 		const run = await made.catch(() => (made = null));
-		if (!run) return toast(t("said.loadFailed"));
+		if (!run) return isAsked(...given) ? toast(t("said.loadFailed")) : undefined;
 		if (isDue()) return run(...given);
 	};
 }
@@ -1017,7 +1025,8 @@ const deeds = {
 	about: ({ item }) => aboutPerson(item.from, item),
 	leave: () => $("text").focus(),
 };
-const updateActions = later(async () => (await import("/actions.js")).messageToolbar($("log"), deeds));
+const updateActions = later(async () => (await import("/actions.js")).messageToolbar($("log"), deeds), never, never);
+const isShow = (name) => name === "show";
 const threads = later(async () => {
 	threadParts = (await import("/thread-view.js")).threadsView({
 		chat: () => chat,
@@ -1037,7 +1046,7 @@ const threads = later(async () => {
 		fail: refuse,
 	});
 	return byName(threadParts);
-}, (name) => name === "show");
+}, isShow, isShow);
 const moderation = laterDialog(async () => byName((await import("/moderation.js")).moderationDialogs({
 	ask: (op, fields) => chat.request(op, fields),
 	act: (...action) => chat.moderate(...action),
@@ -1053,7 +1062,7 @@ const moderation = laterDialog(async () => byName((await import("/moderation.js"
 })));
 const audit = laterDialog(async () => (await import("/audit.js")).auditDialog({ ask: (op, fields) => chat.request(op, fields), sentence }));
 const account = laterDialog(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
-const drawRoomList = roomList(label, unreadIn);
+const drawRoomList = roomList(label, unreadIn, () => chat.profiles);
 const invitations = invitationList({
 	decline: (room) => chat.request("leave", { room }).catch((error) => {
 		// It is gone, by whatever means.
@@ -1097,8 +1106,8 @@ const loadQuotes = later(async () => {
 	findQuote = (await import("/quotes.js")).quoteFinder({ history: (name, where) => chat.history(name, where), draw });
 	draw();
 	return () => {};
-});
-const device = later(async () => byName((await import("/device.js")).thisDevice({ chat: () => chat, sentence, go: join })));
+}, never, never);
+const device = later(async () => byName((await import("/device.js")).thisDevice({ chat: () => chat, sentence, go: join })), never, (name) => name === "set");
 const openSettings = laterDialog(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device, chat: () => chat, sentence, toast, blocked: () => chat.blocked, unblock: (name) => block(name, false).catch((error) => {
 	refuse(error);
 	throw error;

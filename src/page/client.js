@@ -212,7 +212,7 @@ export class Client extends EventTarget {
 	rooms = new Map();
 	/** Names of the users whom we have blocked. */
 	blocked = new Set();
-	/** By name what users say of themselves, as far as it was asked for or told: `{display, text, until}`, each of which may be missing. */
+	/** By name what users say of themselves, as far as it was asked for or told: `{display, text, until, color}`, each of which may be missing. */
 	profiles = new Map();
 	/** A {@link State}. */
 	state = { state: "stopped" };
@@ -511,7 +511,7 @@ export class Client extends EventTarget {
 
 	// --- What people say of themselves
 
-	/** Changes our `display` name, our status `text` and for how many milliseconds, `for_ms`, that holds; empty: none. Resolves to all of it. */
+	/** Changes our `display` name, our status `text`, for how many milliseconds, `for_ms`, that holds, and the `color` of our name; empty: none. Resolves to all of it. */
 	async profile(changes = {}) {
 		const { profiles } = await this.request("profile", changes);
 		this.#setProfiles(profiles);

@@ -44,6 +44,7 @@ const COMMANDS = {
 	"invite-link": ["", "/invite-link"],
 	display: ["text?", "/display Ann Smith"],
 	status: ["span? text?", "/status 1h at lunch"],
+	color: ["word?", "/color teal"],
 	away: ["", "/away"],
 	back: ["", "/back"],
 	help: ["", "/help"],
@@ -53,7 +54,7 @@ const COMMANDS = {
 /** Names that they have elsewhere, the same as at the terminal. */
 const OTHER_NAMES = {
 	msg: "query m w whisper tell dm pm privmsg", reply: "re answer", join: "j", create: "new", leave: "part close", who: "names users here", rooms: "list channels unread inbox",
-	whois: "whowas finger profile", display: "displayname realname", search: "find grep", history: "log last", topic: "t", kick: "remove", mute: "silence quiet", unmute: "voice unsilence",
+	whois: "whowas finger profile", display: "displayname realname", color: "colour", search: "find grep", history: "log last", topic: "t", kick: "remove", mute: "silence quiet", unmute: "voice unsilence",
 	role: "mode", account: "password passwd logins devices sessions endlogin end-login end_login", "invite-link": "invitelink invite_link", bans: "restrictions mutes banlist", nick: "name", away: "afk", back: "unaway", block: "ignore", unblock: "unignore", blocked: "ignored", help: "h ? commands", quit: "exit bye q logout disconnect",
 };
 const BY_NAME = new Map(Object.keys(COMMANDS).flatMap((command) => [command, ...(OTHER_NAMES[command]?.split(" ") ?? [])].map((name) => [name, command])));

@@ -14,13 +14,23 @@ export function el(tag, properties, ...children) {
 export const bdi = (text) => el("bdi", null, text);
 export const isolated = (text) => `\u2068${text}\u2069`;
 
-/** Shows in `box` what a person is called: the display name with the name behind it, or the name alone; the status text is its title. */
-export function drawName(box, name, { display = "", text = "" } = {}) {
-	const shown = JSON.stringify([name, display, text]);
+/** Has `node` and what is in it in the colour that a person has chosen for its name. */
+export function tint(node, { color = "" } = {}) {
+	if (node.dataset.color !== color) node.dataset.color = color;
+}
+
+/**
+ * Shows in `box` what a person is called: the display name with the name behind it, or the name alone; the status text is its title. The
+ * item of a list in which that is, with its avatar, gets the person's colour.
+ */
+export function drawName(box, name, profile = {}) {
+	const { display = "", text = "", color = "" } = profile;
+	const shown = JSON.stringify([name, display, text, color]);
 	if (box.dataset.called === shown) return;
 	box.dataset.called = shown;
 	box.title = text;
-	box.replaceChildren(bdi(display || name), ...(display ? [" ", el("small", { className: "of" }, bdi(name))] : []));
+	tint(box.closest("li") ?? box, profile);
+	box.replaceChildren(Object.assign(bdi(display || name), { className: color && "called" }), ...(display ? [" ", el("small", { className: "of" }, bdi(name))] : []));
 }
 
 /** The place of words that a person says of itself, so that they are not taken for the page's own. */

@@ -1,5 +1,5 @@
 /** The lists beside the log: conversations, invitations, people. */
-import { $, avatar, bdi, cached, drawName, el, place, says, setText } from "/dom.js";
+import { $, avatar, bdi, cached, drawName, el, place, says, setText, tint } from "/dom.js";
 import { isArchived, isMarked, isPinned, preferences } from "/preferences.js";
 import { locale, t, tn } from "/words.js";
 
@@ -10,8 +10,8 @@ export const count = (n) => (n > 99 ? "99+" : String(n || ""));
 /** The address of a room, or of a message in it, of this epoch of the room. */
 export const addressOf = (name, at, epoch) => `#room=${encodeURIComponent(name)}${at ? `&at=${at}&epoch=${epoch}` : ""}`;
 
-/** Draws conversations: `label(room)` names one, `unreadIn(room)` is how many messages are unread there. */
-export function roomList(label, unreadIn) {
+/** Draws conversations: `label(room)` names one, `unreadIn(room)` is how many messages are unread there, `profiles()` by name what people say of themselves. */
+export function roomList(label, unreadIn, profiles) {
 	const nodes = new WeakMap();
 	const isNew = (room) => (room.unread > 0 && preferences.rooms[room.name] !== "none") || isMarked(room);
 	const rank = (room) => (isPinned(room) ? 0 : preferences.order === "unread" && isNew(room) ? 1 : 2);
@@ -24,6 +24,7 @@ export function roomList(label, unreadIn) {
 			const mark = direct ? avatar(label(room)) : el("span", { className: "hash", ariaHidden: "true" }, "#");
 			return el("li", null, el("a", { href: addressOf(name) }, mark, bdi(label(room)), el("span", { className: "badge" })));
 		});
+		if (direct) tint(made, profiles().get(label(room)));
 		const link = made.firstChild;
 		// A room may get another name.
 		if (link.children[1].textContent !== label(room)) {

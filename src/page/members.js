@@ -33,11 +33,12 @@ export function membersDialog({ me, members, writeTo, mayModerate, moderate, rol
 			setText(words, profile?.text ?? "");
 		};
 		draws.push(draw);
-		draw();
 		const roleText = name === me() ? t("and.you", { role: roleName(role) }) : roleName(role);
 		const about = el("span", null, who, el("small", null, roleText), words);
 		const buttons = name === me() ? [] : [button(t("members.write"), name, t("members.writeTo", { name }), writeTo), ...(mayModerate(name) ? [button(t("members.moderate"), name, t("members.moderateWho", { name }), () => moderate(name, role))] : [])];
-		return el("li", null, avatar(name), about, ...buttons);
+		const made = el("li", null, avatar(name), about, ...buttons);
+		draw();
+		return made;
 	}
 
 	/** Draws the page behind the name `after`. */

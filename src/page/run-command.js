@@ -62,6 +62,7 @@ export function commandRunner({ chat, note, toast, fail, say, arrive, join, crea
 			},
 			display: ({ text }) => (text ? saved({ display: text === "-" ? "" : text }) : opening(settings)(at)),
 			status: ({ span: time, text }) => (text ? saved({ text: text === "-" ? "" : text, for_ms: time && text !== "-" ? time : undefined }) : opening(settings)(at)),
+			color: ({ word }) => (word ? saved({ color: word === "-" ? "" : word.toLowerCase() }) : opening(settings)(at)),
 			rooms: () => tell(listed(t("run.conversations"), [...chat().rooms.values()].map(titleOf))),
 			search: opening(({ text }) => search(at, text)),
 			history: opening(() => {

@@ -1,8 +1,12 @@
 /** The dialog of what the user prefers in this browser. */
-import { $, bdi, el, endOf, setText } from "/dom.js";
+import { $, bdi, el, endOf, setText, tint } from "/dom.js";
 import { mayNotify } from "/notices.js";
 import { isArchived, isPinned, prefer, preferOf, preferences, setListed } from "/preferences.js";
 import { t, tn } from "/words.js";
+
+/** The colours that a name may have; the first is none. */
+const COLORS = ["", "red", "orange", "yellow", "green", "teal", "blue", "purple", "pink"];
+const PREFERENCES = "#settings [name]:not([type=radio])";
 
 /**
  * `changed()` follows each change; `device(what, …)` has this device told while the page is closed; `blocked()` is whom the user has
@@ -24,7 +28,14 @@ export function settingsDialog({ changed, device, chat, sentence, toast, blocked
 		status(why || (push.checked ? t("settings.isTold") : ""));
 	});
 
-	for (const field of document.querySelectorAll("#settings [name]")) {
+	const colors = COLORS.map((value) => {
+		const label = el("label", { className: "check" }, el("input", { type: "radio", name: "profile-color", value }), " ", el("span", { className: value && "called" }, t(`color.${value}`)));
+		tint(label, { color: value });
+		return label;
+	});
+	$("profile-colors").append(...colors);
+
+	for (const field of document.querySelectorAll(PREFERENCES)) {
 		field.addEventListener("change", async () => {
 			status("");
 			prefer(field.name, field.type === "checkbox" ? field.checked : field.value);
@@ -63,6 +74,7 @@ export function settingsDialog({ changed, device, chat, sentence, toast, blocked
 		kept = own;
 		$("profile-display").value = own.display ?? "";
 		$("profile-text").value = own.text ?? "";
+		$("profile-form").elements["profile-color"].value = own.color ?? "";
 		const [asItIs] = $("profile-time").options;
 		asItIs.hidden = asItIs.disabled = !own.until;
 		setText(asItIs, t("profile.kept", { until: endOf(own.until) }));
@@ -88,10 +100,12 @@ export function settingsDialog({ changed, device, chat, sentence, toast, blocked
 	/** What differs from what there was. A text whose time stays as it is ends when it would have ended. */
 	function profileChanges() {
 		const [display, text, time] = ["display", "text", "time"].map((each) => $(`profile-${each}`).value.trim());
+		const color = $("profile-form").elements["profile-color"].value;
 		const isSameTime = !text || time === (kept.until ? "kept" : "");
 		const for_ms = time === "kept" ? Math.max(1, kept.until - Date.now()) : Number(time);
 		return {
 			...(display === (kept.display ?? "") ? {} : { display }),
+			...(color === (kept.color ?? "") ? {} : { color }),
 			...(text === (kept.text ?? "") && isSameTime ? {} : { text, for_ms: text && time ? for_ms : undefined }),
 		};
 	}
@@ -134,7 +148,7 @@ export function settingsDialog({ changed, device, chat, sentence, toast, blocked
 
 	return (room, name) => {
 		open = room;
-		for (const field of document.querySelectorAll("#settings [name]")) {
+		for (const field of document.querySelectorAll(PREFERENCES)) {
 			if (field.type === "checkbox") field.checked = preferences[field.name];
 			else field.value = preferences[field.name];
 		}

@@ -63,6 +63,7 @@ macro_rules! for_each_key {
             P256dh "p256dh" "the key of that name of a push subscription: 65 bytes in base64url",
             Auth "auth" "the key of that name of a push subscription: 16 bytes in base64url",
             Display "display" "a display name of one line, with a letter or a digit, or an empty text for none",
+            Color "color" "\"red\", \"orange\", \"yellow\", \"green\", \"teal\", \"blue\", \"purple\", \"pink\", or an empty text for none",
             Users "users" "a list of up to 50 names of users",
             Subscription "subscription" "the id of one of push_subscriptions, an integer of 1 or more and below 2^53",
         }

@@ -57,11 +57,11 @@ pub(super) const fn entry(op: Op) -> Entry {
         | Op::Audit
         | Op::Export => about_people(op),
         Op::Profile => (
-            "Reads or changes your display name and your status text; what is not given stays",
+            "Reads or changes your display name, your status text and your name's colour; what is not given stays",
             PROFILE,
         ),
         Op::Whois => (
-            "Gives the display names and status texts of users with whom you share a room",
+            "Gives the display names, status texts and colours of users with whom you share a room",
             &[(Key::Users, "their names, up to 50")],
         ),
         Op::Ping => ("Asks for the server's time", &[]),
@@ -217,6 +217,10 @@ const PROFILE: &[Field] = &[
     ),
     (Key::Text, "your status text, up to 160 bytes; empty for none; optional"),
     (Key::ForMs, "for how many milliseconds the text holds; without it, until you change it"),
+    (
+        Key::Color,
+        "red, orange, yellow, green, teal, blue, purple or pink; empty for none; optional",
+    ),
 ];
 const REPORT: &[Field] = &[
     (Key::Room, "the room's name; needed for a message"),
@@ -350,7 +354,7 @@ pub const EVENTS: &[(&str, &str)] = &[
         "thread",
         "The user follows a thread, follows it no more, or has read it, by another of its connections",
     ),
-    ("profiles", "Members of a room have another display name or status text"),
+    ("profiles", "Members of a room have another display name, status text or colour"),
     ("reported", "Something was reported that the user may settle"),
     ("expires", "The token ends soon"),
     ("drain", "The server sends this client away, and says when to come back"),

@@ -1,4 +1,4 @@
-//! Display names and status texts: over restarts, upgrades and erasures, and at a terminal.
+//! What users say of themselves: over restarts, upgrades and erasures, and at a terminal.
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -15,8 +15,10 @@ fn whois(client: &mut Client, name: &str) -> Value {
 fn scene(server: &Server) -> (Client, Client) {
     let mut ann = Client::ws(server).named("ann", Some("lobby"));
     let bob = Client::ws(server).named("bob", Some("lobby"));
-    let said = ann.ask(&json!({"op": "profile", "display": "Ann \"Q\" Smith", "text": "tea"}));
-    assert_eq!(said["profiles"], json!({"ann": {"display": "Ann \"Q\" Smith", "text": "tea"}}));
+    let all = json!({"display": "Ann \"Q\" Smith", "text": "tea", "color": "teal"});
+    let mut asked = all.clone();
+    asked["op"] = "profile".into();
+    assert_eq!(ann.ask(&asked)["profiles"], json!({"ann": all}));
     (ann, bob)
 }
 
@@ -24,7 +26,7 @@ fn scene(server: &Server) -> (Client, Client) {
 fn a_profile_is_told_outlives_a_kill_and_is_given_to_its_user() {
     let mut server = Server::start();
     let (_, mut bob) = scene(&server);
-    let all = json!({"ann": {"display": "Ann \"Q\" Smith", "text": "tea"}});
+    let all = json!({"ann": {"display": "Ann \"Q\" Smith", "text": "tea", "color": "teal"}});
     bob.expect(&json!({"ev": "profiles", "room": "lobby", "profiles": all}));
     server.restart(Signal::KILL);
     let mut bob = Client::ws(&server).named("bob", Some("lobby"));
@@ -33,7 +35,7 @@ fn a_profile_is_told_outlives_a_kill_and_is_given_to_its_user() {
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     let part = ann.ask(&json!({"op": "export"}));
     assert_eq!(part["public"], all["ann"]);
-    ann.ask(&json!({"op": "profile", "text": "", "display": ""}));
+    ann.ask(&json!({"op": "profile", "text": "", "display": "", "color": ""}));
     bob.expect(&json!({"ev": "profiles", "room": "lobby", "profiles": {"ann": {}}}));
     server.restart(Signal::KILL);
     let mut bob = Client::ws(&server).named("bob", Some("lobby"));
@@ -64,6 +66,7 @@ fn an_erasure_and_the_end_of_an_account_take_the_profile() {
         done(data, &["verify"]);
         let printed = done(data, &["export", "--user", "ann"]);
         assert!(!printed.contains("Smith") && !printed.contains("tea"), "{printed}");
+        assert!(!printed.contains("teal"), "{printed}");
     });
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     assert_eq!(whois(&mut ann, "ann"), json!({"ann": {}}));
@@ -95,7 +98,7 @@ fn a_profile_outlives_an_upgrade_also_where_nothing_is_stored() {
     ann.ask(&json!({"op": "profile", "text": "cake", "for_ms": 3_600_000}));
     server.upgrade();
     let told = whois(&mut bob, "ann");
-    assert_eq!(told["ann"]["text"], "cake");
+    assert_eq!((&told["ann"]["text"], &told["ann"]["color"]), (&json!("cake"), &json!("teal")));
     assert!(told["ann"]["until"].as_u64().is_some(), "{told}");
 }
 
@@ -116,8 +119,14 @@ fn a_person_at_a_terminal_says_what_it_is_called_and_does() {
          < -- ann is called Ann Smith: at lunch --
          > /display -
          < -- ann: at lunch --
+         > /color teal
+         < -- ann: at lunch (teal) --
          > /status -
-         < -- ann has no display name and no status --
+         < -- ann (teal) --
+         > /color mauve
+         < ! the colour is …
+         > /colour -
+         < -- ann has no display name, no status and no colour --
          > /whois bob
          < -- you share no room with a user of this name --
          > /display ...

@@ -19,8 +19,8 @@ export async function use(): Promise<Room> {
 	const page = await chat.history("lobby", { before: room.seq, limit: 50 });
 	const items: Item[] = page.items;
 	await chat.moderate("mute", "lobby", "bob", { for_ms: 1000 });
-	const { display } = await chat.profile({ display: "Ann S", text: "tea", for_ms: 60_000 });
-	console.log(display, (await chat.whois(["bob"]))["bob"]?.text, chat.profiles.get("bob")?.until);
+	const { display, color } = await chat.profile({ display: "Ann S", text: "tea", for_ms: 60_000, color: "teal" });
+	console.log(display, color, (await chat.whois(["bob"]))["bob"]?.text, chat.profiles.get("bob")?.until);
 	console.log(entry.cid, items.length, otherIn(directRoom("a", "b"), "a"));
 	return room;
 }

@@ -154,7 +154,7 @@ class Faults(unittest.IsolatedAsyncioTestCase):
         await settle()
         self.answer("join", {"room": "lobby", "epoch": "e1", "seq": 0})
         await asyncio.wait_for(joining, 5)
-        profiles = {"bob": {"display": "Bob S"}, "eve": {}}
+        profiles = {"bob": {"display": "Bob S", "color": "teal"}, "eve": {}}
         self.sockets[-1].said.put_nowait(json.dumps({"ev": "profiles", "room": "lobby", "profiles": profiles}))
         async with asyncio.timeout(5):
             async for event in chat:

@@ -292,12 +292,13 @@ pub enum Event {
         /// Their words.
         reason: String,
     },
-    /// Members of a room have another display name or status text: ask `whois`, or read on here.
+    /// Members of a room have another display name, status text or colour: ask `whois`, or read on
+    /// here.
     Profiles {
         /// The room.
         room: String,
-        /// By name what each says of itself now: `display`, `text` and `until`, each of which may
-        /// be missing.
+        /// By name what each says of itself now: `display`, `text`, `color` and `until`, each of
+        /// which may be missing.
         profiles: Item,
     },
     /// Somebody has reported something that we may settle: ask `reports`.

@@ -238,7 +238,7 @@ fn a_request_is_repeated_when_the_server_asks_for_that_soon_and_fails_without_a_
 fn what_members_say_of_themselves_is_told() {
     let mut talk = Talk::in_lobby();
     while talk.engine.poll_event().is_some() {}
-    let profiles = json!({"bob": {"display": "Bob S", "text": "tea"}, "eve": {}});
+    let profiles = json!({"bob": {"display": "Bob S", "text": "tea", "color": "teal"}, "eve": {}});
     talk.say(&json!({"ev": "profiles", "room": "lobby", "profiles": profiles}));
     let told = Event::Profiles {
         room: "lobby".to_owned(),

@@ -1,4 +1,4 @@
-//! Who has another display name or status text.
+//! Who has another display name, status text or colour.
 
 use super::{EVENT_OVERHEAD_NAMES, EphemeralMut, NAME_BYTES};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};

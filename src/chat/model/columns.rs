@@ -1,6 +1,7 @@
 //! Enums and bodies of records as the stores keep them, in numbers and columns. They are stored, in
 //! files and in engines: no number is ever given another meaning.
 
+use super::color::Color;
 use super::identity::Source;
 use super::log::Restriction;
 use super::notice::NoticeKind;
@@ -35,6 +36,10 @@ codes! {
     Restriction { Banned = 0, Muted = 1, Invited = 2, Reader = 3, MayReturn = 4 }
     Source { None = 0, Guest = 1, Account = 2, Token = 3, Header = 4, Key = 5, Retired = 6 }
     Durability { Memory = 0, Os = 1, Disk = 2 }
+    Color {
+        Unchosen = 0, Red = 1, Orange = 2, Yellow = 3, Green = 4, Teal = 5, Blue = 6, Purple = 7,
+        Pink = 8
+    }
 }
 
 /// The kinds of records. Statements of the stores and functions of the engine name them, too.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use compact_str::CompactString;
 
 use super::account::Hidden;
+use super::color::Color;
 pub use super::op::Op;
 use super::push::{DEVICE_KEY_LEN, DEVICE_SECRET_LEN};
 use super::reply::Role;
@@ -183,6 +184,8 @@ pub enum Command<'a> {
         display: Option<Cow<'a, str>>,
         /// What it does, and for how many milliseconds, if not until that is changed.
         status: Option<(Cow<'a, str>, Option<u64>)>,
+        /// In which colour its name is shown.
+        color: Option<Color>,
     },
     /// See [`Op::Whois`].
     Whois {

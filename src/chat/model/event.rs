@@ -123,7 +123,7 @@ pub enum Event {
         /// Likewise.
         read: Option<u64>,
     },
-    /// Members have another display name or status text.
+    /// Members have another display name, status text or colour.
     Profiles {
         /// The room.
         room: RoomName,

@@ -4,6 +4,7 @@
 pub mod account;
 pub mod cids;
 pub mod code;
+pub mod color;
 pub mod columns;
 pub mod command;
 pub mod draft;

@@ -114,7 +114,7 @@ ops! {
     Unblock "unblock",
     /// Lists who is blocked.
     Blocked "blocked",
-    /// Reads or changes the display name and the status text.
+    /// Reads or changes the display name, the status text and the colour of one's name.
     Profile "profile",
     /// Reads those of others.
     Whois "whois",

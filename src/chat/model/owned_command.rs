@@ -60,9 +60,10 @@ impl Command<'_> {
             Self::Accept { invite } => Command::Accept { invite },
             Self::Block { user, on } => Command::Block { user: own(user), on },
             Self::Blocked => Command::Blocked,
-            Self::Profile { display, status } => Command::Profile {
+            Self::Profile { display, status, color } => Command::Profile {
                 display: display.map(own),
                 status: status.map(|(text, for_ms)| (own(text), for_ms)),
+                color,
             },
             Self::Whois { users } => Command::Whois { users },
             Self::Thread { room, thread, before, limit } => {

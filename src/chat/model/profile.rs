@@ -1,4 +1,4 @@
-//! What users say of themselves: a display name beside the name, and a status text.
+//! What users say of themselves: a display name beside the name, a status text, and a colour.
 //!
 //! | rule | why |
 //! |---|---|
@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
+use super::color::Color;
 use super::name::NAME_LEN_MAX;
 use super::prose::is_ignorable;
 
@@ -33,15 +34,19 @@ pub struct PublicProfile {
     pub text: Box<str>,
     /// When the status text ends: milliseconds since 1970; `None`: when it is changed.
     pub until: Option<u64>,
+    /// In which colour its name is shown.
+    pub color: Color,
 }
 
 /// A change of it: what is not given stays, also if another node has changed that meanwhile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileChange {
     /// The new display name.
     pub display: Option<Box<str>>,
     /// The new status text, and when it ends.
     pub status: Option<(Box<str>, Option<u64>)>,
+    /// The new colour.
+    pub color: Option<Color>,
     /// When it is made: a status text that has ended by then goes.
     pub at: u64,
     /// Whether it is kept, too, that the user says nothing: who wants to be called nothing where a
@@ -53,15 +58,16 @@ impl ProfileChange {
     /// That it becomes this, whatever it was.
     #[must_use]
     pub fn whole(profile: PublicProfile) -> Self {
-        let PublicProfile { display, text, until } = profile;
-        Self { display: Some(display), status: Some((text, until)), at: 0, keeps_empty: true }
+        let PublicProfile { display, text, until, color } = profile;
+        let (display, status, color) = (Some(display), Some((text, until)), Some(color));
+        Self { display, status, color, at: 0, keeps_empty: true }
     }
 }
 
 impl PublicProfile {
-    /// Bytes that a profile takes at most when it is rendered, without its texts: two braces, three
-    /// keys, a time, a name and its quotes.
-    const OVERHEAD: usize = 64 + NAME_LEN_MAX;
+    /// Bytes that a profile takes at most when it is rendered, without its texts: two braces, four
+    /// keys, a time, a colour, a name and its quotes.
+    const OVERHEAD: usize = 84 + NAME_LEN_MAX;
 
     /// Bytes that the longest profile takes when it is rendered: each byte of a text is escaped as
     /// two at most.
@@ -76,7 +82,7 @@ impl PublicProfile {
     /// Whether it says nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.display.is_empty() && self.text.is_empty()
+        self.display.is_empty() && self.text.is_empty() && self.color == Color::Unchosen
     }
 
     /// What of it holds at this time: milliseconds since 1970.
@@ -85,7 +91,7 @@ impl PublicProfile {
         if self.until.is_none_or(|until| until > wall_ms) {
             return self.clone();
         }
-        Self { display: self.display.clone(), ..Self::default() }
+        Self { display: self.display.clone(), color: self.color, ..Self::default() }
     }
 }
 
@@ -278,10 +284,14 @@ mod tests {
 
     #[test]
     fn a_status_text_holds_until_its_end() {
-        let profile =
-            PublicProfile { display: "Ann".into(), text: "lunch".into(), until: Some(100) };
+        let rest =
+            PublicProfile { display: "Ann".into(), color: Color::Teal, ..Default::default() };
+        let profile = PublicProfile { text: "lunch".into(), until: Some(100), ..rest.clone() };
         assert_eq!(profile.at(99), profile);
-        assert_eq!(profile.at(100), PublicProfile { display: "Ann".into(), ..Default::default() });
-        assert!(PublicProfile { display: "".into(), ..profile }.at(100).is_empty());
+        assert_eq!(profile.at(100), rest);
+        let said = |display: &str, color| {
+            !PublicProfile { display: display.into(), color, ..profile.clone() }.at(100).is_empty()
+        };
+        assert!(!said("", Color::Unchosen) && said("", Color::Red) && said("A", Color::Unchosen));
     }
 }

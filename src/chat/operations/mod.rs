@@ -222,9 +222,9 @@ fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<
             threads::mark(chat, by, (&room, epoch.as_deref()), (thread, wish))
         }
         Command::Block { user, on } => blocks::block(chat, by, (&user, on)),
-        Command::Profile { display, status } => {
+        Command::Profile { display, status, color } => {
             let status = status.as_ref().map(|(text, for_ms)| (&**text, *for_ms));
-            profile::profile(chat, by, (display.as_deref(), status))
+            profile::profile(chat, by, (display.as_deref(), status, color))
         }
         Command::PushSubscribe { endpoint, key, secret, agent } => {
             let agent = agent.as_deref().unwrap_or_default();

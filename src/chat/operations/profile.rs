@@ -1,4 +1,4 @@
-//! `profile` and `whois`: what a user is called and does, by its own words.
+//! `profile` and `whois`: what a user is called and does, by its own words, and in which colour.
 //!
 //! ```text
 //!  profile ─▶ no other user's name ─▶ written ─▶ still none ─▶ told, gathered, in its rooms of few
@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Answer, Chat};
 use crate::chat::keys::UserKey;
 use crate::chat::model::code::Code;
+use crate::chat::model::color::Color;
 use crate::chat::model::identity::Source;
 use crate::chat::model::limits::GUEST_PREFIX;
 use crate::chat::model::name::UserName;
@@ -35,13 +36,13 @@ type Status<'a> = (&'a str, Option<u64>);
 pub(super) fn profile(
     chat: &mut Chat,
     by: &mut Requester,
-    (display, status): (Option<&str>, Option<Status<'_>>),
+    (display, status, color): (Option<&str>, Option<Status<'_>>, Option<Color>),
 ) -> Result<Answer, Refusal> {
     let row = &chat.directory[by.user];
     let (user, is_kept) = (row.name.clone(), !row.is_guest());
     let now = chat.context.now.wall_ms;
     let profiles = &chat.directory.profiles;
-    if display.is_none() && status.is_none() {
+    if display.is_none() && status.is_none() && color.is_none() {
         let profile = profiles.of(&user).map(|known| known.at(now));
         return Ok(Answer::Now(reply(user, profile.unwrap_or_default())));
     }
@@ -56,6 +57,7 @@ pub(super) fn profile(
         profile.text = text.into();
         profile.until = for_ms.filter(|_| !text.is_empty()).map(|ms| now.saturating_add(ms));
     }
+    profile.color = color.unwrap_or(profile.color);
     let profiles = &chat.directory.profiles;
     let is_row = is_row(chat, &user, &profile);
     let is_same = known.map_or(!is_row, |known| known == profile);
@@ -63,13 +65,15 @@ pub(super) fn profile(
         return Ok(Answer::Now(reply(user, profile)));
     }
     if let Some(limit) = profiles.limit_for(&user).filter(|_| is_row) {
-        let message = "as many users as may have a display name or a status text have one";
+        let message =
+            "as many users as may have a display name, a status text or a colour have one";
         return Err(Refusal::new(Code::TooLarge, message).limit(limit));
     }
     if is_kept {
         let display = display.map(Into::into);
         let status = status.map(|(text, _)| (text.into(), profile.until));
-        write(chat, Some(by.take()), (user, profile), (display, status));
+        let given = ProfileChange { display, status, color, ..ProfileChange::default() };
+        write(chat, Some(by.take()), (user, profile), given);
     } else {
         on_written(chat, Some(by.take()), (user, profile), Ok(()));
     }
@@ -83,28 +87,25 @@ fn is_row(chat: &Chat, user: &UserName, profile: &PublicProfile) -> bool {
     !profile.is_empty() || bound.is_some_and(|bound| bound.source == Source::Token)
 }
 
-/// What is given of a profile: a display name, a status text and its end.
-type Given = (Option<Box<str>>, Option<(Box<str>, Option<u64>)>);
-
-/// Writes what is given. The profile is what becomes of it here: what another node has changed
-/// meanwhile stays, and is read.
+/// Writes what is given, as of now. The profile is what becomes of it here: what another node has
+/// changed meanwhile stays, and is read.
 fn write(
     chat: &mut Chat,
     by: Option<Requester>,
     (user, profile): (UserName, PublicProfile),
-    (display, status): Given,
+    given: ProfileChange,
 ) {
     chat.directory.profiles.begin_write(user.clone(), profile.clone());
     let at = chat.context.now.wall_ms;
     let keeps_empty = is_row(chat, &user, &PublicProfile::default());
-    let change = ProfileChange { display, status, at, keeps_empty };
+    let change = ProfileChange { at, keeps_empty, ..given };
     let change = PeopleChange::Profile(user.clone(), change);
     chat.change_people(PeopleOp::Profile { by, user, profile }, vec![change]);
 }
 
 /// No display name any more.
-fn without_display() -> Given {
-    (Some("".into()), None)
+fn without_display() -> ProfileChange {
+    ProfileChange { display: Some("".into()), ..ProfileChange::default() }
 }
 
 /// Has it in memory, and tells it if it is another one.
@@ -226,7 +227,12 @@ pub(super) fn seed(chat: &mut Chat, user: UserKey, display: &str) {
     {
         let profile = PublicProfile { display: display.into(), ..PublicProfile::default() };
         keep(chat, &name, profile.clone());
-        write(chat, None, (name, profile), (Some(display.into()), None));
+        write(
+            chat,
+            None,
+            (name, profile),
+            ProfileChange { display: Some(display.into()), ..ProfileChange::default() },
+        );
     }
 }
 
@@ -269,8 +275,8 @@ pub(super) fn forget(chat: &mut Chat, guest: &UserName) {
 pub(super) fn end(chat: &mut Chat, user: UserName) {
     if chat.directory.profiles.latest(&user).is_some() {
         chat.directory.profiles.remove(&user);
-        let nothing = (Some("".into()), Some(("".into(), None)));
-        write(chat, None, (user, PublicProfile::default()), nothing);
+        let nothing = PublicProfile::default();
+        write(chat, None, (user, nothing.clone()), ProfileChange::whole(nothing));
     }
 }
 

@@ -32,6 +32,7 @@ mod rights;
 mod stored;
 mod threads;
 
+use super::model::color::Color;
 use super::model::command::{Position, Resume, Send, Target};
 use super::model::limits::RECORD_OVERHEAD;
 use super::model::log::Logs;
@@ -265,8 +266,11 @@ fn event_line(event: &Event) -> String {
         }
         Event::ReadElsewhere { read, .. } => format!("own receipt {read}"),
         Event::Profiles { users, .. } => {
-            let said =
-                users.iter().map(|(user, it)| format!("{user} {:?} {:?}", it.display, it.text));
+            let said = users.iter().map(|(user, it)| {
+                let color =
+                    if it.color == Color::Unchosen { "" } else { &format!(" {:?}", it.color) };
+                format!("{user} {:?} {:?}{color}", it.display, it.text)
+            });
             format!("profiles {}", said.collect::<Vec<_>>().join(", "))
         }
         Event::Reported { room } => format!("reported {room:?}"),

@@ -1,5 +1,6 @@
-//! Display names and status texts.
+//! Display names, status texts and colours.
 
+use super::super::model::color::Color;
 use super::super::model::identity::{AuthPolicy, Identity, Source};
 use super::super::model::limits::{PRESENCE_NAMES_MAX, PROFILES_PAGE_MAX};
 use super::super::model::log::{LogFault, LogReply};
@@ -12,11 +13,15 @@ const ANN: usize = 0;
 const BOB: usize = 1;
 
 fn display(text: &'static str) -> Command<'static> {
-    Command::Profile { display: Some(text.into()), status: None }
+    Command::Profile { display: Some(text.into()), status: None, color: None }
 }
 
 fn status(text: &'static str, for_ms: Option<u64>) -> Command<'static> {
-    Command::Profile { display: None, status: Some((text.into(), for_ms)) }
+    Command::Profile { display: None, status: Some((text.into(), for_ms)), color: None }
+}
+
+fn color(color: Color) -> Command<'static> {
+    Command::Profile { display: None, status: None, color: Some(color) }
 }
 
 fn whois(name: &str) -> Command<'static> {
@@ -89,11 +94,30 @@ fn what_is_given_changes_and_the_rest_stays() {
     let mut harness = harness();
     assert_eq!(answer(&mut harness, ANN, display("Ann Smith")), pair("Ann Smith", ""));
     assert_eq!(answer(&mut harness, ANN, status("tea", None)), pair("Ann Smith", "tea"));
-    let nothing = || Command::Profile { display: None, status: None };
+    let nothing = || Command::Profile { display: None, status: None, color: None };
     assert_eq!(answer(&mut harness, ANN, nothing()), pair("Ann Smith", "tea"));
     assert_eq!(answer(&mut harness, ANN, display("")), pair("", "tea"));
     assert_eq!(answer(&mut harness, ANN, status("", None)), pair("", ""));
     assert_eq!(harness.chat.directory.profiles.all().count(), 0, "nothing is kept of it");
+}
+
+#[test]
+fn a_colour_is_told_stays_and_goes_by_itself() {
+    let mut harness = harness();
+    let shown = |harness: &Harness| {
+        let profile = harness.chat.directory.profiles.of(&UserName::parse("ann").unwrap());
+        profile.map(|profile| (profile.text.to_string(), profile.color))
+    };
+    harness.run(ANN, color(Color::Teal));
+    let said = harness.wait(2_000);
+    assert_eq!(sent_to(&said, BOB), ["profiles ann \"\" \"\" Teal"]);
+    harness.run(ANN, status("tea", Some(5)));
+    assert_eq!(shown(&harness), Some(("tea".to_owned(), Color::Teal)));
+    harness.now.wall_ms += 5;
+    harness.run(ANN, color(Color::Teal));
+    assert_eq!(shown(&harness), Some((String::new(), Color::Teal)));
+    harness.run(ANN, color(Color::Unchosen));
+    assert_eq!(shown(&harness), None, "nothing is kept of it");
 }
 
 #[test]

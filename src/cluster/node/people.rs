@@ -12,12 +12,13 @@
 //! | 7 block | user, blocked | at | – |
 //! | 8 report | id | at, seq | by, whom, room, text, reason |
 //! | 9 names are proved | empty | 0 or 1 | – |
-//! | 10 profile | name | when the text ends | display name, status text |
+//! | 10 profile | name | when the text ends, colour | display name, status text |
 //!
 //! Devices of Web Push, which the engine itself looks at, are rows of `chinwag.push` (`push.sql`).
 
 use super::devices::hex;
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login};
+use crate::chat::model::color::Color;
 use crate::chat::model::columns::{Code as _, signed};
 use crate::chat::model::identity::{Bound, Source};
 use crate::chat::model::name::{RoomName, UserName};
@@ -300,13 +301,14 @@ impl Acts {
     }
 
     fn profile(&mut self, user: &UserName, change: &ProfileChange) {
-        let ProfileChange { display, status, at, keeps_empty } = change;
+        let ProfileChange { display, status, color, at, keeps_empty } = change;
+        let (color, keeps_empty) = (color.map(Color::code), i64::from(*keeps_empty));
         let until = status.as_ref().and_then(|(_, until)| *until);
         let text = status.as_ref().map(|(text, _)| &**text);
         self.push(Act {
             what: (act::PROFILE, kind::PROFILE),
             key: user.to_string(),
-            numbers: [until.map(signed), Some(signed(*at)), Some(i64::from(*keeps_empty)), None],
+            numbers: [until.map(signed), Some(signed(*at)), Some(keeps_empty), color],
             texts: texts([display.as_deref(), text]),
             ..Act::default()
         });

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::devices::{self, hex, unhex};
 use super::people::{HOOK, kind, suspension_key};
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login, SecretHash};
+use crate::chat::model::color::Color;
 use crate::chat::model::columns::{Code as _, unsigned};
 use crate::chat::model::identity::{Bound, Grant, Rights, Source};
 use crate::chat::model::log::{Expiry, Suspensions};
@@ -173,8 +174,10 @@ impl AllPeople {
             }
             kind::PROFILE => {
                 let (display, text) = (given(0)?.into(), given(1)?.into());
-                let profile = PublicProfile { display, text, until: number(0)? };
-                UserName::stored(key).map(|name| people.profiles.push((name, profile)))
+                let (until, color) = (number(0)?, Color::from_code(int(1)?.unwrap_or_default()));
+                UserName::stored(key).zip(color).map(|(name, color)| {
+                    people.profiles.push((name, PublicProfile { display, text, until, color }));
+                })
             }
             kind::REPORT => {
                 let room = text(2)?.and_then(RoomName::stored);

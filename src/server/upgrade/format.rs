@@ -5,6 +5,7 @@
 
 use std::os::fd::OwnedFd;
 
+use crate::chat::model::color::Color;
 use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::handover::{
     CursorState, GatheredState, HeadState, MemberState, MemoryRoomState, ReaderState, ReplyState,
@@ -94,7 +95,12 @@ pack_struct!(HeadState {
     blocks: Vec<(UserName, UserName, u64)>,
     profiles: Vec<(UserName, PublicProfile)>,
 });
-pack_struct!(PublicProfile { display: Box<str>, text: Box<str>, until: Option<u64> });
+pack_struct!(PublicProfile {
+    display: Box<str>,
+    text: Box<str>,
+    until: Option<u64>,
+    color: Color,
+});
 pack_struct!(RoomState {
     name: RoomName,
     memory: Option<MemoryRoomState>,
@@ -241,6 +247,7 @@ pack_by_text! {
     RoomName: RoomName::as_str, RoomName::stored;
     RequestId: |id| id.0.as_str(), |text| Some(RequestId(text.into()));
     Op: |op| op.name(), Op::parse;
+    Color: |color| color.name(), Color::parse;
 }
 
 impl Pack for Epoch {

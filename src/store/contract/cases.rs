@@ -371,7 +371,7 @@ const CASES: &[(&str, For, &str)] = &[
     (
         "profiles are taken as often as they come, may be empty, and end",
         Keeping,
-        "people profile:ann:Ann status:ann:tea profile:bob: -> ok \n people profile:ann: status:ann: status:ann: -> ok",
+        "people profile:ann:Ann status:ann:tea color:ann:red profile:bob: -> ok \n people profile:ann: status:ann: status:ann: color:ann: -> ok",
     ),
     (
         "acts are noted, the latest first",

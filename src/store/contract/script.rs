@@ -24,6 +24,7 @@
 
 use super::{PATIENCE, Subject, room, user};
 use crate::chat::model::account::{Account, Hidden, Invite, Key, Login, SecretHash};
+use crate::chat::model::color::Color;
 use crate::chat::model::identity::{Bound, Grant, Rights, Source};
 use crate::chat::model::listed_rooms::{DirectoryQuery, StoredRoom};
 use crate::chat::model::load::Begun;
@@ -457,12 +458,12 @@ fn change(word: &str) -> PeopleChange {
         "unsuspend" => PeopleChange::Unsuspend(Suspended::User(name())),
         "block" => PeopleChange::Block(Block { user: name(), blocked: user("eve"), at: 1 }),
         "unblock" => PeopleChange::Unblock(name(), user("eve")),
-        "profile" | "status" => {
-            let (display, status) = match words[0] {
-                "profile" => (Some(words[2].into()), None),
-                _ => (None, Some((words[2].into(), None))),
-            };
-            let change = ProfileChange { display, status, at: 1, keeps_empty: false };
+        "profile" | "status" | "color" => {
+            let is = |word| words[0] == word;
+            let display = is("profile").then(|| words[2].into());
+            let status = is("status").then(|| (words[2].into(), None));
+            let color = is("color").then(|| Color::parse(words[2]).expect("a colour"));
+            let change = ProfileChange { display, status, color, at: 1, keeps_empty: false };
             PeopleChange::Profile(name(), change)
         }
         "report" => PeopleChange::Report(Report {

@@ -4,6 +4,8 @@ use rusqlite::{Connection, params};
 
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
+use crate::chat::model::color::Color;
+use crate::chat::model::columns::Code as _;
 use crate::chat::model::name::UserName;
 use crate::chat::model::profile::{ProfileChange, PublicProfile};
 
@@ -13,16 +15,17 @@ use crate::chat::model::profile::{ProfileChange, PublicProfile};
 ///
 /// What the database says; a row that was not written so is damage.
 pub(super) fn load(db: &Connection) -> rusqlite::Result<Vec<(UserName, PublicProfile)>> {
-    let sql = "SELECT user, display, text, until FROM profile ORDER BY user";
+    let sql = "SELECT user, display, text, until, color FROM profile ORDER BY user";
     let mut statement = db.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
-        let user = UserName::stored(row.get_ref(0)?.as_str()?);
-        let user = user.ok_or_else(|| damaged("a row of table profile makes no sense".to_owned()));
+        let user = UserName::stored(row.get_ref(0)?.as_str()?).zip(Color::from_code(row.get(4)?));
+        let invalid = || damaged("a row of table profile makes no sense".to_owned());
+        let (user, color) = user.ok_or_else(invalid)?;
         let (display, text) = (row.get(1)?, row.get(2)?);
         let until = row.get::<_, Option<i64>>(3)?.map(unsigned);
-        all.push((user?, PublicProfile { display, text, until }));
+        all.push((user, PublicProfile { display, text, until, color }));
     }
     Ok(all)
 }
@@ -33,20 +36,23 @@ pub(super) fn change(
     user: &UserName,
     change: &ProfileChange,
 ) -> rusqlite::Result<bool> {
-    let ProfileChange { display, status, at, keeps_empty } = change;
+    let ProfileChange { display, status, color, at, keeps_empty } = change;
     let (text, until) = match status {
         Some((text, until)) => (Some(&**text), until.map(signed)),
         None => (None, None),
     };
-    let sql = "INSERT INTO profile AS p (user, display, text, until) \
-               VALUES (?1, ifnull(?2, ''), ifnull(?3, ''), ?4) \
+    let sql = "INSERT INTO profile AS p (user, display, text, until, color) \
+               VALUES (?1, ifnull(?2, ''), ifnull(?3, ''), ?4, ifnull(?6, 0)) \
                ON CONFLICT (user) DO UPDATE SET display = ifnull(?2, p.display), \
+               color = ifnull(?6, p.color), \
                text = CASE WHEN ?3 IS NOT NULL THEN ?3 WHEN p.until <= ?5 THEN '' ELSE p.text END, \
                until = CASE WHEN ?3 IS NOT NULL THEN ?4 WHEN p.until > ?5 THEN p.until END";
-    let row = params![user.as_str(), display.as_deref(), text, until, signed(*at)];
+    let color = color.map(Color::code);
+    let row = params![user.as_str(), display.as_deref(), text, until, signed(*at), color];
     db.prepare_cached(sql)?.execute(row)?;
     if !keeps_empty {
-        let sql = "DELETE FROM profile WHERE user = ?1 AND display = '' AND text = ''";
+        let sql =
+            "DELETE FROM profile WHERE user = ?1 AND display = '' AND text = '' AND color = 0";
         db.prepare_cached(sql)?.execute([user.as_str()])?;
     }
     Ok(true)
@@ -62,15 +68,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = database(&folder);
         let ann = UserName::parse("ann").unwrap();
-        let nothing = ProfileChange { display: None, status: None, at: 5, keeps_empty: false };
+        let nothing = ProfileChange { at: 5, ..ProfileChange::default() };
+        let color = |color| ProfileChange { color: Some(color), ..nothing.clone() };
         let display = |text: &str| ProfileChange { display: Some(text.into()), ..nothing.clone() };
         let status = |text: &str, until| ProfileChange {
             status: Some((text.into(), until)),
             ..nothing.clone()
         };
         let all = |display: &str, text: &str, until| {
-            Some(PublicProfile { display: display.into(), text: text.into(), until })
+            let (display, text) = (display.into(), text.into());
+            Some(PublicProfile { display, text, until, ..PublicProfile::default() })
         };
+        let colored = |color| Some(PublicProfile { color, ..PublicProfile::default() });
         for (given, expect) in [
             (display("Ann"), all("Ann", "", None)),
             (status("tea", Some(6)), all("Ann", "tea", Some(6))),
@@ -79,6 +88,10 @@ mod tests {
             (status("away", None), all("Ann", "away", None)),
             (display(""), all("", "away", None)),
             (status("", None), None),
+            (color(Color::Pink), colored(Color::Pink)),
+            (display(""), colored(Color::Pink)),
+            (color(Color::Teal), colored(Color::Teal)),
+            (color(Color::Unchosen), None),
             (ProfileChange { keeps_empty: true, ..display("") }, all("", "", None)),
         ] {
             change(&db, &ann, &given).unwrap();

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
+    include_str!("schema_8.sql"),
 ];
 
 /// The version with the table `lookalike`, whose forms SQL cannot make.
@@ -205,10 +206,20 @@ mod tests {
         migrate_by(&mut db, &MIGRATIONS[..6]).unwrap();
         db.execute_batch("INSERT INTO block VALUES ('ann', 'bob', 1)").unwrap();
         assert_eq!(migrate(&mut db).unwrap(), 6);
-        db.execute_batch("INSERT INTO profile VALUES ('ann', 'Ann', '', NULL)").unwrap();
+        db.execute_batch("INSERT INTO profile VALUES ('ann', 'Ann', '', NULL, 0)").unwrap();
         let count = |sql: &str| db.query_one(sql, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(count("SELECT count(*) FROM block"), 1);
         assert_eq!(count("SELECT count(*) FROM profile WHERE until IS NULL"), 1);
+    }
+
+    #[test]
+    fn a_file_of_the_seventh_version_takes_the_colours_of_names() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate_by(&mut db, &MIGRATIONS[..7]).unwrap();
+        db.execute_batch("INSERT INTO profile VALUES ('ann', 'Ann', 'tea', 9)").unwrap();
+        assert_eq!(migrate(&mut db).unwrap(), 7);
+        let kept = "SELECT count(*) FROM profile WHERE text = 'tea' AND until = 9 AND color = 0";
+        assert_eq!(db.query_one(kept, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
     }
 
     /// What is in the files after each statement is what a kill there would leave.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::sign_in::{AGENT, Door, ask_password};
 use super::view::Shared;
-use super::{displays, profiles, show, sign_in};
+use super::{display_names, profiles, show, sign_in};
 use crate::chat::model::command::{Command, ModerationCommand, Reported};
 use crate::chat::model::limits::Limits;
 use crate::chat::model::meant_message::Meant;
@@ -142,7 +142,7 @@ impl<'a> Typed<'a> {
         let items = array(&page, "items");
         // Of all, since in large rooms nobody is told of changes.
         let authors = self.view.lock().displays.to_ask(items, true);
-        let profiles = displays::ask(self.client, authors);
+        let profiles = display_names::ask(self.client, authors);
         let (me, mut view) = (self.me(), self.view.lock());
         view.note_profiles(&profiles);
         // Where what was shown, or read on another device, ended.

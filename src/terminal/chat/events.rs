@@ -10,7 +10,7 @@ use chinwag_client::model::{number, text};
 use chinwag_client::{Client, Event, Item, State, TokenEnd, other_in};
 
 use super::view::Shared;
-use super::{displays, show};
+use super::{display_names, show};
 use crate::chat::model::limits::PROFILES_PAGE_MAX;
 use crate::time::span::in_words;
 
@@ -38,7 +38,7 @@ fn learn_names(client: &Client, view: &Shared, users: &Receiver<String>) {
     while let Ok(first) = users.recv() {
         let more = users.try_iter().take(PROFILES_PAGE_MAX - 1);
         let asked: BTreeSet<String> = iter::once(first).chain(more).collect();
-        let profiles = displays::ask(client, asked.clone());
+        let profiles = display_names::ask(client, asked.clone());
         let mut view = view.lock();
         let before: Vec<_> = asked.iter().map(|user| view.displays.beside(user)).collect();
         asked.iter().for_each(|user| view.displays.give_up(user));

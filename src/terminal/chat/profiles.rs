@@ -1,4 +1,4 @@
-//! Display names and status texts: what is asked for, and how it is shown.
+//! Display names, status texts and colours: what is asked for, and how it is shown.
 
 use std::fmt::Write as _;
 
@@ -7,6 +7,7 @@ use chinwag_client::model::{fields, object};
 use serde_json::Value;
 
 use super::show;
+use crate::chat::model::color::Color;
 use crate::chat::model::command::Command;
 
 /// The operation of a command about profiles, and its fields.
@@ -15,11 +16,18 @@ pub(super) fn request_of(command: &Command<'_>) -> (&'static str, Item) {
         let users: Vec<Value> = users.iter().map(|user| (&**user).into()).collect();
         return ("whois", fields([("users", users.into())]));
     }
-    let Command::Profile { display, status } = command else { return ("profile", Item::new()) };
+    let Command::Profile { display, status, color } = command else {
+        return ("profile", Item::new());
+    };
     let text = status.as_ref().map(|(text, _)| text.as_ref());
     let for_ms = status.as_ref().and_then(|(_, for_ms)| *for_ms);
-    let wanted =
-        [("display", display.as_deref().into()), ("text", text.into()), ("for_ms", for_ms.into())];
+    let color = color.map(Color::name);
+    let wanted = [
+        ("display", display.as_deref().into()),
+        ("text", text.into()),
+        ("for_ms", for_ms.into()),
+        ("color", color.into()),
+    ];
     ("profile", fields(wanted))
 }
 
@@ -33,13 +41,16 @@ pub(super) fn shown(data: &Item) -> String {
         let said = |key| profile.get(key).and_then(Value::as_str);
         let mut line = format!("-- {}", show::name(user));
         if profile.as_object().is_none_or(Item::is_empty) {
-            line.push_str(" has no display name and no status");
+            line.push_str(" has no display name, no status and no colour");
         }
         if let Some(display) = said("display") {
             _ = write!(line, " is called {}", show::line(display));
         }
         if let Some(status) = said("text") {
             _ = write!(line, ": {}", show::line(status));
+        }
+        if let Some(color) = said("color") {
+            _ = write!(line, " ({})", show::line(color));
         }
         line + " --"
     });
@@ -61,12 +72,12 @@ mod tests {
         };
         for (profiles, expect) in [
             (json!({}), "-- you share no room with a user of this name --"),
-            (json!({"ann": {}}), "-- ann has no display name and no status --"),
+            (json!({"ann": {}}), "-- ann has no display name, no status and no colour --"),
             (
                 json!({"ann": {"display": "Ann \u{1b}S", "text": "tea"}}),
                 "-- ann is called Ann ?S: tea --",
             ),
-            (json!({"ann": {"text": "tea"}}), "-- ann: tea --"),
+            (json!({"ann": {"text": "tea", "color": "red"}}), "-- ann: tea (red) --"),
         ] {
             assert_eq!(data(profiles), expect);
         }
@@ -74,10 +85,13 @@ mod tests {
 
     #[test]
     fn what_is_not_given_is_not_asked_for() {
-        let status = Command::Profile { display: None, status: Some(("tea".into(), None)) };
+        let (display, color) = (None, None);
+        let status = Command::Profile { display, status: Some(("tea".into(), None)), color };
         assert_eq!(request_of(&status).1, *json!({"text": "tea"}).as_object().unwrap());
-        let nothing = Command::Profile { display: None, status: None };
+        let nothing = Command::Profile { display: None, status: None, color };
         assert_eq!(request_of(&nothing), ("profile", Item::new()));
+        let color = Command::Profile { display: None, status: None, color: Some(Color::Unchosen) };
+        assert_eq!(request_of(&color).1, *json!({"color": ""}).as_object().unwrap());
         let whois = Command::Whois { users: vec!["bob".into()] };
         assert_eq!(request_of(&whois).1, *json!({"users": ["bob"]}).as_object().unwrap());
     }

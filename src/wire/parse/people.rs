@@ -5,8 +5,9 @@
 use std::borrow::Cow;
 
 use super::Fault;
-use super::fields::{Fields, refuse, refuse_blank, too_large};
+use super::fields::{Fields, refuse, refuse_blank, refuse_unknown, too_large};
 use super::moderation::reason;
+use crate::chat::model::color::Color;
 use crate::chat::model::command::{Command, Reported};
 use crate::chat::model::limits::{
     DISPLAY_LEN_MAX, PROFILES_PAGE_MAX, STATUS_LEN_MAX, STATUS_MS_MAX,
@@ -21,7 +22,8 @@ pub(super) fn block<'a>(fields: &mut Fields<'a>, on: bool) -> Result<Command<'a>
 
 pub(super) fn profile<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault> {
     let (display, text) = (fields.string(Key::Display)?, fields.string(Key::Text)?);
-    profile_of(display, text, fields.seq(Key::ForMs)?)
+    let color = fields.string(Key::Color)?;
+    profile_of(display, (text, fields.seq(Key::ForMs)?), color)
 }
 
 /// What a user says of itself, in whatever protocol.
@@ -31,8 +33,8 @@ pub(super) fn profile<'a>(fields: &mut Fields<'a>) -> Result<Command<'a>, Fault>
 /// What it may not say.
 pub(in crate::wire) fn profile_of<'a>(
     display: Option<Cow<'a, str>>,
-    text: Option<Cow<'a, str>>,
-    for_ms: Option<u64>,
+    (text, for_ms): (Option<Cow<'a, str>>, Option<u64>),
+    color: Option<Cow<'a, str>>,
 ) -> Result<Command<'a>, Fault> {
     let display = line(display, Key::Display, DISPLAY_LEN_MAX)?;
     if display.as_ref().is_some_and(|text| !text.is_empty() && !has_letters(text)) {
@@ -48,7 +50,10 @@ pub(in crate::wire) fn profile_of<'a>(
     if for_ms.is_some_and(|for_ms| !(1..=STATUS_MS_MAX).contains(&for_ms)) {
         return Err(refuse(Key::ForMs, "out of range", "milliseconds, up to a year"));
     }
-    Ok(Command::Profile { display, status: text.map(|text| (text, for_ms)) })
+    let known =
+        |name: Cow<'_, str>| Color::parse(&name).ok_or_else(|| refuse_unknown(Key::Color, &name));
+    let (status, color) = (text.map(|text| (text, for_ms)), color.map(known).transpose()?);
+    Ok(Command::Profile { display, status, color })
 }
 
 /// A text of one line, without the blanks around it.

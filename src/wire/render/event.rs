@@ -179,7 +179,10 @@ pub(super) fn profiles(out: &mut Vec<u8>, key: &str, users: &[(UserName, PublicP
 /// Appends what a user says of itself.
 pub(super) fn profile_object(out: &mut Vec<u8>, profile: &PublicProfile) {
     let mut before = "{";
-    for (key, text) in [(r#""display":"#, &profile.display), (r#""text":"#, &profile.text)] {
+    let PublicProfile { display, text, until, color } = profile;
+    for (key, text) in
+        [(r#""display":"#, &**display), (r#""text":"#, text), (r#""color":"#, color.name())]
+    {
         if !text.is_empty() {
             put(out, before);
             put(out, key);
@@ -187,7 +190,7 @@ pub(super) fn profile_object(out: &mut Vec<u8>, profile: &PublicProfile) {
             before = ",";
         }
     }
-    if let Some(until) = profile.until {
+    if let Some(until) = *until {
         put(out, before);
         field(out, r#""until":"#, until);
         before = ",";

@@ -50,6 +50,7 @@ pub(super) enum Verb {
     Whois,
     Display,
     Status,
+    Color,
     Help,
     Quit,
 }
@@ -80,7 +81,7 @@ pub(super) const COMMANDS: &[Entry] = &[
         Verb::Nick,
         &["nick", "name"],
         "/nick ann",
-        "takes a name; /display shows another beside it, /me acts",
+        "takes a name; /display adds one, /color a hue; /me acts",
     ),
     entry(
         Verb::Join,
@@ -190,6 +191,7 @@ pub(super) const COMMANDS: &[Entry] = &[
     entry(Verb::Whois, &["whois", "whowas", "finger", "profile"], "/whois bob", ""),
     entry(Verb::Display, &["display", "displayname", "realname"], "/display Ann Smith", ""),
     entry(Verb::Status, &["status"], "/status 1h at lunch", ""),
+    entry(Verb::Color, &["color", "colour"], "/color teal", ""),
     entry(Verb::Unmute, &["unmute", "voice", "unsilence"], "/unmute bob", ""),
     entry(Verb::Unban, &["unban"], "/unban bob", ""),
     entry(Verb::Uninvite, &["uninvite"], "/uninvite bob", ""),

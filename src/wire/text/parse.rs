@@ -50,9 +50,7 @@ pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits)
             commands.parse(line.trim_start().trim_start_matches(['/', '\u{ff0f}']))
         }
         // The first thing that many a newcomer types.
-        None if line.trim_end().eq_ignore_ascii_case("help") || line.trim_end() == "?" => {
-            Line::Help("")
-        }
+        None if ["help", "?"].contains(&&*line.trim_end().to_lowercase()) => Line::Help(""),
         None => commands.say(line),
     }
 }
@@ -135,6 +133,7 @@ impl<'a> Commands<'a, '_> {
             | Verb::Whois
             | Verb::Display
             | Verb::Status
+            | Verb::Color
             | Verb::Report
             | Verb::Reports
             | Verb::Settle

@@ -28,13 +28,14 @@ pub(super) fn parse<'a>(
             let user = Some(person(rest)).filter(|user| !user.is_empty())?;
             Line::Command(Op::Whois, Command::Whois { users: vec![user.into()] })
         }
-        Verb::Display => profile(Some(rest), None),
+        Verb::Display => profile(Some(rest), None, None),
         Verb::Status => {
             // `1h at lunch`, or `at lunch`.
             let (first, behind) = split_word(rest);
             let for_ms = span::parse(first).filter(|_| !behind.is_empty());
-            profile(None, Some((if for_ms.is_some() { behind } else { rest }, for_ms)))
+            profile(None, Some((if for_ms.is_some() { behind } else { rest }, for_ms)), None)
         }
+        Verb::Color => profile(None, None, Some(rest)),
         Verb::Report => report(rest, current)?,
         Verb::Reports => {
             let (room, limit, after) = (None, None, None);
@@ -65,10 +66,16 @@ fn block(user: &str, on: bool) -> Option<Line<'_>> {
     Some(Line::Command(op, Command::Block { user: user.into(), on }))
 }
 
-/// What one is called, or does: nothing any more for `-`. Nothing is changed if nothing is given.
-fn profile<'a>(display: Option<&'a str>, status: Option<(&'a str, Option<u64>)>) -> Line<'a> {
+/// What one is called, or does, or in which colour: nothing any more for `-`. Nothing is changed if
+/// nothing is given.
+fn profile<'a>(
+    display: Option<&'a str>,
+    status: Option<(&'a str, Option<u64>)>,
+    color: Option<&'a str>,
+) -> Line<'a> {
     let cleared = |text: &'a str| if text == "-" { "" } else { text };
-    let display = display.filter(|text| !text.is_empty()).map(cleared);
+    let [display, color] =
+        [display, color].map(|text| text.filter(|text| !text.is_empty()).map(cleared));
     let status = status.filter(|(text, _)| !text.is_empty());
     let status = status.map(|(text, for_ms)| (cleared(text), for_ms));
     let (text, for_ms) =
@@ -78,11 +85,13 @@ fn profile<'a>(display: Option<&'a str>, status: Option<(&'a str, Option<u64>)>)
         let expected = "a time such as that of /status 30d at sea";
         return Line::Refused(Box::new(refusal.field("for_ms", expected)));
     }
-    match profile_of(display.map(Into::into), text, for_ms) {
+    match profile_of(display.map(Into::into), (text, for_ms), color.map(Into::into)) {
         Ok(command) => Line::Command(Op::Profile, command),
         Err(mut refusal) => {
             // A program is told the name of the field.
-            for (field, words) in [("display", "the display name"), ("text", "the status")] {
+            for (field, words) in
+                [("display", "the display name"), ("text", "the status"), ("color", "the colour")]
+            {
                 if let Some(rest) = refusal.message.strip_prefix(field) {
                     refusal.message = format!("{words}{rest}").into();
                     break;
@@ -112,6 +121,7 @@ fn report<'a>(rest: &'a str, current: Option<&'a str>) -> Option<Line<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::model::color::Color;
 
     #[test]
     fn a_report_names_a_person_and_perhaps_says_why() {
@@ -164,8 +174,12 @@ mod tests {
             let status = status.map(|(text, for_ms)| (text.into(), for_ms));
             Line::Command(
                 Op::Profile,
-                Command::Profile { display: display.map(Into::into), status },
+                Command::Profile { display: display.map(Into::into), status, color: None },
             )
+        };
+        let color = |color| {
+            let command = Command::Profile { display: None, status: None, color: Some(color) };
+            Line::Command(Op::Profile, command)
         };
         for (verb, rest, expect) in [
             (Verb::Display, "Ann Smith", profile(Some("Ann Smith"), None)),
@@ -176,6 +190,9 @@ mod tests {
             (Verb::Status, "1h", profile(None, Some(("1h", None)))),
             (Verb::Status, "3 things", profile(None, Some(("3 things", None)))),
             (Verb::Status, "-", profile(None, Some(("", None)))),
+            (Verb::Color, "teal", color(Color::Teal)),
+            (Verb::Color, "-", color(Color::Unchosen)),
+            (Verb::Color, "", profile(None, None)),
             (
                 Verb::Whois,
                 "@bob",
@@ -193,6 +210,7 @@ mod tests {
             (Verb::Status, "2y at sea", Code::BadField),
             (Verb::Status, "0s at sea", Code::BadField),
             (Verb::Status, &long, Code::TooLarge),
+            (Verb::Color, "mauve", Code::BadField),
         ] {
             let refused = parse(verb, (rest, None));
             assert!(matches!(refused, Some(Line::Refused(why)) if why.code == code), "{rest}");

@@ -27,7 +27,7 @@
 //! | `member`, `restriction`, `change`, `follow`, `lookalike`, `session` | a name | the rows go |
 //! | `people`: identity | display name, subject | emptied; the name stays taken |
 //! | `people`: account, login, key | the user's | the rows go |
-//! | `people`: profile | display name, status text | the row goes |
+//! | `people`: profile | display name, status text, colour | the row goes |
 //! | `people`: blocks and reports by or about the user | texts, names | the rows go |
 //! | `people`: invite links | a name | emptied |
 //! | `people`: suspensions, revoked tokens | the operator's | stay: they work by the name |

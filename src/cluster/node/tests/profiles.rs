@@ -1,6 +1,7 @@
 //! What users say of themselves, as it is written by one node and read by another.
 
 use super::peer::{Database, Peer};
+use crate::chat::model::color::Color;
 use crate::chat::model::log::{LogReply, LogRequest, Ticket};
 use crate::chat::model::name::UserName;
 use crate::chat::model::people::PeopleChange;
@@ -46,7 +47,7 @@ fn put(name: &str, profile: &PublicProfile) -> PeopleChange {
 fn given(display: Option<&str>, status: Option<(&str, Option<u64>)>) -> Vec<PeopleChange> {
     let (display, status) =
         (display.map(Into::into), status.map(|(text, until)| (text.into(), until)));
-    let change = ProfileChange { display, status, at: 5, keeps_empty: false };
+    let change = ProfileChange { display, status, at: 5, ..ProfileChange::default() };
     vec![PeopleChange::Profile(user("ann"), change)]
 }
 
@@ -58,6 +59,7 @@ fn what_a_user_says_at_one_node_is_read_by_all() {
         display: "Ann \"\\\u{e9}".into(),
         text: "{tea,\u{1f600}}".into(),
         until: Some(1 << 52),
+        color: Color::Pink,
     };
     let short = PublicProfile { text: "away".into(), ..PublicProfile::default() };
     let kept = change(&mut peer, vec![put("ann", &short), put("ann", &long), put("bob", &short)]);
@@ -80,7 +82,8 @@ fn two_nodes_change_two_things_that_a_user_says_and_both_hold() {
         // The one that changes has not read what the other one has changed.
         let kept = change(if is_other { &mut other } else { &mut peer }, changes);
         let expect = expect.map(|(display, text, until)| {
-            let profile = PublicProfile { display: display.into(), text: text.into(), until };
+            let (display, text) = (display.into(), text.into());
+            let profile = PublicProfile { display, text, until, ..PublicProfile::default() };
             (user("ann"), profile)
         });
         assert_eq!(kept, Vec::from_iter(expect));
@@ -93,4 +96,26 @@ fn two_nodes_change_two_things_that_a_user_says_and_both_hold() {
     check(true, given(None, Some(("away", None))), Some(("Ann", "away", None)));
     check(false, given(Some(""), None), Some(("", "away", None)));
     check(true, given(None, Some(("", None))), None);
+}
+
+#[test]
+fn a_colour_stays_while_something_else_changes_and_keeps_the_row() {
+    let Some(database) = Database::new() else { return };
+    let mut peer = Peer::new(&database.address, 1);
+    let color = |color| {
+        let change = ProfileChange { color: Some(color), at: 5, ..ProfileChange::default() };
+        vec![PeopleChange::Profile(user("ann"), change)]
+    };
+    let mut check = |changes, expect: Option<(&str, Color)>| {
+        let expect = expect.map(|(display, color)| {
+            let display = display.into();
+            (user("ann"), PublicProfile { display, color, ..PublicProfile::default() })
+        });
+        assert_eq!(change(&mut peer, changes), Vec::from_iter(expect));
+    };
+    check(color(Color::Red), Some(("", Color::Red)));
+    check(given(Some("Ann"), None), Some(("Ann", Color::Red)));
+    check(color(Color::Blue), Some(("Ann", Color::Blue)));
+    check(given(Some(""), None), Some(("", Color::Blue)));
+    check(color(Color::Unchosen), None);
 }

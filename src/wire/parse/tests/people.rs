@@ -1,6 +1,7 @@
-//! Display names and status texts.
+//! Display names, status texts and colours.
 
 use super::*;
+use crate::chat::model::color::Color;
 use crate::chat::model::limits::{DISPLAY_LEN_MAX, PROFILES_PAGE_MAX, STATUS_LEN_MAX};
 
 #[test]
@@ -15,8 +16,12 @@ fn a_profile_is_read_without_the_blanks_around_its_texts() {
         (r#","text":"""#, None, Some(("", None))),
     ] {
         let status = status.map(|(text, for_ms): (&str, _)| (text.into(), for_ms));
-        let expect = Command::Profile { display: display.map(Into::into), status };
+        let expect = Command::Profile { display: display.map(Into::into), status, color: None };
         check(&format!(r#"{{"op":"profile"{fields}}}"#), None, &expect);
+    }
+    for color in Color::ALL {
+        let expect = Command::Profile { display: None, status: None, color: Some(color) };
+        check(&format!(r#"{{"op":"profile","color":"{}"}}"#, color.name()), None, &expect);
     }
     let users = vec!["ann".into(), "bob".into()];
     check(r#"{"op":"whois","users":["ann","bob"]}"#, None, &Command::Whois { users });
@@ -38,6 +43,8 @@ fn what_is_no_profile_is_refused_with_the_place() {
         (r#""text":"a","for_ms":0"#.to_owned(), 1003, "for_ms", "out of range"),
         (r#""text":"a","for_ms":99999999999"#.to_owned(), 1003, "for_ms", "out of range"),
         (r#""for_ms":5"#.to_owned(), 1003, "for_ms", "without text"),
+        (r#""color":"Red""#.to_owned(), 1003, "color", "Red"),
+        (r#""color":3"#.to_owned(), 1003, "color", "a number"),
     ] {
         check_refused(&format!(r#"{{"op":"profile",{fields}}}"#), code, Some(field), words);
     }

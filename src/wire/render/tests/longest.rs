@@ -1,6 +1,7 @@
 //! No answer and no event is longer than the welcome says: the longest of each kind.
 
 use super::*;
+use crate::chat::model::color::Color;
 use crate::chat::model::limits::{
     CID_LEN_MAX, DISPLAY_LEN_MAX, INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, LAST_LEN_MAX,
     PAGE_BYTES_MAX, PRESENCE_NAMES_MAX, PROFILES_PAGE_MAX, READ_MARK_BYTES, RECEIPTS_MEMBERS_MAX,
@@ -123,6 +124,7 @@ fn no_list_is_longer_than_the_welcome_says() {
             display: "\"".repeat(DISPLAY_LEN_MAX).into(),
             text: "\"".repeat(STATUS_LEN_MAX).into(),
             until: Some(SEQ),
+            color: Color::Yellow,
         };
         assert!(profile.rendered_len_max() <= PublicProfile::RENDERED_LEN_MAX);
         let profiles: Vec<_> =

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::chat::model::code::Code;
+use crate::chat::model::color::Color;
 use crate::chat::model::command::{Op, RequestId};
 use crate::chat::model::event::{Event, LeftReason, PresenceChange};
 use crate::chat::model::limits::RECORD_OVERHEAD;
@@ -419,13 +420,14 @@ fn events_stand_as_the_protocol_has_them() {
         &Event::Receipts { room: room(), read: vec![(user("bob"), 122), (user("eve"), 123)] },
         r#"{"ev":"receipts","room":"lobby","read":{"bob":122,"eve":123}}"#,
     );
-    let ann = PublicProfile { display: "Ann \"A\"".into(), text: "tea".into(), until: Some(9) };
+    let (display, text) = ("Ann \"A\"".into(), "tea".into());
+    let ann = PublicProfile { display, text, until: Some(9), color: Color::Teal };
     check_event(
         &Event::Profiles {
             room: room(),
             users: vec![(user("ann"), ann), (user("bob"), PublicProfile::default())],
         },
-        r#"{"ev":"profiles","room":"lobby","profiles":{"ann":{"display":"Ann \"A\"","text":"tea","until":9},"bob":{}}}"#,
+        r#"{"ev":"profiles","room":"lobby","profiles":{"ann":{"display":"Ann \"A\"","text":"tea","color":"teal","until":9},"bob":{}}}"#,
     );
     check_event(
         &Event::ReadElsewhere { room: room(), user: user("ann"), read: 123 },

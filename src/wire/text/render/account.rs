@@ -1,6 +1,7 @@
 //! Answers about accounts and other people as lines of text.
 
 use crate::chat::model::account::Login;
+use crate::chat::model::color::Color;
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{AuditedAct, ROOM_CLOSED, Report};
 use crate::chat::model::profile::PublicProfile;
@@ -40,7 +41,7 @@ fn profiles(out: &mut Vec<u8>, users: &[(UserName, PublicProfile)]) {
     for (user, profile) in users {
         put(out, &["-- ", user.as_str()]);
         if profile.is_empty() {
-            put(out, &[" has no display name and no status"]);
+            put(out, &[" has no display name, no status and no colour"]);
         }
         if !profile.display.is_empty() {
             put(out, &[" is called "]);
@@ -49,6 +50,9 @@ fn profiles(out: &mut Vec<u8>, users: &[(UserName, PublicProfile)]) {
         if !profile.text.is_empty() {
             put(out, &[": "]);
             safe::line(out, &profile.text);
+        }
+        if profile.color != Color::Unchosen {
+            put(out, &[" (", profile.color.name(), ")"]);
         }
         put(out, &[" --\n"]);
     }
