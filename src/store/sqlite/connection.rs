@@ -100,6 +100,9 @@ pub(in crate::store) fn has_build_flags(db: &Connection) -> rusqlite::Result<boo
 /// A file by its device and inode; `None` if there is none.
 type Inode = Option<(u64, u64)>;
 
+/// The same of a file that is there, and its length.
+type Found = ((u64, u64), u64);
+
 /// The connection that writes, with the level of its commits.
 #[derive(Debug)]
 pub(super) struct WriteConnection {
@@ -256,19 +259,37 @@ impl WriteConnection {
     ///
     /// They are not, or others are in their place, or another server has the directory.
     pub(super) fn check_place(&mut self) -> rusqlite::Result<()> {
-        let wal = inode_of(&self.wal_path);
-        self.wal = self.wal.or(wal);
+        self.find_files().map(drop)
+    }
+
+    /// The same, and that both are as long as they must be: before each batch, so that nothing is
+    /// asked of the file system twice.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::check_place`] and [`Self::check_lengths`].
+    pub(super) fn check_files(&mut self) -> rusqlite::Result<()> {
+        let Some(found) = self.find_files()? else { return Ok(()) };
+        self.lengths.check(&self.connection, found)
+    }
+
+    /// How long the file and its WAL are, which are where they were; `None` if there is no WAL yet.
+    fn find_files(&mut self) -> rusqlite::Result<Option<Lengths>> {
+        let (file, wal) = (found(&self.path), found(&self.wal_path));
+        let inode = |found: Option<Found>| found.map(|(inode, _)| inode);
+        self.wal = self.wal.or(inode(wal));
         if self.has_lost_index() {
             let why = "its -shm was removed while it is in use";
             let error = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
             return Err(Error::SqliteFailure(error, Some(why.to_owned())));
         }
-        if inode_of(&self.path) == self.file && wal == self.wal {
+        if inode(file) == self.file && inode(wal) == self.wal {
             let kept = self.lock.as_mut().map_or(Ok(()), HeldLock::keep);
-            return kept.map_err(|taken| {
+            kept.map_err(|taken| {
                 let error = ffi::Error::new(ffi::SQLITE_READONLY);
                 Error::SqliteFailure(error, Some(taken.to_string()))
-            });
+            })?;
+            return Ok(file.zip(wal).map(|(file, wal)| Lengths::of(file.1, wal.1)));
         }
         let why = "the file or its -wal was moved or removed while it is in use; put it back, or \
                    else restart the server";
@@ -316,7 +337,7 @@ impl WriteConnection {
 }
 
 /// Which file is at `path`, and how long it is.
-fn found(path: &Path) -> Option<((u64, u64), u64)> {
+fn found(path: &Path) -> Option<Found> {
     let file = std::fs::metadata(path).ok()?;
     Some(((file.dev(), file.ino()), file.len()))
 }

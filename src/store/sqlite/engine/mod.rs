@@ -184,8 +184,13 @@ impl Engine {
     /// Begins a transaction that writes, as [`WriteConnection::begin`] does, and says so if another
     /// process keeps it waiting.
     fn begin(&mut self) -> rusqlite::Result<()> {
+        self.db.check_lengths()?;
+        self.begin_checked()
+    }
+
+    /// The same, where it is known already that neither file nor WAL was cut short.
+    fn begin_checked(&mut self) -> rusqlite::Result<()> {
         let Self { db, lock_waits, .. } = self;
-        db.check_lengths()?;
         db.begin(|attempt| {
             *lock_waits += 1;
             if attempt == 1 {
@@ -350,9 +355,9 @@ impl Engine {
         transaction: &mut Transaction,
         ops: &mut VecDeque<Op>,
     ) -> rusqlite::Result<()> {
-        self.db.check_place()?;
+        self.db.check_files()?;
         self.db.set_level(level)?;
-        self.begin()?;
+        self.begin_checked()?;
         transaction.last = self.tail()?.last();
         while let Some(op) = ops.pop_front() {
             match op {
