@@ -396,7 +396,7 @@ impl Chat {
     }
 
     /// Takes back a fan-out that was sent, so that its lists are used again.
-    pub fn recycle(&mut self, fanout: Fanout) {
+    pub fn recycle(&mut self, fanout: &mut Fanout) {
         self.delivery.recycle(fanout);
     }
 
@@ -404,9 +404,7 @@ impl Chat {
     #[inline]
     #[must_use]
     pub fn is_asking(&self) -> bool {
-        !(self.context.requests.is_empty()
-            && self.accounts.jobs.is_empty()
-            && self.directory.pushes.orders.is_empty())
+        !(self.context.requests.is_empty() && self.accounts.jobs.is_empty() && !self.has_pushes())
     }
 
     /// The next request to the logs, in order.

@@ -89,20 +89,25 @@ pub(super) fn send(
     if refusal.is_none() {
         chat.ephemeral_mut().stop_typing(room, by.user);
     }
-    let body = Body::Message {
-        text: (*send.text).into(),
-        data: send.data.as_deref().map(Into::into),
-        cid: send.cid.as_deref().map(Into::into),
-        reply_to: send.reply_to,
-        thread: send.thread,
-        edited: None,
-    };
     let not_members = mentions::not_members(chat, (by.user, room), named);
+    // Made in one piece, since it is large.
     let record = NewRecord {
+        room,
+        body: Body::Message {
+            text: (*send.text).into(),
+            data: send.data.as_deref().map(Into::into),
+            cid: send.cid.as_deref().map(Into::into),
+            reply_to: send.reply_to,
+            thread: send.thread,
+            edited: None,
+        },
+        weight: send.weight,
         echo: send.echo,
         not_members,
+        check: None,
+        meta: Vec::new(),
+        act: None,
         refusal,
-        ..NewRecord::new(room, body, send.weight)
     };
     // A conversation that was made for this message goes with it.
     append(chat, by, record).inspect_err(|_| retract(chat, room))
@@ -271,8 +276,8 @@ pub(super) fn append(
     by: &mut Requester,
     record: NewRecord,
 ) -> Result<Answer, Refusal> {
-    let NewRecord { room: key, body, weight, echo, not_members, check, meta, act, refusal } =
-        record;
+    // But for the body, which is large and is moved once.
+    let NewRecord { room: key, weight, echo, not_members, check, meta, act, refusal, .. } = record;
     // Refused rather than queued: a record that is taken now might not be answered any more.
     if chat.context.stopping {
         let message = "the server is stopping; send again after coming back";
@@ -291,7 +296,7 @@ pub(super) fn append(
     // Kept only where another node can change rights unseen, and for one repetition: what is
     // refused twice is refused.
     let again = (may_be_stale && !is_question)
-        .then(|| Box::new(Again { user, body: body.clone(), weight }));
+        .then(|| Box::new(Again { user, body: record.body.clone(), weight }));
     let ticket = chat.begin(match refusal {
         None => PendingOp::Append { room: key, sender, again },
         Some(refusal) => PendingOp::Question { room: key, sender, refusal },
@@ -307,12 +312,24 @@ pub(super) fn append(
         // already.
         room.moderation.begin(ticket, act);
     }
-    let since = room.since(&from, &body);
+    let since = room.since(&from, &record.body);
     let log = room.log;
     // Decided now, when it is known who is here: the log only keeps it for the webhooks.
-    let is_unseen = is_unseen(chat, key, user, &body);
-    let draft = Draft { from, body, weight, check, since, meta, is_question, is_unseen };
-    chat.context.requests.push_back(LogRequest::Append { log, ticket, draft });
+    let is_unseen = is_unseen(chat, key, user, &record.body);
+    chat.context.requests.push_back(LogRequest::Append {
+        log,
+        ticket,
+        draft: Draft {
+            from,
+            body: record.body,
+            weight,
+            check,
+            since,
+            meta,
+            is_question,
+            is_unseen,
+        },
+    });
     Ok(Answer::Later)
 }
 

@@ -55,12 +55,6 @@ impl Ring {
     fn pop(&mut self) -> Option<SharedRecord> {
         let record = self.records.pop_front();
         self.bytes -= record.as_ref().map_or(0, weight);
-        // The next one to go was used last a whole ring ago: asked for now, it comes from memory
-        // while other work is done, and is there when it is dropped.
-        if let Some(next) = self.records.front() {
-            let first = next.body.text().and_then(|text| text.as_bytes().first().copied());
-            std::hint::black_box((next.seq, next.weight, first));
-        }
         // So that a burst does not pin memory; a quarter, so that it is not given back and taken
         // again.
         if self.records.len() < self.records.capacity() / 4 {
