@@ -156,19 +156,22 @@ impl Context {
     }
 
     /// The next request to the logs. What is asked of a log keeps its room in memory.
+    #[inline]
     pub(super) fn next_request(&mut self) -> Option<LogRequest> {
-        let request = self.requests.pop_front()?;
+        // Looked at before it is taken, so that it is moved once.
         if !self.leaving.is_empty()
-            && let LogRequest::Append { log, .. }
-            | LogRequest::PutMeta { log, .. }
-            | LogRequest::Sync { log, .. }
-            | LogRequest::Drop { log } = &request
+            && let Some(
+                LogRequest::Append { log, .. }
+                | LogRequest::PutMeta { log, .. }
+                | LogRequest::Sync { log, .. }
+                | LogRequest::Drop { log },
+            ) = self.requests.front()
         {
             // It is used again, so that it stays: what is asked of it now must not meet a log that
             // was closed.
             self.leaving.remove(log);
         }
-        Some(request)
+        self.requests.pop_front()
     }
 
     /// Whether nothing was asked of this log since its room was to be forgotten.

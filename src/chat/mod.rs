@@ -187,10 +187,10 @@ impl Chat {
         now: Now,
         conn: ConnId,
         request: Request,
-        command: Command<'_>,
+        mut command: Command<'_>,
     ) {
         self.arrive_at(now);
-        operations::handle_command(self, conn, request, command);
+        operations::handle_command(self, conn, request, &mut command);
     }
 
     /// A connection brings another token for the user that it is; its answer.
@@ -400,8 +400,15 @@ impl Chat {
     }
 
     /// Takes back a fan-out that was sent, so that its lists are used again.
-    pub fn recycle(&mut self, fanout: Fanout) {
+    pub fn recycle(&mut self, fanout: &mut Fanout) {
         self.delivery.recycle(fanout);
+    }
+
+    /// Whether there is a request to the logs, a password to be hashed or a push to be sent.
+    #[inline]
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        !(self.context.requests.is_empty() && self.accounts.jobs.is_empty() && !self.has_pushes())
     }
 
     /// The next request to the logs, in order.

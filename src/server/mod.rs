@@ -62,6 +62,7 @@ mod inspection;
 mod listening;
 mod rejection;
 mod reloading;
+mod requests;
 mod startup;
 mod supervisor;
 #[cfg(test)]
@@ -95,7 +96,7 @@ use self::upgrade_progress::Upgrading;
 use self::webhook_start::WebhookStart;
 
 use crate::chat::model::account::NewSecret;
-use crate::chat::model::log::{LogReply, Logs, Snapshot};
+use crate::chat::model::log::{Logs, Snapshot};
 use crate::chat::{Chat, UserName};
 use crate::config::Config;
 use crate::http::PolicyError;
@@ -109,8 +110,6 @@ use crate::time::clock::Now;
 
 /// Answers of the logs that one turn takes up, by weight: with what they make, 2 ms.
 const REPLIES_MAX: usize = 1024;
-/// The weight of each output that an answer makes, such as a replay or a page of history.
-const OUTPUT_WEIGHT: usize = 4;
 
 /// Everything above the reactor.
 #[derive(Debug)]
@@ -220,23 +219,6 @@ impl Server {
         self.sessions.len()
     }
 
-    /// Hands the domain's requests to the logs. Rooms in memory answer at once; when the store has
-    /// answers, it says so by [`Input::StoreReady`].
-    fn pass_requests(&mut self, now: Now) {
-        self.pass_jobs(now);
-        self.pass_pushes();
-        while let Some(first) = self.chat.poll_request() {
-            self.logs.request(now, first);
-            // Those of one input are written together.
-            while let Some(next) = self.chat.poll_request() {
-                self.logs.request(now, next);
-            }
-            self.logs.flush();
-            self.take_replies(now);
-            self.pass_pushes();
-        }
-    }
-
     /// Has a link made for the first administrator; `false` if there is one already.
     pub fn invite_admin(&mut self, now: Now, secret: &NewSecret) -> bool {
         let is_new = self.chat.invite_admin(now, secret);
@@ -273,38 +255,6 @@ impl Server {
         self.hashing = Some(hashing);
     }
 
-    /// Hands the logs' answers to the domain, as many as a turn takes up.
-    fn take_replies(&mut self, now: Now) {
-        while self.replies_left > 0
-            && let Some(reply) = self.logs.poll()
-        {
-            if let LogReply::Health(health) = &reply {
-                self.look_at_engine(now, true);
-                if health.is_ok() {
-                    self.offer_push_key(now, true);
-                }
-            }
-            if let LogReply::Suspended(suspensions) = &reply {
-                self.banned = suspensions.addresses_at(now.wall_ms);
-                self.barred = Some(suspensions.addresses_until());
-            }
-            if let (LogReply::Webhooks(_), Some(webhooks)) = (&reply, &mut self.webhooks) {
-                webhooks.look();
-            }
-            let push_key = match &reply {
-                LogReply::People(people) => Some(people.push_key.clone()),
-                _ => None,
-            };
-            let before = self.chat.outputs();
-            self.chat.on_log_reply(now, reply);
-            if let Some(key) = push_key {
-                self.take_push_key(now, key);
-            }
-            let made = self.chat.outputs().saturating_sub(before);
-            self.replies_left = self.replies_left.saturating_sub(1 + OUTPUT_WEIGHT * made);
-        }
-    }
-
     /// Does what the operator has asked for by the admin API.
     fn take_wishes(&mut self, now: Now, effects: &mut Effects) {
         for wish in self.sessions.take_wishes() {
@@ -325,7 +275,9 @@ impl Server {
         self.drive_engine(now, effects);
         // What is left may be told by no wake any more: the next turn begins at once.
         self.has_replies = std::mem::replace(&mut self.replies_left, REPLIES_MAX) == 0;
-        self.take_wishes(now, effects);
+        if self.sessions.has_wishes() || self.chat.has_suspended() {
+            self.take_wishes(now, effects);
+        }
         if !self.banned.is_empty() {
             effects.push(Effect::FindByAddress { addresses: std::mem::take(&mut self.banned) });
         }

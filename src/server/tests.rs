@@ -1,7 +1,7 @@
 //! The server without a reactor: what one turn does of what the logs ask for.
 
 use super::*;
-use crate::chat::model::log::LogRequest;
+use crate::chat::model::log::{LogReply, LogRequest};
 use crate::rng::Rng;
 
 /// Logs with answers that nobody has asked for.

@@ -238,7 +238,14 @@ impl Server {
     }
 
     /// Hands what devices are to be told to the thread that sends it.
+    #[inline]
     pub(super) fn pass_pushes(&mut self) {
+        if self.chat.has_pushes() || matches!(self.logs, Engine::Shared(_)) {
+            self.pass_all_pushes();
+        }
+    }
+
+    fn pass_all_pushes(&mut self) {
         let Some(webhooks) = &mut self.webhooks else {
             while self.chat.poll_push().is_some() {}
             return;

@@ -91,8 +91,8 @@ pub(super) struct SessionContext {
     /// Of the chat over WebSocket after hello.
     pub settings: ws::Settings,
     pub echo_settings: ws::Settings,
-    /// Scratch space of the WebSocket decoders.
-    pub decoding: ws::Shared,
+    /// Scratch space of the WebSocket decoders. Boxed, since it is taken out for each message.
+    pub decoding: Option<Box<ws::Shared>>,
     pub is_deflate_on: bool,
     pub echo_compressor: Compressor,
     /// Bytes of the longest request on a plain connection.
@@ -192,7 +192,7 @@ impl SessionContext {
                 fragments_max: ECHO_FRAGMENTS_MAX,
                 ..ws::Settings::new(ws::Role::Server, ECHO_LEN_MAX)
             },
-            decoding: ws::Shared::default(),
+            decoding: None,
             is_deflate_on: config.compression.enabled,
             echo_compressor: Compressor::new(CompressPolicy::Always),
             request_len_max,
@@ -270,7 +270,9 @@ impl SessionContext {
     pub(super) fn on_turn_end(&mut self) {
         self.turn = self.turn.wrapping_add(1);
         self.tokens.on_turn_end();
-        self.decoding.trim();
+        if let Some(decoding) = &mut self.decoding {
+            decoding.trim();
+        }
         self.encoder.trim();
         self.echo_compressor.trim();
     }

@@ -81,7 +81,7 @@ impl SessionState {
     pub(super) fn deadline(&self, now: Tick, context: &SessionContext) -> Tick {
         // A moment that has passed would be armed again and again, since the input then waits for
         // something else.
-        let ready_at = Some(self.ready_at(context)).filter(|&at| self.is_waiting() && at > now);
+        let ready_at = self.is_waiting().then(|| self.ready_at(context)).filter(|&at| at > now);
         let timeouts = &context.timeouts;
         // One deadline for each connection: what is due is asked of its state and not kept beside
         // it.

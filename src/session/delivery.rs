@@ -63,8 +63,8 @@ impl Delivery<'_, '_> {
     pub(super) fn stage_outputs(&mut self) {
         // In their order, whomever they are for: what one connection is told stays in order with
         // what its rooms are.
-        while let Some(output) = self.turn.chat.poll_output() {
-            self.deliver(output);
+        while let Some(mut output) = self.turn.chat.poll_output() {
+            self.deliver(&mut output);
             if self.context.outgoing.is_full() {
                 self.context.outgoing.seal(self.turn.effects);
             }
@@ -164,23 +164,24 @@ impl Delivery<'_, '_> {
         Some(done)
     }
 
-    fn deliver(&mut self, output: Output) {
+    /// By reference, since an output is large.
+    fn deliver(&mut self, output: &mut Output) {
         match output {
-            Output::Reply { to, request, result } => self.reply(to, &request, &result),
-            Output::Event { to, event } => self.event(to, &event),
+            Output::Reply { to, request, result } => self.reply(*to, request, result),
+            Output::Event { to, event } => self.event(*to, event),
             Output::Shared { to, event } => {
                 let SessionContext { encoder, outgoing, .. } = &mut *self.context;
-                for (encoding, to) in to.into_lists() {
+                for (encoding, to) in std::mem::take(to).into_lists() {
                     let (format, start) = (Format::of(encoding), outgoing.bytes.len());
                     encoder.message(format, &mut outgoing.bytes, |out| {
-                        render_event(out, format, &event, None);
+                        render_event(out, format, event, None);
                     });
                     outgoing.stage_for_all(to, start..outgoing.bytes.len());
                 }
             }
             Output::Fanout(fanout) => self.fan_out(fanout),
-            Output::Wake { conn } => self.turn.effects.push(Effect::Wake { conn }),
-            Output::Close { conn, reason } => self.context.closing.push((conn, reason)),
+            Output::Wake { conn } => self.turn.effects.push(Effect::Wake { conn: *conn }),
+            Output::Close { conn, reason } => self.context.closing.push((*conn, *reason)),
         }
     }
 

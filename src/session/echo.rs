@@ -12,7 +12,8 @@ impl Session<'_, '_> {
         let Protocol::Echo { decoder } = &mut self.state.protocol else { return false };
         let context = &mut *self.context;
         let deflate = decoder.deflate();
-        let decoded = decoder.decode(input, &context.echo_settings, &mut context.decoding);
+        let decoded =
+            decoder.decode(input, &context.echo_settings, context.decoding.get_or_insert_default());
         let (opcode, payload) = match decoded {
             Ok(None) => return false,
             Ok(Some(Item::Text(text))) => (Opcode::Text, text.as_bytes()),

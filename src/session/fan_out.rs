@@ -18,21 +18,21 @@ const COPIED_MAX: usize = 512;
 
 impl Delivery<'_, '_> {
     /// Hands a room's new records to all who get them.
-    pub(super) fn fan_out(&mut self, mut fanout: Fanout) {
+    pub(super) fn fan_out(&mut self, fanout: &mut Fanout) {
         // Senders before all others: their records are rendered for everybody by it, and their
         // answers leave with the same piece.
         for parts in fanout.partial.chunk_by(|(one, _), (next, _)| one == next) {
-            self.parts(&fanout, parts);
+            self.parts(fanout, parts);
         }
         for (encoding, to) in std::mem::take(&mut fanout.whole).into_lists() {
-            render_records(self.context, encoding, &fanout);
+            render_records(self.context, encoding, fanout);
             if encoding == Encoding::ManyEvents {
-                self.fan_out_to_many(&fanout, to);
+                self.fan_out_to_many(fanout, to);
                 continue;
             }
             if encoding == Encoding::Text {
                 for &conn in &to {
-                    note_shown(self.context, conn, &fanout);
+                    note_shown(self.context, conn, fanout);
                 }
             }
             let outgoing = &mut self.context.outgoing;

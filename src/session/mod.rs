@@ -402,6 +402,18 @@ impl Sessions {
         is_left
     }
 
+    /// Whether the operator wants something of the server.
+    #[must_use]
+    pub const fn has_wishes(&self) -> bool {
+        !self.context.wishes.is_empty()
+    }
+
+    /// Whether something is to be asked of the thread that keeps files.
+    #[must_use]
+    pub const fn has_file_jobs(&self) -> bool {
+        !self.context.file_jobs.is_empty()
+    }
+
     /// What the operator wants of the server.
     pub fn take_wishes(&mut self) -> Vec<OperatorWish> {
         std::mem::take(&mut self.context.wishes)

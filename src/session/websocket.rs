@@ -19,7 +19,7 @@ impl Session<'_, '_> {
         let is_proxys = is_close_of_a_proxy(input);
         let settings = if *is_greeted { &context.settings } else { &context.hello_settings };
         // A message may be lent from the scratch space, which nothing else needs meanwhile.
-        let mut decoding = std::mem::take(&mut context.decoding);
+        let mut decoding = context.decoding.take().unwrap_or_default();
         let goes_on = match decoder.decode(input, settings, &mut decoding) {
             // The settings refuse binary messages.
             Ok(None | Some(Item::Binary(_))) => false,
@@ -50,7 +50,7 @@ impl Session<'_, '_> {
                 false
             }
         };
-        self.context.decoding = decoding;
+        self.context.decoding = Some(decoding);
         goes_on
     }
 

@@ -120,7 +120,14 @@ impl MemoryStore {
                     return self.replies.push_back(LogReply::Appended { ticket, outcome });
                 }
                 let before = log.cids();
-                let outcome = log.append(now, cid, draft);
+                // Made here, where the draft is: it would be copied on its way otherwise.
+                let outcome = match log.append(now, cid, draft.is_question) {
+                    Ok((seq, at)) => {
+                        let Draft { from, body, weight, .. } = draft;
+                        Appended::Stored(Arc::new(Record { seq, at, from, body, weight }))
+                    }
+                    Err(outcome) => outcome,
+                };
                 let after = log.cids();
                 self.cids = self.cids + after - before;
                 if after > 0 && !std::mem::replace(&mut log.is_listed, true) {
@@ -274,17 +281,27 @@ fn find(logs: &mut Slots<Log>, id: LogId) -> Option<&mut Log> {
 }
 
 impl Log {
-    fn append(&mut self, now: Now, cid: Option<(CidKey, u64)>, draft: Draft) -> Appended {
+    /// The seq and the time of the next record.
+    ///
+    /// # Errors
+    ///
+    /// What becomes of the append otherwise.
+    fn append(
+        &mut self,
+        now: Now,
+        cid: Option<(CidKey, u64)>,
+        is_question: bool,
+    ) -> Result<(u64, u64), Appended> {
         self.forget_old(now.tick);
         let known = cid.and_then(|(key, said)| Some((self.remembered(key)?, said)));
         match known {
             // First: a message that was taken is never refused afterwards.
             Some((known, said)) if known.said == said => {
-                return Appended::Duplicate { seq: known.seq, at: known.at };
+                return Err(Appended::Duplicate { seq: known.seq, at: known.at });
             }
-            Some((known, _)) => return Appended::Conflict { seq: known.seq },
-            None if draft.is_question => return Appended::Unknown,
-            None if self.head + 1 >= SEQ_END => return Appended::Refused(LogFault::Full),
+            Some((known, _)) => return Err(Appended::Conflict { seq: known.seq }),
+            None if is_question => return Err(Appended::Unknown),
+            None if self.head + 1 >= SEQ_END => return Err(Appended::Refused(LogFault::Full)),
             None => {}
         }
         self.head += 1;
@@ -296,8 +313,7 @@ impl Log {
             cids.known.insert(key, Remembered { seq, at, said });
             cids.by_age.push_back((now.tick, seq, key));
         }
-        let Draft { from, body, weight, .. } = draft;
-        Appended::Stored(Arc::new(Record { seq, at, from, body, weight }))
+        Ok((seq, at))
     }
 
     /// How many `cid`s it remembers.

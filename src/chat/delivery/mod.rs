@@ -156,9 +156,9 @@ impl Delivery {
     }
 
     /// Keeps the lists of a fan-out that was sent, for the next one.
-    pub(super) fn recycle(&mut self, fanout: Fanout) {
-        self.spare.records.put_back(fanout.records);
-        self.spare.parts.put_back(fanout.partial);
+    pub(super) fn recycle(&mut self, fanout: &mut Fanout) {
+        self.spare.records.put_back(std::mem::take(&mut fanout.records));
+        self.spare.parts.put_back(std::mem::take(&mut fanout.partial));
     }
 
     /// Checks the invariant.

@@ -8,6 +8,7 @@ use super::send::{NewRecord, append, check_size, in_thread, no_such_reference, s
 use super::{Answer, Chat, admins, mentions, outsiders};
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::log::{Appended, TargetCheck};
+use crate::chat::model::mentions::mentions;
 use crate::chat::model::record::Body;
 use crate::chat::model::reply::Refusal;
 use crate::chat::model::{self, code::Code};
@@ -29,7 +30,7 @@ pub(super) fn edit(
 ) -> Result<Answer, Refusal> {
     let (room, _) = outsiders::speaks(chat, (by.conn, by.user), name)?;
     check_size(chat, room, text.len())?;
-    mentions::check(chat, (by.user, room), text)?;
+    mentions::check(chat, (by.user, room), &mentions(text))?;
     let window = chat.context.limits.edit_window;
     let window = window.map(millis);
     let not_before = window.map_or(0, |window| chat.context.now.wall_ms.saturating_sub(window));

@@ -247,10 +247,10 @@ fn resume(chat: &mut Chat, waiting: WaitingLoad) {
             session_lifecycle::begin(chat, conn, request, *hello);
             claims::wake_unless_held(chat, conn);
         }
-        Waiter::Command { conn, request, command } => {
+        Waiter::Command { conn, request, mut command } => {
             let user = chat.delivery.reader(conn).map(|reader| reader.user);
             if let Some(user) = user {
-                run_now(chat, (conn, user), request, *command);
+                run_now(chat, (conn, user), request, &mut command);
             }
         }
         Waiter::Account { conn, request, command, extra } => {

@@ -4,10 +4,9 @@ use super::Chat;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::limits::CALLED_BY_ALL_MAX;
-use crate::chat::model::mentions::{Mention, mentions};
+use crate::chat::model::mentions::Mention;
 use crate::chat::model::name::UserName;
 use crate::chat::model::policy::RoomCallers;
-use crate::chat::model::record::Body;
 use crate::chat::model::reply::{Refusal, Role};
 
 /// Refuses a text that calls all of a room by who may not.
@@ -18,8 +17,8 @@ use crate::chat::model::reply::{Refusal, Role};
 /// # Errors
 ///
 /// [`Code::Forbidden`].
-pub(super) fn check(chat: &Chat, by: (UserKey, RoomKey), text: &str) -> Result<(), Refusal> {
-    if !mentions(text).contains(&Mention::Room) {
+pub(super) fn check(chat: &Chat, by: (UserKey, RoomKey), named: &[Mention]) -> Result<(), Refusal> {
+    if !named.contains(&Mention::Room) {
         return Ok(());
     }
     let Some(who) = callers(chat, by) else { return Ok(()) };
@@ -52,10 +51,8 @@ fn callers(chat: &Chat, (user, key): (UserKey, RoomKey)) -> Option<&'static str>
 pub(super) fn not_members(
     chat: &Chat,
     (user, key): (UserKey, RoomKey),
-    body: &Body,
+    named: Vec<Mention>,
 ) -> Box<[UserName]> {
-    let Some(text) = body.text() else { return Box::default() };
-    let named = mentions(text);
     if named.is_empty() || chat.directory[user].membership(key).is_none() {
         return Box::default();
     }

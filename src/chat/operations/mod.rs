@@ -74,7 +74,7 @@ use super::model::code::Code;
 use super::model::command::Command;
 use super::model::output::Request;
 use super::model::reply::{Refusal, Reply};
-use super::pending::{EXCLUSIVE_WEIGHT, JoinPosition, PendingOp, Requester};
+use super::pending::{DeferredReading, EXCLUSIVE_WEIGHT, JoinPosition, PendingOp, Requester};
 use crate::net::ConnId;
 
 /// The outcome of an operation that was not refused.
@@ -87,11 +87,14 @@ pub(super) enum Answer {
 
 /// A connection asks for something. A reading waits until what the connection has sent before is
 /// answered.
+///
+/// From here on the command is handed on by reference, since it is large: by value each step would
+/// copy it.
 pub(super) fn handle_command(
     chat: &mut Chat,
     conn: ConnId,
     request: Request,
-    command: Command<'_>,
+    command: &mut Command<'_>,
 ) {
     // What the connection waits for, if that is less than one exclusive operation, are records.
     let is_sending = |weight| (1..EXCLUSIVE_WEIGHT).contains(&weight);
@@ -108,10 +111,15 @@ pub(super) fn handle_command(
     }
     // What was sent must be found by who reads after it: the log numbers the records in its order,
     // but a page could be read before they are written.
-    match command.into_reading() {
+    match taken(command).into_reading() {
         Ok(command) => chat.defer(conn, request, command),
-        Err(command) => run(chat, (conn, user), request, command),
+        Err(mut command) => run(chat, (conn, user), request, &mut command),
     }
+}
+
+/// The command, which is used up.
+const fn taken<'a>(command: &mut Command<'a>) -> Command<'a> {
+    std::mem::replace(command, Command::Ping)
 }
 
 /// Does what a connection asks for, and answers unless the logs must be asked first.
@@ -119,7 +127,7 @@ pub(super) fn run(
     chat: &mut Chat,
     (conn, user): (ConnId, Option<UserKey>),
     request: Request,
-    command: Command<'_>,
+    command: &mut Command<'_>,
 ) {
     let Some(user) = user else {
         let refusal = Refusal::new(Code::HelloFirst, "say hello first").field("op", "hello");
@@ -127,8 +135,8 @@ pub(super) fn run(
     };
     // Before anything is judged: a room that is only not in memory would look like one that does
     // not exist.
-    if let Some(wanted) = needs::of_command(chat, (conn, user), &command) {
-        return load::wait_command(chat, (conn, request), command, wanted);
+    if let Some(wanted) = needs::of_command(chat, (conn, user), command) {
+        return load::wait_command(chat, (conn, request), taken(command), wanted);
     }
     run_now(chat, (conn, user), request, command);
 }
@@ -138,10 +146,10 @@ fn run_now(
     chat: &mut Chat,
     (conn, user): (ConnId, UserKey),
     request: Request,
-    command: Command<'_>,
+    command: &mut Command<'_>,
 ) {
     // Before the room is looked for: a token for some rooms must not tell which others there are.
-    let allowed = credentials::check(chat, (conn, &chat.directory[user].name), &command);
+    let allowed = credentials::check(chat, (conn, &chat.directory[user].name), command);
     let mut by = Requester { conn, user, request };
     let result = allowed.and_then(|()| execute(chat, &mut by, command));
     chat.answer(by, result);
@@ -160,21 +168,28 @@ fn resume_deferred(chat: &mut Chat, conn: ConnId) {
         // It is run once, whatever the connection waits for by now: deferred again and again it
         // would never be answered.
         chat.pending.resuming = Some(conn);
-        run(chat, (conn, user), reading.request, reading.command);
+        let DeferredReading { request, mut command, .. } = *reading;
+        run(chat, (conn, user), request, &mut command);
         chat.pending.resuming = None;
     }
 }
 
 /// Does what a user asks for.
-fn execute(chat: &mut Chat, by: &mut Requester, command: Command<'_>) -> Result<Answer, Refusal> {
+fn execute(
+    chat: &mut Chat,
+    by: &mut Requester,
+    command: &mut Command<'_>,
+) -> Result<Answer, Refusal> {
     let user = by.user;
-    if let Some(quota) = quota_of(&command) {
+    if let Command::Send(message) = command {
+        return send::send(chat, by, message);
+    }
+    if let Some(quota) = quota_of(command) {
         // Taken whether or not it is refused later: a refusal has cost the look-ups.
         let now = chat.context.now.tick;
         chat.quotas.take(now, user, quota)?;
     }
-    match command {
-        Command::Send(message) => send::send(chat, by, message),
+    match taken(command) {
         Command::Edit { room, target, text, weight } => {
             send::check_rate(chat, user)?;
             edits::edit(chat, by, (&room, target), (&text, weight))

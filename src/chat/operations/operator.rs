@@ -58,6 +58,12 @@ impl Chat {
         self.change_people(PeopleOp::Noted, vec![noted]);
     }
 
+    /// Whether the operator has changed who may not use the server at all.
+    #[must_use]
+    pub const fn has_suspended(&self) -> bool {
+        self.resuspended
+    }
+
     /// Who may not use the server at all, if the operator has changed it.
     pub fn poll_suspended(&mut self) -> Option<&Suspensions> {
         std::mem::take(&mut self.resuspended).then_some(&*self.directory.suspended)

@@ -56,6 +56,13 @@ impl Chat {
         self.change_people(PeopleOp::Noted, vec![PeopleChange::PushKey(key)]);
     }
 
+    /// Whether the sending thread is to do anything.
+    #[inline]
+    #[must_use]
+    pub fn has_pushes(&self) -> bool {
+        !self.directory.pushes.orders.is_empty()
+    }
+
     /// The next thing that the sending thread is to do.
     pub fn poll_push(&mut self) -> Option<PushOrder> {
         self.directory.pushes.orders.pop_front()

@@ -11,6 +11,7 @@ use crate::chat::model::command::{Send, Target};
 use crate::chat::model::file::{self, FILES_PER_MESSAGE_MAX};
 use crate::chat::model::limits::RECORD_OVERHEAD;
 use crate::chat::model::log::{Draft, LogRequest, RoomMeta, TargetCheck};
+use crate::chat::model::mentions::{Mention, mentions};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::record::Body;
 use crate::chat::model::reply::{Refusal, Reply, Role};
@@ -29,6 +30,8 @@ pub(super) struct NewRecord {
     /// Bytes that the text takes when rendered, at most.
     pub weight: u32,
     pub echo: bool,
+    /// Whom it names who is no member of the room.
+    pub not_members: Box<[UserName]>,
     /// What must hold of its target.
     pub check: Option<TargetCheck>,
     /// What changes with it.
@@ -42,12 +45,13 @@ pub(super) struct NewRecord {
 
 impl NewRecord {
     /// A record that changes nothing else.
-    pub(super) const fn new(room: RoomKey, body: Body, weight: u32) -> Self {
+    pub(super) fn new(room: RoomKey, body: Body, weight: u32) -> Self {
         Self {
             room,
             body,
             weight,
             echo: false,
+            not_members: Box::default(),
             check: None,
             meta: Vec::new(),
             act: None,
@@ -64,10 +68,16 @@ impl NewRecord {
 /// [`Code::TooLarge`] for what is more than this room takes, [`Code::NoSuchMessage`] for an answer
 /// to what was never said, or for a thread that is named by a message inside it, and
 /// [`Code::Forbidden`] for `@room` by who may not call all of it.
-pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Result<Answer, Refusal> {
-    let (room, refusal) = match find_room(chat, by, &send) {
+pub(super) fn send(
+    chat: &mut Chat,
+    by: &mut Requester,
+    send: &Send<'_>,
+) -> Result<Answer, Refusal> {
+    // Once for all that is asked of them.
+    let named = mentions(&send.text);
+    let (room, refusal) = match find_room(chat, by, (send, &named)) {
         Ok(room) => (room, None),
-        Err(refusal) => match send.cid.as_ref().and_then(|_| named_room(chat, by.user, &send)) {
+        Err(refusal) => match send.cid.as_ref().and_then(|_| named_room(chat, by.user, send)) {
             // A message that was taken is not refused afterwards, whatever has happened since.
             // Only the log knows whether this `cid` is in it; without one nothing could be
             // recognised, and the refusal stands.
@@ -79,21 +89,36 @@ pub(super) fn send(chat: &mut Chat, by: &mut Requester, send: Send<'_>) -> Resul
     if refusal.is_none() {
         chat.ephemeral_mut().stop_typing(room, by.user);
     }
-    let body = Body::Message {
-        text: send.text.into(),
-        data: send.data.map(Into::into),
-        cid: send.cid.map(Into::into),
-        reply_to: send.reply_to,
-        thread: send.thread,
-        edited: None,
+    let not_members = mentions::not_members(chat, (by.user, room), named);
+    // Made in one piece, since it is large.
+    let record = NewRecord {
+        room,
+        body: Body::Message {
+            text: (*send.text).into(),
+            data: send.data.as_deref().map(Into::into),
+            cid: send.cid.as_deref().map(Into::into),
+            reply_to: send.reply_to,
+            thread: send.thread,
+            edited: None,
+        },
+        weight: send.weight,
+        echo: send.echo,
+        not_members,
+        check: None,
+        meta: Vec::new(),
+        act: None,
+        refusal,
     };
-    let record = NewRecord { echo: send.echo, refusal, ..NewRecord::new(room, body, send.weight) };
     // A conversation that was made for this message goes with it.
     append(chat, by, record).inspect_err(|_| retract(chat, room))
 }
 
 /// The room in which the message may be said.
-fn find_room(chat: &mut Chat, by: &Requester, send: &Send<'_>) -> Result<RoomKey, Refusal> {
+fn find_room(
+    chat: &mut Chat,
+    by: &Requester,
+    (send, named): (&Send<'_>, &[Mention]),
+) -> Result<RoomKey, Refusal> {
     let user = by.user;
     // By `to` the conversation is made if there is none; by its name it has to be there.
     let room = match &send.target {
@@ -102,7 +127,7 @@ fn find_room(chat: &mut Chat, by: &Requester, send: &Send<'_>) -> Result<RoomKey
     };
     // Cheap checks first: a message that is too long must not cost a token of the rate.
     let checked = check_message(chat, room, send)
-        .and_then(|()| mentions::check(chat, (user, room), &send.text))
+        .and_then(|()| mentions::check(chat, (user, room), named))
         .and_then(|()| check_rate(chat, user));
     checked.inspect_err(|_| retract(chat, room))?;
     Ok(room)
@@ -258,7 +283,8 @@ pub(super) fn append(
     by: &mut Requester,
     record: NewRecord,
 ) -> Result<Answer, Refusal> {
-    let NewRecord { room: key, body, weight, echo, check, meta, act, refusal } = record;
+    // But for the body, which is large and is moved once.
+    let NewRecord { room: key, weight, echo, not_members, check, meta, act, refusal, .. } = record;
     // Refused rather than queued: a record that is taken now might not be answered any more.
     if chat.context.stopping {
         let message = "the server is stopping; send again after coming back";
@@ -271,14 +297,13 @@ pub(super) fn append(
     // From here on the log answers, and nothing below may fail: the request is gone from the
     // caller's hands.
     let Requester { conn, user, request } = by.take();
-    let not_members = mentions::not_members(chat, (user, key), &body);
     let sender = Sender { conn, request, echo, not_members };
     let is_question = refusal.is_some();
     let may_be_stale = chat.context.node.is_some() && !chat.pending.is_again;
     // Kept only where another node can change rights unseen, and for one repetition: what is
     // refused twice is refused.
     let again = (may_be_stale && !is_question)
-        .then(|| Box::new(Again { user, body: body.clone(), weight }));
+        .then(|| Box::new(Again { user, body: record.body.clone(), weight }));
     let ticket = chat.begin(match refusal {
         None => PendingOp::Append { room: key, sender, again },
         Some(refusal) => PendingOp::Question { room: key, sender, refusal },
@@ -294,12 +319,24 @@ pub(super) fn append(
         // already.
         room.moderation.begin(ticket, act);
     }
-    let since = room.since(&from, &body);
+    let since = room.since(&from, &record.body);
     let log = room.log;
     // Decided now, when it is known who is here: the log only keeps it for the webhooks.
-    let is_unseen = is_unseen(chat, key, user, &body);
-    let draft = Draft { from, body, weight, check, since, meta, is_question, is_unseen };
-    chat.context.requests.push_back(LogRequest::Append { log, ticket, draft });
+    let is_unseen = is_unseen(chat, key, user, &record.body);
+    chat.context.requests.push_back(LogRequest::Append {
+        log,
+        ticket,
+        draft: Draft {
+            from,
+            body: record.body,
+            weight,
+            check,
+            since,
+            meta,
+            is_question,
+            is_unseen,
+        },
+    });
     Ok(Answer::Later)
 }
 

@@ -25,9 +25,9 @@ pub(super) fn on_stale(chat: &mut Chat, key: RoomKey, sender: Sender, again: Opt
     let (room, me) = (chat.rooms[key].name.clone(), chat.directory[again.user].name.clone());
     let Again { user, body, weight } = *again;
     let wall_ms = chat.context.now.wall_ms;
-    if let Some(command) = command((&room, &me), &body, (echo, weight, wall_ms)) {
+    if let Some(mut command) = command((&room, &me), &body, (echo, weight, wall_ms)) {
         chat.pending.is_again = true;
-        run(chat, (conn, Some(user)), request, command);
+        run(chat, (conn, Some(user)), request, &mut command);
         chat.pending.is_again = false;
     }
 }

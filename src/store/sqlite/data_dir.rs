@@ -54,12 +54,15 @@ pub(in crate::store) fn lock(data: &Path) -> Result<File, OpenError> {
 #[derive(Debug)]
 pub(super) struct HeldLock {
     file: File,
+    /// Which one that is, since it is compared with what stands under its name before each batch.
+    inode: Option<(u64, u64)>,
+    path: PathBuf,
     data: PathBuf,
 }
 
 impl HeldLock {
-    pub(super) const fn new(file: File, data: PathBuf) -> Self {
-        Self { file, data }
+    pub(super) fn new(file: File, data: PathBuf) -> Self {
+        Self { inode: inode_of_open(&file), file, path: data.join(LOCK), data }
     }
 
     /// Names this process, a server, in the file. Best effort: without it only `chinwag upgrade`
@@ -74,16 +77,20 @@ impl HeldLock {
     ///
     /// One has done so.
     pub(super) fn keep(&mut self) -> Result<(), OpenError> {
-        let own = self.file.metadata().map(|file| (file.dev(), file.ino())).ok();
-        if own == inode_of(&self.data.join(LOCK)) {
+        if self.inode == inode_of(&self.path) {
             return Ok(());
         }
         self.file = lock(&self.data)?;
+        self.inode = inode_of_open(&self.file);
         self.write_owner();
         let directory = self.data.display().to_string();
         log::warn!(directory; "chinwag.lock was removed, and is there again: it keeps others out");
         Ok(())
     }
+}
+
+fn inode_of_open(file: &File) -> Option<(u64, u64)> {
+    file.metadata().map(|file| (file.dev(), file.ino())).ok()
 }
 
 /// The device and the inode of the file at `path`, if there is one.
