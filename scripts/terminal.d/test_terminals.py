@@ -208,6 +208,8 @@ class Chat(Case):
         eve = self.chat(server, "eve", "--room", "lobby")
         eve.type("/display Eve Adams")
         eve.shows("-- eve is called Eve Adams --")
+        eve.type("hi")
+        ann.shows("eve ~Eve Adams")
         eve.type("hello")
         ann.shows_line("eve ~Eve Adams: hello")
         kit = self.chat(server, "kit", "--room", "lobby")
