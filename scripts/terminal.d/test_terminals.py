@@ -186,7 +186,10 @@ class Chat(Case):
         ann = self.chat(server, "ann", "--room", "lobby")
         bob = self.chat(server, "bob", "--room", "lobby")
         bob.type("/display Bob of the Bay", "before")
-        ann.shows_line("bob ~Bob of the Bay: before")
+        # Asked for when he speaks, and shown once it is known: his first line does not wait for it.
+        ann.shows("bob ~Bob of the Bay")
+        bob.type("now")
+        ann.shows_line("bob ~Bob of the Bay: now")
         bob.type("/display -")
         bob.shows("-- bob has no display name and no status --")
 
@@ -205,6 +208,8 @@ class Chat(Case):
         eve = self.chat(server, "eve", "--room", "lobby")
         eve.type("/display Eve Adams")
         eve.shows("-- eve is called Eve Adams --")
+        eve.type("hi")
+        ann.shows("eve ~Eve Adams")
         eve.type("hello")
         ann.shows_line("eve ~Eve Adams: hello")
         kit = self.chat(server, "kit", "--room", "lobby")
