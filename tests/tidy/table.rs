@@ -238,14 +238,14 @@ pub(crate) const ENVIRONMENT_FILE: &str = "src/config/env.rs";
 pub(crate) const CYCLE_IN_A_ROOM_MAX: usize = 4;
 
 /// The rooms of the domain and those that each may name, lowest first. Operations and the door,
-/// `chat/mod.rs` with its `figures`, stand above all of them.
+/// `chat/mod.rs` with its `inspection`, stand above all of them.
 pub(crate) const CHAT_ROOMS: &[(&str, &[&str])] = &[
     ("keys", &[]),
     ("model", &[]),
     ("context", &["keys", "model"]),
     ("directory", &["keys", "model", "context"]),
     ("accounts", &["model"]),
-    ("figures", &["model"]),
+    ("inspection", &["model"]),
     ("rooms", &["keys", "model", "context", "directory"]),
     ("delivery", &["keys", "model", "context", "directory", "rooms"]),
     ("ephemeral", &["keys", "model", "context", "directory", "rooms", "delivery"]),
