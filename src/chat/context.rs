@@ -109,8 +109,8 @@ impl Context {
     }
 
     /// When a membership begins: later than all that are known, also if the wall clock has gone
-    /// back. It is kept, and other nodes are told of it: it must not be a `rev`, which means nothing
-    /// to another start.
+    /// back. It is kept, and other nodes are told of it: it must not be a `rev`, which means
+    /// nothing to another start.
     pub(super) fn next_joined(&mut self) -> u64 {
         let now = self.now.wall_ms.saturating_mul(IDS_OF_STEP);
         self.joined = self.id_above(self.joined).max(now);
