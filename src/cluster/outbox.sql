@@ -101,7 +101,8 @@ BEGIN
     )
     INSERT INTO chinwag.outgoing (kind, at, room, seq)
     SELECT -1, n.at, n.room, n.seq FROM unnest(room_ids, lows, highs) AS u(room, low, high)
-    JOIN chinwag.record n ON n.room = u.room AND n.seq BETWEEN u.low AND u.high
+    CROSS JOIN LATERAL (SELECT * FROM chinwag.record x
+      WHERE x.room = u.room AND x.seq BETWEEN u.low AND u.high OFFSET 0) AS n
     WHERE EXISTS (SELECT 1 FROM told t WHERE t.id = n.room AND t."except" IS DISTINCT FROM n.sender
       AND t.events >> (CASE WHEN n.kind <= 1 THEN 0 WHEN n.kind <= 5 THEN n.kind - 1 ELSE 5 END) & 1 = 1)
     ORDER BY n.room, n.seq;
@@ -112,7 +113,8 @@ BEGIN
       SELECT x.*, CASE WHEN split_part(substr(r.name, 2), ':', 1) = x.sender THEN split_part(r.name, ':', 2)
         ELSE split_part(substr(r.name, 2), ':', 1) END AS other
       FROM unnest(room_ids, lows, highs) AS u(room, low, high) JOIN chinwag.room r ON r.id = u.room
-      JOIN chinwag.record x ON x.room = u.room AND x.seq BETWEEN u.low AND u.high
+      CROSS JOIN LATERAL (SELECT * FROM chinwag.record y
+        WHERE y.room = u.room AND y.seq BETWEEN u.low AND u.high OFFSET 0) AS x
       WHERE r.name LIKE '@%' AND x.kind = 0) AS n
     WHERE n.other <> n.sender
       AND EXISTS (SELECT 1 FROM chinwag.webhook w

@@ -142,7 +142,8 @@ BEGIN
   THEN RETURN; END IF;
   WITH new_rows AS MATERIALIZED (
     SELECT x.room, x.seq, x.sender, x.text, r.name FROM unnest(room_ids, lows, highs) AS u(room, low, high)
-    JOIN chinwag.room r ON r.id = u.room JOIN chinwag.record x ON x.room = u.room AND x.seq BETWEEN u.low AND u.high
+    JOIN chinwag.room r ON r.id = u.room CROSS JOIN LATERAL (SELECT * FROM chinwag.record y
+      WHERE y.room = u.room AND y.seq BETWEEN u.low AND u.high OFFSET 0) AS x
     WHERE x.kind = 0 AND (r.name LIKE '@%' OR strpos(x.text, '@') > 0)
   )
   INSERT INTO chinwag.push_news (device, room, seq, waits)

@@ -342,11 +342,12 @@ pub(super) const SEARCH: Statement = Statement {
         "SELECT l.room, l.seq, l.at, l.tie, l.weight FROM look l WHERE l.nth <= $9::bigint ",
         "UNION ALL SELECT x.room, x.seq, x.at, ",
         tie!(),
-        ", x.weight FROM stale s JOIN chinwag.record x ON x.room = s.room ",
-        "AND x.seq BETWEEN s.block * 64 + 1 AND least(s.block * 64 + 64, s.upto) AND x.kind = 0 ",
-        "AND (x.at, ",
+        ", x.weight FROM stale s CROSS JOIN LATERAL (SELECT * FROM chinwag.record y ",
+        "WHERE y.room = s.room AND y.seq BETWEEN s.block * 64 + 1 ",
+        "AND least(s.block * 64 + 64, s.upto) AND y.kind = 0 OFFSET 0) x ",
+        "WHERE s.nth <= $7::bigint AND (x.at, ",
         tie!(),
-        ") < ($5::bigint, $6::bigint) WHERE s.nth <= $7::bigint) b) ",
+        ") < ($5::bigint, $6::bigint)) b) ",
         record_row!(),
         "FROM found f JOIN chinwag.record x ON x.room = f.room AND x.seq = f.seq UNION ALL ",
         record_row!(),
@@ -372,7 +373,8 @@ pub(super) const SEARCH: Statement = Statement {
 /// `$1` the room behind which to look, `$2` how many rooms, `$3` how many blocks of each kind. The
 /// rows: part, room, four numbers, text. Part 0 is the last room that was looked at, 1 a block
 /// (number, edits, up to which seq, whether it is above the index), 2 a message (seq, time, its
-/// text unless that is very long).
+/// text unless that is very long). Records are looked up by block: a plan that was made while there
+/// were few would go through all of them.
 pub(super) const UNINDEXED: Statement = Statement {
     name: "unindexed",
     sql: "WITH look AS MATERIALIZED (SELECT r.id, r.head, r.oldest FROM chinwag.room r \
@@ -398,8 +400,8 @@ pub(super) const UNINDEXED: Statement = Statement {
           FROM todo t UNION ALL \
           SELECT 2::smallint, x.room, x.seq, x.at, NULL::bigint, NULL::bigint, \
           CASE WHEN octet_length(x.text) <= 16384 THEN x.text END FROM todo t \
-          JOIN chinwag.record x ON x.room = t.room \
-          AND x.seq BETWEEN t.block * 64 + 1 AND t.upto AND x.kind = 0",
+          CROSS JOIN LATERAL (SELECT * FROM chinwag.record y WHERE y.room = t.room \
+          AND y.seq BETWEEN t.block * 64 + 1 AND t.upto AND y.kind = 0 OFFSET 0) x",
 };
 
 /// Puts blocks into the index of words: see `search.sql`.
