@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertAccessible, enter, lines, opened, picture, say, server, shows, visit } from "./page.mjs";
+import { assertAccessible, enter, holds, lines, opened, picture, say, server, shows, visit } from "./page.mjs";
 import { Member, until } from "./surroundings.mjs";
 
 test("everything is in reach of the keyboard", async () => {
@@ -110,6 +110,17 @@ for (const [name, width, height, colorScheme] of [["phone-dark", 390, 800, "dark
 		assert.deepEqual(await wide(), [width, width]);
 	});
 }
+
+test("a tap on a reaction counts, though the toolbar that comes with it moves what is below", async () => {
+	const robot = await Member.connect(server.tcp, "robot");
+	await robot.join("taps");
+	const { seq } = await robot.say("taps", "hello there");
+	await robot.ask("react", { room: "taps", target: seq, emoji: "😂" });
+	const phone = await enter("pia", "taps", undefined, { viewport: { width: 360, height: 720 }, hasTouch: true, isMobile: true });
+	await phone.locator(".reaction").tap();
+	await holds(phone, () => document.querySelector(".reaction").textContent === "😂 2");
+	await phone.locator(".actions").waitFor();
+});
 
 test("on a page enlarged four times all is within reach, and the name of a button has the count that it shows", async () => {
 	const room = "a-room-with-a-very-long-name.of3";

@@ -1,4 +1,5 @@
-// Each thing that people do in a chat, once, by a phone, a laptop and a program, with the phone's connection lost in the middle of it.
+// What people do in a chat, each thing once, by a phone, a laptop and a program, with the phone's connection lost in the middle of it;
+// files, which have their own loss of it in page.files.test.mjs, are not among them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertAccessible, comeBack, enter, holds, lost, opened, picture, say, server, shows } from "./page.mjs";
@@ -107,14 +108,6 @@ test("a phone, a laptop and a program do everything once, and lost connections t
 	await each("markdown", async () => say(lap, "**so** it goes:\n```\nlet a = 1;\n```\n- one\n- two"), async () => {
 		await entry(phone, "let a = 1;").locator("pre").waitFor();
 		assert.equal(await entry(phone, "let a = 1;").locator("strong, li").count(), 3);
-	});
-	await each("files", async () => {
-		const [chooser] = await Promise.all([phone.waitForEvent("filechooser"), phone.tap("#attach")]);
-		await chooser.setFiles([{ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("what I noted") }]);
-		await say(phone, "my notes");
-	}, async () => {
-		await shows(lap, "my notes");
-		await entry(lap, "my notes").locator(".files", { hasText: "notes.txt" }).waitFor();
 	});
 	await each("counts", async () => {
 		await bot.ask("send", { to: "lea", text: "psst" });
