@@ -149,9 +149,12 @@ pub(super) fn page_place(
             ListenerKind::Https => "https",
             ListenerKind::Tcp | ListenerKind::Admin => return None,
         };
-        addr(ListenerId(id)).map(|addr| match addr.ip().is_unspecified() {
-            true => format!("{scheme}://localhost:{}", addr.port()),
-            false => format!("{scheme}://{addr}"),
+        addr(ListenerId(id)).map(|addr| {
+            if addr.ip().is_unspecified() {
+                format!("{scheme}://localhost:{}", addr.port())
+            } else {
+                format!("{scheme}://{addr}")
+            }
         })
     });
     place.unwrap_or_default()

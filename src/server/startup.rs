@@ -238,7 +238,7 @@ fn join_cluster(
     webhooks.await_pushes(&config.push, (Arc::clone(&server.metrics.pushes), wake));
     server.set_webhooks(webhooks);
     let invites = config.auth_policy().accounts;
-    let page = invites.then(|| page_of(config, &server, reactor));
+    let page = invites.then(|| page_of(config, server, reactor));
     let admin_name = config.admin_name.clone();
     server.set_shared(shared, Beginning { admin_name, invites_to: page });
     if let Some((mut files, desk)) = FileStart::shared(config, clock, reactor.waker()) {

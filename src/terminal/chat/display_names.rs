@@ -41,7 +41,7 @@ impl Displays {
 
     /// The author of a record, if its display name is not known, or has been for long, and is not
     /// being asked for; from now on it is.
-    pub(super) fn to_await(&mut self, record: &Item, now: Tick) -> Option<String> {
+    pub(super) fn wanted_author(&mut self, record: &Item, now: Tick) -> Option<String> {
         let author = text(record, "from").filter(|_| text(record, "ev") == Some("message"))?;
         let known = self.known.get(author);
         let is_wanted = known.is_none_or(|(_, told)| now >= told.after(GOOD_FOR));
@@ -141,14 +141,14 @@ mod tests {
         let record = record.as_object().unwrap();
         let mut displays = Displays::default();
         let asked = Some("zoe".to_owned());
-        assert_eq!(displays.to_await(record, Tick::ZERO), asked);
-        assert_eq!(displays.to_await(record, Tick::ZERO), None, "it is being asked for");
+        assert_eq!(displays.wanted_author(record, Tick::ZERO), asked);
+        assert_eq!(displays.wanted_author(record, Tick::ZERO), None, "it is being asked for");
         displays.give_up("zoe");
-        assert_eq!(displays.to_await(record, Tick::ZERO), asked);
+        assert_eq!(displays.wanted_author(record, Tick::ZERO), asked);
         displays.give_up("zoe");
         displays.note(json!({"zoe": {}}).as_object().unwrap(), Tick::ZERO);
-        let soon = Tick::ZERO.after(GOOD_FOR - Duration::from_millis(1));
-        assert_eq!(displays.to_await(record, soon), None);
-        assert_eq!(displays.to_await(record, Tick::ZERO.after(GOOD_FOR)), asked);
+        let soon = Tick::ZERO.after(GOOD_FOR.saturating_sub(Duration::from_millis(1)));
+        assert_eq!(displays.wanted_author(record, soon), None);
+        assert_eq!(displays.wanted_author(record, Tick::ZERO.after(GOOD_FOR)), asked);
     }
 }

@@ -41,7 +41,9 @@ fn learn_names(client: &Client, view: &Shared, users: &Receiver<String>) {
         let profiles = display_names::ask(client, asked.clone());
         let mut view = view.lock();
         let before: Vec<_> = asked.iter().map(|user| view.displays.beside(user)).collect();
-        asked.iter().for_each(|user| view.displays.give_up(user));
+        for user in &asked {
+            view.displays.give_up(user);
+        }
         view.note_profiles(&profiles);
         for (user, before) in asked.iter().zip(before) {
             let display = view.displays.beside(user);
@@ -208,7 +210,7 @@ impl Told<'_> {
             }
             return;
         }
-        if let Some(author) = view.to_await(item)
+        if let Some(author) = view.wanted_author(item)
             && let Err(TrySendError::Full(author) | TrySendError::Disconnected(author)) =
                 self.awaited.try_send(author)
         {

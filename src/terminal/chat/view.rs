@@ -100,8 +100,8 @@ impl View {
     }
 
     /// The author of a record, if its display name is to be asked for.
-    pub(super) fn to_await(&mut self, record: &Item) -> Option<String> {
-        self.displays.to_await(record, self.clock.now().tick)
+    pub(super) fn wanted_author(&mut self, record: &Item) -> Option<String> {
+        self.displays.wanted_author(record, self.clock.now().tick)
     }
 
     pub(super) fn set_printer(&mut self, printer: Box<dyn ExternalPrinter + Send>) {

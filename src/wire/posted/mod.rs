@@ -14,7 +14,6 @@ pub use object::members;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::client::{Field, request};
@@ -166,7 +165,7 @@ fn items(text: &str) -> Result<(Vec<&str>, bool), Refusal> {
 
 /// A field of a message that stands beside a list of them, where nobody would say it.
 fn field_beside(text: &str) -> Option<&'static str> {
-    let given: BTreeMap<String, IgnoredAny> = serde_json::from_str(text).unwrap_or_default();
+    let given: BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
     ["text", "data", "cid", "reply_to", "thread"].into_iter().find(|name| given.contains_key(*name))
 }
 

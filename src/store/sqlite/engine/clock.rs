@@ -23,12 +23,21 @@ const STEPS_MAX: usize = 16;
 
 /// The wall clock was set, and the terms in the file do not know it yet.
 #[derive(Debug)]
-pub(super) struct ClockStep {
+struct ClockStep {
     ms: i64,
     /// The rooms that were open then.
     open: BTreeSet<i64>,
     /// What is kept of the clock once they do.
     clock: Kept,
+}
+
+/// Terms that are moved as the wall clock was set.
+#[derive(Debug, Default)]
+pub(super) struct Shifts {
+    /// How it was set since those in the file were moved.
+    steps: Vec<ClockStep>,
+    /// Some were moved, and the domain does not know it yet.
+    is_untold: bool,
 }
 
 impl Engine {
@@ -68,19 +77,19 @@ impl Engine {
         let clock = self.wall.kept(now);
         // Those of rooms that are open are moved by the domain.
         let open: BTreeSet<i64> = self.rooms.iter().map(|room| room.id).collect();
-        let is_full = self.unshifted.len() >= STEPS_MAX;
-        match self.unshifted.last_mut() {
+        let is_full = self.shifts.steps.len() >= STEPS_MAX;
+        match self.shifts.steps.last_mut() {
             Some(last) if is_full || last.open == open => {
                 *last = ClockStep { ms: last.ms.saturating_add(step_ms), open, clock };
             }
-            _ => self.unshifted.push(ClockStep { ms: step_ms, open, clock }),
+            _ => self.shifts.steps.push(ClockStep { ms: step_ms, open, clock }),
         }
     }
 
     /// Moves the terms in the file by as much as the wall clock was set, within a transaction that
     /// has just begun: what is written by it and later has the new time already.
     pub(super) fn shift_terms(&self) -> rusqlite::Result<()> {
-        for step in &self.unshifted {
+        for step in &self.shifts.steps {
             wall_terms::shift(&self.db, step.ms, |room| !step.open.contains(&room))?;
             // In the same transaction: a start that found the one of before would move them again.
             meta_table::put_clock(&self.db, step.clock)?;
@@ -90,25 +99,25 @@ impl Engine {
 
     /// The transaction that has moved them is committed.
     pub(super) fn note_shifted(&mut self) {
-        self.is_shift_told &= self.unshifted.is_empty();
-        self.unshifted.clear();
+        self.shifts.is_untold |= !self.shifts.steps.is_empty();
+        self.shifts.steps.clear();
     }
 
     /// What the domain is to be told once terms were moved: commits of this connection are not seen
     /// by the look for those of commands.
     pub(in crate::store::sqlite) fn poll_shifted(&mut self) -> Option<LogReply> {
-        if self.is_shift_told {
+        if !self.shifts.is_untold {
             return None;
         }
         let suspended = suspensions::load(&self.db).ok()?;
-        self.is_shift_told = true;
+        self.shifts.is_untold = false;
         Some(LogReply::Suspended(Arc::new(suspended)))
     }
 
     /// What is to be kept of the wall clock: by it the next start finds what terms were not moved.
     pub(super) fn kept_clock(&self, now: Now) -> Kept {
         let Kept { since_ms, seen_ms } = self.wall.kept(now);
-        let unshifted = self.unshifted.iter().map(|step| step.ms.saturating_neg());
+        let unshifted = self.shifts.steps.iter().map(|step| step.ms.saturating_neg());
         Kept { since_ms, seen_ms: unshifted.fold(seen_ms, shifted) }
     }
 
@@ -116,7 +125,7 @@ impl Engine {
     /// one must not be the reason for the next to believe it, nor a long time without a message the
     /// reason to doubt a right one.
     pub(super) fn keep_clock(&mut self, now: Now, step: &mut Step) -> rusqlite::Result<bool> {
-        if self.degraded.is_none() && !self.unshifted.is_empty() {
+        if self.degraded.is_none() && !self.shifts.steps.is_empty() {
             self.unsynced(|_db| Ok(()))?;
             step.replies.extend(self.poll_shifted());
             return Ok(true);

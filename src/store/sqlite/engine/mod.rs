@@ -25,7 +25,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::clock::ClockStep;
+use self::clock::Shifts;
 use self::maintenance::Maintenance;
 use self::recovery::Degraded;
 use super::append::{Statements, append};
@@ -96,10 +96,7 @@ pub(super) struct Engine {
     unmeasured: u64,
     /// Whether the wall clock can be believed.
     wall: WallWatch,
-    /// How it was set since the terms in the file were moved.
-    unshifted: Vec<ClockStep>,
-    /// Whether the domain knows the terms that were moved.
-    is_shift_told: bool,
+    shifts: Shifts,
     /// For how long rooms are kept that are not open.
     policies: Option<Policies>,
     /// Changes by other processes, and how far the loop is with them.
@@ -140,8 +137,7 @@ impl Engine {
         let latest = db.query_row(sql, [], |row| row.get::<_, i64>(0)).ok().map(unsigned);
         Self {
             wall: WallWatch::new(now, meta_table::clock(&db).unwrap_or_default(), latest),
-            unshifted: Vec::new(),
-            is_shift_told: true,
+            shifts: Shifts::default(),
             db,
             rooms: Slots::new(),
             unwritten: UnwrittenMeta::default(),

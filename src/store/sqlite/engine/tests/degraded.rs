@@ -318,7 +318,7 @@ fn what_another_process_has_shortened_and_made_longer_again_is_no_damage_and_a_m
     let before = pages();
     let shorten = format!("DROP TABLE long; VACUUM; {checkpoint} {}", junk("short", 60));
     other.execute_batch(&shorten).unwrap();
-    let needed: u64 = other
+    let needed = other
         .pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))
         .unwrap()
         .cast_unsigned();
