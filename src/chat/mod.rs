@@ -168,10 +168,7 @@ impl Chat {
         if let Some(step_ms) = self.context.wall.look(now) {
             self.rooms.shift_terms(&mut self.context, step_ms);
             self.accounts.shift_invites(step_ms);
-            // Those of a cluster were mostly reckoned by the clocks of other nodes.
-            if self.context.node.is_none() {
-                self.directory.profiles.shift_ends(step_ms);
-            }
+            self.directory.profiles.shift_ends(step_ms, self.context.node.is_some());
         }
     }
 

@@ -141,11 +141,6 @@ impl FileDesk {
 impl Server {
     /// Hands over what is asked of the thread that keeps files.
     pub(super) fn pass_files(&mut self, now: Now, effects: &mut Effects) {
-        // Each turn ends with it, and few have anything.
-        let has_ended = self.files.as_ref().is_some_and(|files| files.has_ended);
-        if !has_ended && !self.sessions.has_file_jobs() {
-            return;
-        }
         let mut unanswered = Vec::new();
         if self.files.as_mut().is_some_and(|files| std::mem::take(&mut files.has_ended)) {
             unanswered = self.sessions.with_files();

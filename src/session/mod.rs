@@ -275,8 +275,7 @@ impl Sessions {
             return;
         }
         log::debug!(conn:% = conn, reason = reason.label(); "closed");
-        // Before the state goes: what the thread of files does for it later would be answered to
-        // nobody.
+        // Before the state goes: what the thread of files did for it later would be for nobody.
         self.context.abandon_upload(conn);
         self.forget(conn);
         if let Some(peers) = &mut self.context.peers {
@@ -388,8 +387,7 @@ impl Sessions {
         for conn in leaving {
             let Drain { told, all, .. } = &mut self.drain;
             *told += 1;
-            // Connections that came after the count make it larger: none is told a moment beyond
-            // the window.
+            // Who came after the count makes it larger: none is told a moment beyond the window.
             let all = (*all).max(*told);
             let window_ms = drain_window_ms(all, window_ms_max);
             let after_ms = window_ms.saturating_mul(*told) / all;
@@ -406,12 +404,6 @@ impl Sessions {
     #[must_use]
     pub const fn has_wishes(&self) -> bool {
         !self.context.wishes.is_empty()
-    }
-
-    /// Whether something is to be asked of the thread that keeps files.
-    #[must_use]
-    pub const fn has_file_jobs(&self) -> bool {
-        !self.context.file_jobs.is_empty()
     }
 
     /// What the operator wants of the server.

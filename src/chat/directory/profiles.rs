@@ -86,8 +86,12 @@ impl Profiles {
         others.cloned().collect()
     }
 
-    /// The wall clock was set: status texts last as long as they were to.
-    pub(in crate::chat) fn shift_ends(&mut self, step_ms: i64) {
+    /// The wall clock was set: status texts last as long as they were to. In a cluster they end
+    /// when they did, since most were reckoned by the clocks of other nodes.
+    pub(in crate::chat) fn shift_ends(&mut self, step_ms: i64, is_cluster: bool) {
+        if is_cluster {
+            return;
+        }
         let unwritten = self.unwritten.values_mut().map(|(profile, _)| profile);
         for profile in self.of_user.values_mut().chain(unwritten) {
             profile.until = profile.until.map(|until| shifted(until, step_ms));
