@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
 import { configure, enter, holds, lines, server, shows, startAgain, stopServer, visit } from "./page.mjs";
-import { closeLater } from "./surroundings.mjs";
+import { closeLater, until } from "./surroundings.mjs";
 
 const sites = [];
 
@@ -112,7 +112,9 @@ test("what curl posts and what a hook is sent stands on the page", async () => {
 	const alert = { alerts: [{ status: "firing", labels: { alertname: "Disk" }, annotations: { summary: "sda1 at 97 %" } }] };
 	const hook = () => fetch(server.url + path.slice(1), { method: "POST", body: JSON.stringify(alert), headers: { "Content-Type": "application/json" } });
 	// A running server knows it within two seconds.
-	while ((await hook()).status === 404);
+	let answered;
+	await until("the hook", async () => (answered = (await hook()).status) !== 404);
+	assert.equal(answered, 200);
 	await shows(ann, "[FIRING] Disk: sda1 at 97 %");
 	assert.deepEqual(await lines(ann), ["1 disk full", "2 [FIRING] Disk: sda1 at 97 %"]);
 });

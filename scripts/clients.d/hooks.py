@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +45,10 @@ def texts(address):
     """What is said in the room, as it is said."""
     url = f"http://{address}/rooms/{ROOM}/events?as=reader&after=0"
     with urllib.request.urlopen(url, timeout=PATIENCE) as stream:
+        deadline = time.monotonic() + 3 * PATIENCE
         for line in stream:
+            # Comments come for ever.
+            assert time.monotonic() < deadline, "what was to be said is not"
             event = json.loads(line[6:]) if line.startswith(b"data: ") else {}
             if event.get("ev") == "message":
                 yield event["text"]
@@ -81,6 +86,9 @@ def alertmanager(url):
         argv = ["prometheus-alertmanager", f"--config.file={config}", f"--storage.path={folder}/data"]
         argv += ["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="]
         with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+            # Whoever waits for a line that never comes is woken by the end.
+            watchdog = threading.Timer(2 * PATIENCE, process.kill)
+            watchdog.start()
             said = []
             try:
                 for line in process.stderr:
@@ -93,6 +101,7 @@ def alertmanager(url):
                 threading.Thread(target=process.stderr.read, daemon=True).start()
                 yield f"http://{found[1]}"
             finally:
+                watchdog.cancel()
                 process.terminate()
                 process.wait(PATIENCE)
 
@@ -113,12 +122,14 @@ def main():
     path = subprocess.run(argv, env={}, capture_output=True, text=True, check=True).stdout.splitlines()[0]
     url = f"http://{address}{path}"
     # A running server knows it within two seconds.
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             post(url, {"text": "first"})
             break
         except urllib.error.HTTPError as error:
-            assert error.code == 404, error
+            assert error.code == 404 and time.monotonic() < deadline, error
+            time.sleep(0.05)
     heard = texts(address)
     assert next(heard) == "first"
     for sender, expect in (

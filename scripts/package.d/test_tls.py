@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -58,7 +59,15 @@ class InFront:
                 while not trusted.exists():
                     self.assertLess(time.monotonic(), deadline, "there is no certificate to trust")
                     time.sleep(0.05)
-                self.assertEqual(status(proxy.port, trusted, f"https://localhost:{proxy.port}"), 101)
+                while True:
+                    # The proxy may make its certificate, and write down whom to trust, behind its first connection.
+                    try:
+                        answered = status(proxy.port, trusted, f"https://localhost:{proxy.port}")
+                        break
+                    except OSError:
+                        self.assertLess(time.monotonic(), deadline, "there is no good certificate")
+                        time.sleep(0.05)
+                self.assertEqual(answered, 101)
                 self.assertEqual(status(proxy.port, trusted, "https://evil.example"), 403)
             finally:
                 proxy.stop()
@@ -121,6 +130,9 @@ class ByCertbot(unittest.TestCase):
             files = {"CHINWAG_TLS_CERTIFICATE": f"{installed}/fullchain.pem", "CHINWAG_TLS_KEY": f"{installed}/privkey.pem"}
             argv = [PROGRAM, "--listen", "tls:127.0.0.1:0", "--tcp", "off", "--admin", "off", "--data", folder / "data"]
             with subprocess.Popen(argv, env=ENVIRONMENT | files, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+                # Whoever waits for a line that never comes is woken by the end.
+                watchdog = threading.Timer(PATIENCE, process.kill)
+                watchdog.start()
                 try:
                     port = int(re.search(r":(\d+) ", process.stdout.readline())[1])
                     (folder / "pid").write_text(str(process.pid))
@@ -135,6 +147,7 @@ class ByCertbot(unittest.TestCase):
                     connect(port, renewed).close()
                     self.assertEqual((installed / "privkey.pem").stat().st_mode & 0o777, 0o640)
                 finally:
+                    watchdog.cancel()
                     process.terminate()
 
 

@@ -191,7 +191,7 @@ class Chat(Case):
         bob.type("now")
         ann.shows_line("bob ~Bob of the Bay: now")
         bob.type("/display -")
-        bob.shows("-- bob has no display name and no status --")
+        bob.shows("-- bob has no display name, no status and no colour --")
 
         said = 0
 

@@ -427,7 +427,7 @@ export const texts = {
 	"said.blocked": "You have blocked {name}.",
 	"said.unblocked": "{name} is not blocked any more.",
 	"said.reported": "Thank you. It is reported to those who keep order here.",
-	"said.loadFailed": "This could not be loaded. Try again in a moment.",
+	"said.loadFailed": "This could not be loaded. Try again in a moment, or load the page again.",
 	"said.late": "You had gone on by the time this was ready, so it was left. Do it again when you like.",
 	"said.noAccount": "You are in without an account.",
 	"said.linkAccount": "Only who has an account can make invite links.",

@@ -1,5 +1,5 @@
 /** The dialog of what the user prefers in this browser. */
-import { $, bdi, el, endOf, setText, tint } from "/dom.js";
+import { $, bdi, el, endOf, setText } from "/dom.js";
 import { mayNotify } from "/notices.js";
 import { isArchived, isPinned, prefer, preferOf, preferences, setListed } from "/preferences.js";
 import { t, tn } from "/words.js";
@@ -30,10 +30,11 @@ export function settingsDialog({ changed, device, chat, sentence, toast, blocked
 
 	const colors = COLORS.map((value) => {
 		const label = el("label", { className: "check" }, el("input", { type: "radio", name: "profile-color", value }), " ", el("span", { className: value && "called" }, t(`color.${value}`)));
-		tint(label, { color: value });
+		// As `tint` does it: a tab of before an upgrade has a `dom.js` without it.
+		label.dataset.color = value;
 		return label;
 	});
-	$("profile-colors").append(...colors);
+	$("profile-colors")?.append(...colors);
 
 	for (const field of document.querySelectorAll(PREFERENCES)) {
 		field.addEventListener("change", async () => {
@@ -74,7 +75,7 @@ export function settingsDialog({ changed, device, chat, sentence, toast, blocked
 		kept = own;
 		$("profile-display").value = own.display ?? "";
 		$("profile-text").value = own.text ?? "";
-		$("profile-form").elements["profile-color"].value = own.color ?? "";
+		if ($("profile-colors")) $("profile-form").elements["profile-color"].value = own.color ?? "";
 		const [asItIs] = $("profile-time").options;
 		asItIs.hidden = asItIs.disabled = !own.until;
 		setText(asItIs, t("profile.kept", { until: endOf(own.until) }));
@@ -100,7 +101,7 @@ export function settingsDialog({ changed, device, chat, sentence, toast, blocked
 	/** What differs from what there was. A text whose time stays as it is ends when it would have ended. */
 	function profileChanges() {
 		const [display, text, time] = ["display", "text", "time"].map((each) => $(`profile-${each}`).value.trim());
-		const color = $("profile-form").elements["profile-color"].value;
+		const color = $("profile-form").elements["profile-color"]?.value ?? "";
 		const isSameTime = !text || time === (kept.until ? "kept" : "");
 		const for_ms = time === "kept" ? Math.max(1, kept.until - Date.now()) : Number(time);
 		return {

@@ -427,7 +427,7 @@ export const texts = {
 	"said.blocked": "你已屏蔽 {name}。",
 	"said.unblocked": "已取消屏蔽 {name}。",
 	"said.reported": "谢谢。已举报给这里的管理者。",
-	"said.loadFailed": "无法加载。请稍后再试。",
+	"said.loadFailed": "无法加载。请稍后再试，或重新加载页面。",
 	"said.late": "准备好时你已在做别的事，所以没有继续。需要时请再做一次。",
 	"said.noAccount": "你没有账号，直接进入的。",
 	"said.linkAccount": "有账号的人才能生成邀请链接。",

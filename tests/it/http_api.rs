@@ -296,7 +296,7 @@ fn what_is_repeated_by_another_door_or_after_a_kill_is_said_once() {
 
 #[test]
 fn who_posts_more_than_is_allowed_by_many_connections_is_told_when_to_come_back() {
-    let server = Setup::default().set("limits.user_per_s", "20").set("limits.user_burst", "40");
+    let server = Setup::default().set("limits.user_per_s", "1").set("limits.user_burst", "40");
     let server = server.start();
     let post = |who: &str| ask(server.http, &format!("POST /rooms/a/messages?as={who}"), "", "hi");
     let refused = (0..500).map(|_| post("ann")).find(|response| response.status != 201);

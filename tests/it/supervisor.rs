@@ -89,7 +89,7 @@ fn activated(folder: &Path, web: OwnedFd, talk: OwnedFd) -> Process {
 fn sockets_that_systemd_has_opened_are_served_in_the_order_of_the_settings() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("talk");
-    let web = TcpListener::bind("[::1]:0").expect("a socket");
+    let web = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let talk = UnixListener::bind(&path).expect("a socket");
     let address = web.local_addr().expect("its address");
     // Who comes before the server is there is served as well.

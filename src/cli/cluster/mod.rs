@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use clap::Subcommand;
@@ -30,8 +31,14 @@ const INDEX_TIMEOUT: Duration = Duration::from_hours(12);
 
 /// The code of a request that was given up, since others waited for it and it for them.
 const DEADLOCK: &str = "40P01";
-/// How often a schema is made anew whose making was in the way of nodes that write.
-const DEADLOCKS_MAX: usize = 5;
+/// The code of a request that has waited for a lock as long as it may.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// How long what all nodes need may be waited for at once: they wait behind it meanwhile.
+const SHORT_WAITS: &str = "SET LOCAL lock_timeout = '2s'";
+/// For how long the nodes go on before that is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often a schema is made anew whose making was in the way of others.
+const TRIES_MAX: usize = 5;
 
 /// Writes that are measured: enough for a mean, which is of use.
 const PROBES: u32 = 20;
@@ -206,20 +213,34 @@ fn init(address: &Address) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Nodes and this may wait for each other: nothing was changed then, and all is done once more.
+/// Nodes and this may wait for each other, or this for somebody who reads for long, behind whom all
+/// nodes would wait: nothing was changed then, and all is done once more.
 fn init_patiently(address: &Address, host: &Host) -> Result<String, Box<dyn std::error::Error>> {
-    for _ in 0..DEADLOCKS_MAX {
+    for _ in 0..TRIES_MAX {
         match init_at(address, host) {
-            Err(reason) if is_deadlock(&*reason) => {}
+            Err(reason) if is_refused(&*reason, DEADLOCK) => {}
+            Err(reason) if is_refused(&*reason, LOCK_NOT_AVAILABLE) => pause(),
             done => return done,
         }
     }
-    init_at(address, host)
+    init_at(address, host).map_err(|reason| {
+        if !is_refused(&*reason, LOCK_NOT_AVAILABLE) {
+            return reason;
+        }
+        "somebody has read or written the records for long, such as pg_dump or an open transaction: \
+         run it again when that has ended (see pg_stat_activity)"
+            .into()
+    })
 }
 
-fn is_deadlock(reason: &(dyn std::error::Error + 'static)) -> bool {
+#[expect(clippy::disallowed_methods, reason = "no loop waits for this command")]
+fn pause() {
+    thread::sleep(PAUSE);
+}
+
+fn is_refused(reason: &(dyn std::error::Error + 'static), code: &str) -> bool {
     let failure = reason.downcast_ref::<EngineFailure>();
-    matches!(failure, Some(EngineFailure::Refused(error)) if &*error.code == DEADLOCK)
+    matches!(failure, Some(EngineFailure::Refused(error)) if &*error.code == code)
 }
 
 fn init_at(address: &Address, host: &Host) -> Result<String, Box<dyn std::error::Error>> {
@@ -247,8 +268,8 @@ fn init_at(address: &Address, host: &Host) -> Result<String, Box<dyn std::error:
         let rows = session.ask(READ_VERSION)?;
         let schema = rows.first().map(|row| row.text(0)).transpose()?;
         if engine.faults(session.process(), schema).contains(&Fault::OlderSchema) {
-            session.run(&format!("{ADDITIONS}; COMMIT"))?;
-            session.run(&format!("BEGIN; {ADDITIONS_BEHIND}; COMMIT"))?;
+            session.run(&format!("{SHORT_WAITS}; {ADDITIONS}; COMMIT"))?;
+            session.run(&format!("BEGIN; {SHORT_WAITS}; {ADDITIONS_BEHIND}; COMMIT"))?;
             return Ok("what this program needs was added to the schema".to_owned());
         }
         session.run("ROLLBACK")?;

@@ -104,8 +104,9 @@ impl Nodes {
     fn note_namesakes(&mut self, asked_at: Tick, rows: &[NodeRow]) {
         let Some(own) = rows.iter().find(|row| row.is_own) else { return };
         let here_for = asked_at.since(self.own_since);
-        let is_namesake =
-            |row: &&NodeRow| !row.is_own && row.name == own.name && row.age < here_for;
+        let is_namesake = |row: &&NodeRow| {
+            !row.is_own && row.name == own.name && row.age < here_for && !row.age.is_zero()
+        };
         let found: BTreeSet<_> = rows.iter().filter(is_namesake).map(|row| row.id).collect();
         for row in rows.iter().filter(|row| found.contains(&row.id)) {
             if !self.namesakes.contains(&row.id) {
@@ -243,7 +244,14 @@ mod tests {
             ..row(id, false)
         };
         // 3 was not heard since this one began, 9 was, and 11 has another name.
-        let rows = vec![aged(3, "a", 5_000), row(5, true), aged(9, "a", 900), aged(11, "b", 900)];
+        // The engine's clock went back: how old what was heard of 7 is nobody knows.
+        let rows = vec![
+            aged(3, "a", 5_000),
+            row(5, true),
+            aged(7, "a", 0),
+            aged(9, "a", 900),
+            aged(11, "b", 900),
+        ];
         nodes.on_rows(Tick::from_millis(2_100), rows, |_| ());
         assert_eq!(Vec::from_iter(nodes.namesakes), [NodeId(9)]);
     }

@@ -229,7 +229,7 @@ fn fields_of(query: &str, names: &[&'static str]) -> Result<Vec<(&'static str, S
         })?;
         if is_number(name, names) && !is_written_number(&value) {
             let refusal = Refusal::new(Code::BadField, format!("{name} is not a number"));
-            return Err(refusal.field(name, "a number in digits, the first of them not 0").into());
+            return Err(refusal.field(name, "at most 16 digits, without zeros before them").into());
         }
         fields.push((*name, value));
     }

@@ -17,7 +17,7 @@ pub(super) const FILE_ID_BEFORE: &str = "file before";
 /// When the wall clock was set last, and what it showed last.
 const CLOCK_SET: &str = "clock set";
 const CLOCK_SEEN: &str = "clock seen";
-/// What tells the file from a copy of it, see `mark.rs`.
+/// What tells the file from a copy of it, see `copy_mark.rs`.
 pub(in crate::store) const MARKS: &str = "marks";
 /// While the file is closed in good order: a checksum over rooms, members and restrictions.
 pub(super) const CHECKSUM: &str = "sum";
@@ -42,7 +42,7 @@ pub(super) const RENEWED_OS: &str = "renewed os";
 pub(super) const RENEWED_AT: &str = "renewed at";
 /// By what these epochs differ from those of another copy of the file.
 pub(super) const RENEWED_BY: &str = "renewed by";
-/// Where what is in the file has moved, see `moved.rs`.
+/// Where what is in the file has moved, see `moving_state.rs`.
 pub(in crate::store) const MOVED: &str = "moved";
 /// How texts were put into the index.
 pub(super) const INDEX_VERSION: &str = "words";

@@ -145,6 +145,8 @@ impl<'a> Typed<'a> {
         let profiles = display_names::ask(self.client, authors);
         let (me, mut view) = (self.me(), self.view.lock());
         view.note_profiles(&profiles);
+        // The page is of the log that there was: by its seqs that of now would look shown already.
+        let Some(room) = view.held_room() else { return };
         // Where what was shown, or read on another device, ended.
         let read = known.map_or(0, |room| room.read).max(shown);
         let first = items.first().and_then(|item| item.get("seq")?.as_u64());

@@ -38,9 +38,13 @@ fn learn_names(client: &Client, view: &Shared, users: &Receiver<String>) {
     while let Ok(first) = users.recv() {
         let more = users.try_iter().take(PROFILES_PAGE_MAX - 1);
         let asked: BTreeSet<String> = iter::once(first).chain(more).collect();
+        // As they were shown: an event may tell of them while they are asked for.
+        let displays = |view: &super::view::View| {
+            asked.iter().map(|user| view.displays.beside(user)).collect()
+        };
+        let before: Vec<_> = displays(&view.lock());
         let profiles = display_names::ask(client, asked.clone());
         let mut view = view.lock();
-        let before: Vec<_> = asked.iter().map(|user| view.displays.beside(user)).collect();
         for user in &asked {
             view.displays.give_up(user);
         }
@@ -210,13 +214,13 @@ impl Told<'_> {
             }
             return;
         }
+        let Some(shown) = view.render(room, item, me) else { return };
         if let Some(author) = view.wanted_author(item)
             && let Err(TrySendError::Full(author) | TrySendError::Disconnected(author)) =
                 self.awaited.try_send(author)
         {
             view.displays.give_up(&author);
         }
-        let Some(shown) = view.render(room, item, me) else { return };
         if is_current {
             view.print(&shown);
             drop(view);

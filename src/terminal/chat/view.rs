@@ -161,6 +161,12 @@ impl View {
         self.held = Some((room.to_owned(), VecDeque::new()));
     }
 
+    /// The room of which what is told is held back, as it is called by now; `None` if its log is
+    /// another one since that began.
+    pub(super) fn held_room(&self) -> Option<String> {
+        self.held.as_ref().map(|(room, _)| room.clone())
+    }
+
     /// Takes a record that is held back: whether it is.
     pub(super) fn is_held(&mut self, room: &str, item: &Item) -> bool {
         let Some((_, held)) = self.held.as_mut().filter(|(held, _)| held == room) else {
@@ -187,6 +193,9 @@ impl View {
         if self.current.as_deref() == Some(was) {
             self.current = Some(name.to_owned());
         }
+        if let Some((held, _)) = self.held.as_mut().filter(|(held, _)| held == was) {
+            name.clone_into(held);
+        }
         if let Some(seq) = self.shown.remove(was) {
             self.shown.insert(name.to_owned(), seq);
         }
@@ -200,6 +209,7 @@ impl View {
 
     /// The room's log is another one.
     pub(super) fn forget(&mut self, room: &str) {
+        self.held.take_if(|(held, _)| held == room);
         self.shown.remove(room);
         self.quotable.remove(room);
         self.unread.remove(room);

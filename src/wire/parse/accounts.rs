@@ -11,7 +11,7 @@ use crate::chat::model::account::{
 use crate::chat::model::command::Command;
 use crate::wire::field_key::Key;
 
-// The texts in `key` state these limits in digits.
+// The texts in `field_key` state these limits in digits.
 const _: () = assert!(PASSWORD_LEN_MIN == 8 && PASSWORD_LEN_MAX == 256);
 const _: () = assert!(INVITE_ROOMS_MAX == 16 && INVITES_MAX == 10_000);
 

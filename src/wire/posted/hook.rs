@@ -65,7 +65,7 @@ fn lines(value: &Value) -> Vec<String> {
         many(&mut lines, &value["alerts"], alert);
     }
     if lines.is_empty() {
-        lines.extend(event(value));
+        lines.extend(event(value).map(|line| quoted(&line)));
     }
     if lines.is_empty() {
         lines.extend([ABOUT, SAID].into_iter().filter_map(|names| text_in(value, names)));
@@ -216,6 +216,12 @@ fn about(event: &Value, thing: &Value, kind: &str) -> String {
     format!("{action} {what} {kind} {title} {}{said}", link(written))
 }
 
+/// What strangers have written at a forge: it calls nobody here, whoever is meant by it there, and
+/// no `@room` of theirs keeps it from being told.
+fn quoted(text: &str) -> String {
+    text.replace('@', "@\u{2060}")
+}
+
 /// Slack's way to write links and signs, as a person reads them.
 fn readable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -337,9 +343,9 @@ mod tests {
         // The issue was not made by who has written about it.
         check(
             r#"{"action":"created","issue":{"title":"It breaks","html_url":"https://x/1"},
-                "comment":{"body":"Here too","html_url":"https://x/1#c2"},
+                "comment":{"body":"@room @ann: here too","html_url":"https://x/1#c2"},
                 "repository":{"full_name":"a/b"},"sender":{"login":"bob"}}"#,
-            "a/b: bob created a comment on issue It breaks https://x/1#c2\nHere too",
+            "a/b: bob created a comment on issue It breaks https://x/1#c2\n@\u{2060}room @\u{2060}ann: here too",
         );
         check(
             r#"{"action":"submitted","pull_request":{"title":"Mend it"},

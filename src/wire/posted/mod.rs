@@ -166,7 +166,9 @@ fn items(text: &str) -> Result<(Vec<&str>, bool), Refusal> {
 /// A field of a message that stands beside a list of them, where nobody would say it.
 fn field_beside(text: &str) -> Option<&'static str> {
     let given: BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
-    ["text", "data", "cid", "reply_to", "thread"].into_iter().find(|name| given.contains_key(*name))
+    ["text", "data", "cid", "reply_to", "thread"]
+        .into_iter()
+        .find(|name| given.get(*name).is_some_and(|value| value.get() != "null"))
 }
 
 /// The fields of a message as a request: what is said here and there is refused as said twice.
@@ -240,6 +242,8 @@ mod tests {
             let body = format!(r#"{{"messages":[{{"text":"a"}}],{beside}}}"#);
             assert_eq!(refused(Form::Json, body.as_bytes()).0, Code::BadField, "{body}");
         }
+        let null = r#"{"messages":[{"text":"a"}],"cid":null}"#;
+        assert!(messages(Form::Json, null.as_bytes(), ("a", None)).is_ok(), "null is nothing");
         assert_eq!(refused(Form::Urlencoded, b"payload=%7B%7D").0, Code::BadField);
         let many = format!("[{}]", vec!["{}"; BATCH_MAX + 1].join(","));
         assert_eq!(refused(Form::Json, many.as_bytes()).0, Code::TooLarge);

@@ -85,7 +85,11 @@ fn profile<'a>(
         let expected = "a time such as that of /status 30d at sea";
         return Line::Refused(Box::new(refusal.field("for_ms", expected)));
     }
-    match profile_of(display.map(Into::into), (text, for_ms), color.map(Into::into)) {
+    match profile_of(
+        display.map(Into::into),
+        (text, for_ms),
+        color.map(|color| color.to_ascii_lowercase().into()),
+    ) {
         Ok(command) => Line::Command(Op::Profile, command),
         Err(mut refusal) => {
             // A program is told the name of the field.
