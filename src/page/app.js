@@ -983,13 +983,15 @@ const field = composer({
 	touched: goOn,
 	fail: refuse,
 });
-$("text").addEventListener("focus", async () => {
+const loadCompletion = later(async () => {
 	const { completion } = await import("/complete.js");
 	completion($("text"), {
 		names: () => [...(open?.presence?.users?.keys() ?? []), ...authors()].filter((name) => name !== chat.user).sort(),
 		commands: commandList(),
 	});
-}, { once: true });
+	return () => {};
+}, never, never);
+$("text").addEventListener("focus", () => loadCompletion());
 const tray = later(async () => {
 	fileParts = (await import("/files.js")).filesView({
 		auth: () => (login ? { token: login.token } : { as: chat.user }),
