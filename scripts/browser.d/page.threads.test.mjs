@@ -96,6 +96,30 @@ test("a thread opens beside the log, is followed by who writes in it, and counts
 	assert.equal(await bob.locator("#threads-title").isHidden(), true);
 });
 
+test("who is answered is told, though the part for threads was loaded after they had spoken", async () => {
+	const ann = await visit();
+	let release;
+	const held = new Promise((resolve) => (release = resolve));
+	await ann.route("**/thread-view.js", async (route) => {
+		await held;
+		await route.continue();
+	});
+	await ann.goto(`${server.url}#room=early`);
+	await ann.fill("#name", "ann");
+	await ann.click("#sign-in .primary");
+	await opened(ann, "early");
+	await say(ann, "who is first?");
+	await shows(ann, "who is first?");
+	assert.equal(await ann.locator("#threads-title").count(), 0, "it is not there yet");
+	release();
+	await ann.locator("#threads-title").waitFor({ state: "attached" });
+	const bob = await enter("bob", "early");
+	await openThread(bob, "who is first?");
+	await sayInThread(bob, "I am");
+	await holds(ann, () => document.querySelector("#threads li .badge")?.textContent === "1 new");
+	await ann.unroute("**/thread-view.js");
+});
+
 test("a thread is in reach of the keyboard alone", async () => {
 	const ann = await enter("ann", "keys");
 	await say(ann, "first");

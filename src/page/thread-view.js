@@ -88,11 +88,17 @@ export function threadsView({ chat, here, context, changes, openIn, say, deeds, 
 		tell("");
 	}
 
+	/** Whether the message of this seq is ours, as far as the window of the open room says so. */
+	const isOurs = (name, seq) => {
+		const room = here();
+		return room?.name === name && changes().some((item) => item.seq === seq && item.ev === "message" && item.from === chat().user && (item.epoch ?? room.epoch) === room.epoch);
+	};
+
 	/** Begins to follow the threads of a client, which has come in; nothing if that has begun. */
 	function begin() {
 		if (marksOf === chat()) return;
 		marksOf = chat();
-		const made = (marks = new Threads(marksOf));
+		const made = (marks = new Threads(marksOf, { isOurs }));
 		made.addEventListener("change", () => {
 			if (marks !== made) return;
 			draw();

@@ -27,6 +27,7 @@ export class Threads extends EventTarget {
 
 	#client;
 	#clock;
+	#isOurs;
 	/** By room and seq: the thread as the server has told it, with `counted`, up to which it has counted, and `since`, what came later. */
 	#rows = new Map();
 	/** The seqs of our own messages, by room. */
@@ -37,10 +38,12 @@ export class Threads extends EventTarget {
 	/** What could not be told, likewise, of rows only: it is told at the next welcome. */
 	#untold = new Map();
 
-	constructor(client, { clock = globalThis } = {}) {
+	/** `isOurs(room, seq)` is whether that message is known to be ours: what was said before this began is not seen here. */
+	constructor(client, { clock = globalThis, isOurs = () => false } = {}) {
 		super();
 		this.#client = client;
 		this.#clock = clock;
+		this.#isOurs = isOurs;
 		const on = (type, run) => client.addEventListener(type, (event) => run(event.detail));
 		on("welcome", () => {
 			this.#tellAgain();
@@ -165,7 +168,7 @@ export class Threads extends EventTarget {
 			return this.#changed();
 		}
 		// We follow it from now on, if we have not chosen otherwise.
-		if (!row && (ours || this.#own.get(room.name)?.has(item.thread))) this.#arm();
+		if (!row && (ours || this.#own.get(room.name)?.has(item.thread) || this.#isOurs(room.name, item.thread))) this.#arm();
 	}
 
 	/** A room has another name: what is followed there goes along. */
