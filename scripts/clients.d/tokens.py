@@ -181,7 +181,8 @@ def answer(port, token):
 def opened(folder, pid):
     """What the server, which has ended, has opened or connected to since it listened, beside its database."""
     deadline, calls = time.monotonic() + 10, ""
-    while not re.search(rf"^{pid} \+\+\+ exited", calls, re.M):
+    # Short numbers of processes are filled up with blanks.
+    while not re.search(rf"^{pid} +\+\+\+ exited", calls, re.M):
         assert time.monotonic() < deadline, "strace does not end"
         time.sleep(0.05)
         calls = (folder / "calls").read_text()
@@ -192,8 +193,8 @@ def opened(folder, pid):
     is_own = lambda path: path.startswith(own) or own.startswith(f"{path}/") or path in ("", "/proc/sys/vm/overcommit_memory")
     found = []
     for line in served.splitlines()[1:]:
-        named = re.search(r"^\d+ (\w+)\((?:AT_FDCWD, |\d+, )?\"([^\"]*)\"", line)
-        if re.search(r"^\d+ (socket|connect)\(", line) or (named and named[1] != "write" and not is_own(named[2])):
+        named = re.search(r"^\d+ +(\w+)\((?:AT_FDCWD, |\d+, )?\"([^\"]*)\"", line)
+        if re.search(r"^\d+ +(socket|connect)\(", line) or (named and named[1] != "write" and not is_own(named[2])):
             found.append(line)
     return found
 

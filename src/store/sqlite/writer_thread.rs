@@ -55,7 +55,13 @@ impl WriterHandle {
     ) -> io::Result<Self> {
         // A thread cannot be joined with a timeout; the end of a channel can be waited for.
         let (end, ended) = sync_channel(0);
-        let (guarded, guarded_replies) = (Arc::clone(&queue), replies.clone());
+        let guard = PanicGuard {
+            queue: Arc::clone(&queue),
+            replies: replies.clone(),
+            metrics: Arc::clone(&metrics),
+            // One that could not be started has not died.
+            is_finished: true,
+        };
         let writer = Writer {
             engine,
             queue,
@@ -72,10 +78,10 @@ impl WriterHandle {
             check: None,
             _end: end,
         };
+        writer.tell([]);
         thread::Builder::new().name("store".to_owned()).spawn(move || {
-            // Made in the thread: one that could not be started has not died.
-            let mut guard =
-                PanicGuard { queue: guarded, replies: guarded_replies, is_finished: false };
+            let mut guard = guard;
+            guard.is_finished = false;
             writer.run();
             guard.is_finished = true;
         })?;
@@ -93,6 +99,7 @@ impl WriterHandle {
 struct PanicGuard {
     queue: Arc<WriteQueue>,
     replies: ReplySender,
+    metrics: Arc<StoreMetrics>,
     is_finished: bool,
 }
 
@@ -105,6 +112,7 @@ impl Drop for PanicGuard {
         log::error!(
             "the thread that writes the store has died: nothing is stored until the server is restarted"
         );
+        self.metrics.trouble.set(1);
         self.replies.send_all(refused.into_iter().chain([LogReply::Health(Err(LogFault::Broken))]));
     }
 }
@@ -140,7 +148,8 @@ impl Writer {
         loop {
             let Batch { ops, is_last } = self.queue.take(self.timeout(), self.gathering);
             // First: what is asked for now goes by the clock as it is now.
-            self.replies.send_all(self.engine.look_at_clock(self.clock.now()));
+            let replies = self.engine.look_at_clock(self.clock.now());
+            self.tell(replies);
             if ops.iter().any(Op::is_awaited) {
                 self.commit(ops);
             } else if !ops.is_empty() {
@@ -151,7 +160,8 @@ impl Writer {
             }
             self.run_timers();
             self.step();
-            self.replies.send_all(self.engine.poll_shifted());
+            let replies = self.engine.poll_shifted();
+            self.tell(replies);
             if is_last {
                 break;
             }
@@ -193,7 +203,7 @@ impl Writer {
         let is_calm = now.tick.since(self.batch_at) >= CALM;
         let step = self.engine.step(now, is_calm);
         self.metrics.pruned.add(step.pruned);
-        self.replies.send_all(step.replies);
+        self.tell(step.replies);
         let ended = self.clock.micros();
         // In proportion to the step: on a slow disk, where steps are long, senders get the same
         // share.
@@ -227,14 +237,20 @@ impl Writer {
         self.step_due.get_or_insert(0);
         // Before the replies are sent, so that a client that reads one can send the next.
         self.queue.finish();
-        self.replies.send_all(replies);
+        self.tell(replies);
         // Behind the answers: nobody waits for it, and the next batch gathers meanwhile.
         let kept_up = self.engine.keep_up(now, stored);
         self.metrics.pruned.add(kept_up.pruned);
-        self.replies.send_all(kept_up.replies);
+        self.tell(kept_up.replies);
         if stored > 0 {
             self.engine.bound_wal(now, stored);
         }
+    }
+
+    /// Sends replies, behind the metric: whoever was refused finds the server not ready.
+    fn tell(&self, replies: impl IntoIterator<Item = LogReply>) {
+        self.metrics.trouble.set(u64::from(self.engine.fault().is_some()));
+        self.replies.send_all(replies);
     }
 
     /// Does what is due by the clock, without a request.
@@ -245,7 +261,8 @@ impl Writer {
                 // The check would keep the WAL from being truncated.
                 self.stop_check();
             }
-            self.replies.send_all(self.engine.probe(now));
+            let replies = self.engine.probe(now);
+            self.tell(replies);
             // The probe writes and syncs everything when it succeeds.
             self.meta_due = Tick::MAX;
             self.sync_due = Tick::MAX;
@@ -254,7 +271,8 @@ impl Writer {
                 self.commit(Vec::new());
             }
             if self.sync_due <= now.tick && self.engine.has_unsynced() {
-                self.replies.send_all(self.engine.sync(now));
+                let replies = self.engine.sync(now);
+                self.tell(replies);
             }
             let due = |is_due, at: Tick, within| {
                 if is_due { at.min(now.tick.after(within)) } else { Tick::MAX }
@@ -264,7 +282,7 @@ impl Writer {
         }
         if self.commands_due <= now.tick {
             let replies = self.engine.poll_commands(now);
-            self.replies.send_all(replies);
+            self.tell(replies);
             // Behind the replies: the loop then looks once more, and finds no further one.
             if self.engine.note_told() {
                 self.replies.wake();
@@ -275,7 +293,6 @@ impl Writer {
         }
         self.check(now);
         self.metrics.lock_waits.add(self.engine.take_lock_waits());
-        self.metrics.trouble.set(u64::from(self.engine.fault().is_some()));
         if self.measure_due <= now.tick {
             self.measure_due = Tick::MAX;
             self.metrics.file_bytes.set(file_len(self.engine.path()));
@@ -301,7 +318,8 @@ impl Writer {
                 CheckOutcome::Damaged(_) => self.metrics.checks_damaged.add(1),
                 CheckOutcome::Aborted(_) => self.metrics.checks_broken_off.add(1),
             }
-            self.replies.send_all(self.engine.on_check(now, &outcome));
+            let replies = self.engine.on_check(now, &outcome);
+            self.tell(replies);
         }
         let is_due = self.engine.check_at() <= now.tick && self.engine.fault().is_none();
         if is_due && self.check.is_none() {
@@ -311,7 +329,8 @@ impl Writer {
                 Ok(check) => self.check = Some(check),
                 Err(error) => {
                     let outcome = CheckOutcome::Aborted(error.to_string());
-                    self.replies.send_all(self.engine.on_check(now, &outcome));
+                    let replies = self.engine.on_check(now, &outcome);
+                    self.tell(replies);
                 }
             }
         }
@@ -342,9 +361,10 @@ mod tests {
             LogReply::Synced { ticket: Ticket(ticket), outcome }
         };
         queue.push(sync(1).chain(sync(2)), false);
-        let way = Arc::clone(&queue);
+        let (way, metrics) = (Arc::clone(&queue), Arc::<StoreMetrics>::default());
+        let of_thread = Arc::clone(&metrics);
         catch_unwind(AssertUnwindSafe(move || {
-            let guard = PanicGuard { queue: way, replies, is_finished: false };
+            let guard = PanicGuard { queue: way, replies, metrics: of_thread, is_finished: false };
             assert_eq!(guard.queue.take(Duration::ZERO, Gathering::default()).ops.len(), 2);
             panic!("planted");
         }))
@@ -352,5 +372,6 @@ mod tests {
         let told: Vec<_> = told.try_iter().collect();
         assert_eq!(told, [refused(1), refused(2), LogReply::Health(Err(LogFault::Broken))]);
         assert_eq!(queue.push(sync(3), false), [refused(3)]);
+        assert_eq!(metrics.trouble.value(), 1, "a server that stores nothing is not ready");
     }
 }

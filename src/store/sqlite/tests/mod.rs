@@ -31,7 +31,8 @@ struct Harness {
     snapshot: Snapshot,
     /// The rooms, or what was said instead.
     rooms: Result<Vec<Begun>, String>,
-    woken: Receiver<()>,
+    /// What `chinwag_store_trouble` was at each wake.
+    woken: Receiver<u64>,
     clock: Clock,
     metrics: Arc<StoreMetrics>,
     tickets: u64,
@@ -59,7 +60,8 @@ impl Harness {
         let metrics = Arc::new(StoreMetrics::default());
         let options = Options { preload, ..Options::new(data.to_owned(), Arc::clone(&metrics)) };
         let clock = Clock::start();
-        let wake: Wake = Arc::new(move || _ = wake.send(()));
+        let at_wake = Arc::clone(&metrics);
+        let wake: Wake = Arc::new(move || _ = wake.send(at_wake.trouble.value()));
         let (store, snapshot) = SqliteStore::open(&options, clock, wake)?;
         let rooms = Ok(Vec::new());
         let mut harness = Self { store, snapshot, rooms, woken, clock, metrics, tickets: 0 };
@@ -135,7 +137,7 @@ impl Harness {
             match self.store.poll() {
                 Some(LogReply::People(_) | LogReply::Suspended(_)) => {}
                 Some(reply) => return reply,
-                None => self.woken.recv_timeout(PATIENCE).expect("a reply"),
+                None => _ = self.woken.recv_timeout(PATIENCE).expect("a reply"),
             }
         }
     }
@@ -304,6 +306,24 @@ fn service_returns_by_itself_when_the_cause_of_a_failure_is_gone() {
     std::fs::rename(&away, &file).unwrap();
     assert_eq!(harness.reply(), LogReply::Health(Ok(())));
     check_stored(&harness.append(log, message("now", Some("c"))), 2);
+}
+
+#[test]
+fn whoever_is_told_of_trouble_finds_the_metric_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut harness = Harness::open(folder.path());
+    let log = harness.open_room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, message("before", None)), 1);
+    while harness.woken.try_recv().is_ok() {}
+    let (file, away) = (folder.path().join("chinwag.db"), folder.path().join("away"));
+    std::fs::rename(&file, &away).unwrap();
+    let ticket = harness.ticket();
+    harness.request(LogRequest::Append { log, ticket, draft: message("now", None) });
+    harness.store.flush();
+    assert_eq!(harness.woken.recv_timeout(PATIENCE), Ok(1), "refused while it is said to be ready");
+    std::fs::rename(&away, &file).unwrap();
+    while harness.woken.recv_timeout(PATIENCE).expect("the end of it") == 1 {}
+    while harness.reply() != LogReply::Health(Ok(())) {}
 }
 
 #[test]
