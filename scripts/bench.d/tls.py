@@ -15,7 +15,10 @@ import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
+
 import servers
+from ports import free_port
 from runs import generate
 from servers import CORE, GENERATOR_CORE, PATIENCE_S, Programs, die_with_parent, pinned, running
 from workloads import TEN_ROOMS
@@ -49,12 +52,6 @@ frontend front
   bind 127.0.0.1:{port} {tls}
   {serve}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def spent_us(*pids):

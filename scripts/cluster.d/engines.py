@@ -3,18 +3,15 @@
 import os
 import pathlib
 import pwd
-import socket
 import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "lib"))
+from ports import free_port  # noqa: E402
 
 BIN = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 # PostgreSQL refuses to run as root.
 ACCOUNT = pwd.getpwnam("postgres") if os.getuid() == 0 else None
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def run(*command):

@@ -6,21 +6,17 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
+from ports import free_port  # noqa: E402
 
 PATIENCE = 15
 # Seconds of silence after which a proxy of the test gives up, instead of 60.
 IDLE = 3
 here = Path(__file__).parent
-
-
-def free_port():
-    """A port that nobody uses now. A proxy cannot be asked for a port of the system's choice."""
-    with socket.socket() as probe:
-        # On all addresses, as the proxies do: a connection that has just ended keeps its port on its own.
-        probe.bind(("", 0))
-        return probe.getsockname()[1]
 
 
 class Proxy:

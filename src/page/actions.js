@@ -33,6 +33,7 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 		u: (state) => rights(state).unread && unread(state),
 	};
 	let at = null;
+	let place = "";
 
 	function arm(wanted) {
 		if (wanted) erase.dataset.armed = "1";
@@ -65,8 +66,11 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 	}
 
 	// Who has pressed a button of it with the mouse goes on to other messages; who walks by the keyboard is not disturbed.
-	log.addEventListener("pointerover", (event) => {
-		if (event.pointerType === "mouse" && !bar.querySelector(":focus-visible")) attach(event.target.closest(MESSAGE));
+	// What scrolls past a pointer that rests has not been pointed at.
+	log.addEventListener("pointermove", (event) => {
+		const before = place;
+		place = `${event.screenX},${event.screenY}`;
+		if (event.pointerType === "mouse" && place !== before && !bar.querySelector(":focus-visible")) attach(event.target.closest(MESSAGE));
 	});
 	log.addEventListener("pointerleave", (event) => {
 		// A finger leaves at the end of each tap, when the toolbar has just appeared.

@@ -3,6 +3,7 @@
 //! It is not among the tests that always run, since it needs PostgreSQL: `scripts/cluster` runs it.
 
 mod driver;
+mod free_port;
 mod postgres;
 
 use std::time::Duration;
@@ -66,11 +67,11 @@ fn a_primary_that_is_killed_is_followed_by_the_promoted_standby_and_no_answered_
     driver.until("loss", |event| matches!(event, LinkEvent::Slow)).iter().for_each(|event| {
         answered += i64::from(matches!(event, LinkEvent::Answered { outcome: Ok(_), .. }));
     });
-    cluster.promote();
+    let promoted = cluster.promote();
     let begin = driver.now();
     assert!(driver.until_up(), "another timeline");
     let took = driver.now().since(begin);
-    assert_eq!(driver.link.health().host, Some(1));
+    assert_eq!(driver.link.health().host, Some(promoted));
     let there = count(&mut driver);
     assert!(answered > 100 && there >= answered, "{answered} answered, {there} there");
     assert!(took.as_secs() < 5, "{took:?}");
@@ -109,18 +110,18 @@ fn a_primary_that_was_paused_during_the_failover_is_not_gone_back_to() {
     let (cluster, mut driver) = up();
     cluster.members[0].pause();
     driver.until("circuit", |event| matches!(event, LinkEvent::Down { .. }));
-    cluster.promote();
+    let promoted = cluster.promote();
     assert!(driver.until_up());
-    assert_eq!(driver.link.health().host, Some(1));
+    assert_eq!(driver.link.health().host, Some(promoted));
     cluster.members[0].go_on();
-    cluster.members[1].pause();
+    cluster.members[promoted].pause();
     driver.until("circuit", |event| matches!(event, LinkEvent::Down { .. }));
     driver.go_on(3_000);
     let faults = driver.link.health().faults.join("; ");
     assert!(faults.contains("it is on timeline 1, and a standby was promoted"), "{faults}");
-    cluster.members[1].go_on();
+    cluster.members[promoted].go_on();
     assert!(!driver.until_up());
-    assert_eq!(driver.link.health().host, Some(1));
+    assert_eq!(driver.link.health().host, Some(promoted));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! PostgreSQL of Debian: a primary and its standbys, which can be killed, paused and promoted.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use crate::free_port::free_port;
 
 /// One PostgreSQL.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ fn run(program: &str, arguments: &[&str]) -> String {
 
 impl Postgres {
     fn start_new(folder: &Path, name: &str, copy_of: Option<&Self>) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let postgres = Self { folder: folder.join(name), port };
         let data = postgres.folder.to_str().unwrap();
         match copy_of {
@@ -214,9 +215,17 @@ impl Cluster {
         self.members.iter().skip(1)
     }
 
-    /// The second is the primary from now on, and the third follows it.
-    pub(crate) fn promote(&self) {
-        self.members[1].promote();
-        self.members[2].follow(&self.members[1]);
+    /// Which standby is the primary from now on: the one that has received more, since a commit
+    /// waits for any one of them. The other one follows it.
+    pub(crate) fn promote(&self) -> usize {
+        let received = |member: &Postgres| {
+            let bytes = member.sql("SELECT pg_last_wal_receive_lsn() - '0/0'");
+            bytes.parse::<u64>().expect("bytes of the log")
+        };
+        let is_third = received(&self.members[2]) > received(&self.members[1]);
+        let (first, other) = if is_third { (2, 1) } else { (1, 2) };
+        self.members[first].promote();
+        self.members[other].follow(&self.members[first]);
+        first
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, getuid, kill_process};
 
+use super::free_port::free_port;
 use crate::Outcome;
 
 /// What all of them are set to. Standbys look for their primary again soon, so that a run is short;
@@ -50,10 +50,9 @@ pub(crate) struct Trio {
 }
 
 impl Postgres {
-    fn new(shared: &Shared, name: &str) -> Outcome<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    fn new(shared: &Shared, name: &str) -> Self {
         let data = shared.folder.join(name);
-        Ok(Self { port, name: name.to_owned(), data, shared: shared.clone() })
+        Self { port: free_port(), name: name.to_owned(), data, shared: shared.clone() }
     }
 
     /// Runs a program of PostgreSQL; what it says on standard output.
@@ -163,8 +162,7 @@ impl Trio {
         }
         let shared = Shared { bin, folder: folder.to_owned(), account };
         let names = ["one", "two", "three"];
-        let all: Vec<_> =
-            names.iter().map(|name| Postgres::new(&shared, name)).collect::<Outcome<_>>()?;
+        let all: Vec<_> = names.iter().map(|name| Postgres::new(&shared, name)).collect();
         let trio = Self { all, primary: 0 };
         let [one, standbys @ ..] = &*trio.all else { return Err("none".into()) };
         let locale = ["--encoding", "UTF8", "--locale", "C"];
