@@ -378,7 +378,7 @@ pub(super) fn tell_invited(chat: &mut Chat, key: RoomKey, invited: &UserName) {
         let Some(reader) = chat.delivery.reader_mut(to) else { continue };
         // Invitations come from others, so they must not be able to make a reader lag.
         if reader.credit.owed(turn) <= limit {
-            reader.credit.force(turn, bytes);
+            reader.credit.give(turn, bytes);
             let (room, from) = (room.name.clone(), from.clone());
             let reason = meta.expiry.reason.clone();
             chat.context.tell(to, Event::Invited { room, from, reason });
