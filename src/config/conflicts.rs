@@ -133,6 +133,7 @@ fn admin_token(values: &Values) -> Option<ConfigFault> {
     } else {
         return None;
     };
+    // A fault shows the line of the file, and this one has the secret in it.
     let origin = origin.as_ref().map(Origin::without_text);
     Some(ConfigFault::new(what, origin.as_ref()))
 }
@@ -186,7 +187,6 @@ pub(super) const BUS: &str = "cluster.bus";
 /// What an address looks like.
 const BUS_EXAMPLE: &str = "\"redis://bus.internal:6379\"";
 
-/// The bus has an address, with one password at the most, and an engine beside it.
 /// A folder that nodes share where there is one server only, or one that is another everywhere.
 fn shared_folder(values: &Values) -> Option<ConfigFault> {
     let Assigned { value, origin } = values.get("files.dir")?;
@@ -206,6 +206,7 @@ fn shared_folder(values: &Values) -> Option<ConfigFault> {
     Some(ConfigFault::new(what, origin.as_ref()))
 }
 
+/// The bus has an address, with one password at the most, and an engine beside it.
 fn bus(values: &Values) -> Option<ConfigFault> {
     let Assigned { value, origin } = values.get(BUS)?;
     let password_file = values.get("cluster.bus_password_file")?;
@@ -288,7 +289,7 @@ fn certificates(values: &Values) -> Option<ConfigFault> {
     Some(ConfigFault::new(what, origin))
 }
 
-/// Whether the system would refuse to bind both. Port 0 is a different one each time.
+/// Whether the system would refuse to bind both.
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {
     let same_host = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
     // Port 0 is another one for each: the system chooses.
@@ -304,6 +305,7 @@ fn outbound(values: &Values) -> Option<ConfigFault> {
     // may overshoot; and a sixteenth of the ring may wait for its portion of a flush.
     let event = message?.saturating_mul(ESCAPED_BYTES).saturating_add(ENVELOPE_BYTES);
     let booked = soft?.saturating_mul(2).saturating_add(event);
+    // A fifteenth of what is booked is a sixteenth of the whole.
     let needed = booked.saturating_add(booked.div_ceil(15));
     if hard? >= needed {
         return None;
