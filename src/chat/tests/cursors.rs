@@ -111,7 +111,7 @@ fn a_cursor_that_falls_out_of_the_ring_is_told_the_gap() {
 #[test]
 fn a_record_larger_than_all_credit_reaches_who_has_nothing_waiting() {
     let mut harness = Harness::with_lobby(credit_for(1), 2);
-    harness.say(0, &"x".repeat(1_000));
+    harness.say(0, &"x".repeat(10_000));
     let said = harness.end_turn();
     assert_eq!(sent_to(&said, 1), ["#1"]);
 }

@@ -124,6 +124,25 @@ fn what_one_fan_out_gives_to_many_stays_within_the_budget_of_all() {
 }
 
 #[test]
+fn when_little_is_left_much_comes_by_pages_also_to_who_has_nothing_waiting() {
+    let limits = Limits { outbound_total: Some(TOTAL), ..Limits::default() };
+    let mut harness = Harness::with_lobby(limits, 2);
+    harness.chat.handle_waiting(TOTAL - 8 * 1024);
+    let text = "x".repeat(2_000);
+    assert!(harness.chat.outbound_limit() < text.len());
+    harness.say(0, &text);
+    assert_eq!(sent_to(&harness.end_turn(), 1), ["#1"], "it is little");
+    for _ in 0..3 {
+        harness.say(0, &text);
+    }
+    assert_eq!(sent_to(&harness.end_turn(), 1), ["wake"]);
+    for expect in [["replay 2..=2", "wake"], ["replay 3..=3", "wake"], ["replay 4..=4", "live 4"]] {
+        harness.chat.handle_drained(harness.now, conn(1));
+        assert_eq!(sent_to(&harness.end_turn(), 1), expect);
+    }
+}
+
+#[test]
 fn what_one_turn_says_in_a_room_is_given_to_a_reader_as_far_as_its_credit_goes() {
     const MESSAGES: u64 = 60;
     let limits = Limits { ring_bytes: 16 << 20, ..Limits::default() };

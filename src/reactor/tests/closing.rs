@@ -62,6 +62,21 @@ fn a_closing_connection_that_takes_nothing_is_reset_at_the_close_deadline() {
 }
 
 #[test]
+fn one_that_closes_while_it_stalls_ends_at_the_close_deadline_and_not_before() {
+    let (mut harness, mut client, conn) = one();
+    harness.ask([send(conn, &vec![1; MUCH])]);
+    harness.until_quiet();
+    harness.pass(119_000);
+    harness.ask([close(conn, Ending::Flush)]);
+    // Here it would have stalled.
+    harness.pass(1_000);
+    assert_eq!(harness.count(&Seen::Closed(conn, CloseReason::Violation)), 0);
+    harness.pass(4_000);
+    check_ended(&mut harness, conn);
+    client.expect_reset_in_the_end();
+}
+
+#[test]
 fn linger_lets_a_peer_read_the_last_word_although_it_goes_on_talking() {
     let (mut harness, mut client, conn) = one();
     client.say(b"something that nobody reads");
