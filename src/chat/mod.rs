@@ -24,7 +24,7 @@
 //!  Chat, operations   the door: each command, answer and timer, over all of the rooms below
 //!   ├─ pending        operations that wait for the log: one PendingOp each, resumed by its answer
 //!   ├─ ephemeral      presence, typing, receipts told to others
-//!   ├─ delivery       cursors, pages, fan-out, catch-up, one SendCredit a connection
+//!   ├─ delivery       cursors, pages, fan-out, catch-up, the send credit of each connection
 //!   ├─ rooms          a room's head and ring, membership, roles, restrictions, edits
 //!   ├─ directory      users, sessions, names
 //!   ├─ accounts       passwords, logins, invite links

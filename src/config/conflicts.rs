@@ -1,6 +1,8 @@
 //! What must hold between settings that are each right by themselves.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 use super::auth;
 use super::fault::{ConfigFault, Origin};
@@ -9,7 +11,7 @@ use super::policies::PolicyTable;
 use super::value::Value;
 use super::values::{Assigned, Values};
 use crate::chat::model::policy::{Policy, Rule};
-use crate::pg::{Address, AddressFault};
+use crate::pg::Address;
 use crate::resp;
 
 /// Room for everything in an event besides the message: names, positions and brackets.
@@ -133,6 +135,7 @@ fn admin_token(values: &Values) -> Option<ConfigFault> {
     } else {
         return None;
     };
+    // A fault shows the line of the file, and this one has the secret in it.
     let origin = origin.as_ref().map(Origin::without_text);
     Some(ConfigFault::new(what, origin.as_ref()))
 }
@@ -153,40 +156,66 @@ fn push_contact(values: &Values) -> Option<ConfigFault> {
 
 /// Where a shared log is.
 pub(super) const ENGINE: &str = "cluster.engine";
-/// What an address looks like.
-const ENGINE_EXAMPLE: &str = "\"postgres://chat@db1.internal,db2.internal/chat\"";
+/// Where the bus is.
+pub(super) const BUS: &str = "cluster.bus";
 
-/// The engine has an address, with one password at the most.
-fn engine(values: &Values) -> Option<ConfigFault> {
-    let Assigned { value, origin } = values.get(ENGINE)?;
-    let password_file = values.get("cluster.password_file")?;
-    let in_file = password_file.value.text().is_some();
+/// A setting whose address may have a password in it, the setting of a file with that, and what an
+/// address looks like.
+type Endpoint = (&'static str, &'static str, &'static str);
+
+const ENGINE_AT: Endpoint =
+    (ENGINE, "cluster.password_file", "\"postgres://chat@db1.internal,db2.internal/chat\"");
+const BUS_AT: Endpoint = (BUS, "cluster.bus_password_file", "\"redis://bus.internal:6379\"");
+
+/// The endpoint has an address, with one password at the most, and nothing else is `wrong` with it;
+/// that is told whether the password is in a file.
+fn endpoint<A: FromStr<Err: Display>>(
+    values: &Values,
+    (name, password_file, example): Endpoint,
+    has_password: impl FnOnce(&A) -> bool,
+    wrong: impl FnOnce(&A, bool) -> Option<String>,
+) -> Option<ConfigFault> {
+    let Assigned { value, origin } = values.get(name)?;
+    let file = values.get(password_file)?;
+    let in_file = file.value.text().is_some();
     let Some(secret) = value.secret() else {
-        let what = "cluster.password_file is set, but cluster.engine is not: nobody is asked for a \
-                    password";
-        return in_file.then(|| ConfigFault::new(what, password_file.origin.as_ref()));
+        let what =
+            format!("{password_file} is set, but {name} is not: nobody is asked for a password");
+        return in_file.then(|| ConfigFault::new(what, file.origin.as_ref()));
     };
     let what = match secret.reveal().parse() {
-        Ok(Address { password: Some(_), .. }) if in_file => {
-            "cluster.engine has a password, and cluster.password_file is set: keep one of them"
-                .to_owned()
+        Ok(address) if in_file && has_password(&address) => {
+            format!("{name} has a password, and {password_file} is set: keep one of them")
         }
-        Ok(Address { .. }) => return None,
-        Err(fault) => {
-            let fault: AddressFault = fault;
-            format!("cluster.engine {fault}: such as {ENGINE_EXAMPLE}, or \"off\"")
-        }
+        Ok(address) => wrong(&address, in_file)?,
+        Err(fault) => format!("{name} {fault}: such as {example}, or \"off\""),
     };
     let origin = origin.as_ref().map(Origin::without_text);
     Some(ConfigFault::new(what, origin.as_ref()))
 }
 
-/// Where the bus is.
-pub(super) const BUS: &str = "cluster.bus";
-/// What an address looks like.
-const BUS_EXAMPLE: &str = "\"redis://bus.internal:6379\"";
+/// The engine has an address, with one password at the most.
+fn engine(values: &Values) -> Option<ConfigFault> {
+    let has_password = |address: &Address| address.password.is_some();
+    endpoint(values, ENGINE_AT, has_password, |_, _| None)
+}
 
 /// The bus has an address, with one password at the most, and an engine beside it.
+fn bus(values: &Values) -> Option<ConfigFault> {
+    let has_engine = values.get(ENGINE)?.value.secret().is_some();
+    let has_password = |address: &resp::Address| address.password.is_some();
+    endpoint(values, BUS_AT, has_password, |address, in_file| match address {
+        resp::Address { user: Some(user), password: None, .. } if !in_file => Some(format!(
+            "{BUS} has the user {user:?} without a password: write redis://USER:PASSWORD@…, or set \
+             cluster.bus_password_file"
+        )),
+        _ if !has_engine => {
+            Some(format!("{BUS} is set, but {ENGINE} is not: a server that is alone needs no bus"))
+        }
+        _ => None,
+    })
+}
+
 /// A folder that nodes share where there is one server only, or one that is another everywhere.
 fn shared_folder(values: &Values) -> Option<ConfigFault> {
     let Assigned { value, origin } = values.get("files.dir")?;
@@ -203,39 +232,6 @@ fn shared_folder(values: &Values) -> Option<ConfigFault> {
     } else {
         return None;
     };
-    Some(ConfigFault::new(what, origin.as_ref()))
-}
-
-fn bus(values: &Values) -> Option<ConfigFault> {
-    let Assigned { value, origin } = values.get(BUS)?;
-    let password_file = values.get("cluster.bus_password_file")?;
-    let in_file = password_file.value.text().is_some();
-    let Some(secret) = value.secret() else {
-        let what = "cluster.bus_password_file is set, but cluster.bus is not: nobody is asked for \
-                    a password";
-        return in_file.then(|| ConfigFault::new(what, password_file.origin.as_ref()));
-    };
-    let has_engine = values.get(ENGINE)?.value.secret().is_some();
-    let what = match secret.reveal().parse() {
-        Ok(resp::Address { password: Some(_), .. }) if in_file => {
-            "cluster.bus has a password, and cluster.bus_password_file is set: keep one of them"
-                .to_owned()
-        }
-        Ok(resp::Address { user: Some(user), password: None, .. }) if !in_file => format!(
-            "cluster.bus has the user {user:?} without a password: write redis://USER:PASSWORD@…, \
-             or set cluster.bus_password_file"
-        ),
-        Ok(resp::Address { .. }) if !has_engine => {
-            "cluster.bus is set, but cluster.engine is not: a server that is alone needs no bus"
-                .to_owned()
-        }
-        Ok(resp::Address { .. }) => return None,
-        Err(fault) => {
-            let fault: resp::AddressFault = fault;
-            format!("cluster.bus {fault}: such as {BUS_EXAMPLE}, or \"off\"")
-        }
-    };
-    let origin = origin.as_ref().map(Origin::without_text);
     Some(ConfigFault::new(what, origin.as_ref()))
 }
 
@@ -288,7 +284,7 @@ fn certificates(values: &Values) -> Option<ConfigFault> {
     Some(ConfigFault::new(what, origin))
 }
 
-/// Whether the system would refuse to bind both. Port 0 is a different one each time.
+/// Whether the system would refuse to bind both.
 fn collide(a: SocketAddr, b: SocketAddr) -> bool {
     let same_host = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
     // Port 0 is another one for each: the system chooses.
@@ -304,6 +300,7 @@ fn outbound(values: &Values) -> Option<ConfigFault> {
     // may overshoot; and a sixteenth of the ring may wait for its portion of a flush.
     let event = message?.saturating_mul(ESCAPED_BYTES).saturating_add(ENVELOPE_BYTES);
     let booked = soft?.saturating_mul(2).saturating_add(event);
+    // A fifteenth of what is booked is a sixteenth of the whole.
     let needed = booked.saturating_add(booked.div_ceil(15));
     if hard? >= needed {
         return None;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::auth::has_source;
 use super::fault::{ConfigFault, Origin};
 use super::file::Entry;
 use super::secret::Secret;
@@ -81,15 +82,6 @@ pub(super) fn conflict(values: &Values, keys: &[TokenKey]) -> Option<ConfigFault
     let what = "jwt.audience = [] fits no token: write the aud that the issuer of [[jwt.key]] gives \
                 to tokens for this server, such as [\"chat\"]";
     Some(ConfigFault::new(what.to_owned(), audience.origin.as_ref()))
-}
-
-/// Whether `auth` lists this source.
-fn has_source(values: &Values, source: &str) -> bool {
-    match values.get("auth").map(|assigned| &assigned.value) {
-        Some(Value::List(listed)) => listed.iter().any(|other| other == source),
-        Some(value) => value.text() == Some(source),
-        None => false,
-    }
 }
 
 /// Reads the tables. Adds to `faults` what is wrong with them; nothing of a secret is shown.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use mio::Registry;
 use mio::net::TcpStream;
 
-use super::addresses::{AddressShare, Addresses, TooMany};
+use super::address_limits::{AddressLimits, AddressShare, TooMany};
 use super::backoff::{AcceptBackoff, AcceptFault};
 use super::config::{Excess, ReactorConfig, TlsListener};
 use super::listener::ListeningSocket;
@@ -69,7 +69,7 @@ pub(super) struct Acceptor {
     /// The listener that is asked next.
     next: usize,
     backoff: AcceptBackoff,
-    addresses: Addresses,
+    addresses: AddressLimits,
     /// With whom no hands are shaken, and until when.
     barred: Vec<(Network, Option<u64>)>,
     connections_max: usize,
@@ -116,9 +116,12 @@ impl Acceptor {
             listeners,
             next: 0,
             backoff: AcceptBackoff::new(),
-            addresses: Addresses::new(config.connections_per_address_max, config.loopback_counts)
-                .at_rate(config.connects)
-                .with_half_open(config.half_open_per_address_max),
+            addresses: AddressLimits::new(
+                config.connections_per_address_max,
+                config.loopback_counts,
+            )
+            .at_rate(config.connects)
+            .with_half_open(config.half_open_per_address_max),
             barred: Vec::new(),
             connections_max: config.connections_max,
             waiting_max: config.waiting_max(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mio::Interest;
 use mio::net::TcpStream;
 
-use super::addresses::AddressShare;
+use super::address_limits::AddressShare;
 use super::connection::{Connection, Flags, Phase};
 use super::connections::Connections;
 use super::proxy_header::{self, ProxyHeader};

@@ -13,7 +13,7 @@ use mio::net::TcpStream;
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
-use super::addresses::AddressShare;
+use super::address_limits::AddressShare;
 use super::connection::{Flags, Phase};
 use super::connections::Connections;
 use super::work_lists::Attempt;

@@ -7,7 +7,7 @@ use mio::net::TcpStream;
 // percent.
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
-use super::addresses::AddressShare;
+use super::address_limits::AddressShare;
 use super::config::ReactorConfig;
 use super::outbound::{FramePool, IOVECS_MAX, Outbound};
 use crate::metrics::ReactorMetrics;

@@ -11,7 +11,7 @@ use mio::{Interest, Registry};
 use slab::Slab;
 use socket2::SockRef;
 
-use super::addresses::AddressShare;
+use super::address_limits::AddressShare;
 use super::config::ReactorConfig;
 use super::connection::{Connection, Flags, Phase};
 use super::outbound::Outbound;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use mio::net::TcpStream;
 
 use super::Reactor;
-use super::addresses::AddressShare;
+use super::address_limits::AddressShare;
 use super::connection::{Connection, Flags, Phase};
 use super::tls::Arrival;
 use super::work_lists::Report;

@@ -36,7 +36,7 @@
 //! gathers meanwhile, and leaves in fewer and larger writes.
 
 mod acceptor;
-mod addresses;
+mod address_limits;
 mod arriving;
 mod backoff;
 mod budget;

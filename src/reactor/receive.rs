@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::addresses::{AddressShare, TooMany};
+use super::address_limits::{AddressShare, TooMany};
 use super::step::Step;
 use super::{Reactor, budget, read, tls};
 use crate::net::{CloseReason, ConnId, Ending, Handler, Input, IpAddr, SharedFrame};

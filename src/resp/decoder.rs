@@ -155,6 +155,7 @@ impl Decoder {
             }
             b'$' | b'*' if rest == b"-1" => Element::Whole(Value::Null),
             b'*' | b'~' => Element::List(false, length(rest)?),
+            // A push: it answers nothing that was asked.
             b'>' => Element::List(true, length(rest)?),
             b'%' => Element::List(false, length(rest)?.saturating_mul(2)),
             _ => return Err(MALFORMED),

@@ -199,9 +199,11 @@ fn has_condition(head: &Head<'_>) -> bool {
 
 /// Refuses a request. Its body is read over where another request may follow it.
 fn refuse(head: &Head<'_>, problem: Problem) -> Begun {
-    // A client that waits may send the body or not.
+    // `body_of` takes no body of a method that it does not know, although one may be announced.
     let is_bodied = head.method() == Method::Other && !head.keep_alive();
     match body_of(head, DRAINED_MAX) {
+        // One that waits for `100 Continue` may send its body or not, and nobody could tell it from
+        // the next request.
         Ok(body) if head.may_persist() && !expects_continue(head) && !is_bodied => {
             if body.is_done() {
                 return answered(head, problem, true);

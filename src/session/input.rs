@@ -116,7 +116,7 @@ impl<'t> Session<'_, 't> {
     /// are delivered before.
     fn is_backpressured(&mut self) -> bool {
         self.flush_outputs();
-        let waiting = self.state.answers.bytes(self.context.turn);
+        let waiting = self.state.answers.owed(self.context.turn);
         (waiting > 0 && waiting > self.turn.chat.outbound_limit())
             || self.turn.chat.owed(self.state.conn) > OWED_MAX
     }

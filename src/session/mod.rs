@@ -55,7 +55,6 @@ mod text_lines;
 mod tokens;
 mod transfers;
 mod visits;
-mod waiting_answers;
 mod websocket;
 
 use std::sync::Arc;

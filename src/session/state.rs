@@ -8,7 +8,7 @@ use super::errors_in_a_row::ErrorsInARow;
 use super::exchange::Exchange;
 use super::stream::Stream;
 use super::text_client::TextClient;
-use super::waiting_answers::WaitingAnswers;
+use crate::chat::model::send_credit::SendCredit;
 use crate::collections::Slots;
 use crate::http::PartialHead;
 use crate::line::{self, Framing};
@@ -29,7 +29,8 @@ pub(super) struct SessionState {
     pub flags: Flags,
     pub commands: Bucket,
     pub controls: Bucket,
-    pub answers: WaitingAnswers,
+    /// The answers that it was given and has not taken.
+    pub answers: SendCredit,
     pub errors: ErrorsInARow,
     /// What was received and waits, and what the peer has said last after it.
     pub backlog: Option<Box<Backlog>>,
@@ -153,7 +154,7 @@ impl SessionState {
             flags: Flags::default(),
             commands: Bucket::default(),
             controls: Bucket::default(),
-            answers: WaitingAnswers::default(),
+            answers: SendCredit::default(),
             errors: ErrorsInARow::default(),
             backlog: None,
         }

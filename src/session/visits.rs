@@ -273,6 +273,7 @@ fn on_page(
     let Some(data) = found else {
         return finish(state, context, turn, refused(FilePlan::not_there()));
     };
+    // Only now: who may not read the file must not learn by a condition which version is there.
     let response = match plan.condition {
         Condition::Met => None,
         Condition::Known => Some(plan.kept(Response::new(Status::NotModified))),

@@ -219,6 +219,7 @@ impl Folder {
         };
         for folder in folders {
             let folder = folder?;
+            // Ours have names of two letters, with which the names of their files begin.
             if folder.file_name().len() != 2 {
                 continue;
             }

@@ -17,7 +17,7 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{Connector as _, NextTimeout, RustlsConnector, TcpConnector};
 use ureq::{Agent, Body, Error};
 
-use super::address;
+use super::public_address;
 use super::schedule::retry_after;
 use crate::chat::model::webhook::WEBHOOK_URL_LEN_MAX;
 use crate::config;
@@ -283,7 +283,7 @@ fn check(url: &str, allowed: &Allowed) -> Result<(), String> {
     }
     // A name may come to stand for another address; one that is written out stays what it is.
     let literal = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
-    if let Some(what) = literal.and_then(address::refusal).filter(|_| !allowed.has(host)) {
+    if let Some(what) = literal.and_then(public_address::refusal).filter(|_| !allowed.has(host)) {
         let setting = allowed.setting;
         return Err(format!("nothing is sent to {host}, which is {what}; {setting} can allow it"));
     }
@@ -323,7 +323,7 @@ impl Resolver for Checked {
         let mut public = self.empty();
         let mut refused = None;
         for address in &found {
-            match address::refusal(address.ip()) {
+            match public_address::refusal(address.ip()) {
                 None => public.push(*address),
                 Some(what) => refused = Some((*address, what)),
             }

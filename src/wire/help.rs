@@ -195,6 +195,7 @@ const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
             "Gives you what is kept of you, part by part",
             &[(Key::After, "the after of the last reply, for the next part, optional")],
         ),
+        // `entry` names those that stand here; a test finds one without words.
         _ => ("", &[]),
     }
 }

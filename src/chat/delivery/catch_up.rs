@@ -1,6 +1,5 @@
 //! Catch-up: lagging cursors are brought up to their rooms' heads, as far as the send credit goes.
 
-use super::credit::SendCredit;
 use super::cursor::{DeferredReply, Lagging, Lags, ReplyPosition, Subscription};
 use super::fan_out::encoded_len;
 use super::reader::Reader;
@@ -11,6 +10,7 @@ use crate::chat::model::event::Event;
 use crate::chat::model::limits::PAGE_BYTES_MAX;
 use crate::chat::model::record::SharedRecord;
 use crate::chat::model::reply::GapWhy;
+use crate::chat::model::send_credit::SendCredit;
 use crate::chat::rooms::Room;
 use crate::collections::Key as _;
 use crate::net::ConnId;
@@ -175,7 +175,7 @@ impl Step<'_> {
         let bytes = SMALL_EVENT_BYTES + self.reader.encoding.framing_max();
         // Booked beyond the limit if need be: these events are small, and a cursor that waited for
         // credit to be told that it is live would never leave the list of those that lag.
-        self.reader.credit.force(self.context.turn, bytes);
+        self.reader.credit.give(self.context.turn, bytes);
         self.context.tell(self.reader.conn, event);
     }
 

@@ -10,7 +10,6 @@
 //! It looks down on `rooms` and changes nothing there.
 
 mod catch_up;
-mod credit;
 mod cursor;
 mod fan_out;
 mod handover;

@@ -1,8 +1,8 @@
 //! The receiving side of a connection: what it may still be sent, and what it waits for.
 
-use super::credit::SendCredit;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::output::Encoding;
+use crate::chat::model::send_credit::SendCredit;
 use crate::collections::Few;
 use crate::net::ConnId;
 

@@ -232,7 +232,7 @@ impl EphemeralMut<'_> {
                 context.stats.ephemeral_dropped += 1;
                 continue;
             }
-            reader.credit.force(context.turn, bytes);
+            reader.credit.give(context.turn, bytes);
             context.stats.ephemeral += 1;
             to.push(reader.encoding, reader.conn);
         }
@@ -269,7 +269,7 @@ impl EphemeralMut<'_> {
             let named = self.rooms[found.room].members.len().min(PRESENCE_NAMES_MAX);
             let names = named + TYPING_NAMES_MAX + RECEIPTS_MEMBERS_MAX.min(named);
             // Booked at the most that the four events can take, since they are rendered later.
-            reader.credit.force(turn, (names + 1 + 4 * EVENT_OVERHEAD_NAMES) * NAME_BYTES);
+            reader.credit.give(turn, (names + 1 + 4 * EVENT_OVERHEAD_NAMES) * NAME_BYTES);
             self.tell_state(conn, found.room, user);
             self.tell_profiles_state(conn, found.room, user);
         }

@@ -113,7 +113,7 @@ impl EphemeralMut<'_> {
             };
             let turn = self.context.turn;
             if let Some(reader) = self.delivery.reader_mut(to) {
-                reader.credit.force(turn, (names + EVENT_OVERHEAD_NAMES) * NAME_BYTES);
+                reader.credit.give(turn, (names + EVENT_OVERHEAD_NAMES) * NAME_BYTES);
             }
             self.context.outputs.push_back(Output::Event { to, event });
         }

@@ -96,7 +96,7 @@ impl EphemeralMut<'_> {
             // It knows of the room by its inbox, which shows the mark when it asks again.
             let (turn, limit) = (self.context.turn, self.context.outbound_limit() / 2);
             if reader.credit.owed(turn) <= limit {
-                reader.credit.force(turn, (EVENT_OVERHEAD_NAMES + 1) * NAME_BYTES);
+                reader.credit.give(turn, (EVENT_OVERHEAD_NAMES + 1) * NAME_BYTES);
                 self.context.tell(to, event.clone());
             }
         }

@@ -47,6 +47,7 @@ pub mod reply;
 pub mod resume;
 pub mod resumption;
 pub mod role;
+pub mod send_credit;
 pub mod sessions;
 pub mod stats;
 pub mod suspensions;

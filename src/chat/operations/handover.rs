@@ -140,6 +140,8 @@ impl Chat {
         if !is_here && resumable.is_empty() && !user.is_guest() {
             return None;
         }
+        // The grace goes on where it was for who was gone, and begins now for whose last connections
+        // are not carried over.
         let absent_since = match &user.absence {
             _ if !carried.is_empty() => None,
             Some(absence) if user.sessions.is_empty() => Some(absence.since),
@@ -237,6 +239,7 @@ impl Chat {
         if gathered != GatheredState::default() {
             self.ephemeral_mut().adopt(key, gathered);
         }
+        // A room without members needs a timer of its own: the other process's has ended with it.
         retire_room(self, key);
     }
 
@@ -254,6 +257,7 @@ impl Chat {
         let row = &mut self.directory[key];
         (row.source, row.presence) = (source, presence);
         row.is_whole |= is_whole;
+        // It has come, though not yet to this process: who waited for it gets its place back.
         if row.is_awaited {
             for sender in senders_to(self, key) {
                 self.directory.awaited.end(&sender);
@@ -285,6 +289,7 @@ impl Chat {
     pub fn adopt_reader(&mut self, conn: ConnId, state: ReaderState) {
         let Some(user) = self.directory.user_named(state.user.as_str()) else { return };
         let Some(secret) = Secret::parse(&state.secret) else { return };
+        // A later `hello` with the secret of this session must find it.
         self.directory.adopt_secret(user, secret);
         self.directory.add_session(user, Session::new(conn, secret, state.away));
         self.delivery.add_reader(Reader::new(conn, user, state.encoding));
@@ -343,6 +348,7 @@ fn adopt_memory_room(chat: &mut Chat, name: &RoomName, state: MemoryRoomState) -
     let log = chat.rooms[key].log;
     let last_at = state.records.last().map_or(0, |last| last.at);
     let cids = state.cids;
+    // The log was opened empty: it goes on behind `head`.
     chat.context.requests.push_back(LogRequest::Adopt { log, head, last_at, cids });
     chat.rooms.adopt_ring(key, state.records, bounds);
     let room = &mut chat.rooms[key];

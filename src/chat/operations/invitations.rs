@@ -64,11 +64,7 @@ pub(super) fn invite(
     let is_known = lookup.restriction(key, &invited, Restriction::Invited).is_some();
     if !is_known {
         check_bounds(chat, key, (&invited, Some(&chat.directory[by.user].name)))?;
-        let wall_ms = chat.context.now.wall_ms;
-        let until = wall_ms.saturating_add(millis(INVITATION_LASTS));
-        let expiry = Expiry { until: Some(until), reason: reason.into() };
-        let by = Some(chat.directory[by.user].name.clone());
-        let meta = RestrictionMeta { by, at: Some(wall_ms), expiry };
+        let meta = given_now(chat, Some(&chat.directory[by.user].name), reason);
         set_invited(chat, (key, &invited), Some(meta));
     }
     change(chat, by, key, (invited, InvitationChange::Given { is_new: !is_known }))
@@ -335,11 +331,16 @@ pub(super) fn grant_now(chat: &mut Chat, room: &RoomName, user: &UserName, by: O
     {
         return;
     }
-    let wall_ms = chat.context.now.wall_ms;
-    let expiry =
-        Expiry { until: Some(wall_ms.saturating_add(millis(INVITATION_LASTS))), reason: "".into() };
-    let meta = RestrictionMeta { by: by.cloned(), at: Some(wall_ms), expiry };
+    let meta = given_now(chat, by, "");
     set_invited(chat, (key, user), Some(meta));
+}
+
+/// An invitation that somebody gives now.
+fn given_now(chat: &Chat, by: Option<&UserName>, reason: &str) -> RestrictionMeta {
+    let wall_ms = chat.context.now.wall_ms;
+    let until = Some(wall_ms.saturating_add(millis(INVITATION_LASTS)));
+    let expiry = Expiry { until, reason: reason.into() };
+    RestrictionMeta { by: by.cloned(), at: Some(wall_ms), expiry }
 }
 
 fn set_invited(chat: &mut Chat, at: (RoomKey, &UserName), meta: Option<RestrictionMeta>) {
@@ -378,7 +379,7 @@ pub(super) fn tell_invited(chat: &mut Chat, key: RoomKey, invited: &UserName) {
         let Some(reader) = chat.delivery.reader_mut(to) else { continue };
         // Invitations come from others, so they must not be able to make a reader lag.
         if reader.credit.owed(turn) <= limit {
-            reader.credit.force(turn, bytes);
+            reader.credit.give(turn, bytes);
             let (room, from) = (room.name.clone(), from.clone());
             let reason = meta.expiry.reason.clone();
             chat.context.tell(to, Event::Invited { room, from, reason });

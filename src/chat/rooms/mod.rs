@@ -11,7 +11,7 @@
 mod departed;
 mod edits;
 mod handover;
-mod invited;
+mod invitation_index;
 mod lookup;
 mod marks;
 mod membership;
@@ -37,7 +37,7 @@ pub(super) use ring::RingBudget;
 pub(super) use room::{Audited, Idle, Room};
 
 use self::departed::Departed;
-use self::invited::Invited;
+use self::invitation_index::InvitationIndex;
 use self::marks::UnkeptMarks;
 use self::removals::Removals;
 pub(super) use self::sweep::Sweep;
@@ -79,7 +79,7 @@ pub(super) struct Rooms {
     pub rings: RingBudget,
     /// How far users have read, as long as that is not kept.
     pub unkept: UnkeptMarks,
-    invited: Invited,
+    invited: InvitationIndex,
     /// Rooms without a member, longest empty first; may hold rooms that have members or are gone.
     empty: VecDeque<RoomKey>,
     /// The place of the room that is tried next for whether it can be dropped.
@@ -141,7 +141,7 @@ impl Rooms {
             memberships: Table::new(),
             rings: RingBudget::new(ring_bytes_max),
             unkept: UnkeptMarks::default(),
-            invited: Invited::default(),
+            invited: InvitationIndex::default(),
             empty: VecDeque::new(),
             silent_from: 0,
             elsewhere: 0,

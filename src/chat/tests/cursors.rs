@@ -111,9 +111,36 @@ fn a_cursor_that_falls_out_of_the_ring_is_told_the_gap() {
 #[test]
 fn a_record_larger_than_all_credit_reaches_who_has_nothing_waiting() {
     let mut harness = Harness::with_lobby(credit_for(1), 2);
-    harness.say(0, &"x".repeat(1_000));
+    harness.say(0, &"x".repeat(10_000));
     let said = harness.end_turn();
     assert_eq!(sent_to(&said, 1), ["#1"]);
+}
+
+#[test]
+fn the_framing_of_each_encoding_counts_against_the_credit() {
+    for encoding in Encoding::ALL {
+        let len = weight(0) + encoding.framing_max();
+        let limits = Limits { outbound_soft: 5 * len, ..Limits::default() };
+        for (queued, is_live) in [(4 * len, true), (4 * len + 1, false)] {
+            let mut harness = Harness::with_lobby(limits.clone(), 2);
+            harness.chat.delivery.reader_mut(conn(1)).unwrap().encoding = encoding;
+            harness.chat.handle_blocked(conn(1), queued);
+            harness.say(0, "");
+            let said = sent_to(&harness.end_turn(), 1);
+            assert_eq!(said == ["#1"], is_live, "{encoding:?}: {said:?}");
+            if is_live {
+                continue;
+            }
+            for _ in 0..7 {
+                harness.say(0, "");
+            }
+            harness.end_turn();
+            // Of what it catches up with, likewise.
+            harness.chat.handle_drained(harness.now, conn(1));
+            let said = sent_to(&harness.end_turn(), 1);
+            assert_eq!(said, ["replay 1..=5", "wake"], "{encoding:?}");
+        }
+    }
 }
 
 #[test]

@@ -3,9 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::super::model::account::{Key, SecretHash};
 use super::super::model::command::{ModerationCommand, Page, Reported};
-use super::super::model::identity::{Bound, Grant, Identity, Rights, Source};
+use super::super::model::identity::Source;
 use super::super::model::reply::Role;
 use super::moderation::{act, den};
 use super::*;
@@ -220,36 +219,15 @@ fn hello_proved(
     identity: Identity,
     resume: Option<Resume<'_>>,
 ) -> String {
-    harness.secrets += 1;
-    let hello = Hello {
-        name: None,
-        resume,
-        secret: harness.secrets,
-        encoding: Encoding::default(),
-        identity: Some(identity),
-        is_visit: false,
-    };
-    harness.chat.handle_hello(harness.now, conn(number), request(Op::Hello), hello);
-    let said = harness.end_turn();
-    welcome(&said)
+    let hello = Hello { resume, ..harness.hello_of(Some(identity)) };
+    welcome(&harness.say_hello(number, hello))
 }
 
 /// Says hello as a program, whose name was bound when its key was made.
 fn key(harness: &mut Harness, person: Person, number: usize, resume: Option<Resume<'_>>) -> String {
     let rooms = if person == Person::OtherKey { "other" } else { "den" };
     let rights = Rights { read: person == Person::ReadKey, send: person != Person::ReadKey };
-    let key = Key {
-        name: UserName::parse("prog").unwrap(),
-        hash: SecretHash([7; 32]),
-        grants: vec![Grant { rooms: rooms.into(), rights }],
-        until: None,
-        at: 0,
-        is_hook: false,
-    };
-    let identity = Identity::key(&key);
-    let Identity { source, issuer, subject, .. } = identity.clone();
-    let bound = Bound { name: key.name, source, issuer, subject, display: None, at: 0 };
-    harness.chat.directory.identities.bind(bound);
+    let identity = harness.program(rooms, rights);
     hello_proved(harness, number, identity, resume)
 }
 

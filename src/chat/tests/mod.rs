@@ -32,8 +32,10 @@ mod rights;
 mod stored;
 mod threads;
 
+use super::model::account::Key;
 use super::model::color::Color;
 use super::model::command::{Position, Resume, Send, Target};
+use super::model::identity::{Bound, Grant, Rights};
 use super::model::limits::RECORD_OVERHEAD;
 use super::model::log::Logs;
 use super::model::output::{Encoding, Output, Part, Request};
@@ -110,7 +112,6 @@ impl Harness {
         name: Option<&str>,
         resume: Option<(&str, Positions<'_>)>,
     ) -> Vec<Output> {
-        self.secrets += 1;
         let resume = resume.map(|(session, rooms)| Resume {
             session: session.into(),
             positions: rooms
@@ -123,16 +124,37 @@ impl Harness {
                 .collect(),
             former: None,
         });
-        let hello = Hello {
-            name: name.map(Into::into),
-            resume,
-            secret: self.secrets,
-            encoding: Encoding::default(),
-            identity: None,
-            is_visit: false,
-        };
+        let hello = Hello { name: name.map(Into::into), resume, ..self.hello_of(None) };
+        self.say_hello(number, hello)
+    }
+
+    /// A `hello` with what is proved, and nothing else.
+    fn hello_of(&mut self, identity: Option<Identity>) -> Hello<'static> {
+        self.secrets += 1;
+        let (secret, encoding) = (self.secrets, Encoding::default());
+        Hello { name: None, resume: None, secret, encoding, identity, is_visit: false }
+    }
+
+    fn say_hello(&mut self, number: usize, hello: Hello<'_>) -> Vec<Output> {
         self.chat.handle_hello(self.now, conn(number), request(Op::Hello), hello);
         self.end_turn()
+    }
+
+    /// The program `prog` with a key for these rooms, to which its name is bound.
+    fn program(&mut self, rooms: &str, rights: Rights) -> Identity {
+        let key = Key {
+            name: UserName::parse("prog").unwrap(),
+            hash: SecretHash([7; 32]),
+            grants: vec![Grant { rooms: rooms.into(), rights }],
+            until: None,
+            at: 0,
+            is_hook: false,
+        };
+        let identity = Identity::key(&key);
+        let Identity { source, issuer, subject, .. } = identity.clone();
+        let bound = Bound { name: key.name, source, issuer, subject, display: None, at: 0 };
+        self.chat.directory.identities.bind(bound);
+        identity
     }
 
     fn join(&mut self, number: usize, room: &str) -> Vec<Output> {

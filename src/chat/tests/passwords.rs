@@ -43,11 +43,8 @@ fn ann_with(hash: &str) -> Harness {
         login: Some(1),
         ..Identity::default()
     };
-    let (resume, encoding) = (None, Encoding::default());
-    let identity = Some(identity);
-    let hello = Hello { name: None, resume, secret: 1, encoding, identity, is_visit: false };
-    harness.chat.handle_hello(harness.now, conn(0), request(Op::Hello), hello);
-    assert_eq!(sent_to(&harness.end_turn(), 0), ["welcome ann false"]);
+    let hello = harness.hello_of(Some(identity));
+    assert_eq!(sent_to(&harness.say_hello(0, hello), 0), ["welcome ann false"]);
     harness
 }
 

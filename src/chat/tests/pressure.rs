@@ -109,6 +109,61 @@ fn what_waits_for_all_stays_within_its_budget_at_every_turn_and_nobody_loses_any
 }
 
 #[test]
+fn what_one_fan_out_gives_to_many_stays_within_the_budget_of_all() {
+    let limits = Limits { outbound_total: Some(TOTAL), ..Limits::default() };
+    let mut harness = Harness::with_lobby(limits, READERS);
+    let mut sockets = Sockets::new(READERS);
+    sockets.queued[1..].fill(1_000);
+    sockets.flush(&mut harness, 0..0);
+    // Each of them alone could have it.
+    harness.say(0, &"x".repeat(3_000));
+    sockets.take(harness.end_turn());
+    assert!(sockets.waiting() <= TOTAL, "{} bytes wait", sockets.waiting());
+    let got = sockets.seen.iter().filter(|&&seen| seen == 1).count();
+    assert!((1..READERS / 2).contains(&got), "{got} of them are live");
+}
+
+#[test]
+fn when_little_is_left_much_comes_by_pages_also_to_who_has_nothing_waiting() {
+    let limits = Limits { outbound_total: Some(TOTAL), ..Limits::default() };
+    let mut harness = Harness::with_lobby(limits, 2);
+    harness.chat.handle_waiting(TOTAL - 8 * 1024);
+    let text = "x".repeat(2_000);
+    assert!(harness.chat.outbound_limit() < text.len());
+    harness.say(0, &text);
+    assert_eq!(sent_to(&harness.end_turn(), 1), ["#1"], "it is little");
+    for _ in 0..3 {
+        harness.say(0, &text);
+    }
+    assert_eq!(sent_to(&harness.end_turn(), 1), ["wake"]);
+    for expect in [["replay 2..=2", "wake"], ["replay 3..=3", "wake"], ["replay 4..=4", "live 4"]] {
+        harness.chat.handle_drained(harness.now, conn(1));
+        assert_eq!(sent_to(&harness.end_turn(), 1), expect);
+    }
+}
+
+#[test]
+fn what_one_turn_says_in_a_room_is_given_to_a_reader_as_far_as_its_credit_goes() {
+    const MESSAGES: u64 = 60;
+    let limits = Limits { ring_bytes: 16 << 20, ..Limits::default() };
+    let credit = limits.outbound_soft;
+    let mut harness = Harness::with_lobby(limits, 2);
+    let mut sockets = Sockets::new(2);
+    for _ in 0..MESSAGES {
+        harness.say(0, &"x".repeat(8_000));
+    }
+    sockets.take(harness.end_turn());
+    assert!((1..=credit).contains(&sockets.waiting()), "{} bytes wait", sockets.waiting());
+    while sockets.seen[1] < MESSAGES {
+        let before = sockets.seen[1];
+        sockets.queued.fill(0);
+        harness.chat.handle_drained(harness.now, conn(1));
+        sockets.take(harness.end_turn());
+        assert!(sockets.seen[1] > before, "it goes on");
+    }
+}
+
+#[test]
 fn while_nothing_is_left_long_answers_wait_and_short_ones_do_not() {
     let limits = Limits { outbound_total: Some(TOTAL), ..Limits::default() };
     let mut harness = Harness::with_lobby(limits, 2);

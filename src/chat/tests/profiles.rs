@@ -1,7 +1,7 @@
 //! Display names, status texts and colours.
 
 use super::super::model::color::Color;
-use super::super::model::identity::{AuthPolicy, Identity, Source};
+use super::super::model::identity::{AuthPolicy, Source};
 use super::super::model::limits::{PRESENCE_NAMES_MAX, PROFILES_PAGE_MAX};
 use super::super::model::log::{LogFault, LogReply};
 use super::super::model::people::People;
@@ -270,17 +270,8 @@ fn come_by_token(harness: &mut Harness, number: usize, (name, called): (&str, &s
         display: Some(called.into()),
         ..Identity::default()
     };
-    harness.secrets += 1;
-    let hello = Hello {
-        name: None,
-        resume: None,
-        secret: harness.secrets,
-        encoding: Encoding::default(),
-        identity: Some(identity),
-        is_visit: false,
-    };
-    harness.chat.handle_hello(harness.now, conn(number), request(Op::Hello), hello);
-    harness.end_turn();
+    let hello = harness.hello_of(Some(identity));
+    harness.say_hello(number, hello);
 }
 
 #[test]

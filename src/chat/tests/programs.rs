@@ -1,35 +1,15 @@
 //! Programs and requests over HTTP: no members, no presence, and nothing that stays behind.
 
-use super::super::model::account::{Key, SecretHash};
 use super::super::model::command::Page;
-use super::super::model::identity::{Bound, Grant, Identity, Rights, Source};
+use super::super::model::identity::Source;
 use super::*;
 
 /// Says hello for one request, as a program that may do everything everywhere.
 fn visit(harness: &mut Harness, number: usize) -> Vec<Output> {
     let rights = Rights { read: true, send: true };
-    let key = Key {
-        name: UserName::parse("prog").unwrap(),
-        hash: SecretHash([7; 32]),
-        grants: vec![Grant { rooms: "*".into(), rights }],
-        until: None,
-        at: 0,
-        is_hook: false,
-    };
-    let identity = Identity::key(&key);
-    let Identity { source, issuer, subject, .. } = identity.clone();
-    let bound = Bound { name: key.name, source, issuer, subject, display: None, at: 0 };
-    harness.chat.directory.identities.bind(bound);
-    let hello = Hello {
-        name: None,
-        resume: None,
-        secret: 1,
-        encoding: Encoding::default(),
-        identity: Some(identity),
-        is_visit: true,
-    };
-    harness.chat.handle_hello(harness.now, conn(number), request(Op::Hello), hello);
-    harness.end_turn()
+    let identity = harness.program("*", rights);
+    let hello = Hello { is_visit: true, ..harness.hello_of(Some(identity)) };
+    harness.say_hello(number, hello)
 }
 
 #[test]

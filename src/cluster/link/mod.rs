@@ -376,7 +376,7 @@ impl Link {
                 }
             }
         }
-        self.turn();
+        self.update_circuit();
     }
 
     fn search(&mut self) {
@@ -415,6 +415,7 @@ impl Link {
     /// The engine is lost; `closed` is a connection that is closed already.
     fn lose(&mut self, closed: Option<Hop>, why: &str) {
         let until = self.now.after(self.rng.up_to(FIRST_TRY_MAX));
+        // Taken out, since it is ended below; who has no pair keeps what it was about.
         let phase = std::mem::replace(&mut self.phase, Phase::Resting(until));
         let Phase::Paired(pair) = phase else { return self.phase = phase };
         let why = self.at(pair.host(), why);
@@ -426,6 +427,8 @@ impl Link {
         self.faults = vec![why];
         if was_up.is_some() {
             self.losses += 1;
+            // Since the oldest unanswered question, not since now: the circuit counts the silence
+            // before the loss as well.
             self.trouble_since = pair.waits_since().unwrap_or(self.now);
         }
         if self.state == LinkState::Up {
@@ -442,7 +445,7 @@ impl Link {
     }
 
     /// Opens and closes the circuit.
-    fn turn(&mut self) {
+    fn update_circuit(&mut self) {
         let since = match &self.phase {
             Phase::Paired(pair) if pair.up_at().is_some() => {
                 pair.waits_since().filter(|since| since.after(SLOW_AFTER) <= self.now)

@@ -232,6 +232,7 @@ impl Pair {
                     return Err("the two connections lead to different engines".to_owned());
                 }
                 self.step = Step::Confirming;
+                // The beat that is sent now is the barrier: what is read counts once it is confirmed.
                 self.needed = self.sent + 1;
                 self.beat(now, base)
             }
@@ -255,6 +256,7 @@ impl Pair {
                     self.held.push((tag, outcome));
                     return Err(why);
                 }
+                // Standbys may not have yet what was read before the barrier.
                 if self.confirmed < self.needed {
                     self.held.push((tag, outcome));
                 } else {

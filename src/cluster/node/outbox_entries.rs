@@ -128,6 +128,7 @@ pub(super) fn batch(
         }
     }
     let looked = rows.first().map_or(Ok(0), |row| row.int(column::LOOKED))?;
+    // The engine has looked at as many as it may, or its answer had no room for all that it found.
     let is_cut = i64::try_from(rows.len()).is_ok_and(|count| count < looked);
     batch.has_more = looked >= SCAN_MAX || is_cut;
     Ok(batch)

@@ -38,6 +38,7 @@ impl AllPeople {
 
     /// Forgets what these rows, by their kinds and keys, have said.
     pub(super) fn remove(&mut self, rows: &BTreeSet<(i64, &str)>) {
+        // Only where something of the kind has gone: the key of each row is made to be compared.
         let is_any = |kind| rows.range((kind, "")..).next().is_some_and(|row| row.0 == kind);
         let stays = |kind, key: &str| !rows.contains(&(kind, key));
         let Self { people, suspended, .. } = self;

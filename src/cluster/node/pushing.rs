@@ -129,6 +129,7 @@ impl Pushing {
 
     /// It may not be this node's turn any more.
     pub(super) fn give_up(&mut self) {
+        // It asks again as soon as the engine is there.
         (self.is_asked, self.at) = (false, Tick::ZERO);
         self.end_turn();
     }

@@ -169,6 +169,7 @@ impl Queue {
             && (*of, *its) == (log, era)
         {
             let is_new = !facts.contains_key(&key);
+            // In the place of another it takes none: the latest about the same always fits.
             if is_new && is_full {
                 return None;
             }

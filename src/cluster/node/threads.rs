@@ -189,6 +189,7 @@ pub(super) fn page(query: &ThreadQuery, parts: Vec<Part>) -> Answer {
     messages.sort_by_key(|record| std::cmp::Reverse(record.seq));
     let mut page = ThreadPage { mark, ..ThreadPage::default() };
     let mut bytes = 0_usize;
+    // Latest first, and the first message behind all others, until the page is full.
     for record in messages.into_iter().chain(root) {
         bytes = bytes.saturating_add(usize::try_from(record.weight).unwrap_or(usize::MAX));
         let is_full = page.records.len() >= usize::try_from(query.limit).unwrap_or(usize::MAX);

@@ -85,6 +85,7 @@ pub fn put_nonce<A: Ask>(engine: &mut A, nonce: &str) -> Result<(), A::Error> {
 pub fn put_rooms<A: Ask>(engine: &mut A, rooms: &[Begun]) -> Result<(), A::Error> {
     let [mut table, mut members, mut restrictions, mut formers] =
         [(); 4].map(|()| Table::default());
+    // What names look like, with the kind: 0 is a user's, 1 a room's.
     let mut forms: Vec<(i64, String, &str)> = Vec::new();
     for begun in rooms {
         let Some(kept) = begun.kept else { continue };

@@ -70,6 +70,9 @@ fn step(ring: &mut Outbound, pool: &mut FramePool, queue: &mut Queue, op: &Op, f
     assert!(wire.iter().eq(queue.bytes.iter().take(wire.len())));
     assert!(wire.starts_with(ring.front(pool)));
     assert!(wire.len() == queue.bytes.len() || usize::from(ring.frames) > IOVECS_MAX);
+    let (part, mut copy) = (queue.bytes.len() * 2 / 3, Vec::new());
+    assert_eq!(ring.copy_front(pool, part, &mut copy), part);
+    assert!(copy.iter().eq(queue.bytes.iter().take(part)));
 }
 
 proptest! {

@@ -62,6 +62,21 @@ fn a_closing_connection_that_takes_nothing_is_reset_at_the_close_deadline() {
 }
 
 #[test]
+fn one_that_closes_while_it_stalls_ends_at_the_close_deadline_and_not_before() {
+    let (mut harness, mut client, conn) = one();
+    harness.ask([send(conn, &vec![1; MUCH])]);
+    harness.until_quiet();
+    harness.pass(119_000);
+    harness.ask([close(conn, Ending::Flush)]);
+    // Here it would have stalled.
+    harness.pass(1_000);
+    assert_eq!(harness.count(&Seen::Closed(conn, CloseReason::Violation)), 0);
+    harness.pass(4_000);
+    check_ended(&mut harness, conn);
+    client.expect_reset_in_the_end();
+}
+
+#[test]
 fn linger_lets_a_peer_read_the_last_word_although_it_goes_on_talking() {
     let (mut harness, mut client, conn) = one();
     client.say(b"something that nobody reads");
@@ -90,6 +105,20 @@ fn linger_ends_at_the_close_deadline_if_the_peer_does_not() {
     harness.pass(1);
     check_ended(&mut harness, conn);
     assert_eq!(harness.reactor.metrics.closed_late.value(), 1);
+}
+
+#[test]
+fn what_a_paused_peer_has_said_is_read_when_its_connection_closes() {
+    let (mut harness, mut client, conn) = one();
+    harness.ask([Effect::Pause { conn, pause: Pause::Answers }]);
+    client.say(b"never heard");
+    harness.until_edge();
+    harness.ask([send(conn, b"bye"), close(conn, Ending::Linger)]);
+    harness.turn();
+    harness.pass(5_000);
+    check_ended(&mut harness, conn);
+    // With bytes unread it would have been reset.
+    client.expect_end(b"bye");
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::harness::{Harness, Seen, send, silence};
 use crate::net::{CloseReason, ConnId, Effect, Pause};
+use crate::reactor::budget::EXPIRED_MAX;
+use crate::reactor::expire::expire;
 use crate::time::Tick;
 
 const MUCH: usize = 8 * 1024 * 1024;
@@ -118,6 +120,35 @@ fn a_socket_that_takes_nothing_is_closed_at_the_stall_deadline() {
     assert_eq!(harness.count(&closed), 1);
     client.expect_reset_in_the_end();
     harness.assert_nothing_left();
+}
+
+#[test]
+fn a_deadline_that_comes_first_leaves_that_of_a_stalled_socket_in_place() {
+    let mut harness = Harness::new(silence, |config| config.outbound_bytes_max = MUCH);
+    let (_client, conn) = harness.connect();
+    harness.ask([send(conn, &vec![1; MUCH]), arm(conn, 50)]);
+    harness.until_quiet();
+    harness.pass(50);
+    assert_eq!(harness.count(&Seen::Expired(conn)), 1);
+    // What the peer's kernel took without an edge may count at the first of these.
+    harness.pass(120_000);
+    harness.pass(120_000);
+    assert_eq!(harness.count(&Seen::Closed(conn, CloseReason::Stalled)), 1);
+    harness.assert_nothing_left();
+}
+
+#[test]
+fn a_turn_tells_of_so_many_deadlines_and_the_next_one_of_the_others() {
+    let mut harness = Harness::new(silence, |_| {});
+    let (_client, conn) = harness.connect();
+    harness.ask([arm(conn, 10)]);
+    let (connections, now) = (&mut harness.reactor.connections, Tick::from_millis(10));
+    let mut expired = vec![conn; EXPIRED_MAX];
+    expire(connections, now, &mut expired);
+    assert_eq!(expired.len(), EXPIRED_MAX);
+    expired.clear();
+    expire(connections, now, &mut expired);
+    assert_eq!(expired, [conn]);
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod flow;
 mod harness;
 mod limits;
 mod stop;
+mod turns;

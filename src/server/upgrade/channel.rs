@@ -133,10 +133,13 @@ impl Channel {
         if received.bytes == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
+        // Descriptors come with the first byte of what they were sent with, so that the rest is read
+        // as from any socket.
         self.0.read_exact(header.get_mut(received.bytes..).unwrap_or_default())?;
         let [kind, count, _, _, a, b, c, d] = header;
         let malformed = |what| io::Error::new(ErrorKind::InvalidData, what);
         let kind = Kind::of(kind).ok_or_else(|| malformed("an unknown frame came"))?;
+        // The kernel drops those for which this process has no place, without an error.
         if usize::from(count) != descriptors.len() {
             return Err(malformed("descriptors were lost: raise the limit of them (ulimit -n)"));
         }

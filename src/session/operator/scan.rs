@@ -141,7 +141,7 @@ fn sort_key(view: &View<'_>, sort: ConnectionSort, peer: &Peer) -> Option<(u64, 
     Some(match sort {
         ConnectionSort::Since => (peer.since(), 0),
         ConnectionSort::Idle => (idle_ms(view, state), 0),
-        ConnectionSort::Bytes => (count(state.answers.bytes(view.context.turn)), 0),
+        ConnectionSort::Bytes => (count(state.answers.owed(view.context.turn)), 0),
         ConnectionSort::Lag => match view.chat.reader_figures(peer.conn) {
             Some(figures) if figures.lagging > 0 => (figures.lag, figures.rooms),
             Some(_) | None => (0, 0),
@@ -189,7 +189,7 @@ pub(super) fn connection<'a>(view: &View<'a>, peer: &'a Peer) -> Option<response
         rooms: figures.map_or(0, |figures| count(figures.rooms)),
         lagging,
         lag: figures.map_or(0, |figures| figures.lag),
-        queued_bytes: count(state.answers.bytes(view.context.turn)),
+        queued_bytes: count(state.answers.owed(view.context.turn)),
         held_bytes: count(state.held()),
         idle_ms: idle_ms(view, state),
     })

@@ -190,6 +190,7 @@ fn user(db: &Connection, name: &UserName, depth: Depth) -> rusqlite::Result<Know
         let Some(room) = RoomName::stored(row.get_ref(0)?.as_str()?) else { continue };
         let (recv, read) = (unsigned(row.get(1)?), unsigned(row.get(2)?));
         user.is_member = true;
+        // Who was only written to is in direct conversations, and has read nothing there.
         user.has_come |= !room.is_direct() || recv > 0 || read > 0;
         if depth == Depth::Rooms {
             user.rooms.push(room);

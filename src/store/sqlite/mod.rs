@@ -15,6 +15,7 @@ pub(in crate::store) mod audit;
 mod blocks;
 mod checksum;
 pub(in crate::store) mod cids;
+mod clock_shift;
 pub(in crate::store) mod commands;
 pub(in crate::store) mod connection;
 pub(in crate::store) mod copy_mark;
@@ -71,7 +72,6 @@ pub(in crate::store) mod testing;
 #[cfg(test)]
 mod tests;
 mod unwritten_meta;
-mod wall_terms;
 mod write_op;
 mod write_queue;
 mod writer_thread;

@@ -10,6 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::wal::CheckpointMode;
 
 use super::audit;
+use super::clock_shift;
 use super::connection::{self, WriteConnection, is_busy};
 use super::copy_mark::{self, Marks};
 use super::data_dir::{self, DATABASE, HeldLock, file_len, with_suffix};
@@ -26,7 +27,6 @@ use super::options::Options;
 use super::renewals::{Renewed, renew_epochs};
 use super::reports;
 use super::schema::{self, Unfit};
-use super::wall_terms;
 use crate::chat::model::log::LogFault;
 use crate::time::clock::{Clock, Now};
 use crate::time::millis;
@@ -381,7 +381,7 @@ fn mark_in_use(
 fn keep_terms(db: &Connection, now: Now) -> rusqlite::Result<()> {
     let Some(seen_ms) = meta_table::clock(db)?.map(|kept| kept.seen_ms) else { return Ok(()) };
     let Some(step_ms) = WallWatch::set_while_off(now, seen_ms) else { return Ok(()) };
-    wall_terms::shift(db, step_ms, |_room| true)?;
+    clock_shift::shift(db, step_ms, |_room| true)?;
     meta_table::put_clock(db, Kept { since_ms: now.wall_ms, seen_ms: now.wall_ms })
 }
 

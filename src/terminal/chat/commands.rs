@@ -78,6 +78,7 @@ impl<'a> Typed<'a> {
         let current = self.view.lock().current.clone();
         let max = self.client.limits().get("message_bytes").and_then(Value::as_u64);
         let max = max.and_then(|max| usize::try_from(max).ok());
+        // The server's bound, where it has said it.
         let mut limits = Limits::default();
         limits.message_bytes = max.unwrap_or(limits.message_bytes);
         let completed = with_secret(line);
@@ -137,6 +138,7 @@ impl<'a> Typed<'a> {
         if let Some(topic) = known.as_ref().map(|room| &room.topic).filter(|it| !it.is_empty()) {
             view.say(&format!("-- topic: {} --", show::line(topic)));
         }
+        // The thread that shows events needs the lock while the server is asked.
         drop(view);
         let page = self.client.history(&room, limit).unwrap_or_default();
         let items = array(&page, "items");
@@ -303,14 +305,14 @@ impl<'a> Typed<'a> {
                 self.set_blocked(&ask("blocked", Item::new())?);
                 show::blocked(&self.view.lock().blocked)
             }
-            other => self.about_order(other)?,
+            other => self.about_reports_and_profiles(other)?,
         };
         self.view.lock().say(&remark);
         Ok(())
     }
 
-    /// Commands by which order is kept, and what there is to say of them.
-    fn about_order(&self, command: Command<'_>) -> Result<String, Error> {
+    /// Commands about reports and profiles, and what there is to say of them.
+    fn about_reports_and_profiles(&self, command: Command<'_>) -> Result<String, Error> {
         let ask = |op: &str, fields: Item| self.client.request(op, fields);
         Ok(match command {
             Command::Report { about: Reported::User(user, room), reason } => {

@@ -46,6 +46,7 @@ pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits)
     match line.strip_prefix(['/', '\u{ff0f}']) {
         Some(said) if said.starts_with(['/', '\u{ff0f}']) => commands.say(said),
         Some(command) => commands.parse(command),
+        // A password behind a command without its slash must not be said in a room.
         None if account::is_secret(line) => {
             commands.parse(line.trim_start().trim_start_matches(['/', '\u{ff0f}']))
         }
@@ -147,6 +148,7 @@ impl<'a> Commands<'a, '_> {
 
     fn say(self, text: &'a str) -> Line<'a> {
         match self.room() {
+            // A single word may be a command without its slash: the hint names that one.
             None if text.trim().contains(char::is_whitespace) => Line::NoRoom(""),
             None => Line::NoRoom(text.trim()),
             target => self.send(target, text.into()),

@@ -33,6 +33,17 @@ fn the_length_limit_is_exact_over_fragments_with_control_frames_between() {
 }
 
 #[test]
+fn a_character_that_is_cut_counts_with_the_bytes_of_it_that_are_there() {
+    let settings = Settings::new(Role::Client, 8);
+    let start = (0x01, &b"abcd\xf0\x9f\x98"[..]);
+    let whole = frames(&[start, (0x80, b"\x80")]);
+    check_with(&whole, &settings, None, &(vec![text("abcd\u{1f600}")], None));
+    let too_long = frames(&[start, (0x80, b"\x80e")]);
+    let refused = Some(Violation::MessageTooLong { len_max: 8 });
+    check_with(&too_long, &settings, None, &(vec![], refused));
+}
+
+#[test]
 fn a_length_is_refused_when_the_header_announces_it() {
     for len in [1001, 65_535, 65_536, 1 << 32, u64::MAX >> 1] {
         for opcode in [Opcode::Text, Opcode::Binary] {

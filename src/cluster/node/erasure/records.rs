@@ -43,6 +43,7 @@ impl<A: Ask> Erasure<'_, A> {
                 let (room, seq) = (row.int(0)?, row.int(1)?);
                 match row.int_or_null(2)? {
                     Some(weight) => found.push(Found { room, seq, weight }),
+                    // The row behind the others: up to there was looked.
                     None => last = (room, seq),
                 }
             }

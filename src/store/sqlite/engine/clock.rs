@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::clock_shift;
 use super::super::connection::is_busy;
 use super::super::meta_table;
 use super::super::suspensions;
-use super::super::wall_terms;
 use super::Engine;
 use super::maintenance::Step;
 use crate::chat::model::log::LogReply;
@@ -90,7 +90,7 @@ impl Engine {
     /// has just begun: what is written by it and later has the new time already.
     pub(super) fn shift_terms(&self) -> rusqlite::Result<()> {
         for step in &self.shifts.steps {
-            wall_terms::shift(&self.db, step.ms, |room| !step.open.contains(&room))?;
+            clock_shift::shift(&self.db, step.ms, |room| !step.open.contains(&room))?;
             // In the same transaction: a start that found the one of before would move them again.
             meta_table::put_clock(&self.db, step.clock)?;
         }

@@ -1,9 +1,13 @@
-//! How much a connection may still be sent before its cursors fall behind.
+//! What a connection has been sent and has not taken yet, against what it may be sent.
 
 /// The send credit of one connection: the bytes that wait for its socket, and those that it was
 /// given in this turn and that have not been flushed yet.
+///
+/// There are two of each. The domain books records: when they have used it up, the cursors of the
+/// connection fall behind. The session books answers: when they have, no more is read from it. A
+/// reader that is behind can still ask.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::chat) struct SendCredit {
+pub struct SendCredit {
     queued: u32,
     given: u32,
     turn: u32,
@@ -11,13 +15,15 @@ pub(in crate::chat) struct SendCredit {
 
 impl SendCredit {
     /// Nothing waits.
-    pub(in crate::chat) const fn new() -> Self {
+    #[must_use]
+    pub const fn new() -> Self {
         Self { queued: 0, given: 0, turn: 0 }
     }
 
     /// Books `bytes` if they fit the limit, or if nothing waits: then they are let through whatever
     /// their size, since a record that is larger than the limit must reach its readers too.
-    pub(in crate::chat) fn take(&mut self, turn: u32, limit: usize, bytes: usize) -> bool {
+    #[must_use = "if false, nothing was booked"]
+    pub fn take(&mut self, turn: u32, limit: usize, bytes: usize) -> bool {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let given = if self.turn == turn { self.given } else { 0 };
         let owed = self.queued.saturating_add(given);
@@ -31,7 +37,7 @@ impl SendCredit {
     }
 
     /// Books `bytes` that are sent whatever the limit says.
-    pub(in crate::chat) fn force(&mut self, turn: u32, bytes: usize) {
+    pub fn give(&mut self, turn: u32, bytes: usize) {
         // What earlier turns gave has been flushed: whatever the socket did not take came back by
         // `set_queued`. So nobody has to walk all readers to reset them when a turn ends.
         if self.turn != turn {
@@ -42,18 +48,20 @@ impl SendCredit {
     }
 
     /// Bytes that the connection has not taken yet.
-    pub(in crate::chat) fn owed(&self, turn: u32) -> usize {
+    #[must_use]
+    pub fn owed(&self, turn: u32) -> usize {
         let given = if self.turn == turn { self.given } else { 0 };
         usize::try_from(self.queued.saturating_add(given)).unwrap_or(usize::MAX)
     }
 
     /// Whether bytes wait for the socket, so that it will report when it has drained.
-    pub(in crate::chat) const fn is_blocked(&self) -> bool {
+    #[must_use]
+    pub const fn is_blocked(&self) -> bool {
         self.queued > 0
     }
 
     /// A flush has left so many bytes waiting.
-    pub(in crate::chat) fn set_queued(&mut self, queued: usize) {
+    pub fn set_queued(&mut self, queued: usize) {
         // This may count what the same turn has given before a second time, until it ends: then a
         // cursor lags a little sooner, and never later.
         self.queued = u32::try_from(queued).unwrap_or(u32::MAX);
@@ -88,14 +96,23 @@ mod tests {
     #[test]
     fn what_is_sent_whatever_the_limit_says_counts_in_its_turn_only() {
         let mut credit = SendCredit::default();
-        credit.force(1, 70);
-        credit.force(1, 40);
+        credit.give(1, 70);
+        credit.give(1, 40);
         assert_eq!(credit.owed(1), 110);
         assert!(!credit.take(1, 100, 1));
-        credit.force(2, 5);
+        credit.give(2, 5);
         assert_eq!([2, 3].map(|turn| credit.owed(turn)), [5, 0]);
         credit.set_queued(30);
         assert_eq!([2, 3].map(|turn| credit.owed(turn)), [35, 30]);
+    }
+
+    #[test]
+    fn more_than_can_be_counted_stays_too_much() {
+        let mut credit = SendCredit::default();
+        credit.set_queued(usize::MAX);
+        credit.give(1, usize::MAX);
+        assert_eq!(credit.owed(1), usize::try_from(u32::MAX).unwrap());
+        assert!(!credit.take(1, 100, usize::MAX));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use crate::collections::KeyedMap;
 
 /// The rooms into which each name is invited. What is kept of an invitation is with its room.
 #[derive(Debug, Default)]
-pub(super) struct Invited(KeyedMap<UserName, Vec<RoomKey>>);
+pub(super) struct InvitationIndex(KeyedMap<UserName, Vec<RoomKey>>);
 
-impl Invited {
+impl InvitationIndex {
     /// The rooms into which this name is invited; invitations that have run out may be among them.
     pub(super) fn rooms_of(&self, user: &UserName) -> &[RoomKey] {
         self.0.get(user).map_or(&[], Vec::as_slice)

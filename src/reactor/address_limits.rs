@@ -74,7 +74,7 @@ struct Count {
 
 /// The number of connections of each address that has any.
 #[derive(Debug)]
-pub(super) struct Addresses {
+pub(super) struct AddressLimits {
     blocks: KeyedMap<Block, usize>,
     counts: Slab<(Block, Count)>,
     connects: Buckets<Block>,
@@ -87,7 +87,7 @@ pub(super) struct Addresses {
 /// While there are more, further ones are not limited in how fast they connect.
 const CONNECTS_KEPT_MAX: usize = 16 * 1024;
 
-impl Addresses {
+impl AddressLimits {
     /// No connections yet, and at most `each_max` for each address; loopback addresses are counted
     /// only if `loopback_counts`.
     pub(super) fn new(each_max: u32, loopback_counts: bool) -> Self {
@@ -195,7 +195,11 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(addresses: &mut Addresses, address: &str, expect_ok: bool) -> Option<AddressShare> {
+    fn check(
+        addresses: &mut AddressLimits,
+        address: &str,
+        expect_ok: bool,
+    ) -> Option<AddressShare> {
         let entered = addresses.acquire(address.parse().unwrap());
         assert_eq!(entered.is_ok(), expect_ok, "{address}");
         entered.ok()
@@ -203,7 +207,7 @@ mod tests {
 
     #[test]
     fn an_address_has_its_share_and_no_more_until_it_gives_one_back() {
-        let mut addresses = Addresses::new(2, false);
+        let mut addresses = AddressLimits::new(2, false);
         let first = check(&mut addresses, "192.0.2.1", true).unwrap();
         check(&mut addresses, "192.0.2.1", true);
         check(&mut addresses, "192.0.2.1", false);
@@ -216,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_subnet_of_64_bits_counts_as_one_address() {
-        let mut addresses = Addresses::new(1, false);
+        let mut addresses = AddressLimits::new(1, false);
         check(&mut addresses, "2001:db8:0:1::1", true);
         check(&mut addresses, "2001:db8:0:1:ffff::2", false);
         check(&mut addresses, "2001:db8:0:2::1", true);
@@ -224,7 +228,7 @@ mod tests {
 
     #[test]
     fn those_who_have_not_shown_who_they_are_have_a_bound_of_their_own() {
-        let mut addresses = Addresses::new(4, false).with_half_open(2);
+        let mut addresses = AddressLimits::new(4, false).with_half_open(2);
         let first = check(&mut addresses, "192.0.2.1", true).unwrap();
         let second = check(&mut addresses, "192.0.2.1", true).unwrap();
         let third = addresses.acquire("192.0.2.1".parse().unwrap());
@@ -249,11 +253,11 @@ mod tests {
 
     #[test]
     fn this_machine_is_counted_only_when_told() {
-        let mut addresses = Addresses::new(0, false);
+        let mut addresses = AddressLimits::new(0, false);
         for loopback in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
             assert_eq!(check(&mut addresses, loopback, true), Some(AddressShare::TOTAL_ONLY));
         }
-        let mut addresses = Addresses::new(1, true);
+        let mut addresses = AddressLimits::new(1, true);
         let id = check(&mut addresses, "127.0.0.1", true).unwrap();
         check(&mut addresses, "127.0.0.1", false);
         addresses.release(id);

@@ -1,4 +1,4 @@
-//! Terms that end by the wall clock: they keep their length when it is set.
+//! What the setting of the wall clock moves: the ends of terms, which keep their length.
 
 use rusqlite::Connection;
 
