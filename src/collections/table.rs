@@ -18,31 +18,116 @@ const NIL: u32 = u32::MAX;
 /// - A place has a generation that no value there had before, and none above
 ///   [`Key::GENERATION_MAX`]: a place that has used them all up is not used again.
 /// - `generation_max` is at least the generation of every place.
-pub struct Table<K, V> {
-    places: Pages<Place<V>>,
+pub struct Table<K, V, W = Beside<V>> {
+    places: Pages<Place<W>>,
     /// The first free place.
     free: u32,
     len: usize,
     /// The generation of a place that is used for the first time.
     generation_min: u32,
     generation_max: u32,
-    key: PhantomData<K>,
+    key: PhantomData<(K, V)>,
 }
 
-enum Place<V> {
+/// A value as a table keeps it: with its generation.
+pub trait WithGeneration<V> {
+    /// The value of this generation.
+    fn new(value: V, generation: u32) -> Self;
+    /// Its generation.
+    fn generation(&self) -> u32;
+    /// The value.
+    fn value(&self) -> &V;
+    /// The value, to be changed.
+    fn value_mut(&mut self) -> &mut V;
+    /// The value alone.
+    fn into_value(self) -> V;
+}
+
+/// A value beside its generation.
+#[derive(Debug)]
+pub struct Beside<V> {
+    generation: u32,
+    value: V,
+}
+
+/// A value that has room for its generation within itself, where padding would be otherwise.
+#[derive(Debug)]
+pub struct Inside<V>(V);
+
+/// What has room for the generation that a table gives it.
+pub trait HasGeneration {
+    /// The generation that was set last.
+    fn generation(&self) -> u32;
+    /// It is of this one.
+    fn set_generation(&mut self, generation: u32);
+}
+
+impl<V> WithGeneration<V> for Beside<V> {
+    #[inline]
+    fn new(value: V, generation: u32) -> Self {
+        Self { generation, value }
+    }
+
+    #[inline]
+    fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    #[inline]
+    fn value(&self) -> &V {
+        &self.value
+    }
+
+    #[inline]
+    fn value_mut(&mut self) -> &mut V {
+        &mut self.value
+    }
+
+    #[inline]
+    fn into_value(self) -> V {
+        self.value
+    }
+}
+
+impl<V: HasGeneration> WithGeneration<V> for Inside<V> {
+    #[inline]
+    fn new(mut value: V, generation: u32) -> Self {
+        value.set_generation(generation);
+        Self(value)
+    }
+
+    #[inline]
+    fn generation(&self) -> u32 {
+        self.0.generation()
+    }
+
+    #[inline]
+    fn value(&self) -> &V {
+        &self.0
+    }
+
+    #[inline]
+    fn value_mut(&mut self) -> &mut V {
+        &mut self.0
+    }
+
+    #[inline]
+    fn into_value(self) -> V {
+        self.0
+    }
+}
+
+enum Place<W> {
     Free {
         /// The generation of the next value.
         generation: u32,
         /// The next free place.
         next: u32,
     },
-    Taken {
-        generation: u32,
-        value: V,
-    },
+    Taken(W),
 }
 
-impl<K: Key, V> Table<K, V> {
+impl<K: Key, V, W: WithGeneration<V>> Table<K, V, W> {
     /// An empty table, which owns no memory yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -69,13 +154,13 @@ impl<K: Key, V> Table<K, V> {
             && let Place::Free { generation, next } = *place
         {
             self.free = next;
-            *place = Place::Taken { generation, value };
+            *place = Place::Taken(W::new(value, generation));
             return K::new(index, generation);
         }
         let index = self.places.len();
         assert!(index <= K::INDEX_MAX, "a table has no index left for another value");
         let generation = self.generation_min;
-        self.places.push(Place::Taken { generation, value });
+        self.places.push(Place::Taken(W::new(value, generation)));
         K::new(index, generation)
     }
 
@@ -84,9 +169,9 @@ impl<K: Key, V> Table<K, V> {
     pub fn remove(&mut self, key: K) -> Option<V> {
         let generation = key.generation();
         let place = self.places.get_mut(key.index())?;
-        place.value(generation)?;
+        place.value::<V>(generation)?;
         let next = Place::Free { generation: generation.saturating_add(1), next: self.free };
-        let Place::Taken { value, .. } = std::mem::replace(place, next) else { return None };
+        let Place::Taken(taken) = std::mem::replace(place, next) else { return None };
         self.len -= 1;
         // A place that has used them all up leaves the list: under a generation for the second time
         // an old key would find a new value.
@@ -98,11 +183,11 @@ impl<K: Key, V> Table<K, V> {
         }
         // The places are forgotten with their generations, so the new ones begin above those.
         let can_forget = self.generation_max <= K::GENERATION_MAX;
-        if self.len == 0 && can_forget && self.places.len() > Pages::<Place<V>>::PAGE {
+        if self.len == 0 && can_forget && self.places.len() > Pages::<Place<W>>::PAGE {
             let generation_min = self.generation_max;
             *self = Self { generation_min, generation_max: generation_min, ..Self::new() };
         }
-        Some(value)
+        Some(taken.into_value())
     }
 
     /// The value of `key`, `None` if it was removed.
@@ -115,8 +200,10 @@ impl<K: Key, V> Table<K, V> {
     #[inline]
     pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
         match self.places.get_mut(key.index())? {
-            Place::Taken { generation, value } if *generation == key.generation() => Some(value),
-            Place::Taken { .. } | Place::Free { .. } => None,
+            Place::Taken(taken) if taken.generation() == key.generation() => {
+                Some(taken.value_mut())
+            }
+            Place::Taken(_) | Place::Free { .. } => None,
         }
     }
 
@@ -129,7 +216,7 @@ impl<K: Key, V> Table<K, V> {
     #[inline]
     pub fn at(&self, index: usize) -> Option<(K, &V)> {
         match self.places.get(index)? {
-            Place::Taken { generation, value } => Some((K::new(index, *generation), value)),
+            Place::Taken(taken) => Some((K::new(index, taken.generation()), taken.value())),
             Place::Free { .. } => None,
         }
     }
@@ -156,30 +243,33 @@ impl<K: Key, V> Table<K, V> {
     pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         let places = self.places.iter().enumerate();
         places.filter_map(|(index, place)| match place {
-            Place::Taken { generation, value } => Some((K::new(index, *generation), value)),
+            Place::Taken(taken) => Some((K::new(index, taken.generation()), taken.value())),
             Place::Free { .. } => None,
         })
     }
 }
 
-impl<V> Place<V> {
+impl<W> Place<W> {
     #[inline]
-    const fn value(&self, wanted: u32) -> Option<&V> {
+    fn value<V>(&self, wanted: u32) -> Option<&V>
+    where
+        W: WithGeneration<V>,
+    {
         match self {
-            Self::Taken { generation, value } if *generation == wanted => Some(value),
-            Self::Taken { .. } | Self::Free { .. } => None,
+            Self::Taken(taken) if taken.generation() == wanted => Some(taken.value()),
+            Self::Taken(_) | Self::Free { .. } => None,
         }
     }
 }
 
-impl<K: Key, V> Default for Table<K, V> {
+impl<K: Key, V, W: WithGeneration<V>> Default for Table<K, V, W> {
     fn default() -> Self {
         Self::new()
     }
 }
 
 /// For keys whose value is known to be there; any other is a bug.
-impl<K: Key, V> Index<K> for Table<K, V> {
+impl<K: Key, V, W: WithGeneration<V>> Index<K> for Table<K, V, W> {
     type Output = V;
 
     fn index(&self, key: K) -> &V {
@@ -188,13 +278,13 @@ impl<K: Key, V> Index<K> for Table<K, V> {
 }
 
 /// For keys whose value is known to be there; any other is a bug.
-impl<K: Key, V> IndexMut<K> for Table<K, V> {
+impl<K: Key, V, W: WithGeneration<V>> IndexMut<K> for Table<K, V, W> {
     fn index_mut(&mut self, key: K) -> &mut V {
         self.get_mut(key).expect("a key whose value was not removed")
     }
 }
 
-impl<K, V> fmt::Debug for Table<K, V> {
+impl<K, V, W> fmt::Debug for Table<K, V, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Table({})", self.len)
     }
@@ -294,7 +384,32 @@ mod tests {
 
     #[test]
     fn a_place_costs_the_generation_beside_a_value_with_a_niche() {
-        assert_eq!(size_of::<Place<(u32, bool)>>(), 12);
-        assert_eq!(size_of::<Place<(u64, bool)>>(), 24);
+        assert_eq!(size_of::<Place<Beside<(u32, bool)>>>(), 12);
+        assert_eq!(size_of::<Place<Beside<(u64, bool)>>>(), 24);
+    }
+
+    #[derive(Debug, PartialEq, Eq)]
+    struct Roomy(u64, u32, bool);
+
+    impl HasGeneration for Roomy {
+        fn generation(&self) -> u32 {
+            self.1
+        }
+
+        fn set_generation(&mut self, generation: u32) {
+            self.1 = generation;
+        }
+    }
+
+    #[test]
+    fn a_value_with_room_for_its_generation_costs_nothing_besides() {
+        assert_eq!(size_of::<Place<Inside<Roomy>>>(), size_of::<Roomy>());
+        let mut table = Table::<CompactKey, Roomy, Inside<Roomy>>::new();
+        let first = table.insert(Roomy(7, 0, true));
+        assert_eq!(table.remove(first), Some(Roomy(7, 0, true)));
+        let second = table.insert(Roomy(8, 0, true));
+        assert_eq!((second.index(), second.generation()), (0, 1));
+        assert_eq!((table.get(first), table.get(second)), (None, Some(&Roomy(8, 1, true))));
+        assert_eq!(table.key_at(0), Some(second));
     }
 }

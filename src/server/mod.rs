@@ -11,14 +11,14 @@
 //! |---:|---|---|
 //! | 64 | the socket with its outbound ring, a cache line | [`reactor`](crate::reactor) |
 //! | 16 | its timer | [`time::wheel`](crate::time::wheel) |
-//! | 80 | its protocol stack | [`session`](crate::session) |
+//! | 64 | its protocol stack | [`session`](crate::session) |
 //! | 64 | the domain's reader, with its place in one room | [`chat`](crate::chat) |
-//! | 88 | the user, with name, session and place in one room | [`chat`](crate::chat) |
-//! | 56 | the membership | [`chat`](crate::chat) |
+//! | 80 | the user, with name, session and place in one room | [`chat`](crate::chat) |
+//! | 52 | the membership | [`chat`](crate::chat) |
 //! | 11 | the cursor, and the member's place: arrays | [`chat`](crate::chat) |
-//! | 10 | the entry under its name | [`collections`](crate::collections) |
+//! | 8 | the entry under its name | [`collections`](crate::collections) |
 //!
-//! That is 389 bytes, and 10 for a name beyond ASCII that looks like another text. Measured over
+//! That is 359 bytes, and 8 for a name beyond ASCII that looks like another text. Measured over
 //! sockets are some 140 more: with 19,000, 90 each are pages of the program that were touched for
 //! the first time, and 53 are on the heap beside the rows: lists, and what the allocator keeps of
 //! the burst in which they came (`chinwag-bench idle --connections 19000`,
@@ -26,12 +26,12 @@
 //!
 //! | bytes | for each |
 //! |---:|---|
-//! | 160 | connection before hello, instead of all the above |
+//! | 144 | connection before hello, instead of all the above |
 //! | 64 | connection over plain TCP, more |
-//! | 92 | further room, and 128 once, for lists of more than one |
-//! | 304 | further session of a user |
+//! | 88 | further room, and 128 once, for lists of more than one |
+//! | 296 | further session of a user |
 //! | 16, and its length | name of more than 22 bytes |
-//! | 224 | user who is remembered without a connection |
+//! | 216 | user who is remembered without a connection |
 //! | 656 | room, without its recent records |
 //! | 56 | connection, where the admin API is on; and 72 for each of the last 10,000 that ended |
 //!
@@ -42,7 +42,7 @@
 //! remembered, 20 MB; for what waits for the disk, 16 MiB of records.
 //!
 //! Rooms and memberships that are stored are in memory while somebody uses them, and as many rooms
-//! beyond those as `limits.idle_rooms`: by the table above, 656 bytes a room, 224 a user and 56 for
+//! beyond those as `limits.idle_rooms`: by the table above, 656 bytes a room, 216 a user and 52 for
 //! each further membership. SQLite's caches take up to `store.cache_bytes` for the writer and 2 MiB
 //! for the reader.
 //!

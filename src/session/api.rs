@@ -255,7 +255,7 @@ fn exchange(
 impl Session<'_, '_> {
     /// Takes some of a body off the front of `input`. `false` if the connection ends.
     pub(super) fn body_step(&mut self, input: &mut &mut [u8]) -> bool {
-        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+        let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol else {
             return false;
         };
         if exchange.is_upload() {
@@ -280,7 +280,7 @@ impl Session<'_, '_> {
         if is_done {
             self.on_body();
         } else if input.is_empty() {
-            let deadline = self.state.since.after(self.context.timeouts.head);
+            let deadline = self.state.since().after(self.context.timeouts.head);
             self.arm(deadline);
         }
         !self.state.is_closing()
@@ -288,9 +288,9 @@ impl Session<'_, '_> {
 
     /// A head was taken: what has no body is complete. `false` if the connection ends.
     pub(super) fn begin_body(&mut self) -> bool {
-        let deadline = self.state.since.after(self.context.timeouts.head);
+        let deadline = self.state.since().after(self.context.timeouts.head);
         match &self.state.protocol {
-            Protocol::Http { exchange: Some(exchange), .. } if exchange.body.is_done() => {
+            Protocol::Http { exchange: Some(exchange) } if exchange.body.is_done() => {
                 self.on_body();
             }
             _ => self.arm(deadline),
@@ -300,7 +300,7 @@ impl Session<'_, '_> {
 
     /// The rest of a body does not come, or not in time.
     pub(super) fn give_up_body(&mut self, refusal: http::Refusal) {
-        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+        let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol else {
             return;
         };
         exchange.keep_alive = false;
@@ -316,7 +316,7 @@ impl Session<'_, '_> {
     pub(super) fn on_body(&mut self) {
         let now = self.turn.now;
         let len_max = self.context.limits.message_bytes;
-        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+        let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol else {
             return;
         };
         if let Stage::Refused(response) = &exchange.stage {
@@ -340,7 +340,7 @@ impl Session<'_, '_> {
     /// Tells the domain who asks; the requests follow when it is in.
     pub(super) fn visit(&mut self, requests: Vec<String>, is_batch: bool) {
         let (now, conn) = (self.turn.now, self.state.conn);
-        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+        let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol else {
             return;
         };
         let encoding = match &exchange.plan {

@@ -22,7 +22,7 @@ pub(super) fn end(
     reason: CloseReason,
     turn: &mut Turn<'_>,
 ) {
-    if let Protocol::Http { exchange, .. } = &state.protocol {
+    if let Protocol::Http { exchange } = &state.protocol {
         // What follows would be taken for more of the file.
         if exchange.as_ref().is_some_and(|exchange| exchange.is_sending()) {
             return close(state, Vec::new(), (reason, Ending::Linger), turn);
@@ -40,7 +40,7 @@ pub(super) fn end(
 
 /// What becomes of a request over HTTP that is under way, of which nothing was answered yet.
 fn interrupted(state: &SessionState, reason: CloseReason) -> Option<(Refusal, Method)> {
-    let Protocol::Http { exchange: Some(exchange), .. } = &state.protocol else { return None };
+    let Protocol::Http { exchange: Some(exchange) } = &state.protocol else { return None };
     let (mut words, mut again) = (close_words(reason).to_owned(), "send the request again");
     if exchange.may_be_done() {
         words.push_str(", and what was asked may have been done");
@@ -104,7 +104,8 @@ pub(super) fn close(
     let conn = state.conn;
     // From here on its input is discarded, and nothing is rendered for it.
     state.protocol = Protocol::Closing;
-    state.backlog = None;
+    state.take_head();
+    state.end_backlog();
     state.flags.set(Flag::Finished, false);
     if !goodbye.is_empty() {
         turn.effects.push(Effect::Send { conn, frame: SharedFrame::from(goodbye) });

@@ -66,7 +66,7 @@ impl Session<'_, '_> {
                 if self.turn.chat.pending_of(conn) > waited {
                     // Whether the errors before it and those after it are in a row is known by its
                     // answer.
-                    self.state.errors.on_waiting();
+                    self.state.on_waiting();
                 }
             }
         }
@@ -80,7 +80,7 @@ impl Session<'_, '_> {
         let now = self.turn.now.tick;
         let Err(wait) = self.context.hellos.check(now) else { return Ok(()) };
         // The time for its hello begins when it is its turn.
-        self.state.since = now.after(wait);
+        self.state.set_since(now.after(wait));
         let deadline = self.state.deadline(now, self.context);
         self.turn.effects.push(Effect::Arm { conn: self.state.conn, deadline });
         let millis = millis(wait).max(1);
@@ -157,7 +157,7 @@ impl Session<'_, '_> {
 
     fn help(&mut self, request: &Request, of: Option<Op>) {
         let Some(format) = self.state.format() else { return };
-        self.state.errors.on_success(Answered::AtOnce);
+        self.state.on_success(Answered::AtOnce);
         let mut out = Vec::new();
         // Nothing is rendered where the request has no id.
         let SessionContext { encoder, limits, .. } = &mut *self.context;

@@ -61,15 +61,15 @@ impl SessionState {
             return Some(Due::Answers);
         }
         match &self.protocol {
-            Protocol::Http { exchange: Some(exchange), .. } if exchange.is_upload() => {
+            Protocol::Http { exchange: Some(exchange) } if exchange.is_upload() => {
                 (!exchange.is_answering()).then_some(Due::Upload)
             }
-            Protocol::Http { exchange: Some(exchange), .. } => {
+            Protocol::Http { exchange: Some(exchange) } => {
                 (!exchange.is_answering()).then_some(Due::Head)
             }
-            Protocol::Http { is_idle: true, .. } => Some(Due::KeepAlive),
-            Protocol::Http { is_idle: false, .. } => Some(Due::Head),
-            Protocol::WebSocket { is_greeted: false, .. } => Some(Due::Hello),
+            Protocol::Http { .. } if self.flags.has(Flag::Idle) => Some(Due::KeepAlive),
+            Protocol::Http { .. } => Some(Due::Head),
+            Protocol::WebSocket { .. } if !self.flags.has(Flag::Greeted) => Some(Due::Hello),
             Protocol::Tcp(plain) => plain.due(),
             Protocol::WebSocket { .. } | Protocol::Echo { .. } => Some(Due::Silence),
             Protocol::Events(_) => Some(Due::Comment),
@@ -87,15 +87,15 @@ impl SessionState {
         // it.
         let due_at = match self.due() {
             None => Tick::MAX,
-            Some(Due::Head) => self.since.after(timeouts.head),
-            Some(Due::Upload) => self.since.after(timeouts.stall),
-            Some(Due::KeepAlive) => self.since.after(timeouts.keep_alive),
-            Some(Due::Greeting) => self.since.after(GREETING_AFTER),
-            Some(Due::Hello) => self.since.after(timeouts.hello),
-            Some(Due::Login) => self.since.after(LOGIN_WITHIN),
+            Some(Due::Head) => self.since().after(timeouts.head),
+            Some(Due::Upload) => self.since().after(timeouts.stall),
+            Some(Due::KeepAlive) => self.since().after(timeouts.keep_alive),
+            Some(Due::Greeting) => self.since().after(GREETING_AFTER),
+            Some(Due::Hello) => self.since().after(timeouts.hello),
+            Some(Due::Login) => self.since().after(LOGIN_WITHIN),
             Some(Due::Silence) if self.flags.has(Flag::Pinged) => self.pong_by(context),
-            Some(Due::Silence | Due::Comment) => ping_at(self.since, timeouts.ping_after),
-            Some(Due::Answers) => self.since.after(timeouts.close),
+            Some(Due::Silence | Due::Comment) => ping_at(self.since(), timeouts.ping_after),
+            Some(Due::Answers) => self.since().after(timeouts.close),
         };
         due_at.min(ready_at.unwrap_or(Tick::MAX))
     }
@@ -105,8 +105,8 @@ impl SessionState {
         if !self.flags.has(Flag::Pinged) {
             return Tick::MAX;
         }
-        let pong_by = self.since.after(context.timeouts.pong);
-        self.flags.slow_at().map_or(pong_by, |at| pong_by.max(at.after(context.timeouts.stall)))
+        let pong_by = self.since().after(context.timeouts.pong);
+        self.slow_at().map_or(pong_by, |at| pong_by.max(at.after(context.timeouts.stall)))
     }
 
     /// Bytes have come. The deadline that is armed stays: it is compared with this when it has
@@ -117,7 +117,7 @@ impl SessionState {
         let is_awaited = self.due() == Some(Due::Silence);
         let was_pinged = is_awaited && self.flags.has(Flag::Pinged);
         if is_awaited {
-            self.since = now;
+            self.set_since(now);
             self.flags.set(Flag::Pinged, false);
         }
         was_pinged
@@ -127,7 +127,7 @@ impl SessionState {
     pub(super) fn on_blocked(&mut self, now: Tick, queued: usize) {
         // Both sides count what waits: this one to stop reading, the domain to let cursors lag.
         self.answers.set_queued(queued);
-        self.flags.set_slow_at(now);
+        self.set_slow_at(now);
     }
 }
 
@@ -192,7 +192,7 @@ impl Session<'_, '_> {
         let is_waiting = self.state.is_waiting();
         // The time in which the server keeps it waiting is not the peer's.
         if is_held || (is_waiting && (due.is_suspended() || is_verified_late)) {
-            self.state.since = now;
+            self.state.set_since(now);
         }
         let deadline = self.state.deadline(now, self.context);
         if now < deadline {
@@ -222,10 +222,11 @@ impl Session<'_, '_> {
         // A ping would wait behind the rest; whether the socket takes anything at all is watched by
         // `stall`.
         if self.state.answers.is_blocked() {
-            self.state.since = now;
+            self.state.set_since(now);
         } else if !self.state.flags.has(Flag::Pinged) {
-            self.state.since = now;
+            self.state.set_since(now);
             self.state.flags.set(Flag::Pinged, true);
+            self.state.forget_slow(now, self.context.timeouts.stall);
             let ping = ping(&self.state, &mut self.context.encoder);
             self.context.metrics.http.pings.add(1);
             self.send(ping);
@@ -242,7 +243,7 @@ impl Session<'_, '_> {
         if self.state.is_closing() {
             return;
         }
-        self.state.since = now.tick;
+        self.state.set_since(now.tick);
         if !self.state.answers.is_blocked() {
             let comment = ping(&self.state, &mut self.context.encoder);
             self.context.metrics.http.pings.add(1);

@@ -278,7 +278,7 @@ fn on_proved(
     reply: &Reply,
 ) {
     let (conn, now) = (state.conn, turn.now.tick);
-    state.since = now;
+    state.set_since(now);
     if let Reply::Welcome { user, .. } = reply {
         state.on_greeted(now);
         if let Some(peers) = &mut context.peers {
@@ -304,9 +304,14 @@ pub(super) fn count_error(
 ) {
     let is_error =
         !matches!(code, Code::RateLimited | Code::Busy | Code::StorageFull | Code::ShuttingDown);
-    if is_error && state.errors.on_error(answered, others_wait, context.errors_max) {
+    if !is_error {
+        return;
+    }
+    let mut errors = state.errors();
+    if errors.on_error(answered, others_wait, context.errors_max) {
         context.closing.push((state.conn, CloseReason::Flooding));
     }
+    state.set_errors(errors);
 }
 
 /// Stages the answer to a request.
@@ -344,7 +349,7 @@ pub(super) fn put_answer(
     metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
     if let Ok(reply) = result {
         if !is_unasked {
-            state.errors.on_success(answered);
+            state.on_success(answered);
         }
         if format == Format::Text
             && let Some(client) = state.text_client()

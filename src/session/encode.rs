@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::chat::model::output::Encoding;
 use crate::line;
 use crate::metrics::Metrics;
-use crate::ws::{Compressor, Opcode, WindowBits, encode_compressed, encode_text_header};
+use crate::ws::{Compressor, Deflate, Opcode, WindowBits, encode_compressed, encode_text_header};
 
 /// Bytes of scratch space that are kept for the next use: larger texts are rare.
 const TEXT_KEPT: usize = 256 * 1024;
@@ -44,6 +44,14 @@ impl Format {
             Self::Text => Encoding::Text,
             Self::Events => Encoding::Events,
             Self::ManyEvents => Encoding::ManyEvents,
+        }
+    }
+
+    /// The format of a WebSocket with this compression.
+    pub(super) const fn of_deflate(deflate: Option<Deflate>) -> Self {
+        match deflate {
+            None => Self::WebSocket,
+            Some(deflate) => Self::Deflate(deflate.window_bits),
         }
     }
 

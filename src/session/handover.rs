@@ -88,13 +88,13 @@ impl Sessions {
         let peer =
             peer.map(|peer| ((peer.address(), peer.since()), (peer.kind, peer.user.clone())));
         Some(Carried {
-            protocol: carry_protocol(&state.protocol)?,
-            since: state.since,
+            protocol: carry_protocol(state)?,
+            since: state.since(),
             marks: (state.flags.has(Flag::Counted), state.flags.has(Flag::Pinged)),
             buckets: (state.commands, state.controls),
-            errors: state.errors,
+            errors: state.errors(),
             has_finished: state.flags.has(Flag::Finished),
-            backlog: state.backlog.as_deref().map(|backlog| Box::new(backlog.copy())),
+            backlog: state.backlog().map(|backlog| Box::new(backlog.copy())),
             address,
             proven,
             peer: peer.map(Box::new),
@@ -106,36 +106,40 @@ impl Sessions {
         let Carried { protocol, since, marks, buckets, errors, has_finished, backlog, .. } =
             carried;
         let (mut begun, mut is_interrupted) = (Vec::new(), false);
-        let http = |kind, is_proxy, is_idle| Protocol::Http {
-            partial: PartialHead::default(),
-            kind,
-            is_proxy,
-            is_idle,
-            exchange: None,
-        };
-        let protocol = match protocol {
+        let (mut has_greeted, mut was_idle) = (false, false);
+        let http = |kind, is_proxy| SessionState::http(conn, (kind, is_proxy), since);
+        let other = |protocol| SessionState::new(conn, protocol, since);
+        let mut state = match protocol {
             CarriedProtocol::Http { head, kind, is_proxy, is_idle } => {
-                begun = head;
-                http(kind, is_proxy, is_idle)
+                (begun, was_idle) = (head, is_idle);
+                http(kind, is_proxy)
             }
             CarriedProtocol::Interrupted { kind, is_proxy } => {
                 is_interrupted = true;
-                http(kind, is_proxy, false)
+                http(kind, is_proxy)
             }
-            CarriedProtocol::WebSocket { decoder, format, is_greeted } => {
-                Protocol::WebSocket { decoder, format, is_greeted }
+            CarriedProtocol::WebSocket { decoder, format: _, is_greeted } => {
+                has_greeted = is_greeted;
+                other(Protocol::WebSocket { decoder })
             }
-            CarriedProtocol::Tcp { plain } => Protocol::Tcp(plain),
-            CarriedProtocol::Closing => Protocol::Closing,
+            CarriedProtocol::Tcp { plain } => other(Protocol::Tcp(plain)),
+            CarriedProtocol::Closing => other(Protocol::Closing),
         };
-        let mut state = SessionState::new(conn, protocol, since);
-        let flags =
-            [(Flag::Counted, marks.0), (Flag::Pinged, marks.1), (Flag::Finished, has_finished)];
+        let flags = [
+            (Flag::Counted, marks.0),
+            (Flag::Pinged, marks.1),
+            (Flag::Finished, has_finished),
+            (Flag::Greeted, has_greeted),
+            (Flag::Idle, was_idle),
+        ];
         for (flag, is_true) in flags {
             state.flags.set(flag, is_true);
         }
         (state.commands, state.controls) = buckets;
-        (state.errors, state.backlog) = (errors, backlog);
+        state.set_errors(errors);
+        if let Some(backlog) = backlog {
+            *state.begin_backlog() = *backlog;
+        }
         let held = state.held();
         // Booked before anything else happens to it: whatever becomes of it takes this off again.
         self.context.inbound.change(0, held);
@@ -186,19 +190,19 @@ impl super::input::Session<'_, '_> {
     }
 }
 
-fn carry_protocol(protocol: &Protocol) -> Option<CarriedProtocol> {
-    Some(match protocol {
-        Protocol::Http { exchange: Some(_), kind, is_proxy, .. } => {
-            CarriedProtocol::Interrupted { kind: *kind, is_proxy: *is_proxy }
+fn carry_protocol(state: &SessionState) -> Option<CarriedProtocol> {
+    let (kind, is_proxy) = (state.http_kind(), state.flags.has(Flag::Proxy));
+    Some(match &state.protocol {
+        Protocol::Http { exchange: Some(_) } => CarriedProtocol::Interrupted { kind, is_proxy },
+        Protocol::Http { exchange: None } => {
+            let head = state.head().map_or(&[][..], PartialHead::bytes).to_vec();
+            CarriedProtocol::Http { head, kind, is_proxy, is_idle: state.flags.has(Flag::Idle) }
         }
-        Protocol::Http { partial, kind, is_proxy, is_idle, exchange: None } => {
-            let (kind, is_proxy, is_idle) = (*kind, *is_proxy, *is_idle);
-            CarriedProtocol::Http { head: partial.bytes().to_vec(), kind, is_proxy, is_idle }
-        }
-        Protocol::WebSocket { decoder, format, is_greeted } => {
-            let decoder = copy(decoder)?;
-            CarriedProtocol::WebSocket { decoder, format: *format, is_greeted: *is_greeted }
-        }
+        Protocol::WebSocket { decoder } => CarriedProtocol::WebSocket {
+            decoder: copy(decoder)?,
+            format: Format::of_deflate(decoder.deflate()),
+            is_greeted: state.flags.has(Flag::Greeted),
+        },
         Protocol::Tcp(plain) => CarriedProtocol::Tcp { plain: Box::new(copy(&**plain)?) },
         Protocol::Closing => CarriedProtocol::Closing,
         Protocol::Echo { .. } | Protocol::Events(_) => return None,

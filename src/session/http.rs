@@ -2,7 +2,6 @@
 
 use super::api::Begun;
 use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
-use super::encode::Format;
 use super::exchange::{Exchange, Plan, Stage, is_there};
 use super::input::Session;
 use super::proof;
@@ -66,21 +65,22 @@ impl Session<'_, '_> {
     /// connection ends.
     pub(super) fn http_step(&mut self, input: &mut &mut [u8]) -> bool {
         let Self { state, context, heads, turn, .. } = self;
-        let Protocol::Http { partial, kind, is_proxy, is_idle, .. } = &mut state.protocol else {
-            return false;
-        };
-        let is_first = std::mem::replace(is_idle, false);
+        let mut partial = state.take_head();
+        let (kind, is_proxy) = (state.http_kind(), state.flags.has(Flag::Proxy));
+        let is_first = state.flags.has(Flag::Idle);
+        state.flags.set(Flag::Idle, false);
         let method = partial.method_so_far(input);
-        let outcome = match heads.parse(partial, input) {
+        let outcome = match heads.parse(&mut partial, input) {
             Ok(Parsed::Incomplete) => {
+                state.keep_head(partial);
                 // The time for a head counts from its first byte and not from the end of the
                 // request before it.
                 if is_first {
-                    state.since = turn.now.tick;
+                    state.set_since(turn.now.tick);
                 }
                 // The parser has kept what came, so that it is used up.
                 *input = &mut [];
-                let deadline = state.since.after(context.timeouts.head);
+                let deadline = state.since().after(context.timeouts.head);
                 turn.effects.push(Effect::Arm { conn: state.conn, deadline });
                 return false;
             }
@@ -88,14 +88,14 @@ impl Session<'_, '_> {
                 let date = context.dates.at(turn.now.wall_ms);
                 // From anybody else the field is an invention: it would lift a ban, or put it on
                 // another.
-                let client = if *is_proxy { context.client(&head) } else { None };
-                let mut outcome = context.outcome((*is_proxy, &head), *kind, (date, turn));
+                let client = if is_proxy { context.client(&head) } else { None };
+                let mut outcome = context.outcome((is_proxy, &head), kind, (date, turn));
                 if let Some(address) = client {
                     // Here and not at the accept: only the head says whom a proxy speaks for.
                     log::debug!(conn:% = state.conn, peer:% = address; "a proxy speaks for it");
                     state.flags.set(Flag::Counted, context.is_counted(address));
                     let is_banned = turn.chat.suspended().address(address, turn.now.wall_ms);
-                    if is_banned.is_some() && *kind != ListenerKind::Admin {
+                    if is_banned.is_some() && kind != ListenerKind::Admin {
                         outcome = refuse(Refusal::Banned, &head);
                     } else if matches!(outcome, Outcome::Switch { .. }) {
                         turn.effects.push(Effect::Client { conn: state.conn, address });
@@ -121,10 +121,7 @@ impl Session<'_, '_> {
 
     /// A head was not complete in time.
     pub(super) fn http_timeout(&mut self) {
-        let method = match &self.state.protocol {
-            Protocol::Http { partial, .. } => partial.method_so_far(&[]),
-            _ => Method::Get,
-        };
+        let method = self.state.head().map_or(Method::Get, |head| head.method_so_far(&[]));
         self.respond(Response::from(Refusal::HeadTimeout), (method, false));
         self.close(Vec::new(), (CloseReason::HeadTimeout, Ending::Linger));
     }
@@ -132,7 +129,7 @@ impl Session<'_, '_> {
     /// Does what a request comes to. `true` if the connection goes on, with what follows in the
     /// input.
     fn apply(&mut self, outcome: Outcome) -> bool {
-        self.state.since = self.turn.now.tick;
+        self.state.set_since(self.turn.now.tick);
         match outcome {
             Outcome::Respond { response, method, keep_alive } => {
                 self.answer_at_once(response, (method, keep_alive))
@@ -154,9 +151,7 @@ impl Session<'_, '_> {
         let is_refused = response.status().code() >= 400;
         self.respond(response, (method, keep_alive));
         if keep_alive {
-            if let Protocol::Http { is_idle, .. } = &mut self.state.protocol {
-                *is_idle = true;
-            }
+            self.state.flags.set(Flag::Idle, true);
             let deadline = self.turn.now.tick.after(self.context.timeouts.keep_alive);
             self.turn.effects.push(Effect::Arm { conn, deadline });
             self.turn.effects.push(Effect::Settled { conn });
@@ -177,7 +172,7 @@ impl Session<'_, '_> {
         } else {
             false
         };
-        if let Protocol::Http { exchange: place, .. } = &mut self.state.protocol {
+        if let Protocol::Http { exchange: place } = &mut self.state.protocol {
             *place = Some(exchange);
         }
         if is_upload {
@@ -359,11 +354,9 @@ impl SessionContext {
         let deflate = accepted.map(extension::Accepted::deflate);
         let decoder = ws::Decoder::new(deflate);
         let protocol = if is_echo {
-            Protocol::Echo { decoder }
+            Protocol::Echo { decoder: Box::new(decoder) }
         } else {
-            let format =
-                deflate.map_or(Format::WebSocket, |deflate| Format::Deflate(deflate.window_bits));
-            Protocol::WebSocket { decoder, format, is_greeted: false }
+            Protocol::WebSocket { decoder }
         };
         Outcome::Switch { head: out, protocol, identity: None }
     }

@@ -34,7 +34,7 @@ impl<'t> Session<'_, 't> {
     pub(super) fn on_bytes(&mut self, bytes: &mut [u8]) {
         self.note_bytes();
         // What waits comes first, so that nothing overtakes it.
-        if let Some(backlog) = &mut self.state.backlog {
+        if let Some(backlog) = self.state.backlog_mut() {
             // After its last word the peer has nothing more to say.
             if backlog.end.is_none() {
                 backlog.append(bytes, self.context.read_ahead);
@@ -45,7 +45,7 @@ impl<'t> Session<'_, 't> {
         let left = self.consume(bytes);
         let rest = bytes.get(bytes.len() - left..).unwrap_or_default();
         if !rest.is_empty() && !self.state.is_closing() {
-            let backlog = self.state.backlog.get_or_insert_default();
+            let backlog = self.state.begin_backlog();
             // Whole, since these bytes have been read and nobody will send them again; the bound is
             // on what is read after.
             backlog.append(rest, usize::MAX);
@@ -84,7 +84,7 @@ impl<'t> Session<'_, 't> {
                 return input.len();
             }
             let goes_on = match &self.state.protocol {
-                Protocol::Http { exchange: Some(_), .. } => self.body_step(&mut input),
+                Protocol::Http { exchange: Some(_) } => self.body_step(&mut input),
                 Protocol::Http { .. } => self.http_step(&mut input),
                 Protocol::WebSocket { .. } => self.websocket_step(&mut input),
                 Protocol::Echo { .. } => self.echo_step(&mut input),
@@ -130,7 +130,7 @@ impl<'t> Session<'_, 't> {
             return self.pause();
         }
         self.say_held();
-        let Some(backlog) = self.state.backlog.as_deref_mut() else {
+        let Some(backlog) = self.state.backlog_mut() else {
             if self.state.flags.has(Flag::Finished) {
                 return self.leave();
             }
@@ -147,7 +147,7 @@ impl<'t> Session<'_, 't> {
             unread.bytes_done = unread.bytes.len() - left;
         }
         // It is gone if the connection has ended.
-        let Some(backlog) = self.state.backlog.as_deref_mut() else { return };
+        let Some(backlog) = self.state.backlog_mut() else { return };
         if !backlog.unread.lines.is_empty() {
             // Of a message among the bytes.
             (unread.lines, unread.lines_done) = (std::mem::take(&mut backlog.unread.lines), 0);
@@ -159,14 +159,14 @@ impl<'t> Session<'_, 't> {
     /// Decides what follows when input was taken apart: it waits, the peer's last word is answered,
     /// or more is read.
     fn after_input(&mut self) {
-        let Some(backlog) = &self.state.backlog else { return };
+        let Some(backlog) = self.state.backlog() else { return };
         if backlog.is_waiting() {
             return self.pause();
         }
         if backlog.end.is_some() {
             return self.leave();
         }
-        self.state.backlog = None;
+        self.state.end_backlog();
         self.note_bytes();
         self.turn.effects.push(Effect::Resume { conn: self.state.conn });
     }
@@ -198,7 +198,7 @@ impl<'t> Session<'_, 't> {
         if self.state.is_closing() || self.state.is_leaving() {
             return;
         }
-        match &mut self.state.backlog {
+        match self.state.backlog_mut() {
             Some(backlog) => backlog.end = Some(PeerEnd::Fin),
             None => self.state.flags.set(Flag::Finished, true),
         }
@@ -209,30 +209,28 @@ impl<'t> Session<'_, 't> {
 
     /// The peer has taken its leave, which is answered when all that it has asked for is.
     pub(super) fn on_leave_taken(&mut self, end: PeerEnd) {
-        self.state.backlog.get_or_insert_default().end = Some(end);
+        self.state.begin_backlog().end = Some(end);
     }
 
     /// All that came before the peer's last word is under way: the connection ends when it is
     /// answered, and at its deadline at the latest.
     fn leave(&mut self) {
         let reason = match &self.state.protocol {
-            Protocol::Http { exchange: Some(exchange), .. }
+            Protocol::Http { exchange: Some(exchange) }
                 if exchange.is_upload() || exchange.is_answering() =>
             {
                 if exchange.is_upload() {
                     // Answered behind what waits to be written.
                     self.on_upload_end();
                 }
-                self.state.since = self.turn.now.tick;
+                self.state.set_since(self.turn.now.tick);
                 let deadline = self.state.deadline(self.turn.now.tick, self.context);
                 return self.arm(deadline);
             }
-            Protocol::Http { exchange: Some(_), .. } => {
+            Protocol::Http { exchange: Some(_) } => {
                 return self.give_up_body(http::Refusal::BodyCut);
             }
-            Protocol::Http { partial, exchange: None, .. } if partial.is_empty() => {
-                CloseReason::HttpDone
-            }
+            Protocol::Http { .. } if self.state.is_between_requests() => CloseReason::HttpDone,
             Protocol::Http { .. } | Protocol::Events(_) => CloseReason::PeerGone,
             Protocol::Closing => return,
             Protocol::Tcp(_) | Protocol::WebSocket { .. } | Protocol::Echo { .. } => {
@@ -243,11 +241,11 @@ impl<'t> Session<'_, 't> {
     }
 
     fn await_answers(&mut self) {
-        if self.state.backlog.as_ref().is_none_or(|backlog| !backlog.is_cut) {
+        if self.state.backlog().is_none_or(|backlog| !backlog.is_cut) {
             self.tcp_finish();
         }
         let (conn, now) = (self.state.conn, self.turn.now.tick);
-        self.state.since = now;
+        self.state.set_since(now);
         // Looked at when the turn ends: what was asked for in this input may be answered by then.
         self.context.finished.push(conn);
         let deadline = self.state.deadline(now, self.context);
@@ -256,7 +254,7 @@ impl<'t> Session<'_, 't> {
 
     /// Ends a connection whose peer has said its last word, with all answers that there are.
     pub(super) fn farewell(&mut self) {
-        let (end, is_cut) = match self.state.backlog.as_deref() {
+        let (end, is_cut) = match self.state.backlog() {
             Some(&Backlog { end: Some(end), is_cut, .. }) => (end, is_cut),
             None if self.state.flags.has(Flag::Finished) => (PeerEnd::Fin, false),
             Some(_) | None => return,

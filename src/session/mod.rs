@@ -76,7 +76,7 @@ use crate::chat::{Chat, Limits};
 use crate::collections::Slots;
 use crate::config::{Config, Difference};
 use crate::files::{FileAnswer, FileJob};
-use crate::http::{HeadParser, PartialHead, PolicyError};
+use crate::http::{HeadParser, PolicyError};
 use crate::metrics::Metrics;
 use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, IpAddr, is_in};
 use crate::time::clock::Now;
@@ -200,17 +200,16 @@ impl Sessions {
         (kind, peer): (ListenerKind, IpAddr),
         turn: &mut Turn<'_>,
     ) {
-        let protocol = match kind {
+        let now = turn.now.tick;
+        let mut state = match kind {
             ListenerKind::Http | ListenerKind::Https | ListenerKind::Admin => {
                 let is_proxy = is_in(&self.context.proxies, peer);
-                let partial = PartialHead::default();
-                Protocol::Http { partial, kind, is_proxy, is_idle: false, exchange: None }
+                SessionState::http(conn, (kind, is_proxy), now)
             }
-            ListenerKind::Tcp => Protocol::Tcp(Box::default()),
+            ListenerKind::Tcp => SessionState::new(conn, Protocol::Tcp(Box::default()), now),
         };
-        let mut state = SessionState::new(conn, protocol, turn.now.tick);
         state.flags.set(Flag::Counted, self.context.is_counted(peer));
-        let deadline = state.deadline(turn.now.tick, &self.context);
+        let deadline = state.deadline(now, &self.context);
         turn.effects.push(Effect::Arm { conn, deadline });
         self.states.insert(conn.slot(), state);
         self.context.sessions_bytes += self.row_bytes();
@@ -321,7 +320,7 @@ impl Sessions {
         let state = find(&mut self.states, conn);
         // Whoever bans must still be able to lift it.
         let is_operators = state.is_some_and(|state| {
-            matches!(state.protocol, Protocol::Http { kind: ListenerKind::Admin, .. })
+            matches!(state.protocol, Protocol::Http { .. }) && state.flags.has(Flag::Admin)
         });
         if !is_operators {
             self.end(conn, CloseReason::Banned, turn);

@@ -48,7 +48,7 @@ impl Session<'_, '_> {
                 plain.is_greeted = false;
                 self.turn.chat.handle_closed(now, conn);
             }
-            self.state.since = now.tick;
+            self.state.set_since(now.tick);
             self.arm(self.state.deadline(now.tick, self.context));
             return true;
         }
@@ -69,7 +69,7 @@ impl Session<'_, '_> {
         let mut out = Vec::new();
         text::who_are_you(&mut out, self.context.server, &self.context.limits.auth);
         self.send(out);
-        self.state.since = self.turn.now.tick;
+        self.state.set_since(self.turn.now.tick);
         self.arm(self.state.deadline(self.turn.now.tick, self.context));
     }
 

@@ -193,7 +193,7 @@ impl Session<'_, '_> {
         }
         self.send(out);
         if matches!(line, Line::Help(_)) {
-            self.state.errors.on_success(Answered::AtOnce);
+            self.state.on_success(Answered::AtOnce);
         } else {
             self.count_error(Code::UnknownOp);
         }

@@ -29,7 +29,7 @@ impl Session<'_, '_> {
     /// The thread that keeps files has answered.
     pub(super) fn on_file(&mut self, answer: FileAnswer) {
         let (now, is_leaving) = (self.turn.now.tick, self.state.is_leaving());
-        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+        let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol else {
             return;
         };
         match answer {
@@ -37,7 +37,7 @@ impl Session<'_, '_> {
                 exchange.stage = Stage::Uploading { unwritten: 0 };
                 let waits = matches!(&exchange.plan, Plan::Upload(plan) if plan.waits);
                 let is_last = exchange.body.is_done() || is_leaving;
-                self.state.since = now;
+                self.state.set_since(now);
                 if waits {
                     self.send(super::http::CONTINUE.to_vec());
                 }
@@ -86,7 +86,7 @@ impl Session<'_, '_> {
     /// Some of a file has come. `None` if no file is being sent.
     pub(super) fn on_upload_bytes(&mut self, input: &mut &mut [u8]) -> Option<bool> {
         let (conn, now) = (self.state.conn, self.turn.now.tick);
-        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+        let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol else {
             return None;
         };
         let Stage::Uploading { unwritten } = &mut exchange.stage else { return None };
@@ -108,7 +108,7 @@ impl Session<'_, '_> {
         };
         let is_done = exchange.body.is_done();
         // As long as something comes, it may take its time.
-        self.state.since = now;
+        self.state.set_since(now);
         let rest = std::mem::take(input);
         *input = rest.get_mut(consumed..).unwrap_or_default();
         if is_done {
@@ -120,7 +120,7 @@ impl Session<'_, '_> {
     /// No more of a file comes.
     pub(super) fn on_upload_end(&mut self) {
         let conn = self.state.conn;
-        if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
+        if let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol {
             exchange.stage = Stage::Storing;
             let is_whole = exchange.body.is_done();
             self.context.file_jobs.push(FileJob::Finish { conn, is_whole });
@@ -128,7 +128,7 @@ impl Session<'_, '_> {
     }
 
     fn begin_sending(&mut self, file: &StoredFile) {
-        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+        let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol else {
             return;
         };
         let Exchange { method, keep_alive, plan: Plan::File(plan), .. } = &**exchange else {
@@ -170,7 +170,7 @@ impl Session<'_, '_> {
         let conn = self.state.conn;
         // No more than may wait for a reader, or a file would fill what is meant for messages.
         let len_max = PIECE_LEN.min(self.turn.chat.outbound_limit()).max(PIECE_LEN_MIN);
-        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+        let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol else {
             return;
         };
         let Stage::Sending(sending) = &mut exchange.stage else { return };
@@ -186,7 +186,7 @@ impl Session<'_, '_> {
 
     fn send_piece(&mut self, bytes: Vec<u8>) {
         let conn = self.state.conn;
-        let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol else {
+        let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol else {
             return;
         };
         let Stage::Sending(sending) = &mut exchange.stage else { return };

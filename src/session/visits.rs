@@ -7,7 +7,7 @@ use super::context::SessionContext;
 use super::exchange::{
     FilePlan, Plan, Stage, StreamPlan, of_answers, refused, retry_after_s, status_of,
 };
-use super::state::{Protocol, SessionState};
+use super::state::{Flag, Protocol, SessionState};
 use super::stream::Stream;
 use crate::chat::model::file;
 use crate::chat::model::output::Request;
@@ -24,14 +24,14 @@ const ANSWER_LEN: usize = 128;
 /// The requests that wait for their visit to begin.
 pub(super) fn take_requests(state: &mut SessionState) -> Vec<String> {
     match &mut state.protocol {
-        Protocol::Http { exchange: Some(exchange), .. } => std::mem::take(&mut exchange.requests),
+        Protocol::Http { exchange: Some(exchange) } => std::mem::take(&mut exchange.requests),
         _ => Vec::new(),
     }
 }
 
 /// The stream that waits for its visit to begin.
 pub(super) fn take_stream(state: &mut SessionState) -> Option<Box<StreamPlan>> {
-    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return None };
+    let Protocol::Http { exchange: Some(exchange) } = &mut state.protocol else { return None };
     match std::mem::replace(&mut exchange.plan, Plan::Nothing) {
         Plan::Stream(plan) => Some(plan),
         other => {
@@ -52,7 +52,7 @@ pub(super) fn begin_stream(
     if !std::mem::replace(&mut plan.has_asked, true)
         && !turn.chat.is_ready_to_watch(now, (conn, unnamed()), &plan.watches())
     {
-        if let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol {
+        if let Protocol::Http { exchange: Some(exchange) } = &mut state.protocol {
             // As if the visit were to begin: what follows its answer is the stream.
             (exchange.plan, exchange.stage) = (Plan::Stream(plan), Stage::Visiting);
         }
@@ -70,7 +70,7 @@ pub(super) fn begin_stream(
     if let Some(refusal) = refusal {
         return finish(state, context, turn, refused(refusal.into()));
     }
-    let Protocol::Http { exchange: Some(exchange), .. } = &state.protocol else { return };
+    let Protocol::Http { exchange: Some(exchange) } = &state.protocol else { return };
     let mut head = Response::new(Status::Ok)
         .field("Content-Type", "text/event-stream; charset=utf-8")
         .field("Cache-Control", "no-store")
@@ -92,10 +92,10 @@ pub(super) fn begin_stream(
     context.outgoing.stage(conn, start);
     // What came behind the request is nobody's: the stream is the connection's last response.
     let is_leaving = state.is_leaving();
-    if state.backlog.take().is_some() {
+    if state.end_backlog() {
         turn.effects.push(Effect::Resume { conn });
     }
-    state.since = now.tick;
+    state.set_since(now.tick);
     if let Some(address) = plan.client {
         turn.effects.push(Effect::Client { conn, address });
     }
@@ -138,7 +138,7 @@ pub(super) fn on_reply(
     (request, result): (&Request, &Result<Reply, Refusal>),
 ) {
     let conn = state.conn;
-    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
+    let Protocol::Http { exchange: Some(exchange) } = &mut state.protocol else { return };
     if matches!(exchange.stage, Stage::Visiting) {
         match result {
             Ok(_) => {
@@ -202,7 +202,7 @@ fn on_loaded(
     refusal: Option<&Refusal>,
 ) {
     let conn = state.conn;
-    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
+    let Protocol::Http { exchange: Some(exchange) } = &mut state.protocol else { return };
     let Stage::Loading(scan) = std::mem::replace(&mut exchange.stage, Stage::Answering) else {
         return;
     };
@@ -222,7 +222,7 @@ pub(super) fn begin_transfer(
     turn: &Turn<'_>,
 ) -> bool {
     let conn = state.conn;
-    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return false };
+    let Protocol::Http { exchange: Some(exchange) } = &mut state.protocol else { return false };
     let Some(user) = turn.chat.user(conn) else { return false };
     let owner: Box<str> = user.as_str().into();
     match &mut exchange.plan {
@@ -253,7 +253,7 @@ fn on_page(
     result: &Result<Reply, Refusal>,
 ) {
     let conn = state.conn;
-    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
+    let Protocol::Http { exchange: Some(exchange) } = &mut state.protocol else { return };
     let Plan::File(plan) = &mut exchange.plan else { return };
     let found = match result {
         Ok(Reply::History { items, .. }) => items
@@ -301,7 +301,7 @@ pub(super) fn finish(
     response: Response,
 ) {
     let is_leaving = state.is_leaving();
-    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
+    let Protocol::Http { exchange: Some(exchange) } = &mut state.protocol else { return };
     exchange.keep_alive &= !is_leaving && !response.is_endless();
     let (method, keep_alive) = (exchange.method, exchange.keep_alive);
     let response = response.date(context.dates.at(turn.now.wall_ms));
@@ -322,15 +322,15 @@ pub(super) fn finish_with(
     reason: CloseReason,
 ) {
     let conn = state.conn;
-    let Protocol::Http { exchange, is_idle, .. } = &mut state.protocol else { return };
+    let Protocol::Http { exchange } = &mut state.protocol else { return };
     let Some(exchange) = exchange.take() else { return };
-    *is_idle = true;
+    state.flags.set(Flag::Idle, true);
     let keep_alive = exchange.keep_alive && !state.is_leaving();
     context.abandon_upload(conn);
     // For the domain a visit is a connection that comes and goes, whatever becomes of its socket.
     turn.chat.handle_closed(turn.now, conn);
     if keep_alive {
-        state.since = turn.now.tick;
+        state.set_since(turn.now.tick);
         state.answers.give(context.turn, out.len());
         turn.effects.push(Effect::Send { conn, frame: out.into() });
         let deadline = turn.now.tick.after(context.timeouts.keep_alive);

@@ -2,7 +2,7 @@
 
 use super::backlog::PeerEnd;
 use super::input::Session;
-use super::state::Protocol;
+use super::state::{Flag, Protocol};
 use crate::net::{CloseReason, Ending};
 use crate::wire;
 use crate::ws::{CloseCode, Item, Opcode, Violation, encode, encode_close};
@@ -11,13 +11,12 @@ impl Session<'_, '_> {
     /// Takes one message off the front of `input`. `false` if there is no whole one, or the
     /// connection ends.
     pub(super) fn websocket_step(&mut self, input: &mut &mut [u8]) -> bool {
-        let Protocol::WebSocket { decoder, is_greeted, .. } = &mut self.state.protocol else {
-            return false;
-        };
+        let is_greeted = self.state.flags.has(Flag::Greeted);
+        let Protocol::WebSocket { decoder } = &mut self.state.protocol else { return false };
         let context = &mut *self.context;
         // Asked before the frame is taken off the input.
         let is_proxys = is_close_of_a_proxy(input);
-        let settings = if *is_greeted { &context.settings } else { &context.hello_settings };
+        let settings = if is_greeted { &context.settings } else { &context.hello_settings };
         // A message may be lent from the scratch space, which nothing else needs meanwhile.
         let mut decoding = context.decoding.take().unwrap_or_default();
         let goes_on = match decoder.decode(input, settings, &mut decoding) {
@@ -61,7 +60,7 @@ impl Session<'_, '_> {
         if left > 0
             && let Some(rest) = text.get(text.len() - left..)
         {
-            self.state.backlog.get_or_insert_default().unread.keep_lines(rest);
+            self.state.begin_backlog().unread.keep_lines(rest);
         }
     }
 

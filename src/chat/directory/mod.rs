@@ -45,7 +45,7 @@ use super::model::identity::Source;
 use super::model::log::Suspensions;
 use super::model::name::{Names, UserName};
 use super::model::reply::Presence;
-use crate::collections::{Key as _, KeyedMap, Table};
+use crate::collections::{Inside, Key as _, KeyedMap, Table};
 use crate::net::ConnId;
 
 /// Stale entries that the list of absent users may have beside one for each user.
@@ -59,7 +59,7 @@ const ABSENT_STALE_MAX: usize = 1024;
 ///   place among the users, or are in `moved`.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
-    users: Table<UserKey, User>,
+    users: Table<UserKey, User, Inside<User>>,
     /// By their names, and by what these look like.
     by_name: Names<UserKey>,
     /// Users without a session, longest absent first; may hold users that are back or gone.
@@ -325,7 +325,7 @@ impl Directory {
     pub(super) fn is_off_here(&self, user: UserKey) -> bool {
         let user = &self.users[user];
         let is_elsewhere = || {
-            let is_here = !user.sessions.is_empty() || user.visits > 0;
+            let is_here = !user.sessions.is_empty() || user.visits() > 0;
             !is_here && !self.elsewhere.is_empty() && self.elsewhere.has(&user.name)
         };
         user.is_off() || is_elsewhere()

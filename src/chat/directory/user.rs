@@ -5,7 +5,7 @@ use crate::chat::keys::{MembershipKey, RoomKey};
 use crate::chat::model::identity::Source;
 use crate::chat::model::name::UserName;
 use crate::chat::model::reply::Presence;
-use crate::collections::Few;
+use crate::collections::{Few, HasGeneration};
 use crate::net::ConnId;
 use crate::time::Tick;
 use crate::time::wheel::TimerId;
@@ -26,13 +26,13 @@ pub(in crate::chat) struct User {
     pub is_awaited: bool,
     /// All rooms of which it is a member, or into which it is invited, are in memory.
     pub is_whole: bool,
-    /// How many connections are there for one request each, without a session.
-    pub visits: u32,
-    /// There only for users that have been away.
+    /// Kept by the table.
+    generation: u32,
+    /// There only for users that have been away, or are here without a session.
     pub absence: Option<Box<Absence>>,
 }
 
-/// What is known of a user that is away, or has been.
+/// What is known of a user that is away, or has been, or is here without a session.
 #[derive(Debug, Default)]
 pub(in crate::chat) struct Absence {
     /// Sessions that ended, by whose secrets the user can still return.
@@ -46,6 +46,18 @@ pub(in crate::chat) struct Absence {
     pub since: Tick,
     /// It is in the directory's list of absent users.
     pub listed: bool,
+    /// How many connections are there for one request each, without a session.
+    visits: u32,
+}
+
+impl HasGeneration for User {
+    fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    fn set_generation(&mut self, generation: u32) {
+        self.generation = generation;
+    }
 }
 
 impl User {
@@ -58,7 +70,7 @@ impl User {
             source,
             is_awaited: false,
             is_whole: true,
-            visits: 0,
+            generation: 0,
             absence: None,
         }
     }
@@ -95,12 +107,34 @@ impl User {
     pub(in crate::chat) fn end_absence(&mut self) -> Option<TimerId> {
         let absence = self.absence.as_mut()?;
         let timer = absence.timer.take();
-        // An entry in the list of absent users, or a secret, still needs the box; it goes with the
-        // last of them.
-        if absence.resumable.is_empty() && absence.formers.is_empty() && !absence.listed {
+        // An entry in the list of absent users, a secret or a visit still needs the box; it goes
+        // with the last of them.
+        let has_secrets = !(absence.resumable.is_empty() && absence.formers.is_empty());
+        if !has_secrets && !absence.listed && absence.visits == 0 {
             self.absence = None;
         }
         timer
+    }
+
+    /// How many connections are there for one request each, without a session.
+    pub(in crate::chat) fn visits(&self) -> u32 {
+        self.absence.as_ref().map_or(0, |absence| absence.visits)
+    }
+
+    /// There is one more such connection.
+    pub(in crate::chat) fn begin_visit(&mut self) {
+        self.absence_mut().visits += 1;
+    }
+
+    /// There is one less such connection.
+    pub(in crate::chat) fn end_visit(&mut self) {
+        let visits = self.absence.as_mut().map(|absence| &mut absence.visits);
+        visits.into_iter().for_each(|visits| *visits -= 1);
+        // Who is here by a session is not away, and needs none of this.
+        if self.visits() == 0 && !self.sessions.is_empty() {
+            let timer = self.end_absence();
+            debug_assert!(timer.is_none(), "nobody waits for who is here");
+        }
     }
 
     /// Whether the server gave the name: the user is forgotten after a while.
@@ -115,7 +149,7 @@ impl User {
 
     /// Whether it has no session and its leave grace is over.
     pub(in crate::chat) fn is_off(&self) -> bool {
-        self.sessions.is_empty() && self.visits == 0 && self.presence == Presence::Off
+        self.sessions.is_empty() && self.visits() == 0 && self.presence == Presence::Off
     }
 
     /// Its membership in `room`.

@@ -206,7 +206,7 @@ pub(in crate::chat) fn on_user_absent(chat: &mut Chat, user: UserKey) {
     row.absence_mut().timer = None;
     // It has come back since the timer was armed: that is not cancelled at each coming, since
     // nearly all who come stay.
-    if !row.sessions.is_empty() || row.visits > 0 {
+    if !row.sessions.is_empty() || row.visits() > 0 {
         return;
     }
     if chat.directory.is_off_here(user) {

@@ -120,7 +120,7 @@ pub(super) fn claim(
 pub(super) fn leave_again(chat: &mut Chat, name: &UserName) {
     if let Some(user) = chat.directory.user_named(name.as_str())
         && chat.directory[user].sessions.is_empty()
-        && chat.directory[user].visits == 0
+        && chat.directory[user].visits() == 0
     {
         arm_absence(chat, user);
     }

@@ -144,7 +144,7 @@ impl Chat {
         // are not carried over.
         let absent_since = match &user.absence {
             _ if !carried.is_empty() => None,
-            Some(absence) if user.sessions.is_empty() => Some(absence.since),
+            Some(absence) if user.sessions.is_empty() && user.visits() == 0 => Some(absence.since),
             _ => Some(self.context.now.tick),
         };
         let formers = user.absence.iter().flat_map(|absence| &absence.formers);

@@ -161,7 +161,7 @@ pub(super) fn end_watches(chat: &mut Chat, (user, key): (UserKey, RoomKey), reas
 
 /// The connections of a user's visits: nearly nobody has any, and then nothing is searched.
 pub(super) fn streams_of(chat: &Chat, user: UserKey) -> Vec<ConnId> {
-    if chat.directory[user].visits == 0 {
+    if chat.directory[user].visits() == 0 {
         return Vec::new();
     }
     let is_one = |reader: &&Reader| reader.user == user && reader.is_visit;

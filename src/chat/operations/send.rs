@@ -142,7 +142,7 @@ pub(super) fn check_rate(chat: &mut Chat, user: UserKey) -> Result<(), Refusal> 
     let row = &chat.directory[user];
     // So that nearly every `send` is spared the look-up in the buckets. What is asked for over HTTP
     // is not read at a rate: each request may come by a connection of its own.
-    if row.sessions.len() < 2 && row.visits == 0 {
+    if row.sessions.len() < 2 && row.visits() == 0 {
         return Ok(());
     }
     chat.quotas.take(chat.context.now.tick, user, (Quota::Messages, 1))

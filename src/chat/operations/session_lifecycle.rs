@@ -229,7 +229,7 @@ fn begin_visit(
 ) -> Result<(), Refusal> {
     if hello.encoding.is_stream() {
         let row = &chat.directory[user];
-        let visits = usize::try_from(row.visits).unwrap_or(usize::MAX);
+        let visits = usize::try_from(row.visits()).unwrap_or(usize::MAX);
         let sessions_max = chat.context.limits.sessions_per_user;
         if row.sessions.len().saturating_add(visits) >= sessions_max {
             return Err(claims::too_many(sessions_max));
@@ -239,7 +239,7 @@ fn begin_visit(
     credentials::keep(chat, conn, hello.identity.as_ref());
     let reader = Reader::new(conn, user, hello.encoding);
     chat.delivery.add_reader(Reader { is_visit: true, ..reader });
-    chat.directory[user].visits += 1;
+    chat.directory[user].begin_visit();
     if let Some(login) = hello.identity.as_ref().and_then(|identity| identity.login) {
         note_login(chat, (conn, user), login);
     }
@@ -303,8 +303,8 @@ pub(in crate::chat) fn end_session(chat: &mut Chat, conn: ConnId) {
     if is_visit {
         chat.context.stats.streams -= u64::from(is_stream);
         let row = &mut chat.directory[user];
-        row.visits -= 1;
-        if row.visits == 0 && row.sessions.is_empty() {
+        row.end_visit();
+        if row.visits() == 0 && row.sessions.is_empty() {
             arm_absence(chat, user);
         }
         return;

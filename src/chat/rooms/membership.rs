@@ -3,7 +3,7 @@
 use super::marks::Marks;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::reply::{Presence, Role};
-use crate::collections::HalfAligned;
+use crate::collections::SevenBytes;
 
 /// A user's place in a room.
 #[derive(Debug)]
@@ -19,11 +19,11 @@ pub(in crate::chat) struct Membership {
     pub is_confirmed: bool,
     /// Each [`MemberFlag`] that holds, a bit each.
     flags: u8,
-    // As `u64` they would align the whole row to eight bytes, and pad it.
-    recv: HalfAligned,
-    read: HalfAligned,
-    rev: HalfAligned,
-    joined: HalfAligned,
+    // As `u64` they would take eight bytes each, and align the whole row to as many.
+    recv: SevenBytes,
+    read: SevenBytes,
+    rev: SevenBytes,
+    joined: SevenBytes,
 }
 
 /// What may hold of a membership, one without regard to the others.
@@ -55,7 +55,7 @@ impl Membership {
 
     /// How far it is from now on.
     pub(in crate::chat) const fn set_marks(&mut self, Marks { recv, read }: Marks) {
-        (self.recv, self.read) = (HalfAligned::new(recv), HalfAligned::new(read));
+        (self.recv, self.read) = (SevenBytes::new(recv), SevenBytes::new(read));
     }
 
     /// When the inbox's row last changed, apart from new records.
@@ -65,7 +65,7 @@ impl Membership {
 
     /// The inbox's row has changed.
     pub(in crate::chat) const fn set_rev(&mut self, rev: u64) {
-        self.rev = HalfAligned::new(rev);
+        self.rev = SevenBytes::new(rev);
     }
 
     /// When it began, as [`Context::next_joined`](crate::chat::context::Context::next_joined)
@@ -76,7 +76,7 @@ impl Membership {
 
     /// It began then.
     pub(in crate::chat) const fn set_joined(&mut self, joined: u64) {
-        self.joined = HalfAligned::new(joined);
+        self.joined = SevenBytes::new(joined);
     }
 
     /// Whether it counts against the user's own bound.
@@ -108,10 +108,10 @@ impl Membership {
             // begin unconfirmed; what is restored was told long ago.
             is_confirmed: true,
             flags: 0,
-            recv: HalfAligned::new(head),
-            read: HalfAligned::new(head),
-            rev: HalfAligned::new(0),
-            joined: HalfAligned::new(0),
+            recv: SevenBytes::new(head),
+            read: SevenBytes::new(head),
+            rev: SevenBytes::new(0),
+            joined: SevenBytes::new(0),
         }
     }
 
@@ -126,7 +126,7 @@ impl Membership {
 
 // The documentation of `server` states what a connection, a user and a room take. This is a part
 // of it; a table adds four bytes.
-const _: () = assert!(size_of::<Membership>() <= 52 && align_of::<Membership>() <= 4);
+const _: () = assert!(size_of::<Membership>() <= 48 && align_of::<Membership>() <= 4);
 
 #[cfg(test)]
 mod tests {

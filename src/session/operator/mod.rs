@@ -129,7 +129,7 @@ impl Session<'_, '_> {
                 // By the same way as everybody else's: what the operator does in a room is a
                 // record, and noted as one.
                 let identity = Identity::operator(self.context.operator.clone());
-                if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
+                if let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol {
                     exchange.identity = Some(identity);
                 }
                 self.visit(requests, is_batch);
@@ -164,7 +164,7 @@ impl Session<'_, '_> {
     }
 
     fn set_stage(&mut self, stage: Stage) {
-        if let Protocol::Http { exchange: Some(exchange), .. } = &mut self.state.protocol {
+        if let Protocol::Http { exchange: Some(exchange) } = &mut self.state.protocol {
             exchange.stage = stage;
         }
     }
@@ -182,7 +182,7 @@ impl Session<'_, '_> {
     /// The configuration was read again, or is wrong and nothing of it was taken.
     pub(super) fn on_reloaded(&mut self, outcome: &Result<Vec<Difference>, Vec<String>>) {
         match &self.state.protocol {
-            Protocol::Http { exchange: Some(exchange), .. }
+            Protocol::Http { exchange: Some(exchange) }
                 if matches!(exchange.stage, Stage::Reloading) => {}
             _ => return,
         }
@@ -213,7 +213,7 @@ impl Session<'_, '_> {
     pub(super) fn scan_on(&mut self) {
         let Self { state, others, context, turn, .. } = self;
         let conn = state.conn;
-        let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
+        let Protocol::Http { exchange: Some(exchange) } = &mut state.protocol else { return };
         let Stage::Scanning(scan) = &mut exchange.stage else { return };
         let view = View { states: others, context, chat: turn.chat, now: turn.now };
         // In parts, since a list of a million connections takes longer than a turn may.

@@ -150,7 +150,7 @@ fn sort_key(view: &View<'_>, sort: ConnectionSort, peer: &Peer) -> Option<(u64, 
 }
 
 fn idle_ms(view: &View<'_>, state: &SessionState) -> u64 {
-    millis(view.now.tick.since(state.since))
+    millis(view.now.tick.since(state.since()))
 }
 
 fn user(chat: &Chat, place: usize) -> Option<responses::User<'_>> {

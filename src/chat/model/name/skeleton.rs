@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use compact_str::CompactString;
 
 use super::NAME_LEN_MAX;
-use crate::collections::{Key, KeyIndex, Table};
+use crate::collections::{Key, KeyIndex, Table, WithGeneration};
 
 /// What a name looks like: two names with the same one are taken for each other.
 #[must_use]
@@ -90,10 +90,10 @@ impl<K: Key> Names<K> {
     }
 
     /// The row of this name: one of which `is_it` is so.
-    pub(in crate::chat) fn find<R>(
+    pub(in crate::chat) fn find<R, W: WithGeneration<R>>(
         &self,
         name: &str,
-        rows: &Table<K, R>,
+        rows: &Table<K, R, W>,
         is_it: impl Fn(&R) -> bool,
     ) -> Option<K> {
         self.0.find(filed_under(name, &mut [0; FORM_LEN_MAX]), rows, is_it)
@@ -101,10 +101,10 @@ impl<K: Key> Names<K> {
 
     /// A row with another name that looks like `name`, of those that `counts`. `has_name` says
     /// whether a row has a name of which this is so.
-    pub(in crate::chat) fn lookalike<R>(
+    pub(in crate::chat) fn lookalike<R, W: WithGeneration<R>>(
         &self,
         name: &str,
-        rows: &Table<K, R>,
+        rows: &Table<K, R, W>,
         has_name: impl Fn(&R, &dyn Fn(&str) -> bool) -> bool,
         counts: impl Fn(&R) -> bool,
     ) -> Option<K> {
@@ -167,7 +167,8 @@ mod tests {
     #[test]
     fn a_row_is_found_by_its_name_and_by_any_that_looks_like_it_but_not_by_its_skeleton() {
         let all = ["ann", "modern", "bi11", "\u{440}\u{430}\u{443}", "\u{4f60}\u{597d}"];
-        let (mut names, mut rows) = (Names::<CompactKey>::default(), Table::new());
+        let (mut names, mut rows) =
+            (Names::<CompactKey>::default(), Table::<CompactKey, &str>::new());
         let keys = all.map(|name| (name, rows.insert(name)));
         for (name, key) in keys {
             names.insert(name, key);
