@@ -45,7 +45,7 @@ impl LogFile {
 
 fn append_to(path: &Path) -> io::Result<File> {
     let appending = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC;
-    // Without the last flag a pipe that nobody reads would be waited for, at a start without a word.
+    // Without the last flag a pipe that nobody reads would be waited for, without a word.
     let opened = open(path, appending | OFlags::NONBLOCK, Mode::from_raw_mode(0o666));
     let file = opened.map_err(|errno| match errno {
         Errno::NXIO => io::Error::other("it is a pipe or a socket that nobody reads"),

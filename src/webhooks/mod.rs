@@ -21,6 +21,7 @@
 //!   as they were checked ([`client`], [`address`]); no redirects, no proxies.
 
 pub mod address;
+mod authorities;
 pub mod client;
 mod endpoint;
 pub mod payload;

@@ -336,6 +336,7 @@ fn a_room_whose_only_owner_is_erased_goes_to_the_oldest_member_or_to_whom_an_adm
         assert!(said.contains("chinwag owner board USER"), "{said}");
         assert!(refused(data, &["owner", "bored", "bob"]).contains("bored"));
         assert!(refused(data, &["owner", "@bob:zoe", "bob"]).contains("direct"));
+        assert!(refused(data, &["owner", "board", "bobb"]).contains("nobody is known as bobb"));
         assert_eq!(done(data, &["owner", "board", "bob"]), "bob is an owner of board\n");
         assert!(done(data, &["verify"]).ends_with("0 faults\n"));
     });
