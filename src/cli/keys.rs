@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::names::{parse_new_user, parse_room, parse_time, parse_user};
-use super::people::{Failure, random};
+use super::people::{Failure, random, stored};
 use crate::auth::secret;
 use crate::chat::model::account::{
     KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key, is_key_room, may_be_hook_of,
@@ -106,9 +106,10 @@ pub(super) fn run_hooks(
             let hash = made.hash();
             let key = Key { name, hash, grants, until, at: wall_ms, is_hook: true };
             let line = describe(&key, wall_ms);
-            add(config, key)?;
+            let applied = stored(add(config, key))?;
             writeln!(out, "/hooks/{}", made.text())?;
             writeln!(out, "behind the address of the page; {line}; it is not shown again")?;
+            applied?;
         }
         HookCommand::List => list(data, out, (true, wall_ms))?,
         HookCommand::End { name } => end(data, out, (name, wall_ms))?,
@@ -153,9 +154,10 @@ pub(super) fn run(
             let until = lasts.map(|lasts| wall_ms.saturating_add(lasts));
             let key = Key { name, hash, grants, until, at: wall_ms, is_hook: false };
             let line = describe(&key, wall_ms);
-            add(config, key)?;
+            let applied = stored(add(config, key))?;
             writeln!(out, "{}", made.text())?;
             writeln!(out, "{line}; it is not shown again")?;
+            applied?;
         }
         KeyCommand::List => list(data, out, (false, wall_ms))?,
         KeyCommand::End { name } => end(data, out, (name, wall_ms))?,

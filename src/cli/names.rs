@@ -31,8 +31,25 @@ fn describe_name_error(error: &NameError) -> String {
     }
 }
 
+/// The longest time that a command takes: what is to end is told with the date that is kept.
+const TIME_MAX_MS: u64 = 1_000 * 365 * 86_400_000;
+
 /// The milliseconds of a time such as `30m`.
 pub(super) fn parse_time(text: &str) -> Result<u64, String> {
-    let millis = span::parse(text).filter(|millis| *millis > 0);
-    millis.ok_or_else(|| format!("a time is {}", span::UNITS_ARE))
+    let millis = span::parse(text).filter(|millis| (1..=TIME_MAX_MS).contains(millis));
+    millis.ok_or_else(|| format!("a time is {}, and at most 1000y", span::UNITS_ARE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_is_longer_than_the_date_that_it_leads_to_can_be_kept() {
+        assert_eq!(parse_time("1000y"), Ok(TIME_MAX_MS));
+        for text in ["1001y", "99999999999y", "99999999999999999999y", "0s", "-1s", "1"] {
+            let refused = parse_time(text).unwrap_err();
+            assert!(refused.contains("at most 1000y"), "{text}: {refused}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::people::{ROOM_CLOSED, Report};
 use crate::config::Config;
 use crate::log::Timestamp;
-use crate::store::tools::people;
+use crate::store::tools::{ToolError, people};
 
 /// The commands about people.
 #[derive(Debug, Subcommand)]
@@ -104,6 +104,21 @@ pub(super) enum User {
 
 /// Why a command was not done: it is only printed.
 pub(super) type Failure = Box<dyn Error>;
+
+/// What a change has come to that has a secret which is shown once: one that is stored is there,
+/// also if the server has not applied it in time, so that the secret is shown before that is said.
+///
+/// # Errors
+///
+/// Why nothing was changed.
+pub(super) fn stored(done: Result<(), Failure>) -> Result<Result<(), Failure>, Failure> {
+    let is_stored =
+        |why: &Failure| matches!(why.downcast_ref::<ToolError>(), Some(ToolError::Unconfirmed(_)));
+    match done {
+        Err(why) if !is_stored(&why) => Err(why),
+        done => Ok(done),
+    }
+}
 
 /// Runs a command about people.
 pub(super) fn run(
@@ -235,14 +250,15 @@ fn invite(
 ) -> Result<(), Failure> {
     let made = secret::make(secret::INVITE, random()?);
     let until = wall_ms.saturating_add(for_ms);
-    people::invite(&config.data, (made.hash(), uses, until), rooms, wall_ms)?;
+    let invited = people::invite(&config.data, (made.hash(), uses, until), rooms, wall_ms);
+    let applied = stored(invited.map_err(Into::into))?;
     let (page, hint) = match config.page_url() {
         Some(page) => (page, ""),
         None => (String::new(), "behind the address of the page; "),
     };
     writeln!(out, "{page}/#invite={}", made.text())?;
     writeln!(out, "{hint}{uses} uses, until {}", Timestamp(until))?;
-    Ok(())
+    applied
 }
 
 /// Prints what owners, moderators and administrators have done.

@@ -1,6 +1,6 @@
 //! `chinwag token`: tokens for tests, and why one is not taken.
 
-use std::fs;
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
+use super::names;
 use crate::auth::jwt::{Claims, LEEWAY_MS, SigningKey, TOKEN_LEN_MAX, inspect, mint};
 use crate::auth::keys::Algorithm;
 use crate::chat::model::name::{NameError, UserName};
@@ -16,7 +17,9 @@ use crate::config::{Config, TokenKey};
 use crate::log::Timestamp;
 use crate::server::token_keys;
 use crate::time::clock::Clock;
-use crate::time::span;
+
+/// The most bytes of a private key in PEM: one of RSA with 16,384 bits has 13 KiB.
+const KEY_LEN_MAX: u64 = 64 << 10;
 
 /// What is done with tokens.
 #[derive(Debug, Subcommand)]
@@ -140,7 +143,11 @@ fn print_minted(
 }
 
 fn read_key(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| format!("{}: {error}", path.display()).into())
+    let mut key = Vec::new();
+    // Bounded, since a device has no end.
+    let read = File::open(path).and_then(|file| file.take(KEY_LEN_MAX).read_to_end(&mut key));
+    read.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(key)
 }
 
 fn revoke(
@@ -259,8 +266,11 @@ fn shown(text: &str) -> String {
 }
 
 fn parse_time(text: &str) -> Result<u64, String> {
-    let millis = span::parse(text).filter(|millis| *millis >= 1_000);
-    millis.ok_or_else(|| format!("a time is at least 1s and {}", span::UNITS_ARE))
+    // A token's times are seconds.
+    match names::parse_time(text) {
+        Ok(millis) if millis < 1_000 => Err("a time is at least 1s".to_owned()),
+        parsed => parsed,
+    }
 }
 
 fn parse_claim(text: &str) -> Result<(String, Value), String> {

@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use super::keys::parse_rooms;
 use super::names::parse_user;
-use super::people::{Failure, random};
+use super::people::{Failure, random, stored};
 use super::webhook_place::WebhookPlace;
 use crate::chat::model::name::UserName;
 use crate::chat::model::webhook::{EventKind, EventSet, Interest, WEBHOOK_NAME_LEN_MAX, Webhook};
@@ -96,9 +96,10 @@ pub(super) fn run(
                 Interest { events: *events, rooms: rooms.clone(), except: except.clone() };
             let (name, url, secret) = (name.clone(), url.as_str().into(), sign::make(random()?));
             let webhook = Webhook { name, url, interest, secret, former: None, at: wall_ms };
-            webhooks.add(&webhook)?;
+            let applied = stored(webhooks.add(&webhook))?;
             writeln!(out, "{}", webhook.secret.reveal())?;
             writeln!(out, "{}; it is not shown again", describe(&webhook))?;
+            applied?;
         }
         WebhookCommand::List => {
             let all = webhooks.load()?;
@@ -115,10 +116,11 @@ pub(super) fn run(
         }
         WebhookCommand::Rotate { name } => {
             let secret = sign::make(random()?);
-            webhooks.rotate(name, &secret, wall_ms)?;
+            let applied = stored(webhooks.rotate(name, &secret, wall_ms))?;
             let until = Timestamp(wall_ms.saturating_add(FORMER_MS));
             writeln!(out, "{}", secret.reveal())?;
             writeln!(out, "the secret of before signs, too, until {until}; it is not shown again")?;
+            applied?;
         }
         WebhookCommand::Test { name } => test(&webhooks.load()?, settings, name, (out, now))?,
         WebhookCommand::Dead { name } => {

@@ -129,6 +129,8 @@ pub enum FileFault {
     Offset(u64),
     /// It does not have the size that was said.
     Size,
+    /// Another connection has come with the same name, and goes on with it.
+    TakenOver,
     /// Only a part of it has come.
     Short {
         /// Its bytes.

@@ -103,6 +103,26 @@ fn what_is_lost_in_the_middle_is_gone_on_with_by_its_sender() {
 }
 
 #[test]
+fn who_is_overtaken_by_a_connection_of_its_own_is_told_so() {
+    let data = tempfile::tempdir().unwrap();
+    let harness = Harness::start(data.path(), 100);
+    let key = Some("0123456789abcdef");
+    for (offset, before) in [(0, 0), (4, 1)] {
+        assert!(matches!(harness.begin(before, (key, 0)), FileAnswer::Begun));
+        assert!(matches!(harness.bytes(before, b"half"), FileAnswer::Written(4)));
+        let overtaken = harness.begin(before + 9, (key, offset));
+        assert!(matches!(overtaken, FileAnswer::Refused(FileFault::TakenOver)), "{overtaken:?}");
+        assert!(matches!(harness.next(), FileAnswer::Begun));
+        // What the loop had handed over before it knew comes to nothing.
+        harness.files.ask(FileJob::Bytes(conn_id(before), b"more".to_vec())).unwrap();
+        harness.files.ask(FileJob::Finish { conn: conn_id(before), is_whole: true }).unwrap();
+        assert!(matches!(harness.bytes(before + 9, b"done"), FileAnswer::Written(4)));
+        let FileAnswer::Stored { file, .. } = harness.finish(before + 9) else { panic!() };
+        assert_eq!(file.bytes, offset + 4);
+    }
+}
+
+#[test]
 fn what_cannot_be_gone_on_with_is_removed_with_its_connection() {
     let data = tempfile::tempdir().unwrap();
     let harness = Harness::start(data.path(), 100);
@@ -260,6 +280,46 @@ fn nobody_wakes_to_look_for_loose_files_until_there_is_a_file() {
     assert!(matches!(stored, Some((_, FileAnswer::Stored { .. }))), "{stored:?}");
     worker.sweep();
     assert!(worker.patience().is_some(), "it is loose in an hour");
+    drop((worker, logs));
+}
+
+#[test]
+fn files_that_are_sent_at_once_leave_the_disk_what_messages_need() {
+    let data = tempfile::tempdir().unwrap();
+    let options = Options::new(data.path().to_owned(), Arc::new(StoreMetrics::default()));
+    let clock = Clock::start();
+    let (logs, _, outbox) = store::open_with_outbox(&options, clock, Arc::new(|| ())).unwrap();
+    let bytes_max = 8 << 20;
+    let quota = Quota { per_user: 1 << 30, total: 1 << 30 };
+    let settings = Settings { bytes_max, quota, only_pictures: false, end_patience: PATIENCE };
+    let (sender, answers) = channel();
+    let rows = (outbox.into(), clock);
+    let folder = Folder::of(data.path());
+    let mut worker = Worker::new((folder, settings), rows, (sender, Arc::new(|| ())));
+    // A disk with room for one of them.
+    worker.free_bytes = |folder| {
+        let parts = folder.path().join("parts").read_dir();
+        let used = parts.map_or(0, |parts| {
+            parts.map(|part| part.unwrap().metadata().unwrap().len()).sum::<u64>()
+        });
+        Ok((64 << 20) + (8 << 20) - used)
+    };
+    let piece = vec![b'x'; 64 * 1024];
+    let all = (0..UPLOADS_OF_USER_MAX).map(|slot| conn_id(slot.try_into().unwrap()));
+    for conn in all.clone() {
+        let (owner, size) = ("ann".into(), Some(bytes_max));
+        worker.on_job(FileJob::Begin { conn, owner, key: None, hash: None, offset: 0, size });
+    }
+    for _ in 0..bytes_max / (64 * 1024) {
+        for conn in all.clone() {
+            worker.on_job(FileJob::Bytes(conn, piece.clone()));
+            assert!((worker.free_bytes)(&Folder::of(data.path())).unwrap() > 60 << 20);
+        }
+    }
+    let refused =
+        |(_, answer): &(_, FileAnswer)| matches!(answer, FileAnswer::Refused(FileFault::NoSpace));
+    let refused = answers.try_iter().filter(refused).count();
+    assert!(refused >= UPLOADS_OF_USER_MAX - 1, "{refused}");
     drop((worker, logs));
 }
 

@@ -86,14 +86,15 @@ impl Uploads {
     }
 
     /// What waits under this key, to be gone on with. A connection that the server has not found
-    /// lost yet may still have it: whoever comes with the key has come in its place.
-    pub(super) fn take(&mut self, key: &UploadKey) -> Option<Upload> {
+    /// lost yet may still have it: whoever comes with the key has come in its place, and that
+    /// connection is returned, too, since it waits for an answer.
+    pub(super) fn take(&mut self, key: &UploadKey) -> Option<(Upload, Option<ConnId>)> {
         let is_it = |upload: &Upload| is_of(upload, key);
         if let Some(at) = self.parked.iter().position(|(_, upload)| is_it(upload)) {
-            return self.parked.remove(at).map(|(_, upload)| upload);
+            return self.parked.remove(at).map(|(_, upload)| (upload, None));
         }
         let conn = *self.live.iter().find(|(_, upload)| is_it(upload))?.0;
-        self.live.remove(&conn)
+        self.live.remove(&conn).map(|upload| (upload, Some(conn)))
     }
 
     /// How much has come of it.

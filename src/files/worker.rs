@@ -8,7 +8,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use super::Settings;
-use super::job::{FileAnswer, FileFault, FileJob};
+use super::job::{FileAnswer, FileFault, FileJob, UPLOADS_MAX};
 use super::kind::Kind;
 use super::picture;
 use super::rows::{FileRows, Swept};
@@ -26,6 +26,11 @@ use crate::time::wall_watch::WallWatch;
 
 /// Bytes that stay free on the disk: what is said is worth more than what is sent with it.
 const FREE_MIN: u64 = 64 << 20;
+/// After so many bytes of a file it is looked again whether they are: those that are sent at the
+/// same time have all found the same place free.
+const FREE_EVERY: u64 = 1 << 20;
+// All of them together, each a piece before it looks, leave most of it.
+const _: () = assert!(FREE_EVERY * UPLOADS_MAX as u64 <= FREE_MIN / 2);
 /// How often it is looked for files to which nothing refers any more.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How long a file may wait for the message that refers to it.
@@ -45,6 +50,8 @@ pub(super) struct Worker {
     wall: WallWatch,
     answers: Sender<(ConnId, FileAnswer)>,
     wake: Wake,
+    /// How much is free on the disk of the folder.
+    pub(super) free_bytes: fn(&Folder) -> io::Result<u64>,
     uploads: Uploads,
     /// The number of the next part.
     next: u64,
@@ -75,6 +82,7 @@ impl Worker {
             wall: WallWatch::new(clock.now(), None, None),
             answers,
             wake,
+            free_bytes: Folder::free_bytes,
             uploads: Uploads::default(),
             next: 0,
             sweep_at: Tick::ZERO,
@@ -202,11 +210,14 @@ impl Worker {
         if used.1.saturating_add(bytes) > quota.total {
             return Err(FileFault::Full);
         }
-        let free = self.folder.free_bytes().map_err(|error| self.failed(&error))?;
-        if free < bytes.saturating_add(FREE_MIN) {
-            return Err(FileFault::NoSpace);
-        }
-        let waiting = key.clone().and_then(|key| self.uploads.take(&(owner.clone(), key)));
+        self.check_space(bytes)?;
+        let taken = key.clone().and_then(|key| self.uploads.take(&(owner.clone(), key)));
+        let waiting = taken.map(|(upload, before)| {
+            if let Some(before) = before {
+                self.answer(before, Err(FileFault::TakenOver));
+            }
+            upload
+        });
         // Whoever begins at 0 begins anew: what had come is dropped here, and its file with it.
         let waiting = waiting.filter(|_| offset > 0);
         let len = waiting.as_ref().map_or(0, |upload| upload.len);
@@ -236,6 +247,12 @@ impl Worker {
         Ok(())
     }
 
+    /// Whether the disk has room for so many bytes more.
+    fn check_space(&mut self, bytes: u64) -> Result<(), FileFault> {
+        let free = (self.free_bytes)(&self.folder).map_err(|error| self.failed(&error))?;
+        if free < bytes.saturating_add(FREE_MIN) { Err(FileFault::NoSpace) } else { Ok(()) }
+    }
+
     /// The file of this user that has this SHA-256, which begins anew to wait for a message.
     fn find_again(
         &mut self,
@@ -262,13 +279,18 @@ impl Worker {
 
     fn write(&mut self, conn: ConnId, bytes: &[u8]) -> Result<(), FileFault> {
         let Some(upload) = self.uploads.get_mut(conn) else { return Ok(()) };
-        let len = upload.len + u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let (before, bytes_len) = (upload.len, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        let len = before.saturating_add(bytes_len);
         if len > self.settings.bytes_max {
             return Err(FileFault::TooLarge);
         }
         if upload.size.is_some_and(|size| len > size) {
             return Err(FileFault::Size);
         }
+        if len / FREE_EVERY > before / FREE_EVERY {
+            self.check_space(bytes_len)?;
+        }
+        let Some(upload) = self.uploads.get_mut(conn) else { return Ok(()) };
         let written = upload.file.write_all(bytes);
         // Summed while it comes, so that the file is not read again once it is whole.
         upload.sum.update(bytes);

@@ -1,9 +1,12 @@
 //! Where the lines go.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, Stderr, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, fcntl_setfl, open};
+use rustix::io::Errno;
 
 /// Where lines are written.
 pub(super) trait Output: Write {
@@ -41,7 +44,16 @@ impl LogFile {
 }
 
 fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    let appending = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC;
+    // Without the last flag a pipe that nobody reads would be waited for, without a word.
+    let opened = open(path, appending | OFlags::NONBLOCK, Mode::from_raw_mode(0o666));
+    let file = opened.map_err(|errno| match errno {
+        Errno::NXIO => io::Error::other("it is a pipe or a socket that nobody reads"),
+        errno => errno.into(),
+    })?;
+    // The thread that writes may wait for whoever reads a pipe; a file never makes it wait.
+    fcntl_setfl(&file, OFlags::APPEND)?;
+    Ok(file.into())
 }
 
 impl Write for LogFile {
@@ -68,5 +80,27 @@ impl Output for LogFile {
         let mut byte = [0];
         file.read_exact_at(&mut byte, last).ok()?;
         Some(byte != *b"\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_that_nobody_reads_is_refused_and_one_that_is_read_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let refused = LogFile::open(&path).unwrap_err().to_string();
+        assert!(refused.contains("nobody reads"), "{refused}");
+        let reader = open(&path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).unwrap();
+        LogFile::open(&path).unwrap().write_all(b"a line\n").unwrap();
+        let mut read = String::new();
+        File::from(reader).read_to_string(&mut read).unwrap();
+        assert_eq!(read, "a line\n");
     }
 }

@@ -256,6 +256,11 @@ fn problem_of(fault: &FileFault) -> Problem {
             refusal.field("offset", len.to_string())
         }
         FileFault::Size => bad("it does not have the size that was said", "size bytes in all"),
+        FileFault::TakenOver => {
+            let message = "another connection goes on with this upload";
+            let refusal = Refusal::new(Code::CidConflict, message);
+            refusal.field("upload", "one connection at a time for each name")
+        }
         FileFault::Short { len, is_kept } => {
             let expected = if *is_kept {
                 "all of it: the rest of what has come, with offset and size"

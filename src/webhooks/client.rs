@@ -1,34 +1,24 @@
 //! The client: one request to one webhook, within a deadline, to an address that was checked.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::ring;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use ureq::config::Config;
 use ureq::http::{Request, Response, Uri};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Connector as _, NextTimeout, RustlsConnector, TcpConnector};
 use ureq::{Agent, Body, Error};
 
+use super::authorities::authorities;
 use super::public_address;
 use super::schedule::retry_after;
 use crate::chat::model::webhook::WEBHOOK_URL_LEN_MAX;
 use crate::config;
 
-/// Where systems keep the certificates of the authorities that they trust.
-const AUTHORITIES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-    "/etc/ssl/ca-bundle.pem",
-];
 /// Bytes of an answer's head, and of its body, which is not looked at: a connection with more to
 /// come is not used again.
 const ANSWER_HEAD_MAX: usize = 16 * 1024;
@@ -341,30 +331,6 @@ fn not_public(host: &str, (address, what): (SocketAddr, &str), setting: &str) ->
     let ip = address.ip();
     let why = format!("{host} is {ip}, which is {what}; {setting} can allow it");
     Error::Io(io::Error::new(io::ErrorKind::PermissionDenied, why))
-}
-
-/// The certificates of these files; without any, those that the system trusts.
-fn authorities(files: &[std::path::PathBuf]) -> Vec<Certificate<'static>> {
-    let system = || AUTHORITIES.iter().map(Path::new).find(|path| path.exists());
-    let mut found = Vec::new();
-    for path in files.iter().map(|path| &**path).chain(system().filter(|_| files.is_empty())) {
-        match fs::read(path) {
-            Ok(pem) => {
-                let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
-                found.extend(certificates.map(|der| Certificate::from_der(&der).to_owned()));
-            }
-            Err(error) => {
-                let file = path.display();
-                log::error!(file:%, error:%; "webhooks: certificates of authorities cannot be read");
-            }
-        }
-    }
-    if found.is_empty() {
-        log::warn!(
-            "webhooks: no certificate of an authority was found: [webhooks] authorities names files with some"
-        );
-    }
-    found
 }
 
 #[cfg(test)]

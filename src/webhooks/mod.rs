@@ -19,6 +19,7 @@
 //! - Only to addresses of the public internet, checked after the name was resolved and connected to
 //!   as they were checked ([`client`], [`public_address`]); no redirects, no proxies.
 
+mod authorities;
 pub mod client;
 mod endpoint;
 pub mod payload;

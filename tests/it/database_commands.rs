@@ -210,6 +210,35 @@ fn a_command_that_the_server_does_not_apply_says_so_and_what_it_changed_is_store
     drop(Client::lines(&server).named("bob", None));
 }
 
+#[test]
+fn a_secret_that_is_stored_is_shown_though_the_server_has_not_applied_it() {
+    let server = durable();
+    let data = server.data();
+    let webhook = ["webhook", "add", "w", "--url", "https://hooks.example.org/", "--rooms", "*"];
+    done(&data, &webhook);
+    server.signal(Signal::STOP);
+    let commands: [&[&str]; 5] = [
+        &["key", "add", "ci", "--rooms", "*"],
+        &["hook", "add", "alerts"],
+        &["invite"],
+        &["webhook", "rotate", "w"],
+        &["webhook", "add", "v", "--url", "https://hooks.example.org/", "--rooms", "*"],
+    ];
+    // At once, since each waits for as long as a server may take.
+    let said: Vec<_> = std::thread::scope(|scope| {
+        let begun = commands.map(|args| scope.spawn(|| refused_output(&data, args)));
+        begun.into_iter().map(|command| command.join().expect("its output")).collect()
+    });
+    server.signal(Signal::CONT);
+    for (said, secret) in
+        said.iter().zip(["cwk_", "/hooks/cwh_", "/#invite=cwi_", "whsec_", "whsec_"])
+    {
+        assert!(said.lines().next().is_some_and(|line| line.contains(secret)), "{said}");
+    }
+    let hello = json!({"op": "hello", "token": said[0].lines().next()});
+    assert_eq!(Client::lines(&server).ask(&hello)["user"], "ci");
+}
+
 /// How `chinwag --data DATA verify` ends whose standard output is this, and what it says.
 fn verify_to(data: &Path, out: impl Into<Stdio>) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
@@ -336,6 +365,7 @@ fn a_room_whose_only_owner_is_erased_goes_to_the_oldest_member_or_to_whom_an_adm
         assert!(said.contains("chinwag owner board USER"), "{said}");
         assert!(refused(data, &["owner", "bored", "bob"]).contains("bored"));
         assert!(refused(data, &["owner", "@bob:zoe", "bob"]).contains("direct"));
+        assert!(refused(data, &["owner", "board", "bobb"]).contains("nobody is known as bobb"));
         assert_eq!(done(data, &["owner", "board", "bob"]), "bob is an owner of board\n");
         assert!(done(data, &["verify"]).ends_with("0 faults\n"));
     });

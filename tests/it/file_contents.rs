@@ -92,6 +92,25 @@ fn who_waits_to_be_told_does_not_send_what_is_there() {
 }
 
 #[test]
+fn who_is_overtaken_by_a_connection_of_its_own_is_answered_whatever_it_has_sent() {
+    let server = Setup::default().start();
+    let target = "/files?as=ann&upload=0123456789abcdef";
+    for sent in [0, 6] {
+        let mut before = Raw::connect(server.http);
+        let line = format!("POST {target}");
+        before.send(&head(server.http, &line, "Expect: 100-continue\r\n", GIF.len()));
+        assert_eq!(before.take_until("\r\n\r\n"), b"HTTP/1.1 100 Continue\r\n\r\n");
+        before.send(&GIF[..sent]);
+        object(
+            &request(server.http, &[&head(server.http, &line, "", GIF.len()), GIF].concat()),
+            201,
+        );
+        let refused = object(&read(&mut before, true), 409);
+        assert_subset(&refused, &json!({"code": 4005, "data": {"field": "upload"}}));
+    }
+}
+
+#[test]
 fn what_has_another_hash_is_refused_and_leaves_nothing() {
     let server = Setup::default().start();
     let refused = object(&put(server.http, &target(b"this", "ann"), "", b"that"), 400);

@@ -1,7 +1,7 @@
 //! One session with an engine, which waits for each answer: what a command needs.
 
 use std::fmt;
-use std::fs;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
@@ -27,6 +27,8 @@ const LOGIN_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The authorities of this machine, where Debian, Alpine and their like keep them.
 const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// The most bytes of such a file; those that browsers trust are a quarter of a megabyte.
+const ROOTS_LEN_MAX: u64 = 16 << 20;
 
 /// A session that is logged in.
 pub(in crate::cli) struct Session {
@@ -282,7 +284,11 @@ pub(super) fn connect(
 
 fn seal(stream: TcpStream, name: &str, roots: &Path) -> Result<Stream, EngineFailure> {
     let unusable = |why: String| EngineFailure::Roots(roots.to_owned(), why);
-    let pem = fs::read(roots).map_err(|error| unusable(error.to_string()))?;
+    let mut pem = Vec::new();
+    // Bounded, since a device has no end.
+    File::open(roots)
+        .and_then(|file| file.take(ROOTS_LEN_MAX).read_to_end(&mut pem))
+        .map_err(|error| unusable(error.to_string()))?;
     let mut store = RootCertStore::empty();
     let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
     if store.add_parsable_certificates(certificates).0 == 0 {

@@ -33,6 +33,8 @@ pub enum ToolError {
     Database(PathBuf, rusqlite::Error),
     /// There is no room of this name.
     NoRoom(String),
+    /// Nobody of this name is known: whoever took it would have what it is given.
+    NoUser(String),
     /// The database has faults: the first of them, and how many there are.
     Faulty(PathBuf, String, u64),
     /// The operating system has no random numbers.
@@ -123,6 +125,10 @@ impl fmt::Display for ToolError {
             Self::NoRoom(room) => write!(
                 f,
                 "there is no room {room}; names are in lower case, and a direct conversation is called '@ann:bob'"
+            ),
+            Self::NoUser(user) => write!(
+                f,
+                "nobody is known as {user}, and whoever took that name would have the room: name a member of a room, or somebody with an account"
             ),
             Self::Faulty(path, first, count) => write!(
                 f,

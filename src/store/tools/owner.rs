@@ -24,7 +24,8 @@ pub struct Succession {
 ///
 /// # Errors
 ///
-/// [`ToolError`], if a server runs, or there is no such room; nothing has changed then.
+/// [`ToolError`], if a server runs, there is no such room, or nobody is known by this name; nothing
+/// has changed then.
 pub fn appoint(
     data: &Path,
     room: &RoomName,
@@ -37,7 +38,12 @@ pub fn appoint(
     open::require_current(&db, &path)?;
     let mut run = || {
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some(id) = room_names::find(&transaction, room.as_str())? else { return Ok(false) };
+        let Some(id) = room_names::find(&transaction, room.as_str())? else {
+            return Ok(Err(ToolError::NoRoom(room.as_str().to_owned())));
+        };
+        if !is_known(&transaction, user)? {
+            return Ok(Err(ToolError::NoUser(user.as_str().to_owned())));
+        }
         transaction.execute("UPDATE room SET owned = 1 WHERE id = ?1", [id])?;
         remove_checksum(&transaction)?;
         // A server that was killed has not done so.
@@ -53,10 +59,17 @@ pub fn appoint(
         let sql = "DELETE FROM restriction WHERE room = ?1 AND user = ?2";
         transaction.execute(sql, (id, user.as_str()))?;
         transaction.commit()?;
-        Ok(true)
+        Ok(Ok(()))
     };
-    let is_done = run().map_err(ToolError::database(&path))?;
-    if is_done { Ok(()) } else { Err(ToolError::NoRoom(room.as_str().to_owned())) }
+    run().map_err(ToolError::database(&path))?
+}
+
+/// Whether somebody has this name: a member of a room, or who has proved to be its user. Guests,
+/// programs and names that are nobody's any more come by it in no other way.
+fn is_known(db: &Connection, user: &UserName) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM member WHERE user = ?1) \
+               OR EXISTS (SELECT 1 FROM identity WHERE name = ?1 AND source IN (0, 2, 3, 4))";
+    db.query_row(sql, [user.as_str()], |row| row.get(0))
 }
 
 /// Gives the rooms of which the user is the only owner to the oldest moderator, else to the oldest
@@ -154,7 +167,9 @@ mod tests {
         db.execute_batch(
             "INSERT INTO member (room, user, role, recv, read) VALUES (1, 'mem', 0, 7, 5);
              INSERT INTO restriction (room, user, kind, until, reason) VALUES
-               (1, 'mem', 1, NULL, ''), (1, 'mem', 3, NULL, ''), (1, 'out', 0, NULL, ''), (1, 'eve', 0, NULL, '');",
+               (1, 'mem', 1, NULL, ''), (1, 'mem', 3, NULL, ''), (1, 'out', 0, NULL, ''), (1, 'eve', 0, NULL, '');
+             INSERT INTO identity (name, source, issuer, subject, at) VALUES
+               ('out', 2, '', 'out', 0), ('bot', 5, '', 'bot', 0), ('late', 6, '', '', 0);",
         )
         .unwrap();
         let den = RoomName::parse("den").unwrap();
@@ -170,5 +185,11 @@ mod tests {
         let other = RoomName::parse("other").unwrap();
         let refused = appoint(folder.path(), &other, &user("mem"), 9).unwrap_err();
         assert!(matches!(refused, ToolError::NoRoom(_)), "{refused}");
+        // Whoever came by such a name would have the room.
+        for nobody in ["slip", "bot", "late", "eve"] {
+            let refused = appoint(folder.path(), &den, &user(nobody), 9).unwrap_err();
+            assert!(matches!(refused, ToolError::NoUser(_)), "{nobody}: {refused}");
+        }
+        assert_eq!(count("SELECT count(*) FROM member WHERE role = 3"), 2);
     }
 }
