@@ -24,6 +24,8 @@ PROGRAMS = {
     "ws4py": [sys.executable, "ws4py_client.py"],
     "wsproto": [sys.executable, "wsproto_client.py"],
     "undici": ["node", "undici.mjs"],
+    "lua_http": ["lua5.2", "lua_http.lua"],
+    "swi_prolog": ["swipl", "swi_prolog.pl"],
 }
 
 

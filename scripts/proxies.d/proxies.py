@@ -29,6 +29,8 @@ class Proxy:
     strips = ("", "")
     # Whether the side of a TCP connection that has ended leaves the other one open; None: it speaks HTTP only.
     keeps_half_closed = None
+    # Whether it takes a WebSocket by HTTP/2. Here without TLS, where browsers agree on it: `bind :443 ssl crt … alpn h2`.
+    takes_http2 = False
 
     def __init__(self, folder, http, tcp, is_stripping=False):
         self.folder, self.http, self.tcp = Path(folder), http, tcp
@@ -118,7 +120,7 @@ class Nginx(Proxy):
 class Haproxy(Proxy):
     name, command, file = "haproxy", "haproxy", "haproxy.cfg"
     strips = (r"option forwardfor", "option forwardfor\n    http-request del-header Upgrade")
-    keeps_half_closed = True
+    keeps_half_closed = takes_http2 = True
 
     def prepare(self):
         return [self.command, "-W", "-f", self.write("whole.cfg", self.copied(self.file))]

@@ -4,8 +4,9 @@ usage: run.py HTTP_HOST:PORT TCP_HOST:PORT [NAME…]
 
 For each proxy: messages both ways and the answers to pings; a stream of events, of which each comes at once; a silence
 longer than the proxy's timeout for both; a reload of the
-proxy, after which a client comes back to what it has missed; a TCP connection of which the client has ended its side;
-and, without the setting that the proxy needs, an answer that says so. Leaves with 1 if anything is not as it should be.
+proxy, after which a client comes back to what it has missed; a TCP connection of which the client has ended its side; a
+WebSocket by HTTP/2, where it takes one; and, without the setting that the proxy needs, an answer that says so. Leaves with 1
+if anything is not as it should be.
 """
 
 import asyncio
@@ -15,10 +16,12 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 import urllib.request
 
 import websockets
 
+from http2 import Http2Line
 from proxies import ALL, IDLE, PATIENCE
 
 MESSAGES = 100
@@ -191,6 +194,22 @@ def says_what_is_missing(proxy):
     assert answer.status == 426 and "a proxy" in words, f"{answer.status}: {words}"
 
 
+def talks_over_http2(proxy, room):
+    """By extended CONNECT: messages both ways, and the server's pings over twice the time that the proxy waits in silence."""
+    line = Http2Line(proxy.port, PATIENCE)
+    line.say(op="hello", id=1, name="http2")
+    line.say(op="join", id=2, room=room)
+    line.say(op="send", id=3, room=room, text="x" * 15_000, echo=True)
+    said = line.hear(lambda message: message.get("ev") == "message" and message["from"] == "http2")
+    assert said["text"] == "x" * 15_000, said
+    end = time.monotonic() + 2 * IDLE
+    while time.monotonic() < end:
+        line.hear(lambda message: "ping" in message)
+    line.say(op="ping", id="still here")
+    line.hear(lambda message: message.get("id") == "still here")
+    line.line.close()
+
+
 def run(proxy_type, web, tcp):
     folder = tempfile.mkdtemp(prefix="chinwag-proxy-")
     proxy = proxy_type(folder, web, tcp)
@@ -207,6 +226,8 @@ def run(proxy_type, web, tcp):
         on_reload = asyncio.run(asyncio.wait_for(all_of_it(), 60))
         if proxy.keeps_half_closed is not None:
             half_closed(proxy, room)
+        if proxy.takes_http2:
+            talks_over_http2(proxy, room)
     finally:
         proxy.stop()
         shutil.rmtree(folder)

@@ -15,9 +15,10 @@ const PARTS_MAX: usize = 20;
 /// Levels of a message that are looked into.
 const LEVELS_MAX: u8 = 8;
 
-/// Fields of senders of no certain kind, such as apprise's: what it is about, and what is said.
+/// Fields of senders of no certain kind, such as apprise's and Uptime Kuma's: what it is about, and
+/// what is said.
 const ABOUT: &[&str] = &["title"];
-const SAID: &[&str] = &["text", "message", "body", "content", "description"];
+const SAID: &[&str] = &["text", "message", "msg", "body", "content", "description"];
 
 /// The text of a hook's message, of at most `len_max` bytes: what is longer is cut. `field` finds a
 /// field of a form by its name.
@@ -361,6 +362,11 @@ mod tests {
         );
         check(r#"{"title":"apprise","message":"body"}"#, "apprise\nbody");
         check(r#"{"title":"alone"}"#, "alone");
+        check(
+            r#"{"heartbeat":{"status":0,"msg":"timeout"},"monitor":{"name":"web"},
+                "msg":"[web] [DOWN] timeout"}"#,
+            "[web] [DOWN] timeout",
+        );
     }
 
     #[test]
