@@ -3,7 +3,7 @@ import { cached } from "/dom.js";
 import { t } from "/words.js";
 
 /** Entries kept of the open room; others are fetched again. */
-const SHOWN_MAX = 400;
+const SHOWN_MAX = 200;
 /** Entries in one fetch, and kept of each other room. */
 const PAGE = 60;
 
