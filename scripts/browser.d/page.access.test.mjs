@@ -66,10 +66,11 @@ test("a screen reader finds landmarks, a log, and a name for every control", asy
 	assert.equal(shown.filter((node) => node.role === "heading" && node.name === "lobby").length, 1);
 });
 
-for (const [name, width, height, colorScheme] of [["phone-dark", 390, 800, "dark"], ["phone-small-light", 320, 560, "light"]]) {
+for (const [name, width, height, colorScheme] of [["phone-dark", 414, 800, "dark"], ["phone-middle-light", 360, 720, "light"], ["phone-small-light", 320, 560, "light"]]) {
 	test(`it is usable on a phone: ${name}`, async () => {
 		const mia = await Member.connect(server.tcp, "mia");
 		await mia.join("lobby");
+		await mia.say("lobby", "in the middle");
 		await mia.say("lobby", `A long word: ${"o".repeat(200)} and an address: https://example.org/${"path/".repeat(30)}`);
 		const options = { viewport: { width, height }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, colorScheme };
 		const page = await visit(server.url, options);
@@ -81,7 +82,19 @@ for (const [name, width, height, colorScheme] of [["phone-dark", 390, 800, "dark
 		const wide = () => page.evaluate(() => [document.documentElement.scrollWidth, document.querySelector("#log").scrollWidth]);
 		assert.deepEqual(await wide(), [width, width]);
 		await picture(page, name);
-		// A tap shows the actions on a message, another one elsewhere hides them.
+		// A tap shows the actions on a message, in view and over nothing that is said.
+		const short = page.locator("#messages > .msg", { hasText: "in the middle" }).last();
+		await short.locator(".text").tap({ position: { x: 20, y: 10 } });
+		await short.locator(".actions").waitFor();
+		const boxOf = (part) => part.boundingBox();
+		const [bar, own, log] = await Promise.all([short.locator(".actions"), short.locator(".text"), page.locator("#log")].map(boxOf));
+		assert.ok(own.y + own.height <= bar.y && log.y <= own.y && bar.y + bar.height <= log.y + log.height, JSON.stringify([own, bar, log]));
+		for (const other of await page.locator("#messages > .msg .text").all()) {
+			const { y, height } = await boxOf(other);
+			assert.ok(y + height <= bar.y || bar.y + bar.height <= y, `${await other.textContent()} at ${y}`);
+		}
+		await picture(page, `${name}-acts-short`);
+		// Another one hides them.
 		const message = page.locator("#messages > .msg").last();
 		await message.locator(".text").tap({ position: { x: 20, y: 10 } });
 		await message.locator(".actions").waitFor();
@@ -168,4 +181,13 @@ test("in forced colours the open conversation, and who is away, are told from th
 	assert.equal(new Set(dots).size, 2, `${dots}`);
 	await assertAccessible(page, "forced colours");
 	await picture(page, "forced-colours");
+});
+
+test("nothing moves for who wishes that", async () => {
+	const moving = (page) => page.evaluate(() => {
+		document.querySelector("#app").dataset.connection = "connecting";
+		return document.getAnimations().length;
+	});
+	assert.equal(await moving(await enter("kim", "still")), 1);
+	assert.equal(await moving(await enter("kip", "still", undefined, { reducedMotion: "reduce" })), 0);
 });

@@ -53,7 +53,9 @@ test("open rooms are found by name and topic and entered, private ones are not t
 });
 
 test("people are found in the rooms that one is in, and written to", async () => {
-	for (const [name, room] of [["bob", "yard"], ["carl", "yard"], ["dora", "elsewhere"]]) await (await Member.connect(server.tcp, name)).join(room);
+	for (const [name, room] of [["bob", "yard"], ["dora", "elsewhere"]]) await (await Member.connect(server.tcp, name)).join(room);
+	const carl = await Member.connect(server.tcp, "carl");
+	await carl.join("yard");
 	const amy = await enter("amy", "yard");
 	await openDirectory(amy);
 	await amy.check("#directory input[value=people]");
@@ -62,6 +64,13 @@ test("people are found in the rooms that one is in, and written to", async () =>
 	await picture(amy, "directory-people");
 	await amy.fill("#directory-find", "car");
 	await lists(amy, "#directory-list", "carl|yard");
+	// Also by what they are called besides.
+	await carl.ask("profile", { display: "The Baker", color: "pink" });
+	await amy.fill("#directory-find", "");
+	await lists(amy, "#directory-list", "bob|yard,The Baker|carl|yard");
+	await amy.fill("#directory-find", "baker");
+	await lists(amy, "#directory-list", "The Baker|carl|yard");
+	await assertAccessible(amy, "people with names of their own");
 	await amy.press("#directory-find", "Enter");
 	await opened(amy, "carl");
 });
@@ -304,4 +313,43 @@ test("the directory, members and settings fit a small phone, with forced colours
 			await page.tap(`#${close}`);
 		}
 	}
+});
+
+test("of very many conversations those in view are in the document, and all are within reach", async () => {
+	const names = Array.from({ length: 150 }, (_, number) => `shelf-${String(number).padStart(3, "0")}`);
+	const before = await Member.connect(server.tcp, "lib");
+	for (const name of names) await before.join(name);
+	const page = await enter("lib", names[0]);
+	const rows = () => page.$$eval("#rooms > li", (nodes) => nodes.map((node) => [node.ariaPosInSet, node.ariaSetSize, node.querySelector("bdi").textContent].join(" ")));
+	await until("all of them", async () => (await rows())[0] === "1 150 shelf-000");
+	assert.ok((await rows()).length < 75, `${(await rows()).length} rows`);
+	await assertAccessible(page, "very many conversations");
+	const height = await page.evaluate(() => document.querySelector("#rooms").offsetHeight / document.querySelector("#rooms > li").offsetHeight);
+	assert.equal(Math.round(height), 150, "the others have their places");
+	await page.hover("#rooms");
+	await page.mouse.wheel(0, 1e6);
+	const last = page.locator("#rooms a", { hasText: names[149] });
+	await last.waitFor();
+	assert.equal((await rows()).at(-1), "150 150 shelf-149");
+	await last.click();
+	await opened(page, names[149]);
+	// By the keyboard: one after the other, and around.
+	await page.keyboard.press("Alt+ArrowDown");
+	await opened(page, names[0]);
+	const inView = () => page.evaluate(() => {
+		const [row, list] = ["#rooms a[aria-current]", "#nav .scroll"].map((part) => document.querySelector(part).getBoundingClientRect());
+		return row.top >= list.top - 1 && row.bottom <= list.bottom + 1;
+	});
+	assert.ok(await inView());
+	await page.keyboard.press("Alt+ArrowUp");
+	await opened(page, names[149]);
+	assert.ok(await inView());
+	// Who has the focus keeps it, wherever the list is scrolled.
+	await page.locator("#rooms a", { hasText: names[149] }).focus();
+	await page.hover("#rooms");
+	await page.mouse.wheel(0, -1e6);
+	await page.locator("#rooms a", { hasText: names[0] }).waitFor();
+	assert.match(await page.evaluate(() => document.activeElement.textContent), /shelf-149/);
+	await page.fill("#nav-filter", "shelf-07");
+	await until("the few that are meant", async () => (await rows()).map((row) => row.trim()).join() === names.slice(70, 80).join());
 });

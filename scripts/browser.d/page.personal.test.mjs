@@ -146,6 +146,10 @@ test("a colour of one's own is that of the name and its avatar wherever they sta
 	await ann.fill("#text", "/colour -");
 	await ann.press("#text", "Enter");
 	await holds(bob, () => !document.querySelector("[data-color=teal]"));
+	// Also in the list of conversations, in no room of which one has been.
+	const tim = await called("tim", "elsewhere", { color: "orange" });
+	await tim.ask("send", { to: "bob", text: "psst" });
+	await bob.locator("#directs [data-color=orange]", { hasText: "tim" }).waitFor();
 	await ann.fill("#text", "/color mauve");
 	await ann.press("#text", "Enter");
 	await ann.getByText("mauve").first().waitFor();

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { decrypt } from "http_ece";
 import { assertAccessible, comeBack, configure, enter, holds, lost, opened, picture, say, server, shows, startAgain, stopServer } from "./page.mjs";
-import { Member, closeLater, until } from "./surroundings.mjs";
+import { Member, Proxy, closeLater, until } from "./surroundings.mjs";
 
 configure('[push]\nhosts = ["127.0.0.1"]\n');
 
@@ -82,6 +82,28 @@ test("the page opens without a connection, and goes on when there is one", async
 	await opened(ann, "offline");
 	await say(ann, "here again");
 	await shows(ann, "here again");
+});
+
+test("of a version that the worker has the document alone is asked for, and of another one every file", async () => {
+	const proxy = await Proxy.start(server.web);
+	const ann = await enter("ann", "again", proxy.url);
+	await worker(ann);
+	const versions = () => ann.evaluate(async () => {
+		const cache = await caches.open("page");
+		return Promise.all((await cache.keys()).map(async (key) => (await cache.match(key)).headers.get("Page-Version")));
+	});
+	await until("all files of one version", async () => new Set(await versions()).size === 1);
+	const reload = async () => {
+		proxy.asked.length = 0;
+		await ann.reload();
+		await opened(ann, "again");
+		return proxy.asked.filter((path) => !["/ws", "/worker.js"].includes(path)).sort();
+	};
+	assert.deepEqual(await reload(), ["/"]);
+	// As if it had kept this one when the server was another.
+	await ann.evaluate(async () => (await caches.open("page")).put("/roles.js", new Response("broken(", { headers: { "Content-Type": "text/javascript", "Page-Version": '"other"' } })));
+	assert.deepEqual(await reload(), ["/", "/roles.js"]);
+	assert.deepEqual(await reload(), ["/"]);
 });
 
 test("an installed page has a name and icons", async () => {

@@ -48,6 +48,9 @@ test("who looks elsewhere is told as wished: of everything, of what names them, 
 	await choose(ann, { notices: "all" });
 	await says("four", "eve in away: four");
 	await until("the count in the title", async () => /^\(@1, 4\)/.test(await ann.title()));
+	const icon = async () => decodeURIComponent(await ann.getAttribute("#icon", "href"));
+	assert.match(await icon(), /^data:image\/svg\+xml,<svg .*>1<\/text><\/svg>$/, "who names the user counts in the icon");
+	await ann.locator("#icon").evaluate((link) => new Promise((resolve, reject) => Object.assign(new Image(), { onload: resolve, onerror: reject, src: link.href })));
 	await say(ann, "/join away");
 	await opened(ann, "away");
 	await choose(ann, { of: "none" });
@@ -56,6 +59,7 @@ test("who looks elsewhere is told as wished: of everything, of what names them, 
 	await says("five @ann");
 	// What is on the screen is counted until the server knows that it was read.
 	await until("no count in the title", async () => !(await ann.title()).startsWith("("));
+	assert.equal(await icon(), "/favicon.svg");
 	await ann.click("#open-settings");
 	await assertAccessible(ann, "settings");
 	await picture(ann, "settings");
@@ -76,4 +80,30 @@ test("what is preferred holds at once, and on the next visit", async () => {
 	await opened(ann, "tastes");
 	assert.equal(await scheme(), "dark");
 	assert.equal(await ann.evaluate(() => document.documentElement.dataset.density), "dense");
+});
+
+test("a sound is made, where it is wished, once for what comes together", async () => {
+	const sue = await enter("sue", "quiet");
+	await sue.evaluate(() => {
+		window.tones = 0;
+		const { start } = OscillatorNode.prototype;
+		OscillatorNode.prototype.start = function (...given) {
+			window.tones += 1;
+			return start.apply(this, given);
+		};
+	});
+	await choose(sue, { notices: "all" });
+	const eve = await Member.connect(server.tcp, "eve");
+	const says = async (text) => {
+		await eve.ask("send", { to: "sue", text });
+		await holds(sue, (n) => document.title.startsWith(`(${n})`), text);
+	};
+	await says("1");
+	assert.equal(await sue.evaluate(() => window.tones), 0);
+	await sue.click("#open-settings");
+	await sue.check("#settings [name=sound]");
+	await sue.click("#settings-close");
+	await says("2");
+	await says("3");
+	await until("one sound", async () => (await sue.evaluate(() => window.tones)) === 1);
 });

@@ -32,13 +32,14 @@ export async function until(what, probe) {
 }
 
 export class Server {
-	/** Starts the server on free ports, or in place of an `earlier` one: on its port and its data, with its `settings`. */
+	/** Starts the server on free ports, or in place of an `earlier` one: on its port and its data, with its `settings` and `limits`. */
 	static async start(binary, earlier) {
 		const server = new Server();
 		server.directory = earlier?.directory ?? (await mkdtemp(join(tmpdir(), "chinwag-browser-")));
 		const config = join(server.directory, "chinwag.toml");
 		server.settings = earlier?.settings ?? "";
-		await writeFile(config, server.settings + CONFIG);
+		server.limits = earlier?.limits ?? "";
+		await writeFile(config, server.settings + CONFIG.replace("[limits]\n", `[limits]\n${server.limits}`));
 		const flags = ["--config", config, "--listen", `127.0.0.1:${earlier?.web ?? 0}`, "--tcp", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
 		// The server refuses unknown variables with its prefix, such as the one that names its binary.
 		const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("CHINWAG_")));
@@ -148,6 +149,8 @@ export class Member {
 export class Proxy {
 	closed = false;
 	deaf = false;
+	/** The paths that were asked for. */
+	asked = [];
 	#pairs = new Set();
 
 	static async start(port) {
@@ -165,7 +168,10 @@ export class Proxy {
 		if (this.closed) return near.resetAndDestroy();
 		const far = net.connect(port, "127.0.0.1");
 		far.on("error", () => near.destroy());
-		near.on("data", (bytes) => far.write(bytes));
+		near.on("data", (bytes) => {
+			this.asked.push(...[...bytes.toString("latin1").matchAll(/^GET (\S+) HTTP/gm)].map(([, path]) => path));
+			far.write(bytes);
+		});
 		far.on("data", (bytes) => this.deaf || near.write(bytes));
 		near.on("close", () => far.destroy());
 		far.on("close", () => near.destroy());

@@ -180,6 +180,13 @@ impl Response {
         self
     }
 
+    /// Adds the version of the page that a file of it belongs to.
+    #[must_use]
+    pub fn page_version(mut self, version: ETag) -> Self {
+        self.fields.push(("Page-Version", Value::ETag(version)));
+        self
+    }
+
     /// Adds the date, as every answer must have one.
     #[must_use]
     pub fn date(mut self, date: HttpDate) -> Self {

@@ -5,6 +5,8 @@ import { t } from "/words.js";
 
 const QUICK = [["👍", t("act.like")], ["❤️", t("act.love")], ["😂", t("act.laugh")], ["🎉", t("act.celebrate")]];
 const MESSAGE = ".msg:not(.waiting)";
+/** Whether fingers are used: then the toolbar stands under its message and not at its upper edge, where it would hide the one before. */
+const hasNoHover = matchMedia("(hover: none)");
 
 /**
  * Adds the toolbar to the messages in `log`. `rights(state)` gives the allowed actions, `{edit, remove, moderate, about, thread, unread}`;
@@ -57,6 +59,8 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 		flag.hidden = !may.about;
 		node.querySelectorAll(".reaction").forEach((button) => (button.tabIndex = 0));
 		node.lastElementChild.append(bar);
+		// Under a finger's message it takes a place of its own, which is to be seen.
+		if (hasNoHover.matches && node.offsetHeight <= log.clientHeight) node.scrollIntoView({ block: "nearest" });
 	}
 
 	function step(node, by) {

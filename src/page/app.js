@@ -3,8 +3,8 @@ import { Client, otherIn, present } from "/client.js";
 import { commandList, fold } from "/commands.js";
 import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
-import { $, avatar, bdi, cached, el, isolated, linked, place, setText, tint } from "/dom.js";
-import { addressOf, count, invitationList, keptFor, peopleList, roomList } from "/lists.js";
+import { $, avatar, bdi, cached, el, isolated, linked, place, says, setText, tint } from "/dom.js";
+import { addressOf, count, drawIcon, invitationList, keptFor, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { View, logWindows } from "/log-window.js";
 import { isMarked, isPinned, markUnread, preferences, renamePreferences, setListed, takeMark } from "/preferences.js";
@@ -16,6 +16,8 @@ import { fill, has, t } from "/words.js";
 
 const AWAY_MS = 60_000;
 const FIRST_ROOM = "lobby";
+/** Until what is used later is loaded, if nothing is shown. */
+const LOAD_LATER_MS = 3_000;
 /** What became of our token, in words. */
 const TOKEN_ENDS = { ended: "end.ended", expired: "end.expired", refused: "end.refused" };
 
@@ -143,18 +145,37 @@ function toLatest() {
 
 // --- Drawing
 
+/** What a room has said is shown for the first time. */
+let noteShown = null;
+const firstShown = new Promise((resolve) => (noteShown = resolve));
+/** Resolves then, or where nothing is to be shown after a while: until then nothing is loaded that would take the way from it. */
+const whenShown = () => Promise.race([firstShown, new Promise((resolve) => setTimeout(resolve, LOAD_LATER_MS))]);
+
 let drawing = false;
+/** Whether more has changed than where the log stands. */
+let hasChanged = false;
+
+function draw() {
+	hasChanged = true;
+	drawSoon();
+}
 
 /** Draws once a frame. A hidden tab has no frames, but its title still counts unread messages. */
-function draw() {
+function drawSoon() {
 	if (drawing) return;
 	drawing = true;
-	if (document.hidden) setTimeout(drawNow, 250);
-	else requestAnimationFrame(drawNow);
+	if (document.hidden) setTimeout(drawDue, 250);
+	else requestAnimationFrame(drawDue);
+}
+
+function drawDue() {
+	drawing = false;
+	if (hasChanged) drawNow();
+	else if (chat?.user) drawPlace();
 }
 
 function drawNow() {
-	drawing = false;
+	hasChanged = false;
 	if (!chat?.user) return;
 	drawRooms();
 	drawFrame();
@@ -165,7 +186,7 @@ function drawNow() {
 
 function drawRooms() {
 	const rooms = [...chat.rooms.values()];
-	drawRoomList(rooms, open);
+	conversationList.draw(rooms, open);
 	for (const { room } of invitations.list()) if (chat.rooms.has(room)) invitations.forget(room);
 	invitations.draw();
 	const counted = rooms.filter((room) => preferences.rooms[room.name] !== "none");
@@ -175,18 +196,17 @@ function drawRooms() {
 	setText($("nav-badge"), badge);
 	$("open-nav").ariaLabel = badge ? `${t("nav.label")}, ${badge}` : t("nav.label");
 	$("nav-badge").classList.toggle("at", mentions > 0);
+	drawIcon(unread, mentions);
 	$("read-all").hidden = !threadParts?.unread() && !rooms.some((room) => room.unread > 0 || isMarked(room));
 	document.title = `${unread ? `(${mentions ? `@${count(mentions)}, ` : ""}${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
 }
 
 function drawFrame() {
 	setText($("title"), open ? label(open) : t("log.noRoom"));
-	const about = open?.direct ? open.presence && t(open.presence.users?.get(label(open)) ?? "offline") : open?.topic;
-	// Links stay under the pointer.
-	if ($("topic").textContent !== (about ?? "")) $("topic").replaceChildren(...linked(about ?? ""));
+	drawTopic();
 	$("pin").hidden = !open;
 	drawPin();
-	tint($("me-avatar"), chat?.profiles.get(chat.user));
+	tint($("me-avatar"), profileOf(chat.user));
 	$("app").classList.toggle("alone", !open || open.direct);
 	$("chat").classList.toggle("bare", !open);
 	$("text").placeholder = t("log.messageTo", { room: open ? label(open) : "" });
@@ -196,6 +216,17 @@ function drawFrame() {
 	setText($("gone-text"), ended ? t("log.notIn", { room: isolated(label(open)) }) : "");
 	const [a, b, c] = ((!ended && open?.typing) || []).map(isolated);
 	setText($("typing"), !a ? "" : c ? t("log.typingMany") : b ? t("log.typingTwo", { a, b }) : t("log.typing", { who: a }));
+}
+
+/** What stands under the name of the open room: what it is about, or who the other one is, and does. */
+function drawTopic() {
+	const { display = "", text = "" } = (open?.direct && profileOf(label(open))) || {};
+	const about = (open?.direct ? open.presence && t(open.presence.users?.get(label(open)) ?? "offline") : open?.topic) ?? "";
+	const shown = [display, about, text].join("\n");
+	// Links stay under the pointer.
+	if ($("topic").dataset.shown === shown) return;
+	$("topic").dataset.shown = shown;
+	$("topic").replaceChildren(...(display ? [bdi(display), " · "] : []), ...linked(about), ...(text ? [" ", says(text)] : []));
 }
 
 function drawPin() {
@@ -252,13 +283,20 @@ function drawLog() {
 	log.ariaLive = Math.abs(nodes.length - $("messages").childElementCount) > 5 ? "off" : "polite";
 	place($("messages"), nodes);
 	setText($("beginning"), beginning(shown));
-	if (open) updateActions();
+	if (nodes.length) updateActions();
 	setText($("read"), waiting.length || !open ? "" : readBy(states.at(-1)?.item, open.receipts, chat.user));
 	if (following) log.scrollTop = log.scrollHeight;
 	else if (anchor?.isConnected) log.scrollTop += topOf(anchor) - offset;
+	drawPlace();
+}
+
+/** What follows from where the log stands: what leads to its end, what has been read, what is to be fetched. */
+function drawPlace() {
+	const [log, shown] = [$("log"), open ? view(open) : new View()];
 	$("latest").hidden = following && shown.atHead;
 	setText($("latest"), open?.unread ? t("log.newBelow", { n: count(open.unread) }) : t("log.latest"));
 	if (open?.state !== "live" || shown.ended) return;
+	if (!shown.loading && (shown.entries.length || !shown.more)) noteShown();
 	if (following && shown.atHead && watched()) chat.read(open.name, open.seq);
 	if (shown.more && log.scrollTop < 300) windows.older(open);
 }
@@ -415,9 +453,9 @@ function prepare(options) {
 	on("welcome", () => client.listBlocked().catch(() => {}));
 	on("welcome", lookForReports);
 	// One behind the other: what keeps the page for when there is no connection comes first.
-	on("welcome", () => device("begin").finally(() => threads("begin")));
+	on("welcome", () => whenShown().then(() => chat === client && device("begin").finally(() => threads("begin"))));
 	// So that it is there without a connection, too.
-	on("welcome", () => import("/asking.js").catch(() => {}));
+	on("welcome", () => whenShown().then(() => import("/asking.js")).catch(() => {}));
 	on("reported", lookForReports);
 	on("blocked", draw);
 	on("profiles", () => {
@@ -507,6 +545,7 @@ function signOut(why = "") {
 	$("messages").replaceChildren();
 	history.replaceState(null, "", "/");
 	document.title = "Chinwag";
+	drawIcon(0, 0);
 	$("app").hidden = true;
 	$("welcome").hidden = false;
 	showDoor(why);
@@ -639,9 +678,8 @@ function show(room, isInTurn = false) {
 }
 
 function step(by) {
-	const links = [...document.querySelectorAll("#nav .scroll > ul a")];
-	const at = links.findIndex((link) => link.ariaCurrent);
-	links.at((at + by) % links.length)?.click();
+	const room = conversationList.step(open, by);
+	if (room) show(room);
 }
 
 // --- What the user does
@@ -702,9 +740,10 @@ function markAsUnread({ item }) {
 
 /** Where one can go: what is unread first, then the others by name, then people who are here. */
 function conversations() {
-	const rooms = [...chat.rooms.values()].filter((room) => room !== open).map((room) => ({ name: room.name, label: label(room), unread: room.unread }));
+	const called = (name) => chat.profiles.get(name)?.display;
+	const rooms = [...chat.rooms.values()].filter((room) => room !== open).map((room) => ({ name: room.name, label: label(room), unread: room.unread, called: room.direct ? called(label(room)) : "" }));
 	const others = [...(open?.presence?.users?.keys() ?? [])].filter((name) => name !== chat.user && !chat.rooms.has(directName(name)));
-	const found = [...rooms, ...others.map((name) => ({ name: `@${name}`, label: name, unread: 0, about: t("switch.person") }))];
+	const found = [...rooms, ...others.map((name) => ({ name: `@${name}`, label: name, unread: 0, called: called(name), about: t("switch.person") }))];
 	return found.sort((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || a.label.localeCompare(b.label));
 }
 
@@ -793,6 +832,8 @@ function drawer(name, wanted) {
 	$("app").classList.toggle(`${name}-open`, wanted);
 	$(`open-${name}`).ariaExpanded = String(wanted);
 	$("chat").inert = wanted;
+	// What was hidden had no rows in view.
+	if (wanted) drawNow();
 	if (wanted) $(name).querySelector("a, button:enabled").focus();
 }
 
@@ -824,7 +865,7 @@ function onScroll() {
 		following = false;
 		windows.newer(open);
 	}
-	draw();
+	drawSoon();
 }
 
 let awayTimer;
@@ -1064,7 +1105,7 @@ const moderation = laterDialog(async () => byName((await import("/moderation.js"
 })));
 const audit = laterDialog(async () => (await import("/audit.js")).auditDialog({ ask: (op, fields) => chat.request(op, fields), sentence }));
 const account = laterDialog(async () => byName((await import("/account.js")).accountDialogs({ chat: () => chat, sentence, label, toast })));
-const drawRoomList = roomList(label, unreadIn, () => chat.profiles);
+const conversationList = roomList(label, unreadIn, profileOf);
 const invitations = invitationList({
 	decline: (room) => chat.request("leave", { room }).catch((error) => {
 		// It is gone, by whatever means.
@@ -1080,7 +1121,7 @@ const invitations = invitationList({
 const people = peopleList({ me: () => chat.user, writeTo: writeButton, mayModerate, moderate: moderatePerson, about: (name) => aboutPerson(name), roleOf: (name) => (roleOf(name) === "member" ? "" : roleName(roleOf(name))), profileOf });
 const personal = laterDialog(async () => (await import("/personal.js")).personalDialog({ isBlocked, block, report, fail: refuse, profileOf, onProfiles }));
 const reports = laterDialog(async () => (await import("/reports.js")).reportsDialog({ chat: () => chat, turn: focusTurn, label: (name) => (name.startsWith("@") ? t("reports.direct") : name), sentence }));
-const directory = laterDialog(async () => (await import("/directory.js")).directoryDialog({ chat: () => chat, label, go: join, sentence }));
+const directory = laterDialog(async () => (await import("/directory.js")).directoryDialog({ chat: () => chat, label, go: join, sentence, profileOf, onProfiles }));
 const allMembers = laterDialog(async () => (await import("/members.js")).membersDialog({
 	me: () => chat.user,
 	members: (name, page) => chat.members(name, page),

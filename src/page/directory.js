@@ -1,5 +1,5 @@
 /** The directory: the rooms that everybody may find, and the people of one's own rooms. */
-import { $, avatar, bdi, dayName, dayOf, el, hourOf, setText } from "/dom.js";
+import { $, avatar, bdi, dayName, dayOf, drawName, el, hourOf, setText } from "/dom.js";
 import { t, tn } from "/words.js";
 
 /** Rooms whose members are asked for, and members of each. */
@@ -15,9 +15,10 @@ const FIND = { rooms: "dir.findRooms", people: "dir.findPeople" };
 
 /**
  * Connects the dialog. `chat()` is the client; `label(room)` names a room, `go(name)` opens one, or by `@name` a conversation;
- * `sentence(error)` puts a refusal into words. Returns the function that opens it.
+ * `sentence(error)` puts a refusal into words; `profileOf(name)` is what a person says of itself, `onProfiles(run)` follows each change of that.
+ * Returns the function that opens it.
  */
-export function directoryDialog({ chat, label, go, sentence }) {
+export function directoryDialog({ chat, label, go, sentence, profileOf, onProfiles }) {
 	const [dialog, field, list] = [$("directory"), $("directory-find"), $("directory-list")];
 	/** The latest request: the answer to an earlier one is ignored. */
 	let latest = null;
@@ -90,12 +91,16 @@ export function directoryDialog({ chat, label, go, sentence }) {
 
 	function drawPeople() {
 		const wanted = field.value.trim().toLowerCase().replace(/^@/, "");
-		const found = [...people].filter(([name]) => name.includes(wanted)).sort(([a], [b]) => a.localeCompare(b));
+		const isMeant = ([name]) => name.includes(wanted) || chat().profiles.get(name)?.display?.toLowerCase().includes(wanted);
+		const found = [...people].filter(isMeant).sort(([a], [b]) => a.localeCompare(b));
 		list.replaceChildren(...found.slice(0, SHOWN_MAX).map(([name, names]) => {
 			const some = names.slice(0, 3).join(", ");
 			const shown = names.length > 3 ? t("dir.andMore", { names: some, n: names.length - 3 }) : some;
-			const lines = [bdi(name), ...(shown ? [el("small", null, ...tn("dir.in", { rooms: bdi(shown) }))] : [])];
-			return choice(`@${name}`, avatar(name), lines, el("small", null, statusOf(name)));
+			const called = el("span");
+			const lines = [called, ...(shown ? [el("small", null, ...tn("dir.in", { rooms: bdi(shown) }))] : [])];
+			const made = choice(`@${name}`, avatar(name), lines, el("small", null, statusOf(name)));
+			drawName(called, name, profileOf(name));
+			return made;
 		}));
 		status(found.length > SHOWN_MAX ? t("dir.manyPeople", { n: found.length - SHOWN_MAX }) : found.length ? "" : t("dir.nobody"));
 	}
@@ -132,6 +137,8 @@ export function directoryDialog({ chat, label, go, sentence }) {
 		if (what() === "people") return persons();
 		timer = setTimeout(() => dialog.open && rooms(), TYPED_MS);
 	});
+	// Of those who have not been shown before it comes behind.
+	onProfiles(() => dialog.open && people && what() === "people" && !list.contains(document.activeElement) && drawPeople());
 	for (const radio of dialog.querySelectorAll("[name=directory-what]")) radio.addEventListener("change", draw);
 	// The first that is found is opened; what was typed last may not have been asked for yet.
 	$("directory-form").addEventListener("submit", async (event) => {

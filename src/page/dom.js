@@ -91,10 +91,18 @@ export function linked(text) {
 	return [...nodes, text.slice(from)];
 }
 
+/** Formats of times, each made once: to make one takes longer than to use it a hundred times. */
+const formats = new Map();
+const formatted = (at, tag, options) => cached(formats, JSON.stringify([tag, options]), () => new Intl.DateTimeFormat(tag, options)).format(at);
+const SECOND = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" };
+const MINUTE = { dateStyle: "medium", timeStyle: "short" };
+
 export const dayOf = (at) => new Date(at).toDateString();
-export const dayName = (at) => (dayOf(at) === dayOf(Date.now()) ? t("log.today") : new Date(at).toLocaleDateString(locale, { dateStyle: "full" }));
+export const dayName = (at) => (dayOf(at) === dayOf(Date.now()) ? t("log.today") : formatted(at, locale, { dateStyle: "full" }));
 export function hourOf(at) {
 	const { hours } = preferences;
-	return new Date(at).toLocaleTimeString([], { timeStyle: "short", ...(hours === "system" ? {} : { hourCycle: hours === "12" ? "h12" : "h23" }) });
+	return formatted(at, [], { timeStyle: "short", ...(hours === "system" ? {} : { hourCycle: hours === "12" ? "h12" : "h23" }) });
 }
-export const endOf = (until) => (until ? t("log.until", { when: new Date(until).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) }) : "");
+/** A time to the second. */
+export const secondOf = (at) => formatted(at, [], SECOND);
+export const endOf = (until) => (until ? t("log.until", { when: formatted(until, [], MINUTE) }) : "");

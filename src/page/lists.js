@@ -5,18 +5,68 @@ import { locale, t, tn } from "/words.js";
 
 /** Conversations from which on they can be filtered. */
 const FILTERED_FROM = 12;
+/** Rows from which on a list has only those in the document that are in view, and how many above and below them. */
+const LONG_FROM = 100;
+const ROWS_AROUND = 15;
+/** How high a row is as long as there is none, in pixels. */
+const ROW_HEIGHT = 40;
 
 export const count = (n) => (n > 99 ? "99+" : String(n || ""));
+
+/** Has the icon of the tab say how much is new: at its size there is place for nothing else. */
+export function drawIcon(unread, mentions) {
+	const n = count(mentions || unread);
+	const size = [0, 48, 40, 30][n.length];
+	const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" rx="16" fill="${mentions ? "#b45309" : "#0d9488"}"/><text x="32" y="${32 + 0.36 * size}" font-family="sans-serif" font-size="${size}" font-weight="700" text-anchor="middle" fill="#fff">${n}</text></svg>`;
+	const href = n ? `data:image/svg+xml,${encodeURIComponent(picture)}` : "/favicon.svg";
+	if ($("icon").getAttribute("href") !== href) $("icon").href = href;
+}
+
 /** The address of a room, or of a message in it, of this epoch of the room. */
 export const addressOf = (name, at, epoch) => `#room=${encodeURIComponent(name)}${at ? `&at=${at}&epoch=${epoch}` : ""}`;
 
-/** Draws conversations: `label(room)` names one, `unreadIn(room)` is how many messages are unread there, `profiles()` by name what people say of themselves. */
-export function roomList(label, unreadIn, profiles) {
+/** What the rows of long lists show, by their nodes. */
+const rowsShown = new WeakMap();
+const rowHeight = (list) => list.firstElementChild?.getBoundingClientRect().height || ROW_HEIGHT;
+
+/** Shows `rows` in `list`, of many those in view and the one with the focus; `node(row)` makes one, all of the same height. */
+function placeRows(list, rows, node) {
+	if (rows.length < LONG_FROM) {
+		list.style.paddingBlock = "";
+		return place(list, rows.map((row) => Object.assign(node(row), { ariaSetSize: null, ariaPosInSet: null })));
+	}
+	const height = rowHeight(list);
+	const { top } = list.getBoundingClientRect();
+	const within = (at) => Math.min(rows.length, Math.max(0, at));
+	const first = within(Math.floor(-top / height) - ROWS_AROUND);
+	const end = Math.max(first, within(Math.ceil((innerHeight - top) / height) + ROWS_AROUND));
+	const focused = rows.indexOf(rowsShown.get([...list.children].find((child) => child.contains(document.activeElement))));
+	const [isAbove, isBelow] = [focused >= 0 && focused < first, focused >= end];
+	const shown = [...(isAbove ? [focused] : []), ...Array.from({ length: end - first }, (_, at) => first + at), ...(isBelow ? [focused] : [])];
+	place(list, shown.map((at) => {
+		const made = Object.assign(node(rows[at]), { ariaSetSize: String(rows.length), ariaPosInSet: String(at + 1) });
+		rowsShown.set(made, rows[at]);
+		return made;
+	}));
+	// The others leave their places empty.
+	list.style.paddingBlock = `${(first - isAbove) * height}px ${(rows.length - end - isBelow) * height}px`;
+}
+
+/**
+ * Draws conversations: `label(room)` names one, `unreadIn(room)` is how many messages are unread there, `profileOf(name)` is what a
+ * person says of itself. Returns `draw(rooms, open)`, and `step(open, by)`, which brings the conversation into view that is shown so far
+ * from the open one, and returns it.
+ */
+export function roomList(label, unreadIn, profileOf) {
 	const nodes = new WeakMap();
+	const { compare } = new Intl.Collator();
 	const isNew = (room) => (room.unread > 0 && preferences.rooms[room.name] !== "none") || isMarked(room);
 	const rank = (room) => (isPinned(room) ? 0 : preferences.order === "unread" && isNew(room) ? 1 : 2);
+	/** What is shown in each list. */
+	let lists = { directs: [], rooms: [], "archived-rooms": [] };
+	let opened = null;
 
-	function node(room, isOpen) {
+	function node(room) {
 		const { name, direct, mentions } = room;
 		const unread = unreadIn(room);
 		const isMuted = preferences.rooms[name] === "none";
@@ -24,7 +74,8 @@ export function roomList(label, unreadIn, profiles) {
 			const mark = direct ? avatar(label(room)) : el("span", { className: "hash", ariaHidden: "true" }, "#");
 			return el("li", null, el("a", { href: addressOf(name) }, mark, bdi(label(room)), el("span", { className: "badge" })));
 		});
-		if (direct) tint(made, profiles().get(label(room)));
+		const profile = direct ? profileOf(label(room)) : null;
+		if (direct) tint(made, profile);
 		const link = made.firstChild;
 		// A room may get another name.
 		if (link.children[1].textContent !== label(room)) {
@@ -33,9 +84,9 @@ export function roomList(label, unreadIn, profiles) {
 		}
 		// What the server has said of the room comes after its name.
 		link.firstChild.classList.toggle("lock", room.private);
-		link.title = room.private ? t("list.private") : "";
+		link.title = room.private ? t("list.private") : (profile?.display ?? "");
 		link.classList.toggle("pinned", isPinned(room));
-		link.ariaCurrent = isOpen ? "page" : null;
+		link.ariaCurrent = room === opened ? "page" : null;
 		link.classList.toggle("unread", isNew(room));
 		link.classList.toggle("muted", isMuted);
 		const badge = link.lastChild;
@@ -47,20 +98,42 @@ export function roomList(label, unreadIn, profiles) {
 		return made;
 	}
 
-	return (rooms, open) => {
+	const drawRows = () => Object.entries(lists).forEach(([id, rows]) => placeRows($(id), rows, node));
+
+	function draw(rooms, open) {
+		opened = open;
 		$("nav-filter").hidden = rooms.length < FILTERED_FROM;
 		const wanted = $("nav-filter").hidden ? "" : $("nav-filter").value.trim().toLowerCase();
 		const found = wanted ? rooms.filter((room) => label(room).includes(wanted)) : [...rooms];
-		const sorted = found.map((room) => [rank(room), label(room), room]).sort(([a, b], [c, d]) => a - c || b.localeCompare(d)).map(([, , room]) => room);
+		const sorted = found.map((room) => [rank(room), label(room), room]).sort(([a, b], [c, d]) => a - c || compare(b, d)).map(([, , room]) => room);
 		// Who looks for a room finds it, wherever it is.
 		const isAway = (room) => !wanted && room !== open && isArchived(room) && !isNew(room);
-		for (const [list, isIn] of [["rooms", (room) => !room.direct && !isAway(room)], ["directs", (room) => room.direct && !isAway(room)], ["archived-rooms", isAway]]) {
-			place($(list), sorted.filter(isIn).map((room) => node(room, room === open)));
+		const away = sorted.filter(isAway);
+		const here = sorted.filter((room) => !isAway(room));
+		lists = { directs: here.filter(({ direct }) => direct), rooms: here.filter(({ direct }) => !direct), "archived-rooms": away };
+		drawRows();
+		$("archived").hidden = !away.length;
+		setText($("archived-title"), t("nav.archived", { n: away.length }));
+	}
+
+	function step(open, by) {
+		const all = [...lists.directs, ...lists.rooms];
+		const room = all.at((all.indexOf(open) + by) % all.length);
+		if (!room) return null;
+		const [id, rows] = Object.entries(lists).find(([, rows]) => rows.includes(room));
+		const [list, scroller] = [$(id), $(id).closest(".scroll")];
+		// Where it is not in the document, that is first of all scrolled to about there.
+		if (!node(room).isConnected) {
+			scroller.scrollTop += list.getBoundingClientRect().top + rows.indexOf(room) * rowHeight(list) - scroller.getBoundingClientRect().top;
+			drawRows();
 		}
-		const away = $("archived-rooms").childElementCount;
-		$("archived").hidden = !away;
-		setText($("archived-title"), t("nav.archived", { n: away }));
-	};
+		node(room).scrollIntoView({ block: "nearest" });
+		return room;
+	}
+
+	// It is the list that scrolls, or on a low screen all that is beside it.
+	$("nav").addEventListener("scroll", () => Object.values(lists).some(({ length }) => length >= LONG_FROM) && requestAnimationFrame(drawRows), true);
+	return { draw, step };
 }
 
 /** The invitations of the user. `decline(name)` resolves once the server has been told, `changed()` follows each change. */

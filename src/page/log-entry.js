@@ -1,5 +1,5 @@
 /** One entry of the log as a node: a message with its edits and reactions applied, or a notice. */
-import { avatar, bdi, dayName, dayOf, drawName, el, endOf, hourOf, isolated, place, setText } from "/dom.js";
+import { avatar, bdi, dayName, dayOf, drawName, el, endOf, hourOf, isolated, place, secondOf, setText } from "/dom.js";
 import { formatted } from "/text.js";
 import { t, tn } from "/words.js";
 
@@ -56,7 +56,7 @@ export function entryNode(state, { me, writeTo, profileOf, react, isBlocked, quo
 	if (!inThread && item.seq) drawAnswers(node, answers(item.seq), () => openThread(item.seq));
 	words.classList.toggle("edited", state.edited !== undefined);
 	words.dataset.edited = t("log.edited");
-	words.title = state.edited === undefined ? "" : t("log.editedAt", { when: new Date(state.edited).toLocaleString() });
+	words.title = state.edited === undefined ? "" : t("log.editedAt", { when: secondOf(state.edited) });
 	if (item.data?.files) drawFiles(node, item, !isPlain && files);
 	const kinds = [...state.reactions].slice(0, KINDS_MAX);
 	place(reactions, kinds.map(([emoji, users]) => reaction(reactions, node, emoji, users, { me, react })));
@@ -73,7 +73,7 @@ function keep(item, node) {
 
 function message(item, me, writeTo) {
 	const { from, at, waiting } = item;
-	const time = el("time", { dateTime: new Date(at).toJSON(), title: new Date(at).toLocaleString() }, hourOf(at));
+	const time = el("time", { dateTime: new Date(at).toJSON(), title: secondOf(at) }, hourOf(at));
 	// Not a tab stop: the list of people has the same buttons.
 	const who = Object.assign(writeTo(from, el("span", { className: "who" })), { tabIndex: -1 });
 	const head = el("div", { className: "head" }, who, time);

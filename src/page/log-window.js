@@ -3,9 +3,11 @@ import { cached } from "/dom.js";
 import { t } from "/words.js";
 
 /** Entries kept of the open room; others are fetched again. */
-const SHOWN_MAX = 400;
+const SHOWN_MAX = 200;
 /** Entries in one fetch, and kept of each other room. */
 const PAGE = 60;
+/** Entries in the first fetch of a room: what is in view, so that it is there soon. */
+const FIRST_PAGE = 30;
 
 /** A window on the log of a room. `more`: there are older entries; `atHead`: it reaches to the newest. */
 export class View {
@@ -134,7 +136,7 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 		const token = (shown.loading = {});
 		const isWanted = () => shown.loading === token && room.epoch === epoch;
 		try {
-			const { items, more, oldest } = await history(room.name, { ...where, limit: PAGE });
+			const { items, more, oldest } = await history(room.name, { ...where, limit: shown.entries.length ? PAGE : FIRST_PAGE });
 			if (isWanted()) apply(items.map((item) => ({ ...item, epoch })), more, oldest);
 		} catch (error) {
 			if (isWanted() && error.code && error.code !== 4004) fail(error);

@@ -3,7 +3,8 @@
 //! Each is served with an entity tag of its contents and `no-cache`: a browser keeps its copy and
 //! asks each time whether it is still valid, so that a new server never runs with an old page. Who
 //! takes gzip gets them compressed, and scripts without their comments: each is made so when it is
-//! asked for first.
+//! asked for first. Each names the version of all of them together, so that the worker in a browser
+//! that has them has to ask for the document alone.
 //!
 //! | file | holds |
 //! |---|---|
@@ -72,6 +73,8 @@ pub struct Asset {
     pub etag: ETag,
     /// How a browser may store it.
     pub cache_control: &'static str,
+    /// The version of the page that it is a file of.
+    version: Option<ETag>,
     /// The contents compressed, a script without its comments, with the tag of that.
     compressed: OnceLock<(Vec<u8>, ETag)>,
 }
@@ -91,6 +94,7 @@ impl Asset {
             etag: ETag::of(&body),
             body,
             cache_control: "no-cache",
+            version: None,
             compressed: OnceLock::new(),
         }
     }
@@ -101,10 +105,15 @@ impl Asset {
         let compressed = coding::accepts_gzip(head).then(|| self.compressed());
         let etag = compressed.map_or(self.etag, |(_, etag)| *etag);
         let respond = |status| {
-            Response::new(status)
+            let response = Response::new(status)
                 .field("Cache-Control", self.cache_control)
                 .field("Vary", "Accept-Encoding")
-                .etag(etag)
+                .etag(etag);
+            // Also of a copy that is still good: it may have come with another version.
+            match self.version {
+                Some(version) => response.page_version(version),
+                None => response,
+            }
         };
         match etag.condition(head) {
             Condition::Met => {}
@@ -162,7 +171,11 @@ impl Pages {
     fn of(files: &[File]) -> Self {
         let assets = files.iter();
         let assets = assets.map(|&(path, content_type, body)| Asset::new(path, content_type, body));
-        Self { assets: assets.collect() }
+        let mut assets: Vec<_> = assets.collect();
+        let tags: String = assets.iter().map(|asset| asset.etag.as_str()).collect();
+        let version = ETag::of(tags.as_bytes());
+        assets.iter_mut().for_each(|asset| asset.version = Some(version));
+        Self { assets }
     }
 
     /// The file at `path`.
@@ -297,6 +310,16 @@ mod tests {
         let first = pages.assets.iter().filter(|asset| !LATER.contains(&&*asset.path));
         let len: usize = first.map(|asset| asset.compressed().0.len()).sum();
         assert!(len < PAGE_LEN_MAX, "{len} bytes");
+    }
+
+    #[test]
+    fn all_that_is_loaded_at_first_is_named_in_the_document_so_that_nothing_waits_for_another() {
+        let document = include_str!("index.html");
+        for (path, kind, _) in FILES {
+            let is_first = !LATER.contains(&path) && kind.starts_with("text/javascript");
+            let is_named = document.contains(&format!("\"{path}\""));
+            assert_eq!(is_named, is_first, "{path}");
+        }
     }
 
     #[test]

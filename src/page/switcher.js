@@ -6,7 +6,7 @@ import { t } from "/words.js";
 const FOUND_MAX = 12;
 
 /**
- * Connects the dialog. `choices()` lists conversations as `{name, label, unread, about}`, those to come first first; `go(name)` opens
+ * Connects the dialog. `choices()` lists conversations as `{name, label, unread, about, called}`, those to come first first; `go(name)` opens
  * one. Returns the function that opens it.
  */
 export function switcherDialog({ choices, go, fold }) {
@@ -24,7 +24,7 @@ export function switcherDialog({ choices, go, fold }) {
 	function search() {
 		const wanted = fold(field.value).replace(/^[#@]/, "");
 		const all = choices();
-		found = all.map((each) => ({ each, rank: rank(each.label, wanted) })).filter(({ rank }) => rank < Infinity)
+		found = all.map((each) => ({ each, rank: Math.min(rank(each.label, wanted), rank(fold(each.called ?? ""), wanted)) })).filter(({ rank }) => rank < Infinity)
 			.sort((a, b) => a.rank - b.rank).slice(0, FOUND_MAX).map(({ each }) => each);
 		const isNew = wanted && !all.some(({ label }) => label === wanted);
 		if (isNew) {
@@ -36,11 +36,12 @@ export function switcherDialog({ choices, go, fold }) {
 	}
 
 	function draw() {
-		list.replaceChildren(...found.map(({ label, name, unread, about }, index) => {
+		list.replaceChildren(...found.map(({ label, name, unread, about, called }, index) => {
 			const more = unread ? t("switch.new", { n: unread }) : (about ?? "");
+			const words = [bdi(label), ...(called ? [" ", el("small", { className: "of" }, bdi(called))] : [])];
 			const onclick = () => choose(index);
 			const properties = { id: `switch-${index}`, role: "option", ariaSelected: String(index === at), onclick };
-			return el("li", properties, el("span", { ariaHidden: "true" }, name.startsWith("@") ? "@" : "#"), bdi(label), el("small", null, more));
+			return el("li", properties, el("span", { ariaHidden: "true" }, name.startsWith("@") ? "@" : "#"), el("span", null, ...words), el("small", null, more));
 		}));
 		field.setAttribute("aria-activedescendant", found.length ? `switch-${at}` : "");
 	}

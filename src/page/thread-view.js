@@ -11,7 +11,7 @@ import { t } from "/words.js";
 
 /** Messages of a page, and the most that are shown: earlier ones are asked for, the latest stay. */
 const PAGE = 60;
-const SHOWN_MAX = 400;
+const SHOWN_MAX = 200;
 /** Edits, deletions and reactions that are kept of them. */
 const CHANGES_MAX = 2_000;
 /** Threads in the list. */

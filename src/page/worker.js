@@ -26,8 +26,25 @@ self.addEventListener("fetch", (event) => {
 	if (event.request.method === "GET" && origin === location.origin && FILES.includes(pathname)) event.respondWith(file(event, pathname));
 });
 
-/** A file as the server has it, so that a new server never runs with an old page; as it was, where the server cannot be reached. */
+/** The version of all files, as the document has it that was given out last; unknown to a worker that was started since. */
+let version = null;
+const versionOf = (response) => response?.headers.get("Page-Version") ?? null;
+
+/**
+ * A file as the server has it, so that a new server never runs with an old page; as it was, where the server cannot be reached. Of the
+ * version of the document that was opened last it is the kept one: where the way to the server is long, only the document is asked for.
+ */
 async function file(event, path) {
+	if (path !== "/" && version) {
+		const found = await caches.match(path);
+		if (versionOf(found) === version) return found;
+	}
+	const response = await fresh(event, path);
+	if (path === "/") version = versionOf(response);
+	return response;
+}
+
+async function fresh(event, path) {
 	const asked = fetch(event.request).then(async (response) => {
 		if (response.ok) await (await caches.open(CACHE)).put(path, response.clone());
 		return response;

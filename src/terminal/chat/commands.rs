@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::sign_in::{AGENT, Door, ask_password};
 use super::view::Shared;
-use super::{display_names, profiles, show, sign_in};
+use super::{profiles, show, sign_in};
 use crate::chat::model::command::{Command, ModerationCommand, Reported};
 use crate::chat::model::limits::Limits;
 use crate::chat::model::meant_message::Meant;
@@ -144,9 +144,7 @@ impl<'a> Typed<'a> {
         let items = array(&page, "items");
         // Of all, since in large rooms nobody is told of changes.
         let authors = self.view.lock().displays.to_ask(items, true);
-        let profiles = display_names::ask(self.client, authors);
-        let (me, mut view) = (self.me(), self.view.lock());
-        view.note_profiles(&profiles);
+        let (me, mut view) = (self.me(), self.view.ask(self.client, authors));
         // The page is of the log that there was: by its seqs that of now would look shown already.
         let Some(room) = view.held_room() else { return };
         // Where what was shown, or read on another device, ended.

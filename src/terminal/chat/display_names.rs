@@ -18,11 +18,29 @@ const GOOD_FOR: Duration = Duration::from_mins(5);
 /// Letters of a display name that stand beside a name: a line has to have room for what is said.
 const SHOWN_MAX: usize = 24;
 
+/// The display name of a user.
+#[derive(Debug)]
+struct Known {
+    /// Empty for who has none.
+    display: String,
+    /// When it was told.
+    at: Tick,
+    /// What had been told by then.
+    told: Told,
+}
+
+/// How much had been told when something was asked: an answer is older than what was told since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Told(u64);
+
 /// The display names of those whose messages are shown, as far as they are known.
 #[derive(Debug, Default)]
 pub(super) struct Displays {
-    /// By name, with when it was told; empty for who has none.
-    known: BTreeMap<String, (String, Tick)>,
+    known: BTreeMap<String, Known>,
+    /// Counts what the server tells unasked.
+    told: Told,
+    /// When all was forgotten: what was asked before is not taken any more.
+    forgotten: Told,
     /// Of whom it is being asked, while their messages are shown without it.
     awaited: BTreeSet<String>,
 }
@@ -44,7 +62,7 @@ impl Displays {
     pub(super) fn wanted_author(&mut self, record: &Item, now: Tick) -> Option<String> {
         let author = text(record, "from").filter(|_| text(record, "ev") == Some("message"))?;
         let known = self.known.get(author);
-        let is_wanted = known.is_none_or(|(_, told)| now >= told.after(GOOD_FOR));
+        let is_wanted = known.is_none_or(|known| now >= known.at.after(GOOD_FOR));
         (is_wanted && self.awaited.insert(author.to_owned())).then(|| author.to_owned())
     }
 
@@ -53,26 +71,48 @@ impl Displays {
         self.awaited.remove(user);
     }
 
-    /// Notes what users say of themselves.
+    /// Notes what the server tells of users.
     pub(super) fn note(&mut self, profiles: &Item, now: Tick) {
+        self.told.0 += 1;
+        self.note_answer(profiles, self.told, now);
+    }
+
+    /// How much has been told, for [`Self::note_answer`].
+    pub(super) const fn told(&self) -> Told {
+        self.told
+    }
+
+    /// Notes the answer to a question that was asked when so much had been told. Of whom something
+    /// was told since, that stays: it may be newer, and would be told again if it were not.
+    pub(super) fn note_answer(&mut self, profiles: &Item, asked: Told, now: Tick) {
+        if asked < self.forgotten {
+            return;
+        }
         if self.known.len() > KNOWN_MAX {
-            self.known.clear();
+            self.forget();
+            return;
         }
         for (user, profile) in profiles {
+            if self.known.get(user).is_some_and(|known| known.told > asked) {
+                continue;
+            }
             let display = profile.get("display").and_then(Value::as_str).unwrap_or_default();
-            self.known.insert(user.clone(), (display.to_owned(), now));
+            let known = Known { display: display.to_owned(), at: now, told: asked };
+            self.known.insert(user.clone(), known);
         }
     }
 
     /// Nobody is told of changes while there is no connection.
     pub(super) fn forget(&mut self) {
         self.known.clear();
+        self.told.0 += 1;
+        self.forgotten = self.told;
     }
 
     /// What stands behind a name, such as ` ~Ann Smith`; never in its place, since anybody may be
     /// called anything.
     pub(super) fn beside(&self, name: &str) -> String {
-        let display = self.known.get(name).map_or("", |(display, _)| display);
+        let display = self.known.get(name).map_or("", |known| &*known.display);
         if display.is_empty() {
             return String::new();
         }
@@ -133,6 +173,28 @@ mod tests {
         assert_eq!(displays.beside("ann"), "");
         displays.forget();
         assert_eq!(Vec::from_iter(displays.to_ask(&records, false)), ["bob", "zoe"]);
+    }
+
+    #[test]
+    fn an_answer_takes_no_place_from_what_was_told_since_it_was_asked_for() {
+        let item = |value: Value| value.as_object().unwrap().clone();
+        let called = |display: &str| item(json!({"ann": {"display": display}, "bob": null}));
+        let mut displays = Displays::default();
+        displays.note(&called("Ann"), Tick::ZERO);
+        let asked = displays.told();
+        displays.note_answer(&called("Ann S"), asked, Tick::ZERO);
+        assert_eq!(displays.beside("ann"), " ~Ann S", "nothing was told since");
+        displays.note(&item(json!({"ann": {"display": "Ann T"}})), Tick::ZERO);
+        displays.note_answer(
+            &item(json!({"ann": {"display": "Ann S"}, "bob": {"display": "B"}})),
+            asked,
+            Tick::ZERO,
+        );
+        assert_eq!(displays.beside("ann"), " ~Ann T");
+        assert_eq!(displays.beside("bob"), " ~B", "of whom nothing was told");
+        displays.forget();
+        displays.note_answer(&called("Ann S"), asked, Tick::ZERO);
+        assert_eq!(displays.beside("ann"), "", "of another connection");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::{io, iter};
 use chinwag_client::model::{number, text};
 use chinwag_client::{Client, Event, Item, State, TokenEnd, other_in};
 
+use super::show;
 use super::view::Shared;
-use super::{display_names, show};
 use crate::chat::model::limits::PROFILES_PAGE_MAX;
 use crate::time::span::in_words;
 
@@ -43,12 +43,10 @@ fn learn_names(client: &Client, view: &Shared, users: &Receiver<String>) {
             asked.iter().map(|user| view.displays.beside(user)).collect()
         };
         let before: Vec<_> = displays(&view.lock());
-        let profiles = display_names::ask(client, asked.clone());
-        let mut view = view.lock();
+        let mut view = view.ask(client, asked.clone());
         for user in &asked {
             view.displays.give_up(user);
         }
-        view.note_profiles(&profiles);
         for (user, before) in asked.iter().zip(before) {
             let display = view.displays.beside(user);
             if !display.is_empty() && display != before {

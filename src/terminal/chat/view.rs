@@ -41,8 +41,18 @@ impl Shared {
     /// Asks what the authors of records are called who are not known, and waits for the answer.
     pub(super) fn learn(&self, client: &Client, records: &[serde_json::Value]) {
         let unknown = self.lock().displays.to_ask(records, false);
-        let profiles = display_names::ask(client, unknown);
-        self.lock().note_profiles(&profiles);
+        drop(self.ask(client, unknown));
+    }
+
+    /// Asks what these users are called, and waits for the answer. Returns the view, in which it is
+    /// noted.
+    pub(super) fn ask(&self, client: &Client, users: BTreeSet<String>) -> MutexGuard<'_, View> {
+        let asked = self.lock().displays.told();
+        let profiles = display_names::ask(client, users);
+        let mut view = self.lock();
+        let now = view.clock.now().tick;
+        view.displays.note_answer(&profiles, asked, now);
+        view
     }
 }
 
@@ -94,7 +104,7 @@ impl View {
         }
     }
 
-    /// Notes what users say of themselves.
+    /// Notes what the server tells of users.
     pub(super) fn note_profiles(&mut self, profiles: &Item) {
         self.displays.note(profiles, self.clock.now().tick);
     }
