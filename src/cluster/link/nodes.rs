@@ -74,7 +74,7 @@ impl Nodes {
         let own = rows.iter().find(|row| row.is_own).map(|row| row.id);
         if own != self.own {
             if let (Some(former), Some(own)) = (self.own, own) {
-                log::warn!(former = former.0, own = own.0; "this node was not heard of for so long that it counted as gone, and has another number: was it stopped?");
+                log::warn!(former = former.0, own = own.0; "this node was not heard of for so long that it counted as gone, and has another number: was it stopped, or cut off?");
             }
             self.former = self.own;
             self.own = own;

@@ -127,8 +127,8 @@ impl Pending {
         }
     }
 
-    /// Whether it is a message with a `cid` to a room that was not subscribed then: it may have been
-    /// entered while the log was asked for the `cid`.
+    /// Whether it is a message with a `cid` to a room that was not subscribed then: it may have
+    /// been entered while the log was asked for the `cid`.
     pub(super) fn was_elsewhere(&self) -> bool {
         matches!(self, Self::Send(draft) if draft.cid.is_some() && !draft.in_view)
     }
