@@ -27,7 +27,21 @@ pub const LOOK: Statement = Statement {
                   WHERE n.nspname = 'chinwag' AND c.relname = 'meta'), \
           pg_backend_pid(), \
           CASE WHEN pg_is_in_recovery() THEN NULL \
-               ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END",
+               ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END, \
+          (SELECT string_agg(b.what, '; ' ORDER BY b.what) FROM (\
+           SELECT DISTINCT coalesce((SELECT l.relation::regclass::text FROM pg_locks l \
+           WHERE l.pid = w.pid AND NOT l.granted AND l.locktype = 'relation' LIMIT 1), 'a row') \
+           || ' is locked by ' || CASE p.pid WHEN 0 THEN 'a prepared transaction' \
+           ELSE concat_ws(', ', concat_ws(' of ', 'session ' || p.pid, h.usename), \
+           nullif(h.application_name, '')) END AS what FROM (\
+           SELECT a.pid FROM pg_stat_activity a WHERE a.datname = current_database() \
+           AND a.usename = current_user AND a.application_name = 'chinwag' \
+           AND a.wait_event_type = 'Lock' \
+           AND a.state_change < clock_timestamp() - interval '1 second' OFFSET 0) w \
+           CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS p(pid) \
+           LEFT JOIN pg_stat_activity h ON h.pid = p.pid \
+           WHERE (h.usename = current_user AND h.application_name = 'chinwag') IS NOT TRUE \
+           ORDER BY 1 LIMIT 3) b)",
 };
 
 /// What an engine says of itself.
@@ -64,6 +78,9 @@ pub struct Engine {
     pub process: i64,
     /// The timeline, which changes with each promotion; `None` of a standby.
     pub timeline: Option<Box<str>>,
+    /// What statements of ours have waited for longer than a second, and who holds it, if that is
+    /// none of ours.
+    pub locked: Option<Box<str>>,
 }
 
 impl Engine {
@@ -89,6 +106,7 @@ impl Engine {
             has_meta: row.bool(12)?,
             process: row.int(13)?,
             timeline: row.text_or_null(14)?.map(Into::into),
+            locked: row.text_or_null(15)?.map(Into::into),
         })
     }
 
@@ -133,7 +151,13 @@ impl Engine {
         if &*self.commit == "off" {
             faults.push(Fault::Unsynced("synchronous_commit"));
         }
-        faults.extend(self.schema_fault(schema));
+        if let Some(locked) = &self.locked {
+            faults.push(Fault::Locked(locked.clone()));
+        }
+        // It may be the schema's version that is waited for.
+        if self.locked.is_none() || schema.is_some() {
+            faults.extend(self.schema_fault(schema));
+        }
         if self.standby_names.is_empty() && self.connected > 0 && !self.is_standby {
             faults.push(Fault::Asynchronous(self.connected));
         }
@@ -196,6 +220,8 @@ pub enum Fault {
     ReadOnly,
     /// This setting lets it lose what it has confirmed.
     Unsynced(&'static str),
+    /// Somebody holds this, and what is asked waits for it.
+    Locked(Box<str>),
     /// Commits wait for none of so many standbys.
     Asynchronous(i64),
     /// There is no schema, and we could make it.
@@ -246,6 +272,11 @@ impl fmt::Display for Fault {
                 f,
                 "{setting} is off, so that it loses what it has confirmed: set {setting} = on"
             ),
+            Self::Locked(locked) => write!(
+                f,
+                "{locked}, and everything waits for that: it goes on by itself when that \
+                 transaction ends, or is ended by pg_terminate_backend"
+            ),
             Self::Asynchronous(count) => write!(
                 f,
                 "a commit waits for none of its {count} standbys, and a failover would lose \
@@ -292,6 +323,7 @@ mod tests {
             has_meta: true,
             process: 7,
             timeline: Some("00000001".into()),
+            locked: None,
         }
     }
 
@@ -319,6 +351,11 @@ mod tests {
                 Engine { writes_full_pages: false, commit: "off".into(), ..engine() },
                 Some("1.7"),
                 vec![Fault::Unsynced("full_page_writes"), Fault::Unsynced("synchronous_commit")],
+            ),
+            (
+                Engine { locked: Some("a row is locked".into()), ..engine() },
+                None,
+                vec![Fault::Locked("a row is locked".into())],
             ),
             (
                 Engine { standby_names: none(), ..engine() },

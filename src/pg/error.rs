@@ -18,6 +18,9 @@ pub struct EngineError {
     pub detail: Box<str>,
 }
 
+/// What somebody between us and the engine may be.
+const POOLER: &str = "; is that a pooler? connect to PostgreSQL itself";
+
 impl EngineError {
     /// Reads the fields of an error or a notice.
     pub(in crate::pg) fn read(fields: ErrorFields<'_>) -> std::io::Result<Self> {
@@ -40,7 +43,11 @@ impl EngineError {
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.message, self.code)?;
-        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        // Statements that others have prepared in this session, or ours in another one.
+        if matches!(&*self.code, "26000" | "42P05") { f.write_str(POOLER) } else { Ok(()) }
     }
 }
 
@@ -77,7 +84,7 @@ impl fmt::Display for Fault {
                         "; each node needs two connections: raise max_connections, or the \
                          CONNECTION LIMIT of the user or of the database"
                     }
-                    "08P01" => "; is that a pooler? connect to PostgreSQL itself",
+                    "08P01" => POOLER,
                     _ => "",
                 })
             }
@@ -119,6 +126,7 @@ mod tests {
                  CONNECTION LIMIT of the user or of the database",
             ),
             ("08P01", "no (08P01); is that a pooler? connect to PostgreSQL itself"),
+            ("42P05", "no (42P05); is that a pooler? connect to PostgreSQL itself"),
             ("57P03", "no (57P03)"),
         ] {
             let error = EngineError { code: code.into(), message: "no".into(), detail: "".into() };

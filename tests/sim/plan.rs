@@ -23,6 +23,8 @@ const FORGETFUL: &str = "dev/rust";
 const KEPT_RECORDS: u64 = 40;
 /// The room that is made with an owner, and entered by invitation.
 pub(crate) const MODERATED_ROOM: &str = "den";
+/// The room that is made with an owner, and given other names.
+pub(crate) const RENAMED_ROOM: &str = "wander";
 /// Users that are written to, and never come.
 const ABSENT: &[&str] = &["nobody-1", "nobody-2"];
 
@@ -179,6 +181,11 @@ impl Plan {
     /// The name of a client.
     pub(crate) fn user(nth: usize) -> String {
         USERS[nth % USERS.len()].to_owned()
+    }
+
+    /// The names of all clients.
+    pub(crate) const fn users() -> &'static [&'static str] {
+        USERS
     }
 
     /// Somebody to write to.

@@ -110,7 +110,8 @@ pub(super) fn look(address: &Address, host: &Host) -> Result<Found, EngineFailur
     let mut session = Session::open(address, host)?;
     let rows = session.ask(LOOK)?;
     let engine = Engine::read(rows.first().ok_or(EngineFailure::Answer)?)?;
-    let schema = if engine.has_meta { session.ask(READ_VERSION)? } else { Vec::new() };
+    let is_readable = engine.has_meta && engine.locked.is_none();
+    let schema = if is_readable { session.ask(READ_VERSION)? } else { Vec::new() };
     let schema = schema.first().map(|row| row.text(0)).transpose()?;
     let faults = engine.faults(session.process(), schema);
     Ok(Found { session, engine, faults })

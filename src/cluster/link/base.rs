@@ -1,8 +1,10 @@
 //! What a link keeps whatever connections it has.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::boundary::{Hop, Lane, LinkEffect, LinkEvent, LinkOptions};
+use super::bounds::CLOCK_OFF_MAX;
 use super::nodes::Nodes;
 use super::peers::Peers;
 use super::pubsub::PubSub;
@@ -23,6 +25,10 @@ pub(super) struct Base {
     pub(super) events: VecDeque<LinkEvent>,
     pub(super) effects: VecDeque<LinkEffect>,
     pub(super) beat_ms: Option<u64>,
+    /// The time of this node, in milliseconds since 1970.
+    pub(super) wall_ms: u64,
+    /// How far the engine is ahead of it, 0 if that is not much.
+    clock_off_ms: i64,
     /// Which nodes had no bus, or another one, when it was looked last.
     apart: Vec<String>,
     lives: u32,
@@ -40,9 +46,35 @@ impl Base {
             events: VecDeque::new(),
             effects: VecDeque::new(),
             beat_ms: None,
+            wall_ms: 0,
+            clock_off_ms: 0,
             apart: Vec::new(),
             lives: 0,
         }
+    }
+
+    /// The engine has said what time it is, at some moment of the time that its answer took.
+    pub(super) fn compare_clocks(&mut self, engine_ms: i64, took: Duration) {
+        let off_ms = engine_ms.saturating_sub_unsigned(self.wall_ms);
+        let is_off = u128::from(off_ms.unsigned_abs()) > (CLOCK_OFF_MAX + took).as_millis();
+        let was_off = self.clock_off_ms != 0;
+        self.clock_off_ms = if is_off { off_ms } else { 0 };
+        if let Some(why) = self.clock_fault().filter(|_| !was_off) {
+            log::warn!(why; "a clock is wrong");
+        }
+    }
+
+    /// In a sentence, that this node has another time than the engine.
+    pub(super) fn clock_fault(&self) -> Option<String> {
+        let seconds = self.clock_off_ms.unsigned_abs() / 1_000;
+        let how = if self.clock_off_ms > 0 { "behind" } else { "ahead of" };
+        (self.clock_off_ms != 0).then(|| {
+            format!(
+                "this node's clock is {seconds} s {how} that of the engine, so that mutes, bans and \
+                 status texts that are given here end at another time at other nodes: set it, for \
+                 example by NTP"
+            )
+        })
     }
 
     /// A name that no connection had.

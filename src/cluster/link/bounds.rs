@@ -94,6 +94,9 @@ pub const ASKS_MAX: usize = REQUESTS_MAX - 24;
 /// second: each attempt leaves one behind, so that no more are begun.
 pub const WAITING_MAX: i64 = 16;
 
+/// How far the clock of a node may be from that of the engine until that is said.
+pub const CLOCK_OFF_MAX: Duration = Duration::from_secs(5);
+
 /// Nodes that are known.
 pub const NODES_MAX: usize = 1_000;
 

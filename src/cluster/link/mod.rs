@@ -138,7 +138,7 @@ impl Link {
 
     /// Takes what the driver reports.
     pub fn handle(&mut self, now: Now, input: LinkInput<'_>) {
-        self.now = now.tick;
+        (self.now, self.base.wall_ms) = (now.tick, now.wall_ms);
         let is_up = self.is_paired_up();
         match input {
             input if input.is_of(Lane::Bus) => self.base.on_bus(self.now, input, is_up),
@@ -266,6 +266,10 @@ impl Link {
             _ => None,
         };
         let mut faults = pair.map_or_else(|| self.faults.clone(), |it| it.examined().warnings());
+        if let Some(pair) = pair {
+            let clock = self.base.clock_fault();
+            faults.extend(clock.map(|fault| self.at(pair.host(), &fault)));
+        }
         if let Some(pair) = pair
             && self.state != LinkState::Up
         {

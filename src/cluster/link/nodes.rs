@@ -23,12 +23,13 @@ fn read_node(row: &Row) -> Result<NodeRow, WrongType> {
     })
 }
 
-/// Reads the answer to a beat: the nodes, ascending, and the settings of the engine.
-pub(super) fn read(rows: &[Row]) -> Result<(Vec<NodeRow>, Box<str>), WrongType> {
-    let settings = rows.first().ok_or(WrongType { column: 6 })?.text(6)?.into();
+/// Reads the answer to a beat: the nodes, ascending, and the settings of the engine and its time.
+pub(super) fn read(rows: &[Row]) -> Result<(Vec<NodeRow>, (Box<str>, i64)), WrongType> {
+    let first = rows.first().ok_or(WrongType { column: 6 })?;
+    let engine = (first.text(6)?.into(), first.int(7)?);
     let mut nodes = rows.iter().map(read_node).collect::<Result<Vec<_>, _>>()?;
     nodes.sort_by_key(|node| node.id);
-    Ok((nodes, settings))
+    Ok((nodes, engine))
 }
 
 /// The nodes besides this one.
@@ -73,7 +74,7 @@ impl Nodes {
         let own = rows.iter().find(|row| row.is_own).map(|row| row.id);
         if own != self.own {
             if let (Some(former), Some(own)) = (self.own, own) {
-                log::warn!(former = former.0, own = own.0; "this node was not heard of for so long that it counted as gone, and has another number: was it stopped?");
+                log::warn!(former = former.0, own = own.0; "this node was not heard of for so long that it counted as gone, and has another number: was it stopped, or cut off?");
             }
             self.former = self.own;
             self.own = own;

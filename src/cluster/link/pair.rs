@@ -288,12 +288,13 @@ impl Pair {
         rows: &[Row],
         base: &mut Base,
     ) -> Result<(), String> {
-        let (rows, settings) = nodes::read(rows).map_err(|error| error.to_string())?;
+        let (rows, (settings, wall_ms)) = nodes::read(rows).map_err(|error| error.to_string())?;
         // The level was judged by them: it is judged anew at a new connection.
         if *self.settings.get_or_insert_with(|| settings.clone()) != settings {
             return Err(format!("its settings have changed: {settings}"));
         }
         base.beat_ms = Some(millis(now.since(sent_at)));
+        base.compare_clocks(wall_ms, now.since(sent_at));
         let former = base.nodes.own();
         let (events, is_up) = (&mut base.events, self.step == Step::Up);
         base.nodes.on_rows(sent_at, rows, |event| {

@@ -26,14 +26,15 @@ pub(super) const IDENTIFY: Statement = Statement {
            AND (wait_event = 'SyncRep' OR wait_event_type = 'Lock'))",
 };
 
-/// Says that this node is there, by a write that is waited for; answers with all that are, and with
-/// the settings that what is kept depends on.
+/// Says that this node is there, by a write that is waited for; answers with all that are, with
+/// the settings that what is kept depends on, and with the engine's time in milliseconds.
 pub(super) const BEAT: Statement = Statement {
     name: "beat",
     sql: "SELECT id, name, address, version, age, own, \
           concat_ws('/', current_setting('synchronous_standby_names'), \
                     current_setting('synchronous_commit'), current_setting('fsync'), \
-                    current_setting('full_page_writes')) \
+                    current_setting('full_page_writes')), \
+          (extract(epoch FROM clock_timestamp()) * 1000)::bigint \
           FROM chinwag.beat_1($1, $2, $3, $4, $5)",
 };
 

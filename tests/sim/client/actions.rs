@@ -7,7 +7,7 @@ use chinwag::ws;
 
 use super::{Behaviour, Client, Connection, Context, Draft, Pending, Target};
 use crate::codec::Kind;
-use crate::plan::MODERATED_ROOM;
+use crate::plan::{MODERATED_ROOM, RENAMED_ROOM};
 
 /// Requests that a client has under way before it asks for more.
 const ASKED_MAX: usize = 6;
@@ -47,6 +47,13 @@ impl Client {
 
     /// Does something in a room, or something that has to do with no room.
     fn act_in(&mut self, room: String, conn: &mut Connection, context: &mut Context<'_>) {
+        if context.plan.nodes > 1 && self.rng.once_in(10) {
+            return match self.rng.below(5) {
+                0..3 => self.rename(conn, context),
+                3 => self.change_profile(conn, context),
+                _ => self.ask_profiles(conn, context),
+            };
+        }
         match self.rng.below(120) {
             0..50 => self.say(Target::Room(room), context),
             50..60 => self.moderate(conn, context),
@@ -58,6 +65,8 @@ impl Client {
             }
             66..78 => self.ack(conn, context, &room),
             78..84 => self.join(conn, context),
+            // Nobody leaves it, so that it stays the same room.
+            84..86 if room == RENAMED_ROOM => {}
             84..86 => {
                 let closes = room == MODERATED_ROOM && self.rng.once_in(2);
                 let fields = [("room", Field::Text(&room)), ("close", Field::Flag(closes))];
@@ -87,7 +96,7 @@ impl Client {
             }
             106..109 => self.ask_inbox(conn, context),
             109..111 => self.ask(conn, context, (Op::Ping, &[]), Pending::Other),
-            111..113 => self.change_topic(conn, context, &room),
+            111..113 if room != RENAMED_ROOM => self.change_topic(conn, context, &room),
             113..115 => self.send_invalid(conn, context),
             115 => self.ask_much(conn, context, &room),
             118 => self.change_one(conn, context),
@@ -111,6 +120,15 @@ impl Client {
 
     fn join(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
         let room = (*self.rng.pick(context.plan.rooms)).to_owned();
+        self.join_room(conn, context, room);
+    }
+
+    pub(super) fn join_room(
+        &mut self,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        room: String,
+    ) {
         let joining = |pending: &Pending| matches!(pending, Pending::Join { room: other, .. } if *other == room);
         if conn.pending.values().any(joining) {
             return;

@@ -3,6 +3,7 @@
 use chinwag::chat::Op;
 use serde_json::Value;
 
+use super::renames::unname;
 use super::{Client, Connection, Context};
 use crate::codec::Kind;
 use crate::history::{Check, People, View, number, people, text};
@@ -21,16 +22,32 @@ impl Client {
             context.links[conn.link].story.greeted = true;
             return Ok(());
         }
-        let value: Value =
+        let mut value: Value =
             serde_json::from_str(said).map_err(|error| format!("{error}: {said}"))?;
-        let result = match (value.get("ev").and_then(Value::as_str), value.get("code")) {
-            (Some(event), None) => self.event(conn, context, event, &value),
-            (None, Some(_)) => self.reply(conn, context, &value),
-            _ => Err("neither an event nor a reply, or both".to_owned()),
-        };
+        let result = self.take(conn, context, &mut value);
         result.map_err(|fault| {
             format!("{fault}; client {} ({}) heard {said:.400}", self.id, self.name)
         })
+    }
+
+    fn take(
+        &mut self,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        value: &mut Value,
+    ) -> Check {
+        let event = value.get("ev").and_then(Value::as_str).map(str::to_owned);
+        if event.as_deref() == Some("renamed") {
+            return Self::told_renamed(conn, context.history, value);
+        }
+        if context.plan.nodes > 1 {
+            unname(conn, context.history, value)?;
+        }
+        match (event, value.get("code")) {
+            (Some(event), None) => self.event(conn, context, &event, value),
+            (None, Some(_)) => self.reply(conn, context, value),
+            _ => Err("neither an event nor a reply, or both".to_owned()),
+        }
     }
 
     fn event(
@@ -41,7 +58,7 @@ impl Client {
         value: &Value,
     ) -> Check {
         match event {
-            "message" | "topic" | "edit" | "deletion" | "moderation" => {
+            "message" | "topic" | "edit" | "deletion" | "moderation" | "rename" => {
                 let view = find(conn, value)?;
                 view.live_record(context.history, value, &self.name, context.now)
             }
@@ -51,6 +68,10 @@ impl Client {
                 find(conn, value)?.gap(value)
             }
             "live" => find(conn, value)?.live(context.history, value),
+            "profiles" => {
+                find(conn, value)?;
+                Self::told_profiles(conn, context.history, value)
+            }
             "presence" => find(conn, value)?.people.presence(value),
             "typing" => find(conn, value)?.people.typing(value, &self.name),
             "receipts" => self.receipts(conn, context, value),

@@ -6,6 +6,7 @@ mod events;
 mod moderation;
 mod network;
 mod quiesce;
+mod renames;
 mod replies;
 mod requests;
 mod stream;
@@ -131,6 +132,10 @@ pub(crate) struct Connection {
     pub(crate) acked: BTreeMap<String, (u64, u64)>,
     /// How far the user has read on other connections, by room, as it was told here.
     pub(crate) own: BTreeMap<String, u64>,
+    /// What the room that gets other names is called, as it was told here.
+    pub(crate) called: Option<String>,
+    /// What users say of themselves, as it was told here last: display name and status text.
+    pub(crate) profiles: BTreeMap<String, [String; 2]>,
 }
 
 impl Client {

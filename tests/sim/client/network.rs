@@ -83,6 +83,8 @@ impl Client {
             told: None,
             acked: BTreeMap::new(),
             own: BTreeMap::new(),
+            called: None,
+            profiles: BTreeMap::new(),
         }))
     }
 

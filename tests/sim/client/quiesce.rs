@@ -47,6 +47,11 @@ impl Client {
         self.with_connection(context, Self::ask_inbox);
     }
 
+    /// Asks what all users say of themselves.
+    pub(crate) fn ask_whois(&mut self, context: &mut Context<'_>) {
+        self.with_connection(context, Self::ask_profiles);
+    }
+
     /// Leaves every room that the user is in.
     pub(crate) fn leave_all(&mut self, context: &mut Context<'_>) {
         self.with_connection(context, |client, conn, context| {

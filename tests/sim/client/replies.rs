@@ -81,6 +81,7 @@ impl Client {
                 }
                 Ok(())
             }
+            _ if Self::may_be_unnamed(context.history, code, &pending) => Ok(()),
             // It was about the log that was there before.
             SEQ_UNAVAILABLE | EPOCH_CHANGED
                 if context.plan.nodes > 1
@@ -89,7 +90,7 @@ impl Client {
                 Ok(())
             }
             NO_SUCH_MESSAGE if matches!(pending, Pending::Change { .. }) => Ok(()),
-            NO_SUCH_ROOM | NOT_MEMBER if !is_view || was_elsewhere(&pending) => {
+            NO_SUCH_ROOM | NOT_MEMBER if !is_view || pending.was_elsewhere() => {
                 if let Pending::Send(draft) = pending {
                     // What cannot be said there any more is not said.
                     self.outbox.retain(|waiting| waiting.text != draft.text);
@@ -145,6 +146,9 @@ impl Client {
                 context.history.entered(MODERATED_ROOM, &self.name, &known);
                 self.joined(conn, context, (MODERATED_ROOM.to_owned(), None), data)
             }
+            pending @ (Pending::CreateNamed { .. }
+            | Pending::Rename { .. }
+            | Pending::Profiles { .. }) => self.succeeded_in_naming((conn, context), pending, data),
             Pending::Order { reason, .. } => {
                 let answer = answer_of(data, false)?;
                 let said = ("moderation", &*self.name, &*reason);
@@ -273,7 +277,7 @@ impl Client {
         Ok(())
     }
 
-    fn joined(
+    pub(super) fn joined(
         &mut self,
         conn: &mut Connection,
         context: &mut Context<'_>,
@@ -407,12 +411,12 @@ impl Client {
     }
 }
 
-fn answer_of(data: &Value, echo: bool) -> Check<Answer> {
+pub(super) fn answer_of(data: &Value, echo: bool) -> Check<Answer> {
     Ok(Answer { seq: number(data, "seq")?, dup: data.get("dup").is_some(), echo })
 }
 
 /// Puts the answer to a `send` in its place.
-fn place(
+pub(super) fn place(
     conn: &mut Connection,
     context: &mut Context<'_>,
     (room, answer): (&str, Answer),
@@ -490,10 +494,4 @@ fn resumed(
         return Err(format!("{room} goes on at {from} behind {seq}"));
     }
     Ok(View::new(log, from, true))
-}
-
-/// A message with a `cid` to a room that was not subscribed then: it may have been entered while
-/// the log was asked for the `cid`.
-fn was_elsewhere(pending: &Pending) -> bool {
-    matches!(pending, Pending::Send(draft) if draft.cid.is_some() && !draft.in_view)
 }

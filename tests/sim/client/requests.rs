@@ -8,7 +8,7 @@ use chinwag::wire::client::{Field, request};
 
 use super::{Client, Connection, Context};
 use crate::history::{Known, LogKey};
-use crate::plan::MODERATED_ROOM;
+use crate::plan::{MODERATED_ROOM, RENAMED_ROOM};
 
 /// Where a message goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,18 @@ pub(crate) enum Pending {
     Create {
         known: Known,
     },
+    /// The room that gets other names.
+    CreateNamed {
+        known: Known,
+    },
+    /// Another name for it.
+    Rename {
+        name: String,
+    },
+    /// What users say of themselves: all of them, or this one.
+    Profiles {
+        all: bool,
+    },
     /// To keep order there.
     Order {
         reason: String,
@@ -115,6 +127,12 @@ impl Pending {
         }
     }
 
+    /// Whether it is a message with a `cid` to a room that was not subscribed then: it may have
+    /// been entered while the log was asked for the `cid`.
+    pub(super) fn was_elsewhere(&self) -> bool {
+        matches!(self, Self::Send(draft) if draft.cid.is_some() && !draft.in_view)
+    }
+
     /// The room that it is about.
     pub(crate) fn room(&self) -> Option<&str> {
         match self {
@@ -132,7 +150,9 @@ impl Pending {
                 Target::User(_) => None,
             },
             Self::Create { .. } | Self::Order { .. } | Self::Act => Some(MODERATED_ROOM),
+            Self::CreateNamed { .. } | Self::Rename { .. } => Some(RENAMED_ROOM),
             Self::Hello { .. }
+            | Self::Profiles { .. }
             | Self::Rooms { .. }
             | Self::Status { .. }
             | Self::Other
@@ -152,7 +172,12 @@ impl Client {
     ) {
         conn.next_id += 1;
         let mut text = Vec::new();
-        request(&mut text, op, Some(conn.next_id), fields);
+        let named = self.some_name(context.history);
+        let fields = fields.iter().map(|&(key, field)| match field {
+            Field::Text(RENAMED_ROOM) if key == "room" => (key, Field::Text(&*named)),
+            field => (key, field),
+        });
+        request(&mut text, op, Some(conn.next_id), &fields.collect::<Vec<_>>());
         conn.pending.insert(conn.next_id, pending);
         let text = String::from_utf8(text).expect("JSON is UTF-8");
         self.put(conn, context, &text);
@@ -189,11 +214,12 @@ impl Client {
     /// Says hello, with everything that it has from before.
     pub(super) fn hello(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
         conn.said_hello = true;
-        let positions: Vec<String> = self
-            .positions
-            .iter()
-            .map(|(room, (epoch, seq))| format!("{room:?}:[{epoch:?},{seq}]"))
-            .collect();
+        let named = self.some_name(context.history);
+        let positions = self.positions.iter().map(|(room, (epoch, seq))| {
+            let room = if room == RENAMED_ROOM { &named } else { room };
+            format!("{room:?}:[{epoch:?},{seq}]")
+        });
+        let positions: Vec<String> = positions.collect();
         let session = self.session.clone().unwrap_or_else(|| "s0".to_owned());
         let resume = format!("{{\"session\":{session:?},\"rooms\":{{{}}}}}", positions.join(","));
         let name = self.name.clone();

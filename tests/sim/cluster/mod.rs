@@ -10,6 +10,7 @@ mod outcome;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chinwag::chat::model::name::RoomName;
 use chinwag::metrics::Metrics;
 use chinwag::rng::Rng;
 use chinwag::server::Server;
@@ -22,7 +23,7 @@ use crate::client::{Behaviour, Client, Context, Target};
 use crate::codec::{Kind, Scratch};
 use crate::history::{Check, History};
 use crate::link::Link;
-use crate::plan::Plan;
+use crate::plan::{Plan, RENAMED_ROOM};
 use crate::reactor::{Answers, Reactor};
 use crate::store::{CrashPlan, EngineFault, SimEngine};
 use crate::tamper::Tamper;
@@ -267,9 +268,38 @@ impl Cluster {
             Ok(())
         })?;
         self.run_until_settled()?;
+        self.each_client(|client, context| {
+            client.ask_whois(context);
+            Ok(())
+        })?;
+        self.run_until_settled()?;
         self.history.check_kept(&self.engine.durable())?;
+        self.history.check_names(&self.engine.durable())?;
+        self.check_told()?;
         self.history.check_order()?;
         Comparison { clients: &self.clients, history: &self.history }.compare()
+    }
+
+    /// What each client is told of the renamed room's name and of profiles is what the engine has.
+    fn check_told(&self) -> Check {
+        let (profiles, durable) = (self.engine.profiles(), self.engine.durable());
+        let name = RoomName::stored(RENAMED_ROOM).map(|key| durable.name(&key).to_string());
+        for (client, conn) in self.clients.iter().filter_map(|it| Some((it, it.greeted()?))) {
+            let known = conn.called.as_ref();
+            if conn.views.contains_key(RENAMED_ROOM) && known.is_some() && known != name.as_ref() {
+                return Err(format!("client {} is told {known:?}, not {name:?}", client.id));
+            }
+            for (user, said) in &conn.profiles {
+                let there = profiles.get(user).cloned().unwrap_or_default();
+                if *said != there {
+                    return Err(format!(
+                        "client {} is told that {user} says {said:?} of itself, not {there:?}",
+                        client.id
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn rest(&mut self, span: Duration, pause_ms: u64) -> Check {

@@ -7,6 +7,7 @@ mod durability;
 mod edits;
 mod json;
 mod moderation;
+mod names;
 pub(crate) mod people;
 mod room_view;
 
@@ -76,6 +77,9 @@ pub(crate) struct History {
     leaves: BTreeMap<String, u64>,
     /// How many processes there were before this one.
     lives: u64,
+    pub(crate) names: names::Names,
+    /// What users have said, or tried to say, of themselves.
+    profiles: BTreeSet<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -118,6 +122,8 @@ impl History {
             leaving: BTreeMap::new(),
             leaves: BTreeMap::new(),
             lives: 0,
+            names: names::Names::default(),
+            profiles: BTreeSet::new(),
             acts_asked: BTreeSet::new(),
             cut: BTreeSet::new(),
             requested: edits::Requested::default(),
@@ -159,6 +165,16 @@ impl History {
         self.said.insert(text.to_owned(), Saying { user, cid, first: now });
     }
 
+    /// A user is about to say something of itself for the first time.
+    pub(crate) fn say_of_oneself(&mut self, user: &str, said: &str) {
+        self.profiles.insert((user.to_owned(), said.to_owned()));
+    }
+
+    /// Whether it has said that of itself, or nothing.
+    pub(crate) fn is_said_of(&self, user: &str, said: &str) -> bool {
+        said.is_empty() || self.profiles.contains(&(user.to_owned(), said.to_owned()))
+    }
+
     /// Somebody sees a record: a live event, an item of a replay or of a page, and could know all
     /// changes up to `upto`.
     pub(crate) fn record(
@@ -176,6 +192,10 @@ impl History {
         let shown = match (kind, target) {
             ("deletion", Some(target)) => deletion(&self.logs[key.0].room, target),
             ("moderation", _) => text(item, "reason")?.to_owned(),
+            ("rename", _) => {
+                self.names.check_record(item)?;
+                renaming(number(item, "seq")?, text(item, "name")?)
+            }
             _ => text(item, "text")?.to_owned(),
         };
         let entry = Entry {
@@ -185,6 +205,9 @@ impl History {
             at: number(item, "at")?,
         };
         let seq = number(item, "seq")?;
+        if kind == "rename" {
+            return self.insert(key, seq, entry, now);
+        }
         let saying = self.said.get(&entry.text);
         let Some(saying) = saying else {
             return Err(format!("seq {seq} shows what nobody has said: {:.60}", entry.text));
@@ -323,6 +346,11 @@ impl History {
             self.reads.range((key, String::new())..).take_while(move |(at, _)| at.0 == key);
         of_log.map(|((_, user), read)| (user.as_str(), *read))
     }
+}
+
+/// What the record of another name says, once.
+pub(crate) fn renaming(seq: u64, name: &str) -> String {
+    format!("{name} since {seq}")
 }
 
 /// What a record counts for in its room's ring, at most.

@@ -21,7 +21,10 @@ const LOST_MAX: u64 = 8;
 /// All that survives a crash.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Durable {
+    /// By the names by which they were made.
     pub(crate) rooms: BTreeMap<RoomName, Room>,
+    /// Which of them the names lead to that they were given since.
+    pub(super) renamed: BTreeMap<RoomName, RoomName>,
     /// Which records there are, in the order in which they were written: the order of search.
     pub(super) order: BTreeMap<u64, (RoomName, u64)>,
     pub(super) written: u64,
@@ -43,6 +46,8 @@ pub(crate) struct Room {
     pub(crate) records: BTreeMap<u64, SharedRecord>,
     pub(super) cids: BTreeMap<(String, String), Sent>,
     pub(crate) meta: BTreeMap<FactKey, RoomMeta>,
+    /// The name that it was given last.
+    name: Option<RoomName>,
 }
 
 /// What is remembered of a message with a `cid`.
@@ -98,15 +103,16 @@ impl Durable {
     pub(super) fn load(&self, wanted: &Wanted) -> Found {
         let mut found = Found::default();
         for (name, with_lookalikes) in &wanted.rooms {
+            let key = self.key(name);
             let is_meant = |other: &RoomName| {
-                other == name
+                *other == key
                     || *with_lookalikes
                         && !name.is_direct()
                         && skeleton(other.as_str()) == skeleton(name.as_str())
             };
             for (name, room) in self.rooms.iter().filter(|(name, _)| is_meant(name)) {
                 found.rooms.push(Begun {
-                    name: name.clone(),
+                    name: room.name_or(name),
                     epoch: room.epoch,
                     durability: room.durability,
                     head: room.head,
@@ -152,14 +158,35 @@ impl Durable {
                 user.is_member = true;
                 user.has_come |= !room_name.is_direct() || member.recv > 0 || member.read > 0;
                 if depth == Depth::Rooms {
-                    user.rooms.push(room_name.clone());
+                    user.rooms.push(room.name_or(room_name));
                 }
             }
             if depth >= Depth::Invited && room.meta.contains_key(&invited) {
-                user.rooms.push(room_name.clone());
+                user.rooms.push(room.name_or(room_name));
             }
         }
         user
+    }
+
+    /// By which name a room was made that has this one, or had it.
+    pub(super) fn key(&self, name: &RoomName) -> RoomName {
+        self.renamed.get(name).unwrap_or(name).clone()
+    }
+
+    /// The name that a room has.
+    pub(crate) fn name(&self, key: &RoomName) -> RoomName {
+        self.rooms.get(key).map_or_else(|| key.clone(), |room| room.name_or(key))
+    }
+
+    /// The name leads to no room any more, if it is not the one by which one was made.
+    pub(super) fn free_name(&mut self, name: &RoomName) -> bool {
+        self.renamed.remove(name).is_some()
+    }
+
+    /// Whether a name is, or was, that of another room.
+    pub(super) fn is_anothers(&self, name: &RoomName, room: &RoomName) -> bool {
+        let key = self.key(name);
+        key != *room && self.rooms.contains_key(&key)
     }
 
     /// A log begins, or goes on.
@@ -179,6 +206,7 @@ impl Durable {
             records: BTreeMap::new(),
             cids: BTreeMap::new(),
             meta: BTreeMap::new(),
+            name: None,
         });
         (room.durability, room.retention) = (durability, retention);
     }
@@ -186,6 +214,7 @@ impl Durable {
     /// The room is gone.
     pub(super) fn remove(&mut self, name: &RoomName) {
         self.rooms.remove(name);
+        self.renamed.retain(|_, room| room != name);
         self.order.retain(|_, (room, _)| room != name);
     }
 
@@ -227,6 +256,12 @@ impl Durable {
         room.records.insert(seq, SharedRecord::clone(&record));
         for meta in meta {
             room.keep(meta);
+        }
+        if let Body::Rename { name: given, .. } = &record.body {
+            room.name = Some(given.clone());
+            if given != name {
+                self.renamed.insert(given.clone(), name.clone());
+            }
         }
         self.written += 1;
         self.order.insert(self.written, (name.clone(), seq));
@@ -276,6 +311,10 @@ impl Durable {
 }
 
 impl Room {
+    fn name_or(&self, made: &RoomName) -> RoomName {
+        self.name.clone().unwrap_or_else(|| made.clone())
+    }
+
     fn keep(&mut self, meta: RoomMeta) {
         let key = FactKey::of(&meta);
         match meta {

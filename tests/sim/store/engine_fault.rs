@@ -34,6 +34,10 @@ engine_faults! {
     EpochKept,
     /// A node that could not listen for a while is not told again who is where.
     NeverToldAgain,
+    /// A name that a room had leads to it no more, and is free.
+    NameFreed,
+    /// A node is not told what users say of themselves.
+    PeopleForgotten,
     /// The engine knows nothing of sessions that could be resumed.
     SessionForgotten,
 }

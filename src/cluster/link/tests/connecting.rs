@@ -90,6 +90,12 @@ fn unusable() -> Vec<(Engine, Level, &'static str)> {
              itself, or have it pool whole sessions without giving them numbers of its own",
         ),
         (
+            Engine { locked: Some("chinwag.room is locked by session 7"), ..Engine::default() },
+            Level::Disk,
+            "db0:5432: chinwag.room is locked by session 7, and everything waits for that: it goes \
+             on by itself when that transaction ends, or is ended by pg_terminate_backend",
+        ),
+        (
             Engine { fsync: false, ..Engine::default() },
             Level::Disk,
             "db0:5432: fsync is off, so that it loses what it has confirmed: set fsync = on",
@@ -164,6 +170,26 @@ fn an_engine_that_could_be_better_is_used_and_says_so() {
     assert_eq!(world.events(), ["up as 1 at disk"]);
     let faults = world.link.health().faults;
     assert!(faults[0].contains("set synchronous_standby_names = 'ANY 1 (*)'"), "{faults:?}");
+}
+
+#[test]
+fn a_clock_that_is_not_the_engines_is_said_while_that_is_so() {
+    const HOUR_MS: i64 = 3_600_000;
+    for (wall_ms, words) in [
+        (5 * HOUR_MS, Some("db0:5432: this node's clock is 18000 s behind")),
+        (-HOUR_MS, Some("db0:5432: this node's clock is 3600 s ahead of")),
+        (4_000, None),
+    ] {
+        let mut world = World::new(vec![Engine { wall_ms, ..Engine::default() }]);
+        world.wait(10_000);
+        assert_eq!(world.events(), [UP]);
+        let faults = world.link.health().faults;
+        assert_eq!(faults.len(), usize::from(words.is_some()), "{faults:?}");
+        assert!(faults.iter().all(|fault| fault.starts_with(words.unwrap())), "{faults:?}");
+        world.engines[0].wall_ms = 0;
+        world.wait(3_000);
+        assert!(world.link.health().faults.is_empty(), "{words:?}");
+    }
 }
 
 #[test]

@@ -24,7 +24,11 @@ pub(super) struct Engine {
     pub(super) connected: i64,
     /// Sessions that wait for one.
     pub(super) waiting: i64,
+    /// What somebody holds for whom they wait.
+    pub(super) locked: Option<&'static str>,
     pub(super) schema: Option<&'static str>,
+    /// Its time; that of the node is always 0.
+    pub(super) wall_ms: i64,
     pub(super) is_pooler: bool,
     /// Commits wait: no standby answers.
     pub(super) holds_commits: bool,
@@ -77,7 +81,9 @@ impl Default for Engine {
             fsync: true,
             connected: 2,
             waiting: 0,
+            locked: None,
             schema: Some("1.7"),
+            wall_ms: 0,
             is_pooler: false,
             holds_commits: false,
             commits_left: None,
@@ -308,6 +314,7 @@ impl Engine {
             boolean(self.schema.is_some()),
             int(process.into()),
             timeline.map(String::into_bytes),
+            self.locked.and_then(text),
         ]
     }
 
@@ -329,6 +336,7 @@ impl Engine {
                 int(5),
                 boolean(own == Some(node)),
                 text(&settings),
+                int(self.wall_ms),
             ]
         };
         nodes.map(row).collect()

@@ -3,6 +3,7 @@
 
 mod closing;
 mod drops;
+mod locked;
 mod names;
 mod nodes;
 mod outgoing;

@@ -16,7 +16,7 @@ use crate::chat::model::policy::Policies;
 use crate::chat::model::push::{PushOrder, PushOutcome};
 use crate::cluster::check::Level;
 use crate::cluster::link::{
-    Hop, Lane, Link, LinkEffect, LinkEvent, LinkInput, LinkOptions, NotAsked,
+    Health, Hop, Lane, Link, LinkEffect, LinkEvent, LinkInput, LinkOptions, NotAsked,
 };
 use crate::cluster::{SCHEMA, SETTINGS};
 use crate::pg::{Address, Client, Host, Login, Param, Reply, Row, Statement, WrongType};
@@ -41,9 +41,14 @@ impl Database {
         let admin: Address = named.to_str().unwrap().parse().unwrap();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("chinwag_test_{}_{count}", std::process::id());
-        run(&admin, &[&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")]);
+        // One that has our schema already, and tables of which the engine knows something else.
+        let template = std::env::var("CHINWAG_TEST_TEMPLATE").ok();
+        let from = template.as_deref().unwrap_or("template0");
+        run(&admin, &[&format!("CREATE DATABASE {name} TEMPLATE {from} ENCODING 'UTF8'")]);
         let address = Address { database: name.into(), ..admin.clone() };
-        run(&address, &[SCHEMA]);
+        if template.is_none() {
+            run(&address, &[SCHEMA]);
+        }
         Some(Self { admin, address })
     }
 
@@ -223,6 +228,8 @@ pub(crate) struct Peer {
     address: Address,
     clock: Clock,
     streams: BTreeMap<Hop, TcpStream>,
+    /// How many connections were made.
+    connections: usize,
 }
 
 impl Peer {
@@ -240,7 +247,8 @@ impl Peer {
         let (written, sent) = (VecDeque::new(), Vec::new());
         let engine = Faulty { link, is_deaf: false, loses: 0, written, sent };
         let node = Node::new(engine, clock.now());
-        let mut peer = Self { node, address: address.clone(), clock, streams: BTreeMap::new() };
+        let (address, streams) = (address.clone(), BTreeMap::new());
+        let mut peer = Self { node, address, clock, streams, connections: 0 };
         let since = clock.micros();
         while !peer.node.is_begun() {
             peer.turn();
@@ -258,6 +266,16 @@ impl Peer {
     /// The node, to look at.
     pub(crate) const fn node(&self) -> &Node<Faulty> {
         &self.node
+    }
+
+    /// What an operator is told.
+    pub(crate) fn health(&mut self) -> Health {
+        self.node.engine().link.health()
+    }
+
+    /// How many connections it has made.
+    pub(crate) const fn connections(&self) -> usize {
+        self.connections
     }
 
     /// The engine is found again after answers were lost.
@@ -395,6 +413,7 @@ impl Peer {
                     let stream = connect(&self.address, host);
                     stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
                     self.streams.insert(hop, stream);
+                    self.connections += 1;
                     let input = LinkInput::Connected { hop, is_private: true };
                     self.node.engine().link.handle(self.clock.now(), input);
                 }

@@ -17,19 +17,22 @@ pub(crate) struct EngineCounts {
     pub(crate) cut: u64,
     pub(crate) claims: u64,
     pub(crate) moved: u64,
+    pub(crate) renamed: u64,
+    pub(crate) profiles: u64,
 }
 
 impl EngineCounts {
-    fn all_mut(&mut self) -> [&mut u64; 14] {
+    fn all_mut(&mut self) -> [&mut u64; 16] {
         let Self { commits, grown, renewed, gone, stale, undecided, .. } = self;
         let rest = [&mut self.told, &mut self.lost_wakes, &mut self.deaf];
         let [told, lost, deaf] = rest;
         let ends = [&mut self.away, &mut self.promotions, &mut self.cut];
         let [away, promotions, cut] = ends;
         let [claims, moved] = [&mut self.claims, &mut self.moved];
+        let [renamed, profiles] = [&mut self.renamed, &mut self.profiles];
         [
             commits, grown, renewed, gone, stale, undecided, told, lost, deaf, away, promotions,
-            cut, claims, moved,
+            cut, claims, moved, renamed, profiles,
         ]
     }
 

@@ -11,6 +11,7 @@
 //! the order of each log is dense. When each step happens the seed decides.
 
 mod counts;
+mod people;
 mod sessions;
 mod tells;
 mod writes;
@@ -27,6 +28,8 @@ use chinwag::chat::model::log::{
 };
 use chinwag::chat::model::name::RoomName;
 use chinwag::chat::model::other_nodes::NodeId;
+use chinwag::chat::model::people::People;
+use chinwag::chat::model::profile::PublicProfile;
 use chinwag::chat::model::reply::Durability;
 use chinwag::rng::Rng;
 use chinwag::time::clock::Now;
@@ -149,6 +152,8 @@ struct Node {
     wakes: BTreeMap<RoomName, u64>,
     deaf_until: u64,
     compare_at: u64,
+    /// What it was told of people.
+    people_version: u64,
 }
 
 #[derive(Debug)]
@@ -160,6 +165,9 @@ struct Engine {
     now: Now,
     turn: u64,
     durable: Durable,
+    people: People,
+    /// How often what is kept of people was changed.
+    people_version: u64,
     changes: BTreeMap<RoomName, Changes>,
     nodes: Vec<Node>,
     next_id: u64,
@@ -189,6 +197,8 @@ impl SimEngine {
             now,
             turn: 0,
             durable: Durable { store_fault, ..Durable::default() },
+            people: People::default(),
+            people_version: 0,
             changes: BTreeMap::new(),
             nodes: (0..nodes).map(|_| Node::default()).collect(),
             next_id: 1,
@@ -213,6 +223,15 @@ impl SimEngine {
     /// What is committed.
     pub(crate) fn durable(&self) -> Ref<'_, Durable> {
         Ref::map(self.0.borrow(), |engine| &engine.durable)
+    }
+
+    /// What users say of themselves: display name and status text.
+    pub(crate) fn profiles(&self) -> BTreeMap<String, [String; 2]> {
+        let engine = self.0.borrow();
+        let profiles = engine.people.profiles.iter();
+        let said =
+            |profile: &PublicProfile| [&profile.display, &profile.text].map(|it| it.to_string());
+        profiles.map(|(user, profile)| (user.to_string(), said(profile))).collect()
     }
 
     pub(crate) fn counts(&self) -> EngineCounts {
@@ -266,7 +285,8 @@ impl Engine {
     fn begin(&mut self, place: usize) -> Snapshot {
         let id = NodeId(self.next_id);
         self.next_id += 1;
-        self.nodes[place] = Node { id: Some(id), ..Node::default() };
+        let people_version = self.people_version;
+        self.nodes[place] = Node { id: Some(id), people_version, ..Node::default() };
         for other in self.others(place) {
             self.say(other, LogReply::NodeBegun { node: id }, None);
         }
@@ -276,7 +296,7 @@ impl Engine {
             newest: self.durable.rooms.values().map(|room| room.epoch).max(),
             names: Vec::new(),
         };
-        Snapshot { node: Some(id), elsewhere, ..Snapshot::default() }
+        Snapshot { node: Some(id), elsewhere, people: self.people.clone(), ..Snapshot::default() }
     }
 
     fn end(&mut self, place: usize) {
@@ -334,9 +354,7 @@ impl Engine {
                 let due = self.turn + self.rng.below(self.config.read_delay + 1);
                 self.nodes[place].reads.push(Reading { ticket, query, due });
             }
-            LogRequest::People { ticket, .. } => {
-                self.say(place, LogReply::Synced { ticket, outcome: Ok(()) }, None);
-            }
+            LogRequest::People { ticket, changes } => self.change_people(place, ticket, &changes),
             LogRequest::Claim(ticket, claim) => self.claim(place, ticket, claim),
             LogRequest::Session(change) => self.sessions.change(&change),
             LogRequest::Notice(_) | LogRequest::Adopt { .. } => {}
@@ -356,7 +374,8 @@ impl Engine {
                 node.durability.remove(&log);
             }
             LogRequest::Open { log, ref room, epoch, durability, .. } => {
-                let (room, known) = (room.clone(), Known { epoch: Some(epoch), acts: 0 });
+                let room = self.durable.key(room);
+                let known = Known { epoch: Some(epoch), acts: 0 };
                 let is_loaded = self.hold_loaded(place, log, (&room, epoch));
                 let node = &mut self.nodes[place];
                 node.durability.insert(log, (room.clone(), durability));
@@ -373,7 +392,9 @@ impl Engine {
             | LogRequest::End { log, .. }
             | LogRequest::Drop { log } => {
                 let node = &mut self.nodes[place];
-                let Some((room, durability)) = node.durability.get(&log).cloned() else { return };
+                let Some((room, durability)) = node.durability.get(&log).cloned() else {
+                    return self.answer_about_nothing(place, request);
+                };
                 let known = node.known.get(&log).copied().unwrap_or_default();
                 if let LogRequest::Append { ticket, .. } = request
                     && self.is_away()
@@ -384,6 +405,24 @@ impl Engine {
                 self.admit(place, Job { log, room, durability, known, request });
             }
         }
+    }
+
+    /// The log has gone, which who asks was not told yet.
+    fn answer_about_nothing(&mut self, place: usize, request: LogRequest) {
+        let reply = match request {
+            LogRequest::Append { ticket, .. } => {
+                let outcome = Appended::Refused(LogFault::Broken);
+                LogReply::Appended { ticket, outcome }
+            }
+            LogRequest::Sync { ticket, .. } | LogRequest::Settle { ticket, .. } => {
+                LogReply::Synced { ticket, outcome: Ok(()) }
+            }
+            LogRequest::End { ticket, .. } => {
+                LogReply::Synced { ticket, outcome: Err(LogFault::Taken) }
+            }
+            _ => return,
+        };
+        self.say(place, reply, None);
     }
 
     fn admit(&mut self, place: usize, job: Job) {

@@ -47,6 +47,9 @@ impl Engine {
         for log in logs {
             self.catch_up(place, log);
         }
+        if is_due {
+            self.tell_people(place);
+        }
     }
 
     /// Tells a node what it was not told of a log: all of it.
@@ -83,7 +86,7 @@ impl Engine {
                 return;
             }
             self.counts.renewed += 1;
-            let begun = Box::new(begun(&held.room, room));
+            let begun = Box::new(begun(self.durable.name(&held.room), room));
             LogReply::Renewed { log, begun }
         };
         self.nodes[place].held.insert(log, now);
@@ -121,7 +124,9 @@ impl Engine {
                 Query::Load(wanted) => {
                     let mut found = self.durable.load(wanted);
                     found.sessions = self.sessions.find(&wanted.sessions);
-                    found.rooms.retain(|room| !open.values().any(|open| *open == room.name));
+                    let is_open =
+                        |name: &RoomName| open.values().any(|open| *open == self.durable.key(name));
+                    found.rooms.retain(|room| !is_open(&room.name));
                     Answer::Loaded(found)
                 }
                 query => reader::answer(&self.durable, &open, query),
@@ -132,7 +137,8 @@ impl Engine {
 
     /// What is read of rooms that are not held is what the node knows when it opens them.
     pub(super) fn load(&mut self, place: usize, wanted: &Wanted) {
-        for name in self.durable.load(wanted).rooms.into_iter().map(|room| room.name) {
+        for found in self.durable.load(wanted).rooms {
+            let name = self.durable.key(&found.name);
             let held = self.nodes[place].held.iter().find(|(_, held)| held.room == name);
             if let Some((&log, _)) = held {
                 self.catch_up(place, log);
@@ -148,9 +154,9 @@ impl Engine {
     }
 }
 
-fn begun(name: &RoomName, room: &Room) -> Begun {
+fn begun(name: RoomName, room: &Room) -> Begun {
     Begun {
-        name: name.clone(),
+        name,
         epoch: room.epoch,
         durability: room.durability,
         head: room.head,

@@ -108,6 +108,15 @@ impl Engine {
                 return Appended::Stale;
             }
         }
+        if let Body::Rename { name, was } = &draft.body {
+            if *was != self.durable.name(room) {
+                self.counts.stale += 1;
+                return Appended::Stale;
+            }
+            if self.durable.is_anothers(name, room) {
+                return Appended::Refused(LogFault::Taken);
+            }
+        }
         let meta = draft.meta.clone();
         let outcome = self.durable.append(room, draft, self.now.wall_ms);
         if let Appended::Stored(record) = &outcome {
@@ -115,8 +124,15 @@ impl Engine {
                 let changes = self.changes.entry(room.clone()).or_default();
                 *changes.acts.entry(place).or_default() += 1;
             }
-            for meta in meta {
+            // The name comes with the record that says so.
+            for meta in meta.into_iter().filter(|meta| FactKey::of(meta) != FactKey::Name) {
                 self.note_fact(place, room, meta);
+            }
+            if let Body::Rename { was, .. } = &record.body {
+                self.counts.renamed += 1;
+                if self.fault == Some(EngineFault::NameFreed) && self.durable.free_name(was) {
+                    self.faults_done += 1;
+                }
             }
             if is_answered && let Some(held) = self.nodes[place].held.get_mut(&log) {
                 held.head = record.seq;
