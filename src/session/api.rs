@@ -245,7 +245,7 @@ fn exchange(
         requests: Vec::new(),
         answers: Vec::new(),
         is_batch: false,
-        retry_after_s: None,
+        has_repeated: false,
     };
     Begun::Exchange(Box::new(exchange), waits)
 }
