@@ -129,6 +129,8 @@ pub enum FileFault {
     Offset(u64),
     /// It does not have the size that was said.
     Size,
+    /// The beginning was sent as one of so many bytes.
+    OtherSize(u64),
     /// Only a part of it has come.
     Short {
         /// Its bytes.
