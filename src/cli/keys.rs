@@ -112,7 +112,10 @@ pub(super) fn run_hooks(
             applied?;
         }
         HookCommand::List => list(data, out, (true, wall_ms))?,
-        HookCommand::End { name } => end(data, out, (name, wall_ms))?,
+        HookCommand::End { name } => {
+            people::end_key(data, (name, true), wall_ms)??;
+            writeln!(out, "the hook {name} is ended")?;
+        }
     }
     Ok(())
 }
@@ -126,12 +129,6 @@ fn list(data: &Path, out: &mut dyn Write, (hooks, wall_ms): (bool, u64)) -> Resu
     for key in &keys {
         writeln!(out, "{}", describe(key, wall_ms))?;
     }
-    Ok(())
-}
-
-fn end(data: &Path, out: &mut dyn Write, (name, wall_ms): (&UserName, u64)) -> Result<(), Failure> {
-    people::end_key(data, name, wall_ms)??;
-    writeln!(out, "{name} has no key now")?;
     Ok(())
 }
 
@@ -160,7 +157,10 @@ pub(super) fn run(
             applied?;
         }
         KeyCommand::List => list(data, out, (false, wall_ms))?,
-        KeyCommand::End { name } => end(data, out, (name, wall_ms))?,
+        KeyCommand::End { name } => {
+            people::end_key(data, (name, false), wall_ms)??;
+            writeln!(out, "{name} has no key now")?;
+        }
     }
     Ok(())
 }

@@ -131,6 +131,8 @@ pub enum FileFault {
     Size,
     /// Another connection has come with the same name, and goes on with it.
     TakenOver,
+    /// The beginning was sent as one of so many bytes.
+    OtherSize(u64),
     /// Only a part of it has come.
     Short {
         /// Its bytes.

@@ -95,6 +95,16 @@ fn what_is_lost_in_the_middle_is_gone_on_with_by_its_sender() {
     harness.files.ask(FileJob::Abandon(conn_id(1))).unwrap();
     let wrong = harness.begin(2, (key, 3));
     assert!(matches!(wrong, FileAnswer::Refused(FileFault::Offset(6))), "{wrong:?}");
+    let of_size = |conn: u32, offset, size| {
+        let (conn, owner, key) = (conn_id(conn), "ann".into(), key.map(Into::into));
+        let begin = FileJob::Begin { conn, owner, key, hash: None, offset, size: Some(size) };
+        harness.files.ask(begin).unwrap();
+        harness.next()
+    };
+    assert!(matches!(of_size(2, 6, 11), FileAnswer::Begun));
+    harness.files.ask(FileJob::Abandon(conn_id(2))).unwrap();
+    let other = of_size(2, 6, 12);
+    assert!(matches!(other, FileAnswer::Refused(FileFault::OtherSize(11))), "{other:?}");
     assert!(matches!(harness.begin(2, (key, 6)), FileAnswer::Begun));
     assert!(matches!(harness.bytes(2, b"world"), FileAnswer::Written(5)));
     let FileAnswer::Stored { file, kind, .. } = harness.finish(2) else { panic!() };

@@ -221,10 +221,11 @@ impl Worker {
         // Whoever begins at 0 begins anew: what had come is dropped here, and its file with it.
         let waiting = waiting.filter(|_| offset > 0);
         let len = waiting.as_ref().map_or(0, |upload| upload.len);
-        let begun = if len == offset {
-            self.uploads.may_begin(&owner)
-        } else {
-            Err(FileFault::Offset(len))
+        let stated = waiting.as_ref().and_then(|upload| upload.size);
+        let begun = match stated.filter(|stated| size.is_some_and(|size| size != *stated)) {
+            _ if len != offset => Err(FileFault::Offset(len)),
+            Some(stated) => Err(FileFault::OtherSize(stated)),
+            None => self.uploads.may_begin(&owner),
         };
         if let Err(fault) = begun {
             // What has come waits for its sender to come back.

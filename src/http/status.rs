@@ -29,8 +29,6 @@ statuses! {
     Ok = "200 OK",
     /// It was made.
     Created = "201 Created",
-    /// There is nothing to send.
-    NoContent = "204 No Content",
     /// Here is a part of it.
     PartialContent = "206 Partial Content",
     /// The client's copy is good.
@@ -93,7 +91,7 @@ impl Status {
     /// Whether a response of this status never has a body (RFC 9110 section 6.4.1).
     #[must_use]
     pub const fn is_bodiless(self) -> bool {
-        matches!(self, Self::SwitchingProtocols | Self::NoContent | Self::NotModified)
+        matches!(self, Self::SwitchingProtocols | Self::NotModified)
     }
 }
 

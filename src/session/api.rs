@@ -64,7 +64,7 @@ impl SessionContext {
         };
         match body_of(head, len_max) {
             Ok(body) => exchange(head, (Stage::Body, body), plan, asker),
-            Err(refusal) => answered(head, refusal.into(), false),
+            Err(refusal) => refuse(head, refusal.into()),
         }
     }
 
@@ -197,33 +197,38 @@ fn has_condition(head: &Head<'_>) -> bool {
         && [Name::IfMatch, Name::IfNoneMatch].into_iter().any(|name| head.value(name).is_some())
 }
 
-/// Refuses a request. Its body is read over where another request may follow it.
 fn refuse(head: &Head<'_>, problem: Problem) -> Begun {
-    // `body_of` takes no body of a method that it does not know, although one may be announced.
-    let is_bodied = head.method() == Method::Other && !head.keep_alive();
-    match body_of(head, DRAINED_MAX) {
-        // One that waits for `100 Continue` may send its body or not, and nobody could tell it from
-        // the next request.
-        Ok(body) if head.may_persist() && !expects_continue(head) && !is_bodied => {
-            if body.is_done() {
-                return answered(head, problem, true);
-            }
-            let stage = Stage::Refused(Box::new(refused(problem)));
-            exchange(head, (stage, body), Plan::Nothing, (None, None))
-        }
-        Ok(_) | Err(_) => answered(head, problem, false),
-    }
+    read_over(head, refused(problem))
 }
 
-fn answered(head: &Head<'_>, problem: Problem, keep_alive: bool) -> Begun {
-    Begun::Answered { response: Box::new(refused(problem)), method: head.method(), keep_alive }
+/// Refuses a request, whatever its method. Its body is read over where another request may follow
+/// it.
+pub(super) fn read_over(head: &Head<'_>, response: Response) -> Begun {
+    let body = match body_of(head, DRAINED_MAX) {
+        // Without either of the fields that announce one there is none (RFC 9112 section 6.3).
+        Err(http::Refusal::LengthMissing) => Ok(Body::of_length(0)),
+        body => body,
+    };
+    let keep_alive = match body {
+        // A client that waits may send the body or not.
+        Ok(body) if head.may_persist() && !expects_continue(head) => {
+            if !body.is_done() {
+                let stage = Stage::Refused(Box::new(response));
+                return exchange(head, (stage, body), Plan::Nothing, (None, None));
+            }
+            true
+        }
+        Ok(_) | Err(_) => false,
+    };
+    Begun::Answered { response: Box::new(response), method: head.method(), keep_alive }
 }
 
 /// The body of a request, of at most so many bytes.
 fn body_of(head: &Head<'_>, len_max: u64) -> Result<Body, http::Refusal> {
     match head.method() {
-        Method::Post | Method::Put => Body::of(head, len_max),
-        Method::Get | Method::Head | Method::Options | Method::Other => Ok(Body::of_length(0)),
+        Method::Post | Method::Put | Method::Other => Body::of(head, len_max),
+        // One that announces a body is refused with its head.
+        Method::Get | Method::Head | Method::Options => Ok(Body::of_length(0)),
     }
 }
 
@@ -247,7 +252,7 @@ fn exchange(
         requests: Vec::new(),
         answers: Vec::new(),
         is_batch: false,
-        retry_after_s: None,
+        has_repeated: false,
     };
     Begun::Exchange(Box::new(exchange), waits)
 }

@@ -116,11 +116,14 @@ impl Delivery<'_, '_> {
             }
             visits::take_requests(state)
         });
-        for (index, text) in requests.iter().flatten().enumerate() {
-            let refused = visits::ask(self.context, self.turn, (conn, index), text);
+        for (index, text) in requests.iter().flatten() {
+            let refused = visits::ask(self.context, self.turn, (conn, *index), text);
             if let Some((request, refusal)) = refused {
                 self.reply(conn, &request, &Err(refusal));
             }
+        }
+        if let Some(requests) = requests.filter(|requests| requests.len() > 1) {
+            self.with_state(conn, |state, _, _| visits::give_back(state, requests));
         }
     }
 

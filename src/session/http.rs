@@ -1,6 +1,6 @@
 //! HTTP requests: the page, health, the admin listener's answers, and the way into WebSocket.
 
-use super::api::Begun;
+use super::api::{self, Begun};
 use super::context::{ECHO_OUTBOUND_MAX, SessionContext};
 use super::exchange::{Exchange, Plan, Stage, is_there};
 use super::input::Session;
@@ -362,11 +362,13 @@ impl SessionContext {
     }
 }
 
-/// `head` is that of the request, if it was well-formed.
+/// `head` is that of the request, which was well-formed.
 fn refuse(refusal: Refusal, head: &Head<'_>) -> Outcome {
-    let keep_alive = head.keep_alive() && !refusal.is_final();
-    let method = head.method();
-    Outcome::Respond { response: Response::from(refusal), method, keep_alive }
+    let response = Response::from(refusal);
+    if refusal.is_final() {
+        return Outcome::Respond { response, method: head.method(), keep_alive: false };
+    }
+    api::read_over(head, response).into()
 }
 
 fn plain(answer: Answer) -> Response {

@@ -255,6 +255,10 @@ fn problem_of(fault: &FileFault) -> Problem {
             let refusal = Refusal::new(Code::CidConflict, format!("{len} bytes of it have come"));
             refusal.field("offset", len.to_string())
         }
+        FileFault::OtherSize(size) => {
+            let message = format!("its beginning was sent as one of {size} bytes");
+            Refusal::new(Code::CidConflict, message).field("size", size.to_string())
+        }
         FileFault::Size => bad("it does not have the size that was said", "size bytes in all"),
         FileFault::TakenOver => {
             let message = "another connection goes on with this upload";

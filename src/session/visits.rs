@@ -5,7 +5,7 @@ use super::Turn;
 use super::closing;
 use super::context::SessionContext;
 use super::exchange::{
-    FilePlan, Plan, Stage, StreamPlan, of_answers, refused, retry_after_s, status_of,
+    Answered, FilePlan, Plan, Stage, StreamPlan, of_answers, refused, retry_after_s, status_of,
 };
 use super::state::{Flag, Protocol, SessionState};
 use super::stream::Stream;
@@ -21,11 +21,21 @@ use crate::wire::{self, Context, Parsed, render};
 /// Bytes of an answer that are set aside at once: what a message comes to.
 const ANSWER_LEN: usize = 128;
 
-/// The requests that wait for their visit to begin.
-pub(super) fn take_requests(state: &mut SessionState) -> Vec<String> {
-    match &mut state.protocol {
-        Protocol::Http { exchange: Some(exchange) } => std::mem::take(&mut exchange.requests),
-        _ => Vec::new(),
+/// The requests that were not answered, each with its index.
+pub(super) fn take_requests(state: &mut SessionState) -> Vec<(usize, String)> {
+    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else {
+        return Vec::new();
+    };
+    let requests = exchange.requests.iter_mut().zip(&exchange.answers).enumerate();
+    let open = requests.filter(|(_, (_, answer))| answer.is_none());
+    open.map(|(index, (text, _))| (index, std::mem::take(text))).collect()
+}
+
+/// Those of a list may be asked again.
+pub(super) fn give_back(state: &mut SessionState, requests: Vec<(usize, String)>) {
+    let Protocol::Http { exchange: Some(exchange), .. } = &mut state.protocol else { return };
+    for (index, text) in requests {
+        exchange.requests[index] = text;
     }
 }
 
@@ -169,26 +179,29 @@ pub(super) fn on_reply(
     if matches!(exchange.plan, Plan::File(_)) {
         return on_page(state, context, turn, result);
     }
-    let mut out = Vec::with_capacity(ANSWER_LEN);
+    let mut object = Vec::with_capacity(ANSWER_LEN);
+    let out = &mut object;
     let status = match result {
         Ok(reply) => {
             let viewer = turn.chat.user(conn);
             let (limits, stated) = (&context.limits, &*context.stated_limits);
             let shown = Context { viewer, limits, stated, server: context.server };
-            render::data_alone(&mut out, reply, &shown);
+            render::data_alone(out, reply, &shown);
             if matches!(reply, Reply::Sent { .. }) { Status::Created } else { Status::Ok }
         }
         Err(refusal) => {
-            render::refusal_alone(&mut out, refusal);
-            let after = retry_after_s(refusal);
-            // A response has one `Retry-After` for all: the longest suits each of them.
-            exchange.retry_after_s = exchange.retry_after_s.max(after);
+            render::refusal_alone(out, refusal);
             status_of(refusal.code)
         }
     };
     context.metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
-    *place = Some((status, out));
+    let retry_after_s = result.as_ref().err().and_then(retry_after_s);
+    *place = Some(Answered { status, object, retry_after_s });
+    exchange.has_repeated |= matches!(result, Ok(Reply::Sent { dup: true, .. }));
     if exchange.answers.iter().all(Option::is_some) {
+        if exchange.asks_again() {
+            return context.visits.push(conn);
+        }
         let response = of_answers(exchange);
         finish(state, context, turn, response);
     }

@@ -140,6 +140,13 @@ impl<K: Ord + Copy> Buckets<K> {
         Ok(())
     }
 
+    /// Gives a token back that was taken from the bucket of `key`.
+    pub fn give_back(&mut self, key: K) {
+        if let (Some(rate), Some(bucket)) = (self.rate, self.kept.get_mut(&key)) {
+            *bucket = Bucket::from_micros(bucket.as_micros().saturating_sub(rate.interval_us));
+        }
+    }
+
     /// Whether another bucket may be kept; drops those that are full, at intervals.
     fn has_place(&mut self, now: Tick) -> bool {
         if self.kept.len() >= self.kept_max && now >= self.purge_at {
@@ -205,6 +212,10 @@ mod tests {
             assert_eq!(buckets.take(at(1_000), key, 1), Err(at(1_100)));
             assert_eq!(buckets.take(at(1_100), key, 1), Ok(()));
         }
+        buckets.give_back(1);
+        buckets.give_back(3);
+        assert_eq!(buckets.take(at(1_100), 1, 1), Ok(()), "what was given back");
+        assert_eq!(buckets.take(at(1_100), 1, 1), Err(at(1_200)));
         assert_eq!(buckets.take(at(60_000), 1, 1_000), Ok(()), "more than a burst is a burst");
         assert_eq!(buckets.take(at(60_000), 1, 1), Err(at(60_100)));
     }

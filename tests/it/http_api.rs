@@ -154,6 +154,17 @@ fn a_person_reads_and_says_over_http_what_a_join_would_let_it_without_joining() 
     ann.ask(&json!({"op": "ban", "room": "team", "user": "bob"}));
     let refused = ask(server.http, "POST /rooms/team/messages?as=bob", "", "hi");
     assert_eq!(object(&refused, 403)["code"], 3005);
+    // A name may have digits only; a number may not be anything else.
+    Client::lines(&server).named("2024", Some("lobby"));
+    let page = object(&ask(server.http, "GET /rooms/lobby/members?as=bob&after=1999", "", ""), 200);
+    assert_eq!(page["users"], json!([["2024", "member"], ["ann", "member"]]));
+    let page = object(&ask(server.http, "GET /rooms/lobby/members?as=bob&after=2024", "", ""), 200);
+    assert_eq!(page["users"], json!([["ann", "member"]]));
+    for query in ["/rooms/lobby/members?limit=x", "/rooms?since=x", "/me/export?after=x"] {
+        let refused = ask(server.http, &format!("GET {query}&as=bob"), "", "");
+        let words = object(&refused, 400)["message"].to_string();
+        assert!(words.contains("is not a number"), "{query}: {words}");
+    }
     let head = ask(server.http, "HEAD /rooms/lobby/members?as=bob", "", "");
     assert_eq!((head.status, head.body.len()), (200, 0));
 }
@@ -184,6 +195,31 @@ fn a_connection_goes_on_after_each_answer_and_after_a_refusal_whose_body_is_smal
     assert_eq!(raw.take_until("\r\n\r\n"), b"HTTP/1.1 100 Continue\r\n\r\n");
     raw.send(b"hi");
     assert_eq!(read(&mut raw, true).status, 201);
+    // Of whatever method, and wherever: what is refused costs nobody the next request.
+    for (line, status) in [
+        ("PATCH /rooms/lobby/messages?as=bob", 405),
+        ("DELETE /rooms/lobby/messages", 405),
+        ("PROPFIND /", 405),
+        ("POST /", 405),
+        ("POST /nowhere", 404),
+        ("PUT /healthz", 405),
+    ] {
+        let body = good.len();
+        for framing in [
+            format!("Content-Length: {body}\r\n\r\n{good}"),
+            format!("Transfer-Encoding: chunked\r\n\r\n{body:x}\r\n{good}\r\n0\r\n\r\n"),
+        ] {
+            let fields = format!("HTTP/1.1\r\nHost: {address}\r\n{framing}");
+            raw.send(format!("{line} {fields}{good}").as_bytes());
+            assert_eq!(read(&mut raw, true).status, status, "{line}");
+            assert_eq!(read(&mut raw, true).status, 201, "behind {line}");
+        }
+    }
+    let no_length = format!("{post} HTTP/1.1\r\nHost: {address}\r\n\r\n{good}");
+    raw.send(no_length.as_bytes());
+    for status in [411, 201] {
+        assert_eq!(read(&mut raw, true).status, status);
+    }
     for bad in ["x\r\n", "5\nhello", "ffffff\r\n"] {
         let mut raw = Raw::connect(address);
         let head = format!(
@@ -304,6 +340,30 @@ fn who_posts_more_than_is_allowed_by_many_connections_is_told_when_to_come_back(
     assert_subset(&object(&refused, 429), &json!({"code": 5001}));
     assert_eq!(refused.header("Retry-After"), Some("1"));
     assert_eq!(post("bob").status, 201, "it is nobody else's rate");
+}
+
+#[test]
+fn a_list_that_is_longer_than_the_burst_is_said_to_its_end_when_it_is_repeated() {
+    let server = Setup::default().set("limits.user_per_s", "10").set("limits.user_burst", "10");
+    let server = server.start();
+    let json = "Content-Type: application/json\r\n";
+    let list = |from: u32, count: u32| {
+        let messages = (from..from + count).map(|n| json!({"text": "x", "cid": n.to_string()}));
+        Value::from(messages.collect::<Vec<_>>()).to_string()
+    };
+    let post = |body: &str| ask(server.http, "POST /rooms/a/messages?as=bob", json, body);
+    let body = list(0, 64);
+    let first = post(&body);
+    assert_eq!(object(&first, 429)["messages"][9]["seq"], 10);
+    assert_eq!(first.header("Retry-After"), Some("1"));
+    // Repeated at once, again and again: what is there already must not take what the rest needs.
+    let whole = (0..10_000).map(|_| post(&body)).find(|answer| answer.status == 201);
+    let whole = whole.expect("all of it");
+    assert_eq!(whole.header("Retry-After"), None);
+    let whole = object(&whole, 201);
+    let seqs: Vec<_> = whole["messages"].as_array().expect("a list").iter().collect();
+    assert!(seqs.iter().enumerate().all(|(at, it)| it["seq"] == at + 1), "{seqs:?}");
+    assert_eq!(post(&body).text().matches("dup").count(), 64);
 }
 
 #[test]

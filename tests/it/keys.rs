@@ -173,12 +173,22 @@ fn a_key_is_listed_and_noted_and_its_secret_is_nowhere() {
     program(&server, &key);
     let (_, list) = chinwag_key(&server, &["list"]);
     assert_eq!(list, "ci may read in alerts/* ops\n");
+    let hook = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+        command.env_clear().arg("--data").arg(server.data()).arg("hook").args(args);
+        command.output().expect("its end").status.success()
+    };
+    assert!(!hook(&["end", "ci"]), "it is a key");
+    assert!(hook(&["add", "ops"]) && !chinwag_key(&server, &["end", "ops-hook"]).0);
+    assert!(hook(&["end", "ops-hook"]));
     chinwag_key(&server, &["end", "ci"]);
     assert_eq!(chinwag_key(&server, &["list"]).1, "there is no key yet\n");
     let mut audit = Command::new(env!("CARGO_BIN_EXE_chinwag"));
     audit.env_clear().arg("--data").arg(server.data()).arg("audit");
     let audit = String::from_utf8(audit.output().expect("its end").stdout).expect("UTF-8");
-    assert!(audit.contains(" operator key ci\n") && audit.contains(" operator end key ci\n"));
+    for act in ["key ci", "end key ci", "hook ops-hook", "end hook ops-hook"] {
+        assert!(audit.contains(&format!(" operator {act}\n")), "{act}: {audit}");
+    }
     assert!(!server.log().contains(&key));
     for entry in fs::read_dir(server.data()).expect("a folder") {
         let bytes = fs::read(entry.expect("a file").path()).unwrap_or_default();

@@ -31,6 +31,22 @@ fn who_is_faster_than_the_rate_is_read_at_it_and_costs_nobody_else_anything() {
 }
 
 #[test]
+fn what_was_said_already_costs_nothing_of_a_users_rate() {
+    let setup = Setup::default().set("limits.rate_per_s", "1000").set("limits.burst", "1000");
+    let server = setup.set("limits.user_per_s", "1").set("limits.user_burst", "40").start();
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    let mut other = Client::framed(&server).named("ann", Some("lobby"));
+    let say = |n: u32| json!({"op": "send", "room": "lobby", "text": "hi", "cid": n.to_string()});
+    for n in 0..39 {
+        ann.ask(&say(n));
+    }
+    for n in 0..39 {
+        assert_subset(&other.ask(&say(n)), &json!({"seq": n + 1, "dup": true}));
+    }
+    assert_subset(&ann.ask(&say(39)), &json!({"seq": 40}));
+}
+
+#[test]
 fn what_was_asked_before_a_close_frame_or_fin_is_answered_before_the_end() {
     let server = Server::start();
     let mut ws = RawWs::connect(server.http, "/ws", "");

@@ -31,6 +31,8 @@ mod history;
 mod hostile;
 mod http;
 mod http_api;
+mod http_bearers;
+mod http_statuses;
 mod identity;
 mod keys;
 mod limits;

@@ -11,7 +11,7 @@ use crate::support::ws::upgrade_head;
 use crate::support::{Client, Raw, RawWs, Server, Setup, http};
 
 /// A server that takes tokens, and no names.
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 auth = "jwt"
 [jwt]
 audience = ["chat"]
@@ -49,7 +49,7 @@ fn run(config: &Path, args: &[&str], input: &str) -> (Option<i32>, String) {
 
 /// A token of `subject` with these claims besides.
 #[track_caller]
-fn token(subject: &str, claims: &[&str]) -> String {
+pub(crate) fn token(subject: &str, claims: &[&str]) -> String {
     let args = ["mint", subject].into_iter().chain(claims.iter().flat_map(|c| ["--claim", *c]));
     let (code, said) = chinwag(&args.collect::<Vec<_>>(), "");
     assert_eq!(code, Some(0), "{said}");
@@ -61,7 +61,7 @@ fn hello(token: &str) -> Value {
 }
 
 /// The wall clock in seconds, as the process that mints has it.
-fn now_s() -> u64 {
+pub(crate) fn now_s() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.expect("a clock after 1970").as_secs()
 }

@@ -7,8 +7,10 @@
 
 #![expect(
     clippy::disallowed_methods,
+    clippy::panic,
     clippy::struct_excessive_bools,
-    reason = "tests may read the environment; a client's story is a list of meta"
+    clippy::unwrap_used,
+    reason = "tests may read the environment, and fail; a client's story is a list of meta"
 )]
 
 mod accounts;
@@ -17,11 +19,15 @@ mod cluster;
 mod codec;
 mod history;
 mod link;
+mod lists;
 mod plan;
+mod player;
 mod reactor;
+mod stage;
 mod store;
 mod tamper;
 mod trace;
+mod vectors;
 mod world;
 
 use accounts::AccountFault;

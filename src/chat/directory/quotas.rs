@@ -71,4 +71,9 @@ impl Quotas {
         let wait_ms = millis(ready_at.since(now));
         Err(Refusal::new(Code::RateLimited, message).retry_after_ms(wait_ms))
     }
+
+    /// A message was there already: it has cost nothing.
+    pub(in crate::chat) fn give_back(&mut self, user: UserKey) {
+        self.messages.give_back(user);
+    }
 }

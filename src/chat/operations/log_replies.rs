@@ -7,8 +7,8 @@ use super::history::{self, Excerpt};
 use super::{
     Answer, Chat, ack, claim_replies, close, direct, directory, edits, export, forget, inbox,
     invitations, join, leave, load, load_replies, log_grown, log_renewed, moderation, other_nodes,
-    people, push, record_stored, rename, reports, resume_deferred, room_end, search, stale_rights,
-    suspensions, tell_other_nodes, threads,
+    people, push, record_stored, rename, reports, resume_deferred, room_end, search, send,
+    stale_rights, suspensions, tell_other_nodes, threads,
 };
 use crate::chat::context::Timer;
 use crate::chat::delivery::PageId;
@@ -90,6 +90,9 @@ fn on_appended(chat: &mut Chat, ticket: Ticket, outcome: Appended) {
     let act = room.moderation.finish(ticket);
     if let Some(PendingAct::Rename(name)) = &act {
         chat.rooms.end_promise(name);
+    }
+    if refused.is_none() && matches!(outcome, Appended::Duplicate { .. }) {
+        send::on_duplicate(chat, &sender);
     }
     let may_be_there = matches!(outcome, Appended::Undecided | Appended::Duplicate { .. });
     let refusal = match outcome {

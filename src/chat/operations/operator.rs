@@ -113,7 +113,7 @@ fn changes(chat: &Chat, by: &UserName, act: &OperatorAct) -> Result<Vec<PeopleCh
                 changes.push(PeopleChange::Bind(program(chat, &key.name)));
             }
             changes.push(PeopleChange::Key(key.clone()));
-            ("key", key.name.as_str().into())
+            (if key.is_hook { "hook" } else { "key" }, key.name.as_str().into())
         }
         OperatorAct::EndKey { name, is_hook } => {
             let key = chat.accounts.key_named(name).filter(|key| key.is_hook == *is_hook);
@@ -125,7 +125,7 @@ fn changes(chat: &Chat, by: &UserName, act: &OperatorAct) -> Result<Vec<PeopleCh
                 );
             }
             changes.push(PeopleChange::EndKey(name.clone()));
-            ("end key", name.as_str().into())
+            (if *is_hook { "end hook" } else { "end key" }, name.as_str().into())
         }
         OperatorAct::Suspend(whom, expiry) => {
             changes.push(PeopleChange::Suspend(whom.clone(), expiry.clone()));

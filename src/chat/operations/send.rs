@@ -7,7 +7,7 @@ use crate::chat::delivery::Sender;
 use crate::chat::directory::Quota;
 use crate::chat::keys::{RoomKey, UserKey};
 use crate::chat::model::code::Code;
-use crate::chat::model::command::{Send, Target};
+use crate::chat::model::command::{Op, Send, Target};
 use crate::chat::model::file::{self, FILES_PER_MESSAGE_MAX};
 use crate::chat::model::limits::RECORD_OVERHEAD;
 use crate::chat::model::log::{Draft, LogRequest, RoomMeta, TargetCheck};
@@ -146,6 +146,17 @@ pub(super) fn check_rate(chat: &mut Chat, user: UserKey) -> Result<(), Refusal> 
         return Ok(());
     }
     chat.quotas.take(chat.context.now.tick, user, (Quota::Messages, 1))
+}
+
+/// A message was there already, and costs nothing of the rate: a list that is repeated for its end
+/// would otherwise spend on its beginning what the end needs.
+pub(super) fn on_duplicate(chat: &mut Chat, sender: &Sender) {
+    let reader = chat.delivery.reader(sender.conn).filter(|_| sender.request.op == Op::Send);
+    let Some(reader) = reader else { return };
+    let is_counted = reader.is_visit || chat.directory[reader.user].sessions.len() >= 2;
+    if is_counted {
+        chat.quotas.give_back(reader.user);
+    }
 }
 
 /// The room that the message names, whether or not it may be said there.

@@ -10,7 +10,9 @@ fn limits(user_rates: UserRates) -> Limits {
 
 fn say(harness: &mut Harness, number: usize, cid: Option<&str>) -> String {
     let command = message(Target::Room("lobby".into()), "hi", cid);
-    sent_to(&harness.run(number, command), number).join(" ")
+    harness.chat.handle_command(harness.now, conn(number), request(Op::Send), command);
+    harness.run_logs();
+    sent_to(&harness.end_turn(), number).join(" ")
 }
 
 #[test]
@@ -31,6 +33,9 @@ fn connections_of_one_user_share_its_rate_and_one_alone_is_never_refused() {
     assert!(say(&mut harness, 7, Some("c0")).contains("dup"), "a repeated one is known first");
     assert!(say(&mut harness, 1, None).starts_with("sent"), "others are not concerned");
     harness.wait(100);
+    for _ in 0..3 {
+        assert!(say(&mut harness, 0, Some("c0")).contains("dup"), "which costs nothing");
+    }
     assert!(say(&mut harness, 7, Some("new")).contains("sent"), "nothing was lost");
     assert_eq!(say(&mut harness, 0, None), "no 5001");
 }

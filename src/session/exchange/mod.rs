@@ -34,9 +34,18 @@ pub(in crate::session) struct Exchange {
     pub name: Option<Box<str>>,
     /// What is asked of the domain.
     pub requests: Vec<String>,
-    /// The status and the object of each answer, in the order of the requests.
-    pub answers: Vec<Option<(Status, Vec<u8>)>>,
+    /// In the order of the requests.
+    pub answers: Vec<Option<Answered>>,
     pub is_batch: bool,
+    /// Of what was asked last something was there already.
+    pub has_repeated: bool,
+}
+
+/// What became of one of its requests.
+#[derive(Clone, Debug)]
+pub(in crate::session) struct Answered {
+    pub status: Status,
+    pub object: Vec<u8>,
     pub retry_after_s: Option<u32>,
 }
 
@@ -72,6 +81,17 @@ pub(super) enum Stage {
 }
 
 impl Exchange {
+    /// Whether to ask again for what the rate has refused: if messages were there already, which
+    /// have given their tokens back by now. Otherwise the end of a list that is longer than the
+    /// burst would never be said, however often the list is repeated.
+    pub(in crate::session) fn asks_again(&mut self) -> bool {
+        if !std::mem::take(&mut self.has_repeated) {
+            return false;
+        }
+        let is_limited = |answer: &mut Answered| answer.status == Status::TooManyRequests;
+        self.answers.iter_mut().filter_map(|answer| answer.take_if(is_limited)).count() > 0
+    }
+
     /// Whether the domain owes the answer, so that nothing more is read.
     pub(in crate::session) const fn is_answering(&self) -> bool {
         match self.stage {

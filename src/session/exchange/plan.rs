@@ -95,24 +95,28 @@ impl<'a> Target<'a> {
 
     /// What a request of this head asks for, whose method the path has.
     pub(in crate::session) fn plan(self, head: &Head<'_>) -> Result<Plan, Problem> {
-        let fields = |names: &[&'static str]| fields_of(head.query().unwrap_or_default(), names);
-        let ask = |op, room: &str, names: &[&'static str]| {
+        let fields = |of: &[_]| fields_of(head.query().unwrap_or_default(), of);
+        let ask = |op, room: &str, of: &[_]| {
             let room = room_of(room)?;
-            let mut fields = fields(names)?;
-            fields.insert(0, ("room", room));
+            let mut fields = fields(of)?;
+            fields.insert(0, (("room", Kind::Text), room));
             Ok(Plan::ask(op, &fields))
         };
         match self {
-            Self::Rooms => Ok(Plan::ask(Op::Rooms, &fields(&["since"])?)),
-            Self::Export => Ok(Plan::ask(Op::Export, &fields(&["after"])?)),
+            Self::Rooms => Ok(Plan::ask(Op::Rooms, &fields(&[("since", Kind::Number)])?)),
+            Self::Export => Ok(Plan::ask(Op::Export, &fields(&[("after", Kind::Number)])?)),
             Self::Messages(room) if head.method() == Method::Post => {
                 let (room, cid) = (room_of(room)?.into(), cid_of(head)?);
                 Ok(Plan::Say { room, form: form_of(head)?, cid })
             }
             Self::Messages(room) => {
-                ask(Op::History, room, &["before", "after", "around", "limit", "epoch"])
+                let numbers = ["before", "after", "around", "limit"].map(|it| (it, Kind::Number));
+                ask(Op::History, room, &[&numbers[..], &[("epoch", Kind::Text)]].concat())
             }
-            Self::Members(room) => ask(Op::Members, room, &["limit", "after"]),
+            // Pages of members are by name, and a name may have digits only.
+            Self::Members(room) => {
+                ask(Op::Members, room, &[("limit", Kind::Number), ("after", Kind::Text)])
+            }
             Self::Presence(room) => ask(Op::Presence, room, &[]),
             Self::Events(room) => {
                 Ok(Plan::Stream(Box::new(StreamPlan::of_room(head, room_of(room)?)?)))
@@ -160,10 +164,12 @@ pub(in crate::session) enum Plan {
 }
 
 impl Plan {
-    fn ask(op: Op, fields: &[(&'static str, String)]) -> Self {
-        let fields: Vec<_> =
-            fields.iter().map(|(name, value)| (*name, field(name, value))).collect();
-        Self::Ask(posted::single_request(op, &fields))
+    fn ask(op: Op, fields: &[((&'static str, Kind), String)]) -> Self {
+        let fields = fields.iter().map(|((name, kind), value)| match kind {
+            Kind::Number => (*name, Field::Json(value)),
+            Kind::Text => (*name, Field::Text(value)),
+        });
+        Self::Ask(posted::single_request(op, &fields.collect::<Vec<_>>()))
     }
 
     /// A message by the hook of this identity, into the room that it is for.
@@ -200,9 +206,11 @@ impl Plan {
     }
 }
 
-/// Whether a field of these is a number. Where there are pages by name, `after` is one.
-fn is_number(name: &str, names: &[&'static str]) -> bool {
-    matches!(name, "before" | "around" | "limit") || (name == "after" && names.contains(&"before"))
+/// How a field of a query is written in the protocol's request.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Number,
+    Text,
 }
 
 /// Whether it is one that JSON writes in the same way: 07 or 1e3 would be another one, or none.
@@ -212,26 +220,23 @@ fn is_written_number(value: &str) -> bool {
         && (value.len() == 1 || !value.starts_with('0'))
 }
 
-/// A number as it stands; anything else as a text, which the protocol then refuses in its words.
-fn field<'a>(name: &str, value: &'a str) -> Field<'a> {
-    let is_text = matches!(name, "room" | "epoch");
-    // A room may be called `2024`, and an epoch may have digits only.
-    if is_written_number(value) && !is_text { Field::Json(value) } else { Field::Text(value) }
-}
-
-fn fields_of(query: &str, names: &[&'static str]) -> Result<Vec<(&'static str, String)>, Problem> {
+/// The fields of a query that are there, those that are numbers as JSON writes them.
+fn fields_of(
+    query: &str,
+    of: &[(&'static str, Kind)],
+) -> Result<Vec<((&'static str, Kind), String)>, Problem> {
     let mut fields = Vec::new();
-    for name in names {
+    for &(name, kind) in of {
         let Some(value) = form_field(query, name) else { continue };
         let value = decode_form(value).ok_or_else(|| {
             let refusal = Refusal::new(Code::BadField, "the query is not UTF-8");
             refusal.field(name, "percent-encoded UTF-8")
         })?;
-        if is_number(name, names) && !is_written_number(&value) {
+        if matches!(kind, Kind::Number) && !is_written_number(&value) {
             let refusal = Refusal::new(Code::BadField, format!("{name} is not a number"));
             return Err(refusal.field(name, "at most 16 digits, without zeros before them").into());
         }
-        fields.push((*name, value));
+        fields.push(((name, kind), value));
     }
     Ok(fields)
 }
@@ -327,14 +332,13 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_numbers_and_everything_else_is_left_to_the_protocol() {
-        let plan = |value: &str| match Plan::ask(Op::History, &[("before", value.to_owned())]) {
-            Plan::Ask(request) => request,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(plan("7"), r#"{"op":"history","id":0,"before":7}"#);
-        for text in ["", "-1", "07", "1e3", "12345678901234567", "a"] {
-            assert_eq!(plan(text), format!(r#"{{"op":"history","id":0,"before":"{text}"}}"#));
+    fn numbers_are_as_json_writes_them_and_texts_may_have_digits_only() {
+        let of = [("after", Kind::Text), ("limit", Kind::Number)];
+        let plan = |query: &str| Some(Plan::ask(Op::Members, &fields_of(query, &of).ok()?));
+        let Some(Plan::Ask(request)) = plan("limit=7&after=2024") else { panic!() };
+        assert_eq!(request, r#"{"op":"members","id":0,"after":"2024","limit":7}"#);
+        for number in ["", "-1", "07", "1e3", "12345678901234567", "a", "%22"] {
+            assert!(plan(&format!("limit={number}")).is_none(), "{number}");
         }
     }
 }

@@ -43,19 +43,20 @@ pub(in crate::session) fn refused(problem: Problem) -> Response {
 /// requests. One that failed gives the whole its status.
 pub(in crate::session) fn of_answers(exchange: &mut Exchange) -> Response {
     let answers = std::mem::take(&mut exchange.answers);
-    let failed = answers.iter().flatten().find(|(status, _)| status.code() >= 400);
+    let failed = answers.iter().flatten().find(|answer| answer.status.code() >= 400);
     let first = answers.iter().flatten().next();
     let status = match (&exchange.plan, exchange.is_batch) {
         // Each room's answer says what became of it there.
         (Plan::Admin(_), true) => Status::Created,
-        _ => failed.or(first).map_or(Status::Ok, |(status, _)| *status),
+        _ => failed.or(first).map_or(Status::Ok, |answer| answer.status),
     };
-    let retry_after_s = exchange.retry_after_s.filter(|_| failed.is_some());
+    // A response has one `Retry-After` for all: the longest suits each of them.
+    let retry_after_s = answers.iter().flatten().filter_map(|answer| answer.retry_after_s).max();
     if matches!(exchange.plan, Plan::Hook { .. }) && status.code() < 400 {
         // As those say whose hooks these are like.
         return Response::text(Status::Ok, "ok");
     }
-    let mut objects = answers.into_iter().flatten().map(|(_, object)| object);
+    let mut objects = answers.into_iter().flatten().map(|answer| answer.object);
     if !exchange.is_batch {
         return respond(status, objects.next().unwrap_or_default(), retry_after_s);
     }

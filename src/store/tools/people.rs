@@ -182,7 +182,7 @@ pub fn add_key(data: &Path, key: Key) -> Result<Result<(), Refused>, ToolError> 
         let (source, issuer) = (Source::Key, "".into());
         let bound = Bound { name, source, issuer, subject, display: None, at };
         let whom = key.name.as_str().into();
-        let audit = audited("key", whom, key.at);
+        let audit = audited(if key.is_hook { "hook" } else { "key" }, whom, key.at);
         let mut changes = vec![PeopleChange::Key(key), audit];
         if !is_key {
             changes.push(PeopleChange::Bind(bound));
@@ -192,21 +192,29 @@ pub fn add_key(data: &Path, key: Key) -> Result<Result<(), Refused>, ToolError> 
     })
 }
 
-/// Ends a key: its secret is good for nothing any more.
+/// Ends a key, or a hook if `is_hook`: its secret is good for nothing any more.
 ///
 /// # Errors
 ///
-/// [`ToolError`]; nothing has changed then. The inner error says that there is no such key.
+/// [`ToolError`]; nothing has changed then. The inner error says that there is none of this name.
 pub fn end_key(
     data: &Path,
-    name: &UserName,
+    (name, is_hook): (&UserName, bool),
     wall_ms: u64,
 ) -> Result<Result<(), Refused>, ToolError> {
     change(data, |db| {
-        if db.execute("DELETE FROM program WHERE name = ?1", [name.as_str()])? == 0 {
-            return Ok(Err("there is no key of this name; chinwag key list lists them"));
+        let people = people::load(db)?;
+        if !people.keys.iter().any(|key| key.name == *name && key.is_hook == is_hook) {
+            return Ok(Err(if is_hook {
+                "there is no hook of this name; chinwag hook list lists them"
+            } else {
+                "there is no key of this name; chinwag key list lists them"
+            }));
         }
-        audit(db, ("end key", name, wall_ms))
+        let act = if is_hook { "end hook" } else { "end key" };
+        let changes =
+            [PeopleChange::EndKey(name.clone()), audited(act, name.as_str().into(), wall_ms)];
+        Ok(people::write(db, &changes)?.map_err(|_taken| "it could not be ended"))
     })
 }
 

@@ -1,4 +1,4 @@
-//! A disk that notes what it is asked to sync.
+//! A disk that notes what it is asked to sync, and that may be full.
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,7 +27,15 @@ impl NotedDisk {
     pub(crate) fn of(&self, setup: Setup) -> Setup {
         let path = |path: PathBuf| path.to_str().expect("a path in UTF-8").to_owned();
         let setup = setup.environment("LD_PRELOAD", &path(self.folder.path().join("disk.so")));
-        setup.environment("SYNC_NOTES", &path(self.notes()))
+        let setup = setup.environment("SYNC_NOTES", &path(self.notes()));
+        setup.environment("DISK_FULL", &path(self.folder.path().join("full")))
+    }
+
+    /// Nothing can be written any more, or again.
+    #[track_caller]
+    pub(crate) fn set_full(&self, is_full: bool) {
+        let mark = self.folder.path().join("full");
+        if is_full { fs::write(mark, "") } else { fs::remove_file(mark) }.expect("a mark");
     }
 
     /// What was synced since the last call: a letter each, f for a file with its times, d for its

@@ -1,7 +1,4 @@
-//! The script that every client passes, `clients/vectors.json`: its own page says what the steps
-//! mean.
-
-#![expect(clippy::panic, clippy::unwrap_used, reason = "what is wrong fails the test")]
+//! Plays `clients/vectors.json` with the client in Rust: its own page says what the steps mean.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +6,7 @@ use chinwag_client::engine::{Action, Engine, Identity};
 use chinwag_client::model::{Event, Item, Room, RoomState, State, TokenEnd, number, text};
 use serde_json::{Value, json};
 
-const VECTORS: &str = include_str!("../../vectors.json");
+const VECTORS: &str = include_str!("../../clients/vectors.json");
 
 /// An event as the script has it.
 fn line(event: &Event) -> Option<String> {
@@ -29,8 +26,43 @@ fn line(event: &Event) -> Option<String> {
     })
 }
 
-/// Plays one case: the test is the server, and the clock.
-struct Player {
+/// Who follows the script beside the client: a server that has to say the same.
+///
+/// `ahead` are the steps that follow the present one.
+pub(crate) trait Other {
+    /// The connection that the client opens stands.
+    fn on_accept(&mut self, ahead: &[Value]);
+    /// It has ended with this code.
+    fn on_end(&mut self, code: u16, ahead: &[Value]);
+    /// So much time has passed.
+    fn on_time(&mut self, ms: u64);
+    /// The server says this.
+    fn on_said(&mut self, event: &Value, ahead: &[Value]);
+    /// The client has asked this, and is answered with `code` and `data` of the step.
+    fn on_answer(&mut self, request: &Item, step: &Item, ahead: &[Value]);
+    /// Nothing follows.
+    fn on_done(&mut self);
+}
+
+/// Plays each case, with the other that `other` gives for its name.
+pub(crate) fn play_all<O: Other>(mut other: impl FnMut(&str) -> O) {
+    let vectors: Item = serde_json::from_str(VECTORS).unwrap();
+    let begins = vectors["begins"].as_object().unwrap();
+    let cases = vectors["cases"].as_array().unwrap();
+    assert!(cases.len() > 25, "{}", cases.len());
+    for case in cases {
+        let case = case.as_object().unwrap();
+        let mut player = Player::new(case, begins, other(text(case, "name").unwrap()));
+        player.play(case["steps"].as_array().unwrap(), &[]);
+        player.other.on_done();
+        player.engine.stop(player.now);
+        player.settle();
+        assert!(player.engine.state().is_over(), "{}", player.name);
+    }
+}
+
+/// Plays one case: the script is the server, and the clock.
+struct Player<O> {
     name: String,
     begins: Item,
     engine: Engine,
@@ -39,10 +71,11 @@ struct Player {
     requests: Vec<Item>,
     told: Vec<String>,
     known: BTreeMap<String, Value>,
+    other: O,
 }
 
-impl Player {
-    fn new(case: &Item, begins: &Item) -> Self {
+impl<O: Other> Player<O> {
+    fn new(case: &Item, begins: &Item, other: O) -> Self {
         let options = case.get("options").and_then(Value::as_object);
         let token = options.and_then(|options| text(options, "token"));
         let identity = Identity {
@@ -60,12 +93,15 @@ impl Player {
             requests: Vec::new(),
             told: Vec::new(),
             known: BTreeMap::new(),
+            other,
         }
     }
 
-    fn play(&mut self, steps: &Value) {
-        for step in steps.as_array().unwrap() {
-            self.step(step.as_object().unwrap());
+    /// Plays these steps, behind which `then` follow.
+    fn play(&mut self, steps: &[Value], then: &[Value]) {
+        for (place, step) in steps.iter().enumerate() {
+            let ahead = [&steps[place + 1..], then].concat();
+            self.step(step.as_object().unwrap(), &ahead);
             self.settle();
         }
     }
@@ -90,12 +126,12 @@ impl Player {
         while self.engine.poll_answer().is_some() {}
     }
 
-    fn step(&mut self, step: &Item) {
+    fn step(&mut self, step: &Item, ahead: &[Value]) {
         let now = self.now;
         let argument = |key: &str| step.get(key).cloned();
         if let Some(begin) = text(step, "begin") {
             let steps = self.begins[begin].clone();
-            self.play(&steps);
+            self.play(steps.as_array().unwrap(), ahead);
         } else if let Some(call) = argument("call") {
             let words: Vec<_> =
                 call.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
@@ -111,16 +147,20 @@ impl Player {
             }
         } else if step.contains_key("accept") {
             self.engine.handle_open(now, self.connection);
+            self.other.on_accept(ahead);
         } else if let Some(code) = number(step, "end") {
             let code = u16::try_from(code).unwrap();
             self.engine.handle_closed(now, self.connection, code, None);
+            self.other.on_end(code, ahead);
         } else if let Some(ms) = number(step, "ms") {
             self.advance(ms);
+            self.other.on_time(ms);
         } else if let Some(said) = argument("say") {
             let said = self.given(said);
             self.engine.handle_message(now, &said.to_string());
+            self.other.on_said(&said, ahead);
         } else if let Some(op) = text(step, "answer") {
-            self.answer(op, step);
+            self.answer(op, step, ahead);
         } else {
             self.expect(step);
         }
@@ -136,7 +176,7 @@ impl Player {
         self.now = end;
     }
 
-    fn answer(&mut self, op: &str, step: &Item) {
+    fn answer(&mut self, op: &str, step: &Item, ahead: &[Value]) {
         let place = self.requests.iter().position(|request| text(request, "op") == Some(op));
         let Some(place) = place else {
             panic!("{}: nobody asked for {op}, but {:?}", self.name, self.requests)
@@ -153,6 +193,7 @@ impl Player {
             };
             assert_eq!(found, expected, "{}: {field} of {op}", self.name);
         }
+        self.other.on_answer(&request, step, ahead);
         if step.contains_key("lost") {
             return;
         }
@@ -236,20 +277,4 @@ fn shown(room: &Room) -> Value {
         "epoch": room.epoch, "seq": room.seq, "state": state, "durable": room.durable,
         "role": room.role, "topic": room.topic,
     })
-}
-
-#[test]
-fn the_script_of_all_clients_is_played() {
-    let vectors: Item = serde_json::from_str(VECTORS).unwrap();
-    let begins = vectors["begins"].as_object().unwrap();
-    let cases = vectors["cases"].as_array().unwrap();
-    assert!(cases.len() > 25, "{}", cases.len());
-    for case in cases {
-        let case = case.as_object().unwrap();
-        let mut player = Player::new(case, begins);
-        player.play(&case["steps"]);
-        player.engine.stop(player.now);
-        player.settle();
-        assert!(player.engine.state().is_over(), "{}", player.name);
-    }
 }
