@@ -59,6 +59,9 @@ impl<'a> Line<'a> {
         let code = value.split('#').next().unwrap_or_default().trim();
         match code {
             _ if value.starts_with('=') => Some("one = is enough".to_owned()),
+            _ if !value.contains('"') && value.contains(" //") => {
+                Some("a comment begins with #".to_owned())
+            }
             _ if self.rest.starts_with(',') => Some("no comma stands behind a value".to_owned()),
             "" => Some(format!("{key} has no value: write one, or remove the line")),
             "off" => Some(format!("off stands in quotes: {key} = \"off\"")),
