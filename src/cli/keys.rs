@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::names::{parse_new_user, parse_room, parse_time, parse_user};
-use super::people::{Failure, random};
+use super::people::{Failure, on_page, random};
 use crate::auth::secret;
 use crate::chat::model::account::{
     KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key, is_key_room, may_be_hook_of,
@@ -107,11 +107,12 @@ pub(super) fn run_hooks(
             let key = Key { name, hash, grants, until, at: wall_ms, is_hook: true };
             let line = describe(&key, wall_ms);
             add(config, key)?;
-            writeln!(out, "/hooks/{}", made.text())?;
-            writeln!(out, "behind the address of the page; {line}; it is not shown again")?;
+            let (address, hint) = on_page(config, &format!("/hooks/{}", made.text()));
+            writeln!(out, "{address}")?;
+            writeln!(out, "{hint}{line}; it is not shown again")?;
         }
         HookCommand::List => list(data, out, (true, wall_ms))?,
-        HookCommand::End { name } => end(data, out, (name, wall_ms))?,
+        HookCommand::End { name } => end(data, out, (true, name, wall_ms))?,
     }
     Ok(())
 }
@@ -128,9 +129,14 @@ fn list(data: &Path, out: &mut dyn Write, (hooks, wall_ms): (bool, u64)) -> Resu
     Ok(())
 }
 
-fn end(data: &Path, out: &mut dyn Write, (name, wall_ms): (&UserName, u64)) -> Result<(), Failure> {
-    people::end_key(data, name, wall_ms)??;
-    writeln!(out, "{name} has no key now")?;
+fn end(
+    data: &Path,
+    out: &mut dyn Write,
+    (hook, name, wall_ms): (bool, &UserName, u64),
+) -> Result<(), Failure> {
+    let no_hook = "there is no hook of this name; chinwag hook list lists them";
+    people::end_key(data, name, wall_ms)?.map_err(|no_key| if hook { no_hook } else { no_key })?;
+    writeln!(out, "{name} has no {} now", if hook { "address" } else { "key" })?;
     Ok(())
 }
 
@@ -158,7 +164,7 @@ pub(super) fn run(
             writeln!(out, "{line}; it is not shown again")?;
         }
         KeyCommand::List => list(data, out, (false, wall_ms))?,
-        KeyCommand::End { name } => end(data, out, (name, wall_ms))?,
+        KeyCommand::End { name } => end(data, out, (false, name, wall_ms))?,
     }
     Ok(())
 }

@@ -423,10 +423,12 @@ fn what_is_a_habit_elsewhere_is_understood_or_answered_with_what_is_meant() {
     for (typed, told) in [
         ("/nick Ann", "! Ann is not a name; …; did you mean ann"),
         ("quit", "! you are not in a room; join one with /join lobby, or did you mean /quit"),
-        ("/list", "! there is no list of all rooms; …"),
+        ("/list", "-- no room was found --"),
+        ("/away lunch", "! /away has no words; …"),
         ("/finger bob", "-- you share no room with a user of this name --"),
         ("/help mute", "  /mute bob 10m spam  keeps bob from speaking; /unmute ends it"),
         ("/j lobby", "-- you are in lobby, 1 member --"),
+        ("/list LOB", "-- lobby, 1 member --"),
         ("   ", "! a message needs more than blanks"),
         ("/qiut", "! there is no /qiut; did you mean /quit; /help lists the commands"),
         ("/part", "-- you have left lobby --"),

@@ -226,6 +226,10 @@ impl<'a> Typed<'a> {
             Command::Rooms { .. } => {
                 say(&show::inbox(&self.client.request("rooms", Item::new())?, &self.me()));
             }
+            Command::Directory { text, limit, .. } => {
+                let wanted = fields([("text", text.as_deref().into()), ("limit", limit.into())]);
+                say(&show::directory(&self.client.request("directory", wanted)?));
+            }
             Command::History { room, limit, .. } => {
                 self.history(&room, limit.map_or(ENTER_LIMIT, u64::from))?;
             }

@@ -16,6 +16,7 @@ pub(super) enum Verb {
     Who,
     Members,
     Rooms,
+    List,
     History,
     Search,
     Topic,
@@ -111,7 +112,7 @@ pub(super) const COMMANDS: &[Entry] = &[
         Verb::Rooms,
         &["rooms", "channels", "unread", "inbox"],
         "/rooms",
-        "lists your rooms, and what is unread there",
+        "lists yours and what is unread; /list finds others",
     ),
     entry(Verb::History, &["history", "log", "last"], "/history 20", "shows the latest messages"),
     entry(
@@ -185,6 +186,7 @@ pub(super) const COMMANDS: &[Entry] = &[
     ),
     // Those below are named in the line of another one.
     entry(Verb::Members, &["members"], "/members", ""),
+    entry(Verb::List, &["list", "directory"], "/list tea", ""),
     entry(Verb::Reply, &["reply", "re", "answer"], "/reply bob yes", ""),
     entry(Verb::Thread, &["thread"], "/thread bob yes", ""),
     entry(Verb::Back, &["back", "unaway"], "/back", ""),
@@ -222,10 +224,6 @@ pub(super) const COMMANDS: &[Entry] = &[
 
 /// Commands of other chats that there are none of here, and what to do instead.
 const ELSEWHERE: &[(&[&str], &str)] = &[
-    (
-        &["list"],
-        "there is no list of all rooms; /rooms lists yours, /join lobby enters one by its name",
-    ),
     (&["op", "deop", "halfop", "devoice"], "roles are given with /role bob moderator"),
     (&["notice", "ctcp"], "use /msg bob hi"),
     (

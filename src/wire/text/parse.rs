@@ -93,6 +93,7 @@ impl<'a> Commands<'a, '_> {
                 after: None,
             }),
             Verb::Rooms => Line::Command(Op::Rooms, Command::Rooms { since: None }),
+            Verb::List => rooms::list(rest),
             Verb::History => self.history(rest)?,
             Verb::Search => search(rest)?,
             Verb::Topic => self.topic(rest),
@@ -137,9 +138,9 @@ impl<'a> Commands<'a, '_> {
             | Verb::Report
             | Verb::Reports
             | Verb::Settle
+            | Verb::Away
+            | Verb::Back
             | Verb::Audit => people::parse(verb, (rest, self.current))?,
-            Verb::Away => Line::Command(Op::Status, Command::Status { away: true }),
-            Verb::Back => Line::Command(Op::Status, Command::Status { away: false }),
             Verb::Help => Line::Help(rest),
             Verb::Quit => Line::Quit,
         })
