@@ -77,12 +77,12 @@
 //! | where is it decided … | file |
 //! |---|---|
 //! | what an operation does, and who may do it | `src/chat/operations/mod.rs` |
-//! | that a reader is too slow, and what it gets instead | `src/chat/delivery/credit.rs`, `catch_up.rs` |
-//! | when a connection has waited long enough | `src/session/deadlines.rs`, `src/reactor/expire.rs` |
+//! | that a reader is too slow | `src/chat/delivery/credit.rs`; what follows, `catch_up.rs` |
+//! | when a connection is late | `src/session/deadlines.rs`, `src/reactor/expire.rs` |
 //! | that a client sends too fast | `must_wait` in `src/session/input.rs` |
 //! | which bytes are a request | `src/wire/parse/mod.rs` |
 //! | when a record is safe | `src/store/sqlite/writer_thread.rs` |
-//! | what another node has done | `src/cluster/node/reader.rs`, `src/chat/operations/log_grown.rs` |
+//! | what other nodes did | `src/cluster/node/reader.rs`, `src/chat/operations/log_grown.rs` |
 //! | what one turn of the loop does, in which order | `src/reactor/mod.rs` |
 //! | what is wired to what | `src/server/mod.rs` |
 //!
