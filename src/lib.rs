@@ -72,6 +72,20 @@
 //! the reactor runs in a seeded simulation (`tests/sim`). `tests/tidy` holds the layers against the
 //! imports.
 //!
+//! # Where to look first
+//!
+//! | where is it decided … | file |
+//! |---|---|
+//! | what an operation does, and who may do it | `src/chat/operations/mod.rs` |
+//! | that a reader is too slow | `src/chat/delivery/credit.rs`; what follows, `catch_up.rs` |
+//! | when a connection is late | `src/session/deadlines.rs`, `src/reactor/expire.rs` |
+//! | that a client sends too fast | `must_wait` in `src/session/input.rs` |
+//! | which bytes are a request | `src/wire/parse/mod.rs` |
+//! | when a record is safe | `src/store/sqlite/writer_thread.rs` |
+//! | what other nodes did | `src/cluster/node/reader.rs`, `src/chat/operations/log_grown.rs` |
+//! | what one turn of the loop does, in which order | `src/reactor/mod.rs` |
+//! | what is wired to what | `src/server/mod.rs` |
+//!
 //! [`chat`] has who is where: rooms, memberships, roles, bans, receipts. [`store`] has the records,
 //! and all of that over restarts. The boundary between them is [`chat::model::log`]: requests and
 //! replies, plain data, so that the simulation puts a disk of its own in the store's place and

@@ -1,4 +1,4 @@
-//! What every room of the domain is given: the bounds, the time, the timers, and where outputs and
+//! What every part of the domain is given: the bounds, the time, the timers, and where outputs and
 //! requests go.
 
 use std::collections::{BTreeSet, VecDeque};

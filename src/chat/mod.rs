@@ -18,10 +18,10 @@
 //!
 //! It never calls out, and the same inputs at the same times give the same outputs.
 //!
-//! # The rooms inside
+//! # The parts
 //!
 //! ```text
-//!  Chat, operations   the door: each command, answer and timer, over all of the rooms below
+//!  Chat, operations   the door: each command, answer and timer, over all of the parts below
 //!   ├─ pending        operations that wait for the log: one PendingOp each, resumed by its answer
 //!   ├─ ephemeral      presence, typing, receipts told to others
 //!   ├─ delivery       cursors, pages, fan-out, catch-up, the send credit of each connection
@@ -32,8 +32,8 @@
 //!   └─ model          the plain data that every layer above speaks
 //! ```
 //!
-//! Each room has its own state and looks down only; `tests/tidy` holds that. Keys are generational:
-//! a stale one finds nothing.
+//! Each part has its own state and names only parts below it, which `tests/tidy` checks. Keys are
+//! generational: a stale one finds nothing.
 
 mod accounts;
 mod context;

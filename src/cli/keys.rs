@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::names::{parse_new_user, parse_room, parse_time, parse_user};
-use super::people::{Failure, random, stored};
+use super::people::{Failure, on_page, random, stored};
 use crate::auth::secret;
 use crate::chat::model::account::{
     KEY_ROOM_LEN_MAX, KEY_ROOMS_MAX, Key, is_key_room, may_be_hook_of,
@@ -107,8 +107,9 @@ pub(super) fn run_hooks(
             let key = Key { name, hash, grants, until, at: wall_ms, is_hook: true };
             let line = describe(&key, wall_ms);
             let applied = stored(add(config, key))?;
-            writeln!(out, "/hooks/{}", made.text())?;
-            writeln!(out, "behind the address of the page; {line}; it is not shown again")?;
+            let (address, hint) = on_page(config, &format!("/hooks/{}", made.text()));
+            writeln!(out, "{address}")?;
+            writeln!(out, "{hint}{line}; it is not shown again")?;
             applied?;
         }
         HookCommand::List => list(data, out, (true, wall_ms))?,

@@ -79,7 +79,7 @@ pub(super) enum User {
         #[arg(value_parser = parse_user)]
         name: UserName,
     },
-    /// Give a user of before accounts an account
+    /// Give a name from before there were accounts a password
     Claim {
         /// Name of the user
         #[arg(value_parser = parse_user)]
@@ -241,6 +241,15 @@ fn list(data: &Path, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The address of `path` on the page, or, where nobody has said what the page is called, the path
+/// and what to do with it.
+pub(super) fn on_page(config: &Config, path: &str) -> (String, &'static str) {
+    match config.page_url() {
+        Some(page) => (page + path, ""),
+        None => (path.to_owned(), "write the address of the page in front of it; "),
+    }
+}
+
 /// Makes an invite link and prints it.
 fn invite(
     config: &Config,
@@ -252,11 +261,8 @@ fn invite(
     let until = wall_ms.saturating_add(for_ms);
     let invited = people::invite(&config.data, (made.hash(), uses, until), rooms, wall_ms);
     let applied = stored(invited.map_err(Into::into))?;
-    let (page, hint) = match config.page_url() {
-        Some(page) => (page, ""),
-        None => (String::new(), "behind the address of the page; "),
-    };
-    writeln!(out, "{page}/#invite={}", made.text())?;
+    let (link, hint) = on_page(config, &format!("/#invite={}", made.text()));
+    writeln!(out, "{link}")?;
     writeln!(out, "{hint}{uses} uses, until {}", Timestamp(until))?;
     applied
 }

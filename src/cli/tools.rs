@@ -111,7 +111,7 @@ pub(super) enum Tool {
     },
     /// Ban a user or an IP address; done when a running server has applied it
     ///
-    /// Who is banned cannot connect any more, and connections that are there are closed. Bans of a
+    /// A banned user or address cannot connect any more, and open connections are closed. Bans of a
     /// user from one room are made in the chat, by the owner and the moderators of the room.
     #[command(after_help = BAN_EXAMPLES)]
     Ban {

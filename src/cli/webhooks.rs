@@ -14,7 +14,7 @@ use crate::chat::model::name::UserName;
 use crate::chat::model::webhook::{EventKind, EventSet, Interest, WEBHOOK_NAME_LEN_MAX, Webhook};
 use crate::config::{self, Config};
 use crate::log::Timestamp;
-use crate::store::tools::webhooks::FORMER_MS;
+use crate::store::tools::webhooks::{FORMER_MS, NO_WEBHOOK};
 use crate::store::{DeadLetter, StoredWebhook};
 use crate::time::clock::Now;
 use crate::webhooks::client::{Client, Outcome, check_url};
@@ -54,7 +54,7 @@ pub(super) enum WebhookCommand {
         #[arg(value_parser = parse_name)]
         name: Box<str>,
     },
-    /// Give a webhook another secret; for a day, the one of before signs, too
+    /// Give a webhook another secret; the former one signs, too, for a day
     Rotate {
         /// Name of the webhook
         #[arg(value_parser = parse_name)]
@@ -147,7 +147,7 @@ fn test(
     (out, now): (&mut dyn Write, Now),
 ) -> Result<(), Failure> {
     let known = all.iter().find(|known| &*known.webhook.name == name);
-    let webhook = &known.ok_or("there is no webhook of this name")?.webhook;
+    let webhook = &known.ok_or(NO_WEBHOOK)?.webhook;
     let client = Client::new(settings);
     match sending::test(&client, webhook, now) {
         Outcome::Delivered(status) => writeln!(out, "{name} has answered {status}")?,

@@ -1,8 +1,8 @@
 //! The shared log: what several machines write to and read from, in PostgreSQL.
 //!
-//! Here is what there is in the engine ([`SCHEMA`], [`SCHEMA_VERSION`]), whether it keeps what it
-//! is given ([`check`]), and how a node finds it and holds on to it ([`link`]). Nothing here knows
-//! sockets: [`crate::pg`] speaks, whoever has the sockets carries the bytes.
+//! The schema of the engine ([`SCHEMA`], [`SCHEMA_VERSION`]), whether the engine is safe enough
+//! ([`check`]), and how a node finds it and stays connected ([`link`]). Nothing here knows sockets:
+//! [`crate::pg`] turns messages into bytes, and the owner of the sockets carries them.
 //!
 //! ```text
 //!  chinwag cluster init   makes the schema, once

@@ -268,10 +268,18 @@ fn certificates(values: &Values) -> Option<ConfigFault> {
     };
     let ((certificates, origin), (keys, key_origin)) = (list("tls.certificate"), list("tls.key"));
     if certificates != keys {
-        let what = format!(
-            "tls.certificate names {certificates} files and tls.key names {keys}: each certificate \
-             needs its key, in the same order"
-        );
+        let what: String = match (certificates, keys) {
+            (_, 0) => {
+                "tls.certificate is set and tls.key is not: each certificate needs its key".into()
+            }
+            (0, _) => {
+                "tls.key is set and tls.certificate is not: each key is a certificate's".into()
+            }
+            _ => format!(
+                "tls.certificate names {certificates} files and tls.key {keys}: each certificate needs \
+                 its key, in the same order"
+            ),
+        };
         return Some(ConfigFault::new(what, origin.or(key_origin)));
     }
     let (name, address, origin) = first_listener(values, |address| address.is_tls)?;

@@ -11,22 +11,38 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{ConfigFault, FilePosition, Origin};
 use super::raw::{RawValue, are_tables};
 use super::settings::{KEY_SECTION, POLICY_SECTION, is_section};
+use super::syntax;
 
 /// A file that is larger than this is not a configuration.
 const BYTES_MAX: u64 = 1 << 20;
 
 /// The text of the file at `path`.
-pub(super) fn read(path: &Path) -> io::Result<String> {
+pub(super) fn read(path: &Path) -> Result<String, ConfigFault> {
+    let shown = path.display().to_string();
+    let bytes = read_bytes(path).map_err(|error| {
+        ConfigFault::new(format!("cannot read the configuration file {shown}: {error}"), None)
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let (at, bytes) = (error.utf8_error().valid_up_to(), error.as_bytes());
+        let encoding = match *bytes {
+            [0xfe, 0xff, ..] | [0xff, 0xfe, ..] => "UTF-16",
+            _ => "not UTF-8",
+        };
+        // The text before the place is the same; behind it signs stand for what is no text.
+        let place = FilePosition::new(&shown, &String::from_utf8_lossy(bytes), at..at);
+        let what = format!("the file is {encoding} here: save it as UTF-8");
+        ConfigFault::new(what, Some(&Origin::File(place)))
+    })
+}
+
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // Bounded, since a device has no end.
     File::open(path)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > BYTES_MAX {
         return Err(io::Error::other(format!("it is larger than {BYTES_MAX} bytes")));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        io::Error::other(format!("byte {at} is not UTF-8"))
-    })
+    Ok(bytes)
 }
 
 /// A value of one of the sources, and the name that it has there.
@@ -68,9 +84,9 @@ pub(super) struct Contents<'a> {
 /// Parses the `text` of the file at `path`.
 pub(super) fn parse<'a>(path: &str, text: &'a str) -> Result<DeTable<'a>, ConfigFault> {
     let root = DeTable::parse(text).map_err(|error| {
-        let what = format!("not TOML: {}", error.message().trim().replace('\n', ", "));
-        let position = |span| Origin::File(FilePosition::new(path, text, span));
-        ConfigFault { what, origin: error.span().map(position) }
+        let span = error.span().unwrap_or_default();
+        let what = syntax::complaint(text, span.clone(), error.message());
+        ConfigFault { what, origin: Some(Origin::File(FilePosition::new(path, text, span))) }
     })?;
     Ok(root.into_inner())
 }

@@ -72,11 +72,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
     if let Some(path) = flags.config.clone().or_else(|| environment.config_file()) {
         match file::read(&path) {
             Ok(text) => loader.file(&path.display().to_string(), &text),
-            Err(error) => {
-                let what =
-                    format!("cannot read the configuration file {}: {error}", path.display());
-                loader.faults.push(ConfigFault { what, origin: None });
-            }
+            Err(fault) => loader.faults.push(fault),
         }
     }
     // In the order in which they win: what is set later replaces what was set before.

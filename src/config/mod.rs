@@ -39,6 +39,7 @@ mod reload;
 mod secret;
 mod sections;
 mod settings;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod token_keys;

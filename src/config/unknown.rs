@@ -34,6 +34,9 @@ pub(super) fn key(name: &str, section: &str) -> String {
         "" => "before the first section".to_owned(),
         section => format!("in {}", header(section)),
     };
+    if let Some((setting, _)) = settings().find(|(setting, _)| variable(setting) == name) {
+        return format!("{name} is the name in the environment; in a file it is {setting}");
+    }
     let elsewhere = keys().find(|(_, key)| *key == name);
     let here = keys().filter(|(other, _)| *other == section).map(|(_, name)| name);
     // The right key in the wrong section first, then a slip in this section, then one in another.

@@ -223,7 +223,10 @@ fn parse_bytes(raw: RawValue<'_>, min: u64, max: u64) -> Result<Value, String> {
     // A bare number is bytes; in the file it has no quotes.
     let with_unit = || units::parse(raw.text()?, BYTES).map(i128::from);
     let bytes = raw.integer().or_else(with_unit).ok_or(SIZE)?;
-    within(bytes, min, max).map(Value::Bytes)
+    let [least, most] = [min, max].map(|bound| units::render(bound, BYTES));
+    within(bytes, min, max)
+        .map(Value::Bytes)
+        .map_err(|_| format!("must be between {least} and {most}"))
 }
 
 fn parse_time(raw: RawValue<'_>, min: u64, max: u64) -> Result<Value, String> {
@@ -266,7 +269,13 @@ fn parse_list(
     raw: RawValue<'_>,
     parse: impl Fn(&str) -> Result<String, String>,
 ) -> Result<Value, String> {
-    let items = raw.list().ok_or(r#"must be a list of strings such as ["one", "two"]"#)?;
+    let items = raw.list().ok_or_else(|| match raw.text() {
+        Some(text) => format!("must be a list of strings such as [{text:?}]"),
+        None => r#"must be a list of strings such as ["one", "two"]"#.to_owned(),
+    })?;
+    if matches!(raw, RawValue::Word(text) if text.starts_with('[')) {
+        return Err("must be written with commas outside of a file, such as one,two".to_owned());
+    }
     let parse = |item| parse(item).map_err(|expected| format!("{item:?} {expected}"));
     items.into_iter().map(parse).collect::<Result<_, _>>().map(Value::List)
 }

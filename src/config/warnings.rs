@@ -1,6 +1,6 @@
 //! What is allowed, and yet may not be what the operator wants.
 
-use super::Config;
+use super::{Config, ListenAddress};
 use crate::http::is_anybodys;
 
 impl Config {
@@ -10,16 +10,25 @@ impl Config {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let believes_names = self.auth.iter().any(|source| source == "none");
-        let listeners = [("listen", &self.listen), ("tcp", &self.tcp)];
-        for (name, addresses) in listeners.into_iter().filter(|_| believes_names) {
-            warnings.extend(addresses.iter().filter(|addr| addr.is_exposed()).map(|addr| {
-                format!(
-                    "{name} = \"{addr}\": everybody who can connect there can be anybody, since a \
-                     name is all that a client gives and nobody proves it. Listen on 127.0.0.1 and \
-                     let only people whom you trust reach it (a VPN, an SSH tunnel, a proxy that \
-                     asks for a password)"
-                )
-            }));
+        // Behind a proxy it is the proxy that speaks TLS.
+        let is_in_clear = |addr: &ListenAddress| !addr.is_tls && self.proxies.is_empty();
+        for (name, addresses) in [("listen", &self.listen), ("tcp", &self.tcp)] {
+            for addr in addresses.iter().filter(|addr| addr.is_exposed()) {
+                if believes_names {
+                    warnings.push(format!(
+                        "{name} = \"{addr}\": everybody who can connect there can be anybody, since a \
+                         name is all that a client gives and nobody proves it. Listen on 127.0.0.1 and \
+                         let only people whom you trust reach it (a VPN, an SSH tunnel, a proxy that \
+                         asks for a password)"
+                    ));
+                } else if is_in_clear(addr) {
+                    warnings.push(format!(
+                        "{name} = \"{addr}\": passwords, tokens and messages can be read on the way, \
+                         since nothing is encrypted there. Write \"tls:{addr}\" and set [tls], or put a \
+                         proxy in front that speaks TLS and name it in proxies"
+                    ));
+                }
+            }
         }
         warnings.extend(self.admin.iter().filter(|addr| addr.is_exposed()).map(|addr| {
             format!(
@@ -41,6 +50,27 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_listens_in_clear_for_strangers_is_told_that_others_can_read_it() {
+        let warnings = |listen: &str, proxies: &[&str]| {
+            let mut config = Config { auth: vec!["accounts".into()], ..Config::default() };
+            config.listen = vec![listen.parse().unwrap()];
+            config.proxies = proxies.iter().map(|text| text.parse().unwrap()).collect();
+            config.warnings()
+        };
+        let warned = warnings("0.0.0.0:80", &[]);
+        assert!(
+            warned[0].contains("can be read on the way")
+                && warned[0].contains("\"tls:0.0.0.0:80\"")
+        );
+        assert_eq!(warned.len(), 1);
+        for (listen, proxies) in
+            [("tls:0.0.0.0:80", &[][..]), ("127.0.0.1:80", &[]), ("0.0.0.0:80", &["10.0.0.0/8"])]
+        {
+            assert_eq!(warnings(listen, proxies), [""; 0]);
+        }
+    }
 
     /// How the warnings begin about a configuration in which these listen.
     #[track_caller]

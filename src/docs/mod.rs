@@ -10,9 +10,9 @@
 //! | How does a client come back without losing anything? | [`resume`] |
 //! | When is a `send` safe? | [`durable_send`] |
 //! | What is on the disk, and what if the disk fails? | [`store`] |
-//! | What does a client say, and what does it get? | [`protocol`] |
+//! | What does a client send, and what does it get? | [`protocol`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
-//! | How do people come in, in the browser and at a terminal? | [`sign_in`] |
+//! | How do people sign in, in the browser and at a terminal? | [`sign_in`] |
 //! | How do I chat, and watch a server, at a terminal? | [`terminal`] |
 //! | Who is who, and who says so? | [`identity`] |
 //! | How does the server speak TLS? | [`tls`] |
@@ -22,14 +22,14 @@
 //! | How are files and pictures sent, kept and removed? | [`files`] |
 //! | How are other servers told what happens? | [`webhooks`] |
 //! | Who follows a thread, and what is unread there? | [`threads`] |
-//! | How are people told whose browser is closed? | [`push`] |
+//! | How are people told while their browser is closed? | [`push`] |
 //! | What does an operator see and do while it runs? | [`admin`] |
-//! | What is defended, and what is left to who runs it? | [`security`] |
+//! | What is defended, and what is left to the operator? | [`security`] |
 //! | Which known failures of others are tried, and by which test? | [`known_failures`] |
 //! | What does a proxy in front need? | [`behind_a_proxy`] |
 //! | Which clients were tried, and what does each need? | [`clients`] |
 //! | Who may do what? | [`rights`] |
-//! | What has a PostgreSQL to be that several machines share? | [`cluster`] |
+//! | What must a PostgreSQL be that several machines share? | [`cluster`] |
 //! | What is promised, and which test shows it? | [`promises`] |
 //! | What broke elsewhere, and cannot here? | [`lessons`] |
 //! | How much memory does it take, and what if that is not enough? | [`memory`] |

@@ -229,36 +229,48 @@ fn stamps(files: &Tls) -> Vec<Stamp> {
 
 /// Reads the files.
 fn read(files: &Tls) -> Result<Certificates, CertificateError> {
-    let texts = |paths: &[PathBuf]| -> Result<Vec<Vec<u8>>, CertificateError> {
-        paths.iter().map(|path| read_file(path)).collect()
+    let texts = |paths: &[PathBuf], part| -> Result<Vec<Vec<u8>>, CertificateError> {
+        paths.iter().map(|path| read_file(path).map_err(|what| fault(part, &what))).collect()
     };
-    let (chains, keys) = (texts(&files.certificate)?, texts(&files.key)?);
+    let chains = texts(&files.certificate, Part::Certificate)?;
+    let keys = texts(&files.key, Part::Key)?;
     let pairs = chains.iter().zip(&keys).map(|(chain, key)| (chain.as_slice(), key.as_slice()));
-    Certificates::parse(pairs).map_err(|fault| {
-        let paths = match fault.part {
+    Certificates::parse(pairs).map_err(|wrong| {
+        let paths = match wrong.part {
             Part::Certificate => &files.certificate,
             Part::Key => &files.key,
         };
-        let path = paths.get(fault.index).map_or_else(|| Path::new(""), PathBuf::as_path);
-        CertificateError(format!("{} {fault}", path.display()))
+        let path = paths.get(wrong.index).map_or_else(|| Path::new(""), PathBuf::as_path);
+        fault(wrong.part, &format!("{} {wrong}", path.display()))
     })
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, CertificateError> {
+/// What is wrong with a file, and by which setting it is named.
+fn fault(part: Part, what: &str) -> CertificateError {
+    let setting = match part {
+        Part::Certificate => "tls.certificate",
+        Part::Key => "tls.key",
+    };
+    CertificateError(format!("{setting}: {what}"))
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |error: io::Error| {
         let remedy = match error.kind() {
             io::ErrorKind::PermissionDenied => ": let the user that runs the server read it",
-            io::ErrorKind::NotFound => ": name one that is there in [tls]",
+            io::ErrorKind::NotFound => ": name one that is there",
             _ => "",
         };
-        CertificateError(format!("cannot read {}: {error}{remedy}", path.display()))
+        format!("cannot read {}: {error}{remedy}", path.display())
     };
     let mut text = Vec::new();
     let mut file = File::open(path).map_err(failed)?.take(FILE_LEN_MAX + 1);
     file.read_to_end(&mut text).map_err(failed)?;
     if text.len() as u64 > FILE_LEN_MAX {
-        let what = "is larger than 1 MiB, and no certificate or key in PEM";
-        return Err(CertificateError(format!("{} {what}", path.display())));
+        return Err(format!(
+            "{} is larger than 1 MiB: no certificate or key in PEM is",
+            path.display()
+        ));
     }
     Ok(text)
 }

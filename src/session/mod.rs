@@ -12,13 +12,12 @@
 //! ```
 //!
 //! An input finds its connection's [state](state::SessionState) once and handles it as a
-//! `Session`, together with what all sessions share
-//! (`SessionContext`). When it is handled, all that the domain has to
-//! say is delivered, to that connection and to others.
+//! `Session`, together with what all sessions share (`SessionContext`). Then everything that the
+//! domain has to say is delivered, to that connection and to others.
 //!
-//! A connection for which too many answers wait is not read from until they have drained, and who
-//! sends faster than the rate is read at the rate: what was received and not taken apart is its
-//! [backlog](backlog::Backlog), and nothing of it is answered before its turn.
+//! A connection for which too many answers wait is not read from until they have drained, and one
+//! that sends faster than the rate is read at the rate: bytes that were received and not parsed are
+//! its [backlog](backlog::Backlog), and nothing of it is answered before its turn.
 
 mod api;
 mod backlog;

@@ -10,8 +10,11 @@ use crate::chat::model::command::{Send, Target};
 use crate::chat::model::meant_message::Meant;
 use crate::chat::model::name::NameError;
 use crate::chat::{Code, Command, Op, Refusal, RoomName, UserName};
-use crate::wire::text::{self, AccountLine, Line, note};
+use crate::wire::text::{self, AccountLine, Change, Line, note};
 use crate::wire::{Parsed, Refused};
+
+/// Said of a message that nobody has said lately.
+const NONE_MEANT: &str = "no message of lately is meant by this; /history shows them";
 
 impl Session<'_, '_> {
     /// Does what a person has typed, behind what has waited.
@@ -82,6 +85,7 @@ impl Session<'_, '_> {
             Line::Talk(user) => self.talk(user),
             Line::Answer(of, send) => self.answer_to(of, send, false),
             Line::InThread(of, send) => self.answer_to(of, send, true),
+            Line::Change(of, change) => self.change(of, change),
             Line::Account(account) if self.context.limits.auth.accounts => {
                 self.account_of_guest(account, has_spoken || is_account);
             }
@@ -152,12 +156,24 @@ impl Session<'_, '_> {
     fn answer_to(&mut self, of: Meant<'_>, send: Send<'_>, is_in_thread: bool) {
         let Target::Room(room) = &send.target else { return };
         let Some((seq, thread)) = self.turn.chat.recent_message(self.state.conn, room, of) else {
-            let message = "no message of lately is meant by this; /history shows them";
-            return self.refuse_text(Refusal::new(Code::NoSuchMessage, message));
+            return self.refuse_text(Refusal::new(Code::NoSuchMessage, NONE_MEANT));
         };
         let (reply_to, thread) =
             if is_in_thread { (None, Some(thread)) } else { (Some(seq), None) };
         self.typed(Op::Send, Command::Send(Send { reply_to, thread, ..send }));
+    }
+
+    /// Changes a message of lately.
+    fn change(&mut self, of: Option<Meant<'_>>, change: Change<'_>) {
+        let conn = self.state.conn;
+        let room = self.state.text_client().and_then(|client| client.room.clone());
+        let (Some(room), Some(me)) = (room, self.turn.chat.user(conn)) else { return };
+        let of = text::changed(of, me.as_str());
+        let Some((seq, _)) = self.turn.chat.recent_message(conn, room.as_str(), of) else {
+            return self.refuse_text(Refusal::new(Code::NoSuchMessage, NONE_MEANT));
+        };
+        let (op, command) = change.command(room.as_str(), seq);
+        self.typed(op, command);
     }
 
     /// Lets the lines that follow go to `other`.

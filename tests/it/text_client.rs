@@ -409,6 +409,33 @@ fn whoever_keeps_order_at_a_terminal_sees_what_was_done() {
 }
 
 #[test]
+fn ones_last_message_is_changed_and_deleted_and_others_get_reactions() {
+    let server = server();
+    let [mut ann, mut bob] = ["ann", "bob"].map(|name| person(&server, name));
+    for person in [&mut ann, &mut bob] {
+        converse(person, "> /join lobby\n< -- you are in lobby, …");
+    }
+    converse(&mut ann, "> teh cake");
+    converse(&mut bob, "< [lobby] ann: teh cake\n> /edit mine\n< ! no message of lately …");
+    converse(&mut ann, "> /edit the cake\n< [lobby] * ann changed … to: the cake");
+    converse(
+        &mut bob,
+        "< [lobby] * ann changed … to: the cake
+         > /react ann 👍
+         < [lobby] * bob reacted to ann's \"the cake\" with 👍",
+    );
+    converse(
+        &mut ann,
+        "< [lobby] * bob reacted to ann's \"the cake\" with 👍
+         > /delete
+         < [lobby] * ann deleted …
+         > /delete
+         < ! no message of lately is meant by this; /history shows them",
+    );
+    converse(&mut bob, "< [lobby] * ann deleted …");
+}
+
+#[test]
 fn what_is_a_habit_elsewhere_is_understood_or_answered_with_what_is_meant() {
     let server = server();
     let mut ann = Raw::connect(server.tcp);
@@ -423,10 +450,13 @@ fn what_is_a_habit_elsewhere_is_understood_or_answered_with_what_is_meant() {
     for (typed, told) in [
         ("/nick Ann", "! Ann is not a name; …; did you mean ann"),
         ("quit", "! you are not in a room; join one with /join lobby, or did you mean /quit"),
-        ("/list", "! there is no list of all rooms; …"),
+        ("/list", "-- no room was found --"),
+        ("/away lunch", "! /away has no words; …"),
         ("/finger bob", "-- you share no room with a user of this name --"),
         ("/help mute", "  /mute bob 10m spam  keeps bob from speaking; /unmute ends it"),
         ("/j lobby", "-- you are in lobby, 1 member --"),
+        ("/list LOB", "-- lobby, 1 member --"),
+        ("/delete", "! no message of lately is meant by this; /history shows them"),
         ("   ", "! a message needs more than blanks"),
         ("/qiut", "! there is no /qiut; did you mean /quit; /help lists the commands"),
         ("/part", "-- you have left lobby --"),

@@ -234,10 +234,10 @@ pub(crate) const CLOCK_FILE: &str = "src/time/clock.rs";
 /// The one file that reads the environment.
 pub(crate) const ENVIRONMENT_FILE: &str = "src/config/env.rs";
 
-/// The most files of one room of the domain that may name each other in a circle.
+/// The most files of one part of the domain that may name each other in a circle.
 pub(crate) const CYCLE_IN_A_ROOM_MAX: usize = 4;
 
-/// The rooms of the domain and those that each may name, lowest first. Operations and the door,
+/// The parts of the domain and those that each may name, lowest first. Operations and the door,
 /// `chat/mod.rs` with its `inspection`, stand above all of them.
 pub(crate) const CHAT_ROOMS: &[(&str, &[&str])] = &[
     ("keys", &[]),

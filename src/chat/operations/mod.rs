@@ -1,5 +1,5 @@
-//! The operations of the door: each command, each answer of the logs and each timer, over all rooms
-//! of the domain.
+//! What the domain does: each command, each answer of the logs and each timer, over all parts of
+//! its state.
 //!
 //! ```text
 //!   command ──▶ run ──▶ execute ──▶ Answer::Now      the reply is sent at once

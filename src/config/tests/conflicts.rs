@@ -109,9 +109,17 @@ fn tls_needs_a_certificate_and_each_certificate_its_key() {
     check(
         file("[tls]\ncertificate = [\"a.pem\", \"b.pem\"]\nkey = \"a.key\""),
         &[
-            "tls.certificate names 2 files and tls.key names 1: each certificate needs its key, in the \
-           same order",
+            "tls.certificate names 2 files and tls.key 1: each certificate needs its key, in the same \
+             order",
         ],
+    );
+    check(
+        file("tls.certificate = \"a.pem\""),
+        &["tls.certificate is set and tls.key is not: each certificate needs its key"],
+    );
+    check(
+        file("tls.key = \"a.key\""),
+        &["tls.key is set and tls.certificate is not: each key is a certificate's"],
     );
 }
 

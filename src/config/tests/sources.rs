@@ -119,6 +119,10 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
         ("limits = 1", "limits is a section: write [limits] above its keys"),
         ("[[limits]]", "limits is a section: write [limits] above its keys"),
         ("colour = 1", "unknown key colour before the first section"),
+        (
+            "CHINWAG_LIMITS_ROOMS = 1",
+            "CHINWAG_LIMITS_ROOMS is the name in the environment; in a file it is limits.rooms",
+        ),
     ] {
         check(file(text), &[expect]);
     }
@@ -193,8 +197,15 @@ fn a_file_that_cannot_be_read_is_named() {
     assert!(refused(path.clone()).contains("No such file"));
     assert!(refused(directory.path().to_owned()).contains("Is a directory"));
     assert!(refused("/dev/zero".into()).contains("larger than 1048576 bytes"));
-    std::fs::write(&path, b"a = \"\xff\"").unwrap();
-    assert!(refused(path.clone()).contains("byte 5 is not UTF-8"));
+    for (bytes, what, place) in [
+        (&b"\xc3\xa4 = 1\na = \"\xff\""[..], "not UTF-8", "a.toml:2:6\n"),
+        (b"\xff\xfea\0", "UTF-16", "a.toml:1:1\n"),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let shown = refused(path.clone());
+        assert!(shown.contains(&format!("the file is {what} here: save it as UTF-8")), "{shown}");
+        assert!(shown.contains(place), "{shown}");
+    }
     std::fs::write(&path, "echo = true").unwrap();
     let variables = [("CHINWAG_CONFIG", path.to_str().unwrap())];
     assert!(load(&Flags::default(), &environment(&variables)).unwrap().config.echo);

@@ -21,10 +21,10 @@ fn a_value_is_refused_with_what_would_be_right() {
     const ADDRESS: &str = "must be an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\", with tls: in \
          front for TLS, or \"unix:/PATH\" or \"systemd\", or a list of up to 64";
     for (section, setting, expect) in [
-        ("limits", "message_bytes = 0", "must be between 1 and 1048576"),
-        ("limits", "message_bytes = 1048577", "must be between 1 and 1048576"),
-        ("limits", "message_bytes = -1", "must be between 1 and 1048576"),
-        ("limits", "message_bytes = \"2MiB\"", "must be between 1 and 1048576"),
+        ("limits", "message_bytes = 0", "must be between 1B and 1MiB"),
+        ("limits", "message_bytes = 1048577", "must be between 1B and 1MiB"),
+        ("limits", "message_bytes = -1", "must be between 1B and 1MiB"),
+        ("limits", "message_bytes = \"2MiB\"", "must be between 1B and 1MiB"),
         ("limits", "message_bytes = \"64kb\"", SIZE),
         ("limits", "message_bytes = true", SIZE),
         ("limits", "rooms = \"5\"", "must be a whole number between 1 and 65536"),
@@ -61,7 +61,8 @@ fn a_value_is_refused_with_what_would_be_right() {
         ("", "echo = \"true\"", "must be true or false, without quotes"),
         ("", "echo = 1", "must be true or false"),
         ("", "data = \"\"", "must be the path of a directory"),
-        ("http", "hosts = \"a\"", "must be a list of strings such as [\"one\", \"two\"]"),
+        ("http", "hosts = \"a\"", "must be a list of strings such as [\"a\"]"),
+        ("http", "hosts = true", "must be a list of strings such as [\"one\", \"two\"]"),
     ] {
         let text = format!("[{section}]\n{setting}").replace("[]\n", "");
         let dot = if section.is_empty() { "" } else { "." };

@@ -183,11 +183,15 @@ pub fn add_key(data: &Path, key: Key) -> Result<Result<(), Refused>, ToolError> 
         let bound = Bound { name, source, issuer, subject, display: None, at };
         let whom = key.name.as_str().into();
         let audit = audited(if key.is_hook { "hook" } else { "key" }, whom, key.at);
+        let taken = if key.is_hook {
+            "there is a hook of this name (chinwag hook list): end it first, or give another --name"
+        } else {
+            "there is a key of this name: end it first, or choose another name"
+        };
         let mut changes = vec![PeopleChange::Key(key), audit];
         if !is_key {
             changes.push(PeopleChange::Bind(bound));
         }
-        let taken = "there is a key of this name: end it first, or choose another name";
         Ok(people::write(db, &changes)?.map_err(|_taken| taken))
     })
 }

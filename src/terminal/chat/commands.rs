@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::sign_in::{AGENT, Door, ask_password};
 use super::view::Shared;
-use super::{profiles, show, sign_in};
+use super::{changes, profiles, show, sign_in};
 use crate::chat::model::command::{Command, ModerationCommand, Reported};
 use crate::chat::model::limits::Limits;
 use crate::chat::model::meant_message::Meant;
@@ -91,6 +91,7 @@ impl<'a> Typed<'a> {
             Line::Account(line) => self.account(line),
             Line::Answer(of, send) => self.answer(of, &send, false),
             Line::InThread(of, send) => self.answer(of, &send, true),
+            Line::Change(of, change) => changes::change(self.client, self.view, (of, change)),
             Line::Talk(user) => {
                 self.enter(&format!("@{user}"));
                 Ok(())
@@ -225,6 +226,10 @@ impl<'a> Typed<'a> {
             }
             Command::Rooms { .. } => {
                 say(&show::inbox(&self.client.request("rooms", Item::new())?, &self.me()));
+            }
+            Command::Directory { text, limit, .. } => {
+                let wanted = fields([("text", text.as_deref().into()), ("limit", limit.into())]);
+                say(&show::directory(&self.client.request("directory", wanted)?));
             }
             Command::History { room, limit, .. } => {
                 self.history(&room, limit.map_or(ENTER_LIMIT, u64::from))?;
@@ -384,8 +389,7 @@ impl<'a> Typed<'a> {
         let Target::Room(room) = &send.target else { return Ok(()) };
         let mut view = self.view.lock();
         let Some((seq, quote)) = view.find_quotable(room, of, is_in_thread) else {
-            let message = "no message of lately is meant by this; /history shows them";
-            return Err(Error::local(message));
+            return Err(Error::local(changes::NONE_MEANT));
         };
         let (field, to) =
             if is_in_thread { ("thread", "in the thread of") } else { ("reply_to", "to") };

@@ -3,6 +3,7 @@
 //! The main thread reads lines and does what they ask for; a second one prints what the server
 //! tells, above the line that is being typed. What both need is in [`View`].
 
+mod changes;
 mod commands;
 mod display_names;
 mod events;

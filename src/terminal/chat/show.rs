@@ -194,6 +194,26 @@ pub(super) fn people(before: &str, data: &Item, usual: &str) -> String {
     format!("-- {count} {before}{colon}{shown}{more} --")
 }
 
+/// The rooms that everybody may find.
+pub(super) fn directory(data: &Item) -> String {
+    let rows = array(data, "items").iter().filter_map(Value::as_object);
+    let mut lines: Vec<_> = rows
+        .filter_map(|row| {
+            let (room, members) = (name(text(row, "room")?), number(row, "members")?);
+            let members = if members == 1 { "1 member" } else { &format!("{members} members") };
+            let how = if flag(row, "by_invitation") { ", by invitation" } else { "" };
+            let topic = text(row, "topic").map(|topic| format!(": {}", line(topic)));
+            Some(format!("-- {room}, {members}{how}{} --", topic.unwrap_or_default()))
+        })
+        .collect();
+    if flag(data, "more") {
+        lines.push("-- there are more; /list tea finds those of tea --".to_owned());
+    } else if lines.is_empty() {
+        lines.push("-- no room was found --".to_owned());
+    }
+    lines.join("\n")
+}
+
 /// One's rooms with what is unread there, and invitations.
 pub(super) fn inbox(data: &Item, me: &str) -> String {
     let rows = array(data, "rooms").iter().filter_map(Value::as_object);
@@ -374,6 +394,19 @@ mod tests {
         displays.note(&item(json!({"kit": {"display": "Kit of the Bay"}})), Tick::ZERO);
         let look = Look { style: PLAIN, me: "ann", displays: &displays };
         assert_eq!(super::record(&item(record), &quotable, look), expect);
+    }
+
+    #[test]
+    fn rooms_that_everybody_may_find_are_a_line_each() {
+        let rows = json!([
+            {"room": "den", "members": 1, "by_invitation": true},
+            {"room": "tea", "members": 2, "topic": "five\no'clock"},
+        ]);
+        let shown = "-- den, 1 member, by invitation --\n-- tea, 2 members: five o'clock --";
+        assert_eq!(directory(&item(json!({"items": rows, "more": false}))), shown);
+        let more = directory(&item(json!({"items": rows, "more": true})));
+        assert_eq!(more, format!("{shown}\n-- there are more; /list tea finds those of tea --"));
+        assert_eq!(directory(&item(json!({"items": []}))), "-- no room was found --");
     }
 
     #[test]

@@ -266,6 +266,12 @@ impl View {
                 quotable.pop_first();
             }
         }
+        if chinwag_client::model::text(item, "ev") == Some("deletion")
+            && let Some(target) = chinwag_client::model::number(item, "target")
+        {
+            // The next that is meant is one that is still there.
+            quotable.remove(&target);
+        }
         let cid = chinwag_client::model::text(item, "cid");
         let is_typed = from == me && cid.is_some_and(|cid| self.typed.remove(cid));
         (!is_typed && !self.blocked.contains(from)).then_some(shown)

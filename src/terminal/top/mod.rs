@@ -133,7 +133,8 @@ impl Watched {
     }
 
     fn look(&mut self) -> Result<(), String> {
-        let at = self.clock.micros();
+        // At 0 nothing was looked at.
+        let at = self.clock.micros().max(1);
         let sample = self.source.look(self.orders())?;
         let sample = Sample { at_us: at, ..sample };
         // A server that was started again counts from nothing.
@@ -166,7 +167,13 @@ impl Watched {
             Terminal::new(TestBackend::new(width, height)).map_err(io::Error::other)?;
         terminal.draw(|frame| draw(frame, &self.seen())).map_err(io::Error::other)?;
         let mut out = io::stdout().lock();
-        for row in text(terminal.backend()) {
+        let mut rows = text(terminal.backend());
+        // The keys are for who has a screen, and so is the room above them.
+        rows.pop();
+        while rows.last().is_some_and(String::is_empty) {
+            rows.pop();
+        }
+        for row in rows {
             match writeln!(out, "{row}") {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
                 outcome => outcome?,

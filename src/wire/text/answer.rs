@@ -21,7 +21,7 @@ pub(super) fn parse<'a>(
 }
 
 /// Which message is meant, and what is said.
-fn parts(rest: &str) -> Option<(Meant<'_>, &str)> {
+pub(super) fn parts(rest: &str) -> Option<(Meant<'_>, &str)> {
     let rest = rest.trim();
     // Keyboards and what people copy from have other quotation marks.
     let quoted = rest.strip_prefix(['"', '\u{201c}', '\u{201d}', '\u{201e}']);

@@ -11,11 +11,15 @@ pub(super) enum Verb {
     Msg,
     Reply,
     Thread,
+    Edit,
+    Delete,
+    React,
     Me,
     Say,
     Who,
     Members,
     Rooms,
+    List,
     History,
     Search,
     Topic,
@@ -111,14 +115,19 @@ pub(super) const COMMANDS: &[Entry] = &[
         Verb::Rooms,
         &["rooms", "channels", "unread", "inbox"],
         "/rooms",
-        "lists your rooms, and what is unread there",
+        "lists yours and what is unread; /list finds others",
     ),
-    entry(Verb::History, &["history", "log", "last"], "/history 20", "shows the latest messages"),
+    entry(
+        Verb::History,
+        &["history", "log", "last"],
+        "/history 20",
+        "shows the latest messages; /react bob 👍 likes one",
+    ),
     entry(
         Verb::Search,
         &["search", "find", "grep"],
         "/search tea",
-        "finds messages in all your rooms",
+        "finds messages; /edit and /delete change your last one",
     ),
     entry(
         Verb::Topic,
@@ -185,8 +194,12 @@ pub(super) const COMMANDS: &[Entry] = &[
     ),
     // Those below are named in the line of another one.
     entry(Verb::Members, &["members"], "/members", ""),
+    entry(Verb::List, &["list", "directory"], "/list tea", ""),
     entry(Verb::Reply, &["reply", "re", "answer"], "/reply bob yes", ""),
     entry(Verb::Thread, &["thread"], "/thread bob yes", ""),
+    entry(Verb::Edit, &["edit", "correct"], "/edit new words", ""),
+    entry(Verb::Delete, &["delete", "del", "unsend"], "/delete", ""),
+    entry(Verb::React, &["react"], "/react bob 👍", ""),
     entry(Verb::Back, &["back", "unaway"], "/back", ""),
     entry(Verb::Whois, &["whois", "whowas", "finger", "profile"], "/whois bob", ""),
     entry(Verb::Display, &["display", "displayname", "realname"], "/display Ann Smith", ""),
@@ -222,10 +235,6 @@ pub(super) const COMMANDS: &[Entry] = &[
 
 /// Commands of other chats that there are none of here, and what to do instead.
 const ELSEWHERE: &[(&[&str], &str)] = &[
-    (
-        &["list"],
-        "there is no list of all rooms; /rooms lists yours, /join lobby enters one by its name",
-    ),
     (&["op", "deop", "halfop", "devoice"], "roles are given with /role bob moderator"),
     (&["notice", "ctcp"], "use /msg bob hi"),
     (
@@ -234,10 +243,6 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (&["export"], "the page gives you what is kept of you, under Account and devices"),
     (&["clear"], "what the terminal shows is the terminal's; most clear it with Ctrl-L"),
-    (
-        &["edit", "delete", "react"],
-        "messages are changed and reacted to on the page, not at a terminal",
-    ),
     (
         &["pass", "user"],
         "a name is taken with /nick ann or, where there are accounts, with /login ann PASSWORD",

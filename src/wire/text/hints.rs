@@ -21,6 +21,7 @@ pub fn answer(out: &mut Vec<u8>, line: &Line<'_>, has_accounts: bool) {
         | Line::Command(..)
         | Line::Answer(..)
         | Line::InThread(..)
+        | Line::Change(..)
         | Line::Talk(_)
         | Line::Account(_) => {}
         Line::NoRoom(word) => no_room(out, word),

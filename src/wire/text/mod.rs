@@ -8,7 +8,10 @@
 //! | `/msg bob hi`, `/msg bob` | sends a message to one user; lets all that follows go there |
 //! | `/reply bob yes`, `/reply "see you" yes` | answers bob's last message, or the last with these words |
 //! | `/thread bob yes`, `/thread "see you" yes` | says it in the thread of that message |
+//! | `/edit new words`, `/delete` | changes the last message of one's own |
+//! | `/react bob 👍`, `/react "see you" 👍` | reacts to that message |
 //! | `/who`, `/members`, `/rooms` | lists who is online, who belongs to the room, the user's rooms |
+//! | `/list`, `/list tea` | lists the rooms that everybody may find |
 //! | `/history 20`, `/search tea` | shows the latest messages, or those with a word |
 //! | `/login ann secret`, `/register`, `/password`, `/logins`, `/invite-link` | accounts |
 //! | `/kick bob`, `/mute bob 10m spam`, `/ban bob 1d` and the like | moderates |
@@ -28,6 +31,7 @@
 
 mod account;
 mod answer;
+mod change;
 mod commands;
 mod greeting;
 mod hints;
@@ -40,6 +44,7 @@ mod safe;
 mod words;
 
 pub use self::account::{AccountLine, is_secret};
+pub use self::change::{Change, changed};
 pub use self::commands::command_names;
 pub use self::greeting::{bye, welcome, who_are_you};
 pub use self::hints::answer;
@@ -67,6 +72,8 @@ pub enum Line<'a> {
     Answer(Meant<'a>, Send<'a>),
     /// Send this in the thread of a message.
     InThread(Meant<'a>, Send<'a>),
+    /// Do this to a message, or to the person's own last one.
+    Change(Option<Meant<'a>>, Change<'a>),
     /// Let the lines that follow go to this user.
     Talk(&'a str),
     /// A line that needs a room, but none was joined; its only word, if it has only one.

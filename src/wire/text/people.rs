@@ -28,6 +28,12 @@ pub(super) fn parse<'a>(
             let user = Some(person(rest)).filter(|user| !user.is_empty())?;
             Line::Command(Op::Whois, Command::Whois { users: vec![user.into()] })
         }
+        // What is said of it would be dropped without a word.
+        Verb::Away if !rest.is_empty() => {
+            Line::Hint("/away has no words; /status at lunch has, and /status 1h at lunch")
+        }
+        Verb::Away => Line::Command(Op::Status, Command::Status { away: true }),
+        Verb::Back => Line::Command(Op::Status, Command::Status { away: false }),
         Verb::Display => profile(Some(rest), None, None),
         Verb::Status => {
             // `1h at lunch`, or `at lunch`.

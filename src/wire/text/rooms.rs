@@ -6,6 +6,9 @@ use super::Line;
 use super::words::{named, split_word};
 use crate::chat::model::command::{Command, Op};
 
+/// Rooms that `/list` shows: about a screen.
+const LISTED: u32 = 20;
+
 pub(super) fn join(room: &str) -> Line<'_> {
     Line::Command(Op::Join, Command::Join { room: room.into(), after: None, epoch: None })
 }
@@ -20,6 +23,12 @@ pub(super) fn create(rest: &str) -> Option<Line<'_>> {
     };
     let command = Command::Create { room: room.into(), topic: None, private, policy: None };
     Some(Line::Command(Op::Create, command))
+}
+
+/// Nothing, or words that a room has in its name or topic.
+pub(super) fn list(words: &str) -> Line<'_> {
+    let text = Some(words).filter(|words| !words.is_empty()).map(Into::into);
+    Line::Command(Op::Directory, Command::Directory { text, after: None, limit: Some(LISTED) })
 }
 
 /// Nothing, to be told what would be lost; `sure`, or `sure` and why: whether it is known, and why.
@@ -45,6 +54,16 @@ mod tests {
             *expect,
             "{line}"
         );
+    }
+
+    #[test]
+    fn rooms_are_listed_all_or_those_with_these_words() {
+        let list = |text: Option<&'static str>| {
+            let (text, limit) = (text.map(Into::into), Some(LISTED));
+            Line::Command(Op::Directory, Command::Directory { text, after: None, limit })
+        };
+        check("/list", &list(None));
+        check("/list tea time", &list(Some("tea time")));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::note;
 use super::safe::{self, put};
 use crate::chat::model::code::Code;
 use crate::chat::model::event::{Event, LeftReason, PresenceChange};
+use crate::chat::model::listed_rooms::ListedRoom;
 use crate::chat::model::meta::{Restriction, RestrictionMeta};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::output::Request;
@@ -71,6 +72,7 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             states(out, ": ", users.as_deref().unwrap_or_default());
         }
         Reply::Members { count, users, more } => members(out, *count, users, *more),
+        Reply::Directory { items, next } => directory(out, items, next.is_some()),
         Reply::Restrictions { room, items, more } => restrictions(out, room, items, *more),
         Reply::Topic { room, text } => topic_line(out, room, text),
         Reply::LoggedIn { .. }
@@ -87,7 +89,6 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
         | Reply::Threads { .. }
         | Reply::PushSubscribed { .. }
         | Reply::PushSubscriptions { .. }
-        | Reply::Directory { .. }
         | Reply::Left { .. }
         | Reply::Sent { .. }
         | Reply::Pong { .. }
@@ -98,6 +99,24 @@ pub fn reply(out: &mut Vec<u8>, reply: &Reply, shown: &Shown<'_>) {
             put(out, &[" --\n"]);
         }
     }
+}
+
+fn directory(out: &mut Vec<u8>, items: &[ListedRoom], more: bool) {
+    for ListedRoom { room, topic, members, by_invitation, .. } in items {
+        put(out, &["-- ", room.as_str(), ", ", &count(*members, "member", "members")]);
+        put(out, &[if *by_invitation { ", by invitation" } else { "" }]);
+        put(out, &[if topic.is_empty() { "" } else { ": " }]);
+        safe::line(out, topic);
+        put(out, &[" --\n"]);
+    }
+    put(
+        out,
+        &[match (items, more) {
+            (_, true) => "-- there are more; /list tea finds those of tea --\n",
+            ([], false) => "-- no room was found --\n",
+            (_, false) => "",
+        }],
+    );
 }
 
 fn members(out: &mut Vec<u8>, all: u64, users: &[(UserName, Role)], more: bool) {

@@ -50,6 +50,25 @@ fn check_reply(answer: &Reply, expect: &str) {
     check_answer(&note::hello(false), answer, expect);
 }
 
+#[test]
+fn rooms_that_everybody_may_find_are_shown_a_line_each() {
+    let row = |room: &str, members, topic: &str, by_invitation| ListedRoom {
+        room: RoomName::parse(room).unwrap(),
+        topic: topic.into(),
+        members,
+        at: 0,
+        by_invitation,
+    };
+    let items = vec![row("den", 1, "", true), row("tea", 2, "five\no'clock", false)];
+    let shown = "-- den, 1 member, by invitation --\n-- tea, 2 members: five o'clock --\n";
+    check_reply(&Reply::Directory { items: items.clone(), next: None }, shown);
+    check_reply(
+        &Reply::Directory { items, next: Some(lobby()) },
+        &format!("{shown}-- there are more; /list tea finds those of tea --\n"),
+    );
+    check_reply(&Reply::Directory { items: Vec::new(), next: None }, "-- no room was found --\n");
+}
+
 #[track_caller]
 fn check_answer(request: &Request, answer: &Reply, expect: &str) {
     let ann = user("ann");
