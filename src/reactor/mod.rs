@@ -267,7 +267,10 @@ impl Reactor {
         flush::flush(&mut self.connections, now.tick, self.flushes);
         self.close(now, handler, budget::CLOSES_MAX);
         // After the flush, when the ring of most connections is empty.
-        self.connections.shared.pool.trim(now.tick);
+        if self.connections.shared.pool.trim(now.tick) {
+            self.connections.shared.lists.trim();
+            self.effects.shrink_to(work_lists::KEPT);
+        }
         self.count();
         Ok(self.leave(now, handler))
     }

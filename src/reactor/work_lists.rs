@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use super::connection::{Connection, Flags, Phase};
 use crate::net::{CloseReason, ConnId, ConnectFault};
 
+/// Entries for which a list keeps its memory after a burst.
+pub(super) const KEPT: usize = 256;
+
 /// What the handler is told in the next turn about a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Report {
@@ -50,6 +53,14 @@ pub(super) struct WorkLists {
 }
 
 impl WorkLists {
+    /// Gives memory back when a burst is over: a broadcast to all has every connection listed.
+    pub(super) fn trim(&mut self) {
+        for list in [&mut self.readable, &mut self.urgent, &mut self.bulk, &mut self.ended] {
+            list.shrink_to(KEPT);
+        }
+        self.reports.shrink_to(KEPT);
+    }
+
     /// Whether the next turn has something to do even if nothing happens.
     #[cfg(test)]
     pub(super) fn has_work(&self) -> bool {
@@ -116,5 +127,21 @@ impl WorkLists {
         connection.phase = Phase::Ended(reason);
         connection.flags.set(flag);
         self.ended.push_back(connection.slot());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_stays_listed_when_the_memory_of_a_burst_is_given_back() {
+        let mut lists = WorkLists::default();
+        lists.bulk.extend(0..100_000);
+        lists.bulk.truncate(3);
+        lists.urgent.extend(0..1_000);
+        lists.trim();
+        assert!(lists.bulk.iter().eq(&[0, 1, 2]) && lists.bulk.capacity() <= KEPT);
+        assert!(lists.urgent.iter().copied().eq(0..1_000));
     }
 }

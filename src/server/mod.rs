@@ -19,17 +19,16 @@
 //! | 8 | the entry under its name | [`collections`](crate::collections) |
 //!
 //! That is 359 bytes, and 8 for a name beyond ASCII that looks like another text. Measured over
-//! sockets are some 140 more: with 19,000, 90 each are pages of the program that were touched for
-//! the first time, and 53 are on the heap beside the rows: lists, and what the allocator keeps of
-//! the burst in which they came (`chinwag-bench idle --connections 19000`,
-//! [`docs::measurements`](crate::docs::measurements)).
+//! sockets are some 100 more: with 19,000, some 74 each are pages of the program that were touched
+//! for the first time, and 27 are on the heap beside the rows (`chinwag-bench idle --connections
+//! 19000`, [`docs::measurements`](crate::docs::measurements)).
 //!
 //! | bytes | for each |
 //! |---:|---|
 //! | 144 | connection before hello, instead of all the above |
 //! | 64 | connection over plain TCP, more |
 //! | 88 | further room, and 128 once, for lists of more than one |
-//! | 296 | further session of a user |
+//! | 288 | further session of a user |
 //! | 16, and its length | name of more than 22 bytes |
 //! | 216 | user who is remembered without a connection |
 //! | 656 | room, without its recent records |

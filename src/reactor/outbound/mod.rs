@@ -61,16 +61,18 @@ impl FramePool {
     }
 
     /// Frees the nodes once nothing has waited for [`POOL_KEPT`], so that a burst does not pin
-    /// memory.
-    pub(super) fn trim(&mut self, now: Tick) {
+    /// memory. Returns whether it has freed some.
+    pub(super) fn trim(&mut self, now: Tick) -> bool {
         if !self.nodes.is_empty() {
             self.empty_since = Tick::MAX;
-            return;
+            return false;
         }
         self.empty_since = self.empty_since.min(now);
-        if now.since(self.empty_since) >= POOL_KEPT && self.nodes.capacity() > 0 {
+        let is_over = now.since(self.empty_since) >= POOL_KEPT && self.nodes.capacity() > 0;
+        if is_over {
             self.nodes = Slab::new();
         }
+        is_over
     }
 
     /// When [`FramePool::trim`] has something to free if nothing is sent until then, otherwise
