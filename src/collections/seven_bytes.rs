@@ -16,16 +16,18 @@ impl SevenBytes {
     #[must_use]
     pub const fn new(number: u64) -> Self {
         let number = if number < Self::MAX { number } else { Self::MAX };
-        let [a, b, c, d, e, f, g, _] = number.to_le_bytes();
-        Self([a, b, c, d, e, f, g])
+        let (bytes, mut low) = (number.to_le_bytes(), [0; 7]);
+        low.copy_from_slice(bytes.split_at(7).0);
+        Self(low)
     }
 
     /// The number.
     #[inline]
     #[must_use]
     pub const fn get(self) -> u64 {
-        let [a, b, c, d, e, f, g] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, g, 0])
+        let mut bytes = [0; 8];
+        bytes.split_at_mut(7).0.copy_from_slice(&self.0);
+        u64::from_le_bytes(bytes)
     }
 }
 

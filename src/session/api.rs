@@ -252,7 +252,7 @@ fn exchange(
         requests: Vec::new(),
         answers: Vec::new(),
         is_batch: false,
-        has_repeated: false,
+        repeated: 0,
     };
     Begun::Exchange(Box::new(exchange), waits)
 }

@@ -216,6 +216,11 @@ fn bad(message: impl Into<Cow<'static, str>>, expected: &'static str) -> Refusal
     Refusal::new(Code::BadField, message).field("body", expected)
 }
 
+/// Something that is over after a while.
+fn for_now(code: Code, message: &'static str) -> Refusal {
+    Refusal::new(code, message).retry_after_ms(RETRY_MS)
+}
+
 /// Why a file is not taken or sent, as the protocol says it.
 fn problem_of(fault: &FileFault) -> Problem {
     let refusal = match fault {
@@ -232,14 +237,8 @@ fn problem_of(fault: &FileFault) -> Problem {
         FileFault::Full => {
             Refusal::new(Code::StorageFull, "no more files are taken here ([files] total)")
         }
-        FileFault::NoSpace => {
-            let refusal = Refusal::new(Code::StorageFull, "the server's disk is full");
-            refusal.retry_after_ms(RETRY_MS)
-        }
-        FileFault::Busy => {
-            let refusal = Refusal::new(Code::Busy, "too many files are being sent");
-            refusal.retry_after_ms(RETRY_MS)
-        }
+        FileFault::NoSpace => for_now(Code::StorageFull, "the server's disk is full"),
+        FileFault::Busy => for_now(Code::Busy, "too many files are being sent"),
         FileFault::Kind(kind) => {
             let message = format!("files of this kind are not taken: {}", kind.media_type());
             bad(message, "a picture ([files] kinds)")
@@ -279,14 +278,10 @@ fn problem_of(fault: &FileFault) -> Problem {
         ),
         FileFault::NotShared => {
             let message = "this server cannot get at the folder of files that the others share";
-            let refusal = Refusal::new(Code::Busy, message);
-            refusal.retry_after_ms(RETRY_MS)
+            for_now(Code::Busy, message)
         }
         FileFault::NotThere => return FilePlan::not_there(),
-        FileFault::Broken => {
-            let refusal = Refusal::new(Code::Busy, "the server's disk fails");
-            refusal.retry_after_ms(RETRY_MS)
-        }
+        FileFault::Broken => for_now(Code::Busy, "the server's disk fails"),
     };
     refusal.into()
 }

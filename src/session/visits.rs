@@ -197,7 +197,7 @@ pub(super) fn on_reply(
     context.metrics.chat.replies.count(result.as_ref().map_or_else(|no| no.code.number(), |_| 0));
     let retry_after_s = result.as_ref().err().and_then(retry_after_s);
     *place = Some(Answered { status, object, retry_after_s });
-    exchange.has_repeated |= matches!(result, Ok(Reply::Sent { dup: true, .. }));
+    exchange.repeated += usize::from(matches!(result, Ok(Reply::Sent { dup: true, .. })));
     if exchange.answers.iter().all(Option::is_some) {
         if exchange.asks_again() {
             return context.visits.push(conn);

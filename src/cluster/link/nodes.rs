@@ -23,8 +23,11 @@ fn read_node(row: &Row) -> Result<NodeRow, WrongType> {
     })
 }
 
-/// Reads the answer to a beat: the nodes, ascending, and the settings of the engine and its time.
-pub(super) fn read(rows: &[Row]) -> Result<(Vec<NodeRow>, (Box<str>, i64)), WrongType> {
+/// The settings of the engine, and its time.
+type OfEngine = (Box<str>, i64);
+
+/// Reads the answer to a beat: the nodes, ascending, and what is said of the engine.
+pub(super) fn read(rows: &[Row]) -> Result<(Vec<NodeRow>, OfEngine), WrongType> {
     let first = rows.first().ok_or(WrongType { column: 6 })?;
     let engine = (first.text(6)?.into(), first.int(7)?);
     let mut nodes = rows.iter().map(read_node).collect::<Result<Vec<_>, _>>()?;

@@ -37,8 +37,8 @@ pub(in crate::session) struct Exchange {
     /// In the order of the requests.
     pub answers: Vec<Option<Answered>>,
     pub is_batch: bool,
-    /// Of what was asked last something was there already.
-    pub has_repeated: bool,
+    /// Of what was asked last so many were there already.
+    pub repeated: usize,
 }
 
 /// What became of one of its requests.
@@ -85,7 +85,7 @@ impl Exchange {
     /// have given their tokens back by now. Otherwise the end of a list that is longer than the
     /// burst would never be said, however often the list is repeated.
     pub(in crate::session) fn asks_again(&mut self) -> bool {
-        if !std::mem::take(&mut self.has_repeated) {
+        if std::mem::take(&mut self.repeated) == 0 {
             return false;
         }
         let is_limited = |answer: &mut Answered| answer.status == Status::TooManyRequests;

@@ -220,11 +220,11 @@ fn is_written_number(value: &str) -> bool {
         && (value.len() == 1 || !value.starts_with('0'))
 }
 
+/// A field of a query, its kind, and what it says.
+type QueryField = ((&'static str, Kind), String);
+
 /// The fields of a query that are there, those that are numbers as JSON writes them.
-fn fields_of(
-    query: &str,
-    of: &[(&'static str, Kind)],
-) -> Result<Vec<((&'static str, Kind), String)>, Problem> {
+fn fields_of(query: &str, of: &[(&'static str, Kind)]) -> Result<Vec<QueryField>, Problem> {
     let mut fields = Vec::new();
     for &(name, kind) in of {
         let Some(value) = form_field(query, name) else { continue };
