@@ -21,6 +21,40 @@ fn a_sender_gets_its_replies_in_the_places_of_its_records() {
 }
 
 #[test]
+fn of_many_that_speak_in_one_turn_each_gets_its_reply_and_the_records_of_the_others() {
+    const SENDERS: usize = 12;
+    let mut harness = Harness::with_lobby(Limits::default(), SENDERS);
+    for number in (0..SENDERS).rev() {
+        harness.say(number, "");
+    }
+    let said = harness.end_turn();
+    for number in 0..SENDERS {
+        let own = SENDERS - number;
+        let line = |seq| if seq == own { format!("sent {seq}") } else { format!("#{seq}") };
+        assert_eq!(sent_to(&said, number), (1..=SENDERS).map(line).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_was_said_is_answered_before_what_was_to_be_read_behind_it() {
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.say(1, "a");
+    let room = "lobby".into();
+    let page = model::command::Page::Latest;
+    // Together, so that the reading waits for the log's answer to the message.
+    for command in [
+        message(Target::Room("lobby".into()), "b", None),
+        Command::History { room, page, limit: None, epoch: None },
+    ] {
+        harness.chat.handle_command(harness.now, conn(0), request(Op::Ping), command);
+    }
+    let mut said = sent_to(&harness.end_turn(), 0);
+    said.retain(|line| line != "wake");
+    assert_eq!(said[..2], ["#1", "sent 2"], "{said:?}");
+    assert!(said[2].starts_with("History"), "{said:?}");
+}
+
+#[test]
 fn a_sender_that_wants_the_echo_gets_the_event_and_then_the_reply() {
     let mut harness = Harness::with_lobby(Limits::default(), 2);
     let mut command = message(Target::Room("lobby".into()), "a", None);
@@ -92,6 +126,20 @@ fn the_answers_of_a_sender_that_is_behind_wait_for_their_places() {
     let said = harness.end_turn();
     assert_eq!(sent_to(&said, 1), ["replay 1..=1", "sent 2", "replay 3..=3", "live 3"]);
     assert_eq!(harness.chat.owed(conn(1)), 0);
+}
+
+#[test]
+fn answers_that_wait_at_the_same_place_come_in_the_order_of_their_requests() {
+    let mut harness = Harness::with_lobby(credit_for(2), 2);
+    harness.chat.handle_blocked(conn(1), 2 * weight(0));
+    harness.say(0, "");
+    for _ in 0..2 {
+        harness.ask(1, message(Target::Room("lobby".into()), "", Some("c")));
+        assert_eq!(sent_to(&harness.end_turn(), 1), [""; 0]);
+    }
+    harness.chat.handle_drained(harness.now, conn(1));
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 1), ["replay 1..=1", "sent 2", "dup 2", "live 2"]);
 }
 
 #[test]
