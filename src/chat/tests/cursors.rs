@@ -157,6 +157,44 @@ fn a_cursor_that_falls_out_of_the_ring_is_told_the_gap() {
 }
 
 #[test]
+fn a_reply_inside_a_gap_divides_it() {
+    let mut harness = Harness::with_lobby(Limits { ring_records: 2, ..credit_for(10) }, 2);
+    harness.chat.handle_blocked(conn(1), 10 * weight(0));
+    for number in [0, 1, 0, 0, 0, 0, 0] {
+        harness.say(number, "");
+        harness.end_turn();
+    }
+    harness.chat.handle_drained(harness.now, conn(1));
+    let expect = ["gap 1..=1 pruned", "sent 2", "gap 3..=5 pruned", "replay 6..=7", "live 7"];
+    assert_eq!(sent_to(&harness.end_turn(), 1), expect);
+}
+
+#[test]
+fn what_is_said_while_a_cursor_catches_up_reaches_it_once() {
+    let mut harness = Harness::with_lobby(credit_for(2), 2);
+    harness.chat.handle_blocked(conn(1), 2 * weight(0));
+    harness.say(0, "");
+    harness.end_turn();
+    harness.say(0, "");
+    harness.chat.handle_drained(harness.now, conn(1));
+    assert_eq!(sent_to(&harness.end_turn(), 1), ["replay 1..=2", "live 2"]);
+}
+
+#[test]
+fn who_has_waited_for_many_answers_is_woken_when_it_has_caught_up() {
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
+    for _ in 0..40 {
+        harness.say(1, "");
+    }
+    harness.end_turn();
+    assert_eq!(harness.chat.owed(conn(1)), 40);
+    harness.chat.handle_drained(harness.now, conn(1));
+    let said = sent_to(&harness.end_turn(), 1);
+    assert!(said.contains(&"wake".to_owned()), "{said:?}");
+}
+
+#[test]
 fn a_record_larger_than_all_credit_reaches_who_has_nothing_waiting() {
     let mut harness = Harness::with_lobby(credit_for(1), 2);
     harness.say(0, &"x".repeat(10_000));
