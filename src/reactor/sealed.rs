@@ -145,8 +145,8 @@ fn write_with(
         if progress >= WRITE_MAX {
             return WriteOutcome::More;
         }
-        // What is sealed has its number in the stream already, so that nothing may be sealed and sent
-        // before it.
+        // What is sealed has its number in the stream already: nothing that is sealed later may be
+        // sent before it.
         let (offered, result) = if ciphers.sealed > 0 {
             send_sealed(shared, connection, ciphers)
         } else {

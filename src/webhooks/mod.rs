@@ -12,8 +12,8 @@
 //! it.
 //!
 //! - At least once, also over restarts and kills; each event has an `id` of its own.
-//! - In order in each room: nothing is sent to a webhook before what was there earlier was taken, or
-//!   given up as a dead letter.
+//! - In order in each room: nothing is sent to a webhook before what was there earlier was taken,
+//!   or given up as a dead letter.
 //! - Signed as Standard Webhooks has it ([`sign`]).
 //! - The same thread tells devices by Web Push ([`push`]).
 //! - Only to addresses of the public internet, checked after the name was resolved and connected to

@@ -161,7 +161,6 @@ impl Worker {
             let mut before = std::mem::take(&mut self.endpoints);
             for known in self.outbox.webhooks().iter() {
                 let name = known.webhook.name.clone();
-                // One that was removed and made anew under its name begins anew.
                 let same =
                     before.remove(&name).filter(|old| old.known.webhook.at == known.webhook.at);
                 let endpoint = match same {
@@ -323,7 +322,6 @@ impl Worker {
             return endpoint.again.push_front(letter);
         };
         let ids: Vec<_> = batch.events.iter().map(payload::event_id).zip(&batch.events).collect();
-        // Of a letter of which retention has left nothing, nothing is left to be sent.
         let outcome =
             if ids.is_empty() { Outcome::Delivered(0) } else { self.send(endpoint, &ids) };
         let now = self.clock.now();

@@ -140,8 +140,8 @@ impl Chat {
         if !is_here && resumable.is_empty() && !user.is_guest() {
             return None;
         }
-        // The grace goes on where it was for who was gone, and begins now for whose last connections
-        // are not carried over.
+        // The grace goes on where it was for who was gone, and begins now for who loses its last
+        // connection.
         let absent_since = match &user.absence {
             _ if !carried.is_empty() => None,
             Some(absence) if user.sessions.is_empty() && user.visits() == 0 => Some(absence.since),

@@ -21,6 +21,40 @@ fn a_sender_gets_its_replies_in_the_places_of_its_records() {
 }
 
 #[test]
+fn of_many_that_speak_in_one_turn_each_gets_its_reply_and_the_records_of_the_others() {
+    const SENDERS: usize = 12;
+    let mut harness = Harness::with_lobby(Limits::default(), SENDERS);
+    for number in (0..SENDERS).rev() {
+        harness.say(number, "");
+    }
+    let said = harness.end_turn();
+    for number in 0..SENDERS {
+        let own = SENDERS - number;
+        let line = |seq| if seq == own { format!("sent {seq}") } else { format!("#{seq}") };
+        assert_eq!(sent_to(&said, number), (1..=SENDERS).map(line).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_was_said_is_answered_before_what_was_to_be_read_behind_it() {
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.say(1, "a");
+    let room = "lobby".into();
+    let page = model::command::Page::Latest;
+    // Together, so that the reading waits for the log's answer to the message.
+    for command in [
+        message(Target::Room("lobby".into()), "b", None),
+        Command::History { room, page, limit: None, epoch: None },
+    ] {
+        harness.chat.handle_command(harness.now, conn(0), request(Op::Ping), command);
+    }
+    let mut said = sent_to(&harness.end_turn(), 0);
+    said.retain(|line| line != "wake");
+    assert_eq!(said[..2], ["#1", "sent 2"], "{said:?}");
+    assert!(said[2].starts_with("History"), "{said:?}");
+}
+
+#[test]
 fn a_sender_that_wants_the_echo_gets_the_event_and_then_the_reply() {
     let mut harness = Harness::with_lobby(Limits::default(), 2);
     let mut command = message(Target::Room("lobby".into()), "a", None);
@@ -95,6 +129,20 @@ fn the_answers_of_a_sender_that_is_behind_wait_for_their_places() {
 }
 
 #[test]
+fn answers_that_wait_at_the_same_place_come_in_the_order_of_their_requests() {
+    let mut harness = Harness::with_lobby(credit_for(2), 2);
+    harness.chat.handle_blocked(conn(1), 2 * weight(0));
+    harness.say(0, "");
+    for _ in 0..2 {
+        harness.ask(1, message(Target::Room("lobby".into()), "", Some("c")));
+        assert_eq!(sent_to(&harness.end_turn(), 1), [""; 0]);
+    }
+    harness.chat.handle_drained(harness.now, conn(1));
+    let said = harness.end_turn();
+    assert_eq!(sent_to(&said, 1), ["replay 1..=1", "sent 2", "dup 2", "live 2"]);
+}
+
+#[test]
 fn a_cursor_that_falls_out_of_the_ring_is_told_the_gap() {
     let limits = Limits { ring_records: 2, ..credit_for(3) };
     let mut harness = Harness::with_lobby(limits, 2);
@@ -106,6 +154,44 @@ fn a_cursor_that_falls_out_of_the_ring_is_told_the_gap() {
     harness.chat.handle_drained(harness.now, conn(1));
     let said = harness.end_turn();
     assert_eq!(sent_to(&said, 1), ["gap 1..=3 pruned", "replay 4..=5", "live 5"]);
+}
+
+#[test]
+fn a_reply_inside_a_gap_divides_it() {
+    let mut harness = Harness::with_lobby(Limits { ring_records: 2, ..credit_for(10) }, 2);
+    harness.chat.handle_blocked(conn(1), 10 * weight(0));
+    for number in [0, 1, 0, 0, 0, 0, 0] {
+        harness.say(number, "");
+        harness.end_turn();
+    }
+    harness.chat.handle_drained(harness.now, conn(1));
+    let expect = ["gap 1..=1 pruned", "sent 2", "gap 3..=5 pruned", "replay 6..=7", "live 7"];
+    assert_eq!(sent_to(&harness.end_turn(), 1), expect);
+}
+
+#[test]
+fn what_is_said_while_a_cursor_catches_up_reaches_it_once() {
+    let mut harness = Harness::with_lobby(credit_for(2), 2);
+    harness.chat.handle_blocked(conn(1), 2 * weight(0));
+    harness.say(0, "");
+    harness.end_turn();
+    harness.say(0, "");
+    harness.chat.handle_drained(harness.now, conn(1));
+    assert_eq!(sent_to(&harness.end_turn(), 1), ["replay 1..=2", "live 2"]);
+}
+
+#[test]
+fn who_has_waited_for_many_answers_is_woken_when_it_has_caught_up() {
+    let mut harness = Harness::with_lobby(Limits::default(), 2);
+    harness.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
+    for _ in 0..40 {
+        harness.say(1, "");
+    }
+    harness.end_turn();
+    assert_eq!(harness.chat.owed(conn(1)), 40);
+    harness.chat.handle_drained(harness.now, conn(1));
+    let said = sent_to(&harness.end_turn(), 1);
+    assert!(said.contains(&"wake".to_owned()), "{said:?}");
 }
 
 #[test]

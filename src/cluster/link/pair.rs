@@ -232,7 +232,7 @@ impl Pair {
                     return Err("the two connections lead to different engines".to_owned());
                 }
                 self.step = Step::Confirming;
-                // The beat that is sent now is the barrier: what is read counts once it is confirmed.
+                // The beat that is sent now is the barrier.
                 self.needed = self.sent + 1;
                 self.beat(now, base)
             }

@@ -346,7 +346,6 @@ impl<E: Engine> Node<E> {
         }
         for followed in logs {
             let Some(log) = self.held.get(followed.id) else { continue };
-            // Closed, or begun anew, while it was read.
             if log.era != followed.era || !log.is_followed() {
                 continue;
             }

@@ -162,7 +162,8 @@ fn what_is_said_to_a_full_socket_is_told_with_what_waits_already() {
     let (_client, conn) = harness.connect();
     harness.ask([send(conn, &vec![7; MUCH])]);
     harness.until_quiet();
-    let queued = harness.reactor.connections.shared.pool.queued_bytes() as usize;
+    let queued = harness.reactor.connections.shared.pool.queued_bytes();
+    let queued = usize::try_from(queued).unwrap();
     harness.ask([send(conn, b"more")]);
     harness.turn();
     assert_eq!(harness.count(&Seen::Blocked(conn, queued + 4)), 1, "{:?}", harness.handler.seen);

@@ -133,8 +133,7 @@ impl Channel {
         if received.bytes == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        // Descriptors come with the first byte of what they were sent with, so that the rest is read
-        // as from any socket.
+        // Descriptors come with the first byte, so that the rest is read as from any socket.
         self.0.read_exact(header.get_mut(received.bytes..).unwrap_or_default())?;
         let [kind, count, _, _, a, b, c, d] = header;
         let malformed = |what| io::Error::new(ErrorKind::InvalidData, what);

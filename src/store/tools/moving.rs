@@ -78,7 +78,6 @@ impl Moving {
             // It was in order when that was written.
             return Self::of(data, lock);
         }
-        // The server's own start takes the lock, which is of one holder.
         drop((db, lock));
         tidy(data, clock)?;
         Self::of(data, open::lock(data)?)
@@ -209,7 +208,6 @@ impl Moving {
                 wanted.add_room(name.ok_or_else(invalid)?, false);
             }
             let mut rooms = load_rooms::load(&self.db, &wanted)?.rooms;
-            // The caller goes on above the last row.
             rooms.sort_by_key(|room| room.kept.map(|kept| kept.row));
             Ok(rooms)
         };

@@ -152,7 +152,6 @@ impl<'a> Commands<'a, '_> {
 
     fn say(self, text: &'a str) -> Line<'a> {
         match self.room() {
-            // A single word may be a command without its slash: the hint names that one.
             None if text.trim().contains(char::is_whitespace) => Line::NoRoom(""),
             None => Line::NoRoom(text.trim()),
             target => self.send(target, text.into()),
