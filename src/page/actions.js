@@ -76,9 +76,9 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 		// A finger leaves at the end of each tap, when the toolbar has just appeared.
 		if (event.pointerType === "mouse" && !bar.querySelector(":focus-visible")) attach(null);
 	});
-	// Where the toolbar takes more than one line, it moves what is under a finger: a button there gets its click before.
+	// The toolbar moves what is under a finger: that gets its click before.
 	const follow = () => attach(document.activeElement.closest(`#${log.id} ${MESSAGE}`));
-	log.addEventListener("focusin", ({ target }) => (target.matches(MESSAGE) ? attach(target) : setTimeout(follow)));
+	log.addEventListener("focusin", ({ target }) => (target.matches(MESSAGE) && !hasNoHover.matches ? attach(target) : setTimeout(follow)));
 	document.addEventListener("pointerdown", (event) => event.pointerType !== "mouse" && !log.contains(event.target) && attach(null));
 	log.addEventListener("keydown", (event) => {
 		const node = event.target.closest(MESSAGE);
