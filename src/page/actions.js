@@ -58,8 +58,6 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 		flag.hidden = !may.about;
 		node.querySelectorAll(".reaction").forEach((button) => (button.tabIndex = 0));
 		node.lastElementChild.append(bar);
-		// Under a finger's message it takes a place of its own, which is to be seen.
-		if (hasNoHover.matches && node.offsetHeight <= log.clientHeight) node.scrollIntoView({ block: "nearest" });
 	}
 
 	function step(node, by) {
@@ -77,7 +75,11 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 		if (event.pointerType === "mouse" && !bar.querySelector(":focus-visible")) attach(null);
 	});
 	// The toolbar moves what is under a finger: that gets its click before.
-	const follow = () => attach(document.activeElement.closest(`#${log.id} ${MESSAGE}`));
+	const follow = () => {
+		attach(document.activeElement.closest(`#${log.id} ${MESSAGE}`));
+		// Under the message of a finger it has a place of its own, which is to be seen.
+		if (hasNoHover.matches && at && at.offsetHeight <= log.clientHeight) at.scrollIntoView({ block: "nearest" });
+	};
 	log.addEventListener("focusin", ({ target }) => (target.matches(MESSAGE) && !hasNoHover.matches ? attach(target) : setTimeout(follow)));
 	document.addEventListener("pointerdown", (event) => event.pointerType !== "mouse" && !log.contains(event.target) && attach(null));
 	log.addEventListener("keydown", (event) => {
