@@ -125,7 +125,7 @@ async function watched(page, what, run) {
 	say(what, await page.evaluate(() => {
 		cancelAnimationFrame(window.watching);
 		const frames = window.frames_.slice(1).sort((a, b) => a - b);
-		const at = (share) => frames[Math.floor(share * (frames.length - 1))].toFixed(1);
+		const at = (share) => (frames[Math.floor(share * (frames.length - 1))] ?? 0).toFixed(1);
 		return { frames: frames.length, "median ms": at(0.5), "99 %": at(0.99), longest: at(1), "over 50 ms": frames.filter((each) => each > 50).length, "entries at most": window.most[0], "elements at most": window.most[1] };
 	}));
 }

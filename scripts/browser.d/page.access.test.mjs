@@ -191,3 +191,20 @@ test("nothing moves for who wishes that", async () => {
 	assert.equal(await moving(await enter("kim", "still")), 1);
 	assert.equal(await moving(await enter("kip", "still", undefined, { reducedMotion: "reduce" })), 0);
 });
+
+test("a finger on the words of a message shows what can be done with it, close to the name of who said it, too", async () => {
+	const robot = await Member.connect(server.tcp, "robot");
+	await robot.join("close");
+	await robot.say("close", `\`\`\`\nlet line = "${"of code that does not end soon ".repeat(5)}";\n\`\`\``);
+	await robot.say("close", "and you, what do you think?");
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("close");
+	await eve.say("close", "hello there");
+	const phone = await enter("pia", "close", undefined, { viewport: { width: 320, height: 560 }, hasTouch: true, isMobile: true });
+	const message = phone.locator("#messages > .msg", { hasText: "hello there" });
+	await message.locator(".text").tap({ position: { x: 10, y: 5 } });
+	await message.locator(".actions").waitFor();
+	assert.equal(await phone.textContent("#title"), "close");
+	await assertAccessible(phone, "long lines of code");
+	await picture(phone, "close");
+});

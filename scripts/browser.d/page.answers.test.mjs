@@ -129,7 +129,7 @@ test("a few letters lead to any conversation", async () => {
 	await eve.ask("profile", { display: "Evelyn of the Hill", text: "in a meeting" });
 	await holds(ann, () => document.querySelector("#directs a").title === "Evelyn of the Hill");
 	await go("the hill", "eve");
-	await holds(ann, () => document.querySelector("#topic").textContent === "Evelyn of the Hill · online in a meeting");
+	await holds(ann, () => document.querySelector("#topic").textContent === "Evelyn of the Hill · in a meeting");
 	const other = await visit();
 	await other.keyboard.press("Control+k");
 	assert.equal(await other.locator("#switcher[open]").count(), 0);

@@ -59,8 +59,6 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 		flag.hidden = !may.about;
 		node.querySelectorAll(".reaction").forEach((button) => (button.tabIndex = 0));
 		node.lastElementChild.append(bar);
-		// Under a finger's message it takes a place of its own, which is to be seen.
-		if (hasNoHover.matches && node.offsetHeight <= log.clientHeight) node.scrollIntoView({ block: "nearest" });
 	}
 
 	function step(node, by) {
@@ -80,9 +78,13 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 		// A finger leaves at the end of each tap, when the toolbar has just appeared.
 		if (event.pointerType === "mouse" && !bar.querySelector(":focus-visible")) attach(null);
 	});
-	// Where the toolbar takes more than one line, it moves what is under a finger: a button there gets its click before.
-	const follow = () => attach(document.activeElement.closest(`#${log.id} ${MESSAGE}`));
-	log.addEventListener("focusin", ({ target }) => (target.matches(MESSAGE) ? attach(target) : setTimeout(follow)));
+	// The toolbar moves what is under a finger: that gets its click before.
+	const follow = () => {
+		attach(document.activeElement.closest(`#${log.id} ${MESSAGE}`));
+		// Under the message of a finger it has a place of its own, which is to be seen.
+		if (hasNoHover.matches && at && at.offsetHeight <= log.clientHeight) at.scrollIntoView({ block: "nearest" });
+	};
+	log.addEventListener("focusin", ({ target }) => (target.matches(MESSAGE) && !hasNoHover.matches ? attach(target) : setTimeout(follow)));
 	document.addEventListener("pointerdown", (event) => event.pointerType !== "mouse" && !log.contains(event.target) && attach(null));
 	log.addEventListener("keydown", (event) => {
 		const node = event.target.closest(MESSAGE);

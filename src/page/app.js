@@ -226,7 +226,8 @@ function drawTopic() {
 	// Links stay under the pointer.
 	if ($("topic").dataset.shown === shown) return;
 	$("topic").dataset.shown = shown;
-	$("topic").replaceChildren(...(display ? [bdi(display), " · "] : []), ...linked(about), ...(text ? [" ", says(text)] : []));
+	const parts = [...(display ? [[bdi(display)]] : []), ...(about ? [linked(about)] : []), ...(text ? [[says(text)]] : [])];
+	$("topic").replaceChildren(...parts.flatMap((part, at) => (at ? [" · ", ...part] : part)));
 }
 
 function drawPin() {

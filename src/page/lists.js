@@ -59,7 +59,6 @@ function placeRows(list, rows, node) {
  */
 export function roomList(label, unreadIn, profileOf) {
 	const nodes = new WeakMap();
-	const { compare } = new Intl.Collator();
 	const isNew = (room) => (room.unread > 0 && preferences.rooms[room.name] !== "none") || isMarked(room);
 	const rank = (room) => (isPinned(room) ? 0 : preferences.order === "unread" && isNew(room) ? 1 : 2);
 	/** What is shown in each list. */
@@ -105,7 +104,7 @@ export function roomList(label, unreadIn, profileOf) {
 		$("nav-filter").hidden = rooms.length < FILTERED_FROM;
 		const wanted = $("nav-filter").hidden ? "" : $("nav-filter").value.trim().toLowerCase();
 		const found = wanted ? rooms.filter((room) => label(room).includes(wanted)) : [...rooms];
-		const sorted = found.map((room) => [rank(room), label(room), room]).sort(([a, b], [c, d]) => a - c || compare(b, d)).map(([, , room]) => room);
+		const sorted = found.map((room) => [rank(room), label(room), room]).sort(([a, b], [c, d]) => a - c || b.localeCompare(d)).map(([, , room]) => room);
 		// Who looks for a room finds it, wherever it is.
 		const isAway = (room) => !wanted && room !== open && isArchived(room) && !isNew(room);
 		const away = sorted.filter(isAway);

@@ -77,7 +77,8 @@ function message(item, me, writeTo) {
 	// Not a tab stop: the list of people has the same buttons.
 	const who = Object.assign(writeTo(from, el("span", { className: "who" })), { tabIndex: -1 });
 	const head = el("div", { className: "head" }, who, time);
-	const words = el("div", { className: "text", dir: "auto" });
+	// With it a finger on the words is not taken for one on the name above them.
+	const words = el("div", { className: "text", dir: "auto", onclick: () => {} });
 	const under = waiting ? [el("small", null, t("log.waiting"))] : [];
 	const body = el("div", null, head, words, ...under, el("div", { className: "reactions" }));
 	const className = `msg ${from === me ? "mine" : ""} ${waiting ? "waiting" : ""}`;

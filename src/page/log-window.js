@@ -5,7 +5,7 @@ import { t } from "/words.js";
 /** Entries kept of the open room; others are fetched again. */
 const SHOWN_MAX = 200;
 /** Entries in one fetch, and kept of each other room. */
-const PAGE = 60;
+const PAGE = 40;
 /** Entries in the first fetch of a room: what is in view, so that it is there soon. */
 const FIRST_PAGE = 30;
 
