@@ -317,7 +317,8 @@ refusals! {
     /// The WebSocket version is another one than 13, missing or repeated.
     WebSocketVersion => UpgradeRequired, "send Sec-WebSocket-Version: 13, exactly once";
     /// The key is missing or repeated.
-    KeyCount => BadRequest, "send Sec-WebSocket-Key exactly once";
+    KeyCount => BadRequest,
+        "send Sec-WebSocket-Key exactly once: a proxy that takes WebSockets by HTTP/2 has to make one up, or not to allow them there (Envoy: no allow_connect)";
     /// The key is not the base64 form of 16 bytes.
     KeyForm => BadRequest, "Sec-WebSocket-Key must be 16 bytes in base64: 24 characters, the last two =";
     /// `Sec-WebSocket-Protocol` is no list of tokens.
