@@ -84,9 +84,7 @@ impl<'a> Commands<'a, '_> {
             Verb::Msg => self.message(rest)?,
             Verb::Reply => answer::parse(rest, |text| self.say(text), Line::Answer)?,
             Verb::Thread => answer::parse(rest, |text| self.say(text), Line::InThread)?,
-            Verb::Edit | Verb::Delete | Verb::React => {
-                change::parse(verb, rest, |text| self.say(text))?
-            }
+            Verb::Edit | Verb::Delete | Verb::React => change::parse(verb, rest, |it| self.say(it))?,
             Verb::Me => self.send(self.room(), format!("*{rest}*").into()),
             Verb::Say => self.say(rest),
             Verb::Who => self.in_room(rest, Op::Presence, |room| Command::Presence { room }),
