@@ -226,7 +226,7 @@ fn parse_bytes(raw: RawValue<'_>, min: u64, max: u64) -> Result<Value, String> {
     let [least, most] = [min, max].map(|bound| units::render(bound, BYTES));
     within(bytes, min, max)
         .map(Value::Bytes)
-        .map_err(|_bounds| format!("must be between {least} and {most}"))
+        .map_err(|_range| format!("must be between {least} and {most}"))
 }
 
 fn parse_time(raw: RawValue<'_>, min: u64, max: u64) -> Result<Value, String> {

@@ -48,6 +48,13 @@ impl Quotable {
         Some(Self { from, text, thread: number(item, "thread") })
     }
 
+    /// The message was edited.
+    pub(super) fn reword(&mut self, edit: &Item) {
+        if let Some(text) = text(edit, "text") {
+            text.clone_into(&mut self.text);
+        }
+    }
+
     pub(super) fn is(&self, of: Meant<'_>) -> bool {
         of.is(&self.from, &self.text)
     }

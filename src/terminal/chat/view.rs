@@ -266,11 +266,15 @@ impl View {
                 quotable.pop_first();
             }
         }
-        if chinwag_client::model::text(item, "ev") == Some("deletion")
-            && let Some(target) = chinwag_client::model::number(item, "target")
-        {
-            // The next that is meant is one that is still there.
-            quotable.remove(&target);
+        // What is meant next is meant by what is there now.
+        if let Some(target) = chinwag_client::model::number(item, "target") {
+            match chinwag_client::model::text(item, "ev") {
+                Some("deletion") => drop(quotable.remove(&target)),
+                Some("edit") => {
+                    quotable.entry(target).and_modify(|message| message.reword(item));
+                }
+                _ => {}
+            }
         }
         let cid = chinwag_client::model::text(item, "cid");
         let is_typed = from == me && cid.is_some_and(|cid| self.typed.remove(cid));
