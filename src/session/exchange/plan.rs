@@ -152,7 +152,7 @@ pub(in crate::session) enum Plan {
     /// A stream of events.
     Stream(Box<StreamPlan>),
     /// A message by a hook.
-    Hook { room: Box<str>, form: Form },
+    Hook { room: Box<str>, form: Form, cid: Option<Box<str>> },
     /// What an operator asks for.
     Admin(Box<AdminRequest>),
     /// To take a file.
@@ -175,7 +175,8 @@ impl Plan {
     /// A message by the hook of this identity, into the room that it is for.
     pub(in crate::session) fn hook(head: &Head<'_>, identity: &Identity) -> Result<Self, Problem> {
         let grant = identity.grants.first().ok_or(http::Refusal::NotFound)?;
-        Ok(Self::Hook { room: grant.rooms.clone(), form: form_of(head)? })
+        let (form, cid) = (form_of(head)?, cid_of(head)?);
+        Ok(Self::Hook { room: grant.rooms.clone(), form, cid })
     }
 
     /// The requests, and whether they came as a list.
@@ -197,10 +198,10 @@ impl Plan {
                     posted::messages(*form, body, (room, cid.as_deref()))?;
                 Ok((requests, is_batch))
             }
-            Self::Hook { room, form } => {
+            Self::Hook { room, form, cid } => {
                 let field = |text: &str, name: &str| decode_form(form_field(text, name)?);
                 let text = posted::hook_text(*form, body, len_max, field)?;
-                Ok((vec![posted::said(room, &text, None)], false))
+                Ok((vec![posted::said(room, &text, cid.as_deref())], false))
             }
         }
     }
