@@ -332,24 +332,24 @@ mod tests {
         let none = Box::<str>::default;
         let without = Engine { has_schema: false, has_meta: false, ..engine() };
         for (engine, schema, expect) in [
-            (engine(), Some("1.7"), vec![]),
-            (Engine { version: 140_012, ..engine() }, Some("1.7"), vec![Fault::TooOld(140_012)]),
-            (Engine { process: 8, ..engine() }, Some("1.7"), vec![Fault::Pooler]),
+            (engine(), Some("1.8"), vec![]),
+            (Engine { version: 140_012, ..engine() }, Some("1.8"), vec![Fault::TooOld(140_012)]),
+            (Engine { process: 8, ..engine() }, Some("1.8"), vec![Fault::Pooler]),
             (
                 Engine { encoding: "SQL_ASCII".into(), ..engine() },
-                Some("1.7"),
+                Some("1.8"),
                 vec![Fault::Encoding("SQL_ASCII".into())],
             ),
             (
                 Engine { is_standby: true, is_read_only: true, ..engine() },
-                Some("1.7"),
+                Some("1.8"),
                 vec![Fault::Standby],
             ),
-            (Engine { is_read_only: true, ..engine() }, Some("1.7"), vec![Fault::ReadOnly]),
-            (Engine { syncs: false, ..engine() }, Some("1.7"), vec![Fault::Unsynced("fsync")]),
+            (Engine { is_read_only: true, ..engine() }, Some("1.8"), vec![Fault::ReadOnly]),
+            (Engine { syncs: false, ..engine() }, Some("1.8"), vec![Fault::Unsynced("fsync")]),
             (
                 Engine { writes_full_pages: false, commit: "off".into(), ..engine() },
-                Some("1.7"),
+                Some("1.8"),
                 vec![Fault::Unsynced("full_page_writes"), Fault::Unsynced("synchronous_commit")],
             ),
             (
@@ -359,16 +359,16 @@ mod tests {
             ),
             (
                 Engine { standby_names: none(), ..engine() },
-                Some("1.7"),
+                Some("1.8"),
                 vec![Fault::Asynchronous(1)],
             ),
-            (Engine { standby_names: none(), connected: 0, ..engine() }, Some("1.7"), vec![]),
+            (Engine { standby_names: none(), connected: 0, ..engine() }, Some("1.8"), vec![]),
             (without.clone(), None, vec![Fault::NoSchema]),
             (Engine { may_create: false, ..without }, None, vec![Fault::MayNotCreate]),
             (Engine { has_meta: false, ..engine() }, None, vec![Fault::ForeignSchema]),
             (engine(), Some("new"), vec![Fault::ForeignSchema]),
-            (engine(), Some("1.7"), vec![]),
             (engine(), Some("1.8"), vec![]),
+            (engine(), Some("1.9"), vec![]),
             (engine(), Some("1.0"), vec![Fault::OlderSchema]),
             (engine(), Some("1.1"), vec![Fault::OlderSchema]),
             (engine(), Some("1.2"), vec![Fault::OlderSchema]),
@@ -376,6 +376,7 @@ mod tests {
             (engine(), Some("1.4"), vec![Fault::OlderSchema]),
             (engine(), Some("1.5"), vec![Fault::OlderSchema]),
             (engine(), Some("1.6"), vec![Fault::OlderSchema]),
+            (engine(), Some("1.7"), vec![Fault::OlderSchema]),
             (engine(), Some("2.0"), vec![Fault::NewerSchema(2)]),
         ] {
             assert_eq!(engine.faults(7, schema), expect, "{engine:?} {schema:?}");

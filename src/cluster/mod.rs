@@ -69,7 +69,7 @@ pub const BROKEN_INDEXES: Statement = Statement {
 };
 
 /// How many times something was added.
-pub const ADDITIONS_VERSION: i64 = 7;
+pub const ADDITIONS_VERSION: i64 = 8;
 
 /// The lock under which the schema is made and changed: a number that nobody else would choose.
 pub const SCHEMA_LOCK: i64 = 0x6368_696e_7761_6701;

@@ -10,4 +10,4 @@ DROP TRIGGER IF EXISTS record_pushed ON chinwag.record;
 DROP FUNCTION IF EXISTS chinwag.enter_records_1();
 DROP FUNCTION IF EXISTS chinwag.push_entered_1();
 
-INSERT INTO chinwag.meta VALUES ('additions', '7') ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+INSERT INTO chinwag.meta VALUES ('additions', '8') ON CONFLICT (key) DO UPDATE SET value = excluded.value;

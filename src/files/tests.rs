@@ -95,21 +95,33 @@ fn what_is_lost_in_the_middle_is_gone_on_with_by_its_sender() {
     harness.files.ask(FileJob::Abandon(conn_id(1))).unwrap();
     let wrong = harness.begin(2, (key, 3));
     assert!(matches!(wrong, FileAnswer::Refused(FileFault::Offset(6))), "{wrong:?}");
-    let of_size = |conn: u32, offset, size| {
-        let (conn, owner, key) = (conn_id(conn), "ann".into(), key.map(Into::into));
-        let begin = FileJob::Begin { conn, owner, key, hash: None, offset, size: Some(size) };
-        harness.files.ask(begin).unwrap();
-        harness.next()
-    };
-    assert!(matches!(of_size(2, 6, 11), FileAnswer::Begun));
-    harness.files.ask(FileJob::Abandon(conn_id(2))).unwrap();
-    let other = of_size(2, 6, 12);
-    assert!(matches!(other, FileAnswer::Refused(FileFault::OtherSize(11))), "{other:?}");
     assert!(matches!(harness.begin(2, (key, 6)), FileAnswer::Begun));
     assert!(matches!(harness.bytes(2, b"world"), FileAnswer::Written(5)));
     let FileAnswer::Stored { file, kind, .. } = harness.finish(2) else { panic!() };
     assert_eq!((file.bytes, kind), (11, Kind::Text));
     assert_eq!(fs::read(Folder::of(data.path()).place(&file.hash)).unwrap(), b"hello world");
+}
+
+#[test]
+fn an_upload_goes_on_as_one_of_the_size_that_was_said() {
+    let data = tempfile::tempdir().unwrap();
+    let harness = Harness::start(data.path(), 100);
+    let of_size = |conn: u32, offset, size| {
+        let (conn, owner) = (conn_id(conn), "ann".into());
+        let (key, size) = (Some("0123456789abcdef".into()), Some(size));
+        let begin = FileJob::Begin { conn, owner, key, hash: None, offset, size };
+        harness.files.ask(begin).unwrap();
+        harness.next()
+    };
+    assert!(matches!(of_size(1, 0, 11), FileAnswer::Begun));
+    assert!(matches!(harness.bytes(1, b"hello "), FileAnswer::Written(6)));
+    harness.files.ask(FileJob::Abandon(conn_id(1))).unwrap();
+    let other = of_size(2, 6, 12);
+    assert!(matches!(other, FileAnswer::Refused(FileFault::OtherSize(11))), "{other:?}");
+    assert!(matches!(of_size(2, 6, 11), FileAnswer::Begun));
+    assert!(matches!(harness.bytes(2, b"world"), FileAnswer::Written(5)));
+    let FileAnswer::Stored { file, .. } = harness.finish(2) else { panic!() };
+    assert_eq!(file.bytes, 11);
 }
 
 #[test]

@@ -37,7 +37,8 @@ pub(super) const PEOPLE_PAGE: Statement = Statement {
           octet_length(g.key)::bigint FROM chinwag.people_gone g \
           WHERE (g.changed, g.kind, g.key) > ($1::bigint, ($2::bigint)::smallint, $3::text) \
           AND NOT EXISTS (SELECT FROM chinwag.people p WHERE p.kind = g.kind AND p.key = g.key) \
-          AND NOT (g.kind = 11 AND EXISTS (SELECT FROM chinwag.push d WHERE d.id::text = g.key)) \
+          AND (SELECT d.id FROM chinwag.push d \
+          WHERE d.id = CASE WHEN g.kind = 11 THEN g.key::bigint END) IS NULL \
           ORDER BY g.changed, g.kind, g.key LIMIT $4::bigint) \
           ORDER BY 1, 2, 3 LIMIT $4::bigint) q) \
           SELECT -1::bigint, m.value, (SELECT f.value::bigint FROM chinwag.meta f \

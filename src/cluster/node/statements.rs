@@ -201,6 +201,9 @@ pub(super) const BELOW: Statement = Statement {
 /// `$1` names of rooms, `$2` forms of rooms, `$3` names of users, `$4` forms of users, `$5` users
 /// of whom all rooms are wanted, `$6` users of whom invitations are, `$7` hashes of sessions, `$8`
 /// members of each room: the others are asked for by [`MEMBERS`].
+///
+/// Whether there is a row is asked by `LIMIT 1`, and not by `EXISTS`: for that the engine may read
+/// the whole table once, by a plan of when it had few rows.
 pub(super) const LOAD: Statement = Statement {
     name: "load",
     sql: concat!(
@@ -226,21 +229,22 @@ pub(super) const LOAD: Statement = Statement {
         "string_agg(f.name, ' ' ORDER BY f.nth), NULL::text, NULL::text, NULL::text ",
         "FROM found r JOIN chinwag.former f ON f.room = r.id GROUP BY r.id, r.name UNION ALL ",
         "SELECT 3::smallint, NULL::bigint, ",
-        "EXISTS (SELECT 1 FROM chinwag.member m WHERE m.name = who.name)::integer::bigint, ",
-        "EXISTS (SELECT 1 FROM chinwag.member m JOIN chinwag.room r ON r.id = m.room ",
-        "WHERE m.name = who.name AND (r.name NOT LIKE '@%' OR m.recv > 0 OR m.read > 0))",
-        "::integer::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
+        "coalesce((SELECT 1 FROM chinwag.member m WHERE m.name = who.name LIMIT 1), 0)::bigint, ",
+        "coalesce((SELECT 1 FROM chinwag.member m JOIN chinwag.room r ON r.id = m.room ",
+        "WHERE m.name = who.name AND (r.name NOT LIKE '@%' OR m.recv > 0 OR m.read > 0) LIMIT 1), ",
+        "0)::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
         "NULL::bigint, NULL::bigint, who.name, NULL::text, NULL::text, NULL::text, NULL::text ",
         "FROM who UNION ALL ",
         "SELECT 4::smallint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
         "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, m.name, r.name, ",
         "NULL::text, NULL::text, NULL::text FROM unnest($5::text[]) AS u(name) ",
-        "JOIN chinwag.member m ON m.name = u.name JOIN chinwag.room r ON r.id = m.room UNION ALL ",
+        "CROSS JOIN LATERAL (SELECT * FROM chinwag.member y WHERE y.name = u.name OFFSET 0) m ",
+        "JOIN chinwag.room r ON r.id = m.room UNION ALL ",
         "SELECT 4::smallint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
         "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, x.name, r.name, ",
         "NULL::text, NULL::text, NULL::text FROM unnest($6::text[]) AS u(name) ",
-        "JOIN chinwag.restriction x ON x.name = u.name AND x.kind = 2 ",
-        "JOIN chinwag.room r ON r.id = x.room UNION ALL ",
+        "CROSS JOIN LATERAL (SELECT * FROM chinwag.restriction y WHERE y.name = u.name ",
+        "AND y.kind = 2 OFFSET 0) x JOIN chinwag.room r ON r.id = x.room UNION ALL ",
         "SELECT 7::smallint, NULL::bigint, (s.guest IS NOT NULL)::integer::bigint, NULL::bigint, ",
         "NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, ",
         "NULL::bigint, s.name, u.hash, NULL::text, NULL::text, NULL::text ",
@@ -299,6 +303,9 @@ pub(super) const INBOX: Statement = Statement {
 /// wanted, `$7` blocks that are looked into, `$8` messages at most, `$9` messages of each room that
 /// are not in the index yet, `$10` the weight of all that are not in it together.
 ///
+/// What stands in `OFFSET 0` is looked up row by row: a plan that was made while there were few
+/// rows would go through all records of a room for each of them.
+///
 /// `top` has the latest blocks, `found` the latest messages in them, `look` and `stale` those that
 /// are not in the index: above it, or changed since. Of both, `bulk` has the latest.
 pub(super) const SEARCH: Statement = Statement {
@@ -321,7 +328,8 @@ pub(super) const SEARCH: Statement = Statement {
         "OR (q.beginning <> 0 AND starts_with(l.lexeme, q.term)) ",
         "CROSS JOIN LATERAL unnest(l.positions) AS p(place) ",
         "GROUP BY p.place HAVING count(DISTINCT q.nth) = cardinality($3::text[])) p ",
-        "JOIN chinwag.record x ON x.room = t.room AND x.seq = t.block * 64 + p.place ",
+        "CROSS JOIN LATERAL (SELECT * FROM chinwag.record y WHERE y.room = t.room ",
+        "AND y.seq = t.block * 64 + p.place OFFSET 0) x ",
         "WHERE t.nth <= $7::bigint AND x.kind = 0 AND (x.at, ",
         tie!(),
         ") < ($5::bigint, $6::bigint) ",
@@ -335,7 +343,8 @@ pub(super) const SEARCH: Statement = Statement {
         ") < ($5::bigint, $6::bigint) ORDER BY x.seq DESC LIMIT $9::bigint + 1) y), ",
         "stale AS MATERIALIZED (SELECT w.room, w.block, least(w.high, $5::bigint) AS high, q.upto, ",
         "row_number() OVER (ORDER BY least(w.high, $5::bigint) DESC, w.room DESC, w.block DESC) ",
-        "AS nth FROM asked q JOIN chinwag.word w ON w.room = q.id AND w.words IS NULL ",
+        "AS nth FROM asked q CROSS JOIN LATERAL (SELECT * FROM chinwag.word y ",
+        "WHERE y.room = q.id AND y.words IS NULL OFFSET 0) w ",
         "WHERE w.low <= $5::bigint ORDER BY nth LIMIT $7::bigint + 1), ",
         "bulk AS MATERIALIZED (SELECT b.room, b.seq, b.at, b.tie, sum(b.weight) OVER (",
         "ORDER BY b.at DESC, b.tie DESC, b.room DESC, b.seq DESC) AS weight FROM (",

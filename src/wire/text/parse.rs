@@ -76,7 +76,6 @@ impl<'a> Commands<'a, '_> {
 
     /// `None` if the command needs more than `rest`.
     fn command(self, verb: Verb, rest: &'a str) -> Option<Line<'a>> {
-        let say = |text: &'a str| self.say(text);
         Some(match verb {
             Verb::Nick | Verb::Me | Verb::Say if rest.is_empty() => return None,
             Verb::Nick => Line::Nick(rest),
@@ -84,9 +83,11 @@ impl<'a> Commands<'a, '_> {
             Verb::Leave => self.in_room(rest, Op::Leave, |room| Command::Leave { room }),
             Verb::Close => self.in_room(rest, Op::Leave, |room| Command::LeaveAndClose { room }),
             Verb::Msg => self.message(rest)?,
-            Verb::Reply => answer::parse(rest, say, Line::Answer)?,
-            Verb::Thread => answer::parse(rest, say, Line::InThread)?,
-            Verb::Edit | Verb::Delete | Verb::React => change::parse(verb, rest, say)?,
+            Verb::Reply => answer::parse(rest, |text| self.say(text), Line::Answer)?,
+            Verb::Thread => answer::parse(rest, |text| self.say(text), Line::InThread)?,
+            Verb::Edit | Verb::Delete | Verb::React => {
+                change::parse(verb, rest, |text| self.say(text))?
+            }
             Verb::Me => self.send(self.room(), format!("*{rest}*").into()),
             Verb::Say => self.say(rest),
             Verb::Who => self.in_room(rest, Op::Presence, |room| Command::Presence { room }),

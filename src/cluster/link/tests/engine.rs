@@ -82,7 +82,7 @@ impl Default for Engine {
             connected: 2,
             waiting: 0,
             locked: None,
-            schema: Some("1.7"),
+            schema: Some("1.8"),
             wall_ms: 0,
             is_pooler: false,
             holds_commits: false,

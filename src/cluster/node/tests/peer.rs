@@ -42,7 +42,8 @@ impl Database {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("chinwag_test_{}_{count}", std::process::id());
         // One that has our schema already, and tables of which the engine knows something else.
-        let template = std::env::var("CHINWAG_TEST_TEMPLATE").ok();
+        let template = std::env::var_os("CHINWAG_TEST_TEMPLATE");
+        let template = template.map(|name| name.into_string().unwrap());
         let from = template.as_deref().unwrap_or("template0");
         run(&admin, &[&format!("CREATE DATABASE {name} TEMPLATE {from} ENCODING 'UTF8'")]);
         let address = Address { database: name.into(), ..admin.clone() };
