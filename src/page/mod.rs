@@ -174,7 +174,9 @@ impl Pages {
         let mut assets: Vec<_> = assets.collect();
         let tags: String = assets.iter().map(|asset| asset.etag.as_str()).collect();
         let version = ETag::of(tags.as_bytes());
-        assets.iter_mut().for_each(|asset| asset.version = Some(version));
+        for asset in &mut assets {
+            asset.version = Some(version);
+        }
         Self { assets }
     }
 
