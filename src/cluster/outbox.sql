@@ -119,7 +119,7 @@ BEGIN
     WHERE n.other <> n.sender
       AND EXISTS (SELECT 1 FROM chinwag.webhook w
         WHERE w.events >> 9 & 1 = 1 AND w."except" IS DISTINCT FROM n.sender)
-      AND NOT EXISTS (SELECT 1 FROM chinwag.session s WHERE s.name = n.other AND coalesce(s.ended, 0) = 0)
+      AND (SELECT 1 FROM chinwag.session s WHERE s.name = n.other AND coalesce(s.ended, 0) = 0 LIMIT 1) IS NULL
     ORDER BY n.room, n.seq;
   END IF;
 END

@@ -140,8 +140,8 @@ BEGIN
     SELECT y.ctid FROM chinwag.change y WHERE y.room = gone_id LIMIT at_most));
   GET DIAGNOSTICS swept = ROW_COUNT;
   IF swept > 0 THEN RETURN swept; END IF;
-  DELETE FROM chinwag.record x WHERE x.room = gone_id AND x.seq = ANY (ARRAY(
-    SELECT y.seq FROM chinwag.record y WHERE y.room = gone_id ORDER BY y.seq LIMIT at_most));
+  DELETE FROM chinwag.record x WHERE x.ctid = ANY (ARRAY(
+    SELECT y.ctid FROM chinwag.record y WHERE y.room = gone_id ORDER BY y.seq LIMIT at_most));
   GET DIAGNOSTICS swept = ROW_COUNT;
   IF swept > 0 THEN RETURN swept; END IF;
   DELETE FROM chinwag.sent x WHERE x.ctid = ANY (ARRAY(
