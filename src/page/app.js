@@ -16,6 +16,8 @@ import { fill, has, t } from "/words.js";
 
 const AWAY_MS = 60_000;
 const FIRST_ROOM = "lobby";
+/** So many pixels above its end the log scrolls along with new messages: more than the toolbar takes that a finger brings. */
+const NEAR_END = 100;
 /** Until what is used later is loaded, if nothing is shown. */
 const LOAD_LATER_MS = 3_000;
 /** What became of our token, in words. */
@@ -861,7 +863,7 @@ async function create(name, isPrivate, isDue = turn()) {
 
 function onScroll() {
 	const log = $("log");
-	following = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+	following = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END;
 	if (following && open && !view(open).atHead) {
 		following = false;
 		windows.newer(open);
