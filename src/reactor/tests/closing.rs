@@ -108,20 +108,6 @@ fn linger_ends_at_the_close_deadline_if_the_peer_does_not() {
 }
 
 #[test]
-fn what_a_paused_peer_has_said_is_read_when_its_connection_closes() {
-    let (mut harness, mut client, conn) = one();
-    harness.ask([Effect::Pause { conn, pause: Pause::Answers }]);
-    client.say(b"never heard");
-    harness.until_edge();
-    harness.ask([send(conn, b"bye"), close(conn, Ending::Linger)]);
-    harness.turn();
-    harness.pass(5_000);
-    check_ended(&mut harness, conn);
-    // With bytes unread it would have been reset.
-    client.expect_end(b"bye");
-}
-
-#[test]
 fn linger_after_the_peers_fin_needs_no_waiting() {
     let (mut harness, mut client, conn) = one();
     client.finish();
