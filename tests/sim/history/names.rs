@@ -1,6 +1,6 @@
 //! The names of the room that gets others: which it was given for sure, and which it may have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chinwag::chat::model::record::Body;
 use serde_json::Value;
@@ -75,13 +75,12 @@ impl Names {
 impl History {
     /// It is one room by all its names, and each was the name behind the one before.
     pub(crate) fn check_names(&self, durable: &Durable) -> Check {
-        let epochs = self.by_name.get(RENAMED_ROOM).map_or(0, |logs| logs.len());
+        let epochs = self.by_name.get(RENAMED_ROOM).map_or(0, BTreeMap::len);
         if epochs > 1 {
             return Err(format!("{RENAMED_ROOM} is {epochs} rooms"));
         }
-        let rooms = durable.rooms.iter();
-        let Some((key, room)) = rooms.into_iter().find(|(key, _)| key.as_str() == RENAMED_ROOM)
-        else {
+        let mut rooms = durable.rooms.iter();
+        let Some((key, room)) = rooms.find(|(key, _)| key.as_str() == RENAMED_ROOM) else {
             return Ok(());
         };
         let mut present = key.clone();
