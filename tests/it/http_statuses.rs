@@ -59,7 +59,7 @@ impl Statuses {
     #[track_caller]
     fn ask(&mut self, address: SocketAddr, (line, fields, body): (&str, &str, &str), status: u16) {
         let length = format!("Content-Length: {}\r\n", body.len());
-        let length = if line.starts_with("P") { length } else { String::new() };
+        let length = if line.starts_with('P') { length } else { String::new() };
         let host =
             if fields.contains("Host:") { String::new() } else { format!("Host: {address}\r\n") };
         let head = format!("{line} HTTP/1.1\r\n{host}{length}{fields}\r\n{body}");

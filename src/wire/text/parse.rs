@@ -101,10 +101,7 @@ impl<'a> Commands<'a, '_> {
             Verb::History => self.history(rest)?,
             Verb::Search => search(rest)?,
             Verb::Topic => self.topic(rest),
-            Verb::Rename => {
-                let name = named(rest)?.into();
-                self.in_room("", Op::Rename, |room| Command::Rename { room, name })
-            }
+            Verb::Rename => self.rename(rest)?,
             Verb::End => self.end(rest)?,
             Verb::Create => rooms::create(rest)?,
             Verb::Invite => self.invite(Op::Invite, rest, |room, user| {
@@ -148,6 +145,11 @@ impl<'a> Commands<'a, '_> {
             Verb::Help => Line::Help(rest),
             Verb::Quit => Line::Quit,
         })
+    }
+
+    fn rename(self, rest: &'a str) -> Option<Line<'a>> {
+        let name = named(rest)?.into();
+        Some(self.in_room("", Op::Rename, |room| Command::Rename { room, name }))
     }
 
     fn say(self, text: &'a str) -> Line<'a> {
@@ -258,10 +260,7 @@ impl<'a> Commands<'a, '_> {
 
     /// `bob`, or `bob a reason`.
     fn moderate(self, op: Op, rest: &'a str, command: ModerationCommand) -> Option<Line<'a>> {
-        let (user, reason) = split_word(rest);
-        if user.is_empty() {
-            return None;
-        }
+        let (user, reason) = Some(split_word(rest)).filter(|(user, _)| !user.is_empty())?;
         if reason.len() > REASON_LEN_MAX {
             return Some(too_large("reason", REASON_LEN_MAX));
         }
