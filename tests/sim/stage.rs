@@ -137,8 +137,9 @@ impl Stage {
 
     /// Sends a request that succeeds, and returns its data.
     pub(crate) fn ask(&mut self, speaker: &mut Speaker, request: Value) -> Value {
-        let mut answer = self.request(speaker, request.clone());
-        assert_eq!(answer["code"], 0, "{request}: {answer}");
+        let asked = request.to_string();
+        let mut answer = self.request(speaker, request);
+        assert_eq!(answer["code"], 0, "{asked}: {answer}");
         answer["data"].take()
     }
 

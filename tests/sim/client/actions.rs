@@ -120,30 +120,30 @@ impl Client {
 
     fn join(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
         let room = (*self.rng.pick(context.plan.rooms)).to_owned();
-        self.join_room(conn, context, room);
+        self.join_room(conn, context, &room);
     }
 
     pub(super) fn join_room(
         &mut self,
         conn: &mut Connection,
         context: &mut Context<'_>,
-        room: String,
+        room: &str,
     ) {
-        let joining = |pending: &Pending| matches!(pending, Pending::Join { room: other, .. } if *other == room);
+        let joining = |pending: &Pending| matches!(pending, Pending::Join { room: other, .. } if other == room);
         if conn.pending.values().any(joining) {
             return;
         }
-        let known = match conn.views.get(&room) {
+        let known = match conn.views.get(room) {
             Some(view) => Some((context.history.epoch(view.log).to_owned(), view.next - 1)),
-            None => self.positions.get(&room).cloned(),
+            None => self.positions.get(room).cloned(),
         };
         let after = known.filter(|_| self.rng.once_in(2));
-        let mut fields = vec![("room", Field::Text(&room))];
+        let mut fields = vec![("room", Field::Text(room))];
         if let Some((epoch, seq)) = &after {
             fields.extend([("after", Field::Number(*seq)), ("epoch", Field::Text(epoch))]);
         }
         let known = context.history.known(&self.name);
-        let pending = Pending::Join { room: room.clone(), after: after.clone(), known };
+        let pending = Pending::Join { room: room.to_owned(), after: after.clone(), known };
         self.ask(conn, context, (Op::Join, &fields), pending);
     }
 

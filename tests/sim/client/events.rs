@@ -82,22 +82,7 @@ impl Client {
                     && People::room(value)? == MODERATED_ROOM;
                 is_asked.then_some(()).ok_or_else(|| format!("{by} has not asked for that"))
             }
-            "left" => {
-                let room = People::room(value)?;
-                context.trace.ended += usize::from(text(value, "reason")? == "closed");
-                let is_put_out = matches!(text(value, "reason")?, "kicked" | "banned");
-                context.trace.put_out += usize::from(is_put_out);
-                context.history.ended(room, &self.name);
-                let view = conn.views.remove(room);
-                self.positions.remove(room);
-                conn.acked.remove(room);
-                conn.own.remove(room);
-                conn.pending.values_mut().for_each(|pending| pending.note_left(room));
-                if let Some(view) = view {
-                    context.history.forget_read(view.log, &self.name);
-                }
-                Ok(())
-            }
+            "left" => self.told_left(conn, context, value),
             "invited" => {
                 if People::room(value)? != MODERATED_ROOM {
                     return Err("invited to another room".to_owned());
@@ -128,6 +113,50 @@ impl Client {
             }
             _ => Err(format!("an unknown event {event}")),
         }
+    }
+
+    fn told_left(
+        &mut self,
+        conn: &mut Connection,
+        context: &mut Context<'_>,
+        value: &Value,
+    ) -> Check {
+        let room = People::room(value)?;
+        context.trace.ended += usize::from(text(value, "reason")? == "closed");
+        let is_put_out = matches!(text(value, "reason")?, "kicked" | "banned");
+        context.trace.put_out += usize::from(is_put_out);
+        context.history.ended(room, &self.name);
+        let view = conn.views.remove(room);
+        self.positions.remove(room);
+        conn.acked.remove(room);
+        conn.own.remove(room);
+        conn.pending.values_mut().for_each(|pending| pending.note_left(room));
+        if let Some(view) = view {
+            context.history.forget_read(view.log, &self.name);
+        }
+        Ok(())
+    }
+
+    /// What it has received and read is so, by the answer.
+    pub(super) fn acked(
+        &self,
+        (conn, context): (&mut Connection, &mut Context<'_>),
+        (room, read, before): (String, u64, &Known),
+        data: &Value,
+    ) -> Check {
+        let (recv, had) = (number(data, "recv")?, number(data, "read")?);
+        let known = conn.acked.insert(room.clone(), (recv, had)).unwrap_or_default();
+        if had < read || recv < known.0 || had < known.1 {
+            return Err(format!("the marks went back from {known:?}, {read} was read"));
+        }
+        let Some(view) = conn.views.get(&room) else { return Ok(()) };
+        if context.plan.nodes == 1 {
+            context.history.check_read((view.log, &self.name), before, had)?;
+        }
+        if !context.history.is_settled(&room, &self.name, before) {
+            return Ok(());
+        }
+        context.history.acked(view.log, &self.name, (recv, had))
     }
 
     /// At this device by another one, or again, since the log of the room has begun anew.

@@ -44,7 +44,7 @@ impl Client {
             return self.ask(conn, context, (Op::Create, &fields), Pending::CreateNamed { known });
         }
         if !conn.views.contains_key(RENAMED_ROOM) {
-            return self.join_room(conn, context, RENAMED_ROOM.to_owned());
+            return self.join_room(conn, context, RENAMED_ROOM);
         }
         // Others try it now and then.
         if !context.history.names.may_own(&self.name) && !self.rng.once_in(8) {

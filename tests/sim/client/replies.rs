@@ -177,20 +177,8 @@ impl Client {
                 let answer = answer_of(data, false)?;
                 place(conn, context, (&room, answer), ("topic", &self.name, &text), data)
             }
-            Pending::Ack { room, read, known: before } => {
-                let (recv, had) = (number(data, "recv")?, number(data, "read")?);
-                let known = conn.acked.insert(room.clone(), (recv, had)).unwrap_or_default();
-                if had < read || recv < known.0 || had < known.1 {
-                    return Err(format!("the marks went back from {known:?}, {read} was read"));
-                }
-                let Some(view) = conn.views.get(&room) else { return Ok(()) };
-                if context.plan.nodes == 1 {
-                    context.history.check_read((view.log, &self.name), &before, had)?;
-                }
-                if !context.history.is_settled(&room, &self.name, &before) {
-                    return Ok(());
-                }
-                context.history.acked(view.log, &self.name, (recv, had))
+            Pending::Ack { room, read, known } => {
+                self.acked((conn, context), (room, read, &known), data)
             }
             Pending::Presence { room } => {
                 let view = conn.views.get_mut(&room);

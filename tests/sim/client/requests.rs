@@ -174,7 +174,7 @@ impl Client {
         let mut text = Vec::new();
         let named = self.some_name(context.history);
         let fields = fields.iter().map(|&(key, field)| match field {
-            Field::Text(RENAMED_ROOM) if key == "room" => (key, Field::Text(&*named)),
+            Field::Text(RENAMED_ROOM) if key == "room" => (key, Field::Text(&named)),
             field => (key, field),
         });
         request(&mut text, op, Some(conn.next_id), &fields.collect::<Vec<_>>());

@@ -21,7 +21,7 @@ impl Engine {
             let all = &mut self.people.profiles;
             let former = all.iter().position(|(name, _)| name == user);
             let former = former.map(|at| all.remove(at).1).unwrap_or_default();
-            let profile = changed(former, given.clone());
+            let profile = changed(&former, given.clone());
             if !profile.is_empty() || given.keeps_empty {
                 all.push((user.clone(), profile));
             }
@@ -52,7 +52,7 @@ impl Engine {
 }
 
 /// What becomes of a profile.
-fn changed(former: PublicProfile, given: ProfileChange) -> PublicProfile {
+fn changed(former: &PublicProfile, given: ProfileChange) -> PublicProfile {
     let former = former.at(given.at);
     let (text, until) = given.status.unwrap_or((former.text, former.until));
     let (display, color) = (given.display.unwrap_or(former.display), given.color);
