@@ -33,6 +33,9 @@ const AUTHORITIES: [&str; 4] = [
 /// come is not used again.
 const ANSWER_HEAD_MAX: usize = 16 * 1024;
 const ANSWER_BODY_MAX: u64 = 16 * 1024;
+/// How long that body is waited for: what it is about is said by the status, and one without an end
+/// would keep all webhooks waiting until the deadline.
+const ANSWER_BODY_WAIT: Duration = Duration::from_millis(500);
 /// Connections that are kept for the next request, and for how long: many servers close them after
 /// five seconds.
 const IDLE_MAX: usize = 16;
@@ -155,6 +158,7 @@ impl Client {
             // That of the environment would connect where nothing was checked.
             .proxy(None)
             .timeout_global(Some(settings.timeout))
+            .timeout_recv_body(Some(ANSWER_BODY_WAIT))
             .max_response_header_size(ANSWER_HEAD_MAX)
             .max_idle_connections(IDLE_MAX)
             // There is one request at a time.

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::tls::Certificates;
-use crate::support::webhook::Receiver;
+use crate::support::webhook::{NO_END, Receiver};
 use crate::support::{Client, Server, Setup, assert_subset};
 
 /// Runs `chinwag webhook` beside the server: whether it went well, and what it printed.
@@ -230,6 +230,23 @@ fn a_receiver_that_hangs_keeps_the_others_for_no_longer_than_the_deadline() {
     }
     assert!(hanging.requests.try_iter().count() <= 4, "it waits longer each time");
     server.await_metric("chinwag_webhooks{state=\"failing\"}", 1.0);
+}
+
+#[test]
+fn an_answer_without_an_end_counts_by_its_status_and_keeps_nobody_waiting() {
+    let server = setup().set("webhooks.timeout", "30s").start();
+    let endless = Receiver::start(|_, _| Some(NO_END));
+    let working = Receiver::start(|_, _| Some("200 OK"));
+    add(&server, &endless, &["endless"]);
+    add(&server, &working, &["working"]);
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    for n in 0..3 {
+        say(&mut ann, "lobby", &n.to_string());
+        for receiver in [&working, &endless] {
+            let event = receiver.requests.recv_timeout(Duration::from_secs(20));
+            assert_eq!(texts(&event.expect("in time").events()), [n.to_string()], "once");
+        }
+    }
 }
 
 #[test]

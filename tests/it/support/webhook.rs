@@ -51,6 +51,9 @@ impl Request {
     }
 }
 
+/// Instead of a status: all is well, in an answer of which the rest does not come.
+pub(crate) const NO_END: &str = "no end";
+
 /// A server that receives requests and answers the nth of them as a test says: a status with fields
 /// behind it, or never.
 pub(crate) struct Receiver {
@@ -126,6 +129,11 @@ fn receive(
         let answer = answer(count.fetch_add(1, Ordering::SeqCst), &request);
         _ = sender.send(request);
         match answer {
+            Some(NO_END) => {
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx";
+                (&*stream).write_all(head).ok()?;
+                _ = reader.read(&mut [0]).ok()?;
+            }
             Some(answer) => {
                 let text = format!("HTTP/1.1 {answer}\r\nContent-Length: 2\r\n\r\nok");
                 (&*stream).write_all(text.as_bytes()).ok()?;
