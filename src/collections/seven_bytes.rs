@@ -16,16 +16,19 @@ impl SevenBytes {
     #[must_use]
     pub const fn new(number: u64) -> Self {
         let number = if number < Self::MAX { number } else { Self::MAX };
-        let [a, b, c, d, e, f, g, _] = number.to_le_bytes();
-        Self([a, b, c, d, e, f, g])
+        match number.to_le_bytes().first_chunk() {
+            Some(kept) => Self(*kept),
+            None => Self([0; 7]),
+        }
     }
 
     /// The number.
     #[inline]
     #[must_use]
     pub const fn get(self) -> u64 {
-        let [a, b, c, d, e, f, g] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, g, 0])
+        let mut bytes = [0; 8];
+        bytes.split_at_mut(7).0.copy_from_slice(&self.0);
+        u64::from_le_bytes(bytes)
     }
 }
 

@@ -118,7 +118,7 @@ impl Sessions {
                 is_interrupted = true;
                 http(kind, is_proxy)
             }
-            CarriedProtocol::WebSocket { decoder, format: _, is_greeted } => {
+            CarriedProtocol::WebSocket { decoder, is_greeted, .. } => {
                 has_greeted = is_greeted;
                 other(Protocol::WebSocket { decoder })
             }

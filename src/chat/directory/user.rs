@@ -128,8 +128,9 @@ impl User {
 
     /// There is one less such connection.
     pub(in crate::chat) fn end_visit(&mut self) {
-        let visits = self.absence.as_mut().map(|absence| &mut absence.visits);
-        visits.into_iter().for_each(|visits| *visits -= 1);
+        if let Some(absence) = &mut self.absence {
+            absence.visits -= 1;
+        }
         // Who is here by a session is not away, and needs none of this.
         if self.visits() == 0 && !self.sessions.is_empty() {
             let timer = self.end_absence();
