@@ -16,9 +16,10 @@ impl SevenBytes {
     #[must_use]
     pub const fn new(number: u64) -> Self {
         let number = if number < Self::MAX { number } else { Self::MAX };
-        let (bytes, mut low) = (number.to_le_bytes(), [0; 7]);
-        low.copy_from_slice(bytes.split_at(7).0);
-        Self(low)
+        match number.to_le_bytes().first_chunk() {
+            Some(kept) => Self(*kept),
+            None => Self([0; 7]),
+        }
     }
 
     /// The number.
