@@ -39,7 +39,8 @@ test("no text of the page stands elsewhere than in the files of the languages", 
 		// Without comments; texts with a blank between words, or that begin with a capital letter, would be read by people.
 		const source = (await read(name)).replace(/^\s*\/\*\*[^]*?\*\/$/gm, "").replace(/^\s*\/\/.*$/gm, "").replace(/\s\/\/ .*$/gm, "");
 		for (const [literal] of source.matchAll(/"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g)) {
-			const text = literal.slice(1, -1).replace(/\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}/g, "").replace("Chinwag", "");
+			// The marks of a picture are no words.
+			const text = literal.slice(1, -1).replace(/\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}/g, "").replace("Chinwag", "").replace(/<[^<>]*>/g, "");
 			const isRead = /[a-z]{2,} [a-z]{2,}/i.test(text) || /^[^a-z]*[A-Z][a-z]+/.test(text);
 			if (isRead && !NO_WORDS.test(text)) found.push(`${name}: ${literal}`);
 		}

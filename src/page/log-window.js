@@ -2,8 +2,8 @@
 import { cached } from "/dom.js";
 import { t } from "/words.js";
 
-/** Entries kept of the open room; others are fetched again. */
-const SHOWN_MAX = 200;
+/** Entries kept of the open room, reactions and edits among them; others are fetched again. */
+const SHOWN_MAX = 320;
 /** Entries in one fetch, and kept of each other room. */
 const PAGE = 40;
 /** Entries in the first fetch of a room: what is in view, so that it is there soon. */
