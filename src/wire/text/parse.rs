@@ -76,6 +76,7 @@ impl<'a> Commands<'a, '_> {
     /// `None` if the command needs more than `rest`.
     fn command(self, verb: Verb, rest: &'a str) -> Option<Line<'a>> {
         let say = |text: &'a str| self.say(text);
+        let (limit, after) = (None, None);
         Some(match verb {
             Verb::Nick | Verb::Me | Verb::Say if rest.is_empty() => return None,
             Verb::Nick => Line::Nick(rest),
@@ -89,11 +90,9 @@ impl<'a> Commands<'a, '_> {
             Verb::Me => self.send(self.room(), format!("*{rest}*").into()),
             Verb::Say => self.say(rest),
             Verb::Who => self.in_room(rest, Op::Presence, |room| Command::Presence { room }),
-            Verb::Members => self.in_room(rest, Op::Members, |room| Command::Members {
-                room,
-                limit: None,
-                after: None,
-            }),
+            Verb::Members => {
+                self.in_room(rest, Op::Members, |room| Command::Members { room, limit, after })
+            }
             Verb::Rooms => Line::Command(Op::Rooms, Command::Rooms { since: None }),
             Verb::List => rooms::list(rest),
             Verb::History => self.history(rest)?,
