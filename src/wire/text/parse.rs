@@ -46,7 +46,6 @@ pub fn parse_line<'a>(line: &'a [u8], current: Option<&'a str>, limits: &Limits)
     match line.strip_prefix(['/', '\u{ff0f}']) {
         Some(said) if said.starts_with(['/', '\u{ff0f}']) => commands.say(said),
         Some(command) => commands.parse(command),
-        // A password behind a command without its slash must not be said in a room.
         None if account::is_secret(line) => {
             commands.parse(line.trim_start().trim_start_matches(['/', '\u{ff0f}']))
         }
@@ -76,6 +75,8 @@ impl<'a> Commands<'a, '_> {
 
     /// `None` if the command needs more than `rest`.
     fn command(self, verb: Verb, rest: &'a str) -> Option<Line<'a>> {
+        let say = |text: &'a str| self.say(text);
+        let (limit, after) = (None, None);
         Some(match verb {
             Verb::Nick | Verb::Me | Verb::Say if rest.is_empty() => return None,
             Verb::Nick => Line::Nick(rest),
@@ -83,25 +84,24 @@ impl<'a> Commands<'a, '_> {
             Verb::Leave => self.in_room(rest, Op::Leave, |room| Command::Leave { room }),
             Verb::Close => self.in_room(rest, Op::Leave, |room| Command::LeaveAndClose { room }),
             Verb::Msg => self.message(rest)?,
-            Verb::Reply => answer::parse(rest, |text| self.say(text), Line::Answer)?,
-            Verb::Thread => answer::parse(rest, |text| self.say(text), Line::InThread)?,
-            Verb::Edit | Verb::Delete | Verb::React => {
-                change::parse(verb, rest, |text| self.say(text))?
-            }
+            Verb::Reply => answer::parse(rest, say, Line::Answer)?,
+            Verb::Thread => answer::parse(rest, say, Line::InThread)?,
+            Verb::Edit | Verb::Delete | Verb::React => change::parse(verb, rest, say)?,
             Verb::Me => self.send(self.room(), format!("*{rest}*").into()),
             Verb::Say => self.say(rest),
             Verb::Who => self.in_room(rest, Op::Presence, |room| Command::Presence { room }),
-            Verb::Members => self.in_room(rest, Op::Members, |room| Command::Members {
-                room,
-                limit: None,
-                after: None,
-            }),
+            Verb::Members => {
+                self.in_room(rest, Op::Members, |room| Command::Members { room, limit, after })
+            }
             Verb::Rooms => Line::Command(Op::Rooms, Command::Rooms { since: None }),
             Verb::List => rooms::list(rest),
             Verb::History => self.history(rest)?,
             Verb::Search => search(rest)?,
             Verb::Topic => self.topic(rest),
-            Verb::Rename => self.rename(rest)?,
+            Verb::Rename => {
+                let name = named(rest)?.into();
+                self.in_room("", Op::Rename, |room| Command::Rename { room, name })
+            }
             Verb::End => self.end(rest)?,
             Verb::Create => rooms::create(rest)?,
             Verb::Invite => self.invite(Op::Invite, rest, |room, user| {
@@ -145,11 +145,6 @@ impl<'a> Commands<'a, '_> {
             Verb::Help => Line::Help(rest),
             Verb::Quit => Line::Quit,
         })
-    }
-
-    fn rename(self, rest: &'a str) -> Option<Line<'a>> {
-        let name = named(rest)?.into();
-        Some(self.in_room("", Op::Rename, |room| Command::Rename { room, name }))
     }
 
     fn say(self, text: &'a str) -> Line<'a> {
@@ -260,7 +255,10 @@ impl<'a> Commands<'a, '_> {
 
     /// `bob`, or `bob a reason`.
     fn moderate(self, op: Op, rest: &'a str, command: ModerationCommand) -> Option<Line<'a>> {
-        let (user, reason) = Some(split_word(rest)).filter(|(user, _)| !user.is_empty())?;
+        let (user, reason) = split_word(rest);
+        if user.is_empty() {
+            return None;
+        }
         if reason.len() > REASON_LEN_MAX {
             return Some(too_large("reason", REASON_LEN_MAX));
         }
