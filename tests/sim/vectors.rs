@@ -204,7 +204,7 @@ impl World {
             return;
         }
         let renamed = how["room"].as_str();
-        let head = how["to"].as_u64().or(how["seq"].as_u64()).expect("where it goes on");
+        let head = how["to"].as_u64().or_else(|| how["seq"].as_u64()).expect("where it goes on");
         let own = ahead.iter().flat_map(|step| facts(&step["say"])).any(|it| it["from"] == "ann");
         if own {
             return;
@@ -255,7 +255,7 @@ impl World {
             return;
         }
         self.listen();
-        let code = step.get("code").cloned().unwrap_or(json!(0));
+        let code = step.get("code").cloned().unwrap_or_else(|| json!(0));
         assert_eq!(answer["code"], code, "{}: {request}: {answer}", self.name);
         self.compare(&step["data"], &answer["data"], &mut vec!["data".to_owned()]);
         for fact in std::mem::take(&mut self.awaited) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::renames::unname;
 use super::{Client, Connection, Context};
 use crate::codec::Kind;
-use crate::history::{Check, People, View, number, people, text};
+use crate::history::{Check, Known, People, View, number, people, text};
 use crate::plan::MODERATED_ROOM;
 
 impl Client {

@@ -230,7 +230,7 @@ impl SimEngine {
         let engine = self.0.borrow();
         let profiles = engine.people.profiles.iter();
         let said =
-            |profile: &PublicProfile| [&profile.display, &profile.text].map(|it| it.to_string());
+            |profile: &PublicProfile| [&profile.display, &profile.text].map(ToString::to_string);
         profiles.map(|(user, profile)| (user.to_string(), said(profile))).collect()
     }
 
@@ -393,7 +393,7 @@ impl Engine {
             | LogRequest::Drop { log } => {
                 let node = &mut self.nodes[place];
                 let Some((room, durability)) = node.durability.get(&log).cloned() else {
-                    return self.answer_about_nothing(place, request);
+                    return self.answer_about_nothing(place, &request);
                 };
                 let known = node.known.get(&log).copied().unwrap_or_default();
                 if let LogRequest::Append { ticket, .. } = request
@@ -408,8 +408,8 @@ impl Engine {
     }
 
     /// The log has gone, which who asks was not told yet.
-    fn answer_about_nothing(&mut self, place: usize, request: LogRequest) {
-        let reply = match request {
+    fn answer_about_nothing(&mut self, place: usize, request: &LogRequest) {
+        let reply = match *request {
             LogRequest::Append { ticket, .. } => {
                 let outcome = Appended::Refused(LogFault::Broken);
                 LogReply::Appended { ticket, outcome }
