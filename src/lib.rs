@@ -77,7 +77,7 @@
 //! | where is it decided … | file |
 //! |---|---|
 //! | what an operation does, and who may do it | `src/chat/operations/mod.rs` |
-//! | that a reader is too slow | `src/chat/delivery/credit.rs`; what follows, `catch_up.rs` |
+//! | that a reader is too slow | `src/chat/model/send_credit.rs`; what follows, `catch_up.rs` |
 //! | when a connection is late | `src/session/deadlines.rs`, `src/reactor/expire.rs` |
 //! | that a client sends too fast | `must_wait` in `src/session/input.rs` |
 //! | which bytes are a request | `src/wire/parse/mod.rs` |

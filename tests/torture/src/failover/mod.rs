@@ -2,7 +2,6 @@
 //! killed, frozen and restarted, whose nodes are killed, and whose network is cut; and nothing that
 //! was acknowledged or shown is lost.
 
-#[path = "../../../engine/free_port.rs"]
 mod free_port;
 mod postgres;
 mod proxy;
