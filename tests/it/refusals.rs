@@ -36,18 +36,19 @@ fn a_head_that_is_too_large_is_told_the_setting() {
     check(&server, &get(&format!("X: {}\r\n", "y".repeat(9000))), 431, &["[http] head_bytes"]);
 }
 
-/// The body is not read, and what is in it is not taken for a request.
+/// What is in the body is not taken for a request: it is read over, or ends the connection.
 #[test]
 fn what_is_posted_is_told_that_the_path_takes_no_posts_and_how_one_speaks() {
     let server = Server::start();
     let body = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let length = format!("Content-Length: {}\r\n", body.len());
-    for (framing, body) in [
-        (length.clone(), body.to_owned()),
-        (format!("{length}Expect: 100-continue\r\n"), String::new()),
-        (format!("{length}Content-Encoding: gzip\r\n"), body.to_owned()),
-        ("Transfer-Encoding: chunked\r\n".to_owned(), format!("1\r\nx\r\n0\r\n\r\n{body}")),
-        ("Content-Length: 1000000\r\n".to_owned(), "x".repeat(1_000_000)),
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    for (framing, body, goes_on) in [
+        (length.clone(), body.to_owned(), true),
+        (format!("{length}Expect: 100-continue\r\n"), String::new(), false),
+        (format!("{length}Content-Encoding: gzip\r\n"), body.to_owned(), false),
+        ("Transfer-Encoding: chunked\r\n".to_owned(), chunked, true),
+        ("Content-Length: 1000000\r\n".to_owned(), "x".repeat(1_000_000), false),
     ] {
         for (method, path, status) in
             [("POST", "/", 405), ("PUT", "/ws", 405), ("POST", "/api/messages", 404)]
@@ -59,8 +60,13 @@ fn what_is_posted_is_told_that_the_path_takes_no_posts_and_how_one_speaks() {
             let response = http::read(&mut raw, true);
             assert_eq!(response.status, status, "{head:?}");
             assert!(response.text().contains("/ws"), "{response:?}");
-            assert_eq!(response.header("Connection"), Some("close"));
-            raw.assert_ended();
+            if goes_on {
+                raw.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                assert_eq!(http::read(&mut raw, true).status, 200, "{head:?}");
+            } else {
+                assert_eq!(response.header("Connection"), Some("close"));
+                raw.assert_ended();
+            }
         }
     }
 }
