@@ -27,13 +27,14 @@ int main(int count, array(string) argv)
 PIKE
 
 cat >find.py <<'PYTHON'
-import base64, hashlib, os, socket, subprocess
+import atexit, base64, hashlib, os, socket, subprocess
 
 with socket.create_server(("127.0.0.1", 0)) as server:
     port = server.getsockname()[1]
     pike = os.path.abspath("usr/lib/pike8.0")
     argv = ["usr/bin/pike8.0", "-m", f"{pike}/master.pike", "client.pike", f"ws://127.0.0.1:{port}/chat"]
     client = subprocess.Popen(argv)
+    atexit.register(client.kill)
     server.settimeout(20)
     line, _ = server.accept()
     line.settimeout(20)

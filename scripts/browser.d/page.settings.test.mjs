@@ -103,7 +103,7 @@ test("a sound is made, where it is wished, once for what comes together", async 
 	await sue.click("#open-settings");
 	await sue.check("#settings [name=sound]");
 	await sue.click("#settings-close");
-	await says("2");
-	await says("3");
+	await Promise.all(["2", "3"].map((text) => eve.ask("send", { to: "sue", text })));
+	await holds(sue, () => document.title.startsWith("(3)"));
 	await until("one sound", async () => (await sue.evaluate(() => window.tones)) === 1);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertDense, enter, holds, lines, opened, picture, say, server, shows } from "./page.mjs";
+import { assertDense, enter, holds, lines, opened, picture, say, server, shows, visit } from "./page.mjs";
 import { Member, until } from "./surroundings.mjs";
 
 test("history comes on scrolling up, keeps its place, and the document stays bounded", async () => {
@@ -32,6 +32,34 @@ test("history comes on scrolling up, keeps its place, and the document stays bou
 		const log = document.querySelector("#log");
 		return log.scrollHeight - log.scrollTop - log.clientHeight < 5;
 	});
+});
+
+test("a message with hundreds of reactions is shown, and its history is fetched once", async () => {
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.join("applause");
+	const { seq } = await eve.ask("send", { room: "applause", text: "it is done" });
+	for (let time = 0; time < 200; time += 1) for (const remove of [false, true]) await eve.reply("react", { room: "applause", target: seq, emoji: "👍", remove });
+	const page = await visit();
+	await page.addInitScript(() => {
+		const { send } = WebSocket.prototype;
+		window.fetched = 0;
+		WebSocket.prototype.send = function (said) {
+			window.fetched += String(said).includes('"op":"history"');
+			return send.call(this, said);
+		};
+	});
+	await page.goto(`${server.url}#room=applause`);
+	await page.reload();
+	await page.fill("#name", "ugo");
+	await page.click("#sign-in .primary");
+	await opened(page, "applause");
+	await shows(page, "it is done");
+	const fetched = await page.evaluate(() => window.fetched);
+	assert.ok(fetched <= 12, `${fetched} pages of 401 records`);
+	// What comes then asks for nothing.
+	await eve.say("applause", "thanks");
+	await shows(page, "thanks");
+	assert.equal(await page.evaluate(() => window.fetched), fetched);
 });
 
 test("a flood leaves the document bounded, and does not move a reader far above", async () => {

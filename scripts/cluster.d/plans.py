@@ -127,6 +127,9 @@ def run(server, command, state):
         log = engine.folder / "plans" / "plans.json"
         before = log.stat().st_size
         done = subprocess.run(command, env={**os.environ, **environment}).returncode
+        # What it has gathered is written by its end.
+        engine.stop()
+        engine = None
         found, seen = look(log, first_columns)
         print(f"{state}: {seen} plans, {before} bytes before", flush=True)
         for (query, fault), count in sorted(found.items()):

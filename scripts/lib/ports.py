@@ -6,6 +6,9 @@ from pathlib import Path
 
 # From here on the system gives ports to connections: one that is free now could be taken by the time it is listened on.
 EPHEMERAL = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+# Where connections get nearly all of them there is no better one.
+if EPHEMERAL <= 12_000:
+    EPHEMERAL = 32_768
 
 
 def free_port():

@@ -35,12 +35,13 @@ pub const LOOK: Statement = Statement {
            ELSE concat_ws(', ', concat_ws(' of ', 'session ' || p.pid, h.usename), \
            nullif(h.application_name, '')) END AS what FROM (\
            SELECT a.pid FROM pg_stat_activity a WHERE a.datname = current_database() \
-           AND a.usename = current_user AND a.application_name = 'chinwag' \
+           AND a.usename = session_user AND a.application_name = 'chinwag' \
            AND a.wait_event_type = 'Lock' \
+           AND a.wait_event IN ('relation', 'transactionid', 'tuple') \
            AND a.state_change < clock_timestamp() - interval '1 second' OFFSET 0) w \
            CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS p(pid) \
            LEFT JOIN pg_stat_activity h ON h.pid = p.pid \
-           WHERE (h.usename = current_user AND h.application_name = 'chinwag') IS NOT TRUE \
+           WHERE (h.application_name = 'chinwag') IS NOT TRUE \
            ORDER BY 1 LIMIT 3) b)",
 };
 

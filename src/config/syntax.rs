@@ -36,11 +36,12 @@ impl<'a> Line<'a> {
     /// What was probably meant by it, taken for itself.
     fn slip(&self) -> Option<String> {
         let text = self.text.trim();
-        if let Some(quote) = text.chars().find(|c| OTHER_QUOTES.contains(c)) {
+        let bare = outside_text(text);
+        if let Some(quote) = bare.chars().find(|c| OTHER_QUOTES.contains(c)) {
             return Some(format!("{quote} is another character than the quote \" of TOML"));
         }
         let is_odd = |c: &char| (c.is_whitespace() || *c == '\u{feff}') && !" \t\r".contains(*c);
-        if let Some(blank) = text.chars().find(is_odd) {
+        if let Some(blank) = bare.chars().find(is_odd) {
             let code = u32::from(blank);
             return Some(format!("U+{code:04X} only looks like a blank: write a blank"));
         }
@@ -52,7 +53,7 @@ impl<'a> Line<'a> {
             return Some("a comment begins with #".to_owned());
         }
         let Some((key, value)) = text.split_once('=') else {
-            let (key, _) = text.split_once(':')?;
+            let (key, _) = text.split_once(':').filter(|(key, _)| is_bare_key(key.trim()))?;
             return Some(format!("a key and its value have = between them: {} = …", key.trim()));
         };
         let (key, value) = (key.trim(), value.trim());
@@ -87,8 +88,10 @@ impl<'a> Line<'a> {
     /// Where the section or the key that it begins with is already.
     fn twice(&self) -> Option<String> {
         let text = self.text.trim();
+        // The last one: other sections have keys of the same name.
         let number_of = |is_it: &dyn Fn(&str) -> bool| {
-            self.above.lines().position(|line| is_it(line.trim())).map(|at| at + 1)
+            let lines = self.above.lines().enumerate().filter(|(_, line)| is_it(line.trim()));
+            lines.last().map(|(at, _)| at + 1)
         };
         let Some(name) = text.strip_prefix('[').and_then(|rest| rest.split(']').next()) else {
             let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
@@ -107,6 +110,27 @@ impl<'a> Line<'a> {
             "line {first} sets a key of {header} as {dotted}…: write all of them so, or all below {header}"
         ))
     }
+}
+
+/// What of a line is neither in quotes nor a comment.
+fn outside_text(line: &str) -> String {
+    let mut quote = None;
+    let code = line.chars().take_while(|&c| {
+        if quote == Some(c) {
+            quote = None;
+        } else if quote.is_none() && matches!(c, '"' | '\'') {
+            quote = Some(c);
+        }
+        quote.is_some() || c != '#'
+    });
+    let code: String = code.collect();
+    let parts = code.split(['"', '\'']);
+    parts.step_by(2).collect()
+}
+
+fn is_bare_key(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }
 
 #[cfg(test)]
@@ -142,6 +166,8 @@ mod tests {
             ),
             ("a = “b”", "“ is another character than the quote \" of TOML"),
             ("a\u{a0}= 3", "U+00A0 only looks like a blank: write a blank"),
+            ("a = yes # that’s it", "write a = true or a = false"),
+            ("a = \"L’été", "the text has no quote at its end"),
             ("a = 3\rb = 4\r", "lines end with LF, or with CR LF: save the file in this form"),
         ] {
             check(text, expect);
@@ -154,6 +180,7 @@ mod tests {
         for (text, expect) in [
             ("a = 1\n\na = 2", "a is set in line 1, too: keep one of them"),
             ("[x]\nb.a = 1\nb.a=2", "b.a is set in line 2, too: keep one of them"),
+            ("[x]\na = 1\n[y]\na = 2\na = 3", "a is set in line 4, too: keep one of them"),
             (
                 "[x]\na = 1\n[y]\n[x]\nb = 2",
                 "the section [x] begins in line 1 already: put its keys together there",
@@ -169,7 +196,10 @@ mod tests {
 
     #[test]
     fn what_nobody_can_guess_is_said_as_the_parser_says_it() {
-        let fault = file::parse("a.toml", "= 3").unwrap_err();
-        assert!(fault.what.starts_with("not TOML: ") && !fault.what.contains('\n'), "{fault}");
+        for text in ["= 3", "a = [\n  \"127.0.0.1:8080\"\n  \"[::1]:8080\",\n]"] {
+            let what = file::parse("a.toml", text).unwrap_err().what;
+            assert!(what.starts_with("not TOML: ") && !what.contains('\n'), "{what}");
+            assert!(!what.contains("have = between them"), "{what}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What is allowed, and yet may not be what the operator wants.
 
+use super::listen_address::Place;
 use super::{Config, ListenAddress};
 use crate::http::is_anybodys;
 
@@ -11,7 +12,13 @@ impl Config {
         let mut warnings = Vec::new();
         let believes_names = self.auth.iter().any(|source| source == "none");
         // Behind a proxy it is the proxy that speaks TLS.
-        let is_in_clear = |addr: &ListenAddress| !addr.is_tls && self.proxies.is_empty();
+        let is_proxied = |name: &str, addr: &ListenAddress| {
+            !self.proxies.is_empty() && (name == "listen" || addr.has_proxy_header)
+        };
+        // Where a socket of systemd's listens is not known.
+        let is_in_clear = |name: &str, addr: &ListenAddress| {
+            !addr.is_tls && addr.place != Place::Systemd && !is_proxied(name, addr)
+        };
         for (name, addresses) in [("listen", &self.listen), ("tcp", &self.tcp)] {
             for addr in addresses.iter().filter(|addr| addr.is_exposed()) {
                 if believes_names {
@@ -21,7 +28,7 @@ impl Config {
                          let only people whom you trust reach it (a VPN, an SSH tunnel, a proxy that \
                          asks for a password)"
                     ));
-                } else if is_in_clear(addr) {
+                } else if is_in_clear(name, addr) {
                     warnings.push(format!(
                         "{name} = \"{addr}\": passwords, tokens and messages can be read on the way, \
                          since nothing is encrypted there. Write \"tls:{addr}\" and set [tls], or put a \
@@ -69,6 +76,14 @@ mod tests {
             [("tls:0.0.0.0:80", &[][..]), ("127.0.0.1:80", &[]), ("0.0.0.0:80", &["10.0.0.0/8"])]
         {
             assert_eq!(warnings(listen, proxies), [""; 0]);
+        }
+        assert_eq!(warnings("systemd", &[]), [""; 0], "where it listens is not known");
+        // A proxy that speaks HTTP is not in front of lines.
+        let mut config = Config { auth: vec!["accounts".into()], ..Config::default() };
+        config.proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        for (tcp, count) in [("0.0.0.0:7000", 1), ("proxy:0.0.0.0:7000", 0)] {
+            config.tcp = vec![tcp.parse().unwrap()];
+            assert_eq!(config.warnings().len(), count, "{tcp}");
         }
     }
 

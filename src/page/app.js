@@ -16,8 +16,8 @@ import { fill, has, t } from "/words.js";
 
 const AWAY_MS = 60_000;
 const FIRST_ROOM = "lobby";
-/** So many pixels above its end the log scrolls along with new messages: more than the toolbar takes that a finger brings. */
-const NEAR_END = 100;
+/** So many pixels above its end the log scrolls along with new messages: for a finger more than the toolbar takes that it brings. */
+const NEAR_END = matchMedia("(hover: none)").matches ? 100 : 40;
 /** Until what is used later is loaded, if nothing is shown. */
 const LOAD_LATER_MS = 3_000;
 /** What became of our token, in words. */
@@ -301,7 +301,7 @@ function drawPlace() {
 	if (open?.state !== "live" || shown.ended) return;
 	if (!shown.loading && (shown.entries.length || !shown.more)) noteShown();
 	if (following && shown.atHead && watched()) chat.read(open.name, open.seq);
-	if (shown.more && log.scrollTop < 300) windows.older(open);
+	if (shown.more && log.scrollTop < 300 && !(following && shown.isFull())) windows.older(open);
 }
 
 /** What an entry needs of the page; `bySeq` are the messages that are shown. */

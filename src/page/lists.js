@@ -27,10 +27,11 @@ export const addressOf = (name, at, epoch) => `#room=${encodeURIComponent(name)}
 
 /** What the rows of long lists show, by their nodes. */
 const rowsShown = new WeakMap();
-const rowHeight = (list) => list.firstElementChild?.getBoundingClientRect().height || ROW_HEIGHT;
+let heightSeen = ROW_HEIGHT;
+const rowHeight = (list) => (heightSeen = list.firstElementChild?.getBoundingClientRect().height || heightSeen);
 
-/** Shows `rows` in `list`, of many those in view and the one with the focus; `node(row)` makes one, all of the same height. */
-function placeRows(list, rows, node) {
+/** Shows `rows` in `list`, of many those in view, the one with the focus and `opened`; `node(row)` makes one, all of the same height. */
+function placeRows(list, rows, node, opened) {
 	if (rows.length < LONG_FROM) {
 		list.style.paddingBlock = "";
 		return place(list, rows.map((row) => Object.assign(node(row), { ariaSetSize: null, ariaPosInSet: null })));
@@ -41,15 +42,16 @@ function placeRows(list, rows, node) {
 	const first = within(Math.floor(-top / height) - ROWS_AROUND);
 	const end = Math.max(first, within(Math.ceil((innerHeight - top) / height) + ROWS_AROUND));
 	const focused = rows.indexOf(rowsShown.get([...list.children].find((child) => child.contains(document.activeElement))));
-	const [isAbove, isBelow] = [focused >= 0 && focused < first, focused >= end];
-	const shown = [...(isAbove ? [focused] : []), ...Array.from({ length: end - first }, (_, at) => first + at), ...(isBelow ? [focused] : [])];
+	const kept = [...new Set([focused, rows.indexOf(opened)])].filter((at) => at >= 0).sort((a, b) => a - b);
+	const [above, below] = [kept.filter((at) => at < first), kept.filter((at) => at >= end)];
+	const shown = [...above, ...Array.from({ length: end - first }, (_, at) => first + at), ...below];
 	place(list, shown.map((at) => {
 		const made = Object.assign(node(rows[at]), { ariaSetSize: String(rows.length), ariaPosInSet: String(at + 1) });
 		rowsShown.set(made, rows[at]);
 		return made;
 	}));
 	// The others leave their places empty.
-	list.style.paddingBlock = `${(first - isAbove) * height}px ${(rows.length - end - isBelow) * height}px`;
+	list.style.paddingBlock = `${(first - above.length) * height}px ${(rows.length - end - below.length) * height}px`;
 }
 
 /**
@@ -97,7 +99,7 @@ export function roomList(label, unreadIn, profileOf) {
 		return made;
 	}
 
-	const drawRows = () => Object.entries(lists).forEach(([id, rows]) => placeRows($(id), rows, node));
+	const drawRows = () => Object.entries(lists).forEach(([id, rows]) => placeRows($(id), rows, node, opened));
 
 	function draw(rooms, open) {
 		opened = open;
@@ -120,9 +122,10 @@ export function roomList(label, unreadIn, profileOf) {
 		const room = all.at((all.indexOf(open) + by) % all.length);
 		if (!room) return null;
 		const [id, rows] = Object.entries(lists).find(([, rows]) => rows.includes(room));
-		const [list, scroller] = [$(id), $(id).closest(".scroll")];
-		// Where it is not in the document, that is first of all scrolled to about there.
-		if (!node(room).isConnected) {
+		const list = $(id);
+		// Where it is not in the document, that is first of all scrolled to about there; on a low screen all beside it scrolls.
+		for (const scroller of [list.closest(".scroll"), $("nav")]) {
+			if (node(room).isConnected) break;
 			scroller.scrollTop += list.getBoundingClientRect().top + rows.indexOf(room) * rowHeight(list) - scroller.getBoundingClientRect().top;
 			drawRows();
 		}

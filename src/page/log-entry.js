@@ -71,14 +71,16 @@ function keep(item, node) {
 	return node;
 }
 
+/** With it a finger on words is not taken for one on the name above them; others need not hear that there is something to click. */
+const aimed = matchMedia("(hover: none)").matches ? () => {} : null;
+
 function message(item, me, writeTo) {
 	const { from, at, waiting } = item;
 	const time = el("time", { dateTime: new Date(at).toJSON(), title: secondOf(at) }, hourOf(at));
 	// Not a tab stop: the list of people has the same buttons.
 	const who = Object.assign(writeTo(from, el("span", { className: "who" })), { tabIndex: -1 });
 	const head = el("div", { className: "head" }, who, time);
-	// With it a finger on the words is not taken for one on the name above them.
-	const words = el("div", { className: "text", dir: "auto", onclick: () => {} });
+	const words = el("div", { className: "text", dir: "auto", onclick: aimed });
 	const under = waiting ? [el("small", null, t("log.waiting"))] : [];
 	const body = el("div", null, head, words, ...under, el("div", { className: "reactions" }));
 	const className = `msg ${from === me ? "mine" : ""} ${waiting ? "waiting" : ""}`;

@@ -4,6 +4,10 @@ import { t } from "/words.js";
 
 /** Entries kept of the open room, reactions and edits among them; others are fetched again. */
 const SHOWN_MAX = 320;
+/** The same as long as there is no message among them: what has a reaction may have many. */
+const UNSEEN_MAX = 4 * SHOWN_MAX;
+/** After a refusal nothing is fetched for so long. */
+const PAUSE_MS = 2_000;
 /** Entries in one fetch, and kept of each other room. */
 const PAGE = 40;
 /** Entries in the first fetch of a room: what is in view, so that it is there soon. */
@@ -20,7 +24,15 @@ export class View {
 	newFrom = 0;
 	/** What ended our membership, if anything did. */
 	ended = null;
+
+	/** Whether at its end it has all that it may have. */
+	isFull() {
+		const { length } = this.entries;
+		return length >= UNSEEN_MAX || (length >= SHOWN_MAX && this.entries.some(isMessage));
+	}
 }
+
+const isMessage = ({ ev }) => ev === "message";
 
 /**
  * Keeps the windows. `history(name, where)` asks the server, `me()` is the user; `isOpen(room)`, `isFollowing()` and `isWatched()`
@@ -44,7 +56,7 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 		if (end === "newest") {
 			shown.entries.splice(most);
 			shown.atHead = false;
-		} else {
+		} else if (!isOpen(room) || shown.entries.length > UNSEEN_MAX || shown.entries.slice(over).some(isMessage)) {
 			shown.entries.splice(0, over);
 			shown.more = shown.entries[0].epoch === room.epoch;
 		}
@@ -135,14 +147,20 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 		const { epoch } = room;
 		const token = (shown.loading = {});
 		const isWanted = () => shown.loading === token && room.epoch === epoch;
+		const end = () => {
+			if (shown.loading === token) shown.loading = null;
+			draw();
+		};
 		try {
 			const { items, more, oldest } = await history(room.name, { ...where, limit: shown.entries.length ? PAGE : FIRST_PAGE });
 			if (isWanted()) apply(items.map((item) => ({ ...item, epoch })), more, oldest);
 		} catch (error) {
-			if (isWanted() && error.code && error.code !== 4004) fail(error);
+			if (isWanted() && error.code && error.code !== 4004) {
+				fail(error);
+				return void setTimeout(end, PAUSE_MS);
+			}
 		}
-		if (shown.loading === token) shown.loading = null;
-		draw();
+		end();
 	}
 
 	return { view, note, record, gap, reset, restart, end, trim, older, newer, around };

@@ -172,7 +172,9 @@ impl Pages {
         let assets = files.iter();
         let assets = assets.map(|&(path, content_type, body)| Asset::new(path, content_type, body));
         let mut assets: Vec<_> = assets.collect();
-        let tags: String = assets.iter().map(|asset| asset.etag.as_str()).collect();
+        // By the program, too: what it leaves out of scripts on the way is not in their tags.
+        let tags = assets.iter().map(|asset| asset.etag.as_str());
+        let tags: String = std::iter::once(env!("CARGO_PKG_VERSION")).chain(tags).collect();
         let version = ETag::of(tags.as_bytes());
         for asset in &mut assets {
             asset.version = Some(version);

@@ -274,8 +274,7 @@ impl Session<'_, '_> {
                 progress.consumed
             }
             Err(refusal) => {
-                exchange.keep_alive = false;
-                self.finish_exchange(refused(refusal.into()));
+                self.give_up_body(refusal);
                 return false;
             }
         };

@@ -235,6 +235,8 @@ fn a_secret_that_is_stored_is_shown_though_the_server_has_not_applied_it() {
     {
         assert!(said.lines().next().is_some_and(|line| line.contains(secret)), "{said}");
     }
+    // What it is waited for comes behind all of them.
+    done(&data, &["ban", "address", "192.0.2.7"]);
     let hello = json!({"op": "hello", "token": said[0].lines().next()});
     assert_eq!(Client::lines(&server).ask(&hello)["user"], "ci");
 }

@@ -77,7 +77,7 @@ fn a_login_a_signed_token_and_a_key_are_good_for_a_post_as_for_a_websocket_and_n
     assert!(chinwag_key(&server, &["end", "ci"]).0);
     // The server looks for what commands have done at intervals.
     let patience = std::time::Instant::now();
-    while post(&server, "lobby", &key).0 == 201 {
+    while post(&server, "lobby", &key).0 != 401 {
         assert!(patience.elapsed() < crate::support::PATIENCE, "an ended key is good");
     }
     refused(&server, "lobby", &key, (401, 2001));

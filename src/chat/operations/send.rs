@@ -153,7 +153,8 @@ pub(super) fn check_rate(chat: &mut Chat, user: UserKey) -> Result<(), Refusal> 
 pub(super) fn on_duplicate(chat: &mut Chat, sender: &Sender) {
     let reader = chat.delivery.reader(sender.conn).filter(|_| sender.request.op == Op::Send);
     let Some(reader) = reader else { return };
-    let is_counted = reader.is_visit || chat.directory[reader.user].sessions.len() >= 2;
+    let row = &chat.directory[reader.user];
+    let is_counted = reader.is_visit || row.sessions.len() >= 2 || row.visits() > 0;
     if is_counted {
         chat.quotas.give_back(reader.user);
     }

@@ -43,7 +43,7 @@ pub(super) struct Examination {
 const STRANGE: &str = "it answers otherwise than PostgreSQL does";
 
 impl Examination {
-    /// The login is done: asks all of it at once.
+    /// The login is done: asks all that no lock can hold up at once.
     pub(super) fn begin(
         &mut self,
         now: Tick,
@@ -52,13 +52,8 @@ impl Examination {
         version: Box<str>,
     ) -> Result<(), Busy> {
         (self.process, self.version) = (process, version);
-        for (question, statement) in [
-            (Question::Look, LOOK),
-            (Question::Identify, IDENTIFY),
-            // It fails if there is no schema, and was asked in vain.
-            // It is the last one, since its answer ends the examination.
-            (Question::Version, READ_VERSION),
-        ] as [(Question, Statement); 3]
+        for (question, statement) in
+            [(Question::Look, LOOK), (Question::Identify, IDENTIFY)] as [(Question, Statement); 2]
         {
             connection.ask(now, question, statement, &[])?;
         }
@@ -68,6 +63,7 @@ impl Examination {
     /// One of its questions is answered: the whole, if it was the last one, or why not.
     pub(super) fn on_answer(
         &mut self,
+        (now, connection): (Tick, &mut Connection),
         question: Question,
         outcome: Result<Vec<Row>, EngineError>,
     ) -> Result<Option<Examined>, String> {
@@ -82,6 +78,14 @@ impl Examination {
                 let ints =
                     (|| Ok::<_, crate::pg::WrongType>((row.int(0)?, row.int(1)?, row.int(2)?)))();
                 self.identity = Some(ints.map_err(|error| error.to_string())?);
+                // It may be the schema's version that is locked: whoever asks for it leaves a
+                // session behind, which waits as well.
+                if self.engine.as_ref().is_some_and(|engine| engine.locked.is_some()) {
+                    return self.end(None).map(Some);
+                }
+                // It fails if there is no schema, and was asked in vain.
+                let asked = connection.ask(now, Question::Version, READ_VERSION, &[]);
+                asked.map_err(|_busy| STRANGE)?;
             }
             Question::Version => {
                 let schema = outcome.ok().and_then(|rows| rows.into_iter().next());

@@ -221,7 +221,8 @@ impl Candidate {
                 }
             }
             Heard::Answered(question, outcome) => {
-                if let Some(end) = self.examination.on_answer(question, outcome).transpose() {
+                let by = (now, connection);
+                if let Some(end) = self.examination.on_answer(by, question, outcome).transpose() {
                     // The first reason is the one that led to the others.
                     self.outcome.get_or_insert(end);
                 }

@@ -225,7 +225,8 @@ impl Pair {
     ) -> Result<(), String> {
         match question {
             Question::Look | Question::Identify | Question::Version => {
-                let Some(examined) = self.examination.on_answer(question, outcome)? else {
+                let by = (now, &mut self.reader);
+                let Some(examined) = self.examination.on_answer(by, question, outcome)? else {
                     return Ok(());
                 };
                 if examined.identity != self.examined.identity {

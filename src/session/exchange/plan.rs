@@ -6,6 +6,7 @@ use super::problem::Problem;
 use super::stream::StreamPlan;
 use crate::chat::model::file::FILE_WORD;
 use crate::chat::model::identity::Identity;
+use crate::chat::model::limits::CID_LEN_MAX;
 use crate::chat::{Code, Op, Refusal};
 use crate::http::percent::{decode, decode_form, form_field};
 use crate::http::{self, Head, Method, Methods, Name};
@@ -175,7 +176,10 @@ impl Plan {
     /// A message by the hook of this identity, into the room that it is for.
     pub(in crate::session) fn hook(head: &Head<'_>, identity: &Identity) -> Result<Self, Problem> {
         let grant = identity.grants.first().ok_or(http::Refusal::NotFound)?;
-        let (form, cid) = (form_of(head)?, cid_of(head)?);
+        let form = form_of(head)?;
+        // Whoever sends it cannot be told to send another key.
+        let cid = cid_of(head).ok().flatten();
+        let cid = cid.filter(|cid| (1..=CID_LEN_MAX).contains(&cid.len()));
         Ok(Self::Hook { room: grant.rooms.clone(), form, cid })
     }
 

@@ -41,6 +41,10 @@ impl<'a> Change<'a> {
     }
 }
 
+fn is_reaction(emoji: &str) -> bool {
+    emoji.len() <= EMOJI_LEN_MAX && !emoji.contains(|c: char| c.is_control() || c.is_whitespace())
+}
+
 /// The line of a change in the room of lines; `None` if it needs more, or less, than `rest`. `say`
 /// makes a line of a text, or refuses it.
 pub(super) fn parse<'a>(
@@ -52,7 +56,7 @@ pub(super) fn parse<'a>(
         Verb::Delete => (None, Change::Deletion, rest.is_empty().then_some("x")?),
         Verb::React => {
             let (of, emoji) = parts(rest)?;
-            (Some(of), Change::Reaction(emoji), Some(emoji).filter(|it| it.len() <= EMOJI_LEN_MAX)?)
+            (Some(of), Change::Reaction(emoji), Some(emoji).filter(|it| is_reaction(it))?)
         }
         _ => (None, Change::Text(rest), Some(rest).filter(|text| !text.is_empty())?),
     };
@@ -90,7 +94,9 @@ mod tests {
         let words = Some(Meant::Words("see you"));
         check("/react \"see you\" 👍", &Line::Change(words, Change::Reaction("👍")));
         check("/react 👍", &Line::Usage("/react bob 👍"));
-        check(&format!("/react bob {}", "x".repeat(65)), &Line::Usage("/react bob 👍"));
+        for said in ["x".repeat(65), "see you later".to_owned(), "a\tb".to_owned()] {
+            check(&format!("/react bob {said}"), &Line::Usage("/react bob 👍"));
+        }
     }
 
     #[test]

@@ -74,6 +74,8 @@ fn what_somebody_has_locked_is_named_once_and_service_returns_when_it_is_free() 
     let cases = [
         ("LOCK TABLE chinwag.room", "chinwag.room is locked by session"),
         ("LOCK TABLE chinwag.record IN SHARE MODE", "chinwag.record is locked by session"),
+        // What an examination needs, and no message.
+        ("LOCK TABLE chinwag.meta", "chinwag.meta is locked by session"),
         // What the beat needs, and no message.
         ("LOCK TABLE chinwag.node", "chinwag.node is locked by session"),
         ("UPDATE chinwag.room SET topic = ''", "a row is locked by session"),
@@ -98,5 +100,5 @@ fn what_somebody_has_locked_is_named_once_and_service_returns_when_it_is_free() 
         stored(&mut peer, nth);
         turn_until(&mut peer, |peer| peer.health().faults.is_empty());
     }
-    assert_eq!(database.number("SELECT count(*) FROM chinwag.record"), 5, "each is there once");
+    assert_eq!(database.number("SELECT count(*) FROM chinwag.record"), 6, "each is there once");
 }
