@@ -28,6 +28,13 @@ test("open rooms are found by name and topic and entered, private ones are not t
 	assert.match(facts[0], /^1 member, last word \d.*\|Join$/);
 	assert.equal(facts[1], "1 member|You are in");
 	assert.match(facts[2], /\|Darjeeling, see https:\/\/example.org\/tea\|Join$/);
+	// As a command, with what is looked for.
+	await ann.click("#directory-close");
+	await say(ann, "/list darjeeling");
+	await lists(ann, "#directory-list", "tea-house");
+	await ann.click("#directory-close");
+	await openDirectory(ann);
+	await lists(ann, "#directory-list", "garden,lobby,tea-house");
 	await assertAccessible(ann, "the directory");
 	await picture(ann, "directory");
 	await ann.fill("#directory-find", "DARJ");

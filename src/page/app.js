@@ -1179,6 +1179,7 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	closeRoom: (room) => moderation("closeRoom", room),
 	invite,
 	search: (room, text) => openSearch(room.name, text),
+	directory,
 	settings: (room) => openSettings(room, label(room)),
 	about: (room) => moderation("aboutRoom", room),
 	reports,

@@ -16,6 +16,7 @@ const COMMANDS = {
 	who: ["room?", "/who"],
 	members: ["", "/members"],
 	rooms: ["", "/rooms"],
+	list: ["text?", "/list tea"],
 	whois: ["user", "/whois bob"],
 	search: ["text?", "/search tea"],
 	history: ["", "/history"],
@@ -53,7 +54,7 @@ const COMMANDS = {
 };
 /** Names that they have elsewhere, the same as at the terminal. */
 const OTHER_NAMES = {
-	msg: "query m w whisper tell dm pm privmsg", reply: "re answer", join: "j", create: "new", leave: "part close", who: "names users here", rooms: "list channels unread inbox",
+	msg: "query m w whisper tell dm pm privmsg", reply: "re answer", join: "j", create: "new", leave: "part close", who: "names users here", rooms: "channels unread inbox", list: "directory",
 	whois: "whowas finger profile", display: "displayname realname", color: "colour", search: "find grep", history: "log last", topic: "t", kick: "remove", mute: "silence quiet", unmute: "voice unsilence",
 	role: "mode", account: "password passwd logins devices sessions endlogin end-login end_login", "invite-link": "invitelink invite_link", bans: "restrictions mutes banlist", nick: "name", away: "afk", back: "unaway", block: "ignore", unblock: "unignore", blocked: "ignored", help: "h ? commands", quit: "exit bye q logout disconnect",
 };
@@ -62,7 +63,7 @@ const BY_NAME = new Map(Object.keys(COMMANDS).flatMap((command) => [command, ...
 const ELSEWHERE = [
 	["op deop halfop devoice", "cmd.roles"],
 	["notice ctcp", "cmd.useMsg"],
-	["edit delete react", "cmd.point"],
+	["edit correct delete del unsend react", "cmd.point"],
 	["register signup identify signin login pass", "cmd.inAlready"],
 	["export", "cmd.exports"],
 	["accept", "cmd.accepts"],

@@ -151,9 +151,10 @@ export function directoryDialog({ chat, label, go, sentence, profileOf, onProfil
 		list.querySelector("button")?.click();
 	});
 	$("directory-close").addEventListener("click", () => dialog.close());
-	return () => {
+	return (text = "") => {
 		people = null;
 		$("directory-form").reset();
+		field.value = text;
 		dialog.showModal();
 		field.focus();
 		draw();

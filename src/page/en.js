@@ -477,6 +477,7 @@ export const texts = {
 	"cmd.who": "lists who is online in the room",
 	"cmd.members": "lists all members, with their roles",
 	"cmd.rooms": "lists your rooms",
+	"cmd.list": "finds rooms to join",
 	"cmd.whois": "says what bob is called and does, and whether bob is online here",
 	"cmd.display": "gives you a display name beside your name; - takes it away",
 	"cmd.status": "sets your status text, perhaps for a time; - takes it away",

@@ -11,7 +11,7 @@ import { t } from "/words.js";
  * open by then. `isDue()` is whether the user has not gone on since: else what takes the focus, or another room in place of the open one, is left.
  * `chat()` is the client; `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
  */
-export function commandRunner({ chat, note, toast, fail, say, arrive, join, create, leave, closeRoom, invite, search, settings, about, reports, rename, account, inviteLink, signOut, setAway, readAll, answer, block, report, audit }) {
+export function commandRunner({ chat, note, toast, fail, say, arrive, join, create, leave, closeRoom, invite, search, directory, settings, about, reports, rename, account, inviteLink, signOut, setAway, readAll, answer, block, report, audit }) {
 	const titleOf = (room) => isolated(room.direct ? otherIn(room.name, chat().user) : room.name);
 
 	const listed = (what, names) => (names.length ? t("run.listed", { what, names: names.sort().join(", ") }) : what);
@@ -64,6 +64,7 @@ export function commandRunner({ chat, note, toast, fail, say, arrive, join, crea
 			status: ({ span: time, text }) => (text ? saved({ text: text === "-" ? "" : text, for_ms: time && text !== "-" ? time : undefined }) : opening(settings)(at)),
 			color: ({ word }) => (word ? saved({ color: word === "-" ? "" : word.toLowerCase() }) : opening(settings)(at)),
 			rooms: () => tell(listed(t("run.conversations"), [...chat().rooms.values()].map(titleOf))),
+			list: opening(({ text }) => directory(text)),
 			search: opening(({ text }) => search(at, text)),
 			history: opening(() => {
 				$("log").focus();

@@ -477,6 +477,7 @@ export const texts = {
 	"cmd.who": "列出房间里在线的人",
 	"cmd.members": "列出全部成员和身份",
 	"cmd.rooms": "列出你的房间",
+	"cmd.list": "查找可加入的房间",
 	"cmd.whois": "看 bob 的显示名、状态和是否在线",
 	"cmd.display": "设置用户名旁边的显示名；- 删除它",
 	"cmd.status": "设置状态文字，可加时长；- 删除它",

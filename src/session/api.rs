@@ -209,9 +209,12 @@ pub(super) fn read_over(head: &Head<'_>, response: Response) -> Begun {
         Err(http::Refusal::LengthMissing) => Ok(Body::of_length(0)),
         body => body,
     };
+    let coding = head.value(Name::TransferEncoding);
+    // In other words a proxy in front may have read the end elsewhere.
+    let is_plain = coding.is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked"));
     let keep_alive = match body {
         // A client that waits may send the body or not.
-        Ok(body) if head.may_persist() && !expects_continue(head) => {
+        Ok(body) if head.may_persist() && !expects_continue(head) && is_plain => {
             if !body.is_done() {
                 let stage = Stage::Refused(Box::new(response));
                 return exchange(head, (stage, body), Plan::Nothing, (None, None));

@@ -39,7 +39,7 @@ use world::{Outcome, Planted, run};
 const FOUND_MIN: u32 = 4;
 /// Worlds in which a broken store is looked for at most, their steps, and how many of them must
 /// show it.
-const STORE_FAULT_WORLDS: u64 = 60;
+const STORE_FAULT_WORLDS: u64 = 240;
 const STORE_FAULT_STEPS: u64 = 1_200;
 const STORE_FAULTS_FOUND_MIN: usize = 2;
 /// Times that a planted fault may happen in one world without harm.
