@@ -17,18 +17,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const TRIES: usize = 4;
 
 fn say(peer: &mut Peer, nth: u64) {
-    let (data, reply_to, thread, edited) = (None, None, None, None);
-    let (text, cid) = (format!("text {nth}").into(), Some(format!("c{nth}").into()));
-    let draft = Draft {
-        from: UserName::parse("ann").unwrap(),
-        body: Body::Message { text, data, cid, reply_to, thread, edited },
-        weight: 300,
-        check: None,
-        since: None,
-        meta: Vec::new(),
-        is_question: false,
-        is_unseen: false,
-    };
+    let body = Body::plain(&format!("text {nth}"), Some(&format!("c{nth}")));
+    let draft = Draft::new(UserName::parse("ann").unwrap(), body, 300);
     peer.ask(LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(nth), draft });
 }
 

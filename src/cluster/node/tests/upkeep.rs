@@ -29,18 +29,8 @@ fn fill(peer: &mut Peer, nth: usize, messages: u64) {
 
 fn say(peer: &mut Peer, nth: usize, messages: u64) {
     for ticket in 0..messages {
-        let (data, cid, reply_to, thread, edited) = (None, None, None, None, None);
-        let text = format!("word{ticket}").into();
-        let draft = Draft {
-            from: UserName::parse("ann").unwrap(),
-            body: Body::Message { text, data, cid, reply_to, thread, edited },
-            weight: 300,
-            check: None,
-            since: None,
-            meta: Vec::new(),
-            is_question: false,
-            is_unseen: false,
-        };
+        let body = Body::plain(&format!("word{ticket}"), None);
+        let draft = Draft::new(UserName::parse("ann").unwrap(), body, 300);
         peer.ask(LogRequest::Append { log: log(nth), ticket: Ticket(ticket), draft });
     }
     let mut answers = 0;
