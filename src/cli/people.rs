@@ -54,11 +54,11 @@ pub(super) enum People {
     /// the page or with /reports. Here the operator does.
     Reports {
         /// Only in this room
-        #[arg(long, value_name = "ROOM", value_parser = parse_room, conflicts_with = "settle")]
+        #[arg(long, value_name = "ROOM", value_parser = parse_room, conflicts_with = "report")]
         room: Option<RoomName>,
         /// End the report of this number; what it says is removed
-        #[arg(long, value_name = "NUMBER")]
-        settle: Option<u64>,
+        #[arg(long = "settle", value_name = "NUMBER")]
+        report: Option<u64>,
     },
 }
 
@@ -137,12 +137,12 @@ pub(super) fn run(
             let since = since.map_or(0, |ago| wall_ms.saturating_sub(ago));
             audit(data, out, (room.as_ref(), by.as_ref(), since))
         }
-        People::Reports { settle: Some(id), .. } => {
+        People::Reports { report: Some(id), .. } => {
             people::settle_report(data, *id, wall_ms)??;
             writeln!(out, "report {id} is settled")?;
             Ok(())
         }
-        People::Reports { room, settle: None } => reports(data, out, room.as_ref()),
+        People::Reports { room, report: None } => reports(data, out, room.as_ref()),
     }
 }
 

@@ -775,8 +775,7 @@ function lastOwn() {
 	return node && stateOf(node);
 }
 
-/** Whether the user may moderate this person. */
-/** An administrator keeps order in every room. */
+/** Whether the user may moderate this person: an administrator may in every room. */
 const mayModerate = (name) => name !== chat.user && Boolean(open) && !open.direct && (isAdmin || canModerate(open.role));
 const rights = ({ item }) => ({ edit: item.from === chat.user, remove: item.from === chat.user || mayModerate(item.from), moderate: mayModerate(item.from), about: item.from !== chat.user, thread: true, unread: true });
 

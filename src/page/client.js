@@ -560,7 +560,7 @@ export class Client extends EventTarget {
 
 	// --- Reports
 
-	/** Tells those who keep order of a message, `{room, target}`, or of a user, `{user, room}`; the reported learns nothing. */
+	/** Tells the moderators of a message, `{room, target}`, or of a user, `{user, room}`; the reported learns nothing. */
 	async report({ room, target, user, reason }) {
 		await this.request("report", { room, target, user, reason });
 	}

@@ -38,24 +38,73 @@ const FOR_MS: Field = (Key::ForMs, "for how many milliseconds; without it, until
 pub(super) const fn entry(op: Op) -> Entry {
     let (about, fields): (_, &'static [Field]) = match op {
         Op::Hello => ("Opens the session; comes first", HELLO),
-        Op::Register
-        | Op::Login
-        | Op::Password
-        | Op::Logins
-        | Op::EndLogin
-        | Op::InviteLink
-        | Op::Accept
-        | Op::Block
-        | Op::Unblock
-        | Op::Blocked
-        | Op::PushSubscribe
-        | Op::PushUnsubscribe
-        | Op::PushSubscriptions
-        | Op::Report
-        | Op::Reports
-        | Op::Settle
-        | Op::Audit
-        | Op::Export => about_people(op),
+        Op::Register => (
+            "Makes an account and logs in; before hello",
+            &[
+                (Key::Name, "the name of the account"),
+                (Key::Password, "8 to 256 bytes"),
+                (Key::Invite, "the secret of an invite link, where one is needed"),
+                AGENT,
+            ],
+        ),
+        Op::Login => (
+            "Logs in; before hello, which takes the token",
+            &[(Key::Name, "the name of the account"), (Key::Password, "its password"), AGENT],
+        ),
+        Op::Password => (
+            "Changes your password, and ends your other logins",
+            &[(Key::Old, "your password"), (Key::New, "the new one, 8 to 256 bytes")],
+        ),
+        Op::Logins => ("Lists where you are logged in", &[]),
+        Op::EndLogin => {
+            ("Ends logins of yours", &[(Key::Login, "the id of one, \"others\" or \"all\"")])
+        }
+        Op::InviteLink => (
+            "Makes a link that lets others register",
+            &[
+                (Key::Uses, "how often it can be used, 1 without it"),
+                (Key::ForMs, "for how many milliseconds, 7 days without it"),
+                (Key::Rooms, "the rooms that it leads into, optional"),
+            ],
+        ),
+        Op::Accept => {
+            ("Uses an invite link for its rooms", &[(Key::Invite, "the secret of the link")])
+        }
+        Op::Block => {
+            ("Lets you hear nothing of a user any more, who does not learn of it", &[USER])
+        }
+        Op::Unblock => ("Ends that", &[USER]),
+        Op::Blocked => ("Lists whom you have blocked", &[]),
+        Op::PushSubscribe => ("Has a device told of direct messages while you are away", PUSHED),
+        Op::PushUnsubscribe => (
+            "Has a device told no more",
+            &[(Key::Subscription, "its id, or instead"), (Key::Endpoint, "its endpoint")],
+        ),
+        Op::PushSubscriptions => {
+            ("Lists your devices that are told, with the key that another one needs", &[])
+        }
+        Op::Report => ("Reports a message or a user to the moderators", REPORT),
+        Op::Reports => (
+            "Lists what was reported, for those who may settle it",
+            &[
+                (Key::Room, "only of this room, optional"),
+                (Key::After, "the id of the last report of the page before, optional"),
+                LIMIT,
+            ],
+        ),
+        Op::Settle => ("Ends a report", &[(Key::Report, "its id")]),
+        Op::Audit => (
+            "Lists what was done over others: in a room of yours, to administrators everywhere",
+            &[
+                (Key::Room, "the room's name; optional for administrators"),
+                (Key::Before, "the id of the last act of the page before, optional"),
+                LIMIT,
+            ],
+        ),
+        Op::Export => (
+            "Gives you what is kept of you, part by part",
+            &[(Key::After, "the after of the last reply, for the next part, optional")],
+        ),
         Op::Profile => (
             "Reads or changes your display name, your status text and your name's colour; what is not given stays",
             PROFILE,
@@ -123,81 +172,6 @@ pub(super) const fn entry(op: Op) -> Entry {
         }
     };
     Entry { about, fields, is_supported: true }
-}
-
-/// What the operations about accounts and other people do, and their fields.
-const fn about_people(op: Op) -> (&'static str, &'static [Field]) {
-    match op {
-        Op::Register => (
-            "Makes an account and logs in; before hello",
-            &[
-                (Key::Name, "the name of the account"),
-                (Key::Password, "8 to 256 bytes"),
-                (Key::Invite, "the secret of an invite link, where one is needed"),
-                AGENT,
-            ],
-        ),
-        Op::Login => (
-            "Logs in; before hello, which takes the token",
-            &[(Key::Name, "the name of the account"), (Key::Password, "its password"), AGENT],
-        ),
-        Op::Password => (
-            "Changes your password, and ends your other logins",
-            &[(Key::Old, "your password"), (Key::New, "the new one, 8 to 256 bytes")],
-        ),
-        Op::Logins => ("Lists where you are logged in", &[]),
-        Op::EndLogin => {
-            ("Ends logins of yours", &[(Key::Login, "the id of one, \"others\" or \"all\"")])
-        }
-        Op::InviteLink => (
-            "Makes a link that lets others register",
-            &[
-                (Key::Uses, "how often it can be used, 1 without it"),
-                (Key::ForMs, "for how many milliseconds, 7 days without it"),
-                (Key::Rooms, "the rooms that it leads into, optional"),
-            ],
-        ),
-        Op::Accept => {
-            ("Uses an invite link for its rooms", &[(Key::Invite, "the secret of the link")])
-        }
-        Op::Block => {
-            ("Lets you hear nothing of a user any more, who does not learn of it", &[USER])
-        }
-        Op::Unblock => ("Ends that", &[USER]),
-        Op::Blocked => ("Lists whom you have blocked", &[]),
-        Op::PushSubscribe => ("Has a device told of direct messages while you are away", PUSHED),
-        Op::PushUnsubscribe => (
-            "Has a device told no more",
-            &[(Key::Subscription, "its id, or instead"), (Key::Endpoint, "its endpoint")],
-        ),
-        Op::PushSubscriptions => {
-            ("Lists your devices that are told, with the key that another one needs", &[])
-        }
-        Op::Report => ("Reports a message or a user to those who keep order", REPORT),
-        Op::Reports => (
-            "Lists what was reported, for those who may settle it",
-            &[
-                (Key::Room, "only of this room, optional"),
-                (Key::After, "the id of the last report of the page before, optional"),
-                LIMIT,
-            ],
-        ),
-        Op::Settle => ("Ends a report", &[(Key::Report, "its id")]),
-        Op::Audit => (
-            "Lists what was done over others: in a room of yours, to administrators everywhere",
-            &[
-                (Key::Room, "the room's name; optional for administrators"),
-                (Key::Before, "the id of the last act of the page before, optional"),
-                LIMIT,
-            ],
-        ),
-        Op::Export => (
-            "Gives you what is kept of you, part by part",
-            &[(Key::After, "the after of the last reply, for the next part, optional")],
-        ),
-        // `entry` names those that stand here; a test finds one without words.
-        _ => ("", &[]),
-    }
 }
 
 const DIRECTORY: &[Field] = &[
@@ -412,6 +386,18 @@ mod tests {
     #[test]
     fn the_documentation_has_the_table_of_help() {
         assert_eq!(include_str!("operations.md"), table(), "put the right side into operations.md");
+    }
+
+    #[test]
+    fn each_operation_each_field_and_each_event_has_its_words() {
+        for &op in Op::ALL {
+            let Entry { about, fields, .. } = entry(op);
+            assert!(!about.is_empty(), "{op:?}");
+            for (key, about) in fields {
+                assert!(!about.is_empty() && !key.expected().is_empty(), "{op:?} {key:?}");
+            }
+        }
+        assert!(EVENTS.iter().all(|(_, about)| !about.is_empty()));
     }
 
     #[test]

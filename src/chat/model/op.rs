@@ -124,7 +124,7 @@ ops! {
     PushUnsubscribe "push_unsubscribe",
     /// Lists the devices that are told, with the key that another one needs.
     PushSubscriptions "push_subscriptions",
-    /// Tells those who keep order of a message or a user.
+    /// Reports a message or a user to the moderators.
     Report "report",
     /// Lists what was reported.
     Reports "reports",

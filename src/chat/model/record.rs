@@ -133,7 +133,7 @@ pub enum Body {
         /// The one of before, which leads to the room still.
         was: RoomName,
     },
-    /// Somebody keeps order.
+    /// Somebody was kicked, banned, muted or given a role, or that has ended.
     Moderation {
         /// What was done.
         act: Act,

@@ -1,4 +1,4 @@
-//! `report`, `reports`, `settle`: what somebody tells those who keep order, and what becomes of it.
+//! `report`, `reports`, `settle`: what is reported to the moderators, and what becomes of it.
 //!
 //! | reported | may be seen and settled by |
 //! |---|---|

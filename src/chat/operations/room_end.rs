@@ -105,7 +105,7 @@ pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
     }
     chat.rooms.list_empty(key);
     if chat.rooms[key].owned && !chat.lookup().is_closed(&chat.rooms[key]) {
-        // Whoever comes next could not keep order, and nobody else is left to.
+        // Whoever comes next has no right to moderate, and nobody is left who has.
         chat.rooms[key].owned = false;
         chat.rooms[key].put_access(&mut chat.context);
     }

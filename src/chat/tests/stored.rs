@@ -471,7 +471,7 @@ fn users_and_rooms_that_lose_nothing_make_room_and_others_do_not() {
     assert_eq!(
         come(&mut harness, 5, "fay"),
         ["no 5004"],
-        "ann keeps order where something was said"
+        "ann owns a room where something was said"
     );
     assert!(harness.chat.directory.user_named("ann").is_some());
 }

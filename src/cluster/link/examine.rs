@@ -84,8 +84,8 @@ impl Examination {
                     return self.end(None).map(Some);
                 }
                 // It fails if there is no schema, and was asked in vain.
-                let asked = connection.ask(now, Question::Version, READ_VERSION, &[]);
-                asked.map_err(|_busy| STRANGE)?;
+                let question = connection.ask(now, Question::Version, READ_VERSION, &[]);
+                question.map_err(|_busy| STRANGE)?;
             }
             Question::Version => {
                 let schema = outcome.ok().and_then(|rows| rows.into_iter().next());

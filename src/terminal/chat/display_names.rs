@@ -82,10 +82,10 @@ impl Displays {
         self.told
     }
 
-    /// Notes the answer to a question that was asked when so much had been told. Of whom something
+    /// Notes the answer to a question that was put when so much had been told. Of whom something
     /// was told since, that stays: it may be newer, and would be told again if it were not.
-    pub(super) fn note_answer(&mut self, profiles: &Item, asked: Told, now: Tick) {
-        if asked < self.forgotten {
+    pub(super) fn note_answer(&mut self, profiles: &Item, as_of: Told, now: Tick) {
+        if as_of < self.forgotten {
             return;
         }
         if self.known.len() > KNOWN_MAX {
@@ -93,11 +93,11 @@ impl Displays {
             return;
         }
         for (user, profile) in profiles {
-            if self.known.get(user).is_some_and(|known| known.told > asked) {
+            if self.known.get(user).is_some_and(|known| known.told > as_of) {
                 continue;
             }
             let display = profile.get("display").and_then(Value::as_str).unwrap_or_default();
-            let known = Known { display: display.to_owned(), at: now, told: asked };
+            let known = Known { display: display.to_owned(), at: now, told: as_of };
             self.known.insert(user.clone(), known);
         }
     }

@@ -37,17 +37,17 @@ pub(super) fn start(client: Arc<Client>, view: Shared) -> io::Result<JoinHandle<
 fn learn_names(client: &Client, view: &Shared, users: &Receiver<String>) {
     while let Ok(first) = users.recv() {
         let more = users.try_iter().take(PROFILES_PAGE_MAX - 1);
-        let asked: BTreeSet<String> = iter::once(first).chain(more).collect();
+        let unknown: BTreeSet<String> = iter::once(first).chain(more).collect();
         // As they were shown: an event may tell of them while they are asked for.
         let displays = |view: &super::view::View| {
-            asked.iter().map(|user| view.displays.beside(user)).collect()
+            unknown.iter().map(|user| view.displays.beside(user)).collect()
         };
         let before: Vec<_> = displays(&view.lock());
-        let mut view = view.ask(client, asked.clone());
-        for user in &asked {
+        let mut view = view.ask(client, unknown.clone());
+        for user in &unknown {
             view.displays.give_up(user);
         }
-        for (user, before) in asked.iter().zip(before) {
+        for (user, before) in unknown.iter().zip(before) {
             let display = view.displays.beside(user);
             if !display.is_empty() && display != before {
                 view.say(&format!("-- {}{display} --", show::name(user)));

@@ -47,11 +47,11 @@ impl Shared {
     /// Asks what these users are called, and waits for the answer. Returns the view, in which it is
     /// noted.
     pub(super) fn ask(&self, client: &Client, users: BTreeSet<String>) -> MutexGuard<'_, View> {
-        let asked = self.lock().displays.told();
+        let as_of = self.lock().displays.told();
         let profiles = display_names::ask(client, users);
         let mut view = self.lock();
         let now = view.clock.now().tick;
-        view.displays.note_answer(&profiles, asked, now);
+        view.displays.note_answer(&profiles, as_of, now);
         view
     }
 }

@@ -1,4 +1,4 @@
-//! How clients keep order in the one room that has an owner, and what they may be refused there.
+//! How clients moderate the one room that has an owner, and what they may be refused there.
 
 use chinwag::chat::Op;
 use chinwag::wire::client::Field;
@@ -19,7 +19,7 @@ const NO_SUCH_USER: u64 = 3010;
 const BUSY: u64 = 5004;
 
 impl Client {
-    /// Makes the room, goes in, or keeps order there.
+    /// Makes the room, goes in, or moderates it.
     pub(super) fn moderate(&mut self, conn: &mut Connection, context: &mut Context<'_>) {
         if !conn.views.contains_key(MODERATED_ROOM) {
             return self.try_to_enter(conn, context);
@@ -52,7 +52,7 @@ impl Client {
             Pending::Act
         } else {
             context.history.say(Some(&self.name), None, &reason, context.now);
-            Pending::Order { reason: reason.clone() }
+            Pending::Moderation { reason: reason.clone() }
         };
         self.ask(conn, context, (op, &fields), pending);
     }
@@ -118,10 +118,10 @@ impl Client {
             INVITE_ONLY => !is_view || is_closed,
             BUSY => is_judged(Op::Kick) || is_judged(Op::Ban),
             ROOM_EXISTS => matches!(pending, Pending::Create { .. }),
-            NO_SUCH_USER => matches!(pending, Pending::Order { .. } | Pending::Act),
+            NO_SUCH_USER => matches!(pending, Pending::Moderation { .. } | Pending::Act),
             FORBIDDEN => matches!(
                 pending,
-                Pending::Order { .. }
+                Pending::Moderation { .. }
                     | Pending::Act
                     | Pending::Leave { .. }
                     | Pending::Topic { .. }

@@ -149,7 +149,7 @@ impl Client {
             pending @ (Pending::CreateNamed { .. }
             | Pending::Rename { .. }
             | Pending::Profiles { .. }) => self.succeeded_in_naming((conn, context), pending, data),
-            Pending::Order { reason, .. } => {
+            Pending::Moderation { reason, .. } => {
                 let answer = answer_of(data, false)?;
                 let said = ("moderation", &*self.name, &*reason);
                 place(conn, context, (MODERATED_ROOM, answer), said, data)

@@ -83,8 +83,8 @@ pub(crate) enum Pending {
     Profiles {
         all: bool,
     },
-    /// To keep order there.
-    Order {
+    /// A kick, a mute and the like.
+    Moderation {
         reason: String,
     },
     /// What is done there without a record: somebody is invited, or the room ends.
@@ -149,7 +149,7 @@ impl Pending {
                 Target::Room(room) => Some(room),
                 Target::User(_) => None,
             },
-            Self::Create { .. } | Self::Order { .. } | Self::Act => Some(MODERATED_ROOM),
+            Self::Create { .. } | Self::Moderation { .. } | Self::Act => Some(MODERATED_ROOM),
             Self::CreateNamed { .. } | Self::Rename { .. } => Some(RENAMED_ROOM),
             Self::Hello { .. }
             | Self::Profiles { .. }
