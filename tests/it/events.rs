@@ -11,11 +11,6 @@ use crate::support::{Client, Raw, Server, Setup, Stream};
 
 const OPEN: &str = "chinwag_event_streams";
 
-fn say(client: &mut Client, room: &str, text: &str) -> u64 {
-    let sent = client.ask(&json!({"op": "send", "room": room, "text": text}));
-    sent["seq"].as_u64().expect("a seq")
-}
-
 fn bearer(key: &str) -> String {
     format!("Authorization: Bearer {key}\r\n")
 }
@@ -41,7 +36,7 @@ fn seqs_to(stream: &mut Stream, last: u64) -> Vec<u64> {
 fn what_is_said_comes_as_events_and_nobody_is_told_that_somebody_reads() {
     let server = Setup::default().set("timeouts.presence_interval", "50ms").start();
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    say(&mut ann, "lobby", "before");
+    ann.send("lobby", "before");
     // Otherwise both may be told of at once.
     ann.expect(&json!({"ev": "presence", "on": ["ann"]}));
     let mut stream = Stream::open(server.http, "/rooms/lobby/events?as=eve", "");
@@ -72,7 +67,7 @@ fn what_is_said_comes_as_events_and_nobody_is_told_that_somebody_reads() {
     ann.ask(&json!({"op": "typing", "room": "lobby"}));
     let _bob = Client::ws(&server).named("bob", Some("lobby"));
     ann.expect(&json!({"ev": "presence", "on": ["bob"]}));
-    say(&mut ann, "lobby", "last");
+    ann.send("lobby", "last");
     // Neither typing nor presence comes between.
     for (ev, seq) in [("edit", 3), ("reaction", 4), ("deletion", 5), ("message", 6)] {
         stream.expect_next(&json!({"ev": ev, "seq": seq}));
@@ -97,7 +92,7 @@ fn a_stream_goes_on_behind_its_last_event_over_a_kill_of_the_server() {
     let mut seen = Vec::new();
     for round in 1..=3_u64 {
         for n in 0..40 {
-            assert_eq!(say(&mut ann, "lobby", "x"), 40 * (round - 1) + n + 1);
+            assert_eq!(ann.send("lobby", "x"), 40 * (round - 1) + n + 1);
         }
         // In the middle of what is on its way.
         seen.extend(seqs_to(&mut stream, 40 * round - 15));
@@ -106,7 +101,7 @@ fn a_stream_goes_on_behind_its_last_event_over_a_kill_of_the_server() {
         stream = Stream::open(server.http, target, &last);
         ann = Client::ws(&server).named("ann", Some("lobby"));
     }
-    assert_eq!(say(&mut ann, "lobby", "end"), 121);
+    assert_eq!(ann.send("lobby", "end"), 121);
     seen.extend(seqs_to(&mut stream, 121));
     assert_eq!(seen, (1..=121).collect::<Vec<u64>>(), "nothing is lost, and nothing comes twice");
     // The query names a position for the first time; the field knows better.
@@ -139,7 +134,7 @@ fn a_slow_reader_lags_and_loses_nothing() {
         assert_eq!(seqs_to(stream, 200), (1..=200).collect::<Vec<u64>>());
         stream.expect_next(&json!({"ev": "live", "room": "lobby", "seq": 200}));
     }
-    say(&mut ann, "lobby", "in step");
+    ann.send("lobby", "in step");
     one.expect_next(&json!({"ev": "message", "seq": 201}));
     two.expect_next(&json!({"ev": "message", "seq": 201}));
 }
@@ -151,7 +146,7 @@ fn a_memory_room_tells_what_is_gone_and_that_it_began_anew() {
     let mut stream = Stream::open_slow(server.http, "/rooms/lobby/events?as=eve");
     let text = "x".repeat(8_000);
     for _ in 0..300 {
-        say(&mut ann, "lobby", &text);
+        ann.send("lobby", &text);
     }
     let mut next = 1;
     loop {
@@ -187,7 +182,7 @@ fn a_memory_room_tells_what_is_gone_and_that_it_began_anew() {
     assert_eq!(reset.id, Some(format!("{epoch}:0")));
     stream.expect_next(&json!({"ev": "live", "seq": 0}));
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    say(&mut ann, "lobby", "again");
+    ann.send("lobby", "again");
     stream.expect_next(&json!({"ev": "message", "seq": 1}));
     let gone = Stream::open(server.http, "/rooms/attic/events?as=eve", &fields);
     drop(gone);
@@ -202,14 +197,14 @@ fn several_rooms_come_in_one_stream_and_its_id_resumes_all_of_them() {
     ann.ask(&json!({"op": "create", "room": "den", "private": true}));
     let target = "/events?room=a&room=b%2Fc&as=eve&room=den";
     ann.ask(&json!({"op": "join", "room": "b/c"}));
-    say(&mut ann, "b/c", "one");
+    ann.send("b/c", "one");
     let mut stream = Stream::open(server.http, target, "");
     let refused = stream.expect_next(&json!({"ev": "refused", "room": "den", "code": 3001}));
     assert_eq!(refused.id, None);
     stream.expect_next(&json!({"ev": "live", "room": "a", "seq": 0}));
     stream.expect_next(&json!({"ev": "live", "room": "b/c", "seq": 1}));
     for (room, seq) in [("a", 1), ("b/c", 2), ("a", 2), ("a", 3), ("b/c", 3)] {
-        assert_eq!(say(&mut ann, room, "x"), seq);
+        assert_eq!(ann.send(room, "x"), seq);
     }
     stream.expect_next(&json!({"ev": "message", "room": "a", "seq": 1}));
     stream.expect_next(&json!({"ev": "message", "room": "b/c", "seq": 2}));
@@ -229,12 +224,12 @@ fn several_rooms_come_in_one_stream_and_its_id_resumes_all_of_them() {
     seen.sort();
     assert_eq!(seen, ["\"a\" 2", "\"a\" 3", "\"b/c\" 3"]);
     ann.ask(&json!({"op": "join", "room": "den"}));
-    say(&mut ann, "den", "psst");
+    ann.send("den", "psst");
     stream.expect(&json!({"ev": "message", "room": "den", "seq": 1}));
     ann.ask(&json!({"op": "uninvite", "room": "den", "user": "eve"}));
     stream.expect_next(&json!({"ev": "left", "room": "den", "reason": "left"}));
-    say(&mut ann, "den", "alone");
-    say(&mut ann, "b/c", "y");
+    ann.send("den", "alone");
+    ann.send("b/c", "y");
     stream.expect_next(&json!({"ev": "message", "room": "b/c", "seq": 4}));
     assert!(stream.last_id.ends_with(":4,-"), "{}", stream.last_id);
 }
@@ -244,7 +239,7 @@ fn a_room_that_is_named_twice_by_two_of_its_names_comes_once() {
     let server = Server::start();
     let mut ann = Client::ws(&server).named("ann", None);
     ann.ask(&json!({"op": "create", "room": "den"}));
-    say(&mut ann, "den", "one");
+    ann.send("den", "one");
     ann.ask(&json!({"op": "rename", "room": "den", "name": "lair"}));
     let mut stream = Stream::open(server.http, "/events?room=den&room=lair&as=eve&after=0,0", "");
     stream.expect_next(&json!({"ev": "refused", "room": "lair", "code": 1003}));
@@ -327,7 +322,7 @@ fn a_head_and_a_client_of_http_1_0_are_answered_too() {
     // What comes behind the request is nobody's.
     raw.send(b"GET / HTTP/1.1\r\n\r\n");
     raw.take_until("event: live\n");
-    say(&mut ann, "lobby", "hi");
+    ann.send("lobby", "hi");
     raw.take_until(r#""text":"hi"}"#);
     raw.finish();
     raw.take_all();
@@ -391,7 +386,7 @@ fn a_key_that_expires_ends_its_stream() {
     let refused = stream.expect(&json!({"ev": "refused", "code": 2002}));
     assert_eq!(refused.id, None);
     stream.expect_end(&[json!({"ev": "bye", "close": 1008})]);
-    say(&mut ann, "lobby", "hi");
+    ann.send("lobby", "hi");
 }
 
 #[test]
@@ -454,7 +449,7 @@ fn a_key_is_told_which_rooms_it_may_read() {
     for room in ["alerts/cpu", "lobby"] {
         ann.ask(&json!({"op": "join", "room": room}));
     }
-    say(&mut ann, "alerts/disk", "full");
+    ann.send("alerts/disk", "full");
     ann.ask(&json!({"op": "send", "to": "ann2", "text": "psst"}));
     let rooms = |fields: &str, query: &str| {
         let text = head(server.http, &format!("/rooms{query}"), fields);
@@ -474,7 +469,7 @@ fn a_key_is_told_which_rooms_it_may_read() {
     let row =
         json!({"room": "alerts/disk", "seq": 1, "read": 1, "unread": 0, "last": {"text": "full"}});
     crate::support::assert_subset(&all["rooms"][2], &row);
-    say(&mut ann, "alerts/cpu", "hot");
+    ann.send("alerts/cpu", "hot");
     let since = rooms(&some, &format!("?since={}", all["rev"]));
     assert_eq!(names(&since), ["alerts/cpu"]);
     let two =

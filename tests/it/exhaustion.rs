@@ -21,13 +21,6 @@ fn kibibytes(server: &Server, name: &str) -> u64 {
     line.trim_matches([':', ' ', '\t']).trim_end_matches(" kB").parse().expect("a number")
 }
 
-/// Hundredths of a second of processor time that the server has used.
-fn ticks(server: &Server) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("a status");
-    let fields = stat.rsplit_once(") ").expect("fields").1.split(' ');
-    fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
-}
-
 #[test]
 fn of_a_thousand_clients_at_200_descriptors_those_inside_are_served_and_places_are_taken_again() {
     raise_own_limit();
@@ -40,10 +33,10 @@ fn of_a_thousand_clients_at_200_descriptors_those_inside_are_served_and_places_a
     server.log_when(|log| log.contains("cannot accept connections for now"));
     ann.ask(&json!({"op": "ping"}));
     // The first who came is inside, and says nothing: a second passes.
-    let before = ticks(&server);
+    let before = server.cpu_ticks();
     let first = crowd.first_mut().expect("a client");
     assert!(!first.ends_within(Duration::from_secs(1)), "one who is inside was put out");
-    let used = ticks(&server) - before;
+    let used = server.cpu_ticks() - before;
     assert!(used <= 10, "{used} hundredths of a second of processor time in one: it spins");
     ann.ask(&json!({"op": "send", "room": "lobby", "text": "still here"}));
     drop(crowd);

@@ -1,6 +1,5 @@
 //! Peers that mean no good: they end themselves, and the next client is served.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -40,15 +39,6 @@ fn a_hello_that_drips_in_is_cut_at_the_deadline_however_busy_it_looks() {
     assert!(told.contains("4008"), "{told:?}");
 }
 
-/// The processor time that the server has used, in the kernel's ticks of 10 ms.
-fn ticks(server: &Server) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", server.pid())).expect("a status");
-    // Behind the name in parentheses: the state is the first field, utime and stime the 12th and
-    // 13th.
-    let fields = stat.rsplit_once(") ").expect("fields").1.split(' ');
-    fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
-}
-
 #[test]
 fn a_server_of_few_descriptors_says_that_it_is_full() {
     let server = Setup::default().descriptors(64).start();
@@ -73,13 +63,13 @@ fn when_the_descriptors_are_used_up_those_inside_go_on_and_others_wait() {
     let few = Rlimit { current: Some(40), maximum: Some(40) };
     prlimit(pid, Resource::Nofile, few).expect("a limit that can be lowered");
     let crowd: Vec<_> = (0..200).map(|_| Raw::connect(server.tcp)).collect();
-    let (before, clock) = (ticks(&server), Instant::now());
+    let (before, clock) = (server.cpu_ticks(), Instant::now());
     let mut late = Raw::connect(server.tcp);
     while clock.elapsed() < Duration::from_millis(700) {
         ann.ask(&json!({"op": "ping"}));
         late.ends_within(DRIP);
     }
-    let used = ticks(&server) - before;
+    let used = server.cpu_ticks() - before;
     assert!(used < 20, "{used} ticks of processor time in 0.7 s: it spins");
     drop(crowd);
     // Until the server has seen that the others are gone, it says that it is full.

@@ -17,14 +17,9 @@ fn keeping(records: u64) -> Setup {
     setup.set("rooms.keep_records", &records.to_string())
 }
 
-fn say(client: &mut Client, room: &str, text: &str) -> u64 {
-    let sent = client.ask(&json!({"op": "send", "room": room, "text": text}));
-    sent["seq"].as_u64().expect("a seq")
-}
-
 fn say_many(client: &mut Client, room: &str, text: &str, count: usize) {
     for number in 0..count {
-        say(client, room, &format!("{text} {number}"));
+        client.send(room, &format!("{text} {number}"));
     }
 }
 
@@ -131,7 +126,7 @@ fn after_a_stop_no_file_has_what_was_deleted_replaced_pruned_or_erased() {
     ann.ask(&json!({"op": "create", "room": "den", "topic": "bfirsttopic"}));
     let mut bob = Client::lines(&server).named("bob", Some("den"));
     bob.ask(&json!({"op": "send", "room": "den", "text": "cprunedtext", "data": "dpruneddata"}));
-    let pruned = say(&mut ann, "den", "eprunedfirst");
+    let pruned = ann.send("den", "eprunedfirst");
     await_found(&mut ann, "eprunedfirst", 1);
     let edit = |client: &mut Client, target: u64, text: &str| {
         client.ask(&json!({"op": "edit", "room": "den", "target": target, "text": text}))
@@ -145,15 +140,15 @@ fn after_a_stop_no_file_has_what_was_deleted_replaced_pruned_or_erased() {
     let mute = json!({"op": "mute", "room": "den", "user": "bob", "reason": "imutereason"});
     ann.ask(&mute);
     ann.ask(&json!({"op": "mute", "room": "den", "user": "bob", "for_ms": 0}));
-    let deleted = say(&mut bob, "den", "jdeletedtext");
+    let deleted = bob.send("den", "jdeletedtext");
     await_found(&mut bob, "jdeletedtext", 1);
     bob.ask(&json!({"op": "delete", "room": "den", "target": deleted}));
-    let edited = say(&mut bob, "den", "kreplacedfirst");
+    let edited = bob.send("den", "kreplacedfirst");
     await_found(&mut bob, "kreplacedfirst", 1);
     edit(&mut bob, edited, "lreplacedsecond");
     await_found(&mut bob, "lreplacedsecond", 1);
     edit(&mut bob, edited, "mlasttext");
-    say(&mut ann, "den", "nanntext");
+    ann.send("den", "nanntext");
     ann.ask(&json!({"op": "react", "room": "den", "target": edited, "emoji": "oannemoji"}));
     await_found(&mut bob, "mlasttext", 1);
     await_oldest(&mut ann, "den", 12);
@@ -190,7 +185,7 @@ fn what_is_too_old_goes_when_the_clock_says_so_and_a_clock_that_jumped_harms_not
     let setup = Setup::default().set("limits.rate_per_s", "off").set("rooms.keep_for", "7d");
     let mut server = clock.of(setup).start();
     let mut ann = Client::lines(&server).named("ann", Some("lobby"));
-    say(&mut ann, "lobby", "first");
+    ann.send("lobby", "first");
     drop(ann);
     // The server was off for days: its clock is believed.
     server.restart_after(Signal::TERM, |_| clock.set(6 * DAY));

@@ -48,10 +48,6 @@ fn setup() -> Setup {
     Setup::default().set("webhooks.hosts", "127.0.0.1").set("limits.rate_per_s", "off")
 }
 
-fn say(client: &mut Client, room: &str, text: &str) {
-    client.ask(&json!({"op": "send", "room": room, "text": text}));
-}
-
 fn texts(events: &[Value]) -> Vec<&str> {
     events.iter().filter_map(|event| event["text"].as_str()).collect()
 }
@@ -62,11 +58,11 @@ fn what_is_said_changed_and_deleted_is_sent_in_order_and_signed() {
     let receiver = Receiver::start(|_, _| Some("204 No Content"));
     let mut ann = Client::ws(&server).named("ann", Some("alerts/disk"));
     let mut bob = Client::lines(&server).named("bob", Some("lobby"));
-    say(&mut ann, "alerts/disk", "before the webhook");
+    ann.send("alerts/disk", "before the webhook");
     let all = "message,edit,deletion,reaction,topic";
     let secret = add(&server, &receiver, &["ci", "--rooms", "alerts/*", "--events", all]);
-    say(&mut bob, "lobby", "elsewhere");
-    say(&mut ann, "alerts/disk", "disk \"full\", @bob");
+    bob.send("lobby", "elsewhere");
+    ann.send("alerts/disk", "disk \"full\", @bob");
     ann.ask(&json!({"op": "edit", "room": "alerts/disk", "target": 2, "text": "disk full, @bob"}));
     ann.ask(&json!({"op": "react", "room": "alerts/disk", "target": 2, "emoji": "👍"}));
     ann.ask(&json!({"op": "topic", "room": "alerts/disk", "text": "disks"}));
@@ -102,11 +98,11 @@ fn what_is_in_no_log_is_told_and_stands_where_it_happened() {
     let all = "room,join,leave,message,connection";
     add(&server, &receiver, &["ci", "--events", all]);
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    say(&mut ann, "lobby", "one");
+    ann.send("lobby", "one");
     let mut bob = Client::lines(&server).named("bob", Some("lobby"));
-    say(&mut bob, "lobby", "two");
+    bob.send("lobby", "two");
     bob.ask(&json!({"op": "leave", "room": "lobby"}));
-    say(&mut ann, "lobby", "three");
+    ann.send("lobby", "three");
     drop(bob);
     let mut told = Vec::new();
     for event in receiver.events(10) {
@@ -154,8 +150,8 @@ fn the_receivers_own_user_is_not_told_of_itself() {
     add(&server, &receiver, &["bot", "--except", "bot"]);
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     let mut bot = Client::lines(&server).named("bot", Some("lobby"));
-    say(&mut bot, "lobby", "I answer");
-    say(&mut ann, "lobby", "hello");
+    bot.send("lobby", "I answer");
+    ann.send("lobby", "hello");
     assert_eq!(texts(&receiver.events(1)), ["hello"]);
 }
 
@@ -169,9 +165,9 @@ fn what_fails_is_sent_again_as_it_was_before_anything_that_came_later() {
     });
     add(&server, &receiver, &["ci"]);
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    say(&mut ann, "lobby", "one");
+    ann.send("lobby", "one");
     let first = receiver.next();
-    say(&mut ann, "lobby", "two");
+    ann.send("lobby", "two");
     let (second, third) = (receiver.next(), receiver.next());
     for again in [&second, &third] {
         assert_eq!(again.field("webhook-id"), first.field("webhook-id"));
@@ -195,7 +191,7 @@ fn kills_in_between_lose_nothing_and_keep_the_order_of_each_room() {
             ann.ask(&json!({"op": "join", "room": room}));
         }
         for n in 0..20 {
-            say(&mut ann, ["a", "b"][n % 2], &format!("{round} {n}"));
+            ann.send(["a", "b"][n % 2], &format!("{round} {n}"));
         }
         drop(ann);
         server.restart(Signal::KILL);
@@ -224,7 +220,7 @@ fn a_receiver_that_hangs_keeps_the_others_for_no_longer_than_the_deadline() {
     add(&server, &working, &["working"]);
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     for n in 0..8 {
-        say(&mut ann, "lobby", &n.to_string());
+        ann.send("lobby", &n.to_string());
         let event = working.requests.recv_timeout(Duration::from_secs(4));
         assert_eq!(texts(&event.expect("in time").events()), [n.to_string()]);
     }
@@ -241,7 +237,7 @@ fn an_answer_without_an_end_counts_by_its_status_and_keeps_nobody_waiting() {
     add(&server, &working, &["working"]);
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     for n in 0..3 {
-        say(&mut ann, "lobby", &n.to_string());
+        ann.send("lobby", &n.to_string());
         for receiver in [&working, &endless] {
             let event = receiver.requests.recv_timeout(Duration::from_secs(20));
             assert_eq!(texts(&event.expect("in time").events()), [n.to_string()], "once");
@@ -255,10 +251,10 @@ fn a_receiver_that_is_gone_is_sent_nothing_until_a_command_says_so() {
     let receiver = Receiver::start(|nth, _| Some(if nth == 0 { "410 Gone" } else { "200 OK" }));
     add(&server, &receiver, &["ci"]);
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    say(&mut ann, "lobby", "one");
+    ann.send("lobby", "one");
     receiver.next();
     server.log_when(|log| log.contains("its receiver answered 410"));
-    say(&mut ann, "lobby", "two");
+    ann.send("lobby", "two");
     server.await_metric("chinwag_webhooks{state=\"live\"}", 0.0);
     let listed = loop {
         let listed = done(&server, &["list"]);
@@ -327,14 +323,14 @@ fn requests_are_bounded_whatever_waits() {
     let receiver = Receiver::start(|nth, _| Some(if nth == 0 { "500 No" } else { "200 OK" }));
     add(&server, &receiver, &["ci"]);
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    say(&mut ann, "lobby", "first");
+    ann.send("lobby", "first");
     receiver.next();
     for n in 0..250 {
-        say(&mut ann, "lobby", &n.to_string());
+        ann.send("lobby", &n.to_string());
     }
     let long = "x".repeat(10_000);
     for _ in 0..60 {
-        say(&mut ann, "lobby", &long);
+        ann.send("lobby", &long);
     }
     let mut count = 0;
     while count < 311 {
@@ -360,7 +356,7 @@ fn a_secret_is_changed_while_requests_come() {
     let after = said.lines().next().expect("a secret").to_owned();
     assert_ne!(before, after);
     loop {
-        say(&mut ann, "lobby", "hi");
+        ann.send("lobby", "hi");
         let request = receiver.next();
         let [new, old] = [&after, &before].map(|secret| request.signature(secret));
         if request.field("webhook-signature") == format!("{new} {old}") {
@@ -385,7 +381,7 @@ fn rooms_in_memory_are_told_too_as_long_as_the_process_lives() {
     add(&server, &receiver, &["ci", "--rooms", "tmp/*", "--events", "message,join,room"]);
     let mut ann = Client::ws(&server).named("ann", Some("tmp/a"));
     receiver.next();
-    say(&mut ann, "tmp/a", "one");
+    ann.send("tmp/a", "one");
     let events = receiver.events(3);
     let told: Vec<_> = events.iter().filter_map(|event| event["ev"].as_str()).collect();
     assert_eq!(told, ["room", "join", "message"]);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::code::Code;
+use super::name::NameError;
 use super::record::Epoch;
 
 /// Why a command was refused, and what helps.
@@ -55,6 +56,13 @@ impl Refusal {
             offset: None,
             lost: None,
         }
+    }
+
+    /// The refusal of a name that breaks a rule, with the right spelling where one can be guessed.
+    #[must_use]
+    pub fn name(field: &'static str, error: NameError) -> Self {
+        let refusal = Self::new(Code::BadField, "this is not a name");
+        refusal.field(field, error.expected).hint(error.hint)
     }
 
     /// Names the field that is to blame and what would be right.

@@ -98,10 +98,7 @@ fn register(
 ) -> Result<Answer, Refusal> {
     let Extra { new, given, address } = extra;
     check_accounts(chat, conn)?;
-    let name = UserName::parse(name).map_err(|error| {
-        let refusal = Refusal::new(Code::BadField, "this is not a name");
-        refusal.field("name", error.expected).hint(error.hint)
-    })?;
+    let name = UserName::parse(name).map_err(|error| Refusal::name("name", error))?;
     // Before the throttle: a mistake of the form must not cost a try.
     if password.reveal().eq_ignore_ascii_case(name.as_str()) {
         let refusal = Refusal::new(Code::BadField, "the password is the name");

@@ -12,7 +12,7 @@ use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::identity::Source;
 use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta};
-use crate::chat::model::name::{NameError, RoomName, UserName};
+use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::{Access, Policy};
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
@@ -319,7 +319,7 @@ impl<'a> Lookup<'a> {
             |name: &UserName| room.is_some_and(|room| self.rooms[room].moderation.is_about(name));
         UserName::parse(name).or_else(|error| {
             let stored = UserName::stored(name).filter(is_restricted);
-            stored.ok_or_else(|| bad_name(field, error))
+            stored.ok_or_else(|| Refusal::name(field, error))
         })
     }
 
@@ -382,10 +382,5 @@ pub(in crate::chat) fn parse_room(name: &str) -> Result<RoomName, Refusal> {
 ///
 /// [`Code::BadField`] with the right spelling.
 pub(in crate::chat) fn parse_room_in(field: &'static str, name: &str) -> Result<RoomName, Refusal> {
-    RoomName::parse(name).map_err(|error| bad_name(field, error))
-}
-
-fn bad_name(field: &'static str, error: NameError) -> Refusal {
-    let refusal = Refusal::new(Code::BadField, "this is not a name");
-    refusal.field(field, error.expected).hint(error.hint)
+    RoomName::parse(name).map_err(|error| Refusal::name(field, error))
 }

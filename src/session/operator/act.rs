@@ -11,7 +11,6 @@ use crate::admin::shape::NUMBER_MAX;
 use crate::auth::secret;
 use crate::chat::model::account::{Key, NewSecret, is_key_room, may_be_hook_of};
 use crate::chat::model::identity::{Grant, Rights};
-use crate::chat::model::name::NameError;
 use crate::chat::model::operator::OperatorAct;
 use crate::chat::model::suspensions::{Expiry, Suspended};
 use crate::chat::{Code, Op, Refusal, RoomName, UserName};
@@ -194,7 +193,7 @@ impl Session<'_, '_> {
     }
 
     fn add_hook(&mut self, request: &AddHook) -> Result<Answer, Refusal> {
-        let room = RoomName::parse(&request.room).map_err(|error| bad_name("room", error))?;
+        let room = RoomName::parse(&request.room).map_err(|error| Refusal::name("room", error))?;
         let name = match &request.name {
             Some(name) => user_name("name", name)?,
             None => user_name("name", &format!("{}-hook", room.as_str().replace('/', "-")))?,
@@ -272,12 +271,7 @@ fn either(one: &'static str, other: &str) -> Refusal {
 }
 
 fn user_name(field: &'static str, name: &str) -> Result<UserName, Refusal> {
-    UserName::parse(name).map_err(|error| bad_name(field, error))
-}
-
-fn bad_name(field: &'static str, error: NameError) -> Refusal {
-    let refusal = Refusal::new(Code::BadField, "this is not a name");
-    refusal.field(field, error.expected).hint(error.hint)
+    UserName::parse(name).map_err(|error| Refusal::name(field, error))
 }
 
 /// The connection of this name, whether it is there or not.

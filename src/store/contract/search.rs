@@ -10,9 +10,7 @@ use crate::rng::Rng;
 #[track_caller]
 fn say_all(store: &mut Subject, log: LogId, texts: &[String]) {
     for text in texts {
-        let (data, cid, reply_to, thread, edited) = (None, None, None, None, None);
-        let body = Body::Message { text: (&**text).into(), data, cid, reply_to, thread, edited };
-        append(store, log, body, None);
+        append(store, log, Body::plain(text, None));
     }
     for _ in texts {
         let reply = store.reply();
@@ -23,17 +21,12 @@ fn say_all(store: &mut Subject, log: LogId, texts: &[String]) {
     }
 }
 
-fn append(store: &mut Subject, log: LogId, body: Body, check: Option<TargetCheck>) {
-    let draft = Draft {
-        from: super::user("ann"),
-        body,
-        weight: 300,
-        check,
-        since: None,
-        meta: Vec::new(),
-        is_question: false,
-        is_unseen: false,
-    };
+/// Appends a message, or what is done to one, whosever and however old it is.
+fn append(store: &mut Subject, log: LogId, body: Body) {
+    let (others, not_before, data_max) = (true, 0, usize::MAX);
+    let check =
+        body.target().map(|target| TargetCheck { target, others, not_before, data_max });
+    let draft = Draft { check, ..Draft::new(super::user("ann"), body, 300) };
     let ticket = store.ticket();
     store.request(LogRequest::Append { log, ticket, draft });
 }
@@ -139,9 +132,7 @@ fn all_of_many_messages_in_many_rooms_are_found_once_latest_first_whatever_is_in
         }
         assert_eq!(store.search(&logs[..1], "hay", 50).len(), 72);
         // One is changed: the others of its block are found as before.
-        let (target, others, not_before, data_max) = (1, false, 0, usize::MAX);
-        let check = Some(TargetCheck { target, others, not_before, data_max });
-        append(store, logs[0], Body::Edit { target: 1, text: Some("lost".into()) }, check);
+        append(store, logs[0], Body::Edit { target: 1, text: Some("lost".into()) });
         store.reply();
         for _ in 0..2 {
             assert_eq!(store.search(&logs[..1], "needle", 3).len(), 7);
@@ -169,21 +160,19 @@ fn whatever_is_said_changed_and_deleted_is_found_as_its_text_says() {
             let words: Vec<&str> = (0..=rng.index(3)).map(|_| VOCABULARY[rng.index(8)]).collect();
             let text = words.join(" ");
             let (said, target) = (&mut texts[room], rng.index(1_000));
-            let (others, not_before, data_max) = (true, 0, usize::MAX);
-            let check = |target| Some(TargetCheck { target, others, not_before, data_max });
             let target = target % said.len().max(1);
             let is_there = said.get(target).is_some_and(Option::is_some);
             let seq = u64::try_from(target + 1).unwrap();
             match rng.index(8) {
                 0 if is_there => {
-                    append(store, logs[room], Body::Deletion { target: seq }, check(seq));
+                    append(store, logs[room], Body::Deletion { target: seq });
                     said[target] = None;
                     said.push(None);
                     store.reply();
                 }
                 1 if is_there && said[target].as_ref() != Some(&text) => {
                     let edit = Body::Edit { target: seq, text: Some((&*text).into()) };
-                    append(store, logs[room], edit, check(seq));
+                    append(store, logs[room], edit);
                     said[target] = Some(text);
                     said.push(None);
                     store.reply();

@@ -46,6 +46,17 @@ pub(in crate::store) fn say(db: &Connection, room: i64, from: &str, body: Body) 
     say_heavy(db, room, from, body, 300)
 }
 
+/// A database with so many messages in one room.
+pub(in crate::store) fn stored(messages: usize) -> (TempDir, Connection) {
+    let folder = tempfile::tempdir().unwrap();
+    let db = database(&folder);
+    room(&db, 1, "lobby");
+    for _ in 0..messages {
+        say(&db, 1, "ann", message("hello"));
+    }
+    (folder, db)
+}
+
 /// Says something of this weight there: the record's seq.
 pub(in crate::store) fn say_heavy(
     db: &Connection,

@@ -139,22 +139,10 @@ fn or_absent(outcome: io::Result<()>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::testing::{database, message, room, say};
+    use crate::store::sqlite::testing::{message, say, stored};
     use crate::store::tools::backup;
-    use tempfile::TempDir;
 
     const WALL_MS: u64 = 1_763_700_001_456;
-
-    /// A database with so many messages in one room.
-    fn stored(messages: usize) -> (TempDir, Connection) {
-        let folder = tempfile::tempdir().unwrap();
-        let db = database(&folder);
-        room(&db, 1, "lobby");
-        for _ in 0..messages {
-            say(&db, 1, "ann", message("hello"));
-        }
-        (folder, db)
-    }
 
     /// The epoch and the number of records of the room in a database.
     fn content(path: &Path) -> (i64, i64) {

@@ -161,6 +161,13 @@ impl Client {
         reply["data"].take()
     }
 
+    /// Sends a message that must be taken, and returns its seq.
+    #[track_caller]
+    pub(crate) fn send(&mut self, room: &str, text: &str) -> u64 {
+        let sent = self.ask(&json!({"op": "send", "room": room, "text": text}));
+        sent["seq"].as_u64().expect("a seq")
+    }
+
     /// Sends a request that must be refused with `code` and returns the reply.
     #[track_caller]
     pub(crate) fn refused(&mut self, request: &Value, code: u16) -> Value {

@@ -348,6 +348,15 @@ impl Server {
         self.successor.map_or_else(|| self.process.id(), |pid| pid.as_raw_nonzero().get())
     }
 
+    /// The processor time that the process has used, in the kernel's ticks of 10 ms.
+    pub(crate) fn cpu_ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("a status");
+        // After the name in parentheses: the state is the first field, utime and stime the 12th
+        // and 13th.
+        let fields = stat.rsplit_once(") ").expect("fields").1.split(' ');
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+    }
+
     /// Bytes of the process's resident memory.
     pub(crate) fn resident(&self) -> u64 {
         let maps = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid())).expect("a map");

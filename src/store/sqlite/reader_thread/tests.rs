@@ -11,7 +11,7 @@ use super::*;
 use crate::chat::model::log::LogReply;
 use crate::chat::model::record::Record;
 use crate::store::sqlite::search::index;
-use crate::store::sqlite::testing::{database, message, path, room, say, user};
+use crate::store::sqlite::testing::{message, path, say, stored, user};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,16 +51,6 @@ fn texts(answer: Result<Answer, LogFault>) -> (Vec<u64>, u64) {
         }
         other => panic!("{other:?}"),
     }
-}
-
-fn stored(messages: usize) -> (TempDir, Connection) {
-    let folder = tempfile::tempdir().unwrap();
-    let db = database(&folder);
-    room(&db, 1, "lobby");
-    for _ in 0..messages {
-        say(&db, 1, "ann", message("hello"));
-    }
-    (folder, db)
 }
 
 #[test]
