@@ -204,6 +204,12 @@ impl Chat {
         self.pending.len()
     }
 
+    /// How many outputs wait to be polled.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.context.outputs.len()
+    }
+
     /// The users and addresses that may not use the server at all.
     #[must_use]
     pub fn suspended(&self) -> &Suspensions {

@@ -178,16 +178,19 @@ impl Chat {
         session_lifecycle::hello(self, conn, request, hello);
     }
 
-    /// A connection asks for something; [`Code::HelloFirst`] if it has not said who it is.
+    /// A connection asks for something; [`Code::HelloFirst`] if it has not said who it is. Whether
+    /// it has to wait for a log.
     pub fn handle_command(
         &mut self,
         now: Now,
         conn: ConnId,
         request: Request,
         mut command: Command<'_>,
-    ) {
+    ) -> bool {
         self.arrive_at(now);
+        let begun = self.pending.begun;
         operations::handle_command(self, conn, request, &mut command);
+        self.pending.begun != begun
     }
 
     /// A connection brings another token for the user that it is; its answer.
@@ -388,12 +391,6 @@ impl Chat {
     /// The next thing to be sent or done, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.context.outputs.pop_front()
-    }
-
-    /// How many outputs wait to be polled.
-    #[must_use]
-    pub fn outputs(&self) -> usize {
-        self.context.outputs.len()
     }
 
     /// Takes back a fan-out that was sent, so that its lists are used again.

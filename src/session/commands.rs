@@ -60,10 +60,7 @@ impl Session<'_, '_> {
                 if command.is_logged() {
                     self.state.answers.give(self.context.turn, SENT_REPLY_BYTES);
                 }
-                // Compared and not asked for: whether a command has to wait is the domain's affair.
-                let waited = self.turn.chat.pending_of(conn);
-                self.turn.chat.handle_command(now, conn, request, command);
-                if self.turn.chat.pending_of(conn) > waited {
+                if self.turn.chat.handle_command(now, conn, request, command) {
                     // Whether the errors before it and those after it are in a row is known by its
                     // answer.
                     self.state.on_waiting();

@@ -23,7 +23,11 @@ impl Session<'_, '_> {
             // The settings refuse binary messages.
             Ok(None | Some(Item::Binary(_))) => false,
             Ok(Some(Item::Text(text))) => {
-                self.message(text);
+                let left = self.requests(text);
+                // One had to wait for the rate or for room: it and those after it are kept.
+                if let Some(rest) = text.get(text.len() - left..).filter(|rest| !rest.is_empty()) {
+                    self.state.begin_backlog().unread.keep_lines(rest);
+                }
                 true
             }
             Ok(Some(Item::Ping(payload))) => {
@@ -51,17 +55,6 @@ impl Session<'_, '_> {
         };
         self.context.decoding = Some(decoding);
         goes_on
-    }
-
-    /// Does the requests of one message, a line each, until one must wait: it and the following
-    /// ones are kept.
-    fn message(&mut self, text: &str) {
-        let left = self.requests(text);
-        if left > 0
-            && let Some(rest) = text.get(text.len() - left..)
-        {
-            self.state.begin_backlog().unread.keep_lines(rest);
-        }
     }
 
     /// Does requests, a line each, until one must wait; returns how many bytes are left then. What

@@ -157,6 +157,10 @@ fn run_now(
 
 /// Runs the deferred reading of a connection, if everything that it has sent before is answered.
 fn resume_deferred(chat: &mut Chat, conn: ConnId) {
+    // Nearly always nothing is, and the connection need not be looked up.
+    if !chat.pending.is_deferred(conn) {
+        return;
+    }
     let reader = chat.delivery.reader(conn);
     if reader.is_some_and(|reader| reader.pending_weight > EXCLUSIVE_WEIGHT) {
         return;

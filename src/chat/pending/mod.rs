@@ -341,6 +341,8 @@ impl PendingOp {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     ops: Table<PendingKey, PendingOp>,
+    /// How many operations connections have begun, to be compared.
+    pub begun: u32,
     /// The readings that wait for what their connections have sent before.
     deferred: BTreeMap<ConnId, Ticket>,
     pub changes: Changes,
@@ -396,6 +398,7 @@ impl Pending {
         }
         if let Some(reader) = op.conn().and_then(|conn| delivery.reader_mut(conn)) {
             reader.pending_weight = reader.pending_weight.saturating_add(op.weight());
+            self.begun = self.begun.wrapping_add(1);
         }
         Ticket(self.ops.insert(op).to_bits())
     }
