@@ -336,7 +336,7 @@ fn serve(loaded: &Loaded, sources: server::Sources) -> ExitCode {
 
 /// Prints what `check` has found, the files of certificates included.
 fn check(loaded: &Loaded) -> ExitCode {
-    let faults = server::inspect(&loaded.config);
+    let faults = server::refused_files(&loaded.config);
     if !faults.is_empty() {
         _ = complain(&faults.join("\nerror: "));
         return ExitCode::from(WRONG);

@@ -57,8 +57,8 @@ mod files;
 mod handover;
 mod hashing;
 mod inherited;
-mod inspection;
 mod listening;
+mod named_files;
 mod rejection;
 mod reloading;
 mod requests;
@@ -88,7 +88,7 @@ pub use self::engine::{
 };
 use self::files::{FileDesk, FileStart};
 pub use self::hashing::Hashing;
-pub use self::inspection::inspect;
+pub use self::named_files::refused_files;
 pub use self::startup::{ServeError, serve};
 use self::supervisor::Supervisor;
 use self::upgrade_progress::Upgrading;

@@ -1,5 +1,5 @@
-//! What a configuration names outside of itself, read as a start would: so that `chinwag check`
-//! does not call good what the server then refuses.
+//! The files that a configuration names, looked at as a start would: so that `chinwag check` does not
+//! call good what the server then refuses.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::config::{Config, Place};
 /// Whatever a start would refuse of the files that the settings name, one line each. Nothing is
 /// made and nothing is written: whether the server's own account may write there is not tried.
 #[must_use]
-pub fn inspect(config: &Config) -> Vec<String> {
+pub fn refused_files(config: &Config) -> Vec<String> {
     let mut faults = Vec::new();
     faults.extend(token_keys::load(&config.token_keys).err().map(|error| error.to_string()));
     faults.extend(admin_token::load(config).err().map(|error| error.to_string()));
