@@ -108,11 +108,6 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Bytes that one user takes, its name, session and membership in one room included.
-    pub const USER_BYTES: u64 = 256;
-    /// Bytes that one room takes, without its ring.
-    pub const ROOM_BYTES: u64 = 656;
-
     /// Nobody, nowhere. `now` tells this start's epochs from those of others.
     #[must_use]
     pub fn new(limits: Limits, now: Now) -> Self {
@@ -165,6 +160,7 @@ impl Chat {
     #[inline(never)]
     fn go_on_to(&mut self, now: Now) {
         self.context.now = now;
+        // The wall clock was set: what was to end in an hour still ends in an hour.
         if let Some(step_ms) = self.context.wall.look(now) {
             self.rooms.shift_terms(&mut self.context, step_ms);
             self.accounts.shift_invites(step_ms);
@@ -316,6 +312,7 @@ impl Chat {
             match timer {
                 Timer::UserAbsent(user) => absence::on_user_absent(self, user),
                 Timer::EphemeralDue(room) => {
+                    // Counted by whom it tells of how many: a large room is many small ones.
                     let count = self.delivery.subscribers(room);
                     work += count / SUBSCRIBERS_PER_WORK;
                     work += count.min(PRESENCE_NAMES_MAX) / NAMES_PER_WORK;

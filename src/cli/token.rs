@@ -204,6 +204,7 @@ fn print_inspected(
         Some(token) if token != "-" => token.to_owned(),
         _ => {
             let mut text = String::new();
+            // More than a token may have, so that one which is too long is seen to be that.
             let bytes_max = u64::try_from(TOKEN_LEN_MAX)? + 64;
             io::stdin().lock().take(bytes_max).read_to_string(&mut text)?;
             text

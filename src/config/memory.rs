@@ -16,6 +16,7 @@ use super::value::Value;
 use super::values::Values;
 use crate::auth::jwt::cache_bytes;
 use crate::auth::password::Cost;
+use crate::chat::model::limits::{ROOM_BYTES, USER_BYTES};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -49,9 +50,7 @@ const CONNECTIONS_AIM: u64 = 10_000;
 
 /// Bytes of a `cid` of a memory room that is remembered, and the list that has it.
 const CID: u64 = 80;
-/// Bytes of a user, a room without its records, and a membership.
-const USER: u64 = 256;
-const ROOM: u64 = 656;
+/// Bytes of a membership.
 const MEMBERSHIP: u64 = 64;
 /// Bytes that the store's reader caches whatever is set.
 const READER_CACHE: u64 = 2 * MIB;
@@ -235,7 +234,7 @@ const FUNDS: [Fund; 8] = [
         settings: &[USERS, ROOMS, MEMBERSHIPS],
         give: give_people,
         cost: |values| {
-            let each = [(USERS, USER), (ROOMS, ROOM), (MEMBERSHIPS, MEMBERSHIP)];
+            let each = [(USERS, USER_BYTES), (ROOMS, ROOM_BYTES), (MEMBERSHIPS, MEMBERSHIP)];
             let cost = each.map(|(name, bytes)| number(values, name).saturating_mul(bytes));
             cost.into_iter().fold(0, u64::saturating_add)
         },
@@ -399,7 +398,9 @@ fn give_inbound(values: &mut Values, bytes: u64) {
 }
 
 fn give_people(values: &mut Values, bytes: u64) {
-    for (name, part, each) in [(USERS, 2, USER), (ROOMS, 4, ROOM), (MEMBERSHIPS, 4, MEMBERSHIP)] {
+    for (name, part, each) in
+        [(USERS, 2, USER_BYTES), (ROOMS, 4, ROOM_BYTES), (MEMBERSHIPS, 4, MEMBERSHIP)]
+    {
         let count = (bytes / part / each).max(1);
         if !is_set(values, name) && number(values, name) > count {
             set(values, name, Value::Number(count));

@@ -124,6 +124,7 @@ impl ValueType {
             },
             Self::OptionalOr(word, _) if raw.text() == Some(word) => Ok(Value::Absent(word)),
             Self::OptionalOr(word, other) => {
+                // Zero is what many programs take for "no limit": it must not be guessed at.
                 other.parse(raw).map_err(|expected| match raw.integer() {
                     Some(0) => format!("{expected}; zero never means \"no limit\", write {word:?}"),
                     _ => format!("{expected}, or {word:?}"),

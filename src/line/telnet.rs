@@ -16,6 +16,7 @@
 
 /// "Interpret as command".
 pub(super) const IAC: u8 = 255;
+// The other commands, by the names that RFC 854 gives them.
 const SE: u8 = 240;
 const BRK: u8 = 243;
 const IP: u8 = 244;

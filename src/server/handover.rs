@@ -173,6 +173,7 @@ impl Server {
     pub fn adopt_all(&mut self, now: Now, mut bytes: &[u8], effects: &mut Effects) -> bool {
         use crate::pack::Pack as _;
         type Connection = (ConnId, usize, Option<(session::Carried, Option<Box<ReaderState>>)>);
+        // All of them are read before the first is adopted: bytes that are cut off change nothing.
         let mut parts = Vec::new();
         while let Some(part) = Part::unpack(&mut bytes) {
             let is_last = matches!(part, Part::End);

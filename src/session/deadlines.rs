@@ -51,12 +51,12 @@ pub(super) enum Due {
 impl SessionState {
     /// What its deadline is for, `None` if it has none.
     pub(super) fn due(&self) -> Option<Due> {
-        // Before what the protocol says: a peer that has said its last word owes neither pong nor
-        // hello.
-        // Of a file only a socket that takes nothing ends the sending.
+        // While a file is sent, the reactor ends a socket that takes nothing: it may take all day.
         if self.is_sending_file() {
             return None;
         }
+        // Before what the protocol says: a peer that has said its last word owes neither pong nor
+        // hello.
         if self.is_leaving() && !self.is_closing() {
             return Some(Due::Answers);
         }
@@ -183,8 +183,8 @@ impl Session<'_, '_> {
         self.flush_outputs();
         let now = self.turn.now.tick;
         let Some(due) = self.state.due() else { return };
-        // Who has said hello, or logs in, and is kept waiting has nothing to hurry with; nor is who
-        // waits to be verified late.
+        // Its hello or its password is here, and it is the server that has not answered; likewise
+        // where tokens wait to be verified.
         let is_hello = due == Due::Hello;
         let waits_for_who = matches!(due, Due::Hello | Due::Login);
         let is_held = waits_for_who && self.turn.chat.pending_of(self.state.conn) > 0;

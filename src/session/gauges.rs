@@ -2,6 +2,7 @@
 
 use super::context::SessionContext;
 use crate::chat::Chat;
+use crate::chat::model::limits::{ROOM_BYTES, USER_BYTES};
 use crate::metrics::{Counter, Metrics};
 
 impl SessionContext {
@@ -34,8 +35,8 @@ fn update(metrics: &Metrics, chat: &Chat, [sessions_bytes, inbound]: [usize; 2])
     raise(&cells.presence_events, stats.ephemeral);
     raise(&cells.ephemeral_dropped, stats.ephemeral_dropped);
     metrics.memory.rings.set(rings);
-    metrics.memory.users.set(users * Chat::USER_BYTES);
-    metrics.memory.rooms.set(rooms * Chat::ROOM_BYTES);
+    metrics.memory.users.set(users * USER_BYTES);
+    metrics.memory.rooms.set(rooms * ROOM_BYTES);
     metrics.memory.inbound.set(count(inbound));
     metrics.memory.sessions.set(count(sessions_bytes));
 }

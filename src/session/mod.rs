@@ -252,6 +252,7 @@ impl Sessions {
     pub fn handle_drained(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         self.with(conn, turn, |session| {
             session.state.answers.set_queued(0);
+            // In this order: what was told to wait comes before what has not been read yet.
             session.turn.chat.handle_drained(session.turn.now, conn);
             session.scan_on();
             session.ask_for_piece();

@@ -135,6 +135,7 @@ impl FolderCheck {
         let unusable = |error: io::Error| FolderFault::Unusable(error.to_string());
         let mut mark = read(&self.path.join(MARK));
         let mut told = ask(probe(nonce, found(&mark), was))?;
+        // No node has put a mark there yet: this one does, and asks whether it is seen.
         if let (Ok(None), None) = (&mark, &told.mark) {
             mark = self.make_mark(nonce);
             told = ask(probe(nonce, found(&mark), was))?;

@@ -180,8 +180,11 @@ fn clean_in_word(word: [u8; 8]) -> Option<usize> {
 /// The high bit of each byte that needs an escape. Above the lowest of them there may be false
 /// ones, since a subtraction borrows from the next byte.
 const fn mark_escapes(word: u64) -> u64 {
+    // The lowest and the highest bit of each byte.
     const LOW: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = LOW << 7;
+    // The XOR makes a zero of the byte that is looked for. Taking 1 from a zero sets its highest
+    // bit, as it leaves that of a byte of 0x81 and more, which `!` takes out again.
     let quote = word ^ (LOW * 0x22);
     let backslash = word ^ (LOW * 0x5c);
     let below_space = word.wrapping_sub(LOW * 0x20) & !word;

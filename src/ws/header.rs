@@ -16,6 +16,7 @@ pub const HEADER_LEN_MAX: usize = 2 + 8 + 4;
 /// The longest payload of a control frame (section 5.5).
 pub const CONTROL_LEN_MAX: usize = 125;
 
+// Of the first byte, then of the second: see the drawing above.
 const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
 const RSV2_RSV3: u8 = 0x30;

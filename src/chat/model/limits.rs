@@ -179,6 +179,10 @@ pub const UNREAD_MAX: u64 = 9_999;
 /// Unread messages of a room with an `@` that are looked at for mentions, the latest ones: more are
 /// not counted. A message from memory is always looked at.
 pub const MENTIONING_MAX: u64 = 1_000;
+/// Bytes that one user takes, its name, session and membership in one room included.
+pub const USER_BYTES: u64 = 256;
+/// Bytes that one room takes, without its ring.
+pub const ROOM_BYTES: u64 = 656;
 /// Bytes of rooms and of others' marks that one welcome tells, at most, unless the rooms alone are
 /// more. The marks that do not fit are told afterwards.
 pub const RESUME_BYTES_MAX: usize = 32 * 1024;

@@ -65,6 +65,7 @@ pub(super) fn audit(
             }
             Some(chat.rooms[found.room].name.clone())
         }
+        // Before the rank: what an administrator's token for some rooms shows is of those alone.
         None if chat.directory.credentials.is_restricted(conn) => {
             let message = "your token is good for some rooms only: name one of them";
             return Err(Refusal::new(Code::Forbidden, message).field("room", "the name of a room"));

@@ -46,6 +46,7 @@ pub(super) fn close(
     if sure {
         return Ok(begin(chat, by, key, reason));
     }
+    // Where the ring has the whole log, the store need not be asked.
     if let Some(messages) = messages_in_memory(room) {
         return Err(loss(chat, key, messages));
     }

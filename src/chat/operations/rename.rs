@@ -158,6 +158,7 @@ fn check_policy(
     }
     let room = &chat.rooms[authority.room];
     let policies = &chat.context.limits.policies;
+    // What was chosen for the room goes with it, whatever it is called.
     let chosen = room.moderation.policy();
     let policy = policies.of(name, chosen);
     if policy != policies.of(&room.name, chosen) {

@@ -194,6 +194,7 @@ fn begin(session: &mut Session, moved: &Moved) -> Result<bool, Failure> {
 /// Writes everything, in a transaction that is not committed yet.
 fn fill(session: &mut Session, source: &Moving, moved: &Moved) -> Result<Counts, Failure> {
     check_empty(&transfer::contents(session)?)?;
+    // In the transaction of all the rest: by it the next run finds whether this one has ended.
     transfer::put_nonce(session, &moved.nonce)?;
     let mut counts = Counts::default();
     let mut above = i64::MIN;
@@ -263,6 +264,8 @@ fn into_data(address: &Address, data: &Path) -> Result<String, Failure> {
         )
         .into());
     }
+    // One transaction: whatever fails before its end leaves nothing but the mark of `make`, with
+    // which the same command begins anew.
     let mut target = Moving::make(data, Clock::start(), &place)?;
     let arrival = target.arrive()?;
     let mut counts = Counts::default();

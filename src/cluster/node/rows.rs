@@ -176,6 +176,7 @@ fn read_room(row: &Reader<'_>) -> Result<Option<RoomRow>, WrongType> {
     let Some(epoch) = row.int_or_null(0)? else { return Ok(None) };
     let mut about = None;
     if row.text_or_null(0)?.is_some() {
+        // All rows have the same columns: the statement puts both into one number.
         let (private, owned) = (row.int(7)? & 1 != 0, row.int(7)? & 2 != 0);
         let policy = row.text_or_null(1)?.map(Into::into);
         let mut meta = vec![RoomMeta::Access { private, owned, policy }];

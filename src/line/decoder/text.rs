@@ -8,6 +8,7 @@
 use super::super::telnet::{Act, IAC, Telnet};
 use super::{Decoder, Found, Phase};
 
+// The same key sends the one or the other, as the terminal is set.
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
 

@@ -52,6 +52,7 @@ impl Scan {
                 *next >= peers.places()
             }
             Self::Rooms { sort, next, top } => {
+                // By places in the table: a room that comes or goes between two steps moves none.
                 let end = view.chat.room_places().min(*next + WORK_PER_STEP);
                 for place in *next..end {
                     let Some(room) = view.chat.room_figures(place) else { continue };

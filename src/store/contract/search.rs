@@ -24,8 +24,7 @@ fn say_all(store: &mut Subject, log: LogId, texts: &[String]) {
 /// Appends a message, or what is done to one, whosever and however old it is.
 fn append(store: &mut Subject, log: LogId, body: Body) {
     let (others, not_before, data_max) = (true, 0, usize::MAX);
-    let check =
-        body.target().map(|target| TargetCheck { target, others, not_before, data_max });
+    let check = body.target().map(|target| TargetCheck { target, others, not_before, data_max });
     let draft = Draft { check, ..Draft::new(super::user("ann"), body, 300) };
     let ticket = store.ticket();
     store.request(LogRequest::Append { log, ticket, draft });

@@ -7,6 +7,7 @@ use rusqlite::{Connection, params};
 
 use crate::chat::model::name::{RoomName, other_form};
 
+// A room may be called like a user: each kind is compared with itself.
 const USER: i64 = 0;
 const ROOM: i64 = 1;
 

@@ -127,6 +127,7 @@ pub fn user<E: From<ToolError>>(
     let (mut above, mut bad) = (0, 0);
     loop {
         let query = WrittenQuery { user: user.clone(), rooms: rooms.clone(), above, limit: PAGE };
+        // One for each page: a reader that stayed would keep the WAL of a running server growing.
         let mut reading = ReadTransaction::new(&db);
         let (items, next) = written_by::find(&mut reading, &query).map_err(failed())?;
         bad += reading.damaged.len();

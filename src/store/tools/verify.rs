@@ -215,6 +215,7 @@ impl Verification<'_> {
         if tally.at > room.at {
             self.wrong(room, "its last record is newer than the room says".to_owned());
         }
+        // Only where the last record is there and was read: of one that is not nothing is known.
         if tally.at < room.at && tally.next == room.head + 1 && tally.is_last_read {
             self.wrong(room, "its last record is older than the room says".to_owned());
         }

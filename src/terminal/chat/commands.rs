@@ -297,6 +297,7 @@ impl<'a> Typed<'a> {
             Command::Block { user, on } => {
                 let op = if on { "block" } else { "unblock" };
                 ask(op, fields([("user", user.as_ref().into())]))?;
+                // The server's list: another device of one's own may have changed it, too.
                 self.set_blocked(&ask("blocked", Item::new())?);
                 if on {
                     format!("-- you hear nothing of {user} any more; /unblock {user} ends that --")

@@ -54,6 +54,7 @@ pub(super) fn enter(chat: &Chat, ask: Ask) -> Result<Entrance, String> {
             .map_err(|error| format!("the token is not taken: {error}"))?;
         return Ok(Entrance { client, door, rooms: Vec::new() });
     }
+    // Without a password where names are not proved; without a name where guests may come in.
     let by_name = if door.offers.auth.iter().any(|way| way == "none") {
         true
     } else {
@@ -62,6 +63,7 @@ pub(super) fn enter(chat: &Chat, ask: Ask) -> Result<Entrance, String> {
     if by_name {
         match start(&door, None, chat.name.clone()) {
             Ok(client) => return Ok(Entrance { client, door, rooms: Vec::new() }),
+            // The name is somebody's: whose it is says the password.
             Err(error) if NOT_PROVEN.contains(&error.code) && door.offers.has_accounts() => {}
             Err(error) => return Err(show::refusal(&error)),
         }

@@ -143,6 +143,7 @@ fn read_answer(stream: &mut impl BufRead) -> io::Result<(String, String)> {
             (None, _) => {
                 let word = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.split(' ').next());
                 status = Some(word.unwrap_or_default().to_owned());
+                // It speaks something else, or another version: there is no length to go by.
                 if word.is_none() {
                     return Ok((String::new(), String::new()));
                 }

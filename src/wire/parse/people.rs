@@ -44,6 +44,7 @@ pub(in crate::wire) fn profile_of<'a>(
     if text.as_ref().is_some_and(|text| !text.is_empty() && is_blank(text)) {
         return Err(refuse_blank(Key::Text, "a text that can be seen, or an empty one for none"));
     }
+    // The time is that of the text: alone it would end one that another device may have set.
     if for_ms.is_some() && text.is_none() {
         return Err(refuse(Key::ForMs, "given without text", "for_ms together with text"));
     }

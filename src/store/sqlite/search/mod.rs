@@ -154,6 +154,7 @@ fn find_indexed(
         match found.next()? {
             Some(row) if !page.push(reading, row, unsigned(id))? => break,
             Some(_) => {}
+            // It was deleted or pruned since its words were noted.
             None => page.place = unsigned(id),
         }
     }

@@ -81,6 +81,7 @@ fn date(days: u64) -> String {
 fn body(out: &mut Vec<u8>, room: &RoomName, record: &Record, target: Option<&Record>) {
     let from = &*safe::name(record.from.as_str());
     match &record.body {
+        // As programs send it: a line without words would look like a message that was lost.
         Body::Message { text, data: Some(_), .. } if text.is_empty() => {
             put(out, &[from, " sent data"]);
             files(out, room, record);
