@@ -64,7 +64,7 @@ impl Client {
             }
             "replay" => find(conn, value)?.replay(context.history, value, &self.name, context.now),
             "gap" => {
-                context.trace.gaps += 1;
+                context.trace.told.gaps += 1;
                 find(conn, value)?.gap(value)
             }
             "live" => find(conn, value)?.live(context.history, value),
@@ -122,9 +122,9 @@ impl Client {
         value: &Value,
     ) -> Check {
         let room = People::room(value)?;
-        context.trace.ended += usize::from(text(value, "reason")? == "closed");
+        context.trace.told.ended += usize::from(text(value, "reason")? == "closed");
         let is_put_out = matches!(text(value, "reason")?, "kicked" | "banned");
-        context.trace.put_out += usize::from(is_put_out);
+        context.trace.told.put_out += usize::from(is_put_out);
         context.history.ended(room, &self.name);
         let view = conn.views.remove(room);
         self.positions.remove(room);

@@ -261,7 +261,7 @@ impl Client {
             conn.views.insert(room.clone(), view);
             self.look_around(conn, context, room);
         }
-        context.trace.resumed += rooms.len();
+        context.trace.told.resumed += rooms.len();
         Ok(())
     }
 
@@ -307,7 +307,7 @@ impl Client {
         if answer.dup && draft.cid.is_none() {
             return Err("a message without a cid was known already".to_owned());
         }
-        context.trace.dups += usize::from(answer.dup);
+        context.trace.told.dups += usize::from(answer.dup);
         let seq = answer.seq;
         if let Some(view) = conn.views.get(text(data, "room")?) {
             let epoch = context.history.epoch(view.log).to_owned();
@@ -474,7 +474,7 @@ fn resumed(
         if first != Some(seq + 1) || last.map(|last| last + 1) != Some(from) {
             return Err(format!("{room} goes on at {from} behind {seq}"));
         }
-        context.trace.gaps += 1;
+        context.trace.told.gaps += 1;
         if how.get("why").and_then(Value::as_str) == Some("pruned") {
             return Ok(View::behind_gap(log, from));
         }

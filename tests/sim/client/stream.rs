@@ -27,7 +27,7 @@ impl Client {
                 continue;
             };
             ids.push(format!("{epoch}:{seq}"));
-            context.trace.returned += 1;
+            context.trace.told.returned += 1;
             let log = context.history.log(room, epoch);
             conn.views.insert(room.clone(), View::new(log, seq + 1, true));
         }
@@ -114,11 +114,11 @@ impl Client {
                 view.live(context.history, value)?;
             }
             ("gap", Some(view)) => {
-                context.trace.gaps += 1;
+                context.trace.told.gaps += 1;
                 view.gap(value)?;
             }
             (_, Some(view)) => {
-                context.trace.streamed += 1;
+                context.trace.told.streamed += 1;
                 view.streamed_record(context.history, value, &self.name, context.now)?;
             }
             (_, None) => return Err(format!("an event of {room}, which is not read")),

@@ -74,12 +74,8 @@ pub(crate) fn run(seed: u64, steps: u64, fault: Option<EngineFault>) -> Outcome 
     Outcome {
         fault: lived.err().map(words),
         trace: cluster.trace.hash(),
-        heard: cluster.trace.heard,
+        told: cluster.trace.told,
         records: cluster.history.len(),
-        resumed: cluster.trace.resumed,
-        dups: cluster.trace.dups,
-        put_out: cluster.trace.put_out,
-        ended: cluster.trace.ended,
         crashes: cluster.crashes,
         engine: cluster.engine.counts(),
         tampered: cluster.engine.faults_done(),

@@ -1,6 +1,7 @@
 //! The result of a run of several nodes.
 
 use crate::store::EngineCounts;
+use crate::trace::Told;
 
 /// What the checker found, and how much there was to be found.
 #[derive(Clone, Debug, Default)]
@@ -9,17 +10,9 @@ pub(crate) struct Outcome {
     pub(crate) fault: Option<String>,
     /// The trace as one number: the same for the same seed.
     pub(crate) trace: u64,
-    /// Messages that clients heard.
-    pub(crate) heard: u64,
+    /// Rooms that were resumed went on at another node, mostly.
+    pub(crate) told: Told,
     pub(crate) records: usize,
-    /// Rooms that went on where a former connection had ended, mostly at another node.
-    pub(crate) resumed: usize,
-    /// Repeated messages that were known.
-    pub(crate) dups: usize,
-    /// Connections that were told that their user was put out of a room.
-    pub(crate) put_out: usize,
-    /// Connections that were told that a room is no more.
-    pub(crate) ended: usize,
     /// Nodes that have died.
     pub(crate) crashes: u64,
     pub(crate) engine: EngineCounts,
@@ -30,19 +23,15 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Adds the counts of another run.
     pub(crate) fn add(&mut self, other: &Self) {
-        self.heard += other.heard;
+        self.told.add(other.told);
         self.records += other.records;
-        self.resumed += other.resumed;
-        self.dups += other.dups;
-        self.put_out += other.put_out;
-        self.ended += other.ended;
         self.crashes += other.crashes;
         self.engine.add(other.engine);
     }
 
     /// Whether everything that the promises are about has happened.
     pub(crate) fn has_everything(&self) -> bool {
-        let seen = self.resumed.min(self.dups).min(self.put_out).min(self.ended);
-        seen > 10 && self.crashes.min(self.engine.least()) > 10
+        let Told { resumed, dups, put_out, ended, .. } = self.told;
+        resumed.min(dups).min(put_out).min(ended) > 10 && self.crashes.min(self.engine.least()) > 10
     }
 }
