@@ -17,7 +17,7 @@ pub const HOOK: &str = "cwh_";
 pub const INVITE: &str = "cwi_";
 /// How that of the first administrator begins.
 pub const ADMIN: &str = "cwa_";
-/// Characters behind the word.
+/// Characters after the word.
 const LEN: usize = 43;
 
 /// The secret of these bits.

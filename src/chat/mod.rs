@@ -204,7 +204,7 @@ impl Chat {
         credentials::refresh(self, conn, identity)
     }
 
-    /// A visit begins to read these rooms. How each begins; what follows is told behind that.
+    /// A visit begins to read these rooms. How each begins; what follows is told after that.
     ///
     /// # Errors
     ///

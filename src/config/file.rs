@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path) -> Result<String, ConfigFault> {
             [0xfe, 0xff, ..] | [0xff, 0xfe, ..] => "UTF-16",
             _ => "not UTF-8",
         };
-        // The text before the place is the same; behind it signs stand for what is no text.
+        // The text before the place is the same; after it signs stand for what is no text.
         let place = FilePosition::new(&shown, &String::from_utf8_lossy(bytes), at..at);
         let what = format!("the file is {encoding} here: save it as UTF-8");
         ConfigFault::new(what, Some(&Origin::File(place)))

@@ -59,7 +59,7 @@ pub(super) enum Telnet {
     Text,
     /// After an `IAC`.
     Command,
-    /// Behind this verb, before the number of an option.
+    /// After this verb, before the number of an option.
     Option(u8),
     /// In a subnegotiation.
     Sub,
@@ -109,7 +109,7 @@ crate::pack::pack_enum!(Telnet { 0: Text, 1: Command, 2: Option(verb: u8), 3: Su
 mod tests {
     use super::*;
 
-    /// What the command does that stands behind an `IAC`.
+    /// What the command does that stands after an `IAC`.
     #[track_caller]
     fn check(command: &[u8], expect: Act) {
         let mut state = Telnet::Command;

@@ -192,7 +192,7 @@ impl FromStr for Address {
     }
 }
 
-/// What stands behind the question mark.
+/// What stands after the question mark.
 #[derive(Default)]
 struct Parameters {
     hosts: Option<Box<str>>,

@@ -5,7 +5,7 @@
 //!  files/ab/abcdef…     what is in a file, under its SHA-256; never changed
 //! ```
 //!
-//! Where several nodes share it, what is in a file has a name of its own behind its hash, and each
+//! Where several nodes share it, what is in a file has a name of its own after its hash, and each
 //! process has its parts in a folder of its own, `files/parts/PROCESS`.
 //!
 //! A part is synced, renamed, and the folder synced, before the database is told of it. So a kill

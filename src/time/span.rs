@@ -40,7 +40,7 @@ pub fn parse(text: &str) -> Option<u64> {
     parse_with(text, UNITS)
 }
 
-/// The value of a whole number with one of `units` behind it, perhaps after a blank. What is too
+/// The value of a whole number with one of `units` after it, perhaps after a blank. What is too
 /// large becomes [`u64::MAX`], so that the bounds of what it is for refuse it.
 #[must_use]
 pub fn parse_with(text: &str, units: &[(&str, u64)]) -> Option<u64> {

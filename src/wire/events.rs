@@ -2,7 +2,7 @@
 //! stream.
 //!
 //! ```text
-//!  id: k3f9:123            the position behind it, which `Last-Event-ID` brings back
+//!  id: k3f9:123            the position after it, which `Last-Event-ID` brings back
 //!  event: edit             its `ev`; a message has none, so that `onmessage` gets it
 //!  data: {"ev":"edit",…}   on one line
 //!

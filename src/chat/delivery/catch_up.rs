@@ -122,13 +122,13 @@ impl Step<'_> {
     fn next(&mut self, key: RoomKey) -> Option<CatchUp> {
         let Some(lagging) = self.lags.get(*self.row) else { return Some(CatchUp::Live) };
         let (next, head, oldest) = (lagging.next, self.room.head, self.room.oldest());
-        // The order of the branches is the order on the wire: a reply before the record behind it,
+        // The order of the branches is the order on the wire: a reply before the record after it,
         // a gap before anything that would be spliced over it, and `live` only after both.
         let reply_at = lagging.replies.first().map_or(u64::MAX, |row| row.position.next());
         if reply_at <= next {
             self.send_reply();
         } else if next < oldest {
-            // Said before anything behind it, so that a client never splices over a hole.
+            // Said before anything after it, so that a client never splices over a hole.
             // A reply can be due inside the gap: then the gap is told in two parts, around it.
             self.tell_gap(oldest.min(reply_at) - 1);
         } else if next > head {

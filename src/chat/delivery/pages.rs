@@ -12,7 +12,7 @@ use crate::chat::model::record::SharedRecord;
 use crate::chat::rooms::apply_pruning;
 use crate::net::ConnId;
 
-/// Records of a page, at most. A page of long ones has fewer, and the next one begins behind it.
+/// Records of a page, at most. A page of long ones has fewer, and the next one begins after it.
 pub(in crate::chat) const PAGE_RECORDS: u64 = 64;
 /// Pages that are being read at a time, for all cursors together. Further ones wait for their turn.
 const READS_MAX: usize = 32;
@@ -107,7 +107,7 @@ impl Pages {
     pub(in crate::chat) fn want(&mut self, (room, log): (RoomKey, LogId), seq: u64, conn: ConnId) {
         // Aligned, so that cursors that began anywhere in the block share one reading.
         let block = seq - (seq - 1) % PAGE_RECORDS;
-        // Behind the part of the block that is there already.
+        // After the part of the block that is there already.
         let before = self.kept.range((log, block)..=(log, seq)).next_back();
         let end = before
             .map_or(block, |(id, page)| id.1 + u64::try_from(page.records.len()).unwrap_or(0));
@@ -150,7 +150,7 @@ impl Pages {
         if reads.is_stale {
             // The answer may be from before the change or after it, and nothing in it tells which.
             // Those who wait keep waiting: the second answer is from after it.
-            // Asked for anew behind the others, as one that was just wanted.
+            // Asked for anew after the others, as one that was just wanted.
             (reads.is_stale, reads.is_read) = (false, false);
             self.reads.insert(id, reads);
             self.queue.push_back(id);

@@ -27,7 +27,7 @@ impl DeliveryMut<'_> {
         reader.subscriptions.insert(place, SubscriptionRef { room: key, index });
         let mut row = Subscription::live(conn.slot());
         if let Some(next) = next {
-            // Behind a position it lags, even if nothing is missing: `catch_up` finds that out, and
+            // After a position it lags, even if nothing is missing: `catch_up` finds that out, and
             // says `live`.
             feed.lagging.insert(&mut row, Lagging::at(next));
             reader.lagging += 1;

@@ -66,7 +66,7 @@ impl Reports {
         self.rows.get(&id)
     }
 
-    /// Those behind an id, oldest first.
+    /// Those after an id, oldest first.
     pub(in crate::chat) fn above(&self, id: u64) -> impl Iterator<Item = &Report> {
         self.rows.range(id.saturating_add(1)..).map(|(_, report)| report)
     }

@@ -68,7 +68,7 @@ pub(in crate::chat) struct EndedSession {
 impl Secret {
     /// That of a session which another connection has taken over: it is nobody's.
     pub(super) const SPENT: Self = Self([u8::MAX; 16]);
-    /// Bits behind the place of the user.
+    /// Bits after the place of the user.
     const RANDOM_BITS: u32 = 96;
     /// A bit above the largest place, in which a [`Session`] says that its client is away.
     const AWAY: u128 = 1 << 127;

@@ -225,7 +225,7 @@ pub enum Command<'a> {
         room: Option<Cow<'a, str>>,
         /// How many at most.
         limit: Option<u32>,
-        /// The id of the report behind which to begin.
+        /// The id of the report after which to begin.
         after: Option<u64>,
     },
     /// See [`Op::Settle`].
@@ -244,7 +244,7 @@ pub enum Command<'a> {
     },
     /// See [`Op::Export`].
     Export {
-        /// The place behind which to go on, from an earlier answer.
+        /// The place after which to go on, from an earlier answer.
         after: Option<u64>,
     },
     /// See [`Op::Ping`].
@@ -258,7 +258,7 @@ pub enum Command<'a> {
     Directory {
         /// Only rooms with this in their name or topic; all of them without.
         text: Option<Cow<'a, str>>,
-        /// The name of the room behind which to begin.
+        /// The name of the room after which to begin.
         after: Option<Cow<'a, str>>,
         /// How many at most.
         limit: Option<u32>,
@@ -278,7 +278,7 @@ pub enum Command<'a> {
     Join {
         /// The room's name.
         room: Cow<'a, str>,
-        /// The last seq that the client has; the cursor starts behind it. At the head if there is
+        /// The last seq that the client has; the cursor starts after it. At the head if there is
         /// none.
         after: Option<u64>,
         /// The epoch in which `after` counts.
@@ -356,7 +356,7 @@ pub enum Command<'a> {
         room: Cow<'a, str>,
         /// How many names at most.
         limit: Option<u32>,
-        /// The name behind which to begin.
+        /// The name after which to begin.
         after: Option<Cow<'a, str>>,
     },
     /// See [`Op::Topic`].
@@ -406,7 +406,7 @@ pub enum Command<'a> {
         room: Option<Cow<'a, str>>,
         /// The words to look for.
         text: Cow<'a, str>,
-        /// The place behind which to go on, from an earlier answer.
+        /// The place after which to go on, from an earlier answer.
         before: Option<u64>,
         /// How many messages at most; the server's own limit if there is none.
         limit: Option<u32>,
@@ -461,7 +461,7 @@ pub enum Command<'a> {
         room: Cow<'a, str>,
         /// How many at most.
         limit: Option<u32>,
-        /// The user behind whom to begin.
+        /// The user after whom to begin.
         after: Option<Cow<'a, str>>,
     },
     /// [`Op::Role`], [`Op::Kick`], [`Op::Mute`], [`Op::Ban`] and [`Op::Unban`].

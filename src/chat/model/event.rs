@@ -69,7 +69,7 @@ pub enum Event {
         /// The one that it has.
         name: RoomName,
     },
-    /// Somebody has ended the room. That nobody is a member any more is told as ever, behind this.
+    /// Somebody has ended the room. That nobody is a member any more is told as ever, after this.
     Gone {
         /// The room.
         room: RoomName,

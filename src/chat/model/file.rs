@@ -8,7 +8,7 @@ use std::fmt;
 
 /// How the name of a file begins.
 pub const FILE_WORD: &str = "cwf_";
-/// Characters behind the word: 160 bits, five to a character.
+/// Characters after the word: 160 bits, five to a character.
 const DIGITS: usize = 32;
 /// Bytes of the name of a file.
 pub const FILE_ID_LEN: usize = FILE_WORD.len() + DIGITS;

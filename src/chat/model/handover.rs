@@ -157,7 +157,7 @@ pub struct CursorState {
 /// The answer to a `send` that waits for the cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplyState {
-    /// Behind which seq, or in the place of which.
+    /// After which seq, or in the place of which.
     pub place: (bool, u64),
     /// To which request.
     pub request: (Option<RequestId>, Op),

@@ -9,7 +9,7 @@ pub struct DirectoryQuery {
     pub user: UserName,
     /// Only rooms that are [meant](is_meant) by this.
     pub text: Box<str>,
-    /// Only what is behind this name.
+    /// Only what is after this name.
     pub after: Box<str>,
     /// The most rooms of the page: 1 to
     /// [`DIRECTORY_PAGE_MAX`](super::limits::DIRECTORY_PAGE_MAX).

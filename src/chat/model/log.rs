@@ -139,7 +139,7 @@ pub enum LogRequest {
     /// A session is to begin: answered by [`LogReply::Claimed`] when that is written. Asked only
     /// where logs are shared.
     Claim(Ticket, SessionClaim),
-    /// Something has become of a session; written at leisure, behind what was asked before. Asked
+    /// Something has become of a session; written at leisure, after what was asked before. Asked
     /// only where logs are shared.
     Session(SessionChange),
     /// The room ends for all who are in it, and its log with it: answered by [`LogReply::Synced`]
@@ -368,7 +368,7 @@ pub trait Logs: std::fmt::Debug {
     fn poll(&mut self) -> Option<LogReply>;
 
     /// Reads rooms and users at once, where nobody is kept waiting by that: before anybody comes,
-    /// or behind [`Logs::resume`].
+    /// or after [`Logs::resume`].
     ///
     /// # Errors
     ///

@@ -83,7 +83,7 @@ pub fn encoded_len_max(text: &str) -> usize {
 fn find(text: &str) -> Vec<Mention> {
     let mut found = Vec::new();
     let mut lines = text.lines().peekable();
-    // Once a block is not closed, none behind it is: nothing is looked for again.
+    // Once a block is not closed, none after it is: nothing is looked for again.
     let mut may_close = true;
     while let Some(line) = lines.next() {
         if may_close && is_fence(line) {
@@ -109,7 +109,7 @@ fn is_fence(line: &str) -> bool {
     rest.trim_matches([' ', '\t']).chars().all(language)
 }
 
-/// Goes behind the line that ends the block; stays, and says so, if there is none.
+/// Goes after the line that ends the block; stays, and says so, if there is none.
 fn skip_block(lines: &mut Peekable<Lines<'_>>) -> bool {
     // A clone looks ahead, so that the lines are still there if nothing closes the block.
     let mut ahead = lines.clone();

@@ -9,7 +9,7 @@ pub const BATCH_EVENTS_MAX: usize = 100;
 /// Bytes after which a batch is closed; one event may be longer.
 pub const BATCH_BYTES_MAX: usize = 256 * 1024;
 
-/// A place in the order of all that is to be sent: behind both of these. Where logs are shared
+/// A place in the order of all that is to be sent: after both of these. Where logs are shared
 /// there is one order, and `notice` is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -51,7 +51,7 @@ pub struct DeadLetter {
     pub webhook: Box<str>,
     /// Since when: milliseconds since 1970.
     pub at: u64,
-    /// Behind where it begins.
+    /// After where it begins.
     pub from: Position,
     /// Where it ends; where that is the beginning, what was there is gone.
     pub to: Position,
@@ -64,13 +64,13 @@ pub struct DeadLetter {
 /// What is to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// The events, in order. There may be none, though there is more behind `end`.
+    /// The events, in order. There may be none, though there is more after `end`.
     pub events: Vec<WebhookEvent>,
     /// Up to where it was looked.
     pub end: Position,
     /// How much is gone of what was above the beginning, since there was too much.
     pub lost: u64,
-    /// There may be more behind `end`.
+    /// There may be more after `end`.
     pub has_more: bool,
 }
 
@@ -155,7 +155,7 @@ pub enum OutboxAsk {
         ticket: u64,
         /// What a webhook is told.
         interest: Interest,
-        /// Behind where it begins.
+        /// After where it begins.
         from: Position,
         /// Where it ends, if not at the last.
         to: Option<Position>,

@@ -148,7 +148,7 @@ pub enum Part {
 /// The records that one turn has added to one room, and who gets what of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fanout {
-    /// Where they are: the name that the room has behind them.
+    /// Where they are: the name that the room has after them.
     pub room: RoomName,
     /// Its log's epoch.
     pub epoch: Epoch,

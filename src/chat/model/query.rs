@@ -40,7 +40,7 @@ pub enum Query {
         /// The rooms.
         rows: Vec<InboxQuery>,
     },
-    /// The latest messages that contain all these words, in any of these logs: none behind the one
+    /// The latest messages that contain all these words, in any of these logs: none after the one
     /// with which they are more than [`PAGE_BYTES_MAX`](super::limits::PAGE_BYTES_MAX).
     Search {
         /// Who searches.
@@ -49,7 +49,7 @@ pub enum Query {
         logs: Vec<LogId>,
         /// Words, as they were typed; the last one may be the beginning of a word.
         text: Box<str>,
-        /// Only what was found behind this place of an earlier answer.
+        /// Only what was found after this place of an earlier answer.
         before: Option<u64>,
         /// How many.
         limit: u32,
@@ -87,7 +87,7 @@ pub enum Query {
         user: UserName,
         /// The direct conversations.
         logs: Vec<LogId>,
-        /// Only what is behind this place of an earlier answer.
+        /// Only what is after this place of an earlier answer.
         above: u64,
         /// How many.
         limit: u32,
@@ -110,7 +110,7 @@ pub enum Answer {
     Found {
         /// The messages, latest first.
         items: Vec<(LogId, SharedRecord)>,
-        /// The place behind which to look for more, `None` if that was all.
+        /// The place after which to look for more, `None` if that was all.
         next: Option<u64>,
     },
     /// To [`Query::Load`]. Rooms that were dropped since it was asked are not in it.
@@ -130,14 +130,14 @@ pub enum Answer {
     Rooms {
         /// The rooms, by name.
         rooms: Vec<StoredRoom>,
-        /// The name behind which to look for more, `None` if that was all.
+        /// The name after which to look for more, `None` if that was all.
         next: Option<RoomName>,
     },
     /// To [`Query::Written`].
     Written {
         /// The records, with the names of their rooms.
         items: Vec<(RoomName, SharedRecord)>,
-        /// The place behind which to look for more, `None` if that was all.
+        /// The place after which to look for more, `None` if that was all.
         next: Option<u64>,
     },
 }

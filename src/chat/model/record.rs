@@ -190,7 +190,7 @@ impl Body {
 /// How far the time of a record may be ahead of the wall clock, in milliseconds.
 const AHEAD_MAX_MS: u64 = 5_000;
 
-/// The time of a record behind one of `last_at`: not before that, so that a room's times rise
+/// The time of a record after one of `last_at`: not before that, so that a room's times rise
 /// though the wall clock is adjusted; unless the last one is so far ahead that the clock must have
 /// been wrong.
 #[must_use]

@@ -249,7 +249,7 @@ pub enum Reply {
         count: u64,
         /// A page of them, by name.
         users: Vec<(UserName, Role)>,
-        /// Whether there are more behind this page.
+        /// Whether there are more after this page.
         more: bool,
     },
     /// To `restrictions`.
@@ -258,7 +258,7 @@ pub enum Reply {
         room: RoomName,
         /// What holds of whom, by user.
         items: Vec<(UserName, Restriction, RestrictionMeta)>,
-        /// Whether there is more behind the last user.
+        /// Whether there is more after the last user.
         more: bool,
     },
     /// To `register` and `login`.
@@ -319,7 +319,7 @@ pub enum Reply {
     Reports {
         /// Those that the user may settle, oldest first.
         items: Vec<Report>,
-        /// Whether there are more behind the last.
+        /// Whether there are more after the last.
         more: bool,
     },
     /// To `audit`.

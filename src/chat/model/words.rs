@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn in_every_script_a_word_is_found_and_not_another() {
         for (one, other) in WORD_PAIRS {
-            // The last word may be a beginning: another one behind it makes it whole.
+            // The last word may be a beginning: another one after it makes it whole.
             let (wanted, text) = (Wanted::of(&format!("{one} x")), |word| format!("a {word}, x."));
             assert!(wanted.are_in(&text(one)), "{one}");
             assert!(!wanted.are_in(&text(other)), "{one} in {other}");

@@ -24,7 +24,7 @@ use crate::net::ConnId;
 /// The first place of records.
 const RECORDS: u64 = 3;
 
-/// The part behind a place.
+/// The part after a place.
 pub(super) fn export(chat: &mut Chat, by: &mut Requester, after: Option<u64>) -> Answer {
     let place = after.unwrap_or(0);
     let part = match place {

@@ -203,13 +203,13 @@ impl Chat {
 /// Taking up, in this order.
 impl Chat {
     /// What the store has of rooms and users that are to be in memory before anybody asks for them:
-    /// first, behind [`Chat::restore`].
+    /// first, after [`Chat::restore`].
     pub fn adopt_found(&mut self, now: Now, found: Found) {
         self.arrive_at(now);
         load_found(self, found);
     }
 
-    /// What holds for all rooms: behind that.
+    /// What holds for all rooms: after that.
     pub fn adopt_head(&mut self, now: Now, state: HeadState) {
         self.arrive_at(now);
         self.context.rev = self.context.rev.max(state.rev.0);
@@ -348,7 +348,7 @@ fn adopt_memory_room(chat: &mut Chat, name: &RoomName, state: MemoryRoomState) -
     let log = chat.rooms[key].log;
     let last_at = state.records.last().map_or(0, |last| last.at);
     let cids = state.cids;
-    // The log was opened empty: it goes on behind `head`.
+    // The log was opened empty: it goes on after `head`.
     chat.context.requests.push_back(LogRequest::Adopt { log, head, last_at, cids });
     chat.rooms.adopt_ring(key, state.records, bounds);
     let room = &mut chat.rooms[key];

@@ -140,7 +140,7 @@ pub(super) fn on_read(
         PagePart::Lower(page @ (Page::Latest | Page::Before(_)), count) => (page, count, records),
         PagePart::Lower(page @ (Page::After(_) | Page::Around(_)), count) => {
             let rest = count.saturating_sub(u32::try_from(records.len()).unwrap_or(count));
-            // Behind the lower half, also if the log has reached further since that was read.
+            // After the lower half, also if the log has reached further since that was read.
             let from = records.last().map(|last| last.seq + 1);
             let from = from.unwrap_or_else(|| Span::of(page, room, count).pivot);
             if from <= room.head && rest > 0 {

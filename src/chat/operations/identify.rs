@@ -53,7 +53,7 @@ pub(super) fn who(chat: &Chat, hello: &Hello<'_>) -> Result<Who, Refusal> {
         Who::Named(name, _) | Who::Unwritten(name) => name,
         Who::New(bound) => &bound.name,
     };
-    // Here, behind all ways of finding out who it is, so that none of them can forget it.
+    // Here, after all ways of finding out who it is, so that none of them can forget it.
     suspensions::check(chat, name)?;
     match &hello.identity {
         Some(identity) if chat.directory.suspended.has_revoked(identity, name) => {

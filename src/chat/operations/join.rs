@@ -77,7 +77,7 @@ fn is_confirmed(chat: &mut Chat, user: UserKey, room: RoomKey, was_member: bool)
     row.is_confirmed
 }
 
-/// A member gets a cursor: behind a position, or at the head. Answers the join.
+/// A member gets a cursor: after a position, or at the head. Answers the join.
 ///
 /// # Errors
 ///
@@ -113,11 +113,11 @@ pub(in crate::chat) fn answer_join(
     chat.context.reply(by.conn, by.request, Ok(reply));
     if let Some(Resumption::Gap { gap: (from, to), why, .. }) = resumption {
         let room = chat.rooms[key].name.clone();
-        // Behind the answer and before the records: the client knows by then which room this is
+        // After the answer and before the records: the client knows by then which room this is
         // about, and does not take the hole for something that is still to come.
         chat.context.tell(by.conn, Event::Gap { room, from, to, why });
     }
-    // Behind the answer, which tells the client from where the records are that come now.
+    // After the answer, which tells the client from where the records are that come now.
     if position.is_some() {
         chat.catch_up(by.conn);
     }

@@ -199,7 +199,7 @@ fn begin_to_leave(
         chat.rooms[key].moderation.begin(ticket, departure);
     }
     if ends {
-        // A crash behind the answer must not leave a room that nobody can enter or name again.
+        // A crash after the answer must not leave a room that nobody can enter or name again.
         let policy = chat.rooms[key].moderation.policy().map(Into::into);
         let meta = RoomMeta::Access { private: true, owned: false, policy };
         chat.rooms[key].put_meta(&mut chat.context, meta);

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  records, in order ─▶ ring, fan-out, edits, acts of moderation
-//!  facts, behind them ─▶ members, roles, marks, restrictions, who may enter, the topic
+//!  facts, after them ─▶ members, roles, marks, restrictions, who may enter, the topic
 //! ```
 
 use super::invitations::tell_invited;

@@ -60,7 +60,7 @@ pub(super) fn on_renewed(chat: &mut Chat, log: LogId, begun: Begun) {
         put_member(chat, membership);
     }
     retire_room(chat, key);
-    // Behind all that the room is now: an inbox may have waited for them.
+    // After all that the room is now: an inbox may have waited for them.
     ack::refuse(chat, acks, &refusal);
 }
 

@@ -167,7 +167,7 @@ fn resume_deferred(chat: &mut Chat, conn: ConnId) {
     }
     let user = reader.map(|reader| reader.user);
     if let Some(PendingOp::Deferred(reading)) = chat.take_deferred(conn) {
-        // Their answers wait for the end of the turn with the records, and must not come behind it.
+        // Their answers wait for the end of the turn with the records, and must not come after it.
         chat.delivery_mut().fan_out_sends_of(conn);
         // It is run once, whatever the connection waits for by now: deferred again and again it
         // would never be answered.

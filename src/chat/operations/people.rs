@@ -98,7 +98,7 @@ pub(super) fn replace(chat: &mut Chat, people: People) {
     reports::restore(chat, people.reports);
     chat.directory.pushes.restore(people.pushes);
     chat.directory.identities.replace(people.bound);
-    // Behind the names, which no display name may look like.
+    // After the names, which no display name may look like.
     profile::replace(chat, people.profiles);
     accounts::close_ended(chat);
 }

@@ -244,7 +244,7 @@ pub(super) fn restore(chat: &mut Chat, kept: Vec<(UserName, PublicProfile)>) {
 }
 
 /// Takes up what is kept in place of what was known: another node, or a command, has changed it.
-/// Those of guests are kept by nobody, and what is being written here comes behind what was read.
+/// Those of guests are kept by nobody, and what is being written here comes after what was read.
 pub(super) fn replace(chat: &mut Chat, kept: Vec<(UserName, PublicProfile)>) {
     let mut kept: BTreeMap<_, _> = kept.into_iter().collect();
     let profiles = &chat.directory.profiles;

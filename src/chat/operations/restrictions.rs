@@ -13,7 +13,7 @@ use crate::net::ConnId;
 type Row = (UserName, Restriction, RestrictionMeta);
 
 /// A page of the bans, mutes, readers and invitations of a room, by user: whole users only, so that
-/// the next page goes on behind the last one's name. In a room without an owner there are none but
+/// the next page goes on after the last one's name. In a room without an owner there are none but
 /// invitations.
 ///
 /// # Errors

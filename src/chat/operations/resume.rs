@@ -1,4 +1,4 @@
-//! One room of a resume: its cursor goes on behind the position that the client names.
+//! One room of a resume: its cursor goes on after the position that the client names.
 //!
 //! Not knowing is not consent: a position proves that its client was in the room once, not that its
 //! user still wants to be there, or may. It makes nobody a member but where the membership was lost

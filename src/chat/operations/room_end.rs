@@ -54,7 +54,7 @@ fn release_reports(chat: &mut Chat, room: &Room) {
     }
 }
 
-/// Whether the audit may have acts of a room, without its end behind them. What other nodes have
+/// Whether the audit may have acts of a room, without its end after them. What other nodes have
 /// noted is not known.
 fn may_be_audited(chat: &Chat, room: &Room) -> bool {
     let is_noted = room.audited == Audited::Acts || (chat.context.node.is_some() && room.head > 0);

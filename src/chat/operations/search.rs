@@ -16,11 +16,11 @@ use crate::chat::rooms::{Room, apply_changes};
 const SEARCH_LIMIT: u32 = 20;
 /// Bytes of messages in memory that one search looks at: a millisecond or two.
 const LOOK_BYTES_MAX: usize = 128 * 1024;
-/// The place behind which all that is stored is.
+/// The place after which all that is stored is.
 const STORE_END: u64 = SEQ_END - 1;
 
 /// Searches the user's rooms, or one of them. Of rooms that are in memory only, the latest records
-/// are looked at, and the latest that are found are in the first answer; those behind it go on with
+/// are looked at, and the latest that are found are in the first answer; those after it go on with
 /// what is stored.
 ///
 /// # Errors

@@ -107,7 +107,7 @@ pub(super) fn begin_claimed(
             };
             chat.context.reply(conn, request, Ok(welcome));
             tell_other_nodes::look_later(chat, user);
-            // Behind the welcome, which says where each cursor begins.
+            // After the welcome, which says where each cursor begins.
             chat.catch_up(conn);
             // What was left out is told by `refresh`, which runs when something wakes the
             // connection.
@@ -176,7 +176,7 @@ fn begin_session(
             (claims::former_secret(hello).filter(|_| is_resumed), user)
         }
         Who::New(bound) => return Ok(Begun::Held(vec![PeopleChange::Bind(bound)])),
-        // Behind what is under way: the answer comes when that is written.
+        // After what is under way: the answer comes when that is written.
         Who::Unwritten(_) => return Ok(Begun::Held(Vec::new())),
     };
     if hello.is_visit {
@@ -207,7 +207,7 @@ fn begin_session(
     if let Some(former) = known {
         chat.directory.keep_former(user, (Secret::new(user, hello.secret), former));
     }
-    // Behind the end of the one that it replaces, so that the bound on sessions holds at each
+    // After the end of the one that it replaces, so that the bound on sessions holds at each
     // moment.
     add_session(chat, (conn, user), hello, away);
     if let Some(login) = hello.identity.as_ref().and_then(|identity| identity.login) {

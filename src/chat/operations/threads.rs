@@ -72,7 +72,7 @@ fn page_of_ring(room: &Room, thread: u64, (below, limit): (u64, u32)) -> ThreadP
     let (mut records, mut bytes) = (Vec::new(), 0_usize);
     while let Some(record) = found.next_if(|record| {
         bytes = bytes.saturating_add(usize::try_from(record.weight).unwrap_or(usize::MAX));
-        // One in any case: a page with nothing and more behind it would be asked for for ever.
+        // One in any case: a page with nothing and more after it would be asked for for ever.
         let fits = bytes <= PAGE_BYTES_MAX || records.is_empty();
         fits && records.len() < usize::try_from(limit).unwrap_or(usize::MAX)
     }) {
@@ -259,7 +259,7 @@ pub(super) fn on_written(
     let (user, room, thread) =
         (mark.user.clone(), room.unwrap_or_else(|| mark.room.clone()), mark.thread);
     let news = MarkNews { user, room, thread, following, read };
-    // Behind the write: a mark that a crash could take back would show as read on one device only.
+    // After the write: a mark that a crash could take back would show as read on one device only.
     tell_sessions(chat, Some(conn), &news);
     tell_other_nodes::tell_mark(chat, news);
 }

@@ -49,7 +49,7 @@ fn is_ready(chat: &mut Chat, requester: (ConnId, Request), rooms: &[Watch<'_>]) 
     is_ready
 }
 
-/// A visit begins to read these rooms, each from its position on. What follows is told behind the
+/// A visit begins to read these rooms, each from its position on. What follows is told after the
 /// answer.
 ///
 /// # Errors

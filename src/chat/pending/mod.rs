@@ -54,7 +54,7 @@ impl Requester {
     }
 }
 
-/// Where a join wants its cursor: behind this seq, of this epoch if it gave one.
+/// Where a join wants its cursor: after this seq, of this epoch if it gave one.
 #[derive(Clone, Debug)]
 pub(super) struct JoinPosition {
     pub epoch: Option<Box<str>>,
@@ -79,7 +79,7 @@ pub(super) struct PartialInbox {
     pub open: Vec<usize>,
     /// The `rev` that names the answer.
     pub rev: u64,
-    /// Whether there is more behind it.
+    /// Whether there is more after it.
     pub more: bool,
     /// Rooms in which the user is no more.
     pub gone: Vec<RoomName>,
@@ -118,7 +118,7 @@ pub(super) type Found = (LogId, SharedRecord);
 pub(super) struct DirectoryPage {
     /// Only rooms that are meant by this.
     pub text: Box<str>,
-    /// Only what is behind this name.
+    /// Only what is after this name.
     pub after: Box<str>,
     pub limit: u32,
 }
@@ -196,7 +196,7 @@ pub(super) enum PendingOp {
 
 impl PendingOp {
     /// How much it counts against its connection. A reading is exclusive. So are `join` and
-    /// `leave`, since what a connection asks for behind them is meant for the time after them.
+    /// `leave`, since what a connection asks for after them is meant for the time after them.
     const fn weight(&self) -> u8 {
         match self {
             Self::Append { .. }

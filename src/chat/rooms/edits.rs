@@ -19,7 +19,7 @@ pub(super) fn apply_to_ring(rings: &mut RingBudget, room: &mut Room, change: &Re
     let (Body::Edit { target, text: Some(_) } | Body::Deletion { target }) = change.body else {
         return;
     };
-    // Of the target itself, and of its earlier edits, which are behind it.
+    // Of the target itself, and of its earlier edits, which are after it.
     change_ring(rings, room, target, |record| edits::apply(record, change));
 }
 

@@ -50,7 +50,7 @@ pub(in crate::chat) struct Room {
 /// What the audit has of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::chat) enum Audited {
-    /// Nothing, or its end behind everything else.
+    /// Nothing, or its end after everything else.
     Nothing,
     /// Perhaps acts, and not yet that it has ended.
     Acts,

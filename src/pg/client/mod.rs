@@ -231,7 +231,7 @@ impl Client {
             .map_err(|_error| std::io::ErrorKind::InvalidInput)?;
         frontend::execute("", 0, out)?;
         // One for each request: an error then ends this one only, and not those that are sent
-        // behind it.
+        // after it.
         frontend::sync(out);
         Ok(())
     }

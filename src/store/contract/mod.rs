@@ -56,7 +56,7 @@ struct Subject {
     woken: Option<Receiver<()>>,
     /// Of the durable one: whom the thread that keeps files asks.
     outbox: Option<SharedOutbox>,
-    /// Removed behind the store.
+    /// Removed after the store.
     database: Option<Database>,
     clock: Clock,
     tickets: u64,
@@ -264,7 +264,7 @@ fn a_room_that_was_forgotten_is_as_it_was_with_all_that_was_said_of_it_last() {
         let log = store.open("lobby", None);
         store.put(log, member("ann", 0));
         store.append(log, "one", 1);
-        // Behind the record, and replaced before it is written.
+        // After the record, and replaced before it is written.
         store.put(log, member("ann", 1));
         store.put(log, RoomMeta::Topic("tea".into(), None));
         store.put(log, invited("bob"));

@@ -190,7 +190,7 @@ impl Sender {
         }
     }
 
-    /// All events behind a place, in words.
+    /// All events after a place, in words.
     fn told(&mut self, mut from: Position, events_max: usize) -> Vec<String> {
         let mut all = Vec::new();
         loop {

@@ -56,7 +56,7 @@ fn in_every_script_a_word_is_found_and_not_another() {
         }
         for is_indexed in [false, true] {
             for (log, (one, other)) in logs.iter().zip(WORD_PAIRS) {
-                // The last word may be a beginning: another one behind it makes it whole.
+                // The last word may be a beginning: another one after it makes it whole.
                 for (word, seq) in [(one, 1), (other, 2)] {
                     let found = store.search(&[*log], &format!("{word} x"), 9);
                     assert_eq!(found, [(*log, seq)], "{}: {word} {is_indexed}", store.name);

@@ -58,7 +58,7 @@ pub(super) fn append(
     if let Some(known) = known {
         return Ok(known);
     }
-    // Behind the look-up, which is all that a question is about.
+    // After the look-up, which is all that a question is about.
     if is_question {
         return Ok(Appended::Unknown);
     }
@@ -74,7 +74,7 @@ pub(super) fn append(
         None => None,
     };
     let about = target.as_ref().map(Stored::record);
-    // Behind the checks of the target: a reaction to a message that is gone is refused, and not
+    // After the checks of the target: a reaction to a message that is gone is refused, and not
     // answered as known.
     if let Some((seq, at)) = effects::since(db, room, (about, &record), *counters)? {
         return Ok(Appended::Duplicate { seq, at });

@@ -9,7 +9,7 @@ use rusqlite::types::ValueRef;
 /// of `flate2` takes longer for an integer than this does for a row.
 pub(super) struct Checksum(u32);
 
-/// What a byte, and zeros behind it as many as the table's number, do to the remainder.
+/// What a byte, and zeros after it as many as the table's number, do to the remainder.
 static TABLES: [[u32; 256]; 8] = tables();
 
 const fn tables() -> [[u32; 256]; 8] {

@@ -13,7 +13,7 @@ const NAMES: [(&str, &str); 2] = [("", "@"), ("A", "\u{10ffff}")];
 /// Members of one room that are counted.
 const MEMBERS_MAX: i64 = 100_000;
 
-/// The next rooms, and the name behind which there may be more.
+/// The next rooms, and the name after which there may be more.
 pub(super) fn find(
     db: &Connection,
     query: &DirectoryQuery,

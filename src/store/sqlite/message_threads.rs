@@ -191,7 +191,7 @@ pub(super) fn followed(
     Ok(found)
 }
 
-/// The next marks behind this one, at most so many, as they are kept.
+/// The next marks after this one, at most so many, as they are kept.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! The connections that read, as the writer sees them.
 //!
 //! The reader uses them from query to query; between two of them the writer can have them.
-//! It needs that twice: the WAL can begin anew only while nobody reads, and behind searches without
+//! It needs that twice: the WAL can begin anew only while nobody reads, and after searches without
 //! a pause there would be no such moment; and a file is opened anew only when no connection of the
 //! process has the old one.
 

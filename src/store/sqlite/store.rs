@@ -210,7 +210,7 @@ impl SqliteStore {
         self.logs.insert(id.slot(), OpenLog { id, location });
         let name = room.clone();
         let opening = Opening { name, epoch, durability, retention, row, is_stored };
-        // In the order of the requests with all else: what is asked of the room comes behind it.
+        // In the order of the requests with all else: what is asked of the room comes after it.
         self.batch.push(Op::Open(id, Box::new(opening)));
     }
 

@@ -238,7 +238,7 @@ impl Writer {
         // Before the replies are sent, so that a client that reads one can send the next.
         self.queue.finish();
         self.tell(replies);
-        // Behind the answers: nobody waits for it, and the next batch gathers meanwhile.
+        // After the answers: nobody waits for it, and the next batch gathers meanwhile.
         let kept_up = self.engine.keep_up(now, stored);
         self.metrics.pruned.add(kept_up.pruned);
         self.tell(kept_up.replies);
@@ -247,7 +247,7 @@ impl Writer {
         }
     }
 
-    /// Sends replies, behind the metric: whoever was refused finds the server not ready.
+    /// Sends replies, after the metric: whoever was refused finds the server not ready.
     fn tell(&self, replies: impl IntoIterator<Item = LogReply>) {
         self.metrics.trouble.set(u64::from(self.engine.fault().is_some()));
         self.replies.send_all(replies);
@@ -283,7 +283,7 @@ impl Writer {
         if self.commands_due <= now.tick {
             let replies = self.engine.poll_commands(now);
             self.tell(replies);
-            // Behind the replies: the loop then looks once more, and finds no further one.
+            // After the replies: the loop then looks once more, and finds no further one.
             if self.engine.note_told() {
                 self.replies.wake();
             }

@@ -22,13 +22,13 @@ pub(in crate::store) struct WrittenQuery {
     pub(in crate::store) user: UserName,
     /// The row ids of the conversations.
     pub(in crate::store) rooms: Vec<i64>,
-    /// The id behind which to go on.
+    /// The id after which to go on.
     pub(in crate::store) above: u64,
     /// How many.
     pub(in crate::store) limit: u32,
 }
 
-/// A page of records with the names of their rooms, and the id behind which to go on.
+/// A page of records with the names of their rooms, and the id after which to go on.
 pub(in crate::store) type WrittenPage = (Vec<(RoomName, SharedRecord)>, Option<u64>);
 
 /// The next page. What cannot be read is left out, and noted as damaged.

@@ -266,7 +266,7 @@ impl Moving {
         load().map_err(self.failed())
     }
 
-    /// The next marks of threads behind this one.
+    /// The next marks of threads after this one.
     ///
     /// # Errors
     ///

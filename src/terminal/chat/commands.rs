@@ -129,7 +129,7 @@ impl<'a> Typed<'a> {
         let shown = view.shown(&room);
         let limit = if shown == 0 { ENTER_LIMIT } else { RETURN_LIMIT };
         view.focus(&room);
-        // What is told meanwhile comes behind what is there.
+        // What is told meanwhile comes after what is there.
         view.hold(&room);
         let shown_name = show::name(user.unwrap_or(&room));
         match user {

@@ -109,7 +109,7 @@ impl Displays {
         self.forgotten = self.told;
     }
 
-    /// What stands behind a name, such as ` ~Ann Smith`; never in its place, since anybody may be
+    /// What stands after a name, such as ` ~Ann Smith`; never in its place, since anybody may be
     /// called anything.
     pub(super) fn beside(&self, name: &str) -> String {
         let display = self.known.get(name).map_or("", |known| &*known.display);

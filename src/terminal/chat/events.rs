@@ -299,7 +299,7 @@ mod tests {
         said("bob", 4, "four");
         assert_eq!(users.try_iter().collect::<Vec<_>>(), ["bob"]);
         assert_eq!(printed.try_recv().unwrap(), "bob: four\n");
-        // What comes while the page of a room is asked for comes behind it.
+        // What comes while the page of a room is asked for comes after it.
         view.lock().hold("lobby");
         said("ann", 5, "five");
         printed.try_recv().unwrap_err();

@@ -113,7 +113,7 @@ pub(super) fn record(
     style.faint(&what)
 }
 
-/// The thread of a message, and what it answers, as it stands behind the name of its author.
+/// The thread of a message, and what it answers, as it stands after the name of its author.
 fn answered(item: &Item, quotable: &BTreeMap<u64, Quotable>, from: &str) -> Option<String> {
     let (to, thread) = (number(item, "reply_to"), number(item, "thread"));
     let quote = |seq: u64| quote(quotable.get(&seq), from);

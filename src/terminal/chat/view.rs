@@ -71,7 +71,7 @@ pub(super) struct View {
     /// What those who speak are called besides their names.
     pub displays: Displays,
     clock: Clock,
-    /// What was told of a room while its page is asked for, behind which it is shown.
+    /// What was told of a room while its page is asked for, after which it is shown.
     held: Option<(String, VecDeque<Item>)>,
     /// The last record of each room that was shown.
     shown: BTreeMap<String, u64>,

@@ -42,7 +42,7 @@ fn skip(text: &str) -> &str {
     text.trim_start_matches(' ')
 }
 
-/// The string without escapes that `text` begins with, and what is behind it.
+/// The string without escapes that `text` begins with, and what is after it.
 #[inline]
 fn string(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix('"')?;
@@ -52,7 +52,7 @@ fn string(text: &str) -> Option<(&str, &str)> {
     Some((string, behind.strip_prefix('"')?))
 }
 
-/// The value of a field that `text` begins with, and what is behind it.
+/// The value of a field that `text` begins with, and what is after it.
 #[inline]
 fn value(key: Key, text: &str) -> Option<(Kept<'_>, &str)> {
     if !text.starts_with('"') {

@@ -239,7 +239,7 @@ fn readable(text: &str) -> String {
             // What has words of its own for who cannot show it: a date, a group of people.
             (Some(_), Some(words)) if link.contains('^') => out.push_str(words),
             (Some(name), words) => out.extend(["@", words.unwrap_or(name)]),
-            // The name of a room or of somebody, which stands behind an id.
+            // The name of a room or of somebody, which stands after an id.
             (None, Some(words)) if link.starts_with(['#', '@']) => {
                 let (sign, _) = link.split_at(1);
                 out.extend([sign, words.trim_start_matches(['#', '@'])]);

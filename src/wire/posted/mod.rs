@@ -119,7 +119,7 @@ pub fn text_of(body: &[u8]) -> Result<&str, Refusal> {
     })
 }
 
-/// A list of messages behind a name.
+/// A list of messages after a name.
 #[derive(Deserialize)]
 struct Listed<'a> {
     #[serde(borrow)]
@@ -187,7 +187,7 @@ fn with_room(at: usize, item: &str, (room, cid): (&str, Option<&str>)) -> Result
         put(&mut out, r#","cid":"#);
         string(&mut out, cid);
     }
-    // What the client wrote is taken as it is, behind the fields that stand first: a second `room`
+    // What the client wrote is taken as it is, after the fields that stand first: a second `room`
     // or `op` is refused as given twice.
     put(&mut out, if fields.trim_ascii_start().starts_with('}') { "" } else { "," });
     put(&mut out, fields);

@@ -125,7 +125,7 @@ pub fn bye(out: &mut Vec<u8>, close: u16, reason: &str) {
     put(out, "}");
 }
 
-/// Appends that a room's log began anew: it goes on behind `seq` of another epoch.
+/// Appends that a room's log began anew: it goes on after `seq` of another epoch.
 pub fn reset(out: &mut Vec<u8>, room: &RoomName, epoch: Epoch, seq: u64) {
     open(out, r#"{"ev":"reset","room":"#, room);
     epoch_field(out, r#","epoch":"#, epoch);
@@ -164,7 +164,7 @@ fn presence(out: &mut Vec<u8>, change: &PresenceChange) {
     }
 }
 
-/// Appends what users say of themselves as an object behind `key`.
+/// Appends what users say of themselves as an object after `key`.
 pub(super) fn profiles(out: &mut Vec<u8>, key: &str, users: &[(UserName, PublicProfile)]) {
     put(out, key);
     put(out, if users.is_empty() { "{" } else { "" });
@@ -198,7 +198,7 @@ pub(super) fn profile_object(out: &mut Vec<u8>, profile: &PublicProfile) {
     put(out, if before == "{" { "{}" } else { "}" });
 }
 
-/// Appends how far users have read as an object behind `key`.
+/// Appends how far users have read as an object after `key`.
 pub(super) fn read_marks(out: &mut Vec<u8>, key: &str, read: &[(UserName, u64)]) {
     put(out, key);
     for (index, (user, seq)) in read.iter().enumerate() {

@@ -141,7 +141,7 @@ fn no_password() -> Refusal {
     Refusal::new(Code::BadField, message)
 }
 
-/// Reads what stands behind the command. `None` if it needs something else.
+/// Reads what stands after the command. `None` if it needs something else.
 pub(super) fn parse(verb: Verb, rest: &str) -> Option<AccountLine<'_>> {
     let (first, behind) = split_word(rest);
     Some(match verb {
@@ -180,7 +180,7 @@ pub fn is_secret(line: &str) -> bool {
     )
 }
 
-/// A password, and the secret of an invitation as the last word behind it.
+/// A password, and the secret of an invitation as the last word after it.
 fn split_invite(text: &str) -> (&str, Option<&str>) {
     let (password, last) = text.rsplit_once(char::is_whitespace).unwrap_or((text, ""));
     match invite_in(last) {

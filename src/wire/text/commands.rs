@@ -265,7 +265,7 @@ impl Verb {
     }
 }
 
-/// What a word behind a `/` means.
+/// What a word after a `/` means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// This command, and how it is written.

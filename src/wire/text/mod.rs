@@ -82,7 +82,7 @@ pub enum Line<'a> {
     Help(&'a str),
     /// End the connection.
     Quit,
-    /// No such command; the word behind the `/`.
+    /// No such command; the word after the `/`.
     Unknown(&'a str),
     /// A command that other chats have, and what to do instead.
     Hint(&'static str),

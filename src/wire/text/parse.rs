@@ -63,7 +63,7 @@ struct Commands<'a, 'l> {
 }
 
 impl<'a> Commands<'a, '_> {
-    /// Reads what stands behind a `/`.
+    /// Reads what stands after a `/`.
     fn parse(self, line: &'a str) -> Line<'a> {
         let (word, rest) = split_word(line);
         match meaning(word) {
@@ -284,7 +284,7 @@ impl<'a> Commands<'a, '_> {
             let refusal = Refusal::new(Code::BadField, "how long is this?");
             return Some(Line::Refused(Box::new(refusal.field("for_ms", span::UNITS_ARE))));
         };
-        // The reason only, behind the name.
+        // The reason only, after the name.
         let line = self.moderate(op, user, command(Some(for_ms)))?;
         Some(with_reason(line, reason))
     }

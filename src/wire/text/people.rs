@@ -14,7 +14,7 @@ use crate::wire::parse::profile_of;
 /// Acts that `/audit` shows.
 const AUDIT_LIMIT: u32 = 20;
 
-/// Reads what stands behind the command. `current` is the room that it may be about. `None` if it
+/// Reads what stands after the command. `current` is the room that it may be about. `None` if it
 /// needs something else.
 pub(super) fn parse<'a>(
     verb: Verb,

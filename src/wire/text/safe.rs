@@ -9,7 +9,7 @@ pub(super) fn put(out: &mut Vec<u8>, pieces: &[&str]) {
     }
 }
 
-/// A name as it is shown. Behind one in another script stands a mark that ends its direction of
+/// A name as it is shown. After one in another script stands a mark that ends its direction of
 /// writing: without it a terminal that writes Hebrew from the right would exchange the name and
 /// what is said.
 pub(super) fn name(name: &str) -> Cow<'_, str> {
@@ -34,7 +34,7 @@ pub fn safe_line(shown: &str) -> String {
     to_string(shown, line)
 }
 
-/// A name, behind which its direction of writing ends.
+/// A name, after which its direction of writing ends.
 #[must_use]
 pub fn safe_name(shown: &str) -> String {
     name(shown).into_owned()

@@ -133,7 +133,7 @@ impl Engine {
         let mut rows = statement.query([forgotten, booked, limit])?;
         while let Some(row) = rows.next()? {
             let at = unsigned(row.get("at")?);
-            // By id and so by time of storing: behind the first that is young enough there are no
+            // By id and so by time of storing: after the first that is young enough there are no
             // older ones.
             if !(at < old || at > ahead) {
                 break;

@@ -9,7 +9,7 @@ use crate::chat::model::log::LogReply;
 use crate::chat::model::name::RoomName;
 use crate::time::clock::Now;
 
-/// The pause behind some that are to be loaded, so that they never are many at a time.
+/// The pause after some that are to be loaded, so that they never are many at a time.
 const WALK_PAUSE: Duration = Duration::from_secs(2);
 
 impl Engine {

@@ -9,7 +9,7 @@ const WALK_EVERY: Duration = Duration::from_hours(1);
 /// A walk over all rooms.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
-    /// The row id behind which it goes on, `None` while none is under way.
+    /// The row id after which it goes on, `None` while none is under way.
     pub(super) after: Option<i64>,
     /// When it goes on.
     pub(super) at: Tick,

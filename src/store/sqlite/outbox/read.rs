@@ -44,7 +44,7 @@ pub(in crate::store::sqlite) fn batch(
     let mut next = records.next(rows.next()?)?;
     let mut bytes = 0;
     while batch.events.len() < events_max && bytes < BATCH_BYTES_MAX {
-        // Two tables in one order: a notice stands behind the record after which it was written.
+        // Two tables in one order: a notice stands after the record after which it was written.
         let is_notice = match (notices.rows.front(), &next) {
             (Some(notice), Some((id, _))) => notice.record < *id,
             (Some(_), None) if !records.is_full() => true,
@@ -82,7 +82,7 @@ struct Records<'a> {
 }
 
 impl Records<'_> {
-    /// Whether there may be records behind those that were read.
+    /// Whether there may be records after those that were read.
     const fn is_full(&self) -> bool {
         self.read >= SCAN_MAX
     }

@@ -71,7 +71,7 @@ struct Page<'a> {
     bytes: usize,
     /// The id of the last record that was looked at, or from below which the search is.
     place: u64,
-    /// The place behind which there may be more.
+    /// The place after which there may be more.
     next: Option<u64>,
 }
 
