@@ -1,5 +1,5 @@
-//! The files that a configuration names, looked at as a start would: so that `chinwag check` does not
-//! call good what the server then refuses.
+//! The files that a configuration names, looked at as a start would: so that `chinwag check` does
+//! not call good what the server then refuses.
 
 use std::fs;
 use std::path::Path;

@@ -161,7 +161,6 @@ impl Worker {
             let mut before = std::mem::take(&mut self.endpoints);
             for known in self.outbox.webhooks().iter() {
                 let name = known.webhook.name.clone();
-                // One that was made anew under the name is another: what waits is not for it.
                 let same =
                     before.remove(&name).filter(|old| old.known.webhook.at == known.webhook.at);
                 let endpoint = match same {

@@ -342,6 +342,37 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_the_last_record_of_a_page_is_a_change_of_the_page() {
+        let mut pages = Pages::new(1 << 20);
+        pages.want((room(), log()), 5, conn(1));
+        pages.next_to_read().unwrap();
+        pages.on_changed_from(log(), 64);
+        assert!(pages.on_page((log(), 1), records(1..=64)).is_empty(), "it is read again");
+        pages.next_to_read().unwrap();
+        assert_eq!(pages.on_page((log(), 1), records(1..=64)), [conn(1)]);
+        pages.on_changed_from(log(), 64);
+        assert!(pages.from(log(), 64).is_none());
+    }
+
+    #[test]
+    fn the_text_of_a_message_that_is_pruned_goes_from_its_edits_on_later_pages() {
+        let mut pages = Pages::new(1 << 20);
+        pages.want((room(), log()), 65, conn(1));
+        pages.next_to_read().unwrap();
+        let mut page = records(65..=128);
+        let edit = |target| Body::Edit { target, text: Some("secret".into()) };
+        for (place, target) in [(0, 3), (9, 66)] {
+            page[place] =
+                SharedRecord::new(Record { body: edit(target), ..(*page[place]).clone() });
+        }
+        pages.on_page((log(), 65), page);
+        pages.prune(log(), 65);
+        let page = pages.from(log(), 65).unwrap();
+        assert_eq!(page[0].body, Body::Edit { target: 3, text: None });
+        assert_eq!(page[9].body, edit(66));
+    }
+
+    #[test]
     fn the_page_that_was_used_longest_ago_makes_room() {
         let mut pages = Pages::new(3 * (PAGE_OVERHEAD + 6_400));
         for block in 0..3 {

@@ -160,6 +160,16 @@ mod tests {
     }
 
     #[test]
+    fn a_reading_of_a_log_that_is_another_one_now_is_asked_for_again_though_nothing_was_changed() {
+        let mut changes = Changes::default();
+        let first = changes.begin();
+        changes.outdate_all();
+        let second = changes.begin();
+        assert!(changes.end(first).is_none());
+        check(changes.end(second), &[]);
+    }
+
+    #[test]
     fn changes_are_bounded_and_a_reading_that_outlasts_them_knows() {
         let mut changes = Changes::default();
         let first = changes.begin();

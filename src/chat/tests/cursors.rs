@@ -1,6 +1,7 @@
 //! Cursors: live, behind, and how they come back.
 
 use super::*;
+use crate::chat::model::limits::PAGE_BYTES_MAX;
 
 /// Limits with credit for so many empty messages of `u0` at once.
 fn credit_for(messages: usize) -> Limits {
@@ -351,4 +352,43 @@ fn nothing_of_a_room_comes_between_the_answer_to_leave_and_the_end() {
     let mut heard = sent_to(&said, 1);
     heard.retain(|line| line != "wake");
     assert_eq!(heard, ["sent 3", left, "left left"]);
+}
+
+#[test]
+fn a_record_larger_than_a_page_reaches_a_cursor_that_lags() {
+    let limits = Limits { message_bytes: 64 * 1024, ..credit_for(2) };
+    let mut harness = Harness::with_lobby(limits, 2);
+    harness.chat.handle_blocked(conn(1), 2 * weight(0));
+    harness.say(0, &"x".repeat(PAGE_BYTES_MAX + 1));
+    assert_eq!(sent_to(&harness.end_turn(), 1), [""; 0]);
+    harness.chat.handle_drained(harness.now, conn(1));
+    assert_eq!(sent_to(&harness.end_turn(), 1), ["replay 1..=1", "live 1"]);
+}
+
+#[test]
+fn a_busy_room_does_not_keep_the_cursor_of_another_one_from_catching_up() {
+    for (busy, quiet) in [("lobby", "den"), ("den", "lobby")] {
+        let mut harness = Harness::with_lobby(credit_for(2), 2);
+        for number in 0..2 {
+            harness.join(number, "den");
+        }
+        harness.wait(10_000);
+        harness.chat.handle_blocked(conn(1), 2 * weight(0));
+        harness.ask(0, message(Target::Room(quiet.into()), "", None));
+        let mut replayed = Vec::new();
+        for _ in 0..4 {
+            // More than what one drain gives credit for.
+            for _ in 0..3 {
+                harness.ask(0, message(Target::Room(busy.into()), "", None));
+            }
+            harness.end_turn();
+            harness.chat.handle_drained(harness.now, conn(1));
+            for said in harness.end_turn() {
+                if let Output::Event { event: Event::Replay { room, .. }, .. } = said {
+                    replayed.push(room.to_string());
+                }
+            }
+        }
+        assert!(replayed.iter().any(|room| room == quiet), "{quiet}: {replayed:?}");
+    }
 }

@@ -199,3 +199,71 @@ fn marks_that_are_too_many_for_a_welcome_are_told_afterwards() {
         afterwards.extend(told);
     }
 }
+
+#[test]
+fn who_acknowledges_twice_before_the_marks_are_kept_is_told_neither() {
+    let (mut harness, _) = harness(4);
+    for (number, name) in [(0, "ann"), (1, "bob"), (2, "bob")] {
+        harness.hello(number, name);
+        harness.join(number, "lobby");
+    }
+    say_many(&mut harness, 0, 3);
+    harness.wait(5_000);
+    for read in [1, 2] {
+        let quiet = Request { id: None, op: Op::Ack };
+        harness.chat.handle_command(harness.now, conn(1), quiet, ack(read));
+    }
+    let said = harness.wait(2_000);
+    assert_eq!(receipts(&said, 1), [""; 0]);
+    assert_eq!(receipts(&said, 2), ["own receipt 2"]);
+}
+
+#[test]
+fn a_mark_waits_while_an_act_about_its_member_is_under_way() {
+    let (mut harness, shelf) = harness(4);
+    harness.hello(0, "ann");
+    let create =
+        Command::Create { room: "lobby".into(), topic: None, private: false, policy: None };
+    harness.run(0, create);
+    harness.hello(1, "bob");
+    harness.join(1, "lobby");
+    say_many(&mut harness, 0, 3);
+    harness.wait(5_000);
+    shelf.0.borrow_mut().slow = true;
+    let role = Command::Moderate {
+        room: "lobby".into(),
+        user: "bob".into(),
+        command: model::command::ModerationCommand::Role(Role::Moderator),
+        reason: "".into(),
+        weight: 0,
+    };
+    harness.run(0, role);
+    harness.run(1, ack(3));
+    harness.wait(1_000);
+    shelf.0.borrow_mut().slow = false;
+    let mut said = harness.end_turn();
+    said.extend(harness.wait(2_000));
+    let acked = "Acked { room: \"lobby\", recv: 3, read: 3 }";
+    assert!(sent_to(&said, 1).iter().any(|line| line == acked), "{said:?}");
+}
+
+#[test]
+fn marks_are_kept_in_batches_and_at_once_when_the_server_stops() {
+    let (mut harness, _) = harness(4);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    say_many(&mut harness, 0, 4);
+    harness.wait(5_000);
+    let mut acked = |read, millis, stops| {
+        if stops {
+            harness.chat.stop(harness.now);
+        }
+        let mut said = harness.run(0, ack(read));
+        said.extend(harness.wait(millis));
+        sent_to(&said, 0).iter().any(|line| line.contains(&format!("read: {read}")))
+    };
+    assert!(acked(1, 10, false), "nothing was kept of late");
+    assert!(!acked(2, 10, false), "the next batch has to wait");
+    assert!(acked(3, 250, false));
+    assert!(acked(4, 0, true), "there may be no later");
+}

@@ -196,3 +196,75 @@ fn rooms_in_memory_are_searched_as_far_as_they_are_there() {
         assert_eq!((texts.collect::<Vec<_>>(), *next), expect, "{shown}");
     }
 }
+
+#[test]
+fn who_is_put_out_while_a_page_is_read_is_shown_nothing_of_it() {
+    let (mut harness, shelf) = harness(2);
+    harness.hello(0, "ann");
+    let create =
+        Command::Create { room: "lobby".into(), topic: None, private: false, policy: None };
+    harness.run(0, create);
+    harness.hello(1, "bob");
+    harness.join(1, "lobby");
+    say_many(&mut harness, 0, 9);
+    shelf.0.borrow_mut().reads_wait = true;
+    let page = Page::After(0);
+    harness.run(1, Command::History { room: "lobby".into(), page, limit: None, epoch: None });
+    let kick = Command::Moderate {
+        room: "lobby".into(),
+        user: "bob".into(),
+        command: model::command::ModerationCommand::Kick,
+        reason: "".into(),
+        weight: 0,
+    };
+    harness.run(0, kick);
+    shelf.0.borrow_mut().reads_wait = false;
+    assert_eq!(lines_to(&harness.end_turn(), 1), ["no 3003"]);
+}
+
+#[test]
+fn what_is_pruned_while_a_page_is_read_is_not_shown_nor_is_its_text_in_an_edit() {
+    let (mut harness, shelf) = harness(2);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    harness.say(0, "secret");
+    harness.end_turn();
+    harness
+        .run(0, Command::Edit { room: "lobby".into(), target: 1, text: "still".into(), weight: 5 });
+    say_many(&mut harness, 0, 7);
+    shelf.0.borrow_mut().reads_wait = true;
+    let page = Page::After(0);
+    harness.run(0, Command::History { room: "lobby".into(), page, limit: Some(3), epoch: None });
+    let log = harness.chat.rooms.table.iter().next().unwrap().1.log;
+    shelf.0.borrow_mut().prune(log, 2);
+    harness.end_turn();
+    shelf.0.borrow_mut().reads_wait = false;
+    let said = harness.end_turn();
+    assert_eq!(history_seqs(&said), [2, 3]);
+    let Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) = answer(&said) else {
+        panic!("{said:?}");
+    };
+    assert_eq!(items[0].body, Body::Edit { target: 1, text: None });
+}
+
+#[test]
+fn the_half_of_a_page_that_is_there_shows_what_changes_while_the_other_is_read() {
+    let (mut harness, shelf) = harness(2);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    say_many(&mut harness, 0, 9);
+    shelf.0.borrow_mut().reads_wait = true;
+    let page = Page::Around(5);
+    harness.run(0, Command::History { room: "lobby".into(), page, limit: None, epoch: None });
+    shelf.0.borrow_mut().reads_wait = false;
+    let lower = harness.store.poll().expect("the lower half");
+    shelf.0.borrow_mut().reads_wait = true;
+    harness.chat.on_log_reply(harness.now, lower);
+    harness.run(0, Command::Delete { room: "lobby".into(), target: 1 });
+    shelf.0.borrow_mut().reads_wait = false;
+    let said = harness.end_turn();
+    let Some(Output::Reply { result: Ok(Reply::History { items, .. }), .. }) = answer(&said) else {
+        panic!("{said:?}");
+    };
+    assert_eq!((items[0].seq, &items[0].body), (1, &Body::Deleted));
+}
