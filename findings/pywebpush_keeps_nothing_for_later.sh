@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Guess:   a push that says nothing of how long it is good for waits at the push service for a while, as a notice to a
 #          phone that is off should: npm's web-push asks for 4 weeks.
-# Truth:   pywebpush asks for `TTL: 0`: delivered at once or never (RFC 8030, 5.2). The service answers 201 as to any other, and
-#          a device that sleeps, or a browser that is closed, never hears of it. A test on one's own desk always works.
+# Truth:   pywebpush asks for `TTL: 0`: delivered at once or never (RFC 8030, 5.2). The service answers 201 as to any other,
+#          and a device that is off, or a browser that is closed, never hears of it. A test on one's own desk always works.
 # Version: pywebpush 2.5.0 (PyPI), web-push 3.6.7 (npm). Source: `ttl: int = 0` of `webpush`; DEFAULT_TTL in web-push-lib.js.
 # So:      name `ttl=86400` in each call.
 set -euo pipefail
