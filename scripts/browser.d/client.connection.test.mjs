@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bench, inLobby, message } from "./bench.mjs";
-import { settle } from "./fakes.mjs";
+import { loadClient, settle } from "./fakes.mjs";
 
 test("it offers the subprotocol, and its hello has the name and nothing to resume", async () => {
 	const it = bench();
@@ -12,6 +12,20 @@ test("it offers the subprotocol, and its hello has the name and nothing to resum
 	assert.equal(hello.name, "ann");
 	assert.equal(hello.resume, undefined);
 	assert.equal(it.client.state.state, "ready");
+});
+
+test("where there is no WebSocket, it says at once which one to pass", async () => {
+	const { Client } = await loadClient();
+	const own = globalThis.WebSocket;
+	delete globalThis.WebSocket;
+	try {
+		const client = new Client("ws://test/ws");
+		assert.throws(() => client.start(), /no WebSocket here: in Node 20 .* option WebSocket/);
+		client.stop();
+		await assert.rejects(client.login("ann", "a password"), /no WebSocket here/);
+	} finally {
+		if (own) globalThis.WebSocket = own;
+	}
 });
 
 test("the wait before attempt n is spread over min(20 s, 0.5 s * 2^n)", async () => {

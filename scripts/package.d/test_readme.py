@@ -33,16 +33,18 @@ asyncio.run(main())
 
 class Readme(unittest.TestCase):
     def answers(self, readme, language, imported, argv):
-        blocks = re.findall(rf"```{language}\n(.*?)```", (ROOT / readme).read_text(), re.S)
+        text = (ROOT / readme).read_text()
+        blocks = re.findall(rf"```{language}\n(.*?)```", text, re.S)
         (code,) = [code for code in blocks if imported in code]
         env = {**os.environ, "PYTHONPATH": str(ROOT / "clients/python")}
         with server() as (http, _), tempfile.TemporaryDirectory() as folder:
-            Path(folder, "bot.mjs").write_text(code.replace("wss://chat.example.org", f"ws://{http}"))
-            # As an installed package would be found; Node 20 has no WebSocket of its own.
-            package = Path(folder, "node_modules/chinwag")
-            package.mkdir(parents=True)
-            for file in ("clients/js/package.json", "src/page/client.js"):
-                Path(package, Path(file).name).write_text((ROOT / file).read_text())
+            Path(folder, "bot.mjs").write_text(code.replace("ws://127.0.0.1:8080", f"ws://{http}"))
+            for command in re.findall(r"^npm install .*", text, re.M):
+                Path(folder, "package.json").write_text("{}")
+                offline = {**env, "npm_config_offline": "true"}
+                command = command.replace("path/to/chinwag", str(ROOT))
+                subprocess.run(["bash", "-c", command], cwd=folder, env=offline, check=True, stdout=subprocess.DEVNULL)
+            # Node 20 has no WebSocket of its own.
             ws = (ROOT / "clients/js/node_modules/ws/wrapper.mjs").as_uri()
             Path(folder, "ws.mjs").write_text(f'import {{ WebSocket }} from "{ws}"; globalThis.WebSocket ??= WebSocket;')
             bot = subprocess.Popen([*argv, Path(folder, "bot.mjs")], cwd=folder, env=env)

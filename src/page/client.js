@@ -61,6 +61,13 @@ const NOT_OURS = new Set([3001, 3003, 3005, 3008]);
 /** Records held back while others are fetched. */
 const HELD_MAX = 1_000;
 
+/** Stands where there is none, and says what to do. */
+class NoWebSocket {
+	constructor() {
+		throw new TypeError("there is no WebSocket here: in Node 20 pass that of ws as the option WebSocket");
+	}
+}
+
 /** A refusal by the server, or `offline`. */
 export class ChinwagError extends Error {
 	constructor(reply) {
@@ -244,7 +251,7 @@ export class Client extends EventTarget {
 	constructor(url, options = {}) {
 		super();
 		this.#url = url;
-		this.#options = { agent: "client.js", WebSocket: globalThis.WebSocket, random: Math.random, ...options };
+		this.#options = { agent: "client.js", WebSocket: globalThis.WebSocket ?? NoWebSocket, random: Math.random, ...options };
 		this.#clock = options.clock ?? {
 			now: () => Date.now(),
 			setTimeout: (run, ms) => setTimeout(run, ms),
