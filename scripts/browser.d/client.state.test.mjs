@@ -289,6 +289,21 @@ test("an inbox with an older read position is corrected; one of another epoch is
 	assert.equal(it.client.rooms.get("lobby").unread, 0);
 });
 
+test("who asks for the inbox at a welcome gets the one that is asked for then, and later another one", async () => {
+	const it = bench();
+	const rooms = () => it.socket.sent.filter(({ op }) => op === "rooms").length;
+	let asked;
+	it.client.addEventListener("welcome", () => (asked = it.client.sync()));
+	it.client.start();
+	it.socket.accept();
+	await it.socket.reply("hello", { user: "ann", session: "s1", limits: LIMITS });
+	assert.equal(rooms(), 1);
+	it.client.sync();
+	assert.equal(rooms(), 2, "what has changed since is not in the first");
+	await it.socket.reply("rooms", { rooms: [], rev: 1 });
+	await asked;
+});
+
 test("after a restart the whole inbox is requested", async () => {
 	const it = await inLobby(10);
 	it.socket.end(1006);

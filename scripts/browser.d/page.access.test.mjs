@@ -192,6 +192,45 @@ test("nothing moves for who wishes that", async () => {
 	assert.equal(await moving(await enter("kip", "still", undefined, { reducedMotion: "reduce" })), 0);
 });
 
+for (const [name, options] of [["a pointer", {}], ["a finger", { viewport: { width: 360, height: 720 }, hasTouch: true, isMobile: true }]]) {
+	test(`the toolbar of a message that is not all in view is over none of its words: ${name}`, async () => {
+		const robot = await Member.connect(server.tcp, "robot");
+		await robot.join("tall");
+		await robot.say("tall", "before");
+		const long = Array.from({ length: 80 }, (_, line) => `line ${line} ${"of many words ".repeat(12)}`).join("\n");
+		await robot.say("tall", long);
+		const page = await enter("pia", "tall", undefined, options);
+		const message = page.locator("#messages > .msg", { hasText: "line 79" });
+		await message.waitFor();
+		/** Scrolls, shows the toolbar where that is, and tells where all is. */
+		const at = async (scroll) => {
+			await page.evaluate((run) => {
+				const log = document.querySelector("#log");
+				log.scrollTop = { end: 1e9, middle: log.scrollHeight / 2 }[run] - (run === "end" ? 0 : log.clientHeight / 2);
+			}, scroll);
+			const { x, y, width, height } = await page.locator("#log").boundingBox();
+			if (options.hasTouch) await page.touchscreen.tap(x + width / 2, y + height / 2);
+			else {
+				await page.mouse.move(x + width / 2, y + height / 2 - 1);
+				await page.mouse.move(x + width / 2, y + height / 2);
+			}
+			await message.locator(".actions").waitFor();
+			return message.evaluate((node) => [".actions", ".text"].map((part) => node.querySelector(part)).concat(document.querySelector("#log")).map((each) => each.getBoundingClientRect()).map(({ left, right, top, bottom }) => ({ left, right, top, bottom })));
+		};
+		// Neither end is in view: the lower edge of the log is the toolbar's from side to side.
+		const [strip, words, log] = await at("middle");
+		assert.ok(words.top < log.top && words.bottom > log.bottom, JSON.stringify([words, log]));
+		assert.ok(strip.left <= words.left && strip.right >= words.right && Math.abs(strip.bottom - log.bottom) < 2, JSON.stringify([strip, words, log]));
+		const latest = await page.locator("#latest").boundingBox();
+		assert.ok(latest.y + latest.height <= strip.top && latest.y > log.top, JSON.stringify([latest, strip]));
+		await picture(page, `toolbar-tall-${options.hasTouch ? "phone" : "laptop"}`);
+		// Its end is: the toolbar is below it.
+		const [bar, text, all] = await at("end");
+		assert.ok(text.top < all.top && text.bottom <= bar.top + 1 && bar.bottom <= all.bottom + 1, JSON.stringify([bar, text, all]));
+		await message.locator(".actions").getByRole("button", { name: "Like" }).click({ trial: true });
+	});
+}
+
 test("a finger on the words of a message shows what can be done with it, close to the name of who said it, too", async () => {
 	const robot = await Member.connect(server.tcp, "robot");
 	await robot.join("close");

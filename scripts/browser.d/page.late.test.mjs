@@ -136,6 +136,35 @@ test("a dialog that is loaded late does not open over who types on, and opens wh
 	}
 });
 
+test("of a list that is opened again, or asked for more twice, nothing is shown twice", async () => {
+	const crowd = await Promise.all(Array.from({ length: 60 }, (_, number) => Member.connect(server.tcp, `mate${number}`)));
+	await Promise.all(crowd.map((mate) => mate.join("hall")));
+	const kit = await come("kit", "hall");
+	const names = () => kit.$$eval("#members-list > li", (nodes) => nodes.map((node) => node.textContent));
+	await kit.click("#members-open");
+	await kit.locator("#members-more").waitFor();
+	await kit.click("#members-close");
+	await holdBack(kit, "members");
+	await kit.click("#members-open");
+	await holds(kit, () => Boolean(window.letGo));
+	await kit.click("#members-close");
+	await kit.evaluate(() => {
+		const first = window.letGo;
+		document.querySelector("#members-open").click();
+		// The first answer comes when the second has been asked for.
+		first();
+		window.letGo();
+		delete window.letGo;
+	});
+	await kit.locator("#members-more").waitFor();
+	assert.equal((await names()).length, 50);
+	await kit.evaluate(() => [1, 2].forEach(() => document.querySelector("#members-more").click()));
+	await holds(kit, () => document.querySelectorAll("#members-list > li").length > 50);
+	await kit.locator("#members-more").waitFor({ state: "hidden" });
+	const shown = await names();
+	assert.deepEqual([shown.length, new Set(shown).size], [61, 61]);
+});
+
 test("what waits for the server's answer takes no focus from who types on", async () => {
 	const kit = await come("kit", "porch");
 	await say(kit, "/create den");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertDense, enter, holds, lines, opened, picture, say, server, shows, visit } from "./page.mjs";
-import { Member, until } from "./surroundings.mjs";
+import { Member, clear, until } from "./surroundings.mjs";
 
 test("history comes on scrolling up, keeps its place, and the document stays bounded", async () => {
 	const eve = await Member.connect(server.tcp, "eve");
@@ -128,6 +128,44 @@ test("direct messages, unread counts, typing and presence", async () => {
 	await shows(vic, "psst");
 	await vic.locator("#rooms a", { hasText: "park" }).waitFor();
 	await until("what una has read, still", async () => /Read by .una/.test(await vic.textContent("#read")));
+});
+
+test("who comes back is connected while the page is loaded, and asks for what is to be shown at once and once", async () => {
+	// Without a worker, which would fetch the files itself.
+	const options = { locale: "en-NZ" };
+	await (await visit(server.url, options)).addInitScript(() => Object.defineProperty(navigator, "serviceWorker", { value: undefined }));
+	await clear();
+	const page = await enter("wes", "again", undefined, options);
+	await say(page, "here I am");
+	await shows(page, "here I am");
+	const sent = [];
+	let sockets = 0;
+	let connected;
+	const connecting = new Promise((resolve) => (connected = resolve));
+	page.on("websocket", (socket) => {
+		sockets += 1;
+		socket.on("framesent", ({ payload }) => sent.push(JSON.parse(payload).op));
+		connected();
+	});
+	// The script that draws the page arrives after the connection is there.
+	await page.route("**/app.js", async (route) => {
+		await connecting;
+		await route.continue();
+	});
+	await page.reload();
+	await opened(page, "again");
+	await shows(page, "here I am");
+	assert.equal(sockets, 1);
+	const asked = (op) => sent.filter((each) => each === op).length;
+	assert.deepEqual(["hello", "rooms", "join", "history"].map(asked), [1, 1, 1, 1], `${sent}`);
+	assert.ok(sent.indexOf("history") < sent.indexOf("join"), `${sent}`);
+	// Who leaves is not connected any more, nor is who opens the page then.
+	await page.click("#sign-out");
+	await page.locator("#welcome").waitFor();
+	sent.length = 0;
+	await page.reload();
+	await page.locator("#door-go").waitFor();
+	assert.equal(sent.includes("hello"), false, `${sent}`);
 });
 
 test("a room of many shows how many, not who", async () => {

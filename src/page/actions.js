@@ -5,7 +5,13 @@ import { t } from "/words.js";
 
 const QUICK = [["👍", t("act.like")], ["❤️", t("act.love")], ["😂", t("act.laugh")], ["🎉", t("act.celebrate")]];
 const MESSAGE = ".msg:not(.waiting)";
-/** Whether fingers are used: then the toolbar stands under its message and not at its upper edge, where it would hide the one before. */
+/** So many pixels above its message the toolbar begins. */
+const ABOVE = 24;
+/**
+ * Whether fingers are used: then the toolbar stands under its message and not at its upper edge, where it would hide the one before. It
+ * also does if that edge is not in view; and where the lower one is not either, it is all of the lower edge of the log, so that no word is
+ * under a part of it.
+ */
 const hasNoHover = matchMedia("(hover: none)");
 
 /**
@@ -49,7 +55,10 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 		at = node;
 		arm(false);
 		const state = node && stateOf(node);
-		if (!state || state.deleted) return bar.remove();
+		if (!state || state.deleted) {
+			bar.remove();
+			return settle();
+		}
 		const may = rights(state);
 		begin.hidden = !may.thread;
 		again.hidden = !may.unread;
@@ -59,6 +68,17 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 		flag.hidden = !may.about;
 		node.querySelectorAll(".reaction").forEach((button) => (button.tabIndex = 0));
 		node.lastElementChild.append(bar);
+		settle();
+	}
+
+	/** Puts the toolbar at the edge of its message that is in view, and what else stands at the lower edge of the log above it. */
+	function settle() {
+		const [own, all] = [at?.lastElementChild ?? log, log].map((node) => node.getBoundingClientRect());
+		const isLow = hasNoHover.matches || own.top < all.top + ABOVE;
+		const isStrip = bar.isConnected && isLow && own.bottom > all.bottom;
+		bar.classList.toggle("low", isLow);
+		bar.classList.toggle("strip", isStrip);
+		log.parentElement.style.setProperty("--strip", isStrip ? `${bar.offsetHeight}px` : "0px");
 	}
 
 	function step(node, by) {
@@ -101,5 +121,6 @@ export function messageToolbar(log, { rights, react, pick, answer, thread, link,
 		event.preventDefault();
 		event.stopPropagation();
 	});
-	return () => at && (!at.isConnected || stateOf(at)?.deleted) && attach(null);
+	log.addEventListener("scroll", settle);
+	return () => (at && (!at.isConnected || stateOf(at)?.deleted) ? attach(null) : settle());
 }

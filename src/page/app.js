@@ -4,9 +4,10 @@ import { commandList, fold } from "/commands.js";
 import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
 import { $, avatar, bdi, cached, el, isolated, linked, place, says, setText, tint } from "/dom.js";
+import { Socket } from "/early.js";
 import { addressOf, count, drawIcon, invitationList, keptFor, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
-import { View, logWindows } from "/log-window.js";
+import { FIRST_PAGE, View, logWindows } from "/log-window.js";
 import { isMarked, isPinned, markUnread, preferences, renamePreferences, setListed, takeMark } from "/preferences.js";
 import { canModerate, roleName } from "/roles.js";
 import { remembered, stored } from "/storage.js";
@@ -83,8 +84,17 @@ const refuse = (error) => toast(sentence(error));
 /** Whether we are, or are to be, in this room; not if it was left meanwhile. */
 const isMember = (room) => chat.rooms.get(room.name) === room;
 
+/** The page of the room in which a reload has to end, which is asked for before it is known that we are still in it: `{room, page}`. */
+let firstAsked = {};
+
 const windows = logWindows({
-	history: (name, where) => chat.history(name, where),
+	history: async (name, where) => {
+		const page = name === firstAsked.room ? await firstAsked.page : null;
+		firstAsked = {};
+		// In between nothing may be missing.
+		const isIt = page && page.epoch === chat.rooms.get(name)?.epoch && page.last === where.before - 1;
+		return isIt ? page : chat.history(name, where);
+	},
 	me: () => chat.user,
 	isOpen: (room) => room === open,
 	isFollowing: () => following,
@@ -448,7 +458,7 @@ async function reachable() {
 
 /** Makes the client, which is not connected yet. */
 function prepare(options) {
-	chat = new Client(`${location.origin.replace("http", "ws")}/ws`, { agent: `chinwag-page (${browserName()})`, reachable, ...options });
+	chat = new Client(`${location.origin.replace("http", "ws")}/ws`, { agent: `chinwag-page (${browserName()})`, reachable, WebSocket: Socket, ...options });
 	const client = chat;
 	const on = (type, run) => chat.addEventListener(type, (event) => chat === client && run(event.detail));
 	on("state", onState);
@@ -590,6 +600,7 @@ async function route() {
 	}
 	const isReturn = returns;
 	returns = false;
+	if (name && isReturn && !open && !inAddress("at")) firstAsked = { room: name, page: chat.history(name, { limit: FIRST_PAGE }).catch(() => null) };
 	if (name && isReturn && !name.startsWith("@") && !chat.rooms.has(name)) {
 		// After a reload the rooms are not known yet.
 		const isKnown = Boolean(open) || (await chat.sync().then(() => true, () => false));

@@ -17,6 +17,8 @@ export function auditDialog({ ask, sentence }) {
 	document.body.append(dialog);
 	let about = null;
 	let last;
+	/** The latest request: the answer to an earlier one is ignored. */
+	let latest = null;
 
 	function node({ by, act, user, room, at }) {
 		const when = new Date(at).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
@@ -28,17 +30,16 @@ export function auditDialog({ ask, sentence }) {
 
 	/** Draws the next page. */
 	async function page() {
-		const asked = about;
+		const token = (latest = {});
 		try {
 			const answer = await ask("audit", { room: about ?? undefined, before: last, limit: PAGE });
-			// Another room was asked about meanwhile.
-			if (asked !== about) return;
+			if (latest !== token) return;
 			list.append(...answer.items.map(node));
 			last = answer.items.at(-1)?.id ?? last;
 			more.hidden = !answer.more;
 			setText(status, list.childElementCount ? "" : t("audit.none"));
 		} catch (error) {
-			setText(status, sentence(error));
+			if (latest === token) setText(status, sentence(error));
 		}
 	}
 

@@ -239,6 +239,7 @@ export class Client extends EventTarget {
 	#sendAfter = 0;
 	#timers = new Map();
 	#rev;
+	#syncing = null;
 
 	/**
 	 * @param {string | URL} url the server's `/ws`
@@ -788,8 +789,16 @@ export class Client extends EventTarget {
 		return this.#room(directRoom(this.user, user));
 	}
 
-	/** Fetches our rooms and their unread counts, as after each connection. */
-	async sync() {
+	/** Fetches our rooms and their unread counts, as after each connection. Asked for at a `welcome`, it is the one that follows that. */
+	sync() {
+		if (!this.#syncing) {
+			this.#syncing = this.#syncAll();
+			queueMicrotask(() => (this.#syncing = null));
+		}
+		return this.#syncing;
+	}
+
+	async #syncAll() {
 		const had = [...this.rooms.values()].filter((room) => room.state !== "wanted");
 		const listed = new Set();
 		let data;

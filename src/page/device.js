@@ -35,6 +35,7 @@ export function thisDevice({ chat, sentence, go }) {
 
 	/** Takes back notices of what was read, here or elsewhere. */
 	async function closeRead(rooms) {
+		if (globalThis.Notification?.permission !== "granted") return;
 		const notices = (await registration?.getNotifications?.()) ?? [];
 		if (!notices.length) return;
 		const marks = new Map([...rooms].map(({ name, read }) => [name, read]));

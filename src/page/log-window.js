@@ -11,7 +11,7 @@ const PAUSE_MS = 2_000;
 /** Entries in one fetch, and kept of each other room. */
 const PAGE = 40;
 /** Entries in the first fetch of a room: what is in view, so that it is there soon. */
-const FIRST_PAGE = 30;
+export const FIRST_PAGE = 30;
 
 /** A window on the log of a room. `more`: there are older entries; `atHead`: it reaches to the newest. */
 export class View {

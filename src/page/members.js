@@ -13,6 +13,8 @@ const PAGE = 50;
 export function membersDialog({ me, members, writeTo, mayModerate, moderate, roleName, sentence, profileOf, onProfiles }) {
 	const [dialog, list] = [$("members"), $("members-list")];
 	let room = null;
+	/** The latest request: the answer to an earlier one is ignored. */
+	let latest = null;
 	/** Draws what those who are shown say of themselves. */
 	const draws = [];
 	onProfiles(() => dialog.open && draws.forEach((draw) => draw()));
@@ -43,19 +45,20 @@ export function membersDialog({ me, members, writeTo, mayModerate, moderate, rol
 
 	/** Draws the page behind the name `after`. */
 	async function page(after) {
-		const asked = room;
-		$("members-more").hidden = true;
+		const token = (latest = {});
+		// Who has pressed it keeps the focus.
+		if (!after) $("members-more").hidden = true;
 		setText($("members-status"), t("loading"));
 		try {
 			const { count, users, more } = await members(room, { limit: PAGE, after });
-			if (room !== asked) return;
+			if (latest !== token) return;
 			list.append(...users.map(node));
 			const shown = list.childElementCount;
 			setText($("members-status"), more ? t("members.some", { shown, all: count }) : t("dir.members", { n: count }));
 			$("members-more").hidden = !more;
 			$("members-more").onclick = () => page(users.at(-1)[0]);
 		} catch (error) {
-			if (room === asked) setText($("members-status"), sentence(error));
+			if (latest === token) setText($("members-status"), sentence(error));
 		}
 	}
 

@@ -11,6 +11,7 @@
 //! | `index.html`, `style.css`, `favicon.svg` | the document, its look, its icon |
 //! | `app.js` | the page: draws the client's state, wires the parts below |
 //! | `client.js` | the protocol client: connection, resume, outbox, gaps, presence; no DOM |
+//! | `early.js` | the connection of who comes back, opened while the rest is loaded |
 //! | `welcome.js` | the way in: by a name, with an account, with an invitation |
 //! | `account.js` | the dialogs of an account: devices, password, invite links |
 //! | `log-window.js` | which entries of each room are there to be shown, and fetching others |
@@ -209,7 +210,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 52] = [
+const FILES: [File; 53] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -226,6 +227,7 @@ const FILES: [File; 52] = [
     ("/dialogs.html", "text/html; charset=utf-8", include_bytes!("dialogs.html")),
     ("/directory.js", "text/javascript; charset=utf-8", include_bytes!("directory.js")),
     ("/dom.js", "text/javascript; charset=utf-8", include_bytes!("dom.js")),
+    ("/early.js", "text/javascript; charset=utf-8", include_bytes!("early.js")),
     ("/emoji.js", "text/javascript; charset=utf-8", include_bytes!("emoji.js")),
     ("/files.css", "text/css; charset=utf-8", include_bytes!("files.css")),
     ("/files.js", "text/javascript; charset=utf-8", include_bytes!("files.js")),

@@ -23,6 +23,8 @@ export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, 
 	/** The person in the first dialog: `{room, user, role}`; `role` is null if not a member, undefined if not known. */
 	let about = null;
 	let room = null;
+	/** The latest request for what holds in a room: the answer to an earlier one is ignored. */
+	let latest = null;
 	/** The button that waits for its second press. */
 	let armed = null;
 	const openAudit = el("button", { id: "about-audit", type: "button", onclick: () => ($("about").close(), audit(room.name)) }, t("audit.open"));
@@ -137,6 +139,8 @@ export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, 
 		for (const owned of [openAudit, renameForm, endForm]) owned.hidden = where.role !== "owner";
 		newName.value = where.name;
 		why.value = "";
+		$("about-held").replaceChildren();
+		$("about-more").hidden = true;
 		drawHeld();
 		$("about").showModal();
 	}
@@ -158,9 +162,10 @@ export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, 
 	/** Lists bans, mutes and invitations, for those who may end them: the first page, or the one behind the user `after`. */
 	async function drawHeld(after) {
 		const where = room;
+		const token = (latest = {});
 		const none = { items: [], more: false };
 		const { items, more } = canModerate(where.role) ? await ask("restrictions", { room: where.name, limit: HELD_PAGE, after }).catch(() => none) : none;
-		if (room !== where) return;
+		if (latest !== token) return;
 		const nodes = items.filter(({ kind }) => kind in HELD).map((item) => held(where, item));
 		if (after) $("about-held").append(...nodes);
 		else $("about-held").replaceChildren(...nodes);

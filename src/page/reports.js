@@ -8,6 +8,8 @@ import { t, tn } from "/words.js";
  */
 export function reportsDialog({ chat, turn, label, sentence }) {
 	let last = 0;
+	/** The latest request: the answer to an earlier one is ignored. */
+	let latest = null;
 
 	function node({ id, by, user, room, text, reason, at }) {
 		const when = new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
@@ -20,8 +22,10 @@ export function reportsDialog({ chat, turn, label, sentence }) {
 
 	/** Draws the next page behind the report `after`. */
 	async function page(after) {
+		const token = (latest = {});
 		try {
 			const { items, more } = await chat().reports({ after });
+			if (latest !== token) return;
 			const nodes = items.map(node);
 			if (after) $("reports-list").append(...nodes);
 			else $("reports-list").replaceChildren(...nodes);
@@ -30,7 +34,7 @@ export function reportsDialog({ chat, turn, label, sentence }) {
 			setText($("reports-status"), $("reports-list").childElementCount ? "" : t("reports.nothing"));
 			$("reports-open").hidden = !$("reports-list").childElementCount;
 		} catch (error) {
-			setText($("reports-status"), sentence(error));
+			if (latest === token) setText($("reports-status"), sentence(error));
 		}
 	}
 

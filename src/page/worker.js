@@ -6,7 +6,7 @@ const CACHE = "page";
 /** All files of the page; a test holds the list against those of the server. */
 const FILES = [
 	"/", "/style.css", "/account.js", "/actions.js", "/app.js", "/asking.js", "/audit.js", "/client.js", "/commands.js", "/complete.js",
-	"/composer.js", "/connection.js", "/device.js", "/dialogs.html", "/directory.js", "/dom.js", "/emoji.js", "/en.js", "/files.css", "/files.js", "/lists.js", "/log-entry.js", "/log-window.js",
+	"/composer.js", "/connection.js", "/device.js", "/dialogs.html", "/directory.js", "/dom.js", "/early.js", "/emoji.js", "/en.js", "/files.css", "/files.js", "/lists.js", "/log-entry.js", "/log-window.js",
 	"/markdown.js", "/members.js", "/moderation.js", "/notices.js", "/personal.js", "/pictures.js", "/preferences.js", "/quotes.js", "/reports.js", "/roles.js",
 	"/run-command.js", "/search.js", "/settings.js", "/storage.js", "/switcher.js", "/text.js", "/thread-view.js", "/threads.css", "/threads.js", "/toasts.js", "/transfer.js", "/welcome.js",
 	"/words.js", "/zh.js",
@@ -19,7 +19,8 @@ self.addEventListener("install", (event) => {
 	self.skipWaiting();
 	event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)));
 });
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+// The document is asked for while the worker starts.
+self.addEventListener("activate", (event) => event.waitUntil(Promise.all([self.clients.claim(), self.registration.navigationPreload?.enable()])));
 
 self.addEventListener("fetch", (event) => {
 	const { origin, pathname } = new URL(event.request.url);
@@ -45,11 +46,8 @@ async function file(event, path) {
 }
 
 async function fresh(event, path) {
-	const asked = fetch(event.request).then(async (response) => {
-		if (response.ok) await (await caches.open(CACHE)).put(path, response.clone());
-		return response;
-	});
-	event.waitUntil(asked.catch(() => {}));
+	const asked = Promise.resolve(event.preloadResponse).then((early) => early ?? fetch(event.request));
+	event.waitUntil(asked.then((response) => keep(path, response)).catch(() => {}));
 	const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
 	const kept = () => caches.match(path);
 	try {
@@ -57,6 +55,13 @@ async function fresh(event, path) {
 	} catch {
 		return (await kept()) ?? Response.error();
 	}
+}
+
+/** Keeps a file; it is given out meanwhile. */
+async function keep(path, response) {
+	if (!response.ok) return;
+	const copy = response.clone();
+	await (await caches.open(CACHE)).put(path, copy);
 }
 
 self.addEventListener("push", (event) => event.waitUntil(show(event.data)));
