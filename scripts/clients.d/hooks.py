@@ -19,7 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import apprise
+import requests
 import slack_sdk
+from slack_sdk.models.blocks import ButtonElement, HeaderBlock, MarkdownTextObject, SectionBlock
 from slack_sdk.webhook import WebhookClient
 
 PATIENCE = 30
@@ -60,6 +62,9 @@ def slack_in_python(url):
     sent = client.send(text="slack_sdk", attachments=[parts])
     assert (sent.status_code, sent.body) == (200, "ok"), sent.body
     assert client.send_dict({}).status_code == 400
+    more = ButtonElement(text="More", url="https://c.example", action_id="more")
+    blocks = [HeaderBlock(text="Head"), SectionBlock(text=MarkdownTextObject(text="<https://d|it>"), accessory=more)]
+    assert client.send(text="Head", blocks=blocks).status_code == 200
     return f"slack_sdk {slack_sdk.version.__version__}"
 
 
@@ -75,6 +80,15 @@ def by_apprise(url):
         sender = apprise.Apprise()
         assert sender.add(kind) and sender.notify(title="apprise", body=kind.split(":")[0]), kind
     return f"apprise {apprise.__version__}"
+
+
+def forms_of_parts(url):
+    """As Uptime Kuma sends it, and as a person does."""
+    kuma = {"data": (None, json.dumps({"monitor": {"name": "web"}, "msg": "[web] [DOWN] timeout"}))}
+    assert requests.post(url, files=kuma, timeout=PATIENCE).text == "ok"
+    argv = ["curl", "-sS", "--fail", "-F", "title=curl", "-F", "message=-F", url]
+    assert subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE).stdout == "ok"
+    return f"requests {requests.__version__} and curl, forms of several parts"
 
 
 @contextmanager
@@ -133,9 +147,10 @@ def main():
     heard = texts(address)
     assert next(heard) == "first"
     for sender, expect in (
-        (slack_in_python, ["slack_sdk\nIt https://b.example\ndisk: sda1"]),
+        (slack_in_python, ["slack_sdk\nIt https://b.example\ndisk: sda1", "Head\nit (https://d)\nMore\nhttps://c.example"]),
         (slack_in_node, ["npm @slack/webhook\ndisk sda1 (https://a.example) & more"]),
         (by_apprise, ["apprise\njson", "apprise\nform", "apprise\nmmost"]),
+        (forms_of_parts, ["[web] [DOWN] timeout", "curl\n-F"]),
         (lambda url: alerts(url, heard), []),
     ):
         name = sender(url)

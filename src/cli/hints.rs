@@ -22,7 +22,7 @@ const WORDS: &[(&[&str], &str)] = &[
     (&["import", "load"], "chinwag restore FILE puts a backup in the place of the database"),
     (
         &["dump", "save"],
-        "chinwag backup FILE copies the database, chinwag export ROOM prints a room",
+        "chinwag backup FILE copies the database, chinwag export ROOM prints a room, and chinwag export --user NAME what is kept of somebody",
     ),
     (&["--port", "-p", "--host", "--bind", "--addr", "--address"], "write --listen 127.0.0.1:8080"),
     (&["--db", "--database", "--dir", "-d"], "write --data DIR"),

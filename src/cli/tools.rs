@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 
 use super::names::{parse_room, parse_time, parse_user};
 use super::stdout::Stdout;
@@ -47,22 +47,20 @@ pub(super) enum Tool {
         /// Backup to restore
         file: PathBuf,
     },
-    /// Print a room's records, or what is kept of a user, also while the server runs
+    /// Print a room's records, or what is kept of a user (--user), also while the server runs
     ///
     /// One JSON object a line.
+    #[command(group = ArgGroup::new("what").required(true).args(["room", "flag", "user"]))]
     Export {
         /// Name of the room; a direct conversation is @ann:bob
-        #[arg(value_name = "ROOM", required_unless_present_any = ["flag", "user"])]
-        #[arg(value_parser = parse_room)]
+        #[arg(value_name = "ROOM", value_parser = parse_room)]
         room: Option<RoomName>,
         /// The same as ROOM
-        #[arg(id = "flag", long = "room", value_name = "ROOM", conflicts_with = "room")]
-        #[arg(value_parser = parse_room)]
+        #[arg(id = "flag", long = "room", value_name = "ROOM", value_parser = parse_room)]
         flag: Option<RoomName>,
         /// Instead, what is kept of this user: who it is, its memberships with receipts, reports,
         /// all that it has written, and its direct conversations
-        #[arg(long, value_name = "NAME", conflicts_with_all = ["room", "flag"])]
-        #[arg(value_parser = parse_user)]
+        #[arg(long, value_name = "NAME", value_parser = parse_user)]
         user: Option<UserName>,
     },
     /// Erase a user's messages and name; stop the server first (a cluster's nodes may run)

@@ -18,6 +18,8 @@ use crate::time::clock::Clock;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// An upgrade is over after so many times `timeouts.upgrade`, one way or the other.
 const TIMEOUTS: u32 = 9;
+/// Nearly all upgrades are over by then: from there on it is said what is waited for.
+const QUIET: Duration = Duration::from_secs(2);
 /// For what the server does before and after it.
 const MARGIN: Duration = Duration::from_secs(5);
 
@@ -69,8 +71,17 @@ fn signal(pid: Pid) -> Result<(), String> {
 /// Waits for the server's answer; [`Answer::Requested`] if there is none in time.
 fn await_answer(path: &Path, pid: Pid, timeout: Duration) -> Result<Answer, String> {
     let clock = Clock::start();
-    let deadline = clock.now().tick.after(timeout * TIMEOUTS + MARGIN);
+    let (begin, longest) = (clock.now().tick, timeout * TIMEOUTS + MARGIN);
+    let (deadline, mut line_at) = (begin.after(longest), Some(begin.after(QUIET)));
     while clock.now().tick < deadline {
+        if line_at.take_if(|at| *at <= clock.now().tick).is_some() {
+            let (pid, seconds) = (pid.as_raw_pid(), longest.saturating_sub(QUIET).as_secs());
+            _ = writeln!(
+                io::stderr(),
+                "waiting for process {pid} to hand over, or to say why not, for at most {seconds} s \
+                 more; if it hangs, its log says since when"
+            );
+        }
         let is_there = test_kill_process(pid).is_ok();
         match Answer::read(path) {
             Ok(Answer::Requested) if !is_there => return Err("the server has ended".to_owned()),

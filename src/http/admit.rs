@@ -4,7 +4,7 @@
 //!  limits ─▶ head ─▶ body ─▶ Host ─▶ Origin ─▶ twice ─▶ route ─▶ method ─▶ upgrade
 //!  414 431   400     413     400     403       400      404      405       400 426
 //!            505     415 417 421
-//!  └────── HeadParser ────┘  └─ admit ────────────────────────────────────────────┘
+//!  └─ HeadParser ─┘ └─ admit ─────────────────────────────────────────────────────┘
 //! ```
 //!
 //! Nothing about the paths can be learnt by a page or under a name that is not allowed in.
@@ -72,6 +72,7 @@ impl Admission {
         scheme: Scheme,
         route: impl FnOnce(&str) -> Route<P>,
     ) -> Result<Admitted<'a, P>, Refusal> {
+        head.check_body()?;
         // Every name of this machine is served.
         if self.is_local_only { self.check_local(head) } else { self.hosts.check(head) }?;
         self.origins.check(head, scheme)?;

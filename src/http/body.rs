@@ -88,6 +88,15 @@ impl Body {
         if !head.values(Name::Expect).all(is_continue) {
             return Err(Refusal::Expectation);
         }
+        Self::framed(head, len_max)
+    }
+
+    /// The same of one that is read over, whatever it is: only where it ends is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::LengthMissing`], and [`Refusal::BodyTooLarge`] for a length beyond the bound.
+    pub fn framed(head: &Head<'_>, len_max: u64) -> Result<Self, Refusal> {
         // That the head says it in one way only was checked with the head.
         if head.value(Name::TransferEncoding).is_some() {
             return Ok(Self::in_chunks(len_max));

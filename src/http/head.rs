@@ -69,10 +69,6 @@ impl HeadParser {
         // First of all checks: where it is not certain where the request ends, nothing behind it
         // can be trusted (RFC 9112 section 11.2).
         head.check_framing()?;
-        // Of another method it is answered first that the path does not have it.
-        if !matches!(head.method(), Method::Post | Method::Put | Method::Other) {
-            head.check_body()?;
-        }
         head.authority = head.parse_authority()?;
         Ok(Parsed::Head { head, consumed })
     }
@@ -121,8 +117,8 @@ impl PartialHead {
     }
 }
 
-/// A request head that is well-formed and names one host if it is of HTTP/1.1. It has a body only
-/// if its method is one that no path here has.
+/// A request head that is well-formed and names one host if it is of HTTP/1.1. Where its body ends
+/// is beyond doubt.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     bytes: &'a [u8],
@@ -204,16 +200,10 @@ impl<'a> Head<'a> {
 
     /// Whether another request may follow on this connection (RFC 9112 section 9.3): in HTTP/1.1,
     /// unless the client says `Connection: close` or asks for any upgrade, since after an upgrade
-    /// that did not happen a proxy on the way may take what follows for something else. Nor if a
-    /// body follows, which nobody reads.
+    /// that did not happen a proxy on the way may take what follows for something else. A body has
+    /// to be read before.
     #[must_use]
     pub fn keep_alive(&self) -> bool {
-        self.check_body().is_ok() && self.may_persist()
-    }
-
-    /// The same where the body is read.
-    #[must_use]
-    pub fn may_persist(&self) -> bool {
         self.line.version == Version::Http11
             && !self.scan.seen.contains(Name::Upgrade)
             && !self.values(Name::Connection).any(|value| list::names(value, "close"))
@@ -240,8 +230,13 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Refuses a body, in any of the ways in which one can be announced.
-    fn check_body(&self) -> Result<(), Refusal> {
+    /// Refuses a body, in any of the ways in which one can be announced, of a method to which it
+    /// means nothing (RFC 9110 section 9.3).
+    pub(super) fn check_body(&self) -> Result<(), Refusal> {
+        // Of another method it is answered that the path does not have it.
+        if matches!(self.method(), Method::Post | Method::Put | Method::Other) {
+            return Ok(());
+        }
         let seen = self.scan.seen;
         if seen.contains(Name::ContentEncoding) {
             return Err(Refusal::ContentCoding);

@@ -2,7 +2,8 @@
 //!
 //! Only what a WebSocket server needs, but that strictly (RFC 9110, RFC 9112, RFC 6455 section 4):
 //! where a lenient reading and a strict one differ, a proxy and this server could disagree about
-//! where a request ends, so the strict one it is. Only a POST has a body.
+//! where a request ends, so the strict one it is. Only a POST or PUT has a body; any other is read
+//! over.
 //!
 //! ```text
 //!  bytes ─▶ HeadParser ─▶ Head ─▶ Admission ─▶ Admitted ─▶ Response::render
@@ -17,7 +18,7 @@
 //! | `request`, `head` | what a request line and a head mean, and what may not stand in them |
 //! | [`authority`](Authority), [`host`](HostPolicy), [`origin`](OriginPolicy) | the host asked for, and the page |
 //! | `admit` | the order of the checks |
-//! | `body`, `percent` | what comes behind a head, and what stands in paths and forms |
+//! | `body`, `percent`, `multipart` | what comes behind a head, and what stands in paths and forms |
 //! | `upgrade`, `accept`, `client` | the opening handshake, from both sides |
 //! | `response`, `status`, `etag`, `date`, `refusal` | what is said in return |
 
@@ -35,6 +36,7 @@ mod head;
 mod host;
 mod limits;
 mod list;
+pub mod multipart;
 mod name;
 mod octets;
 mod origin;

@@ -293,6 +293,9 @@ refusals! {
     /// The address is that of no hook.
     NoHook => NotFound,
         "this is the address of no hook, or of one that was ended: chinwag hook add makes one";
+    /// The path of the admin listener does not have the method.
+    MethodNotAllowedThere { /** Which it has. */ allowed: Methods }
+        => MethodNotAllowed, "this path does not have that method: use {allowed}; GET / says what is here, and /api/v1/openapi.json describes the admin API";
     /// The path does not have the method.
     MethodNotAllowed { /** Which it has. */ allowed: Methods }
         => MethodNotAllowed, "this path does not have that method: use {allowed}; what is said goes by the WebSocket at /ws, by POST to /rooms/NAME/messages, or by the TCP port";
@@ -344,8 +347,24 @@ impl Refusal {
     pub const fn is_final(self) -> bool {
         !matches!(
             self,
-            Self::NotFound | Self::NoRoute | Self::NoHook | Self::MethodNotAllowed { .. }
+            Self::NotFound
+                | Self::NoRoute
+                | Self::NoHook
+                | Self::MethodNotAllowed { .. }
+                | Self::MethodNotAllowedThere { .. }
+                | Self::Body
+                | Self::ContentCoding
         )
+    }
+
+    /// The same in the words of the admin listener, which has none of the chat's doors.
+    #[must_use]
+    pub const fn of_admin(self) -> Self {
+        match self {
+            Self::MethodNotAllowed { allowed } => Self::MethodNotAllowedThere { allowed },
+            Self::NotFound | Self::UpgradeElsewhere => Self::NoRoute,
+            other => other,
+        }
     }
 
     /// What stands at `at` where `otherwise` is the fault, unless the byte has a worse one.

@@ -271,7 +271,9 @@ impl From<Refusal> for Response {
         let status = refusal.status();
         let response = Self::text(status, format!("{}: {refusal}\n", status.line()));
         match refusal {
-            Refusal::MethodNotAllowed { allowed } => response.field("Allow", allowed.allow()),
+            Refusal::MethodNotAllowed { allowed } | Refusal::MethodNotAllowedThere { allowed } => {
+                response.field("Allow", allowed.allow())
+            }
             Refusal::Connect => response.field("Allow", Methods::GetAndHead.allow()),
             Refusal::Overloaded { retry_after_s }
             | Refusal::NotReached { retry_after_s }

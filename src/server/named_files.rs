@@ -2,6 +2,7 @@
 //! not call good what the server then refuses.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::bounds::has_stored_rooms;
@@ -43,8 +44,11 @@ pub fn refused_files(config: &Config) -> Vec<String> {
     faults
 }
 
-/// What is wrong with the directory that a file is to be made in.
+/// What is wrong with the path of a file that is to be made.
 fn outside(path: &Path) -> Option<String> {
+    if let Some(why) = too_long(path) {
+        return Some(why);
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty())?;
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => None,
@@ -55,7 +59,31 @@ fn outside(path: &Path) -> Option<String> {
 
 /// What is wrong with a directory that is made if it is not there.
 fn no_directory(path: &Path) -> Option<String> {
+    // Together with the longest name that the server makes in it.
+    if let Some(why) = too_long(&path.join("chinwag.db-journal")) {
+        return Some(why);
+    }
     let there = path.ancestors().find(|path| path.symlink_metadata().is_ok())?;
     let is_none = !there.is_dir();
     is_none.then(|| format!("{} is not a directory", there.display()))
+}
+
+/// What the file system finds too long: a name of a path, or all of it.
+fn too_long(path: &Path) -> Option<String> {
+    let is_too_long = |path: &Path| {
+        let found = fs::symlink_metadata(path);
+        found.is_err_and(|error| error.kind() == ErrorKind::InvalidFilename)
+    };
+    if is_too_long(path) {
+        return Some("this is too long for the file system: choose a shorter one".to_owned());
+    }
+    // Of what is below a directory that is not there yet the system is not asked.
+    let there = path.ancestors().find(|path| path.symlink_metadata().is_ok());
+    let there = there.unwrap_or_else(|| Path::new("."));
+    let is_too_long = |name: &&std::ffi::OsStr| is_too_long(&there.join(name));
+    let name = path.iter().find(is_too_long)?;
+    let len = name.len();
+    Some(format!(
+        "a name of {len} bytes in it is too long for the file system: choose a shorter one"
+    ))
 }

@@ -204,7 +204,7 @@ fn refuse(head: &Head<'_>, problem: Problem) -> Begun {
 /// Refuses a request, whatever its method. Its body is read over where another request may follow
 /// it.
 pub(super) fn read_over(head: &Head<'_>, response: Response) -> Begun {
-    let body = match body_of(head, DRAINED_MAX) {
+    let body = match Body::framed(head, DRAINED_MAX) {
         // Without either of the fields that announce one there is none (RFC 9112 section 6.3).
         Err(http::Refusal::LengthMissing) => Ok(Body::of_length(0)),
         body => body,
@@ -214,7 +214,7 @@ pub(super) fn read_over(head: &Head<'_>, response: Response) -> Begun {
     let is_plain = coding.is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked"));
     let keep_alive = match body {
         // A client that waits may send the body or not.
-        Ok(body) if head.may_persist() && !expects_continue(head) && is_plain => {
+        Ok(body) if head.keep_alive() && !expects_continue(head) && is_plain => {
             if !body.is_done() {
                 let stage = Stage::Refused(Box::new(response));
                 return exchange(head, (stage, body), Plan::Nothing, (None, None));
@@ -230,7 +230,7 @@ pub(super) fn read_over(head: &Head<'_>, response: Response) -> Begun {
 fn body_of(head: &Head<'_>, len_max: u64) -> Result<Body, http::Refusal> {
     match head.method() {
         Method::Post | Method::Put | Method::Other => Body::of(head, len_max),
-        // One that announces a body is refused with its head.
+        // One that announces a body was not admitted.
         Method::Get | Method::Head | Method::Options => Ok(Body::of_length(0)),
     }
 }
@@ -245,7 +245,7 @@ fn exchange(
     // The head is gone when the body has come, so that all that is needed of it is kept here.
     let exchange = Exchange {
         method: head.method(),
-        keep_alive: head.may_persist(),
+        keep_alive: head.keep_alive(),
         stage,
         body,
         bytes: Vec::new(),

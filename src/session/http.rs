@@ -267,8 +267,8 @@ impl SessionContext {
                     Outcome::Respond { response: plain(answer), method, keep_alive }
                 }
                 Ok(Admitted::Api) => self.begin_admin(head).into(),
-                Ok(_) => refuse(Refusal::NotFound, head),
-                Err(refusal) => refuse(refusal, head),
+                Ok(_) => refuse(Refusal::NoRoute, head),
+                Err(refusal) => refuse(refusal.of_admin(), head),
             };
         }
         // Before the request is admitted: a stranger that names a user is refused whatever it asks

@@ -49,6 +49,13 @@ fn nobody_is_answered_without_the_token() {
     assert!(!log.contains("0123456789abcdef"), "{log}");
 }
 
+/// A refusal does not send anybody to the doors of the chat, which are elsewhere.
+#[track_caller]
+fn assert_of_admin(said: &str) {
+    assert!(said.contains("/api/v1/openapi.json"), "{said}");
+    assert!(!said.contains("/ws") && !said.contains("/rooms/"), "{said}");
+}
+
 #[test]
 fn nobody_is_answered_under_another_name_from_another_page_or_by_another_method() {
     let server = start();
@@ -61,8 +68,20 @@ fn nobody_is_answered_under_another_name_from_another_page_or_by_another_method(
         for other in ["DELETE", "PUT", "OPTIONS"] {
             let response = ask(&server, &format!("{other} {path}"), &bearer(), "");
             assert_eq!(response.status, 405, "{other} {path}");
+            assert_of_admin(&response.text());
             assert!(response.header("Allow").is_some_and(|allow| allow.contains(&verb)));
         }
+    }
+    let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+    for (line, fields, status) in [
+        ("POST /metrics", "", 405),
+        ("DELETE /admin", "", 405),
+        ("GET /ws", upgrade, 404),
+        ("GET /metrics", upgrade, 404),
+    ] {
+        let response = ask(&server, line, fields, "");
+        assert_eq!(response.status, status, "{line}");
+        assert_of_admin(&response.text());
     }
 }
 

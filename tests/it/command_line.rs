@@ -91,7 +91,7 @@ fn a_newcomer_s_line_is_done_or_answered_with_what_is_meant() {
         ("verify errors", 1, "errors is not a backup: it is empty"),
         ("verify .", 1, "there is no database HERE/chinwag.db"),
         ("export lobby", 1, "there is no database HERE"),
-        ("export", 2, "<ROOM>"),
+        ("export", 2, "--user <NAME>"),
         ("check nofile.toml", 2, "cannot read the configuration file nofile.toml"),
         ("chek", 2, "'check'"),
         ("--lisen x", 2, "'--listen'"),

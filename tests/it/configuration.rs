@@ -266,6 +266,8 @@ fn the_check_refuses_what_a_start_would_of_the_files_that_are_named() {
     let (file, nowhere, config) = (at("file"), at("nowhere"), at("chinwag.toml"));
     fs::write(&file, "x").expect("a file");
     let jwt = "auth = \"jwt\"\n[jwt]\naudience = [\"a\"]\n[[jwt.key]]\nissuer = \"i\"\n";
+    let long = "x".repeat(300);
+    let deep = format!("{nowhere}{}", "/below".repeat(800));
     let key = |rest: &str| format!("{jwt}algorithm = \"RS256\"\npublic_key_file = \"{rest}\"");
     for (toml, said) in [
         (format!("log_file = \"{nowhere}/log\""), "log_file"),
@@ -282,6 +284,11 @@ fn the_check_refuses_what_a_start_would_of_the_files_that_are_named() {
             format!("[cluster]\nengine = \"postgres://a@b/c\"\npassword_file = \"{nowhere}\""),
             "password_file",
         ),
+        // Last: the server makes what of it can be made.
+        (format!("data = \"{nowhere}/{long}\""), "a name of 300 bytes in it is too long"),
+        (format!("data = \"{deep}\""), "too long for the file system"),
+        (format!("log_file = \"{}\"", at(&long)), "too long for the file system"),
+        (format!("log_file = \"{long}\""), "too long for the file system"),
     ] {
         fs::write(&config, &toml).expect("a file");
         let (code, out, error) = run(&["check", "--config", &config], &[]);

@@ -230,6 +230,10 @@ fn what_is_refused_costs_nobody_the_next_request_whatever_its_method() {
         ("POST /", 405),
         ("POST /nowhere", 404),
         ("PUT /healthz", 405),
+        ("GET /", 413),
+        ("HEAD /", 413),
+        ("OPTIONS /rooms", 413),
+        ("GET /rooms/lobby/messages?as=bob", 413),
     ] {
         let body = good.len();
         for framing in [
@@ -238,7 +242,7 @@ fn what_is_refused_costs_nobody_the_next_request_whatever_its_method() {
         ] {
             let fields = format!("HTTP/1.1\r\nHost: {address}\r\n{framing}");
             raw.send(format!("{line} {fields}{good}").as_bytes());
-            assert_eq!(read(&mut raw, true).status, status, "{line}");
+            assert_eq!(read(&mut raw, !line.starts_with("HEAD")).status, status, "{line}");
             assert_eq!(read(&mut raw, true).status, 201, "behind {line}");
         }
     }
@@ -293,13 +297,29 @@ fn a_hook_says_what_monitors_and_chats_send() {
         assert_eq!((response.status, &*response.text()), (200, "ok"), "{body}");
         ann.expect(&json!({"ev": "message", "from": "alerts-hook", "text": text}));
     }
+    let parts = "Content-Type: multipart/form-data; boundary=--b\r\n";
+    let part = |name: &str, value: &str| {
+        format!("----b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let kuma = part("data", r#"{"monitor":{"name":"web"},"msg":"[web] [DOWN] timeout"}"#);
+    for (form, status) in [
+        (kuma + "----b--\r\n", 200),
+        (part("title", "T") + &part("message", "M") + "----b--", 200),
+        (part("title", "T"), 400),
+        (part("other", "T") + "----b--", 400),
+    ] {
+        assert_eq!(ask(server.http, &line, parts, &form).status, status, "{form}");
+    }
+    for text in ["[web] [DOWN] timeout", "T\nM"] {
+        ann.expect(&json!({"ev": "message", "text": text}));
+    }
     let once = "Idempotency-Key: \"delivery-1\"\r\n";
     for (body, status) in [("once", 200), ("once", 200), ("another", 409)] {
         assert_eq!(ask(server.http, &line, once, body).status, status, "{body}");
     }
     assert_eq!(ask(server.http, &line, "", "next").status, 200);
-    ann.expect(&json!({"ev": "message", "seq": 7, "text": "once"}));
-    ann.expect(&json!({"ev": "message", "seq": 8, "text": "next"}));
+    ann.expect(&json!({"ev": "message", "seq": 9, "text": "once"}));
+    ann.expect(&json!({"ev": "message", "seq": 10, "text": "next"}));
     assert_eq!(object(&ask(server.http, &line, json, "{}"), 400)["code"], 1003);
     assert_eq!(ask(server.http, &format!("GET {path}"), "", "").status, 405);
     assert_eq!(ask(server.http, "POST /hooks/cwh_x", json, r#"{"text":"hi"}"#).status, 404);

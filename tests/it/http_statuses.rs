@@ -199,6 +199,7 @@ fn a_full_disk_is_told_to_programs_and_service_returns_by_itself() {
         request(server.http, format!("{line}\r\n{fields}\r\n\r\nhi").as_bytes())
     };
     let mut bob = Client::ws(&server).named("bob", Some("lobby"));
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     assert_eq!(post("lobby", "a").status, 201);
     disk.set_full(true);
     let refused = post("lobby", "b");
@@ -206,6 +207,13 @@ fn a_full_disk_is_told_to_programs_and_service_returns_by_itself() {
     assert_subset(&body, &json!({"code": 5005, "data": {"error": "storage_full"}}));
     assert_eq!((refused.status, refused.header("Retry-After").is_some()), (507, true));
     assert_eq!(post("new", "c").status, 507, "nor is a room made");
+    // What is there already needs no space.
+    let again = post("lobby", "a");
+    assert_eq!(again.status, 201, "{}", again.text());
+    let again: Value = serde_json::from_slice(&again.body).expect("JSON");
+    assert_subset(&again, &json!({"seq": 1, "dup": true}));
+    let send = json!({"op": "send", "room": "lobby", "text": "hi", "cid": "a"});
+    assert_subset(&ann.ask(&send), &json!({"seq": 1, "dup": true}));
     assert_eq!(bob.ask(&json!({"op": "history", "room": "lobby"}))["last"], 1);
     disk.set_full(false);
     let patience = std::time::Instant::now();

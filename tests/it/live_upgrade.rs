@@ -1,7 +1,8 @@
 //! Another process of the server takes the place of the one that runs, and nobody notices.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::process::Stdio;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -425,6 +426,22 @@ fn without_a_server_there_is_nothing_to_upgrade() {
     let server = start(Setup::default().args(&["--durability", "memory"]));
     let (is_done, said) = server.try_upgrade();
     assert!(!is_done && said.contains("no server has its database in"), "{said}");
+}
+
+#[test]
+fn who_asks_a_server_that_hangs_is_told_what_is_waited_for() {
+    let mut server = start(Setup::default());
+    server.signal(Signal::STOP);
+    let mut command = server.upgrade_command();
+    let asked = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut asked = asked.expect("a command that can be run");
+    let mut line = String::new();
+    let said = asked.stderr.as_mut().expect("its standard error");
+    BufReader::new(said).read_line(&mut line).expect("a line");
+    server.signal(Signal::CONT);
+    assert!(line.starts_with("waiting for process"), "{line}");
+    assert!(asked.wait().expect("its end").success(), "it was upgraded nevertheless");
+    server.follow();
 }
 
 #[test]

@@ -76,5 +76,6 @@ mod threads;
 mod tls;
 mod tokens;
 mod upgrade;
+mod webhook_secrets;
 mod webhooks;
 mod websocket_frames;

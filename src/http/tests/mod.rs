@@ -46,6 +46,7 @@ struct Summary {
     query: Option<String>,
     fields: Vec<(String, Vec<u8>)>,
     host: String,
+    body: Result<(), Refusal>,
     keep_alive: bool,
 }
 
@@ -58,6 +59,7 @@ impl Summary {
             query: head.query().map(str::to_owned),
             fields: head.fields().map(|(name, value)| (name.to_owned(), value.to_vec())).collect(),
             host: format!("{:?}", head.authority()),
+            body: head.check_body(),
             keep_alive: head.keep_alive(),
         }
     }

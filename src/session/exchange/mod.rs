@@ -2,6 +2,7 @@
 
 mod admin_request;
 mod file_plan;
+mod forms;
 mod plan;
 mod problem;
 mod response;
@@ -11,7 +12,8 @@ mod top_list;
 pub use self::admin_request::OperatorWish;
 pub(super) use self::admin_request::{AdminRequest, Scan};
 pub(super) use self::file_plan::{FilePlan, Sending};
-pub(super) use self::plan::{Plan, Target, cid_of, is_json, is_there};
+pub(super) use self::forms::is_json;
+pub(super) use self::plan::{Plan, Target, cid_of, is_there};
 pub(super) use self::problem::Problem;
 pub(super) use self::response::{JSON, of_answers, refused, retry_after_s, status_of};
 pub(super) use self::stream::StreamPlan;

@@ -2,6 +2,7 @@
 
 use super::admin_request::AdminRequest;
 use super::file_plan::{self, FilePlan, ProgressPlan, UploadPlan};
+use super::forms::{HookForm, form_of};
 use super::problem::Problem;
 use super::stream::StreamPlan;
 use crate::chat::model::file::FILE_WORD;
@@ -153,7 +154,7 @@ pub(in crate::session) enum Plan {
     /// A stream of events.
     Stream(Box<StreamPlan>),
     /// A message by a hook.
-    Hook { room: Box<str>, form: Form, cid: Option<Box<str>> },
+    Hook { room: Box<str>, form: HookForm, cid: Option<Box<str>> },
     /// What an operator asks for.
     Admin(Box<AdminRequest>),
     /// To take a file.
@@ -176,7 +177,7 @@ impl Plan {
     /// A message by the hook of this identity, into the room that it is for.
     pub(in crate::session) fn hook(head: &Head<'_>, identity: &Identity) -> Result<Self, Problem> {
         let grant = identity.grants.first().ok_or(http::Refusal::NotFound)?;
-        let form = form_of(head)?;
+        let form = HookForm::of(head)?;
         // Whoever sends it cannot be told to send another key.
         let cid = cid_of(head).ok().flatten();
         let cid = cid.filter(|cid| (1..=CID_LEN_MAX).contains(&cid.len()));
@@ -203,8 +204,7 @@ impl Plan {
                 Ok((requests, is_batch))
             }
             Self::Hook { room, form, cid } => {
-                let field = |text: &str, name: &str| decode_form(form_field(text, name)?);
-                let text = posted::hook_text(*form, body, len_max, field)?;
+                let text = form.text(body, len_max)?;
                 Ok((vec![posted::said(room, &text, cid.as_deref())], false))
             }
         }
@@ -253,35 +253,6 @@ fn room_of(encoded: &str) -> Result<String, Problem> {
     })
 }
 
-/// How the body is written. Without a type it is a text, and so is what `curl -d` sends as a form.
-fn form_of(head: &Head<'_>) -> Result<Form, Problem> {
-    // Another charset is refused and not converted: nobody could tell what it was meant to say.
-    let Some(value) = head.value(Name::ContentType) else { return Ok(Form::Text) };
-    let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
-    let kind = parts.next().unwrap_or_default();
-    let is_utf8 = parts.all(|part| {
-        let charset =
-            part.split_at_checked(8).filter(|(name, _)| name.eq_ignore_ascii_case(b"charset="));
-        charset.is_none_or(|(_, value)| {
-            let value = value
-                .strip_prefix(b"\"")
-                .and_then(|value| value.strip_suffix(b"\""))
-                .unwrap_or(value);
-            [&b"utf-8"[..], b"us-ascii"].iter().any(|known| value.eq_ignore_ascii_case(known))
-        })
-    });
-    let known: [(&[u8], Form); 3] = [
-        (b"text/plain", Form::Text),
-        (b"application/json", Form::Json),
-        (b"application/x-www-form-urlencoded", Form::Urlencoded),
-    ];
-    let found = known.iter().find(|(name, _)| kind.eq_ignore_ascii_case(name));
-    match found {
-        Some((_, form)) if is_utf8 => Ok(*form),
-        Some(_) | None => Err(http::Refusal::ContentType.into()),
-    }
-}
-
 /// The `cid` that the `Idempotency-Key` is.
 pub(in crate::session) fn cid_of(head: &Head<'_>) -> Result<Option<Box<str>>, Problem> {
     let cid = head.value(Name::IdempotencyKey).map(str::from_utf8).transpose();
@@ -290,11 +261,6 @@ pub(in crate::session) fn cid_of(head: &Head<'_>) -> Result<Option<Box<str>>, Pr
         refusal.field("cid", "a text of at most 64 bytes")
     })?;
     Ok(cid.map(unquoted).map(Into::into))
-}
-
-/// Whether the body is JSON.
-pub(in crate::session) fn is_json(head: &Head<'_>) -> bool {
-    matches!(form_of(head), Ok(Form::Json))
 }
 
 /// Some write the key as a quoted string.

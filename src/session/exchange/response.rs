@@ -30,7 +30,8 @@ pub(in crate::session) fn refused(problem: Problem) -> Response {
             render::refusal_alone(&mut out, &Refusal::new(code, refusal.to_string()));
             let response = respond(refusal.status(), out, None);
             match refusal {
-                http::Refusal::MethodNotAllowed { allowed } => {
+                http::Refusal::MethodNotAllowed { allowed }
+                | http::Refusal::MethodNotAllowedThere { allowed } => {
                     response.field("Allow", allowed.allow())
                 }
                 _ => response,

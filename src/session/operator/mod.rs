@@ -74,7 +74,7 @@ impl SessionContext {
                 (false, true) => Methods::Post,
                 (false, false) => return Err(http::Refusal::NoRoute.into()),
             };
-            return Err(http::Refusal::MethodNotAllowed { allowed }.into());
+            return Err(http::Refusal::MethodNotAllowedThere { allowed }.into());
         };
         let query: Box<str> = head.query().unwrap_or_default().into();
         if route.verb == Verb::Post {

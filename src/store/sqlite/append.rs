@@ -2,7 +2,7 @@
 
 use rusqlite::{CachedStatement, Connection};
 
-use super::cids;
+use super::cids::{self, CidKey};
 use super::edits::{self, Stored};
 use super::effects;
 use super::files;
@@ -51,16 +51,9 @@ pub(super) fn append(
     let key = tail.secret().key(room, &record);
     // Before anything is refused: a message that was stored once is acknowledged again, whatever
     // has happened to the room since.
-    let known = key
-        .map(|key| tail.known((db, &mut statements.cids), (room, key), &record))
-        .transpose()?
-        .flatten();
-    if let Some(known) = known {
+    let parts = (db, &mut statements.cids, &*tail);
+    if let Some(known) = known(parts, (room, key), &record, is_question)? {
         return Ok(known);
-    }
-    // After the look-up, which is all that a question is about.
-    if is_question {
-        return Ok(Appended::Unknown);
     }
     if let Some(refused) = effects::wrong_reference(db, room, &record.body)? {
         return Ok(refused);
@@ -107,6 +100,31 @@ pub(super) fn append(
         counters.write(db, room)?;
     }
     Ok(Appended::Stored(SharedRecord::new(record)))
+}
+
+/// The answer to a record for which nothing is written: its `cid` is known, or it is only asked
+/// whether it is.
+pub(super) fn without_writing(
+    (db, tail): (&Connection, &Tail),
+    room: i64,
+    draft: Draft,
+) -> rusqlite::Result<Option<Appended>> {
+    let Draft { from, body, weight, is_question, .. } = draft;
+    let record = Record { seq: 0, at: 0, from, body, weight };
+    let key = tail.secret().key(room, &record);
+    let mut statements = cids::Statements::prepare(db)?;
+    known((db, &mut statements, tail), (room, key), &record, is_question)
+}
+
+fn known(
+    (db, statements, tail): (&Connection, &mut cids::Statements<'_>, &Tail),
+    (room, key): (i64, Option<CidKey>),
+    record: &Record,
+    is_question: bool,
+) -> rusqlite::Result<Option<Appended>> {
+    let known = key.map(|key| tail.known((db, statements), (room, key), record)).transpose()?;
+    // After the look-up, which is all that a question is about.
+    Ok(known.flatten().or_else(|| is_question.then_some(Appended::Unknown)))
 }
 
 /// Tells the webhooks of a direct message whose recipient is not connected, in the transaction of

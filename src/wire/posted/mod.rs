@@ -4,11 +4,14 @@
 #![warn(clippy::as_conversions, clippy::indexing_slicing, clippy::panic_in_result_fn)]
 
 mod file;
+mod forge;
 mod hook;
 mod object;
+mod parts;
+mod slack;
 
 pub use file::{File, file_name, files};
-pub use hook::hook_text;
+pub use hook::{form_text, hook_text, nothing_to_say};
 pub use object::members;
 
 use std::collections::BTreeMap;

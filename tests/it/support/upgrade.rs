@@ -12,12 +12,17 @@ use super::raw::Patience;
 impl Server {
     /// Asks for an upgrade as a person would: what that says, and whether it succeeds.
     pub(crate) fn try_upgrade(&self) -> (bool, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
-        self.setup.set_environment(&mut command);
-        let output = command.arg("upgrade").arg("--data").arg(self.data()).output();
-        let output = output.expect("a command that can be run");
+        let output = self.upgrade_command().output().expect("a command that can be run");
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// The command by which a person asks for an upgrade.
+    pub(crate) fn upgrade_command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+        self.setup.set_environment(&mut command);
+        command.arg("upgrade").arg("--data").arg(self.data());
+        command
     }
 
     /// Has another process take its place; what was said about that.

@@ -33,7 +33,7 @@ fn check(rows: &[(&str, &str)], wrap: impl Fn(&str) -> String) {
         let found = match outcome {
             Outcome::Incomplete => "incomplete".to_owned(),
             Outcome::Head { head_len, .. } if head_len < input.len() => "more".to_owned(),
-            Outcome::Head { .. } => "ok".to_owned(),
+            Outcome::Head { summary, .. } => summary.body.map_or_else(name, |()| "ok".to_owned()),
             Outcome::Refused(refusal) => name(refusal),
         };
         if found != *expect {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{ErrorCode, OptionalExtension as _, ffi};
 
+use super::super::append::without_writing;
 use super::super::connection::{Level, is_busy};
 use super::super::disk_reserve::{RESERVE_BYTES, is_no_space};
 use super::super::heads;
@@ -22,9 +23,9 @@ use super::super::log_fault::{classify, damaged, describe};
 use super::super::meta_table::{self, PROBE, REPAIRED};
 use super::super::room_row::RoomCounters;
 use super::super::unwritten_meta::UnwrittenMeta;
-use super::super::write_op::{Op, Unanswered};
+use super::super::write_op::{Append, Op, Unanswered};
 use super::{Engine, Room};
-use crate::chat::model::log::{LogFault, LogReply};
+use crate::chat::model::log::{Appended, LogFault, LogReply};
 use crate::chat::model::record::Body;
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -76,7 +77,7 @@ impl Engine {
     }
 
     /// Does of a batch what frees space, if that is possible, and refuses everything else that has
-    /// to be answered.
+    /// to be answered, except for what is known already.
     pub(super) fn commit_degraded(
         &mut self,
         now: Now,
@@ -99,14 +100,42 @@ impl Engine {
             | Op::Close(_) => false,
         };
         let (refused, ops): (Vec<_>, Vec<_>) = ops.into_iter().partition(is_refused);
-        let refused = refused.iter().filter_map(Unanswered::of);
-        let mut replies: Vec<_> = refused.map(|unanswered| unanswered.refused(fault)).collect();
+        let mut replies: Vec<_> =
+            refused.into_iter().filter_map(|op| self.refuse(op, fault)).collect();
         if is_suspended {
             self.queue_meta(ops);
         } else {
             replies.extend(self.commit_all(now, ops));
         }
         replies
+    }
+
+    /// The answer to a request that is not done.
+    fn refuse(&mut self, op: Op, fault: LogFault) -> Option<LogReply> {
+        let unanswered = Unanswered::of(&op)?;
+        match op {
+            // A disk that is merely full has all that it was told to keep. After any other fault
+            // what is read may be what the disk has lost.
+            Op::Append(append) if fault == LogFault::Full => {
+                let ticket = append.ticket;
+                let known = self.answer_known(append).ok().flatten();
+                let known = known.map(|outcome| LogReply::Appended { ticket, outcome });
+                known.or_else(|| Some(unanswered.refused(fault)))
+            }
+            _ => Some(unanswered.refused(fault)),
+        }
+    }
+
+    /// The answer to a record for which nothing has to be written.
+    fn answer_known(&mut self, append: Append) -> rusqlite::Result<Option<Appended>> {
+        let Some(room) = self.room(append.log).map(|room| room.id) else { return Ok(None) };
+        // Otherwise what was refused could be found in the transaction that has failed.
+        if !self.db.is_autocommit() {
+            return Ok(None);
+        }
+        self.tail()?;
+        let Some(tail) = &self.tail else { return Ok(None) };
+        without_writing((&self.db, tail), room, append.draft)
     }
 
     /// A write has failed: from now on appends are refused.

@@ -91,6 +91,44 @@ fn on_a_full_disk_what_frees_space_is_done_until_the_reserve_is_acquired_again()
 }
 
 #[test]
+fn on_a_full_disk_a_known_cid_is_answered_and_after_a_fault_of_another_kind_it_is_not() {
+    for (code, fault) in [
+        (rusqlite::ffi::SQLITE_FULL, LogFault::Full),
+        (rusqlite::ffi::SQLITE_IOERR_FSYNC, LogFault::Broken),
+        (rusqlite::ffi::SQLITE_CORRUPT, LogFault::Corrupt),
+    ] {
+        let mut harness = Harness::new();
+        let log = harness.room(1, "lobby", Durability::Disk);
+        let stored = harness.append(log, said("one", Some("c")));
+        let Appended::Stored(record) = stored else { panic!("{stored:?}") };
+        let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        assert_eq!(harness.engine.enter_degraded(harness.now, &error), fault);
+        harness.engine.reserve = DiskReserve::sized(harness.folder.path(), u64::MAX / 2);
+        let refused = Appended::Refused(fault);
+        let question = |cid| Draft { is_question: true, ..said("one", Some(cid)) };
+        let answers = [
+            (said("one", Some("c")), Appended::Duplicate { seq: 1, at: record.at }),
+            (said("other", Some("c")), Appended::Conflict { seq: 1 }),
+            (question("c"), Appended::Duplicate { seq: 1, at: record.at }),
+            (question("d"), Appended::Unknown),
+            (said("one", Some("d")), refused.clone()),
+            (said("one", None), refused.clone()),
+        ];
+        // At first nothing is written; then what frees space is.
+        for _ in 0..2 {
+            for (draft, answer) in answers.clone() {
+                let answer = if fault == LogFault::Full { &answer } else { &refused };
+                assert_eq!(harness.append(log, draft), *answer, "{fault:?}");
+            }
+            harness.pass(Duration::from_secs(1));
+            if fault == LogFault::Broken {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
 fn free_space_within_the_file_replaces_the_reserve() {
     let mut harness = Harness::new();
     let log = harness.room(1, "lobby", Durability::Disk);
