@@ -6,7 +6,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+#[cfg(feature = "terminal")]
+use crate::config::named_file;
 use crate::config::{Config, Environment};
+
+/// The most bytes of a file with a secret: a signed token has at most 8 KiB.
+#[cfg(feature = "terminal")]
+const SECRET_LEN_MAX: u64 = 64 << 10;
 
 /// The commands for people at a terminal.
 #[derive(Debug, Subcommand)]
@@ -123,8 +129,10 @@ fn own_token(config: &Config) -> Result<Option<String>, String> {
 #[cfg(feature = "terminal")]
 fn secret(written: &str) -> Result<String, String> {
     let Some(file) = written.strip_prefix('@') else { return Ok(written.to_owned()) };
-    let read = std::fs::read_to_string(file);
-    read.map(|text| text.trim().to_owned()).map_err(|error| format!("{file}: {error}"))
+    let bytes = named_file::read(file.as_ref(), SECRET_LEN_MAX);
+    let bytes = bytes.map_err(|error| format!("{file}: {error}"))?;
+    let text = String::from_utf8(bytes).map_err(|_error| format!("{file}: it is not UTF-8"))?;
+    Ok(text.trim().to_owned())
 }
 
 /// Says how to get what is missing.

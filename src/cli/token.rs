@@ -1,6 +1,5 @@
 //! `chinwag token`: tokens for tests, and why one is not taken.
 
-use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,7 +12,7 @@ use crate::auth::jwt::{Claims, LEEWAY_MS, SigningKey, TOKEN_LEN_MAX, inspect, mi
 use crate::auth::keys::Algorithm;
 use crate::chat::model::name::{NameError, UserName};
 use crate::chat::model::suspensions::Revocation;
-use crate::config::{Config, TokenKey};
+use crate::config::{Config, TokenKey, named_file};
 use crate::log::Timestamp;
 use crate::server::token_keys;
 use crate::time::clock::Clock;
@@ -143,11 +142,8 @@ fn print_minted(
 }
 
 fn read_key(path: &Path) -> Result<Vec<u8>, Failure> {
-    let mut key = Vec::new();
-    // Bounded, since a device has no end.
-    let read = File::open(path).and_then(|file| file.take(KEY_LEN_MAX).read_to_end(&mut key));
-    read.map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(key)
+    let key = named_file::read(path, KEY_LEN_MAX);
+    key.map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 fn revoke(

@@ -48,7 +48,12 @@ fn ask(config: &Config) -> Result<String, String> {
     let path = answer_file(data);
     let written = Answer::Requested.write(&path).and_then(|()| store::give_to_owner(&path));
     written.map_err(|error| {
-        format!("cannot write {}: {error}; become its owner, or root", path.display())
+        let remedy = match error.kind() {
+            ErrorKind::PermissionDenied => "; become its owner, or root",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free space on its disk",
+            _ => "",
+        };
+        format!("cannot write {}: {error}{remedy}", path.display())
     })?;
     let answer = signal(pid).and_then(|()| await_answer(&path, pid, config.timeouts.upgrade));
     // The next one asks anew.

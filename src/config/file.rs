@@ -1,7 +1,5 @@
 //! The file: TOML, with the place of each key and value kept.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::Path;
 
@@ -9,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{ConfigFault, FilePosition, Origin};
+use super::named_file;
 use super::raw::{RawValue, are_tables};
 use super::settings::{KEY_SECTION, POLICY_SECTION, is_section};
 use super::syntax;
@@ -19,7 +18,7 @@ const BYTES_MAX: u64 = 1 << 20;
 /// The text of the file at `path`.
 pub(super) fn read(path: &Path) -> Result<String, ConfigFault> {
     let shown = path.display().to_string();
-    let bytes = read_bytes(path).map_err(|error| {
+    let bytes = named_file::read(path, BYTES_MAX).map_err(|error| {
         ConfigFault::new(format!("cannot read the configuration file {shown}: {error}"), None)
     })?;
     String::from_utf8(bytes).map_err(|error| {
@@ -33,16 +32,6 @@ pub(super) fn read(path: &Path) -> Result<String, ConfigFault> {
         let what = format!("the file is {encoding} here: save it as UTF-8");
         ConfigFault::new(what, Some(&Origin::File(place)))
     })
-}
-
-fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    // Bounded, since a device has no end.
-    File::open(path)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > BYTES_MAX {
-        return Err(io::Error::other(format!("it is larger than {BYTES_MAX} bytes")));
-    }
-    Ok(bytes)
 }
 
 /// A value of one of the sources, and the name that it has there.

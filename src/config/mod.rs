@@ -33,6 +33,7 @@ mod file;
 mod listen_address;
 mod load;
 mod memory;
+pub mod named_file;
 mod policies;
 mod raw;
 mod reload;

@@ -1,13 +1,11 @@
 //! The token of the admin API, from the configuration or the file that it names.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::PathBuf;
 
 use crate::auth::secret;
 use crate::chat::model::account::SecretHash;
-use crate::config::Config;
+use crate::config::{Config, named_file};
 
 /// The most bytes of the file.
 const FILE_LEN_MAX: u64 = 4 << 10;
@@ -34,13 +32,10 @@ pub(super) fn load(config: &Config) -> Result<Option<SecretHash>, AdminTokenErro
         return Ok(Some(secret::hash_any(token.reveal())));
     }
     let Some(path) = &config.admin_token_file else { return Ok(None) };
-    let mut text = String::new();
-    // Bounded, since a device has no end.
-    File::open(path)
-        .and_then(|file| file.take(FILE_LEN_MAX).read_to_string(&mut text))
-        .map_err(|error| AdminTokenError(path.clone(), error.to_string()))?;
+    let wrong = |what: String| AdminTokenError(path.clone(), what);
+    let bytes = named_file::read(path, FILE_LEN_MAX).map_err(|error| wrong(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_error| wrong("it is not UTF-8".to_owned()))?;
     let token = Config::admin_token_of(&text);
-    let token =
-        token.map_err(|expected| AdminTokenError(path.clone(), format!("it {expected}")))?;
+    let token = token.map_err(|expected| wrong(format!("it {expected}")))?;
     Ok(Some(secret::hash_any(token.reveal())))
 }

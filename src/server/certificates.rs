@@ -5,8 +5,8 @@
 //! the next handshake; what it cannot read changes nothing, and is said once.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
-use crate::config::Tls;
+use crate::config::{Tls, named_file};
 use crate::time::clock::Clock;
 use crate::time::date::{DAY_MS, civil};
 use crate::tls::{Certificates, CertifiedKey, ClientHello, FindCertificate, Part};
@@ -255,22 +255,12 @@ fn fault(part: Part, what: &str) -> CertificateError {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let failed = |error: io::Error| {
+    named_file::read(path, FILE_LEN_MAX).map_err(|error| {
         let remedy = match error.kind() {
             io::ErrorKind::PermissionDenied => ": let the user that runs the server read it",
             io::ErrorKind::NotFound => ": name one that is there",
             _ => "",
         };
         format!("cannot read {}: {error}{remedy}", path.display())
-    };
-    let mut text = Vec::new();
-    let mut file = File::open(path).map_err(failed)?.take(FILE_LEN_MAX + 1);
-    file.read_to_end(&mut text).map_err(failed)?;
-    if text.len() as u64 > FILE_LEN_MAX {
-        return Err(format!(
-            "{} is larger than 1 MiB: no certificate or key in PEM is",
-            path.display()
-        ));
-    }
-    Ok(text)
+    })
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use super::admin_token::AdminTokenError;
 use super::bounds::{has_stored_rooms, preload};
 use super::certificates::CertificateWatch;
@@ -55,8 +57,20 @@ impl fmt::Display for ServeError {
             Self::TokenKeys(error) => write!(f, "{error}"),
             Self::AdminToken(error) => write!(f, "{error}"),
             Self::Engine(error) => write!(f, "{error}"),
-            Self::Io(error) => write!(f, "{error}"),
+            Self::Io(error) => write!(f, "{error}{}", remedy(error)),
         }
+    }
+}
+
+/// What to do about what the system refuses.
+fn remedy(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => "; raise the limit of descriptors (ulimit -n, LimitNOFILE)",
+        Some(Errno::NFILE) => "; the system has no descriptors left: raise fs.file-max",
+        Some(Errno::AGAIN) => {
+            "; raise the limit of processes and threads (ulimit -u, TasksMax, pids)"
+        }
+        _ => "",
     }
 }
 

@@ -6,8 +6,8 @@
 //! is said once.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::auth::jwt::{ClaimPolicy, Verifier};
 use crate::auth::keys::{Key, KeyError, KeyTable, parse_jwks};
-use crate::config::{Config, KeyMaterial, TokenKey};
+use crate::config::{Config, KeyMaterial, TokenKey, named_file};
 
 /// How often the files' times are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -102,15 +102,7 @@ fn read_secret(table: &TokenKey, path: &Path) -> Result<Vec<u8>, TokenKeyError> 
 }
 
 fn read(table: &TokenKey, path: &Path) -> Result<Vec<u8>, TokenKeyError> {
-    let mut bytes = Vec::new();
-    // Bounded, since a device has no end.
-    File::open(path)
-        .and_then(|file| file.take(FILE_LEN_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|error| failed(table, &error))?;
-    if bytes.len() as u64 > FILE_LEN_MAX {
-        return Err(failed(table, &format!("it is larger than {FILE_LEN_MAX} bytes")));
-    }
-    Ok(bytes)
+    named_file::read(path, FILE_LEN_MAX).map_err(|error| failed(table, &error))
 }
 
 /// Which claims are read.

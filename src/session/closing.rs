@@ -22,17 +22,16 @@ pub(super) fn end(
     reason: CloseReason,
     turn: &mut Turn<'_>,
 ) {
-    if let Protocol::Http { exchange } = &state.protocol {
-        // What follows would be taken for more of the file.
-        if exchange.as_ref().is_some_and(|exchange| exchange.is_sending()) {
-            return close(state, Vec::new(), (reason, Ending::Linger), turn);
-        }
-        if reason == CloseReason::Banned {
-            return refuse_banned(state, context, "", turn);
-        }
+    // What follows would be taken for more of the file.
+    if state.is_sending_file() {
+        return close(state, Vec::new(), (reason, Ending::Linger), turn);
     }
     if let Some((refusal, method)) = interrupted(state, reason) {
         return answer(state, context, (refused(refusal.into()), method), (reason, turn));
+    }
+    // Nobody has said who asks: it is the address.
+    if reason == CloseReason::Banned && matches!(state.protocol, Protocol::Http { .. }) {
+        return refuse_banned(state, context, "", turn);
     }
     let goodbye = goodbye(state, &mut context.encoder, reason);
     close(state, goodbye, (reason, Ending::Linger), turn);
@@ -52,6 +51,7 @@ fn interrupted(state: &SessionState, reason: CloseReason) -> Option<(Refusal, Me
             Refusal::new(Code::ShuttingDown, message).retry_after_ms(RETRY_MS)
         }
         CloseReason::TokenExpired => Refusal::new(Code::TokenExpired, words),
+        CloseReason::Banned => Refusal::new(Code::Suspended, words),
         CloseReason::BadToken | CloseReason::LoginEnded => Refusal::new(Code::Unauthorized, words),
         _ => return None,
     };

@@ -238,3 +238,17 @@ fn what_ends_the_connection_leaves_no_word_in_the_file_that_is_being_sent() {
     assert!(rest.len() < bytes.len(), "it was not cut off");
     assert!(rest.iter().all(|byte| *byte == b'x'), "something else is in it");
 }
+
+#[test]
+fn who_is_banned_while_a_file_comes_is_told_so_and_not_that_its_address_is() {
+    let server = Setup::default().start();
+    let mut raw = Raw::connect(server.http);
+    raw.send(&head(server.http, "POST /files?as=ann", "Expect: 100-continue\r\n", 100));
+    assert_eq!(read_head(&mut raw).status, 100);
+    raw.send(b"half");
+    done(&server.data(), &["ban", "user", "ann"]);
+    let refused = object(&read(&mut raw, true), 403);
+    assert_subset(&refused, &json!({"code": 2004, "message": "you are banned"}));
+    // The address is another matter.
+    Client::lines(&server).named("bob", None);
+}

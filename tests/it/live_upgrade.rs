@@ -330,6 +330,18 @@ fn while_the_new_program_fails_the_old_process_goes_on_as_if_nothing_had_been() 
 }
 
 #[test]
+fn a_signal_in_the_middle_of_an_upgrade_does_not_end_it() {
+    let mut server = start(Setup::default());
+    let mut ann = Client::ws(&server).named("ann", Some("lobby"));
+    // The old process waits for the new one, which asks it to read its configuration.
+    let hangups = "kill -HUP $PPID; ".repeat(20);
+    let script = format!("{hangups}exec {} \"$@\"", env!("CARGO_BIN_EXE_chinwag"));
+    server.set_program(Some(&script));
+    server.upgrade();
+    ann.ask(&json!({"op": "ping"}));
+}
+
+#[test]
 fn a_configuration_that_is_wrong_is_said_where_the_upgrade_was_asked_for() {
     let mut server = start(Setup::default().config("[limits]\nrooms = 7\n"));
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));

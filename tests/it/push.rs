@@ -264,3 +264,21 @@ fn pushes_can_be_switched_off() {
     ann.refused(&json!({"op": "push_subscriptions"}), 9002);
     ann.refused(&Device::new().subscription("https://push.example/x"), 9002);
 }
+
+#[test]
+fn a_device_that_is_added_by_several_at_once_is_there_once_and_everybody_can_still_write() {
+    let server = setup().start();
+    let mut bob = Client::lines(&server).named("bob", Some("lobby"));
+    let mut anns: Vec<Client> = (0..8).map(|_| Client::lines(&server).named("ann", None)).collect();
+    let mut device = Device::new().subscription("https://push.example/1");
+    device["id"] = json!("device");
+    for ann in &mut anns {
+        ann.say(&device);
+    }
+    for ann in &mut anns {
+        let answer = ann.expect(&json!({"id": "device"}));
+        assert!([0, 5004].contains(&answer["code"].as_u64().expect("a code")), "{answer}");
+        assert_eq!(devices(ann).len(), 1);
+    }
+    bob.ask(&json!({"op": "send", "room": "lobby", "text": "hi"}));
+}

@@ -206,7 +206,8 @@ fn refusal_of_device(refusal: Refusal) -> Refusal {
     if refusal.code != Code::NameTaken {
         return refusal;
     }
-    let message = "the device cannot be added now: its login has ended, or there are too many";
+    let message = "the device cannot be added now: its login has ended, it is being added \
+                   already, or there are too many";
     Refusal::new(Code::Busy, message).retry_after_ms(DEVICE_RETRY_MS)
 }
 

@@ -1,7 +1,6 @@
 //! One session with an engine, which waits for each answer: what a command needs.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::os::unix::net::UnixStream;
@@ -14,6 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::cluster::SETTINGS;
+use crate::config::named_file;
 use crate::pg::{
     Address, Client, EngineError, Fault, Host, Login, Param, Reply, Row, Security, Statement,
     TLS_REQUEST, TLS_YES, WrongType,
@@ -284,11 +284,8 @@ pub(super) fn connect(
 
 fn seal(stream: TcpStream, name: &str, roots: &Path) -> Result<Stream, EngineFailure> {
     let unusable = |why: String| EngineFailure::Roots(roots.to_owned(), why);
-    let mut pem = Vec::new();
-    // Bounded, since a device has no end.
-    File::open(roots)
-        .and_then(|file| file.take(ROOTS_LEN_MAX).read_to_end(&mut pem))
-        .map_err(|error| unusable(error.to_string()))?;
+    let pem = named_file::read(roots, ROOTS_LEN_MAX);
+    let pem = pem.map_err(|error| unusable(error.to_string()))?;
     let mut store = RootCertStore::empty();
     let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
     if store.add_parsable_certificates(certificates).0 == 0 {

@@ -1,8 +1,7 @@
 //! What a node of a cluster begins with: the address of its engine, the password, the authorities.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use super::outbox::Desk;
 use crate::cluster::check::Level;
 use crate::cluster::link::{Link, LinkOptions};
 use crate::cluster::node::{Node, SendTerms};
-use crate::config::{self, Config};
+use crate::config::{self, Config, named_file};
 use crate::pg::{Address, Host, Security};
 use crate::resp;
 use crate::store::Wake;
@@ -100,7 +99,8 @@ pub fn bus_address(config: &Config) -> Result<Option<resp::Address>, EngineError
 
 fn password(setting: &'static str, path: &Path) -> Result<Box<str>, EngineError> {
     let fault = |why: String| EngineError::Password(setting, path.to_owned(), why);
-    let bytes = read(path, PASSWORD_LEN_MAX).map_err(|error| fault(error.to_string()))?;
+    let bytes =
+        named_file::read(path, PASSWORD_LEN_MAX).map_err(|error| fault(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_error| fault("it is not UTF-8".to_owned()))?;
     let password = text.trim_end_matches(['\r', '\n']);
     if password.is_empty() || password.contains('\0') {
@@ -185,13 +185,6 @@ fn client_config(
         Security::Tls(None) | Security::AsNeeded | Security::Plain => Path::new(ROOTS),
     };
     let fault = |why: String| EngineError::Roots(setting, path.to_owned(), why);
-    let pem = read(path, ROOTS_LEN_MAX).map_err(|error| fault(error.to_string()))?;
+    let pem = named_file::read(path, ROOTS_LEN_MAX).map_err(|error| fault(error.to_string()))?;
     tls::client_config(&pem).map_err(|error| fault(error.to_string()))
-}
-
-/// Bounded, since a device has no end.
-fn read(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(len_max).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -2,10 +2,12 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
+use rustix::fs::OFlags;
 
 use super::open_error::OpenError;
 
@@ -13,6 +15,8 @@ use super::open_error::OpenError;
 pub(in crate::store) const DATABASE: &str = "chinwag.db";
 /// The name of the file whose lock is held by the process that serves the directory.
 const LOCK: &str = "chinwag.lock";
+/// A pipe in the place of the lock would be waited for, without a word.
+const NO_WAIT: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// Makes the directory, if it is not there, for its owner only.
 pub(in crate::store) fn make(data: &Path) -> io::Result<()> {
@@ -36,8 +40,9 @@ pub(in crate::store) fn lock(data: &Path) -> Result<File, OpenError> {
     let broken = |error| OpenError::Directory(data.to_owned(), error);
     // The lock file stays when the process ends: removing it would let a second process lock a new
     // one while a third waits for the old.
-    let open = OpenOptions::new().create(true).truncate(false).write(true).open(data.join(LOCK));
-    let file = open.map_err(broken)?;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).custom_flags(NO_WAIT);
+    let file = options.open(data.join(LOCK)).map_err(broken)?;
     give_to_owner(&data.join(LOCK)).map_err(broken)?;
     match file.try_lock() {
         Ok(()) => {
@@ -100,7 +105,7 @@ pub(in crate::store) fn inode_of(path: &Path) -> Option<(u64, u64)> {
 
 /// The server that serves the directory; `None` if none does.
 pub(in crate::store) fn owner(data: &Path) -> io::Result<Option<i32>> {
-    let file = match File::open(data.join(LOCK)) {
+    let file = match OpenOptions::new().read(true).custom_flags(NO_WAIT).open(data.join(LOCK)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

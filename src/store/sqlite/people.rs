@@ -1,6 +1,6 @@
 //! What is kept of people: the table `identity`, and whether names are proved.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, ErrorCode, Row, params};
 
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
@@ -58,7 +58,15 @@ pub(in crate::store) fn write(
 ) -> rusqlite::Result<Result<(), LogFault>> {
     db.execute_batch("SAVEPOINT people")?;
     for change in changes {
-        if !write_one(db, change)? {
+        let is_written = match write_one(db, change) {
+            // Of two changes under way together one may leave no place for the other: clients can
+            // bring that about, and no disk has failed.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                false
+            }
+            written => written?,
+        };
+        if !is_written {
             db.execute_batch("ROLLBACK TO people; RELEASE people")?;
             return Ok(Err(LogFault::Taken));
         }

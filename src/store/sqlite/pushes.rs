@@ -128,6 +128,21 @@ mod tests {
     }
 
     #[test]
+    fn of_two_under_way_with_one_address_the_first_stays_and_nothing_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        assert_eq!(people::write(&db, &[PeopleChange::Push(device(1, None))]), Ok(Ok(())));
+        let mut same = device(2, None);
+        same.endpoint = device(1, None).endpoint;
+        let changes = [PeopleChange::EndPush(1), PeopleChange::Push(same.clone())];
+        let late = [PeopleChange::Push(device(3, None)), PeopleChange::Push(same.clone())];
+        assert_eq!(people::write(&db, &late), Ok(Err(LogFault::Taken)));
+        assert_eq!(kept(&db), [device(1, None)], "all of it or nothing");
+        assert_eq!(people::write(&db, &changes), Ok(Ok(())), "it knows of the first");
+        assert_eq!(kept(&db), [same]);
+    }
+
+    #[test]
     fn the_key_that_was_kept_first_stays() {
         let folder = tempfile::tempdir().unwrap();
         let db = database(&folder);
