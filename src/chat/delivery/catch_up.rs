@@ -18,6 +18,9 @@ use crate::net::ConnId;
 /// Bytes that a small event takes, at most.
 const SMALL_EVENT_BYTES: usize = 192;
 
+/// 2^32 over the golden ratio, made odd: its multiples are spread over the upper bits.
+const TURN_MIX: u32 = 0x9e37_79b1;
+
 /// How far a cursor was brought up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CatchUp {
@@ -41,8 +44,9 @@ impl DeliveryMut<'_> {
         let owed = reader.owed();
         let mut rooms: Vec<RoomKey> = reader.subscriptions.iter().map(|row| row.room).collect();
         // Another room comes first each time, so that a busy one does not take all the credit for
-        // ever.
-        let first = usize::try_from(self.context.turn).unwrap_or(0) % rooms.len().max(1);
+        // ever. The turn's number is mixed: a socket may drain in every second turn.
+        let mixed = self.context.turn.wrapping_mul(TURN_MIX) >> 16;
+        let first = usize::try_from(mixed).unwrap_or(0) % rooms.len().max(1);
         rooms.rotate_left(first);
         for key in rooms {
             // With the last one that lags nothing is left to be done.

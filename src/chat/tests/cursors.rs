@@ -376,7 +376,8 @@ fn a_busy_room_does_not_keep_the_cursor_of_another_one_from_catching_up() {
         harness.chat.handle_blocked(conn(1), 2 * weight(0));
         harness.ask(0, message(Target::Room(quiet.into()), "", None));
         let mut replayed = Vec::new();
-        for _ in 0..4 {
+        // Every second turn: a rhythm must not favour one of them.
+        for _ in 0..16 {
             // More than what one drain gives credit for.
             for _ in 0..3 {
                 harness.ask(0, message(Target::Room(busy.into()), "", None));

@@ -1,5 +1,6 @@
 //! Users, sessions, presence, typing, receipts, and what is forgotten.
 
+use super::super::model::log::LogFault;
 use super::*;
 
 #[test]
@@ -339,4 +340,59 @@ fn who_stops_takes_no_record_and_says_when_to_come_back() {
     assert_eq!(sent_to(&harness.end_turn(), 0), ["no 5006"]);
     harness.chat.drain(conn(1), (5_000, 20_000));
     assert_eq!(sent_to(&harness.end_turn(), 1), ["drain 5000"]);
+}
+
+#[test]
+fn a_message_that_is_refused_leaves_no_conversation_behind() {
+    let long = "x".repeat(Limits::default().message_bytes + 1);
+    let cases = [(&*long, None, "no 4001"), ("hi", Some(LogFault::Full), "no 5005")];
+    let (mut harness, shelf) = super::stored::harness(4);
+    harness.hello(0, "ann");
+    harness.hello(1, "bob");
+    let check = |text: &str, expect: &str, harness: &mut Harness| {
+        let said = harness.run(0, message(Target::User("bob".into()), text, None));
+        assert_eq!(sent_to(&said, 0), [expect]);
+        assert_eq!(harness.chat.rooms.table.iter().count(), 0, "{expect}");
+    };
+    for (text, fault, expect) in cases {
+        shelf.0.borrow_mut().fault = fault;
+        check(text, expect, &mut harness);
+    }
+    harness.chat.stop(harness.now);
+    check("hi", "no 5006", &mut harness);
+}
+
+#[test]
+fn of_two_first_messages_the_one_that_is_taken_keeps_the_conversation() {
+    let (mut harness, shelf) = super::stored::harness(4);
+    harness.hello(0, "ann");
+    harness.hello(1, "bob");
+    shelf.0.borrow_mut().slow = true;
+    for fault in [Some(LogFault::Full), None] {
+        shelf.0.borrow_mut().fault = fault;
+        harness.run(0, message(Target::User("bob".into()), "hi", None));
+    }
+    shelf.0.borrow_mut().slow = false;
+    let said = harness.end_turn();
+    let lines = |number| {
+        let mut lines = sent_to(&said, number);
+        lines.retain(|line| !line.starts_with("subscribed"));
+        lines
+    };
+    assert_eq!((lines(0), lines(1)), (vec!["no 5005".into(), "sent 1".into()], vec!["#1".into()]));
+}
+
+#[test]
+fn a_name_that_is_written_to_is_kept_as_long_as_the_log_owes_an_answer() {
+    let (mut harness, shelf) = super::stored::harness(4);
+    harness.hello(0, "ann");
+    shelf.0.borrow_mut().slow = true;
+    harness.run(0, message(Target::User("zoe".into()), "hi", None));
+    // Longer than who is absent is waited for.
+    harness.wait(60_000);
+    shelf.0.borrow_mut().slow = false;
+    assert!(sent_to(&harness.end_turn(), 0).contains(&"sent 1".to_owned()));
+    harness.hello(1, "zoe");
+    let said = harness.run(1, Command::Rooms { since: None });
+    assert!(format!("{said:?}").contains("@ann:zoe"), "{said:?}");
 }

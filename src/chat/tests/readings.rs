@@ -268,3 +268,39 @@ fn the_half_of_a_page_that_is_there_shows_what_changes_while_the_other_is_read()
     };
     assert_eq!((items[0].seq, &items[0].body), (1, &Body::Deleted));
 }
+
+#[test]
+fn a_page_is_read_anew_when_one_of_its_messages_was_changed() {
+    let (mut harness, shelf) = harness(2);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    say_many(&mut harness, 0, 20);
+    let reads = |number: usize, harness: &mut Harness| {
+        harness.hello(number, &format!("u{number}"));
+        let before = shelf.0.borrow().reads;
+        let join = Command::Join { room: "lobby".into(), after: Some(0), epoch: None };
+        let said = lines_to(&harness.run(number, join), number);
+        assert!(said.iter().any(|line| line.starts_with("replay 1..=")), "{said:?}");
+        shelf.0.borrow().reads - before
+    };
+    assert_eq!((reads(1, &mut harness), reads(2, &mut harness)), (1, 0));
+    harness
+        .run(0, Command::Edit { room: "lobby".into(), target: 1, text: "later".into(), weight: 5 });
+    assert_eq!(reads(3, &mut harness), 1);
+}
+
+#[test]
+fn nobody_replies_to_a_message_whose_deletion_is_under_way() {
+    let (mut harness, shelf) = harness(4);
+    harness.hello(0, "ann");
+    harness.join(0, "lobby");
+    harness.say(0, "hi");
+    harness.end_turn();
+    shelf.0.borrow_mut().slow = true;
+    harness.run(0, Command::Delete { room: "lobby".into(), target: 1 });
+    let mut reply = message(Target::Room("lobby".into()), "to that", None);
+    if let Command::Send(send) = &mut reply {
+        send.reply_to = Some(1);
+    }
+    assert_eq!(sent_to(&harness.run(0, reply), 0), ["no 4002"]);
+}

@@ -2,7 +2,8 @@
 
 use super::super::model::command::ModerationCommand;
 use super::super::model::limits::RESTRICTIONS_MAX;
-use super::super::model::reply::Role;
+use super::super::model::policy::{Access, Policies, Policy};
+use super::super::model::reply::{Resumption, Role};
 use super::moderation::{act, answer_to, den, refusal, stored_den};
 use super::*;
 
@@ -125,4 +126,59 @@ fn restrictions_under_way_count_against_their_bound() {
     assert_eq!(lines.iter().filter(|line| line.starts_with("sent")).count(), 3, "{lines:?}");
     assert!(answer_to(&mut harness, 0, ban(&names[RESTRICTIONS_MAX])).starts_with("sent"));
     assert_eq!(answer_to(&mut harness, 0, ban("another")), "no 4001");
+}
+
+/// What a position in a room is answered with: a refusal's code, or how the cursor begins.
+#[track_caller]
+fn resumed(
+    harness: &mut Harness,
+    number: usize,
+    (name, session): (&str, &str),
+    at: (&str, Epoch),
+) -> String {
+    let said = harness.hello_with(number, Some(name), Some((session, &[(at.0, at.1, 1)])));
+    let Some(Output::Reply { result: Ok(Reply::Welcome { rooms, .. }), .. }) = said.first() else {
+        panic!("{said:?}");
+    };
+    match &rooms[0].resumption {
+        Resumption::Refused(refusal) => refusal.code.number().to_string(),
+        Resumption::Reset { .. } => "reset".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_position_makes_a_member_only_where_the_membership_was_lost_with_its_log() {
+    let former = Epoch(1);
+    let mut harness = Harness::new(Limits::default());
+    harness.hello(1, "bob");
+    harness.join(1, "lobby");
+    let now = harness.chat.rooms.table.iter().next().unwrap().1.epoch;
+    // Of a room that is not there any more, and of one that others have made anew.
+    assert_eq!(resumed(&mut harness, 2, ("ann", ""), ("gone", former)), "reset");
+    assert_eq!(resumed(&mut harness, 3, ("eve", ""), ("lobby", former)), "reset");
+    // It has left since, or was never in it.
+    harness.run(3, Command::Leave { room: "lobby".into() });
+    assert_eq!(resumed(&mut harness, 4, ("eve", ""), ("lobby", former)), "3003");
+    assert_eq!(resumed(&mut harness, 5, ("dan", ""), ("lobby", now)), "3003");
+    // A conversation is made by a message alone, and one that was left stays left.
+    assert_eq!(resumed(&mut harness, 6, ("dan", ""), ("@dan:zoe", former)), "3001");
+    harness.run(2, message(Target::User("bob".into()), "hi", None));
+    harness.run(2, Command::Leave { room: "@ann:bob".into() });
+    assert_eq!(resumed(&mut harness, 7, ("ann", ""), ("@ann:bob", former)), "3001");
+    // A ban that is over has made nobody a member who claims to have been one.
+    harness
+        .run(1, Command::Create { room: "own".into(), topic: None, private: false, policy: None });
+    for command in [ModerationCommand::Ban(None), ModerationCommand::Unban] {
+        let (room, user, reason) = ("own".into(), "max".into(), "".into());
+        harness.run(1, Command::Moderate { room, user, command, reason, weight: 0 });
+    }
+    assert_eq!(resumed(&mut harness, 11, ("max", ""), ("own", former)), "3003");
+    // A session that is known knows of what its user is a member.
+    let session = harness.hello(8, "kim");
+    harness.chat.handle_closed(harness.now, conn(8));
+    assert_eq!(resumed(&mut harness, 9, ("kim", &session), ("other", former)), "3001");
+    let invite = Policies::uniform(Policy { access: Access::Invite, ..Policy::default() });
+    let mut harness = Harness::new(Limits { policies: invite, ..Limits::default() });
+    assert_eq!(resumed(&mut harness, 1, ("ann", ""), ("gone", former)), "3001");
 }
