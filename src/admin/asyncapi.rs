@@ -46,6 +46,10 @@ pub fn asyncapi() -> String {
         of_channel.insert(name.clone(), named(&name));
         events.push(in_channel(&name));
     }
+    // Generators call a type by the title of its schema; a name of the message does not reach them.
+    for (name, message) in &mut messages {
+        message["payload"]["title"] = json!(name);
+    }
     let tell = json!({
         "action": "send",
         "channel": channel,
@@ -217,5 +221,13 @@ mod tests {
         assert_eq!(named["items"]["type"], "string", "{named}");
         let requests = document["operations"].as_object().unwrap().len();
         assert_eq!(requests, Op::ALL.len() + 1);
+    }
+
+    #[test]
+    fn generators_find_a_name_for_the_type_of_each_message() {
+        let document: Value = serde_json::from_str(&asyncapi()).unwrap();
+        for (name, message) in document["components"]["messages"].as_object().unwrap() {
+            assert_eq!(message["payload"]["title"], *name);
+        }
     }
 }

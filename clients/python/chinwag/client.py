@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from dataclasses import replace
 from itertools import count
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
@@ -27,6 +28,7 @@ PING_S, PONG_S = 25.0, 10.0
 RETRY_WAIT_MAX_S = 30.0
 #: Bytes of the largest message of a server that are taken; beyond it the connection is closed with 1009.
 FRAME_BYTES_MAX = 16 * 1024 * 1024
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 #: Events that wait for the program. Beyond it records are fetched later, and other events are dropped.
 EVENTS_MAX = 1_000
 #: Records held back while others are fetched.
@@ -62,8 +64,10 @@ class Clock:
 async def open_socket(url: str) -> Socket:
     """Connects as the protocol asks for."""
     protocols = [Subprotocol("chinwag.v1")]
+    # A proxy that the environment names (`https_proxy`, also for `ws://`) is no way to this machine itself.
+    proxy: Literal[True] | None = None if urlsplit(url).hostname in LOOPBACK else True
     return await open_websocket(
-        url, subprotocols=protocols, max_size=FRAME_BYTES_MAX, ping_interval=PING_S, ping_timeout=PONG_S
+        url, subprotocols=protocols, max_size=FRAME_BYTES_MAX, ping_interval=PING_S, ping_timeout=PONG_S, proxy=proxy
     )
 
 

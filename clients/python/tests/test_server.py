@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from unittest import mock
 
 from chinwag import ChinwagError, Client, Gap, Outbox, Record, direct_room
 from chinwag.client import EVENTS_MAX, Socket, open_socket
@@ -102,6 +103,12 @@ class Server(unittest.IsolatedAsyncioTestCase):
                 await bob.send("lobby", f"m{number}")
             self.assertEqual((await ann.send("lobby", "late")).seq, count + 1)
             self.assertEqual(await self.texts(ann, count + 1), [*(f"m{number}" for number in range(count)), "late"])
+
+    async def test_a_proxy_of_the_environment_is_not_asked_for_a_server_on_this_machine(self) -> None:
+        nobody = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9") | {"no_proxy": ""}
+        with mock.patch.dict(os.environ, nobody):
+            async with server() as url, asyncio.timeout(PATIENCE), Client(url, name="ann") as ann:
+                self.assertEqual((await ann.join("lobby")).name, "lobby")
 
     async def test_a_refusal_is_raised_where_it_belongs(self) -> None:
         async with server() as url:
