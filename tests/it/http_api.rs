@@ -264,6 +264,27 @@ fn who_speaks_http_1_0_is_not_told_to_go_on() {
     assert!(!refused.text().contains("no body is accepted"), "{}", refused.text());
 }
 
+/// Posts such forms to a hook by this request line.
+#[track_caller]
+fn assert_forms_of_parts_are_said(server: &Server, line: &str, ann: &mut Client) {
+    let parts = "Content-Type: multipart/form-data; boundary=--b\r\n";
+    let part = |name: &str, value: &str| {
+        format!("----b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let kuma = part("data", r#"{"monitor":{"name":"web"},"msg":"[web] [DOWN] timeout"}"#);
+    for (form, status) in [
+        (kuma + "----b--\r\n", 200),
+        (part("title", "T") + &part("message", "M") + "----b--", 200),
+        (part("title", "T"), 400),
+        (part("other", "T") + "----b--", 400),
+    ] {
+        assert_eq!(ask(server.http, line, parts, &form).status, status, "{form}");
+    }
+    for text in ["[web] [DOWN] timeout", "T\nM"] {
+        ann.expect(&json!({"ev": "message", "text": text}));
+    }
+}
+
 #[test]
 fn a_hook_says_what_monitors_and_chats_send() {
     let server = Setup::default().set("log.level", "debug").start();
@@ -297,22 +318,7 @@ fn a_hook_says_what_monitors_and_chats_send() {
         assert_eq!((response.status, &*response.text()), (200, "ok"), "{body}");
         ann.expect(&json!({"ev": "message", "from": "alerts-hook", "text": text}));
     }
-    let parts = "Content-Type: multipart/form-data; boundary=--b\r\n";
-    let part = |name: &str, value: &str| {
-        format!("----b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-    };
-    let kuma = part("data", r#"{"monitor":{"name":"web"},"msg":"[web] [DOWN] timeout"}"#);
-    for (form, status) in [
-        (kuma + "----b--\r\n", 200),
-        (part("title", "T") + &part("message", "M") + "----b--", 200),
-        (part("title", "T"), 400),
-        (part("other", "T") + "----b--", 400),
-    ] {
-        assert_eq!(ask(server.http, &line, parts, &form).status, status, "{form}");
-    }
-    for text in ["[web] [DOWN] timeout", "T\nM"] {
-        ann.expect(&json!({"ev": "message", "text": text}));
-    }
+    assert_forms_of_parts_are_said(&server, &line, &mut ann);
     let once = "Idempotency-Key: \"delivery-1\"\r\n";
     for (body, status) in [("once", 200), ("once", 200), ("another", 409)] {
         assert_eq!(ask(server.http, &line, once, body).status, status, "{body}");

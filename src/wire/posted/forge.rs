@@ -138,8 +138,8 @@ fn of_gitlab(value: &Value) -> Option<String> {
             words(&["ran", what, word(&["/build_name"]), "of", &format!("{of}: {end}"), link])
         }
         "note" => {
-            let title = |name: &&str| Some((*name, text_in(&value[*name], &["title"])?));
-            let found = ["merge_request", "issue", "snippet"].iter().find_map(title);
+            let title = |name| Some((name, text_in(&value[name], &["title"])?));
+            let found = ["merge_request", "issue", "snippet"].into_iter().find_map(title);
             let (on, title) = found.unwrap_or(("commit", String::new()));
             let said = text_in(&value["object_attributes"], &["note"]);
             let said = said.map(|said| format!("\n{said}")).unwrap_or_default();
