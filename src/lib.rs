@@ -15,7 +15,8 @@
 //!   [glossary](docs::glossary).
 //! - To change it: [how to add an operation](docs::new_operation),
 //!   [invariants](docs::invariants), [promises and tests](docs::promises).
-//! - To write a client: [the protocol](docs::protocol), [resume](docs::resume).
+//! - To write a client: [the protocol](docs::protocol), [all messages](docs::messages),
+//!   [resume](docs::resume).
 //! - To run it: [configuration](docs::configuration), [the store](docs::store),
 //!   [a cluster](docs::cluster), [webhooks](docs::webhooks), [pushes](docs::push),
 //!   [measurements](docs::measurements).
@@ -80,7 +81,12 @@
 //! | that a reader is too slow | `src/chat/model/send_credit.rs`; what follows, `catch_up.rs` |
 //! | when a connection is late | `src/session/deadlines.rs`, `src/reactor/expire.rs` |
 //! | that a client sends too fast | `must_wait` in `src/session/input.rs` |
-//! | which bytes are a request | `src/wire/parse/mod.rs` |
+//! | which bytes are a request | `src/wire/parse/mod.rs`; a WebSocket frame, `src/ws/header.rs` |
+//! | that a message was sent before | `src/store/sqlite/cids.rs` |
+//! | which seq a record gets | `src/store/sqlite/append.rs`; in a cluster `src/cluster/append.sql` |
+//! | how much memory what may take | `src/config/memory.rs` |
+//! | what time it is, if the clock jumps | `src/time/clock.rs`, `src/store/sqlite/clock_shift.rs` |
+//! | what SIGTERM does, and SIGUSR2 | `stop` in `src/server/mod.rs`; `src/server/upgrade/mod.rs` |
 //! | when a record is safe | `src/store/sqlite/writer_thread.rs` |
 //! | what other nodes did | `src/cluster/node/reader.rs`, `src/chat/operations/log_grown.rs` |
 //! | what one turn of the loop does, in which order | `src/reactor/mod.rs` |

@@ -1,9 +1,11 @@
-//! The document that describes the chat's protocol: AsyncAPI 3, made of the table of `help`.
+//! The document that describes the chat's protocol: AsyncAPI 3, made of the table of `help` and of
+//! those of what the server tells.
 
 use serde_json::{Map, Value, json};
 
-use crate::chat::Code;
-use crate::wire::{EVENTS, Operation, operations};
+use crate::chat::{Code, Op};
+use crate::wire::told::{EVENTS, Event, Field, Given, Kind, REFUSED, Shape, is_record, reply_to};
+use crate::wire::{Operation, operations};
 
 const ABOUT: &str = "JSON objects in UTF-8: each a text message over WebSocket (subprotocol \
 `chinwag.v1`); over plain TCP each on a line, or behind its length. A request has `op`, the fields of \
@@ -14,36 +16,29 @@ events, which have `ev`.";
 /// The document.
 #[must_use]
 pub fn asyncapi() -> String {
-    let mut of_channel = Map::new();
     let mut messages = Map::new();
+    let mut schemas = Map::new();
     let mut actions = Map::new();
-    let named = |name: &str| json!({"$ref": format!("#/components/messages/{name}")});
-    let in_channel = |name: &str| json!({"$ref": format!("#/channels/chat/messages/{name}")});
     let channel = json!({"$ref": "#/channels/chat"});
-    for operation in operations() {
-        let name = operation.name;
+    for (operation, op) in operations().zip(Op::ALL) {
+        let (name, reply) = (operation.name, reply_to(*op));
+        let reply_name = format!("reply_{}", reply.name);
         messages.insert(name.to_owned(), request(&operation));
-        of_channel.insert(name.to_owned(), named(name));
-        let reply =
-            json!({"channel": channel, "messages": [in_channel("reply"), in_channel("refusal")]});
+        messages.insert(reply_name.clone(), self::reply(reply, &mut schemas));
         let action = json!({
             "action": "receive",
             "channel": channel,
             "summary": operation.about,
             "messages": [in_channel(name)],
-            "reply": reply,
+            "reply": {"channel": channel, "messages": [in_channel(&reply_name), in_channel("refusal")]},
         });
         actions.insert(name.to_owned(), action);
     }
-    for (name, message) in [("reply", reply()), ("refusal", refusal())] {
-        messages.insert(name.to_owned(), message);
-        of_channel.insert(name.to_owned(), named(name));
-    }
+    messages.insert("refusal".to_owned(), refusal(&mut schemas));
     let mut events = Vec::new();
-    for (name, about) in EVENTS {
-        let name = format!("ev_{name}");
-        messages.insert(name.clone(), event(name.trim_start_matches("ev_"), about));
-        of_channel.insert(name.clone(), named(&name));
+    for event in EVENTS {
+        let name = event_name(event.name);
+        messages.insert(name.clone(), self::event(event, &mut schemas));
         events.push(in_channel(&name));
     }
     // Generators call a type by the title of its schema; a name of the message does not reach them.
@@ -57,6 +52,9 @@ pub fn asyncapi() -> String {
         "messages": events,
     });
     actions.insert("events".to_owned(), tell);
+    let named =
+        |name: &String| (name.clone(), json!({"$ref": format!("#/components/messages/{name}")}));
+    let of_channel: Map<_, _> = messages.keys().map(named).collect();
     let document = json!({
         "asyncapi": "3.0.0",
         "info": {
@@ -78,9 +76,17 @@ pub fn asyncapi() -> String {
             },
         },
         "operations": actions,
-        "components": {"messages": messages},
+        "components": {"messages": messages, "schemas": schemas},
     });
     format!("{document:#}\n")
+}
+
+fn in_channel(name: &str) -> Value {
+    json!({"$ref": format!("#/channels/chat/messages/{name}")})
+}
+
+fn event_name(ev: &str) -> String {
+    format!("ev_{ev}")
 }
 
 fn request(operation: &Operation) -> Value {
@@ -127,80 +133,115 @@ fn schema(expected: &str) -> Value {
     }
 }
 
-fn reply() -> Value {
-    json!({
-        "name": "reply",
-        "title": "What was done",
-        "payload": {
-            "type": "object",
-            "properties": {
-                "id": {"type": ["string", "integer"], "description": "That of the request."},
-                "code": {"const": 0},
-                "data": {"type": "object", "description": "As the operation says."},
-            },
-            "required": ["id", "code"],
+fn reply(shape: &Shape, schemas: &mut Map<String, Value>) -> Value {
+    let name = format!("reply_{}", shape.name);
+    let payload = json!({
+        "type": "object",
+        "properties": {
+            "id": {"type": ["string", "integer"], "description": "That of the request."},
+            "code": {"const": 0},
+            "message": {"const": "ok"},
+            "data": object(shape.fields, Map::new(), schemas),
         },
-    })
+        "required": ["id", "code", "message", "data"],
+    });
+    json!({"name": name, "title": name, "payload": payload})
 }
 
-fn refusal() -> Value {
+fn refusal(schemas: &mut Map<String, Value>) -> Value {
     let codes = Code::ALL.iter().map(|code| code.number());
-    let slugs = Code::ALL.iter().map(|code| code.slug());
-    json!({
-        "name": "refusal",
-        "title": "What was refused",
-        "payload": {
-            "type": "object",
-            "properties": {
-                "id": {"type": ["string", "integer", "null"], "description": "That of the request."},
-                "code": {"type": "integer", "enum": codes.collect::<Vec<_>>()},
-                "message": {"type": "string", "description": "What is wrong, for a person."},
-                "data": {
-                    "type": "object",
-                    "properties": {
-                        "error": {"type": "string", "enum": slugs.collect::<Vec<_>>()},
-                        "field": {"type": "string"},
-                        "expected": {"type": "string"},
-                        "hint": {"type": "string"},
-                        "limit": {"type": "integer"},
-                        "retry_after_ms": {"type": "integer"},
-                    },
-                    "required": ["error"],
-                },
+    let means = Code::ALL
+        .iter()
+        .map(|code| format!("{} `{}`: {}", code.number(), code.slug(), code.about()));
+    let payload = json!({
+        "type": "object",
+        "properties": {
+            "id": {"type": ["string", "integer", "null"], "description": "That of the request."},
+            "op": {"type": ["string", "null"], "description": "That of the request, if it has no id."},
+            "code": {
+                "type": "integer",
+                "enum": codes.collect::<Vec<_>>(),
+                "description": means.collect::<Vec<_>>().join("\n"),
             },
-            "required": ["id", "code", "message", "data"],
+            "message": {"type": "string", "description": "What is wrong, for a person."},
+            "data": schema_of(Kind::Object(&REFUSED), schemas),
         },
+        "required": ["id", "code", "message", "data"],
+    });
+    json!({"name": "refusal", "title": "What was refused", "payload": payload})
+}
+
+fn event(event: &Event, schemas: &mut Map<String, Value>) -> Value {
+    let mut ev = Map::new();
+    ev.insert("ev".to_owned(), json!({"const": event.name}));
+    json!({
+        "name": event.name,
+        "title": event.name,
+        "summary": event.about,
+        "payload": object(event.fields, ev, schemas),
     })
 }
 
-fn event(name: &str, about: &str) -> Value {
-    let mut properties = json!({"ev": {"const": name}, "room": {"type": "string"}});
-    if matches!(name, "message" | "edit") {
-        properties["mentions"] = json!({
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "The users whom the text names, and \"@room\" for all of the room.",
-        });
+/// The schema of an object that has these `properties`, and then these fields.
+fn object(
+    fields: &[Field],
+    mut properties: Map<String, Value>,
+    schemas: &mut Map<String, Value>,
+) -> Value {
+    let mut required: Vec<String> = properties.keys().cloned().collect();
+    for Field { name, kind, given, about } in fields {
+        let mut schema = schema_of(*kind, schemas);
+        if *given == Given::OrNull {
+            schema = json!({"anyOf": [schema, {"type": "null"}]});
+        }
+        // Beside a reference nothing else counts.
+        if schema.get("$ref").is_some() {
+            schema = json!({"allOf": [schema]});
+        }
+        schema["description"] = json!(about);
+        properties.insert((*name).to_owned(), schema);
+        if *given != Given::Sometimes {
+            required.push((*name).to_owned());
+        }
     }
-    if name == "profiles" {
-        properties["profiles"] = json!({
-            "type": "object",
-            "description": "By name what each says of itself now: display, text, color and until, each of \
-                            which may be missing.",
-        });
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+/// The schema of a value of this kind; objects with a name are put among the `schemas`.
+fn schema_of(kind: Kind, schemas: &mut Map<String, Value>) -> Value {
+    match kind {
+        Kind::Text => json!({"type": "string"}),
+        Kind::Number => json!({"type": "integer", "minimum": 0}),
+        Kind::Flag => json!({"type": "boolean"}),
+        Kind::True => json!({"const": true}),
+        Kind::Any => json!({}),
+        Kind::Record => {
+            let records = EVENTS.iter().filter(|event| is_record(event.name)).map(|event| {
+                let name = event_name(event.name);
+                json!({"$ref": format!("#/components/messages/{name}/payload")})
+            });
+            json!({"oneOf": records.collect::<Vec<_>>()})
+        }
+        Kind::Pair => {
+            json!({"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2})
+        }
+        Kind::List(of) => json!({"type": "array", "items": schema_of(*of, schemas)}),
+        Kind::Map(of) => {
+            json!({"type": "object", "additionalProperties": schema_of(*of, schemas)})
+        }
+        Kind::Object(shape) => {
+            if !schemas.contains_key(shape.name) {
+                let schema = object(shape.fields, Map::new(), schemas);
+                schemas.insert(shape.name.to_owned(), schema);
+            }
+            json!({"$ref": format!("#/components/schemas/{}", shape.name)})
+        }
     }
-    json!({
-        "name": name,
-        "title": name,
-        "summary": about,
-        "payload": {"type": "object", "properties": properties, "required": ["ev"]},
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::Op;
 
     #[test]
     fn each_operation_and_event_is_described_and_each_reference_leads_somewhere() {

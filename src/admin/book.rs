@@ -8,11 +8,13 @@
 //! |---|---|
 //! | `/docs` | the list of chapters, by the question that each answers |
 //! | `/docs/NAME` | a chapter |
-//! | `/docs/NAME.md` | the same as it is written |
+//! | `/docs/NAME.md` | the same as it is written, with links to such pages |
+//! | `/docs/asyncapi.json` | what describes the chat's protocol to programs |
 //! | `/llms.txt` | the list for programs that read for people |
 
 use std::fmt::Write as _;
 
+use super::asyncapi;
 use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html};
 
 /// The type of all pages.
@@ -39,6 +41,7 @@ const CHAPTERS: &[(&str, &str)] = &[
     ("life_of_a_message", include_str!("../docs/life_of_a_message.md")),
     ("measurements", include_str!("../docs/measurements.md")),
     ("memory", include_str!("../docs/memory.md")),
+    ("messages", include_str!("../docs/messages.md")),
     ("new_operation", include_str!("../docs/new_operation.md")),
     ("on_demand", include_str!("../docs/on_demand.md")),
     ("packages", include_str!("../docs/packages.md")),
@@ -59,7 +62,10 @@ const CHAPTERS: &[(&str, &str)] = &[
 ];
 
 /// The paths of what is no chapter.
-const FRONT: [&str; 3] = ["/docs", "/docs/docs.css", "/llms.txt"];
+const FRONT: [&str; 4] = ["/docs", "/docs/docs.css", ASYNCAPI, "/llms.txt"];
+
+/// Where the description of the chat's protocol is.
+const ASYNCAPI: &str = "/docs/asyncapi.json";
 
 /// Who reads the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +96,13 @@ pub fn page(path: &str, reader: Reader) -> Option<(&'static str, String)> {
         "/docs/docs.css" => {
             return Some(("text/css; charset=utf-8", include_str!("book.css").to_owned()));
         }
+        ASYNCAPI => return Some(("application/json", asyncapi())),
         "/llms.txt" => return Some((MARKDOWN, llms(reader))),
         _ => {}
     }
     let name = path.strip_prefix("/docs/")?;
     if let Some(name) = name.strip_suffix(".md") {
-        return Some((MARKDOWN, chapter(name)?.to_owned()));
+        return Some((MARKDOWN, written(chapter(name)?)));
     }
     let text = chapter(name)?;
     Some((HTML, document(title(text), &render(text), reader)))
@@ -126,9 +133,12 @@ fn index(reader: Reader) -> String {
     text.push_str(match reader {
         Reader::Operator => {
             "\nFor programs: [OpenAPI](/api/v1/openapi.json) of the admin API, \
-             [AsyncAPI](/api/v1/asyncapi.json) of the chat's protocol, [llms.txt](/llms.txt).\n"
+             [AsyncAPI](/docs/asyncapi.json) of the chat's protocol, [llms.txt](/llms.txt).\n"
         }
-        Reader::Public => "\nFor programs: [llms.txt](/llms.txt).\n",
+        Reader::Public => {
+            "\nFor programs: [AsyncAPI](/docs/asyncapi.json) of the chat's protocol, \
+             [llms.txt](/llms.txt).\n"
+        }
     });
     render(&text)
 }
@@ -141,11 +151,13 @@ fn llms(reader: Reader) -> String {
     for (question, name) in questions() {
         _ = writeln!(text, "- [{question}](/docs/{name}.md)");
     }
+    text.push_str(
+        "\n## Interfaces\n\n\
+         - [The chat's protocol](/docs/asyncapi.json): AsyncAPI 3\n",
+    );
     if reader == Reader::Operator {
         text.push_str(
-            "\n## Interfaces\n\n\
-             - [Admin API](/api/v1/openapi.json): OpenAPI 3.1\n\
-             - [The chat's protocol](/api/v1/asyncapi.json): AsyncAPI 3\n\
+            "- [Admin API](/api/v1/openapi.json): OpenAPI 3.1\n\
              - [Metrics](/metrics): the exposition format of Prometheus\n",
         );
     }
@@ -198,6 +210,18 @@ fn render(text: &str) -> String {
     out.replace("<table>", "<div class=\"wide\" tabindex=\"0\"><table>")
         .replace("</table>", "</table></div>")
         .replace("<pre>", "<pre tabindex=\"0\">")
+}
+
+/// A chapter as Markdown, whose links to others lead to those as Markdown.
+fn written(text: &str) -> String {
+    let mut parts = text.split("](crate::docs::");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find([')', '#']).unwrap_or(part.len());
+        let (name, rest) = part.split_at(end);
+        _ = write!(out, "](/docs/{name}.md{rest}");
+    }
+    out
 }
 
 /// Where a link leads, if it leads anywhere here.
@@ -302,6 +326,19 @@ mod tests {
             check_links(&path, Reader::Public, &["/", everywhere[0], everywhere[1]]);
             let others = ["/admin", "/api/v1", everywhere[0], everywhere[1]];
             check_links(&path, Reader::Operator, &others);
+        }
+    }
+
+    #[test]
+    fn every_link_of_a_chapter_that_is_read_as_it_is_written_leads_to_another() {
+        for (name, _) in CHAPTERS {
+            let (_, text) = page(&format!("/docs/{name}.md"), Reader::Public).unwrap();
+            assert!(!text.contains("crate::docs::"), "{name}");
+            for link in
+                text.split("](/docs/").skip(1).filter_map(|rest| rest.split([')', '#']).next())
+            {
+                assert!(page(&format!("/docs/{link}"), Reader::Public).is_some(), "{name}: {link}");
+            }
         }
     }
 

@@ -36,7 +36,7 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal, umask};
 use self::stdout::print;
 use self::terminal::Terminal;
 use crate::admin;
-use crate::config::{self, Change, Environment, Flags, Loaded, Part};
+use crate::config::{self, Change, ConfigError, Environment, Flags, Loaded, Part};
 use crate::log::Format;
 use crate::server;
 use crate::time::clock::Clock;
@@ -321,14 +321,19 @@ fn serve(loaded: &Loaded, sources: server::Sources) -> ExitCode {
                      (ulimit -u, TasksMax, pids)"
                 ),
             };
-            _ = writeln!(io::stderr(), "error: {what}");
+            _ = writeln!(io::stderr(), "{}", loaded.fault("log_file", what));
             return ExitCode::FAILURE;
         }
     };
     match server::serve(loaded, sources) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!(cause:% = error; "cannot serve");
+            // As where the configuration is read again: the place, without what stands there.
+            let setting = error.setting().and_then(|name| loaded.fault(name, String::new()).origin);
+            match setting {
+                Some(at) => log::error!(at:%, cause:% = error; "cannot serve"),
+                None => log::error!(cause:% = error; "cannot serve"),
+            }
             ExitCode::FAILURE
         }
     }
@@ -336,9 +341,9 @@ fn serve(loaded: &Loaded, sources: server::Sources) -> ExitCode {
 
 /// Prints what `check` has found, the files of certificates included.
 fn check(loaded: &Loaded) -> ExitCode {
-    let faults = server::refused_files(&loaded.config);
+    let faults = server::refused_files(loaded);
     if !faults.is_empty() {
-        _ = complain(&faults.join("\nerror: "));
+        _ = writeln!(io::stderr(), "{}", ConfigError(faults));
         return ExitCode::from(WRONG);
     }
     match server::inspect_certificates(&loaded.config.tls, Clock::start().now().wall_ms) {

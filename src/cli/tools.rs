@@ -33,7 +33,8 @@ pub(super) enum Tool {
     /// Copy the database to FILE, also while the server runs
     ///
     /// The copy shows the database at one moment. It is written to FILE.part and renamed when it is
-    /// complete. An existing file is not overwritten.
+    /// complete. An existing file is not overwritten. Files that people have sent are copied to the
+    /// folder FILE.files beside it: keep both.
     Backup {
         /// File to create
         file: PathBuf,
@@ -41,7 +42,7 @@ pub(super) enum Tool {
     /// Replace the database with a backup; stop the server first
     ///
     /// The backup is verified first. The previous database is kept in the same directory, under a
-    /// name with the date. Every room gets a new epoch, so that clients learn that messages they
+    /// name with the date. Files that people have sent are taken from the folder FILE.files. Every room gets a new epoch, so that clients learn that messages they
     /// received since the backup are gone.
     Restore {
         /// Backup to restore

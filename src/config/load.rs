@@ -6,7 +6,7 @@ use super::env::Environment;
 use super::fault::{ConfigError, ConfigFault, Origin};
 use super::file::{self, Contents, Entry};
 use super::policies::{PolicyTable, policies};
-use super::settings::{POLICY_SECTION, POLICY_SETTINGS, settings, variable};
+use super::settings::{KEY_SECTION, POLICY_SECTION, POLICY_SETTINGS, settings, variable};
 use super::token_keys::{self, TokenKey};
 use super::value_type::Setting;
 use super::values::{Assigned, Values, assign, read};
@@ -36,6 +36,8 @@ pub struct Loaded {
     pub(super) values: Values,
     /// The room policies.
     pub(super) tables: Vec<PolicyTable>,
+    /// Where each table of a token's key stands.
+    pub(super) key_origins: Vec<Origin>,
 }
 
 impl Loaded {
@@ -47,6 +49,22 @@ impl Loaded {
             self.config.data = data;
         }
         self
+    }
+
+    /// What is wrong with the value of a setting, or with one of the tables of tokens' keys by its
+    /// label: with the place where it was set.
+    #[must_use]
+    pub fn fault(&self, setting: &str, what: String) -> ConfigFault {
+        let number = setting.strip_prefix(KEY_SECTION).and_then(|nth| nth.trim().parse().ok());
+        let table =
+            number.and_then(|nth: usize| self.key_origins.get(nth.checked_sub(1)?).cloned());
+        let value = || {
+            let Assigned { value, origin } = self.values.get(setting)?;
+            let origin = origin.as_ref()?;
+            // An address may have a password in it.
+            Some(if value.secret().is_some() { origin.without_text() } else { origin.clone() })
+        };
+        ConfigFault { what, origin: table.or_else(value) }
     }
 }
 
@@ -88,6 +106,7 @@ pub(super) struct Loader {
     /// Kept until all sources are read, since what they do not set follows the other settings.
     policies: Vec<PolicyTable>,
     token_keys: Vec<TokenKey>,
+    key_origins: Vec<Origin>,
     pub(super) faults: Vec<ConfigFault>,
     /// Bytes that the system lets this process have, if it says so.
     pub(super) memory_limit: Option<u64>,
@@ -117,6 +136,7 @@ impl Loader {
             self.policies.push(PolicyTable::read(number, table, &mut self.faults));
         }
         self.token_keys.extend(token_keys::read(&token_keys, &mut self.faults));
+        self.key_origins.extend(token_keys.iter().map(|(origin, _)| origin.clone()));
         // The file is the first source: all complaints so far are about it.
         self.faults.sort_by_key(|fault| match &fault.origin {
             Some(Origin::File(position)) => (position.line, position.column),
@@ -150,7 +170,14 @@ impl Loader {
     }
 
     pub(super) fn finish(self) -> Result<Loaded, ConfigError> {
-        let Self { mut values, policies: tables, token_keys, mut faults, memory_limit } = self;
+        let Self {
+            mut values,
+            policies: tables,
+            token_keys,
+            key_origins,
+            mut faults,
+            memory_limit,
+        } = self;
         let mut account = Vec::new();
         // A value that was refused was not set, so that comparing the others would mislead.
         if faults.is_empty() {
@@ -174,6 +201,7 @@ impl Loader {
             settings_count: settings().count(),
             values,
             tables,
+            key_origins,
         })
     }
 }

@@ -11,6 +11,7 @@
 //! | When is a `send` safe? | [`durable_send`] |
 //! | What is on the disk, and what if the disk fails? | [`store`] |
 //! | What does a client send, and what does it get? | [`protocol`] |
+//! | Which fields has each request, reply, event and refusal? | [`messages`] |
 //! | What can be set, and how is the server run? | [`configuration`] |
 //! | How do people sign in, in the browser and at a terminal? | [`sign_in`] |
 //! | How do I chat, and watch a server, at a terminal? | [`terminal`] |
@@ -88,6 +89,9 @@ pub mod measurements {}
 
 #[doc = include_str!("memory.md")]
 pub mod memory {}
+
+#[doc = include_str!("messages.md")]
+pub mod messages {}
 
 #[doc = include_str!("new_operation.md")]
 pub mod new_operation {}

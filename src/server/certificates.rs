@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
 
+use super::ServeError;
 use crate::config::{Tls, named_file};
 use crate::time::clock::Clock;
 use crate::time::date::{DAY_MS, civil};
@@ -50,15 +51,28 @@ impl FindCertificate for InUse {
 
 /// What is wrong with the files, as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertificateError(String);
+pub struct CertificateError {
+    /// The setting that names the file.
+    pub setting: &'static str,
+    what: String,
+}
 
 impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{}: {}", self.setting, self.what)
     }
 }
 
 impl std::error::Error for CertificateError {}
+
+/// Whether the files are as they should be, if there are any.
+///
+/// # Errors
+///
+/// If one is not.
+pub(super) fn check(files: &Tls) -> Result<(), CertificateError> {
+    if files.certificate.is_empty() { Ok(()) } else { read(files).map(drop) }
+}
 
 /// Until when each certificate is good, a line for each; those that need attention begin with
 /// `warning: `.
@@ -113,9 +127,9 @@ impl CertificateWatch {
     /// # Errors
     ///
     /// If a file is not as it should be, or there can be no thread.
-    pub(super) fn start(files: &Tls, clock: Clock) -> io::Result<Self> {
+    pub(super) fn start(files: &Tls, clock: Clock) -> Result<Self, ServeError> {
         let stamps = stamps(files);
-        let certificates = read(files).map_err(io::Error::other)?;
+        let certificates = read(files)?;
         let in_use = Arc::new(InUse(RwLock::new(Arc::new(certificates))));
         let (wake, woken) = mpsc::sync_channel(1);
         let mut files = Files {
@@ -251,7 +265,7 @@ fn fault(part: Part, what: &str) -> CertificateError {
         Part::Certificate => "tls.certificate",
         Part::Key => "tls.key",
     };
-    CertificateError(format!("{setting}: {what}"))
+    CertificateError { setting, what: what.to_owned() }
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {

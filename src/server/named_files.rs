@@ -6,31 +6,46 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::bounds::has_stored_rooms;
-use super::{admin_token, engine, token_keys};
-use crate::config::{Config, Place};
+use super::{ServeError, admin_token, certificates, engine, token_keys};
+use crate::config::{Config, ConfigFault, Loaded, Place};
 
-/// Whatever a start would refuse of the files that the settings name, one line each. Nothing is
-/// made and nothing is written: whether the server's own account may write there is not tried.
+/// Whatever a start would refuse of the files that the settings name, each with the place of the
+/// setting. Nothing is made and nothing is written: whether the server's own account may write
+/// there is not tried.
 #[must_use]
-pub fn refused_files(config: &Config) -> Vec<String> {
+pub fn refused_files(loaded: &Loaded) -> Vec<ConfigFault> {
+    let config = &loaded.config;
+    let files = [
+        token_keys::load(&config.token_keys).map(drop).map_err(ServeError::from),
+        admin_token::load(config).map(drop).map_err(ServeError::from),
+        engine::address(config).map(drop).map_err(ServeError::from),
+        engine::bus_address(config).map(drop).map_err(ServeError::from),
+        certificates::check(&config.tls).map_err(ServeError::from),
+    ];
+    let named =
+        |error: ServeError| loaded.fault(error.setting().unwrap_or_default(), error.to_string());
+    let places = places(config).into_iter().map(|(setting, what)| loaded.fault(setting, what));
+    files.into_iter().filter_map(Result::err).map(named).chain(places).collect()
+}
+
+/// What is wrong with the places that are to be made: the setting, and what.
+fn places(config: &Config) -> Vec<(&'static str, String)> {
     let mut faults = Vec::new();
-    faults.extend(token_keys::load(&config.token_keys).err().map(|error| error.to_string()));
-    faults.extend(admin_token::load(config).err().map(|error| error.to_string()));
-    faults.extend(engine::address(config).err().map(|error| error.to_string()));
-    faults.extend(engine::bus_address(config).err().map(|error| error.to_string()));
     if let Some(path) = &config.log_file {
         let why = if path.is_dir() { Some("it is a directory".to_owned()) } else { outside(path) };
         let said = |why| format!("log_file = \"{}\" cannot be opened: {why}", path.display());
-        faults.extend(why.map(said));
+        faults.extend(why.map(|why| ("log_file", said(why))));
     }
     let is_stored = has_stored_rooms(config) || !config.auth_policy().is_only_names();
     if config.cluster.engine.is_none() && is_stored {
         let path = &config.data;
         let said = |why| format!("data = \"{}\" cannot be used: {why}", path.display());
-        faults.extend(no_directory(path).map(said));
+        faults.extend(no_directory(path).map(|why| ("data", said(why))));
     }
-    let sockets = [&config.listen, &config.tcp, &config.admin].into_iter().flatten();
-    for address in sockets {
+    let all = [("listen", &config.listen), ("tcp", &config.tcp), ("admin", &config.admin)];
+    let sockets =
+        all.into_iter().flat_map(|(name, listed)| listed.iter().map(move |at| (name, at)));
+    for (name, address) in sockets {
         let Place::Unix(path) = &address.place else { continue };
         let why = match fs::symlink_metadata(path) {
             Ok(found) if found.is_dir() || found.is_file() => {
@@ -39,7 +54,7 @@ pub fn refused_files(config: &Config) -> Vec<String> {
             Ok(_) => None,
             Err(_) => outside(path),
         };
-        faults.extend(why.map(|why| format!("cannot listen on {address}: {why}")));
+        faults.extend(why.map(|why| (name, format!("cannot listen on {address}: {why}"))));
     }
     faults
 }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::admin_token::AdminTokenError;
 use super::bounds::{has_stored_rooms, preload};
-use super::certificates::CertificateWatch;
+use super::certificates::{CertificateError, CertificateWatch};
 use super::files::FileStart;
 use super::listening::{addresses, announce, listeners, name_of, page_place};
 use super::supervisor::Supervisor;
@@ -43,6 +43,8 @@ pub enum ServeError {
     TokenKeys(TokenKeyError),
     /// The token of the admin API cannot be used.
     AdminToken(AdminTokenError),
+    /// A certificate or its key cannot be used.
+    Certificate(CertificateError),
     /// The engine of a cluster cannot be spoken to.
     Engine(EngineError),
     /// The system refused something.
@@ -56,6 +58,7 @@ impl fmt::Display for ServeError {
             Self::Store(error) => write!(f, "{error}"),
             Self::TokenKeys(error) => write!(f, "{error}"),
             Self::AdminToken(error) => write!(f, "{error}"),
+            Self::Certificate(error) => write!(f, "{error}"),
             Self::Engine(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "{error}{}", remedy(error)),
         }
@@ -76,6 +79,20 @@ fn remedy(error: &io::Error) -> &'static str {
 
 impl std::error::Error for ServeError {}
 
+impl ServeError {
+    /// The setting, or the label of the table of a key, that names what is wrong.
+    #[must_use]
+    pub fn setting(&self) -> Option<&str> {
+        match self {
+            Self::TokenKeys(error) => error.table.as_deref(),
+            Self::AdminToken(_) => Some("admin_token_file"),
+            Self::Certificate(error) => Some(error.setting),
+            Self::Engine(error) => error.setting(),
+            Self::Policy(_) | Self::Store(_) | Self::Io(_) => None,
+        }
+    }
+}
+
 impl From<io::Error> for ServeError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
@@ -91,6 +108,12 @@ impl From<OpenError> for ServeError {
 impl From<EngineError> for ServeError {
     fn from(error: EngineError) -> Self {
         Self::Engine(error)
+    }
+}
+
+impl From<CertificateError> for ServeError {
+    fn from(error: CertificateError) -> Self {
+        Self::Certificate(error)
     }
 }
 
@@ -402,7 +425,10 @@ fn connections_max(config: &Config, descriptors: Descriptors) -> usize {
 }
 
 /// The certificates, if a listener speaks TLS.
-fn watch_certificates(config: &Config, clock: Clock) -> io::Result<Option<CertificateWatch>> {
+fn watch_certificates(
+    config: &Config,
+    clock: Clock,
+) -> Result<Option<CertificateWatch>, ServeError> {
     let is_needed = addresses(config).any(|(_, address)| address.is_tls);
     is_needed.then(|| CertificateWatch::start(&config.tls, clock)).transpose()
 }

@@ -25,11 +25,15 @@ const FILE_LEN_MAX: u64 = 256 << 10;
 
 /// Why keys cannot be used: the table, its file if it has one, and what is wrong.
 #[derive(Debug)]
-pub struct TokenKeyError(String);
+pub struct TokenKeyError {
+    /// The label of the table; `None` if it is not about one alone.
+    pub table: Option<String>,
+    what: String,
+}
 
 impl fmt::Display for TokenKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.what)
     }
 }
 
@@ -45,7 +49,8 @@ pub fn load(tables: &[TokenKey]) -> Result<KeyTable, TokenKeyError> {
     for table in tables {
         keys.extend(keys_of(table)?);
     }
-    KeyTable::new(keys).map_err(|error| TokenKeyError(format!("[[jwt.key]]: {error}")))
+    let failed = |error| TokenKeyError { table: None, what: format!("[[jwt.key]]: {error}") };
+    KeyTable::new(keys).map_err(failed)
 }
 
 /// The secret of a table for HS256, as it signs.
@@ -86,10 +91,11 @@ fn keys_of(table: &TokenKey) -> Result<Vec<Key>, TokenKeyError> {
 
 fn failed(table: &TokenKey, why: &dyn fmt::Display) -> TokenKeyError {
     let label = &table.label;
-    match table.material.file() {
-        Some(path) => TokenKeyError(format!("{label}: {}: {why}", path.display())),
-        None => TokenKeyError(format!("{label}: {why}")),
-    }
+    let what = match table.material.file() {
+        Some(path) => format!("{label}: {}: {why}", path.display()),
+        None => format!("{label}: {why}"),
+    };
+    TokenKeyError { table: Some(label.clone()), what }
 }
 
 /// A secret without the newline that an editor puts behind it.

@@ -12,6 +12,7 @@ use super::state::{Flag, Protocol, SessionState, find};
 use super::text_client::Aside;
 use super::{Turn, visits};
 use crate::chat::model::account::Hidden;
+use crate::chat::model::event::PresenceChange;
 use crate::chat::model::output::{Output, Request};
 use crate::chat::model::reply::{Refusal, Reply};
 use crate::chat::{Code, Command, Event, Hello, UserName};
@@ -173,18 +174,35 @@ impl Delivery<'_, '_> {
             Output::Reply { to, request, result } => self.reply(*to, request, result),
             Output::Event { to, event } => self.event(*to, event),
             Output::Shared { to, event } => {
-                let SessionContext { encoder, outgoing, .. } = &mut *self.context;
                 for (encoding, to) in std::mem::take(to).into_lists() {
-                    let (format, start) = (Format::of(encoding), outgoing.bytes.len());
-                    encoder.message(format, &mut outgoing.bytes, |out| {
-                        render_event(out, format, event, None);
-                    });
-                    outgoing.stage_for_all(to, start..outgoing.bytes.len());
+                    self.share((Format::of(encoding), event), to);
                 }
             }
             Output::Fanout(fanout) => self.fan_out(fanout),
             Output::Wake { conn } => self.turn.effects.push(Effect::Wake { conn: *conn }),
             Output::Close { conn, reason } => self.context.closing.push((*conn, *reason)),
+        }
+    }
+
+    /// Stages an event that is the same for all, but that people are told nothing of themselves.
+    fn share(&mut self, (format, event): (Format, &Event), mut to: Vec<ConnId>) {
+        let Self { context, turn, .. } = self;
+        let SessionContext { encoder, outgoing, .. } = &mut **context;
+        let mut stage = |to, viewer| {
+            let start = outgoing.bytes.len();
+            encoder.message(format, &mut outgoing.bytes, |out| {
+                render_event(out, format, event, viewer);
+            });
+            outgoing.stage_for_all(to, start..outgoing.bytes.len());
+        };
+        if format == Format::Text {
+            let myself = |conn: &ConnId| turn.chat.user(*conn).filter(|user| is_about(event, user));
+            let (meant, others): (Vec<_>, _) = to.into_iter().partition(|to| myself(to).is_some());
+            meant.into_iter().for_each(|conn| stage(vec![conn], myself(&conn)));
+            to = others;
+        }
+        if !to.is_empty() {
+            stage(to, None);
         }
     }
 
@@ -258,6 +276,16 @@ impl Delivery<'_, '_> {
             }
         }
         context.outgoing.stage(to, start);
+    }
+}
+
+/// Whether an event says that this user has come, is away, or has gone.
+fn is_about(event: &Event, user: &UserName) -> bool {
+    match event {
+        Event::Presence { change: PresenceChange::Delta { on, away, off }, .. } => {
+            [on, away, off].into_iter().any(|users| users.contains(user))
+        }
+        _ => false,
     }
 }
 
@@ -379,7 +407,7 @@ pub(super) fn put_answer(
 
 fn render_event(out: &mut Vec<u8>, format: Format, event: &Event, viewer: Option<&UserName>) {
     match format {
-        Format::Text => text::event(out, event),
+        Format::Text => text::event(out, event, viewer),
         // Those of a stream are put in the order of its own.
         _ => render::event(out, event, viewer),
     }

@@ -298,45 +298,6 @@ pub fn operations() -> impl Iterator<Item = Operation> {
     })
 }
 
-/// The events, each with what it tells.
-pub const EVENTS: &[(&str, &str)] = &[
-    ("message", "Somebody has said something in a room"),
-    ("edit", "A message was changed"),
-    ("deletion", "A message was deleted"),
-    ("reaction", "A reaction was added to a message, or removed"),
-    ("topic", "A room has another topic"),
-    ("rename", "A room has another name, under which this is told already"),
-    ("moderation", "Somebody was kicked, banned, muted or given a role, or that has ended"),
-    ("replay", "Records that were missed, in order"),
-    ("live", "The client has all records of a room; from here on it gets each as it is written"),
-    ("gap", "Records that are not there any more, or too many to be told"),
-    ("reset", "In a stream: the room has begun anew, and earlier positions mean nothing"),
-    (
-        "joined",
-        "The user became a member of a room by another of its connections, or was written to",
-    ),
-    ("invited", "Somebody invites the user into a room"),
-    (
-        "renamed",
-        "A room that the client reads has another name: what follows about it has that name",
-    ),
-    ("gone", "Somebody has ended a room; left follows"),
-    ("left", "The user is no member of a room any more"),
-    ("presence", "Who has come and who has gone in a room"),
-    ("typing", "Who types in a room"),
-    ("receipts", "How far others have read in a room"),
-    (
-        "thread",
-        "The user follows a thread, follows it no more, or has read it, by another of its connections",
-    ),
-    ("profiles", "Members of a room have another display name, status text or colour"),
-    ("reported", "Something was reported that the user may settle"),
-    ("expires", "The token ends soon"),
-    ("drain", "The server sends this client away, and says when to come back"),
-    ("bye", "Why a plain connection ends, before it does"),
-    ("ping", "The server asks a plain connection whether it is there"),
-];
-
 /// The names of all operations, for a refusal.
 pub(super) fn ops() -> String {
     let names: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
@@ -368,28 +329,8 @@ pub(super) fn unknown_op(name: &str) -> Box<Refusal> {
 mod tests {
     use super::*;
 
-    /// The table of the documentation.
-    fn table() -> String {
-        let mut table = "| op | does | fields |\n|---|---|---|\n".to_owned();
-        for &op in Op::ALL {
-            let Entry { about, fields, is_supported } = entry(op);
-            let about = if is_supported { about } else { "Not supported yet (5001)" };
-            let fields: Vec<_> =
-                fields.iter().map(|(key, about)| format!("`{}`: {about}", key.name())).collect();
-            let row = format!("| `{}` | {about} | {} |\n", op.name(), fields.join("; "));
-            // An unescaped bracket would be a link.
-            table.push_str(&row.replace('[', "\\["));
-        }
-        table
-    }
-
     #[test]
-    fn the_documentation_has_the_table_of_help() {
-        assert_eq!(include_str!("operations.md"), table(), "put the right side into operations.md");
-    }
-
-    #[test]
-    fn each_operation_each_field_and_each_event_has_its_words() {
+    fn each_operation_and_each_field_has_its_words() {
         for &op in Op::ALL {
             let Entry { about, fields, .. } = entry(op);
             assert!(!about.is_empty(), "{op:?}");
@@ -397,20 +338,6 @@ mod tests {
                 assert!(!about.is_empty() && !key.expected().is_empty(), "{op:?} {key:?}");
             }
         }
-        assert!(EVENTS.iter().all(|(_, about)| !about.is_empty()));
-    }
-
-    #[test]
-    fn all_events_that_are_rendered_are_listed() {
-        let sources = [include_str!("render/event.rs"), include_str!("render/record.rs")];
-        let rendered: std::collections::BTreeSet<&str> = sources
-            .iter()
-            .flat_map(|source| source.split(r#"{"ev":""#).skip(1))
-            .filter_map(|rest| rest.split('"').next())
-            .collect();
-        let listed: std::collections::BTreeSet<&str> = EVENTS.iter().map(|(ev, _)| *ev).collect();
-        assert_eq!(rendered, listed);
-        assert_eq!(listed.len(), EVENTS.len(), "each once");
     }
 
     #[test]

@@ -261,18 +261,26 @@ fn an_origin_of_any_scheme_can_be_allowed() {
 
 #[test]
 fn the_check_refuses_what_a_start_would_of_the_files_that_are_named() {
-    let folder = TempDir::new().expect("a folder for temporary files");
-    let at = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
-    let (file, nowhere, config) = (at("file"), at("nowhere"), at("chinwag.toml"));
+    let temporary = TempDir::new().expect("a folder for temporary files");
+    let at = |name: &str| temporary.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (folder, nowhere, config) = (at("."), at("nowhere"), at("chinwag.toml"));
+    let (file, empty) = (at("file"), at("empty"));
     fs::write(&file, "x").expect("a file");
+    fs::write(&empty, "").expect("a file");
     let jwt = "auth = \"jwt\"\n[jwt]\naudience = [\"a\"]\n[[jwt.key]]\nissuer = \"i\"\n";
     let long = "x".repeat(300);
     let deep = format!("{nowhere}{}", "/below".repeat(800));
     let key = |rest: &str| format!("{jwt}algorithm = \"RS256\"\npublic_key_file = \"{rest}\"");
+    let tls = "listen = \"tls:127.0.0.1:0\"\n[tls]\n";
+    let pair =
+        |certificate: &str| format!("{tls}certificate = \"{certificate}\"\nkey = \"{file}\"");
     for (toml, said) in [
         (format!("log_file = \"{nowhere}/log\""), "log_file"),
-        (format!("log_file = \"{}\"", folder.path().display()), "log_file"),
+        (format!("log_file = \"{folder}\""), "log_file"),
         (format!("admin_token_file = \"{nowhere}\""), "admin_token_file"),
+        (format!("admin_token_file = \"{folder}\""), "admin_token_file"),
+        (pair(&empty), "has no certificate"),
+        (pair(&file), "has no certificate"),
         (format!("admin_token_file = \"{file}\""), "at least 16 characters"),
         (format!("data = \"{file}\""), "is not a directory"),
         (format!("data = \"{file}/below\""), "is not a directory"),
@@ -294,6 +302,7 @@ fn the_check_refuses_what_a_start_would_of_the_files_that_are_named() {
         let (code, out, error) = run(&["check", "--config", &config], &[]);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{toml}: {error}");
         assert!(error.starts_with("error: ") && error.contains(said), "{toml}: {error}");
+        assert!(error.contains(&format!("--> {config}:")), "{toml}: {error}");
         let (data, any) = (at("data"), ["--listen", "--tcp", "--admin"]);
         let mut args = vec!["serve", "--config", &config];
         let listeners = any.iter().filter(|flag| !toml.contains(flag.trim_start_matches('-')));
@@ -304,5 +313,5 @@ fn the_check_refuses_what_a_start_would_of_the_files_that_are_named() {
     let fine = format!("log_file = \"{file}.log\"\ndata = \"{nowhere}/below\"");
     fs::write(&config, fine).expect("a file");
     assert_eq!(run(&["check", "--config", &config], &[]).0, Some(0));
-    assert!(!folder.path().join("file.log").exists(), "and nothing is made");
+    assert!(!temporary.path().join("file.log").exists(), "and nothing is made");
 }

@@ -22,6 +22,7 @@ mod configuration;
 mod conversation;
 mod database_commands;
 mod direct_messages;
+mod documentation;
 mod events;
 mod exhaustion;
 mod exports;

@@ -1,8 +1,10 @@
 //! Each command of a person with `nc`, with arguments that are wrong or at the edge: the answers
 //! are words for people.
 
+use serde_json::{Value, json};
+
 use crate::support::terminal::converse;
-use crate::support::{Raw, Server, Setup};
+use crate::support::{Client, Raw, Server, Setup};
 
 /// All names of commands, those last that end where the person is. Not `quit`.
 const COMMANDS: &[&str] = &[
@@ -183,4 +185,25 @@ fn nor_is_one_where_there_are_accounts() {
     let setup = setup.set("auth", "accounts").set("accounts.registration", "open");
     let server = setup.set("accounts.invites", "anyone").start();
     check(&server, "> /register ann secret of ann\n< Welcome …\n< Type …");
+}
+
+#[test]
+fn a_person_is_told_who_else_comes_and_goes_and_nothing_of_itself() {
+    let server = Setup::default().start();
+    let mut bob = Client::ws(&server).named("bob", Some("lobby"));
+    let mut ann = Raw::connect(server.tcp);
+    converse(
+        &mut ann,
+        "> /nick ann\n< Welcome …\n< Type …\n> /join lobby\n< -- you are in lobby, …",
+    );
+    // A program is told of everybody.
+    let is_of_ann =
+        |event: &Value| event["on"].as_array().is_some_and(|on| on.contains(&json!("ann")));
+    while !is_of_ann(&bob.expect(&json!({"ev": "presence", "room": "lobby"}))) {}
+    let _eve = Client::ws(&server).named("eve", Some("lobby"));
+    let mut told = Vec::new();
+    while told.last().is_none_or(|line: &String| !line.contains("eve")) {
+        told.push(ann.line().expect("who has come"));
+    }
+    assert!(!told.iter().any(|line| line.contains("ann")), "{told:?}");
 }

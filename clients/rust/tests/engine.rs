@@ -246,3 +246,20 @@ fn what_members_say_of_themselves_is_told() {
     };
     assert_eq!(talk.engine.poll_event(), Some(told));
 }
+
+#[test]
+fn who_comes_back_as_another_user_is_in_no_conversation_of_the_former_one() {
+    let mut talk = Talk::in_lobby();
+    talk.say(&json!({"ev": "joined", "room": "@ann:bob", "epoch": "e2", "seq": 0}));
+    assert!(talk.engine.room("@ann:bob").is_some());
+    talk.engine.stop(talk.now);
+    talk.engine.set_identity(None, Some("zoe".to_owned()));
+    talk.engine.start(talk.now);
+    talk.settle();
+    talk.engine.handle_open(talk.now, 2);
+    talk.answer("hello", &json!({"user": "zoe", "session": "s2", "limits": {}}));
+    assert!(talk.engine.room("@ann:bob").is_none());
+    let joined: Vec<_> = std::iter::from_fn(|| talk.take("join")).collect();
+    let rooms: Vec<_> = joined.iter().filter_map(|request| text(request, "room")).collect();
+    assert_eq!(rooms, ["lobby"]);
+}

@@ -1,11 +1,11 @@
 //! The codes of refusals: what was wrong with a command.
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident = $number:literal $slug:literal,)+) => {
+    ($($(#[doc = $about:literal])+ $variant:ident = $number:literal $slug:literal,)+) => {
         /// Why a command was refused. The number and the slug are stable.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
-            $($(#[$doc])* $variant,)+
+            $($(#[doc = $about])+ $variant,)+
         }
 
         impl Code {
@@ -22,6 +22,12 @@ macro_rules! codes {
             #[must_use]
             pub const fn slug(self) -> &'static str {
                 match self { $(Self::$variant => $slug,)+ }
+            }
+
+            /// What it means, as a sentence.
+            #[must_use]
+            pub fn about(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($about),+).trim_start(),)+ }
             }
         }
     };

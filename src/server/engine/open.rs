@@ -71,6 +71,19 @@ impl fmt::Display for EngineError {
 
 impl std::error::Error for EngineError {}
 
+impl EngineError {
+    /// The setting that names the file, if one does.
+    pub(in crate::server) fn setting(&self) -> Option<&'static str> {
+        match self {
+            Self::Password("password_file", ..) => Some("cluster.password_file"),
+            Self::Password(..) => Some("cluster.bus_password_file"),
+            Self::Roots(BUS, ..) => Some("cluster.bus"),
+            Self::Roots(..) => Some("cluster.engine"),
+            Self::Io(_) => None,
+        }
+    }
+}
+
 /// The address of the engine with its password; `None`: this server is alone.
 ///
 /// # Errors

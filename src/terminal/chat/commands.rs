@@ -185,8 +185,13 @@ impl<'a> Typed<'a> {
 
     fn await_ready(&self) -> Result<(), Error> {
         self.client.wait_ready(Some(std::time::Duration::from_secs(15)))?;
-        let me = self.me();
-        self.view.lock().say(&format!("-- you are {me} now --"));
+        let (me, mut view) = (self.me(), self.view.lock());
+        view.say(&format!("-- you are {me} now --"));
+        // A conversation is of the two who had it.
+        let has_left = |room: &String| room.starts_with('@') && self.client.room(room).is_none();
+        if view.current.as_ref().is_some_and(has_left) {
+            view.current = None;
+        }
         Ok(())
     }
 

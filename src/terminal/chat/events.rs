@@ -102,7 +102,7 @@ impl Told<'_> {
                 ));
             }
             Event::Presence { room, on, away, off } => {
-                self.tell_presence(&room, &[(on, "here"), (away, "away"), (off, "gone")]);
+                self.tell_presence(&room, &me, &[(on, "here"), (away, "away"), (off, "gone")]);
             }
             Event::Renamed { room, was } => {
                 let mut view = self.view.lock();
@@ -148,14 +148,18 @@ impl Told<'_> {
         }
     }
 
-    /// Who comes and goes in the room that is looked at.
-    fn tell_presence(&self, room: &str, changes: &[(Vec<String>, &str); 3]) {
+    /// Which others come and go in the room that is looked at.
+    fn tell_presence(&self, room: &str, me: &str, changes: &[(Vec<String>, &str); 3]) {
         let mut view = self.view.lock();
         if view.current.as_deref() != Some(room) {
             return;
         }
-        for (users, what) in changes.iter().filter(|(users, _)| !users.is_empty()) {
-            let shown: Vec<_> = users.iter().map(|user| show::name(user)).collect();
+        for (users, what) in changes {
+            let others = users.iter().filter(|user| *user != me);
+            let shown: Vec<_> = others.map(|user| show::name(user)).collect();
+            if shown.is_empty() {
+                continue;
+            }
             let verb = if shown.len() == 1 { "is" } else { "are" };
             view.say(&format!("* {} {verb} {what}", shown.join(", ")));
         }
@@ -305,6 +309,23 @@ mod tests {
         printed.try_recv().unwrap_err();
         let held: Vec<_> = view.lock().release().filter_map(|item| number(&item, "seq")).collect();
         assert_eq!(held, [5]);
+        client.stop();
+    }
+
+    #[test]
+    fn a_person_is_told_who_else_comes_and_nothing_of_itself() {
+        let client = Client::start("ws://127.0.0.1:1", Options::named("me")).unwrap();
+        let view = Shared::new(View::new(Style { has_colours: false }));
+        let (printer, printed) = channel();
+        view.lock().set_printer(Box::new(Printed(printer)));
+        view.lock().focus("lobby");
+        let (awaited, _users) = sync_channel(1);
+        let told = Told { client: &client, view: &view, awaited, trouble: None };
+        let users = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let change =
+            [(users(&["me", "ann"]), "here"), (users(&["me"]), "away"), (users(&[]), "gone")];
+        told.tell_presence("lobby", "me", &change);
+        assert_eq!(printed.try_iter().collect::<Vec<_>>(), ["* ann is here\n"]);
         client.stop();
     }
 }

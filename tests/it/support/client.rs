@@ -1,10 +1,11 @@
 //! A client of `chinwag.v1`, the same over each transport.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
 use serde_json::{Value, json};
 
+use super::description::assert_described;
 use super::json::is_subset;
 use super::library::Library;
 use super::{Raw, RawWs, Server};
@@ -70,6 +71,8 @@ pub(crate) struct Client {
     transport: Box<dyn Transport>,
     waiting: VecDeque<Value>,
     next_id: u64,
+    /// What was asked for, by the `id` of the request.
+    asked: HashMap<String, String>,
 }
 
 impl fmt::Debug for Client {
@@ -119,7 +122,8 @@ impl Client {
 
     /// Over any transport.
     pub(crate) fn over(transport: impl Transport + 'static) -> Self {
-        Self { transport: Box::new(transport), waiting: VecDeque::new(), next_id: 1 }
+        let (waiting, asked) = (VecDeque::new(), HashMap::new());
+        Self { transport: Box::new(transport), waiting, next_id: 1, asked }
     }
 
     /// The same client after `hello` as `name` and, if given, `join`.
@@ -134,11 +138,22 @@ impl Client {
 
     /// Sends a request as it stands.
     pub(crate) fn say(&mut self, request: &Value) {
+        self.note(request);
         self.transport.send_text(&request.to_string());
+    }
+
+    /// Notes what is asked for, so that the answer can be held against its description.
+    fn note(&mut self, request: &Value) {
+        if let (Some(id), Some(op)) = (request.get("id"), request["op"].as_str()) {
+            self.asked.insert(id.to_string(), op.to_owned());
+        }
     }
 
     /// Sends any text.
     pub(crate) fn say_text(&mut self, text: &str) {
+        for request in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+            self.note(&request);
+        }
         self.transport.send_text(text);
     }
 
@@ -227,6 +242,9 @@ impl Client {
     fn receive(&mut self) -> Option<Value> {
         let text = self.transport.receive_text()?;
         let message = serde_json::from_str(&text);
-        Some(message.unwrap_or_else(|error| panic!("{error} in {text}")))
+        let message: Value = message.unwrap_or_else(|error| panic!("{error} in {text}"));
+        let op = self.asked.get(&message["id"].to_string());
+        assert_described(&message, op.map(String::as_str));
+        Some(message)
     }
 }

@@ -6,6 +6,7 @@
 pub(crate) mod admin;
 pub(crate) mod client;
 pub(crate) mod clock;
+pub(crate) mod description;
 pub(crate) mod disk;
 pub(crate) mod http;
 pub(crate) mod json;

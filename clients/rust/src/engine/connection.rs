@@ -126,6 +126,7 @@ impl Engine {
 
     pub(super) fn on_welcome(&mut self, data: &Item) {
         self.user = text(data, "user").map(str::to_owned);
+        self.leave_conversations_of_others();
         self.identity.session = text(data, "session").map(str::to_owned);
         self.limits = object(data, "limits");
         self.ready_at = Some(self.now);
@@ -148,6 +149,14 @@ impl Engine {
             self.send_next(&name);
         }
         self.sync();
+    }
+
+    /// Who comes back as another user is in none of the former one's direct conversations.
+    fn leave_conversations_of_others(&mut self) {
+        let user = self.user.as_deref().unwrap_or_default();
+        self.rooms.retain(|name, _| {
+            name.strip_prefix('@').is_none_or(|two| two.split(':').any(|one| one == user))
+        });
     }
 
     pub(super) fn on_hello_refused(&mut self, error: Error) {

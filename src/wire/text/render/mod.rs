@@ -192,8 +192,8 @@ pub fn refusal(out: &mut Vec<u8>, refusal: &Refusal) {
 }
 
 /// Appends an event. Nothing for typing, receipts and profiles, which would only scroll the
-/// conversation away.
-pub fn event(out: &mut Vec<u8>, event: &Event) {
+/// conversation away, nor for what `viewer` does itself.
+pub fn event(out: &mut Vec<u8>, event: &Event, viewer: Option<&UserName>) {
     match event {
         Event::Replay { room, items, .. } => {
             past(out, items.iter().map(|record| (room, record)), true);
@@ -221,7 +221,7 @@ pub fn event(out: &mut Vec<u8>, event: &Event) {
             };
             put(out, &["-- ", what, room.as_str(), " --\n"]);
         }
-        Event::Presence { room, change, .. } => presence(out, room, change),
+        Event::Presence { room, change, .. } => presence(out, room, change, viewer),
         Event::Live { .. }
         | Event::Typing { .. }
         | Event::Receipts { .. }
@@ -344,16 +344,22 @@ fn gap(out: &mut Vec<u8>, room: &RoomName, missing: u64, why: GapWhy) {
     put(out, &["-- ", &count(missing, one, many), " (", room.as_str(), ") --\n"]);
 }
 
-fn presence(out: &mut Vec<u8>, room: &RoomName, change: &PresenceChange) {
+fn presence(
+    out: &mut Vec<u8>,
+    room: &RoomName,
+    change: &PresenceChange,
+    viewer: Option<&UserName>,
+) {
     match change {
         PresenceChange::Delta { on, away, off } => {
             for (users, what) in [(on, "here"), (away, "away"), (off, "gone")] {
-                let verb = match users.len() {
+                let others = users.iter().filter(|user| viewer != Some(*user));
+                let verb = match others.clone().count() {
                     0 => continue,
                     1 => " is ",
                     _ => " are ",
                 };
-                list(out, "* ", users.iter().map(|user| (user, None)));
+                list(out, "* ", others.map(|user| (user, None)));
                 put(out, &[verb, what, " (", room.as_str(), ")\n"]);
             }
         }

@@ -78,7 +78,7 @@ fn check_answer(request: &Request, answer: &Reply, expect: &str) {
 
 #[track_caller]
 fn check_event(what: &Event, expect: &str) {
-    check(expect, |out| event(out, what));
+    check(expect, |out| event(out, what, None));
 }
 
 #[test]
@@ -300,7 +300,13 @@ fn a_room_says_who_is_there() {
         away: Vec::new(),
         off: vec![user("eve"), user("bob")],
     };
-    check_event(&change(delta), "* dan is here (lobby)\n* eve, bob are gone (lobby)\n");
+    check_event(&change(delta.clone()), "* dan is here (lobby)\n* eve, bob are gone (lobby)\n");
+    for (viewer, expect) in [
+        ("dan", "* eve, bob are gone (lobby)\n"),
+        ("eve", "* dan is here (lobby)\n* bob is gone (lobby)\n"),
+    ] {
+        check(expect, |out| event(out, &change(delta.clone()), Some(&user(viewer))));
+    }
     check_event(&change(PresenceChange::State(users)), "-- in lobby: ann, bob (away) --\n");
     check_event(&change(PresenceChange::CountOnly), "");
 }
