@@ -79,7 +79,7 @@ fn rates(sync: Duration) -> (u64, u64) {
 
 fn about_slow(config: &Config) -> &'static str {
     match config.policies.otherwise.durability {
-        Durability::Disk => {
+        Durability::Disk | Durability::Replicated => {
             "durability = \"os\" does not wait for it, and survives a crash of chinwag, not one of the \
              machine"
         }

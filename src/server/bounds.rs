@@ -1,9 +1,11 @@
 //! The bounds of the layers below, as they are configured.
 
+use super::engine;
 use crate::chat::Limits;
 use crate::chat::model::limits::UserRates;
 use crate::chat::model::policy::Policies;
 use crate::chat::model::reply::Durability;
+use crate::cluster::check::Level;
 use crate::config::Config;
 use crate::store::Preload;
 use crate::time::millis;
@@ -47,6 +49,20 @@ fn keeps_files(config: &Config) -> bool {
     has_stored_rooms(config)
 }
 
+/// The policies of rooms. What nodes share is kept as the engine keeps it, whatever the room.
+fn policies(config: &Config) -> Policies {
+    let mut policies = config.policies.clone();
+    if config.cluster.engine.is_some() {
+        let is_replicated = engine::level(config) == Level::Replicated;
+        let durability = if is_replicated { Durability::Replicated } else { Durability::Disk };
+        let rules = policies.rules.iter_mut().map(|rule| &mut rule.policy);
+        for policy in rules.chain([&mut policies.otherwise, &mut policies.direct]) {
+            policy.durability = durability;
+        }
+    }
+    policies
+}
+
 /// The domain's bounds as they are configured.
 pub(super) fn limits(config: &Config) -> Limits {
     let limits = &config.limits;
@@ -78,9 +94,29 @@ pub(super) fn limits(config: &Config) -> Limits {
         receipts_interval: timeouts.receipts_interval,
         open_join_creates: config.rooms.open_join_creates,
         edit_window: config.rooms.edit_window,
-        policies: config.policies.clone(),
+        policies: policies(config),
         // Where nothing is stored, nothing could refer to one for long.
         file_bytes: (config.files.enabled && keeps_files(config)).then_some(config.files.bytes),
         auth: config.auth_policy(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::model::policy::{Policies, Policy};
+
+    #[test]
+    fn what_nodes_share_is_said_to_be_as_durable_as_its_engine_has_to_make_it() {
+        let mut config = Config::default();
+        let memory = Policy { durability: Durability::Memory, ..Policy::default() };
+        config.policies = Policies::uniform(memory);
+        assert_eq!(limits(&config).policies.otherwise.durability.name(), "memory");
+        config.cluster.engine = Some("postgres://chat@db1/chat".parse().unwrap());
+        for (level, expect) in [("replicated", "replicated"), ("disk", "disk")] {
+            config.cluster.level = level.into();
+            let Policies { otherwise, direct, .. } = limits(&config).policies;
+            assert_eq!([otherwise, direct].map(|policy| policy.durability.name()), [expect; 2]);
+        }
     }
 }

@@ -35,7 +35,7 @@ codes! {
     Role { Reader = 0, Member = 1, Moderator = 2, Owner = 3 }
     Restriction { Banned = 0, Muted = 1, Invited = 2, Reader = 3, MayReturn = 4 }
     Source { None = 0, Guest = 1, Account = 2, Token = 3, Header = 4, Key = 5, Retired = 6 }
-    Durability { Memory = 0, Os = 1, Disk = 2 }
+    Durability { Memory = 0, Os = 1, Disk = 2, Replicated = 3 }
     Color {
         Unchosen = 0, Red = 1, Orange = 2, Yellow = 3, Green = 4, Teal = 5, Blue = 6, Purple = 7,
         Pink = 8

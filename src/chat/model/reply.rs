@@ -27,6 +27,8 @@ pub enum Durability {
     Os,
     /// Power loss: committed and synced.
     Disk,
+    /// The loss of the machine: on another one, too.
+    Replicated,
 }
 
 impl Durability {
@@ -37,6 +39,7 @@ impl Durability {
             Self::Memory => "memory",
             Self::Os => "os",
             Self::Disk => "disk",
+            Self::Replicated => "replicated",
         }
     }
 }

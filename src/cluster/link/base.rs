@@ -56,8 +56,10 @@ impl Base {
     /// The engine has said what time it is, at some moment of the time that its answer took.
     pub(super) fn compare_clocks(&mut self, engine_ms: i64, took: Duration) {
         let off_ms = engine_ms.saturating_sub_unsigned(self.wall_ms);
-        let is_off = u128::from(off_ms.unsigned_abs()) > (CLOCK_OFF_MAX + took).as_millis();
         let was_off = self.clock_off_ms != 0;
+        // It is over at half the bound, so that a clock that stands at it is said once.
+        let bound = if was_off { CLOCK_OFF_MAX / 2 } else { CLOCK_OFF_MAX + took };
+        let is_off = u128::from(off_ms.unsigned_abs()) > bound.as_millis();
         self.clock_off_ms = if is_off { off_ms } else { 0 };
         if let Some(why) = self.clock_fault().filter(|_| !was_off) {
             log::warn!(why; "a clock is wrong");

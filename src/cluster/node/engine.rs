@@ -34,6 +34,9 @@ pub trait Engine: fmt::Debug {
     /// See [`Link::grew`].
     fn say_grown(&mut self, rooms: &[i64]);
 
+    /// See [`Link::is_held_elsewhere`].
+    fn is_locked(&self, tables: &[&str]) -> bool;
+
     /// When it has to be looked at again though nothing has come.
     fn wakes_at(&self) -> Tick;
 }
@@ -64,6 +67,10 @@ impl Engine for Link {
 
     fn say_grown(&mut self, rooms: &[i64]) {
         Self::grew(self, rooms.iter().copied());
+    }
+
+    fn is_locked(&self, tables: &[&str]) -> bool {
+        self.is_held_elsewhere(tables)
     }
 
     fn wakes_at(&self) -> Tick {

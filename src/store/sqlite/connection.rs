@@ -44,7 +44,7 @@ impl Level {
     pub(super) const fn of(durability: Durability) -> Self {
         match durability {
             Durability::Memory | Durability::Os => Self::Os,
-            Durability::Disk => Self::Disk,
+            Durability::Disk | Durability::Replicated => Self::Disk,
         }
     }
 }

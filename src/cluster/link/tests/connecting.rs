@@ -193,6 +193,19 @@ fn a_clock_that_is_not_the_engines_is_said_while_that_is_so() {
 }
 
 #[test]
+fn a_clock_that_stands_at_the_bound_is_said_until_it_is_right() {
+    let mut world = World::new(vec![Engine::default()]);
+    world.wait(10_000);
+    let mut is_said = Vec::new();
+    for wall_ms in [4_900, 5_100, 4_900, 5_100, 2_600, 2_400, 4_900] {
+        world.engines[0].wall_ms = wall_ms;
+        world.wait(3_000);
+        is_said.push(!world.link.health().faults.is_empty());
+    }
+    assert_eq!(is_said, [false, true, true, true, true, false, false]);
+}
+
+#[test]
 fn the_hosts_are_tried_again_the_later_the_longer_they_are_away() {
     let engine = Engine { refuses: true, ..Engine::default() };
     let mut world = World::new(vec![engine]);

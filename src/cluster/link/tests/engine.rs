@@ -315,6 +315,7 @@ impl Engine {
             int(process.into()),
             timeline.map(String::into_bytes),
             self.locked.and_then(text),
+            None,
         ]
     }
 

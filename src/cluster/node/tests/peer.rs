@@ -217,6 +217,10 @@ impl Engine for Faulty {
         self.link.grew(rooms.iter().copied());
     }
 
+    fn is_locked(&self, tables: &[&str]) -> bool {
+        self.link.is_held_elsewhere(tables)
+    }
+
     fn wakes_at(&self) -> Tick {
         self.link.deadline()
     }
