@@ -62,7 +62,13 @@ impl SessionContext {
             Plan::Upload(_) => self.limits.file_bytes.unwrap_or(0),
             _ => u64::try_from(self.request_len_max).unwrap_or(u64::MAX),
         };
-        match body_of(head, len_max) {
+        // `curl -X POST` announces no body, and so there is none (RFC 9112 section 6.3).
+        let may_lack = matches!(&plan, Plan::Admin(request) if request.takes_nothing());
+        let body = match body_of(head, len_max) {
+            Err(http::Refusal::LengthMissing) if may_lack => Ok(Body::of_length(0)),
+            body => body,
+        };
+        match body {
             Ok(body) => exchange(head, (Stage::Body, body), plan, asker),
             Err(refusal) => refuse(head, refusal.into()),
         }

@@ -220,6 +220,14 @@ fn the_configuration_is_read_again_and_what_came_of_it_is_answered() {
     let path = server.data().with_file_name("chinwag.toml");
     let none = act(&server, "reload", &json!({}));
     assert_eq!((&none["changed"], &none["needs_restart"]), (&json!([]), &json!([])));
+    // As `curl -X POST` asks, which says nothing of a body.
+    let fields = format!("Host: {}\r\nAuthorization: Bearer {TOKEN}", server.admin);
+    for (call, status) in [("reload", 200), ("log-level", 411)] {
+        let head = format!(
+            "POST /api/v1/{call} HTTP/1.1\r\n{fields}\r\nContent-Type: application/json\r\n\r\n"
+        );
+        assert_eq!(http::request(server.admin, head.as_bytes()).status, status, "{call}");
+    }
     let other = config.replace("rooms = 8", "rooms = 1\nmessage_bytes = \"8KiB\"");
     fs::write(&path, &other).expect("a file");
     let answer = act(&server, "reload", &json!({}));
@@ -231,7 +239,7 @@ fn the_configuration_is_read_again_and_what_came_of_it_is_answered() {
     assert!(status == 400 && words.contains("chinwag.toml:3:9"), "{refused}");
     let mut ann = Client::lines(&server).named("ann", Some("lobby"));
     ann.refused(&json!({"op": "join", "room": "other"}), 3011);
-    assert_eq!(audit(&server).len(), 3);
+    assert_eq!(audit(&server).len(), 4);
 }
 
 #[test]

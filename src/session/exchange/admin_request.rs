@@ -15,6 +15,13 @@ pub(in crate::session) struct AdminRequest {
     pub cid: Option<Box<str>>,
 }
 
+impl AdminRequest {
+    /// Whether nothing is to stand in its body.
+    pub(in crate::session) fn takes_nothing(&self) -> bool {
+        self.route.is_some_and(|route| route.request.fields.is_empty())
+    }
+}
+
 /// What the operator wants of the server, beyond the sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperatorWish {

@@ -150,95 +150,59 @@ mod tests {
         );
     }
 
+    /// Blocks from their type on, in which `$a` and `$b` stand for texts, `$word` for a section of
+    /// rich text; and what is read.
+    const BLOCKS: &[(&str, &str)] = &[
+        (r#""header","text":$a"#, "a"),
+        (r#""section","text":$a,"fields":[$b,$a]"#, "a\nb\na"),
+        (r#""section","text":$a,"accessory":{"type":"button","text":$b,"url":"u"}"#, "a\nb\nu"),
+        (r#""context","elements":[$a,{"type":"image","alt_text":"icon"}]"#, "a\nicon"),
+        (r#""divider""#, ""),
+        (r#""image","title":$a,"alt_text":"a graph","image_url":"u""#, "a\na graph"),
+        (r#""video","title":$a,"title_url":"u","description":$b,"alt_text":"c""#, "a\nb\nc\nu"),
+        (r#""alert","text":$a,"level":"error""#, "a"),
+        (r#""task_card","title":"a","sources":[{"type":"url","url":"u","text":"b"}]"#, "a\nb\nu"),
+        (r#""task_card","title":"a","details":{"type":"rich_text","elements":[$word]}"#, "a\none"),
+        (r#""plan","title":"b","tasks":[{"type":"task_card","title":"a"}]"#, "b\na"),
+        (
+            r#""carousel","elements":[{"type":"card","title":$a,"body":$b,"actions":[$a]}]"#,
+            "a\nb\na",
+        ),
+        (r#""container","title":$a,"child_blocks":[{"type":"header","text":$b}]"#, "a\nb"),
+        (r#""input","label":$a,"element":{"type":"plain_text_input"}"#, "a"),
+        (r#""markdown","text":"**a**""#, "**a**"),
+        (r#""actions","elements":[{"type":"button","url":"u","text":$a}]"#, "a\nu"),
+        (r#""rich_text","elements":[{"type":"rich_text_quote","elements":[$b]}]"#, "b"),
+        (
+            r#""rich_text","elements":[{"type":"rich_text_list","elements":[$word,$word]}]"#,
+            "- one\n- one",
+        ),
+        (r#""table","rows":[[$a,{"type":"rich_text","elements":[$word]}],[$b]]"#, "a | one\nb"),
+    ];
+
     #[test]
     fn a_block_of_each_kind_is_readable() {
-        let text = |text: &str| format!(r#"{{"type":"plain_text","text":"{text}"}}"#);
-        let section =
-            |inner: &str| format!(r#"{{"type":"rich_text_section","elements":[{inner}]}}"#);
-        let word = section(r#"{"type":"text","text":"one"}"#);
-        let [a, b] = ["a", "b"].map(text);
-        let line = section(
-            r#"{"type":"text","text":"see "},{"type":"link","url":"https://a","text":"it"},
-               {"type":"text","text":" or "},{"type":"link","url":"https://b"},
-               {"type":"user","user_id":"U1"},{"type":"emoji","name":"wave"},
-               {"type":"channel","channel_id":"C1"},{"type":"broadcast","range":"here"},
-               {"type":"usergroup","usergroup_id":"S1"},{"type":"color","value":"\#fff"},
-               {"type":"date","timestamp":1,"format":"{time}","fallback":" at 4:40"}"#
-                .replace(r"\#", "#")
-                .as_str(),
-        );
-        for (block, expect) in [
-            (format!(r#""header","text":{a}"#), "a"),
-            (format!(r#""section","text":{a},"fields":[{b},{a}]"#), "a\nb\na"),
-            (
-                format!(
-                    r#""section","text":{a},"accessory":{{"type":"button","text":{b},"url":"https://c"}}"#
-                ),
-                "a\nb\nhttps://c",
-            ),
-            (
-                format!(r#""context","elements":[{a},{{"type":"image","alt_text":"icon"}}]"#),
-                "a\nicon",
-            ),
-            (r#""divider""#.to_owned(), ""),
-            (
-                format!(r#""image","title":{a},"alt_text":"a graph","image_url":"https://d"#)
-                    + "\"",
-                "a\na graph",
-            ),
-            (
-                format!(
-                    r#""video","title":{a},"title_url":"https://v","description":{b},"alt_text":"film""#
-                ),
-                "a\nb\nfilm\nhttps://v",
-            ),
-            (format!(r#""alert","text":{a},"level":"error""#), "a"),
-            (
-                format!(
-                    r#""task_card","title":"a","details":{{"type":"rich_text","elements":[{word}]}},"sources":[{{"type":"url","url":"https://s","text":"b"}}]"#
-                ),
-                "a\none\nb\nhttps://s",
-            ),
-            (format!(r#""plan","title":"b","tasks":[{{"type":"task_card","title":"a"}}]"#), "b\na"),
-            (
-                format!(
-                    r#""carousel","elements":[{{"type":"card","title":{a},"subtitle":{b},"body":{a},"actions":[{{"type":"button","text":{b},"url":"https://c"}}]}}]"#
-                ),
-                "a\nb\na\nb\nhttps://c",
-            ),
-            (
-                format!(
-                    r#""container","title":{a},"child_blocks":[{{"type":"header","text":{b}}}]"#
-                ),
-                "a\nb",
-            ),
-            (format!(r#""input","label":{a},"element":{{"type":"plain_text_input"}}"#), "a"),
-            (r###""markdown","text":"# **a**""###.to_owned(), "# **a**"),
-            (
-                format!(
-                    r#""actions","elements":[{{"type":"button","url":"https://c","text":{a}}}]"#
-                ),
-                "a\nhttps://c",
-            ),
-            (
-                format!(r#""rich_text","elements":[{line}]"#),
-                "see it (https://a) or https://b@U1:wave:#C1@here@S1#fff at 4:40",
-            ),
-            (
-                format!(
-                    r#""rich_text","elements":[{{"type":"rich_text_list","elements":[{word},{word}]}}]"#
-                ),
-                "- one\n- one",
-            ),
-            (
-                format!(
-                    r#""table","rows":[[{{"type":"raw_text","text":"a"}},{{"type":"rich_text","elements":[{word}]}}],[{b}]]"#
-                ),
-                "a | one\nb",
-            ),
-        ] {
+        let word = r#"{"type":"rich_text_section","elements":[{"type":"text","text":"one"}]}"#;
+        for (block, expect) in BLOCKS {
+            let block = block.replace("$word", word);
+            let block = block.replace("$a", r#"{"type":"plain_text","text":"a"}"#);
+            let block = block.replace("$b", r#"{"type":"plain_text","text":"b"}"#);
             check(&format!(r#"{{"blocks":[{{"type":{block}}}]}}"#), expect);
         }
+    }
+
+    #[test]
+    fn a_line_of_rich_text_is_as_it_would_be_written() {
+        check(
+            r##"{"blocks":[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[
+                {"type":"text","text":"see "},{"type":"link","url":"https://a","text":"it"},
+                {"type":"text","text":" or "},{"type":"link","url":"https://b"},
+                {"type":"user","user_id":"U1"},{"type":"emoji","name":"wave"},
+                {"type":"channel","channel_id":"C1"},{"type":"broadcast","range":"here"},
+                {"type":"usergroup","usergroup_id":"S1"},{"type":"color","value":"#fff"},
+                {"type":"date","timestamp":1,"format":"{time}","fallback":" at 4:40"}]}]}]}"##,
+            "see it (https://a) or https://b@U1:wave:#C1@here@S1#fff at 4:40",
+        );
     }
 
     #[test]
