@@ -79,13 +79,18 @@ impl SessionState {
 
     /// When its deadline is, or when input may go on that waits for its turn at the rate.
     pub(super) fn deadline(&self, now: Tick, context: &SessionContext) -> Tick {
+        self.deadline_of(self.due(), now, context)
+    }
+
+    /// The same, where it is known what is due.
+    fn deadline_of(&self, due: Option<Due>, now: Tick, context: &SessionContext) -> Tick {
         // A moment that has passed would be armed again and again, since the input then waits for
         // something else.
         let ready_at = self.is_waiting().then(|| self.ready_at(context)).filter(|&at| at > now);
         let timeouts = &context.timeouts;
         // One deadline for each connection: what is due is asked of its state and not kept beside
         // it.
-        let due_at = match self.due() {
+        let due_at = match due {
             None => Tick::MAX,
             Some(Due::Head) => self.since().after(timeouts.head),
             Some(Due::Upload) => self.since().after(timeouts.stall),
@@ -194,7 +199,7 @@ impl Session<'_, '_> {
         if is_held || (is_waiting && (due.is_suspended() || is_verified_late)) {
             self.state.set_since(now);
         }
-        let deadline = self.state.deadline(now, self.context);
+        let deadline = self.state.deadline_of(Some(due), now, self.context);
         if now < deadline {
             return self.arm(deadline);
         }

@@ -34,8 +34,10 @@ impl Tick {
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         // Rounded up: a sub-millisecond wait would spin.
-        let millis = duration.as_nanos().div_ceil(1_000_000);
-        Self(self.0.saturating_add(u64::try_from(millis).unwrap_or(u64::MAX)))
+        let rest = u64::from(duration.subsec_nanos().div_ceil(1_000_000));
+        // In 64 bits, since a division of 128 costs more than the rest of a deadline.
+        let millis = duration.as_secs().saturating_mul(1_000).saturating_add(rest);
+        Self(self.0.saturating_add(millis))
     }
 
     /// The time that has passed since `earlier`, zero if `earlier` is later than this.
@@ -66,6 +68,7 @@ mod tests {
         assert_eq!(Tick::ZERO.after(Duration::from_micros(1)), Tick::from_millis(1));
         assert_eq!(Tick::ZERO.after(Duration::from_millis(1)), Tick::from_millis(1));
         assert_eq!(Tick::ZERO.after(Duration::ZERO), Tick::ZERO);
+        assert_eq!(Tick::ZERO.after(Duration::new(7, 999_000_001)), Tick::from_millis(8_000));
     }
 
     #[test]

@@ -66,6 +66,10 @@ mod tests {
             };
             let expect = encoded_len_max(&send.text, send.data.as_deref(), send.cid.as_deref());
             assert_eq!(send.weight, expect, "{request}");
+            // By this the domain knows which texts are to be searched for names.
+            let len = |text: &Option<Cow<'_, str>>| text.as_ref().map_or(0, |text| text.len());
+            let bare = u32::try_from(send.text.len() + len(&send.data) + len(&send.cid)).unwrap();
+            assert!(send.weight > bare || !send.text.contains('@'), "{request}");
         }
     }
 }

@@ -59,7 +59,7 @@ pub struct Send<'a> {
     pub data: Option<Cow<'a, str>>,
     /// Whether the sending connection wants the event before the reply.
     pub echo: bool,
-    /// Bytes that `text`, `data` and `cid` take when rendered, at most.
+    /// Bytes that `text`, its mentions, `data` and `cid` take when rendered, at most.
     pub weight: u32,
 }
 

@@ -28,17 +28,19 @@ pub(super) fn join(
     name: &str,
     position: Option<JoinPosition>,
 ) -> Result<Answer, Refusal> {
+    let found = chat.lookup().find_room(by.user, name);
     // Asked before `enter`, which makes it true.
-    let was_member = chat.lookup().find_membership(by.user, name).is_ok();
+    let was_member = is_member(chat, by.user, &found);
     if !was_member && outsiders::is_outside(chat, by.conn, by.user) {
         let key = chat.lookup().find_outside(by.user, name)?;
         return answer_join(chat, by, key, position.as_ref());
     }
     let key = match &position {
         Some(position) => {
-            enter_at(chat, by.user, name, (position.epoch.as_deref(), position.after))?.0
+            let at = (position.epoch.as_deref(), position.after);
+            enter_at(chat, by.user, (name, found), at)?.0
         }
-        None => enter(chat, by.user, name)?,
+        None => enter(chat, by.user, (name, found))?,
     };
     finish_join(chat, by, key, (was_member, position))
 }
@@ -168,6 +170,21 @@ fn joined_reply(
     })
 }
 
+/// A room that somebody wants to enter, by name, and what [`find_room`] has found: it is looked up
+/// once for all that is asked about it.
+///
+/// [`find_room`]: crate::chat::rooms::Lookup::find_room
+pub(super) type Wanted<'a> = (&'a str, Result<RoomKey, Refusal>);
+
+/// Whether the user is a member of the room that was found, and stays one.
+fn is_member(chat: &Chat, user: UserKey, found: &Result<RoomKey, Refusal>) -> bool {
+    let is_in = |&key: &RoomKey| {
+        let membership = chat.directory[user].membership(key);
+        membership.is_some() && !chat.lookup().is_being_removed(key, user)
+    };
+    found.as_ref().is_ok_and(is_in)
+}
+
 /// As [`enter`], for a cursor that has the seq of the epoch. A user that is refused has not become
 /// a member.
 ///
@@ -177,11 +194,11 @@ fn joined_reply(
 pub(super) fn enter_at(
     chat: &mut Chat,
     user: UserKey,
-    name: &str,
+    room: Wanted<'_>,
     (epoch, seq): (Option<&str>, u64),
 ) -> Result<(RoomKey, Resumption), Refusal> {
-    let was_member = chat.lookup().find_membership(user, name).is_ok();
-    let key = enter(chat, user, name)?;
+    let was_member = is_member(chat, user, &room.1);
+    let key = enter(chat, user, room)?;
     // A position that is refused must not leave a membership behind that nobody was told of.
     match place(chat, key, epoch, seq) {
         Ok(resumption) => Ok((key, resumption)),
@@ -203,8 +220,8 @@ pub(super) fn enter_at(
 /// [`Code::Busy`] for a member that is being removed, [`Code::Forbidden`] for a conversation with
 /// somebody whom the user has blocked, and those of
 /// [`open_room`](super::room_begin::open_room) and [`begin_membership`].
-fn enter(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
-    let key = match chat.lookup().find_room(user, name) {
+fn enter(chat: &mut Chat, user: UserKey, (name, found): Wanted<'_>) -> Result<RoomKey, Refusal> {
+    let key = match found {
         Ok(key) => {
             check_may_enter(chat, key, user)?;
             key

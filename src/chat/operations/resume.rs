@@ -45,7 +45,8 @@ pub(super) fn resume_room(
         return Err(refusal);
     }
     let at = (Some(&*position.epoch), position.seq);
-    let (key, resumption) = enter_at(chat, user, &position.room, at)?;
+    let found = chat.lookup().find_room(user, &position.room);
+    let (key, resumption) = enter_at(chat, user, (&position.room, found), at)?;
     // The welcome is the answer, and nothing of it is written: who was a member stays one, and who
     // becomes one again does so in a room in memory.
     subscribe_resumed(chat, (conn, user), key, &resumption);

@@ -1,5 +1,7 @@
 //! `send` and `topic`, and how any record goes on its way into the log.
 
+use std::borrow::Cow;
+
 use super::direct::{open_direct, retract};
 use super::rename::check_unchanging;
 use super::{Answer, Chat, mentions, outsiders};
@@ -74,7 +76,7 @@ pub(super) fn send(
     send: &Send<'_>,
 ) -> Result<Answer, Refusal> {
     // Once for all that is asked of them.
-    let named = mentions(&send.text);
+    let named = named(send);
     let (room, refusal) = match find_room(chat, by, (send, &named)) {
         Ok(room) => (room, None),
         Err(refusal) => match send.cid.as_ref().and_then(|_| named_room(chat, by.user, send)) {
@@ -111,6 +113,14 @@ pub(super) fn send(
     };
     // A conversation that was made for this message goes with it.
     append(chat, by, record).inspect_err(|_| retract(chat, room))
+}
+
+/// Whom the message names.
+fn named(send: &Send<'_>) -> Vec<Mention> {
+    let len = |text: &Option<Cow<'_, str>>| text.as_deref().map_or(0, str::len);
+    let bare = send.text.len() + len(&send.data) + len(&send.cid);
+    // Who has weighed it has looked for an `@`, which weighs more than its bytes: nearly none has.
+    if u32::try_from(bare) == Ok(send.weight) { Vec::new() } else { mentions(&send.text) }
 }
 
 /// The room in which the message may be said.

@@ -1,8 +1,8 @@
 //! Rooms and epochs of another process, with which this one goes on.
 
-use super::Rooms;
 use super::departed::Departed;
 use super::removals::Removals;
+use super::{Rooms, push_record};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::record::{Epoch, SharedRecord};
 
@@ -27,7 +27,8 @@ impl Rooms {
         bounds: (usize, usize),
     ) {
         for record in records {
-            self.push_record(key, record, bounds);
+            push_record(&mut self.rings, (key, &mut self.table[key]), record, bounds);
+            self.make_place();
         }
     }
 }

@@ -402,7 +402,8 @@ impl Rooms {
             room.topic.clone_from(text);
         }
         edits::apply_to_ring(&mut self.rings, room, record);
-        self.push_record(key, SharedRecord::clone(record), bounds);
+        push_record(&mut self.rings, (key, room), SharedRecord::clone(record), bounds);
+        self.make_place();
     }
 
     /// The log begins at `oldest` from now on: head, inboxes and ring show nothing from before.
@@ -414,12 +415,8 @@ impl Rooms {
         }
     }
 
-    fn push_record(&mut self, key: RoomKey, record: SharedRecord, bounds: (usize, usize)) {
-        let room = &mut self.table[key];
-        self.rings.push(&mut room.ring, key, record);
-        while room.ring.is_over(bounds) {
-            evict(&mut self.rings, room);
-        }
+    /// Drops records until the budget of all rings is kept.
+    fn make_place(&mut self) {
         // The oldest of all go first, wherever they are: a busy room must not starve quiet ones.
         while let Some((key, seq)) = self.rings.excess() {
             let room = self.table.get_mut(key).filter(|room| room.ring.first() == Some(seq));
@@ -476,6 +473,19 @@ impl Rooms {
     /// How many members of a room have published a presence other than off.
     pub(super) fn published(&self, key: RoomKey) -> usize {
         self.members(key).filter(|row| row.published != Presence::Off).count()
+    }
+}
+
+/// Adds the next record to a room's ring, of which the oldest make place for it.
+fn push_record(
+    rings: &mut RingBudget,
+    (key, room): (RoomKey, &mut Room),
+    record: SharedRecord,
+    bounds: (usize, usize),
+) {
+    rings.push(&mut room.ring, key, record);
+    while room.ring.is_over(bounds) {
+        evict(rings, room);
     }
 }
 

@@ -72,7 +72,7 @@ fn message<'a>(target: Target<'a>, text: &'a str, cid: Option<&'a str>) -> Comma
         thread: None,
         data: None,
         echo: false,
-        weight: u32::try_from(text.len()).unwrap(),
+        weight: u32::try_from(text.len() + model::mentions::encoded_len_max(text)).unwrap(),
     })
 }
 
