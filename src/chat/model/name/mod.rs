@@ -98,7 +98,7 @@ impl RoomName {
         // Both may be stored; who of them is new is checked where the conversation is made.
         let user = |name| UserName::stored(name).map_or_else(|| UserName::parse(name), Ok);
         let (a, b) = (user(a), user(b));
-        let wrong = a.as_ref().err().or(b.as_ref().err());
+        let wrong = a.as_ref().err().or_else(|| b.as_ref().err());
         let expected = wrong.map_or(expected, |error| error.expected);
         // Of the whole: what would be right for one of the two is no conversation.
         let near = |user: Result<UserName, NameError>| {
