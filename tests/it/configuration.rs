@@ -290,6 +290,10 @@ fn the_check_refuses_what_a_start_would_of_the_files_that_are_named() {
             format!("[cluster]\nengine = \"postgres://a@b/c\"\npassword_file = \"{nowhere}\""),
             "password_file",
         ),
+        (
+            format!("[cluster]\nengine = \"postgres://a@b/c?sslrootcert={file}\""),
+            "[cluster] engine: no authorities",
+        ),
     ] {
         fs::write(&config, &toml).expect("a file");
         let (code, out, error) = run(&["check", "--config", &config], &[]);

@@ -17,6 +17,8 @@ fn chapters() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let book = fs::read_dir(root.join("src/docs")).expect("the book");
     let mut chapters: Vec<_> = book.map(|entry| entry.expect("an entry").path()).collect();
+    // Its operation is one that is yet to be made.
+    chapters.retain(|chapter| !chapter.ends_with("new_operation.md"));
     chapters.push(root.join("README.md"));
     chapters
         .extend(["js", "python", "rust"].map(|of| root.join("clients").join(of).join("README.md")));
