@@ -94,7 +94,7 @@ fn of_message(message: &Value, asked: &mut Vec<Asked>) -> Option<String> {
     if message.get("op").is_some() && message.get("code").is_none() {
         if message["op"] != ELISION {
             let refused = wire::parse(&message.to_string(), &Limits::default()).err();
-            let why = refused.map(|refused| refused.refusal.message.clone());
+            let why = refused.map(|refused| refused.refusal.message.to_string());
             asked.push((message["id"].clone(), message["op"].clone(), why));
         }
         return None;
