@@ -42,8 +42,9 @@ pub(super) enum Tool {
     /// Replace the database with a backup; stop the server first
     ///
     /// The backup is verified first. The previous database is kept in the same directory, under a
-    /// name with the date. Files that people have sent are taken from the folder FILE.files. Every room gets a new epoch, so that clients learn that messages they
-    /// received since the backup are gone.
+    /// name with the date. Files that people have sent are taken from the folder FILE.files. Every
+    /// room gets a new epoch, so that clients learn that messages they received since the backup are
+    /// gone.
     Restore {
         /// Backup to restore
         file: PathBuf,

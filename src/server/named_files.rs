@@ -20,6 +20,7 @@ pub fn refused_files(loaded: &Loaded) -> Vec<ConfigFault> {
         admin_token::load(config).map(drop).map_err(ServeError::from),
         engine::address(config).map(drop).map_err(ServeError::from),
         engine::bus_address(config).map(drop).map_err(ServeError::from),
+        engine::check_authorities(config).map_err(ServeError::from),
         certificates::check(&config.tls).map_err(ServeError::from),
     ];
     let named =

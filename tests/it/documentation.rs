@@ -17,6 +17,8 @@ fn chapters() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let book = fs::read_dir(root.join("src/docs")).expect("the book");
     let mut chapters: Vec<_> = book.map(|entry| entry.expect("an entry").path()).collect();
+    // Its operation is one that is yet to be made.
+    chapters.retain(|chapter| !chapter.ends_with("new_operation.md"));
     chapters.push(root.join("README.md"));
     chapters
         .extend(["js", "python", "rust"].map(|of| root.join("clients").join(of).join("README.md")));
@@ -68,39 +70,39 @@ fn examples(text: &str) -> Vec<String> {
     found
 }
 
+/// A request of an example: its id, its operation, and what is wrong with it.
+type Asked = (Value, Value, Option<String>);
+
 /// What is wrong with the examples of a text, which follow each other.
 fn faults(text: &str) -> Vec<Fault> {
-    let limits = Limits::default();
-    let mut asked: Vec<(Value, Value, Option<String>)> = Vec::new();
+    let mut asked = Vec::new();
     let mut faults = Vec::new();
     for example in examples(text) {
-        let message: Value = match serde_json::from_str(&whole(&example)) {
-            Ok(message) => message,
-            Err(error) => {
-                faults.push((example, error.to_string()));
-                continue;
-            }
+        let why = match serde_json::from_str(&whole(&example)) {
+            Ok(message) => of_message(&message, &mut asked),
+            Err(error) => Some(error.to_string()),
         };
-        if message.get("op").is_some() && message.get("code").is_none() {
-            if message["op"] != ELISION {
-                let refused = wire::parse(&message.to_string(), &limits).err();
-                let why = refused.map(|refused| format!("{:?}", refused.refusal));
-                asked.push((message["id"].clone(), message["op"].clone(), why));
-            }
-            continue;
-        }
-        let at = asked.iter().rposition(|(id, ..)| *id == message["id"] && !id.is_null());
-        let question = at.map(|at| asked.remove(at));
-        let op = question.as_ref().and_then(|(_, op, _)| op.as_str());
-        faults.extend(fault(&message, op).map(|why| (example.clone(), why)));
-        // A request that is shown with its refusal may be wrong.
-        if let Some((_, _, Some(why))) = question.filter(|_| message["code"] == 0) {
-            faults.push((example, why));
-        }
+        faults.extend(why.map(|why| (example, why)));
     }
     let unanswered = asked.into_iter().filter_map(|(_, op, why)| Some((op.to_string(), why?)));
     faults.extend(unanswered);
     faults
+}
+
+/// What is wrong with one, behind the requests that were `asked` before it and wait for a reply.
+fn of_message(message: &Value, asked: &mut Vec<Asked>) -> Option<String> {
+    if message.get("op").is_some() && message.get("code").is_none() {
+        if message["op"] != ELISION {
+            let refused = wire::parse(&message.to_string(), &Limits::default()).err();
+            let why = refused.map(|refused| refused.refusal.message.to_string());
+            asked.push((message["id"].clone(), message["op"].clone(), why));
+        }
+        return None;
+    }
+    let at = asked.iter().rposition(|(id, ..)| *id == message["id"] && !id.is_null());
+    let (_, op, refused) = at.map(|at| asked.remove(at)).unwrap_or_default();
+    // A request that is shown with its refusal may be wrong.
+    fault(message, op.as_str()).or_else(|| refused.filter(|_| message["code"] == 0))
 }
 
 #[test]

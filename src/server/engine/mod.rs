@@ -21,7 +21,7 @@ use std::time::Duration;
 pub(super) use self::driver::Driven;
 use self::driver::Driver;
 pub(super) use self::open::open;
-pub use self::open::{EngineError, address, bus_address, level};
+pub use self::open::{EngineError, address, bus_address, check_authorities, level};
 use self::outbox::Desk;
 use crate::chat::model::file_rows::{FileAsk, FileTold};
 use crate::chat::model::load::{Found, Wanted};

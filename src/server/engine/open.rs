@@ -122,6 +122,24 @@ fn password(setting: &'static str, path: &Path) -> Result<Box<str>, EngineError>
     Ok(password.into())
 }
 
+/// Whether the authorities can be used by which the engine and the bus are known, where they are.
+///
+/// # Errors
+///
+/// [`EngineError`] if their file cannot be used.
+pub fn check_authorities(config: &Config) -> Result<(), EngineError> {
+    if let Some(Address { hosts, security, .. }) = &config.cluster.engine
+        && hosts.iter().any(|host| is_sealed(security, host.is_local()))
+    {
+        client_config(ENGINE, security)?;
+    }
+    let bus = config.cluster.bus.as_ref().map(|bus| &bus.security);
+    if let Some(security @ Security::Tls(_)) = bus {
+        client_config(BUS, security)?;
+    }
+    Ok(())
+}
+
 /// What a message must survive.
 #[must_use]
 pub fn level(config: &Config) -> Level {

@@ -71,8 +71,8 @@ pub(crate) struct Client {
     transport: Box<dyn Transport>,
     waiting: VecDeque<Value>,
     next_id: u64,
-    /// What was asked for, by the `id` of the request.
-    asked: HashMap<String, String>,
+    /// What was asked for, by the `id` of the request; `None` if that was more than one thing.
+    asked: HashMap<String, Option<String>>,
 }
 
 impl fmt::Debug for Client {
@@ -145,7 +145,10 @@ impl Client {
     /// Notes what is asked for, so that the answer can be held against its description.
     fn note(&mut self, request: &Value) {
         if let (Some(id), Some(op)) = (request.get("id"), request["op"].as_str()) {
-            self.asked.insert(id.to_string(), op.to_owned());
+            let asked = self.asked.entry(id.to_string()).or_insert_with(|| Some(op.to_owned()));
+            if asked.as_deref() != Some(op) {
+                *asked = None;
+            }
         }
     }
 
@@ -243,8 +246,8 @@ impl Client {
         let text = self.transport.receive_text()?;
         let message = serde_json::from_str(&text);
         let message: Value = message.unwrap_or_else(|error| panic!("{error} in {text}"));
-        let op = self.asked.get(&message["id"].to_string());
-        assert_described(&message, op.map(String::as_str));
+        let op = self.asked.get(&message["id"].to_string()).cloned().flatten();
+        assert_described(&message, op.as_deref());
         Some(message)
     }
 }

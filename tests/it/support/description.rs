@@ -56,6 +56,20 @@ fn mismatch(schema: &Value, value: &Value, at: &str) -> Option<String> {
         let faults: Option<Vec<_>> = any.iter().map(|schema| mismatch(schema, value, at)).collect();
         return faults.map(|faults| faults.join("; or "));
     }
+    if !is_of(schema, value) {
+        return Some(format!("{at} is {value}"));
+    }
+    match value {
+        Value::Array(items) if schema.get("items").is_some() => {
+            items.iter().find_map(|item| mismatch(&schema["items"], item, &format!("{at}[]")))
+        }
+        Value::Object(_) if schema.get("type").is_some() => members(schema, value, at),
+        _ => None,
+    }
+}
+
+/// Whether a value is of the type of a schema, and one of its values if it lists these.
+fn is_of(schema: &Value, value: &Value) -> bool {
     let is_wanted = |wanted: &Value| match wanted.as_str() {
         Some("string") => value.is_string(),
         Some("integer") => value.is_u64(),
@@ -71,17 +85,7 @@ fn mismatch(schema: &Value, value: &Value, at: &str) -> Option<String> {
         one => is_wanted(one),
     };
     let is_listed = schema["enum"].as_array().is_none_or(|listed| listed.contains(value));
-    let is_said = schema.get("const").is_none_or(|said| said == value);
-    if !(is_right && is_listed && is_said) {
-        return Some(format!("{at} is {value}"));
-    }
-    match value {
-        Value::Array(items) if schema.get("items").is_some() => {
-            items.iter().find_map(|item| mismatch(&schema["items"], item, &format!("{at}[]")))
-        }
-        Value::Object(_) if schema.get("type").is_some() => members(schema, value, at),
-        _ => None,
-    }
+    is_right && is_listed && schema.get("const").is_none_or(|said| said == value)
 }
 
 fn members(schema: &Value, object: &Value, at: &str) -> Option<String> {
