@@ -25,10 +25,6 @@ impl<E: Engine> Node<E> {
                 if self.flights.front().is_some_and(|flight| flight.tag == tag) {
                     let Some(flight) = self.flights.pop_front() else { return };
                     self.on_write_lost(flight.what);
-                    // What was on its way when the circuit opened was not among what waited then.
-                    if self.is_down {
-                        self.refuse_all();
-                    }
                 } else if let Some(reading) = self.readings.remove(&tag) {
                     self.on_read_lost(reading);
                 }

@@ -188,11 +188,6 @@ impl Queue {
         self.drafts < DRAFTS_MAX && self.bytes + bytes <= BYTES_MAX
     }
 
-    /// How many drafts wait.
-    pub(super) const fn drafts(&self) -> usize {
-        self.drafts
-    }
-
     /// How much waits that is about sessions.
     pub(super) const fn sessions(&self) -> usize {
         self.sessions

@@ -17,6 +17,10 @@ use crate::cluster::link::bounds::ASKS_MAX;
 use crate::cluster::link::{Lane, NotAsked};
 use crate::pg::{Param, Statement};
 
+/// Batches that are on their way at once: while one is written, the next one waits at the engine.
+/// More would gain nothing: the engine takes them one after the other on this one connection, and a
+// draft that still waits here can join a larger batch.
+const BATCHES_MAX: usize = 2;
 /// Statements that are on their way at once.
 const FLIGHTS_MAX: usize = 32;
 /// Facts of one statement.
@@ -72,7 +76,7 @@ impl<E: Engine> Node<E> {
                 self.park();
                 continue;
             }
-            if matches!(next, Op::Append(_)) && !self.takes_batch() {
+            if matches!(next, Op::Append(_)) && self.batches() >= BATCHES_MAX {
                 break;
             }
             // What stands behind it waits, too: a sync must not overtake what it is about.
@@ -98,19 +102,8 @@ impl<E: Engine> Node<E> {
         Ok(())
     }
 
-    /// Whether one more batch goes out now. While one is written the next one may wait at the
-    /// engine, if it is as large: each costs a commit, and a draft that still waits here can join a
-    /// larger one. More would gain nothing, since the engine takes them one after the other.
-    fn takes_batch(&self) -> bool {
-        let sizes = self.flights.iter().filter_map(|flight| match &flight.what {
-            What::Append(batch) => Some(batch.drafts().count()),
-            _ => None,
-        });
-        match sizes.collect::<Vec<_>>()[..] {
-            [] => true,
-            [size] => self.queue.drafts() >= size,
-            _ => false,
-        }
+    fn batches(&self) -> usize {
+        self.flights.iter().filter(|flight| matches!(flight.what, What::Append(_))).count()
     }
 
     /// Whether it is about a log whose row is being found.

@@ -1,8 +1,6 @@
 //! Nodes over a real engine, if the environment names one (`CHINWAG_TEST_ENGINE`, as
 //! `scripts/cluster` does): without one these tests say nothing.
 
-mod away;
-mod batches;
 mod closing;
 mod drops;
 mod locked;
