@@ -415,6 +415,24 @@ def away(engine, one, other):
     bob.event("message", text="meanwhile", seq=sent["seq"])
 
 
+def full(engine, one):
+    """Whoever is refused finds why in /readyz at once, and whoever is not finds that, too."""
+    ann = Client(one, "ann")
+    ann.ask("join", room="lobby")
+    engine.sql("CREATE FUNCTION public.no_room() RETURNS trigger LANGUAGE plpgsql AS "
+               "$$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$",
+               "CREATE TRIGGER no_room BEFORE INSERT ON chinwag.record FOR EACH ROW EXECUTE FUNCTION public.no_room()")
+    try:
+        reply = ann.request("send", room="lobby", text="it is full", cid="full")
+        status, said = one.get("/readyz")
+    finally:
+        engine.sql("DROP FUNCTION public.no_room CASCADE")
+    assert reply["code"] == 5005, reply
+    assert status == 503 and "takes no records" in said, (status, said)
+    ann.ask("send", room="lobby", text="it is full", cid="full")
+    assert one.get("/readyz")[0] == 200
+
+
 def early(folder, engine):
     """A node whose engine is away lets nobody in, and says why."""
     engine.stop("immediate")
@@ -492,6 +510,7 @@ def main(folder):
     check("the nodes are listed", registry, one, other)
     check("a node that is killed loses nothing", killed, one, other)
     check("while the engine is away sends are refused at once, and then go on", away, engine, one, other)
+    check("whoever the engine refuses finds why in /readyz at once, and the end of it, too", full, engine, one)
     check("a webhook is told all of both nodes once and in order, though the one that sends is killed", told, engine, (one, other))
     check("a device is told by one node, unless its user is active or has read at another; a kill loses nothing", pushed, engine, (one, other))
     check("nodes stop in good order", stopped, one, other)

@@ -97,6 +97,7 @@ impl Examination {
             | Question::Notify(_)
             | Question::Leave
             | Question::Holders
+            | Question::LockWait
             | Question::Ask(_) => {}
         }
         Ok(None)

@@ -40,6 +40,12 @@ impl Link {
         }
     }
 
+    /// Whether statements are taken.
+    #[must_use]
+    pub const fn state(&self) -> LinkState {
+        self.state
+    }
+
     /// Whether somebody else has locked one of these tables, or rows of it, for which a statement
     /// has waited in vain.
     #[must_use]

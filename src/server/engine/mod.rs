@@ -30,7 +30,7 @@ use crate::chat::model::log::{
 };
 use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
 use crate::chat::model::push::{PushOrder, PushOutcome};
-use crate::cluster::link::{Health, LinkInput};
+use crate::cluster::link::{Health, LinkInput, LinkState};
 use crate::cluster::node::PushSending;
 use crate::net::{Effects, Input};
 use crate::store::SharedOutbox;
@@ -53,6 +53,9 @@ pub(super) trait SharedLogs: Logs + Driven {
 
     /// Why the engine, which answers, has refused records a moment ago.
     fn refused(&self, now: Now) -> Option<&str>;
+
+    /// What readiness depends on: whether statements are taken, and records refused.
+    fn standing(&mut self, now: Now) -> (LinkState, bool);
 
     /// The node stops.
     fn leave(&mut self, now: Now);
@@ -99,13 +102,16 @@ pub(super) struct Shared {
     has_begun: bool,
     /// When its health is looked at again.
     next_health_at: Tick,
+    /// What readiness depended on when that was looked at last.
+    standing: Option<(LinkState, bool)>,
     /// It is taken off the registry.
     has_left: bool,
 }
 
 impl Shared {
     const fn new(driver: Driver, node: Box<dyn SharedLogs>, desk: Desk) -> Self {
-        Self { driver, node, desk, has_begun: false, next_health_at: Tick::ZERO, has_left: false }
+        let (next_health_at, standing) = (Tick::ZERO, None);
+        Self { driver, node, desk, has_begun: false, next_health_at, standing, has_left: false }
     }
 
     /// The outbox of the webhooks.
@@ -187,11 +193,14 @@ impl Shared {
         begun
     }
 
-    /// How the engine is, if it was not asked for a while or `at_once`.
+    /// How the engine is, if it was not asked for a while, or `at_once`, or if clients are served
+    /// otherwise since: whoever is refused finds the reason in `/readyz`.
     pub(super) fn look(&mut self, now: Now, at_once: bool) -> Option<Health> {
-        if !at_once && now.tick < self.next_health_at {
+        let standing = Some(self.node.standing(now));
+        if !at_once && now.tick < self.next_health_at && self.standing == standing {
             return None;
         }
+        self.standing = standing;
         self.next_health_at = now.tick.after(LOOK_PAUSE);
         Some(self.node.health())
     }

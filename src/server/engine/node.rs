@@ -5,7 +5,7 @@ use crate::chat::model::file_rows::{FileAsk, FileTold};
 use crate::chat::model::log::Snapshot;
 use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
 use crate::chat::model::push::{PushOrder, PushOutcome};
-use crate::cluster::link::{Health, Link, LinkEffect, LinkInput};
+use crate::cluster::link::{Health, Link, LinkEffect, LinkInput, LinkState};
 use crate::cluster::node::{Node, PushSending};
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -39,6 +39,10 @@ impl SharedLogs for Node<Link> {
 
     fn refused(&self, now: Now) -> Option<&str> {
         self.why_refused(now.tick)
+    }
+
+    fn standing(&mut self, now: Now) -> (LinkState, bool) {
+        (self.engine().state(), self.why_refused(now.tick).is_some())
     }
 
     fn leave(&mut self, now: Now) {
