@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertAccessible, enter, holds, lines, opened, picture, say, server, shows, visit } from "./page.mjs";
-import { Member, until } from "./surroundings.mjs";
+import { assertAccessible, enter, holds, lines, lost, opened, picture, say, server, shows, visit } from "./page.mjs";
+import { Member, Proxy, until } from "./surroundings.mjs";
 
 test("everything is in reach of the keyboard", async () => {
 	const page = await visit();
@@ -246,4 +246,38 @@ test("a finger on the words of a message shows what can be done with it, close t
 	assert.equal(await phone.textContent("#title"), "close");
 	await assertAccessible(phone, "long lines of code");
 	await picture(phone, "close");
+});
+
+test("words from right to left stand at the right, with names and addresses as they are read", async () => {
+	const robot = await Member.connect(server.tcp, "robot");
+	await robot.join("right");
+	const page = await enter("pia", "right");
+	await robot.say("right", "\u05e9\u05dc\u05d5\u05dd @pia https://example.org/");
+	await page.locator(".mention.me").waitFor();
+	const [text, ...ends] = await page.evaluate(() => {
+		const box = (node, from, to) => {
+			const range = document.createRange();
+			range.setStart(node, from);
+			range.setEnd(node, to);
+			return range.getBoundingClientRect();
+		};
+		const words = document.querySelector("#messages .text");
+		const inside = (node) => [box(node, 0, 1).left, box(node, node.length - 1, node.length).left];
+		const first = words.querySelector("span").firstChild;
+		return [[box(first, 0, 1).right, words.getBoundingClientRect().right], ...[".mention", "a"].map((part) => inside(words.querySelector(part).firstChild))];
+	});
+	assert.ok(Math.abs(text[0] - text[1]) < 3, `begins at ${text}`);
+	for (const [begin, end] of ends) assert.ok(begin < end, `${ends}`);
+	await picture(page, "right-to-left");
+});
+
+test("what waits for the connection can be read", async () => {
+	const proxy = await Proxy.start(server.web);
+	const page = await enter("pia", "tunnel", proxy.url);
+	proxy.closed = true;
+	proxy.cut();
+	await lost(page);
+	await say(page, "said in a tunnel");
+	await page.locator(".waiting").waitFor();
+	await assertAccessible(page, "an unsent message");
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertAccessible, enter, holds, picture, say, server, shows } from "./page.mjs";
-import { until } from "./surroundings.mjs";
+import { Member, until } from "./surroundings.mjs";
 
 /** Files that are chosen by the button. */
 async function choose(page, files) {
@@ -145,4 +145,28 @@ test("nothing in a file or its name runs", async () => {
 	assert.deepEqual(refusals, [201, 201]);
 	await until("the odd ones", async () => (await page.locator("#messages > .msg").count()) === 3);
 	assert.equal(await page.locator(".files > *").count(), names.length);
+});
+
+test("the log stays at its end as the files of a message are shown, and a long name makes it no wider", async () => {
+	const robot = await Member.connect(server.tcp, "robot");
+	await robot.join("album");
+	for (let line = 0; line < 40; line += 1) await robot.say("album", `line ${line}`);
+	const [ann, pia] = await Promise.all([enter("ann", "album"), enter("pia", "album", undefined, { viewport: { width: 360, height: 720 }, hasTouch: true, isMobile: true })]);
+	const photo = await photograph(ann, 800);
+	for (const name of ["first", "second"]) {
+		const files = [{ name: `${name}.jpg`, mimeType: "image/jpeg", buffer: photo }, { name: `${name} of ${"very long names ".repeat(8)}.txt`, mimeType: "text/plain", buffer: Buffer.from("text") }];
+		await choose(ann, files);
+		await holds(ann, () => document.querySelectorAll("#tray li").length === 2);
+		await say(ann, `${name} files`);
+		for (const page of [ann, pia]) {
+			await shows(page, `${name} files`);
+			await holds(page, () => document.querySelector("#messages > .msg:last-child .files .file"));
+			await holds(page, () => {
+				const log = document.querySelector("#log");
+				return log.scrollHeight - log.scrollTop - log.clientHeight < 3;
+			});
+		}
+	}
+	assert.equal(await pia.evaluate(() => document.querySelector("#log").scrollWidth), 360);
+	await picture(pia, "files-phone");
 });

@@ -99,3 +99,23 @@ test("Firefox finds rooms and messages, and keeps what one prefers", async () =>
 	assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
 	await picture(page, "firefox-dark");
 });
+
+test("Firefox has the message field grow with its lines, and completes names", async () => {
+	const page = await enter("hal", "lines");
+	const height = () => page.evaluate(() => document.querySelector("#text").offsetHeight);
+	const before = await height();
+	await until("a field that has grown", async () => {
+		await page.fill("#text", "one\ntwo\nthree\nfour");
+		return (await height()) > 2 * before;
+	});
+	await page.press("#text", "Enter");
+	await shows(page, "four");
+	await until("a field of one line", async () => (await height()) === before);
+	const bot = await Member.connect(server.tcp, "robot");
+	await bot.join("lines");
+	await page.locator("#persons li", { hasText: "robot" }).waitFor();
+	await page.locator("#text").pressSequentially("well, @rob");
+	await page.locator("#choices li", { hasText: "@robot" }).waitFor();
+	await page.press("#text", "Tab");
+	assert.equal(await page.inputValue("#text"), "well, @robot ");
+});

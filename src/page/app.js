@@ -298,9 +298,18 @@ function drawLog() {
 	setText($("beginning"), beginning(shown));
 	if (nodes.length) updateActions();
 	setText($("read"), waiting.length || !open ? "" : readBy(states.at(-1)?.item, open.receipts, chat.user));
-	if (following) log.scrollTop = log.scrollHeight;
+	if (following) scrollToEnd();
 	else if (anchor?.isConnected) log.scrollTop += topOf(anchor) - offset;
 	drawPlace();
+}
+
+const scrollToEnd = () => ($("log").scrollTop = $("log").scrollHeight);
+
+/** Shows the files of a message: before it is judged where the log stands, but for the first ones, which wait for their part of the page. */
+async function showFiles(...given) {
+	if (fileParts) return fileParts.show(...given);
+	await tray("show", ...given);
+	if (following) scrollToEnd();
 }
 
 /** What follows from where the log stands: what leads to its end, what has been read, what is to be fetched. */
@@ -328,7 +337,7 @@ function entryContext(bySeq = new Map()) {
 		people: (name) => (named.has(name) && name !== chat.user) || knownAs(name),
 		quoted: (seq) => bySeq.get(seq) ?? (findQuote ? findQuote(open, seq, bySeq) : void loadQuotes()),
 		goTo: (seq) => goTo({ room: open.name, seq }),
-		files: (box, item) => !item.waiting && tray("show", box, item, shownName),
+		files: (box, item) => !item.waiting && showFiles(box, item, shownName),
 		openThread: (thread, mark) => threads("show", thread, mark),
 	};
 }
