@@ -43,7 +43,7 @@ pub(super) struct Authority {
 
 impl Authority {
     /// Whether it may do what moderators may.
-    pub(super) fn keeps_order(&self) -> bool {
+    pub(super) fn may_moderate(&self) -> bool {
         self.is_admin || self.role.is_some_and(|role| role >= Role::Moderator)
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn delete(
         Ok(found) if found.is_admin => (found.room, true),
         Ok(found) => {
             let (room, _) = spoken?;
-            (room, chat.rooms[room].owned && found.keeps_order())
+            (room, chat.rooms[room].owned && found.may_moderate())
         }
         // Who needs no membership to speak.
         Err(_) => (spoken?.0, false),

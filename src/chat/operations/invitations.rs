@@ -123,8 +123,8 @@ pub(super) fn may_end(
         invitation.is_some_and(|meta| meta.by.as_ref() == Some(&chat.directory[row.user].name));
     let room = &chat.rooms[row.room];
     let is_open = !chat.lookup().is_closed(room);
-    let keeps_order = chat.lookup().role(membership) >= Role::Moderator;
-    keeps_order || is_inviter || (is_open && (!room.owned || invitation.is_none()))
+    let may_moderate = chat.lookup().role(membership) >= Role::Moderator;
+    may_moderate || is_inviter || (is_open && (!room.owned || invitation.is_none()))
 }
 
 fn check_not_direct(chat: &Chat, key: RoomKey) -> Result<(), Refusal> {

@@ -32,14 +32,14 @@ fn callers(chat: &Chat, (user, key): (UserKey, RoomKey)) -> Option<&'static str>
     if room.name.is_direct() {
         return None;
     }
-    let keeps_order = || {
+    let may_moderate = || {
         let membership = chat.directory[user].membership(key);
         membership.is_some_and(|membership| chat.lookup().role(membership) >= Role::Moderator)
     };
     match chat.lookup().policy(room).mention_room {
         RoomCallers::Anyone => None,
         RoomCallers::BySize if room.members.len() <= CALLED_BY_ALL_MAX => None,
-        RoomCallers::BySize | RoomCallers::Moderators if keeps_order() => None,
+        RoomCallers::BySize | RoomCallers::Moderators if may_moderate() => None,
         RoomCallers::BySize => Some("as many members as there are, only the owner and moderators"),
         RoomCallers::Moderators => Some("only the owner and moderators"),
         RoomCallers::Nobody => Some("nobody"),

@@ -183,7 +183,7 @@ fn tell_keepers(chat: &mut Chat, report: &Report) {
     let mut told = admins::connections(chat);
     if let Some(key) = report.room.as_ref().and_then(|room| chat.rooms.named(room.as_str())) {
         for &member in &chat.rooms[key].members {
-            if keeps_order(chat, key, chat.rooms[member].user) {
+            if may_moderate(chat, key, chat.rooms[member].user) {
                 let user = &chat.directory[chat.rooms[member].user];
                 told.extend(user.connections().iter().map(|&conn| (conn, user.name.clone())));
             }
@@ -201,7 +201,7 @@ fn tell_keepers(chat: &mut Chat, report: &Report) {
 }
 
 /// Whether the user moderates this room.
-fn keeps_order(chat: &Chat, key: RoomKey, user: UserKey) -> bool {
+fn may_moderate(chat: &Chat, key: RoomKey, user: UserKey) -> bool {
     let membership = chat.directory[user].membership(key);
     let role = membership.map(|membership| chat.lookup().role(membership));
     chat.rooms[key].owned && role.is_some_and(|role| role >= Role::Moderator)
@@ -219,10 +219,10 @@ fn is_readable(chat: &Chat, conn: ConnId, room: Option<&RoomName>) -> bool {
 /// Whether the user may see and settle a report.
 fn may_settle(chat: &Chat, (conn, user): (ConnId, UserKey), report: &Report) -> bool {
     let room = report.room.as_ref().and_then(|room| chat.rooms.named(room.as_str()));
-    let keeps_order = || room.is_some_and(|key| keeps_order(chat, key, user));
+    let may_moderate = || room.is_some_and(|key| may_moderate(chat, key, user));
     chat.directory[user].name != report.whom
         && is_readable(chat, conn, report.room.as_ref())
-        && (admins::is_admin(chat, (conn, user)) || keeps_order())
+        && (admins::is_admin(chat, (conn, user)) || may_moderate())
 }
 
 /// A page of the reports that the user may settle, oldest first.
@@ -239,7 +239,7 @@ pub(super) fn reports(
 ) -> Result<Answer, Refusal> {
     if let Some(room) = room.filter(|_| !admins::is_admin(chat, by)) {
         let (key, _) = chat.lookup().find_membership(by.1, room)?;
-        if !keeps_order(chat, key, by.1) {
+        if !may_moderate(chat, key, by.1) {
             let message = "only owners and moderators of the room see what was reported there";
             return Err(Refusal::new(Code::Forbidden, message));
         }

@@ -27,8 +27,8 @@ pub(super) fn restrictions(
 ) -> Result<Answer, Refusal> {
     let authority = admins::authority(chat, by, name)?;
     let room = &chat.rooms[authority.room];
-    let keeps_order = authority.keeps_order();
-    if room.name.is_direct() || (room.owned && !keeps_order) {
+    let may_moderate = authority.may_moderate();
+    if room.name.is_direct() || (room.owned && !may_moderate) {
         let message = "only the owner and moderators may see this";
         return Err(Refusal::new(Code::Forbidden, message));
     }
@@ -37,7 +37,7 @@ pub(super) fn restrictions(
             Restriction::Invited => authority
                 .membership
                 .is_some_and(|membership| invitations::may_end(chat, membership, Some(meta))),
-            Restriction::Banned | Restriction::Muted | Restriction::Reader => keeps_order,
+            Restriction::Banned | Restriction::Muted | Restriction::Reader => may_moderate,
             Restriction::MayReturn => false,
         };
         may_end && after.is_none_or(|after| user.as_str() > after)

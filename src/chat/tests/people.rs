@@ -346,7 +346,7 @@ fn who_stops_takes_no_record_and_says_when_to_come_back() {
 fn a_message_that_is_refused_leaves_no_conversation_behind() {
     let long = "x".repeat(Limits::default().message_bytes + 1);
     let cases = [(&*long, None, "no 4001"), ("hi", Some(LogFault::Full), "no 5005")];
-    let (mut harness, shelf) = super::stored::harness(4);
+    let (mut harness, shelf) = stored::harness(4);
     harness.hello(0, "ann");
     harness.hello(1, "bob");
     let check = |text: &str, expect: &str, harness: &mut Harness| {
@@ -364,7 +364,7 @@ fn a_message_that_is_refused_leaves_no_conversation_behind() {
 
 #[test]
 fn of_two_first_messages_the_one_that_is_taken_keeps_the_conversation() {
-    let (mut harness, shelf) = super::stored::harness(4);
+    let (mut harness, shelf) = stored::harness(4);
     harness.hello(0, "ann");
     harness.hello(1, "bob");
     shelf.0.borrow_mut().slow = true;
@@ -384,7 +384,7 @@ fn of_two_first_messages_the_one_that_is_taken_keeps_the_conversation() {
 
 #[test]
 fn a_name_that_is_written_to_is_kept_as_long_as_the_log_owes_an_answer() {
-    let (mut harness, shelf) = super::stored::harness(4);
+    let (mut harness, shelf) = stored::harness(4);
     harness.hello(0, "ann");
     shelf.0.borrow_mut().slow = true;
     harness.run(0, message(Target::User("zoe".into()), "hi", None));

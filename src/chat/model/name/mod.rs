@@ -94,15 +94,21 @@ impl RoomName {
 
     fn parse_direct(pair: &str) -> Result<Self, NameError> {
         let expected = "a direct conversation is '@a:b', two users' names sorted by bytes";
-        let refused = |hint| NameError { expected, hint };
-        let (a, b) = pair.split_once(':').ok_or_else(|| refused(None))?;
+        let (a, b) = pair.split_once(':').ok_or(NameError { expected, hint: None })?;
         // Both may be stored; who of them is new is checked where the conversation is made.
         let user = |name| UserName::stored(name).map_or_else(|| UserName::parse(name), Ok);
-        let (a, b) = (user(a)?, user(b)?);
-        if a > b {
-            return Err(refused(Some(Self::direct(&a, &b).as_str().to_owned())));
+        let (a, b) = (user(a), user(b));
+        let wrong = a.as_ref().err().or_else(|| b.as_ref().err());
+        let expected = wrong.map_or(expected, |error| error.expected);
+        // Of the whole: what would be right for one of the two is no conversation.
+        let near = |user: Result<UserName, NameError>| {
+            user.map_or_else(|error| UserName::parse(&error.hint?).ok(), Some)
+        };
+        let direct = near(a).zip(near(b)).map(|(a, b)| Self::direct(&a, &b));
+        match direct {
+            Some(direct) if direct.as_str().strip_prefix('@') == Some(pair) => Ok(direct),
+            near => Err(NameError { expected, hint: near.map(|near| near.as_str().to_owned()) }),
         }
-        Ok(Self::direct(&a, &b))
     }
 
     /// The direct conversation of two users, the same whichever is named first.
@@ -217,8 +223,11 @@ mod tests {
         let (ann, bob) = (UserName::parse("ann").unwrap(), UserName::parse("bob").unwrap());
         assert_eq!(RoomName::direct(&ann, &bob), RoomName::direct(&bob, &ann));
         assert_eq!(RoomName::parse("@ann:bob").unwrap().pair(), Some(("ann", "bob")));
-        let hint = RoomName::parse("@bob:ann").unwrap_err().hint;
-        assert_eq!(hint.as_deref(), Some("@ann:bob"));
+        for (text, hint) in
+            [("@bob:ann", Some("@ann:bob")), ("@Bob:ann", Some("@ann:bob")), ("@[.:", None)]
+        {
+            assert_eq!(RoomName::parse(text).unwrap_err().hint.as_deref(), hint, "{text}");
+        }
         RoomName::parse("@bob").unwrap_err();
         RoomName::parse("@:").unwrap_err();
     }
