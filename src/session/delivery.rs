@@ -198,7 +198,9 @@ impl Delivery<'_, '_> {
         if format == Format::Text {
             let myself = |conn: &ConnId| turn.chat.user(*conn).filter(|user| is_about(event, user));
             let (meant, others): (Vec<_>, _) = to.into_iter().partition(|to| myself(to).is_some());
-            meant.into_iter().for_each(|conn| stage(vec![conn], myself(&conn)));
+            for conn in meant {
+                stage(vec![conn], myself(&conn));
+            }
             to = others;
         }
         if !to.is_empty() {

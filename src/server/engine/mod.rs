@@ -20,8 +20,8 @@ use std::time::Duration;
 
 pub(super) use self::driver::Driven;
 use self::driver::Driver;
-pub(super) use self::open::open;
-pub use self::open::{EngineError, address, bus_address, check_authorities, level};
+pub use self::open::{EngineError, address, bus_address, level};
+pub(super) use self::open::{check_authorities, open};
 use self::outbox::Desk;
 use crate::chat::model::file_rows::{FileAsk, FileTold};
 use crate::chat::model::load::{Found, Wanted};
