@@ -43,8 +43,8 @@ pub(super) enum Tool {
     ///
     /// The backup is verified first. The previous database is kept in the same directory, under a
     /// name with the date. Files that people have sent are taken from the folder FILE.files. Every
-    /// room gets a new epoch, so that clients learn that messages they received since the backup are
-    /// gone.
+    /// room gets a new epoch, so that clients learn that messages they received since the backup
+    /// are gone.
     Restore {
         /// Backup to restore
         file: PathBuf,

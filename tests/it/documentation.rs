@@ -116,7 +116,8 @@ fn each_example_of_the_book_is_a_request_or_a_message_of_the_protocol() {
         found.extend(faults(&text).into_iter().map(named));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
-    assert!(count > 90, "{count} examples");
+    // Of 80 that stand there: a chapter whose examples are not found would be missed.
+    assert!(count > 75, "{count} examples");
 }
 
 #[test]

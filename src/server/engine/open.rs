@@ -127,7 +127,7 @@ fn password(setting: &'static str, path: &Path) -> Result<Box<str>, EngineError>
 /// # Errors
 ///
 /// [`EngineError`] if their file cannot be used.
-pub(crate) fn check_authorities(config: &Config) -> Result<(), EngineError> {
+pub(in crate::server) fn check_authorities(config: &Config) -> Result<(), EngineError> {
     if let Some(Address { hosts, security, .. }) = &config.cluster.engine
         && hosts.iter().any(|host| is_sealed(security, host.is_local()))
     {

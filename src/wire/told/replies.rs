@@ -149,7 +149,7 @@ const RESUMED: Shape = Shape {
         MARKS,
         sometimes("code", Kind::Number, "it is refused, for this"),
         sometimes("message", Kind::Text, "the beginning of why"),
-        sometimes("data", Kind::Object(&REFUSED), "of the refusal"),
+        sometimes("data", Kind::Object(&REFUSED), "of the refusal: why, and when to try again"),
     ],
 };
 
