@@ -476,7 +476,6 @@ function prepare(options) {
 	on("welcome", lookForReports);
 	// One behind the other: what keeps the page for when there is no connection comes first.
 	on("welcome", () => whenShown().then(() => chat === client && device("begin").finally(() => threads("begin"))));
-	on("welcome", () => whenShown().then(() => CSS.supports("field-sizing", "content") || import("/grow.js")).catch(() => {}));
 	// So that it is there without a connection, too.
 	on("welcome", () => whenShown().then(() => import("/asking.js")).catch(() => {}));
 	on("reported", lookForReports);

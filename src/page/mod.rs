@@ -22,7 +22,6 @@
 //! | `thread-view.js`, `threads.css` | a thread beside the log, and the list of threads |
 //! | `lists.js` | conversations, invitations, people |
 //! | `composer.js` | the message field: drafts, edits, hints |
-//! | `grow.js` | has the message field grow, where the browser does not |
 //! | `complete.js`, `emoji.js` | completion of names, commands and emoji, and the emoji to choose |
 //! | `dialogs.html` | the dialogs that are loaded with what first uses one |
 //! | `directory.js` | the directory: rooms that everybody may find, and people |
@@ -211,7 +210,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 54] = [
+const FILES: [File; 53] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -232,7 +231,6 @@ const FILES: [File; 54] = [
     ("/emoji.js", "text/javascript; charset=utf-8", include_bytes!("emoji.js")),
     ("/files.css", "text/css; charset=utf-8", include_bytes!("files.css")),
     ("/files.js", "text/javascript; charset=utf-8", include_bytes!("files.js")),
-    ("/grow.js", "text/javascript; charset=utf-8", include_bytes!("grow.js")),
     ("/lists.js", "text/javascript; charset=utf-8", include_bytes!("lists.js")),
     ("/log-entry.js", "text/javascript; charset=utf-8", include_bytes!("log-entry.js")),
     ("/log-window.js", "text/javascript; charset=utf-8", include_bytes!("log-window.js")),
@@ -279,7 +277,7 @@ mod tests {
 
     /// Those that are loaded when they are used first, or, for the worker, when the page is there;
     /// and the icon's second address, which no browser asks for that has read the page.
-    const LATER: [&str; 31] = [
+    const LATER: [&str; 30] = [
         "/account.js",
         "/actions.js",
         "/asking.js",
@@ -292,7 +290,6 @@ mod tests {
         "/favicon.ico",
         "/files.css",
         "/files.js",
-        "/grow.js",
         "/icon.svg",
         "/members.js",
         "/moderation.js",

@@ -6,7 +6,7 @@ const CACHE = "page";
 /** All files of the page; a test holds the list against those of the server. */
 const FILES = [
 	"/", "/style.css", "/account.js", "/actions.js", "/app.js", "/asking.js", "/audit.js", "/client.js", "/commands.js", "/complete.js",
-	"/composer.js", "/connection.js", "/device.js", "/dialogs.html", "/directory.js", "/dom.js", "/early.js", "/emoji.js", "/en.js", "/files.css", "/files.js", "/grow.js", "/lists.js", "/log-entry.js", "/log-window.js",
+	"/composer.js", "/connection.js", "/device.js", "/dialogs.html", "/directory.js", "/dom.js", "/early.js", "/emoji.js", "/en.js", "/files.css", "/files.js", "/lists.js", "/log-entry.js", "/log-window.js",
 	"/markdown.js", "/members.js", "/moderation.js", "/notices.js", "/personal.js", "/pictures.js", "/preferences.js", "/quotes.js", "/reports.js", "/roles.js",
 	"/run-command.js", "/search.js", "/settings.js", "/storage.js", "/switcher.js", "/text.js", "/thread-view.js", "/threads.css", "/threads.js", "/toasts.js", "/transfer.js", "/welcome.js",
 	"/words.js", "/zh.js",
