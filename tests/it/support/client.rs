@@ -1,6 +1,6 @@
 //! A client of `chinwag.v1`, the same over each transport.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ pub(crate) struct Client {
     waiting: VecDeque<Value>,
     next_id: u64,
     /// What was asked for, by the `id` of the request; `None` if that was more than one thing.
-    asked: HashMap<String, Option<String>>,
+    asked: BTreeMap<String, Option<String>>,
 }
 
 impl fmt::Debug for Client {
@@ -122,7 +122,7 @@ impl Client {
 
     /// Over any transport.
     pub(crate) fn over(transport: impl Transport + 'static) -> Self {
-        let (waiting, asked) = (VecDeque::new(), HashMap::new());
+        let (waiting, asked) = (VecDeque::new(), BTreeMap::new());
         Self { transport: Box::new(transport), waiting, next_id: 1, asked }
     }
 
