@@ -148,9 +148,9 @@ fn the_chapter_of_all_messages_has_the_tables_of_the_code() {
         codes_table(),
         closes_table(),
     ];
-    let missing: Vec<_> = tables.iter().filter(|table| !CHAPTER.contains(&***table)).collect();
-    let missing: String = missing.into_iter().map(|table| format!("\n{table}")).collect();
-    assert!(missing.is_empty(), "put this into src/docs/messages.md:{missing}");
+    let missing: Vec<_> = tables.into_iter().filter(|table| !CHAPTER.contains(&**table)).collect();
+    let missing = missing.join("\n");
+    assert!(missing.is_empty(), "put this into src/docs/messages.md:\n{missing}");
 }
 
 #[test]
