@@ -39,7 +39,8 @@ async function reads(blocks, read) {
 	await once(server, "listening");
 	const texts = [];
 	read(`http://127.0.0.1:${server.address().port}/`, (event) => texts.push(event.data));
-	await pause(1000);
+	for (let waits = 0; waits < 200 && !texts.includes("hello"); waits += 1) await pause(50);
+	await pause(200);
 	server.close();
 	return texts;
 }

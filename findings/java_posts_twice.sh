@@ -5,7 +5,7 @@
 #          new one, and the program hears only of the second attempt. What a server has taken and not yet answered when it
 #          was restarted is said twice, and the caller sees one success. `-Dsun.net.http.retryPost=false` ends it.
 #          `java.net.http.HttpClient` sends it once.
-# Version: OpenJDK 17, as in Debian 12 (17.0.15+6-1~deb12u1). Source: `parseHTTPHeader` in sun.net.www.http.HttpClient,
+# Version: OpenJDK 17, as in Debian 12 (17.0.21.1+2-1~deb12u1). Source: `parseHTTPHeader` in sun.net.www.http.HttpClient,
 #          `retryPostProp`, "true" by default; the javadoc of `HttpURLConnection` does not name it.
 # So:      what posts by it says an id for each message, and the server knows that it has it (`cid`, Idempotency-Key).
 set -euo pipefail
@@ -13,6 +13,14 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
+for package in openjdk-17-jre-headless openjdk-17-jdk-headless; do
+  apt-get download -qq "$package=17.0.21.1+2-1~deb12u1" 2>/dev/null
+done
+for file in *.deb; do dpkg -x "$file" .; done
+# Its settings are where the package would put them.
+java=$folder/usr/lib/jvm/java-17-openjdk-$(dpkg --print-architecture)
+find "$java" -lname '/etc/*' | while read -r link; do ln -sfn "$folder$(readlink "$link")" "$link"; done
+"$java/bin/java" -version 2>&1 | head -1
 
 cat >Find.java <<'JAVA'
 import java.io.BufferedReader;
@@ -93,7 +101,7 @@ JAVA
 check() {
   local expected=$1 found
   shift
-  found=$(timeout 60 java "$@")
+  found=$(timeout 60 "$java/bin/java" "$@")
   echo "$*: $found"
   [ "$found" = "$expected" ] || { echo "it is another matter now"; exit 1; }
 }

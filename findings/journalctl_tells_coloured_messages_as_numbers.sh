@@ -12,12 +12,14 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-for package in systemd-journal-remote=252.39-1~deb12u2 libmicrohttpd12=0.9.75-6; do
+version=252.39-1~deb12u2
+for package in {systemd,libsystemd0,libsystemd-shared,systemd-journal-remote}="$version" libmicrohttpd12=0.9.75-6; do
   apt-get download -qq "$package" 2>/dev/null
 done
 for file in *.deb; do dpkg -x "$file" .; done
-LD_LIBRARY_PATH=$(echo "$folder"/usr/lib/*-linux-gnu):$(echo /usr/lib/*-linux-gnu/systemd):/usr/lib/systemd
+LD_LIBRARY_PATH=$(echo "$folder"/usr/lib/*-linux-gnu):$(echo "$folder"/usr/lib/*-linux-gnu/systemd)
 export LD_LIBRARY_PATH
+bin/journalctl --version | head -1
 
 cat >find.py <<'PYTHON'
 import json
@@ -45,7 +47,7 @@ subprocess.run(remote, input=entries, check=True, stderr=subprocess.DEVNULL)
 
 def kinds(*options):
     """How each message is told: `text`, `numbers` or `null`."""
-    argv = ["journalctl", "--file=some.journal", "--output=json", "--no-pager", *options]
+    argv = ["bin/journalctl", "--file=some.journal", "--output=json", "--no-pager", *options]
     told = [json.loads(line)["MESSAGE"] for line in subprocess.check_output(argv).splitlines()]
     found = []
     for value, text in zip(told, MESSAGES.values(), strict=True):

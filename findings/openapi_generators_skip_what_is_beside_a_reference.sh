@@ -2,7 +2,7 @@
 # Guess:   in OpenAPI 3.1 a schema is one of JSON Schema 2020-12, in which what stands beside `$ref` holds too (8.2.3.1), as
 #          it did not in 3.0: `{"$ref": …Message, "required": ["seq"]}` is a message that has a `seq`, and `properties`
 #          beside it adds to it. The `description` beside it is read by all.
-# Truth:   openapi-typescript, @hey-api/openapi-ts and openapi-python-client read only the reference, without a word, though
+# Truth:   openapi-typescript, @hey-api/openapi-ts and openapi-python-client read only the reference, though
 #          they read 3.1: `seq` stays optional, and the added property is in no type.
 #          datamodel-code-generator reads both. `allOf` around the two says the same to all of them.
 # Version: openapi-typescript 7.13.0 with typescript 5.9.3, @hey-api/openapi-ts 0.95.0 (npm); openapi-python-client 0.29.1,

@@ -13,6 +13,14 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
+for package in ruby3.1 libruby3.1; do
+  apt-get download -qq "$package=3.1.7+really3.1.2-0+deb12u1" 2>/dev/null
+done
+for file in *.deb; do dpkg -x "$file" .; done
+LD_LIBRARY_PATH=$(echo "$folder"/usr/lib/*-linux-gnu)
+RUBYLIB=$folder/usr/lib/ruby/3.1.0:$LD_LIBRARY_PATH/ruby/3.1.0
+export LD_LIBRARY_PATH RUBYLIB
+usr/bin/ruby3.1 --version
 
 cat >find.rb <<'RUBY'
 require "net/http"
@@ -57,5 +65,5 @@ end
   abort "it is another matter now" unless [runs, texts] == expected
 end
 RUBY
-timeout 30 ruby find.rb
+timeout 30 usr/bin/ruby3.1 find.rb
 echo "as found: Ruby 3.1 runs the block of a GET again when the response has fallen silent"

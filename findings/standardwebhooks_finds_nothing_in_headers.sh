@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Guess:   `new Webhook(secret).verify(body, request.headers)` takes the headers of a request, whichever kind of request that
-#          is: in Bun, Deno, Next.js and Hono they are the `Headers` of fetch, whose names are lower case already.
+#          is: in Bun, Deno and Next.js they are the `Headers` of fetch, whose names are lower case already.
 # Truth:   it takes only a plain object. Of `Headers`, whose fields are no properties, `Object.keys` finds none, and the
 #          error says "Missing required headers" of a request that has them all. TypeScript sees it; JavaScript, and whoever
 #          has written `as any` there, is sent to look at the sender. The headers of Node's own requests are an object.

@@ -2,12 +2,12 @@
 # Guess:   a request that nobody has asked to be tried again is sent once, and `timeout=0.5` bounds what it takes:
 #          `Retry` has an empty `status_forcelist`, so that an answer with any status is an answer.
 # Truth:   urllib3 retries a GET that is answered 413, 429 or 503 with `Retry-After` by itself, three times, and sleeps for
-#          as long as the server says before each, up to 6 hours: no timeout counts that. The same answer without
+#          as long as the server says before each, and no timeout counts that. The same answer without
 #          `Retry-After` comes back at once, and so does that to a POST. requests, on urllib3, turns it off.
 # Version: urllib3 2.8.0, requests 2.34.2 (PyPI). Source: `is_retry` and RETRY_AFTER_STATUS_CODES in util/retry.py,
 #          where also `Retry.DEFAULT` is, 3 of each kind.
 # So:      who wants to have the answer says `retries=urllib3.Retry(3, respect_retry_after_header=False)`, and a server that
-#          says a long time has clients that look as if they were stuck.
+#          says a long time has clients that wait for all of it.
 set -euo pipefail
 
 folder=$(mktemp -d)
@@ -60,7 +60,7 @@ for name, args, options, expected in (
 ):
     said = asks(*args, **options)
     print(f"{name:30} {said[0]}, {said[1]} requests, {said[2]} s")
-    assert said == expected, f"{name} is another matter now"
+    assert said[:2] == expected[:2] and 0 <= said[2] - expected[2] <= 1, f"{name} is another matter now"
 PYTHON
 venv/bin/python find.py
 echo "as found: urllib3 2.8.0 sleeps for Retry-After three times, whatever the timeout"

@@ -5,7 +5,7 @@
 #          `useEventSource` is the same, also if the ids of the two events differ. `onMessage` hears all of them.
 # Version: @vueuse/core 14.4.0, vue 3.5.45, ws 8.23.0, eventsource 5.1.5, jsdom 29.1.1 (npm), Node 24.9.0 (npm's node).
 #          Source: `data.value = e.data` in the functions; what `watch` does with an equal value is Vue's.
-# So:      messages are taken in `onMessage`; of `useEventSource`, one watches `lastEventId` where each event has an id.
+# So:      messages are taken in `onMessage`, which both have.
 set -euo pipefail
 
 folder=$(mktemp -d)

@@ -25,6 +25,7 @@ self.addEventListener("activate", (event) => event.waitUntil(Promise.all([self.c
 self.addEventListener("fetch", (event) => {
 	const { origin, pathname } = new URL(event.request.url);
 	if (event.request.method === "GET" && origin === location.origin && FILES.includes(pathname)) event.respondWith(file(event, pathname));
+	else if (event.request.mode === "navigate") event.respondWith(asked(event));
 });
 
 /** The version of all files, as the document has it that was given out last; unknown to a worker that was started since. */
@@ -45,13 +46,16 @@ async function file(event, path) {
 	return response;
 }
 
+/** The server's answer, of which a document has been asked for already. */
+const asked = (event) => Promise.resolve(event.preloadResponse).then((early) => early ?? fetch(event.request));
+
 async function fresh(event, path) {
-	const asked = Promise.resolve(event.preloadResponse).then((early) => early ?? fetch(event.request));
-	event.waitUntil(asked.then((response) => keep(path, response)).catch(() => {}));
+	const answer = asked(event);
+	event.waitUntil(answer.then((response) => keep(path, response)).catch(() => {}));
 	const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
 	const kept = () => caches.match(path);
 	try {
-		return (await Promise.race([asked, late.then(kept)])) ?? (await asked);
+		return (await Promise.race([answer, late.then(kept)])) ?? (await answer);
 	} catch {
 		return (await kept()) ?? Response.error();
 	}

@@ -77,6 +77,7 @@ mod threads;
 mod tls;
 mod tokens;
 mod upgrade;
+mod upgrade_command;
 mod webhook_secrets;
 mod webhooks;
 mod websocket_frames;

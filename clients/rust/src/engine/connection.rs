@@ -153,10 +153,15 @@ impl Engine {
 
     /// Who comes back as another user is in none of the former one's direct conversations.
     fn leave_conversations_of_others(&mut self) {
-        let user = self.user.as_deref().unwrap_or_default();
-        self.rooms.retain(|name, _| {
-            name.strip_prefix('@').is_none_or(|two| two.split(':').any(|one| one == user))
-        });
+        let user = self.user.clone().unwrap_or_default();
+        let is_anothers = |name: &&String| {
+            name.strip_prefix('@').is_some_and(|two| two.split(':').all(|one| one != user))
+        };
+        let mut names: Vec<_> = self.rooms.keys().filter(is_anothers).cloned().collect();
+        names.extend(self.queues.keys().filter(is_anothers).cloned());
+        for name in names {
+            self.remove(&name, "left", None);
+        }
     }
 
     pub(super) fn on_hello_refused(&mut self, error: Error) {

@@ -209,7 +209,8 @@ impl Engine {
     }
 
     pub(super) fn remove(&mut self, name: &str, reason: &str, error: Option<Error>) {
-        if self.rooms.remove(name).is_none() {
+        let was_tracked = self.rooms.remove(name).is_some();
+        if !was_tracked && !self.queues.contains_key(name) {
             return;
         }
         self.timers.remove(&Timer::Ack(name.to_owned()));
@@ -222,7 +223,9 @@ impl Engine {
         for queued in waiting {
             self.finish(queued, Err(failed.clone()));
         }
-        self.emit(Event::Left { room: name.to_owned(), reason: reason.to_owned(), error });
+        if was_tracked {
+            self.emit(Event::Left { room: name.to_owned(), reason: reason.to_owned(), error });
+        }
     }
 
     pub(super) fn joined_names(&self) -> impl Iterator<Item = &String> {
