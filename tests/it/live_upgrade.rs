@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -333,11 +335,16 @@ fn while_the_new_program_fails_the_old_process_goes_on_as_if_nothing_had_been() 
 fn a_signal_in_the_middle_of_an_upgrade_does_not_end_it() {
     let mut server = start(Setup::default());
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    // The old process waits for the new one, which asks it to read its configuration.
-    let hangups = "kill -HUP $PPID; ".repeat(20);
-    let script = format!("{hangups}exec {} \"$@\"", env!("CARGO_BIN_EXE_chinwag"));
-    server.set_program(Some(&script));
-    server.upgrade();
+    let asked = server.upgrade_command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut asked = asked.expect("a command that can be run");
+    // All the way: the old process waits for the new one several times, on two threads.
+    while asked.try_wait().expect("a command").is_none() {
+        server.signal(Signal::HUP);
+        thread::park_timeout(Duration::from_millis(1));
+    }
+    let asked = asked.wait_with_output().expect("an answer");
+    assert!(asked.status.success(), "{asked:?}");
+    server.follow();
     ann.ask(&json!({"op": "ping"}));
 }
 
