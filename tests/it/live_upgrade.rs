@@ -2,9 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::process::Stdio;
-use std::thread;
-use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -335,16 +332,7 @@ fn while_the_new_program_fails_the_old_process_goes_on_as_if_nothing_had_been() 
 fn a_signal_in_the_middle_of_an_upgrade_does_not_end_it() {
     let mut server = start(Setup::default());
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    let asked = server.upgrade_command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut asked = asked.expect("a command that can be run");
-    // All the way: the old process waits for the new one several times, on two threads.
-    while asked.try_wait().expect("a command").is_none() {
-        server.signal(Signal::HUP);
-        thread::park_timeout(Duration::from_millis(1));
-    }
-    let asked = asked.wait_with_output().expect("an answer");
-    assert!(asked.status.success(), "{asked:?}");
-    server.follow();
+    server.upgrade_amid(Signal::HUP);
     ann.ask(&json!({"op": "ping"}));
 }
 
@@ -451,9 +439,7 @@ fn without_a_server_there_is_nothing_to_upgrade() {
 fn who_asks_a_server_that_hangs_is_told_what_is_waited_for() {
     let mut server = start(Setup::default());
     server.signal(Signal::STOP);
-    let mut command = server.upgrade_command();
-    let asked = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    let mut asked = asked.expect("a command that can be run");
+    let mut asked = server.begin_upgrade();
     let mut line = String::new();
     let said = asked.stderr.as_mut().expect("its standard error");
     BufReader::new(said).read_line(&mut line).expect("a line");

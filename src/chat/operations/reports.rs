@@ -1,4 +1,4 @@
-//! `report`, `reports`, `settle`: what is reported to those who may settle it, and what becomes of it.
+//! `report`, `reports`, `settle`: what is reported to those who settle it, and what comes of it.
 //!
 //! | reported | may be seen and settled by |
 //! |---|---|
