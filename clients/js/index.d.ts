@@ -388,7 +388,7 @@ export class Client extends EventTarget {
 	/** By the endpoint, or by the id. */
 	pushUnsubscribe(which: string | number): Promise<void>;
 
-	/** Tells the moderators of a message or a user. */
+	/** Tells the moderators or administrators of a message or a user. */
 	report(about: { room?: string; target?: number; user?: string; reason?: string }): Promise<void>;
 	reports(page?: { room?: string; limit?: number; after?: number }): Promise<{ items: Report[]; more: boolean }>;
 	settle(report: number): Promise<void>;

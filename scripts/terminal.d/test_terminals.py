@@ -153,10 +153,10 @@ class Chat(Case):
         ann = self.chat(server, "ann", "--room", "den")
         eve = self.chat(server, "eve", "--room", "den")
         ann.type("/report", "/report @bob he  shouts")
-        ann.shows("! it is written like this, for example: /report bob spam", "-- it is reported to the moderators --")
+        ann.shows("! it is written like this, for example: /report bob spam", "-- it is reported to the moderators or administrators --")
         own.shows("-- something was reported in den: /reports --")
         eve.type("/report bob")
-        eve.shows("-- it is reported to the moderators --")
+        eve.shows("-- it is reported to the moderators or administrators --")
         own.type("/reports")
         own.shows("ann reports bob in den: he  shouts", "-- /settle and the number ends one --")
         # A report without a reason ends with what it is about.

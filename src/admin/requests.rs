@@ -80,7 +80,7 @@ shapes! {
         sort: Option<RoomSort>,
         /// How many, 100 without it.
         limit: Option<Limit>,
-        /// Only those behind this place: the `next` of the page before.
+        /// Only those after this place: the `next` of the page before.
         after: Option<String>,
     }
 
@@ -90,7 +90,7 @@ shapes! {
         room: String,
         /// How many, 100 without it.
         limit: Option<Limit>,
-        /// Only those behind this place: the `next` of the page before.
+        /// Only those after this place: the `next` of the page before.
         after: Option<String>,
     }
 
@@ -98,7 +98,7 @@ shapes! {
     request PageQuery {
         /// How many, 100 without it.
         limit: Option<Limit>,
-        /// Only those behind this place: the `next` of the page before.
+        /// Only those after this place: the `next` of the page before.
         after: Option<String>,
     }
 

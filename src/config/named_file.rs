@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags, fcntl_setfl, open};
 ///
 /// # Errors
 ///
-/// If it cannot be read, has more than `len_max` bytes, or is a pipe that nobody writes into.
+/// If it cannot be read, has more than `len_max` bytes, or is a pipe by which nothing comes.
 pub fn read(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
     // Without the last flag a pipe that nobody writes into would be waited for, without a word.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -26,7 +26,7 @@ pub fn read(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it is larger than {len_max} bytes")));
     }
     if is_pipe && bytes.is_empty() {
-        return Err(io::Error::other("it is a pipe that nobody writes into"));
+        return Err(io::Error::other("nothing came by this pipe"));
     }
     Ok(bytes)
 }
@@ -58,6 +58,6 @@ mod tests {
         drop(writer);
         assert_eq!(read(named(&reader).as_ref(), 100).unwrap(), b"a secret");
         let refused = read(named(&reader).as_ref(), 100).unwrap_err().to_string();
-        assert_eq!(refused, "it is a pipe that nobody writes into");
+        assert_eq!(refused, "nothing came by this pipe");
     }
 }

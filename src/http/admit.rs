@@ -1,9 +1,9 @@
 //! The one order in which a request is checked on its way in.
 //!
 //! ```text
-//!  limits ─▶ head ─▶ body ─▶ Host ─▶ Origin ─▶ twice ─▶ route ─▶ method ─▶ upgrade
-//!  414 431   400     413     400     403       400      404      405       400 426
-//!            505     415 417 421
+//!  limits ─▶ head ─▶ Host ─▶ Origin ─▶ body ─▶ twice ─▶ route ─▶ method ─▶ upgrade
+//!  414 431   400     400     403       413     400      404      405       400 426
+//!            505     421               415 417
 //!  └─ HeadParser ─┘ └─ admit ─────────────────────────────────────────────────────┘
 //! ```
 //!
@@ -72,10 +72,10 @@ impl Admission {
         scheme: Scheme,
         route: impl FnOnce(&str) -> Route<P>,
     ) -> Result<Admitted<'a, P>, Refusal> {
-        head.check_body()?;
         // Every name of this machine is served.
         if self.is_local_only { self.check_local(head) } else { self.hosts.check(head) }?;
         self.origins.check(head, scheme)?;
+        head.check_body()?;
         check_single(head)?;
         if head.path() == "*" {
             return Err(Refusal::MethodNotAllowed { allowed: Methods::GetAndHead });

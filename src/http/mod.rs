@@ -18,7 +18,7 @@
 //! | `request`, `head` | what a request line and a head mean, and what may not stand in them |
 //! | [`authority`](Authority), [`host`](HostPolicy), [`origin`](OriginPolicy) | the host asked for, and the page |
 //! | `admit` | the order of the checks |
-//! | `body`, `percent`, `multipart` | what comes behind a head, and what stands in paths and forms |
+//! | `body`, `percent`, `multipart` | what comes after a head, and what stands in paths and forms |
 //! | `upgrade`, `accept`, `client` | the opening handshake, from both sides |
 //! | `response`, `status`, `etag`, `date`, `refusal` | what is said in return |
 

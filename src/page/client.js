@@ -568,7 +568,7 @@ export class Client extends EventTarget {
 
 	// --- Reports
 
-	/** Tells the moderators of a message, `{room, target}`, or of a user, `{user, room}`; the reported learns nothing. */
+	/** Tells the moderators or administrators of a message, `{room, target}`, or of a user, `{user, room}`; the reported learns nothing. */
 	async report({ room, target, user, reason }) {
 		await this.request("report", { room, target, user, reason });
 	}

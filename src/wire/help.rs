@@ -83,7 +83,7 @@ pub(super) const fn entry(op: Op) -> Entry {
         Op::PushSubscriptions => {
             ("Lists your devices that are told, with the key that another one needs", &[])
         }
-        Op::Report => ("Reports a message or a user to the moderators", REPORT),
+        Op::Report => ("Reports a message or a user to the moderators or administrators", REPORT),
         Op::Reports => (
             "Lists what was reported, for those who may settle it",
             &[

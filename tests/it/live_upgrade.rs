@@ -332,11 +332,7 @@ fn while_the_new_program_fails_the_old_process_goes_on_as_if_nothing_had_been() 
 fn a_signal_in_the_middle_of_an_upgrade_does_not_end_it() {
     let mut server = start(Setup::default());
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
-    // The old process waits for the new one, which asks it to read its configuration.
-    let hangups = "kill -HUP $PPID; ".repeat(20);
-    let script = format!("{hangups}exec {} \"$@\"", env!("CARGO_BIN_EXE_chinwag"));
-    server.set_program(Some(&script));
-    server.upgrade();
+    server.upgrade_amid(Signal::HUP);
     ann.ask(&json!({"op": "ping"}));
 }
 

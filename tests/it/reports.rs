@@ -159,7 +159,7 @@ fn an_owner_at_a_terminal_is_told_of_a_report_lists_it_and_settles_it() {
     converse(
         &mut ann,
         "> /report @bob he  shouts
-         < -- it is reported to the moderators --
+         < -- it is reported to the moderators or administrators --
          > /report ann
          < ! this would report yourself…
          > /settle 1
@@ -180,7 +180,7 @@ fn an_owner_at_a_terminal_is_told_of_a_report_lists_it_and_settles_it() {
              > /settle {number}
              < ! there is no report of this id that you may settle…
              > /report own
-             < -- it is reported to the moderators --"
+             < -- it is reported to the moderators or administrators --"
         ),
     );
     converse(
@@ -213,7 +213,7 @@ fn who_keeps_no_order_at_a_terminal_reports_and_settles_nothing() {
          > /reports
          < -- nothing is reported --
          > /report bob he shouts
-         < -- it is reported to the moderators --
+         < -- it is reported to the moderators or administrators --
          > /report
          < ! it is written like this, for example: /report bob spam
          > /settle 1

@@ -1,7 +1,6 @@
 //! What somebody hears who asks for an upgrade.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -47,9 +46,7 @@ fn without_a_server_there_is_nothing_to_upgrade() {
 fn who_asks_a_server_that_hangs_is_told_what_is_waited_for() {
     let mut server = start(Setup::default());
     server.signal(Signal::STOP);
-    let mut command = server.upgrade_command();
-    let asked = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    let mut asked = asked.expect("a command that can be run");
+    let mut asked = server.begin_upgrade();
     let mut line = String::new();
     let said = asked.stderr.as_mut().expect("its standard error");
     BufReader::new(said).read_line(&mut line).expect("a line");

@@ -124,7 +124,7 @@ ops! {
     PushUnsubscribe "push_unsubscribe",
     /// Lists the devices that are told, with the key that another one needs.
     PushSubscriptions "push_subscriptions",
-    /// Reports a message or a user to the moderators.
+    /// Reports a message or a user to the moderators or administrators.
     Report "report",
     /// Lists what was reported.
     Reports "reports",

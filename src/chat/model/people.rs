@@ -83,7 +83,7 @@ pub struct Block {
     pub at: u64,
 }
 
-/// What somebody has reported to the moderators.
+/// What somebody has reported to the moderators or administrators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Names it to those who may see it.

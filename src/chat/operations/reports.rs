@@ -1,9 +1,9 @@
-//! `report`, `reports`, `settle`: what is reported to the moderators, and what becomes of it.
+//! `report`, `reports`, `settle`: what is reported to those who settle it, and what comes of it.
 //!
 //! | reported | may be seen and settled by |
 //! |---|---|
-//! | a message of a room, a user in a room | its owners and moderators, and administrators |
-//! | a direct message, a user, or anything in a room that has ended | administrators |
+//! | a message of a room with an owner, a user in one | its owners and moderators, and administrators |
+//! | a direct message, a user, or anything in a room that has no owner or has ended | administrators |
 //! | any of it, but nobody is one of these | the operator: `chinwag reports` |
 //!
 //! Nobody sees a report of themselves, and the reported learns nothing. To report a message one
@@ -169,7 +169,7 @@ pub(super) fn on_reported(
     let is_written = outcome.is_ok();
     chat.answer(by, outcome.map(|()| Answer::Now(Reply::Done)));
     if is_written {
-        tell_keepers(chat, &report);
+        tell_moderators(chat, &report);
         let is_first = chat.directory.reports.is_empty();
         chat.directory.reports.insert(report);
         if is_first {
@@ -179,7 +179,7 @@ pub(super) fn on_reported(
 }
 
 /// Tells those who are here and may settle a report that there is one.
-fn tell_keepers(chat: &mut Chat, report: &Report) {
+fn tell_moderators(chat: &mut Chat, report: &Report) {
     let mut told = admins::connections(chat);
     if let Some(key) = report.room.as_ref().and_then(|room| chat.rooms.named(room.as_str())) {
         for &member in &chat.rooms[key].members {

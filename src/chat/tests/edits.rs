@@ -124,7 +124,7 @@ fn what_one_turn_asks_for_counts_in_its_order() {
 }
 
 #[test]
-fn others_messages_are_deleted_by_those_who_keep_order_and_edited_by_nobody() {
+fn others_messages_are_deleted_by_moderators_and_edited_by_nobody() {
     for (actor, their_role, expect) in [
         (0, None, ["no 3004", "sent 3", "no 4002"]),
         (2, Some(Role::Moderator), ["no 3004", "sent 4", "no 4002"]),

@@ -65,17 +65,14 @@ fn a_field_that_says_one_thing_stands_once() {
 #[test]
 fn the_checks_are_made_in_the_stated_order() {
     let evil = "Origin: http://page.example\r\n";
+    let (body, twice) = ("Content-Length: 2\r\n", "Range: a\r\nRange: a\r\n");
     let none = Admission::default();
     let steps = [
         ("Host: evil.example, x\r\n", evil, "POST /nowhere", Refusal::HostForm),
         ("Host: evil.example\r\n", evil, "POST /nowhere", Refusal::HostUnknown),
-        ("Host: localhost\r\n", evil, "POST /nowhere", Refusal::OriginForeign),
-        (
-            "Host: localhost\r\n",
-            "Range: a\r\nRange: a\r\n",
-            "POST /nowhere",
-            Refusal::FieldRepeated { name: "Range" },
-        ),
+        ("Host: localhost\r\n", &format!("{evil}{body}"), "GET /nowhere", Refusal::OriginForeign),
+        ("Host: localhost\r\n", &format!("{body}{twice}"), "GET /nowhere", Refusal::Body),
+        ("Host: localhost\r\n", twice, "POST /nowhere", Refusal::FieldRepeated { name: "Range" }),
         ("Host: localhost\r\n", "", "POST /nowhere", Refusal::NotFound),
         (
             "Host: localhost\r\n",

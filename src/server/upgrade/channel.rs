@@ -40,7 +40,7 @@ pub(super) enum Kind {
     State,
     /// The new one: it could serve now.
     Ready,
-    /// The old one: it does not serve any more. Behind this there is no way back.
+    /// The old one: it does not serve any more. After this there is no way back.
     Take,
     /// The new one: it serves.
     Serving,

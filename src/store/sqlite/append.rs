@@ -78,7 +78,7 @@ pub(super) fn append(
     }
     let is_changed = counters.bytes != bytes;
     // The tail answers for its `cid` from here on, also within the same batch; a batch that fails
-    // drops the whole tail.
+    // takes back what it has put into it.
     // Ids rise over all rooms: webhooks read the file by them, in the order of the commits.
     let id = tail.push(key, &record);
     record_row::insert(&mut statements.insert, (room, id), &record)?;

@@ -1,6 +1,6 @@
 //! What is kept of people: the table `identity`, and whether names are proved.
 
-use rusqlite::{Connection, ErrorCode, Row, params};
+use rusqlite::{Connection, Row, ffi, params};
 
 use super::integers::{signed, unsigned};
 use super::log_fault::damaged;
@@ -61,9 +61,7 @@ pub(in crate::store) fn write(
         let is_written = match write_one(db, change) {
             // Of two changes under way together one may leave no place for the other: clients can
             // bring that about, and no disk has failed.
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-                false
-            }
+            Err(error) if is_taken(&error) => false,
             written => written?,
         };
         if !is_written {
@@ -72,6 +70,14 @@ pub(in crate::store) fn write(
         }
     }
     db.execute_batch("RELEASE people").map(Ok)
+}
+
+/// Whether a row is in the place of the new one. Any other constraint is one that no client's
+/// request may break: the mistake is the server's.
+fn is_taken(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    let taken = [ffi::SQLITE_CONSTRAINT_UNIQUE, ffi::SQLITE_CONSTRAINT_PRIMARYKEY];
+    code.is_some_and(|code| taken.contains(&code))
 }
 
 /// Makes one change; `false` if it cannot be made any more.

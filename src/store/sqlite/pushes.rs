@@ -143,6 +143,17 @@ mod tests {
     }
 
     #[test]
+    fn what_breaks_another_rule_of_the_file_is_a_fault_and_nobody_was_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        let rule = "CREATE TEMP TRIGGER rule BEFORE INSERT ON push \
+                    BEGIN SELECT RAISE(ABORT, 'a rule'); END";
+        db.execute_batch(rule).unwrap();
+        let fault = people::write(&db, &[PeopleChange::Push(device(1, None))]).unwrap_err();
+        assert!(fault.to_string().contains("a rule"), "{fault}");
+    }
+
+    #[test]
     fn the_key_that_was_kept_first_stays() {
         let folder = tempfile::tempdir().unwrap();
         let db = database(&folder);

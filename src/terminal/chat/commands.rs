@@ -332,7 +332,7 @@ impl<'a> Typed<'a> {
                     ("reason", reason.into()),
                 ]);
                 ask("report", wanted)?;
-                "-- it is reported to the moderators --".to_owned()
+                "-- it is reported to the moderators or administrators --".to_owned()
             }
             Command::Profile { .. } | Command::Whois { .. } => {
                 let (op, wanted) = profiles::request_of(&command);

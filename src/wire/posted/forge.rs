@@ -11,7 +11,13 @@ pub(super) fn event(value: &Value) -> Option<String> {
     // What strangers have written at a forge calls nobody here, whoever is meant by it there, and
     // no `@room` of theirs keeps it from being told.
     let event = of_github(value).or_else(|| of_gitlab(value))?;
-    Some(event.replace('@', "@\u{2060}"))
+    Some(event.split_inclusive(char::is_whitespace).map(calling_nobody).collect())
+}
+
+/// The word without anybody whom it could call. A link leads where it did.
+fn calling_nobody(word: &str) -> String {
+    let (before, link) = word.split_at(word.find("://").unwrap_or(word.len()));
+    before.replace('@', "@\u{2060}") + &link.replace('@', "%40")
 }
 
 /// The first text at one of these places.
@@ -39,6 +45,9 @@ fn of_github(value: &Value) -> Option<String> {
 /// What was done, but pushed.
 fn done(event: &Value) -> String {
     for (name, kind) in [
+        // With them comes what has deployed it.
+        ("deployment_status", "deployment status"),
+        ("deployment", "deployment"),
         ("pull_request", "pull request"),
         ("issue", "issue"),
         ("discussion", "discussion"),
@@ -68,8 +77,9 @@ fn done(event: &Value) -> String {
     words(&[action(event), &thing.unwrap_or_default().replace('_', " ")])
 }
 
-/// What comes with each event of GitHub's.
-const AROUND: [&str; 5] = ["repository", "organization", "sender", "installation", "enterprise"];
+/// What comes with events of GitHub's of whatever kind.
+const AROUND: [&str; 6] =
+    ["repository", "organization", "sender", "installation", "enterprise", "changes"];
 
 fn action(event: &Value) -> &str {
     event["action"].as_str().unwrap_or("changed")
@@ -78,12 +88,14 @@ fn action(event: &Value) -> &str {
 /// What was done to an issue or the like, or written about it.
 fn about(event: &Value, thing: &Value, kind: &str) -> String {
     let action = action(event);
-    let title = text_in(thing, &["title", "name", "tag_name"]).unwrap_or_default();
+    let title = text_in(thing, &["title", "name", "tag_name", "environment"]).unwrap_or_default();
     let link = |part: &Value| part["html_url"].as_str().unwrap_or_default().to_owned();
     let written = [&event["comment"], &event["review"]].into_iter().find(|part| part.is_object());
     // What was written comes with what it is about, and `action` is then that of the former.
     let Some(written) = written else {
-        let end = thing["conclusion"].as_str().map(|end| format!(": {end}"));
+        // An issue has a state too, which `action` says.
+        let field = if kind == "deployment status" { "state" } else { "conclusion" };
+        let end = thing[field].as_str().map(|end| format!(": {end}"));
         let title = title + &end.unwrap_or_default();
         return words(&[action, kind, &title, &link(thing)]);
     };
@@ -246,6 +258,20 @@ mod tests {
         at_github(
             r#""action":"closed","milestone":{"title":"1.0"},"installation":{"id":1}"#,
             "closed milestone",
+        );
+        at_github(
+            r#""action":"edited","changes":{"name":{"from":"bug"}},"label":{"name":"fault"}"#,
+            "edited label",
+        );
+        at_github(
+            r#""action":"created","deployment":{"environment":"live","task":"deploy"},
+               "deployment_status":{"environment":"live","state":"success"},
+               "workflow_run":{"name":"CI","html_url":"https://x/3"}"#,
+            "created deployment status live: success",
+        );
+        at_github(
+            r#""action":"opened","issue":{"title":"@ann","html_url":"https://x/@eve/1"}"#,
+            "opened issue @\u{2060}ann https://x/%40eve/1",
         );
         at_github(r#""forkee":{"full_name":"eve/b"}"#, "changed forkee");
         check(

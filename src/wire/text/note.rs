@@ -26,7 +26,7 @@ pub fn typed(op: Op, command: &Command<'_>) -> Request {
             format_compact!("you hear nothing of {user} any more; /unblock {user} ends that")
         }
         Command::Block { user, on: false } => format_compact!("{user} is not blocked now"),
-        Command::Report { .. } => "it is reported to the moderators".into(),
+        Command::Report { .. } => "it is reported to the moderators or administrators".into(),
         Command::Settle { report } => format_compact!("report {report} is settled"),
         Command::EndLogin { .. } => "it is over".into(),
         Command::Status { away: true } => "you are shown as away; /back ends it".into(),

@@ -99,7 +99,8 @@ const FORMER: Field = sometimes("former", Kind::List(&Kind::Text), "the names th
 const ITEMS: Field = always("items", Kind::List(&Kind::Record), "the records, by seq");
 const RECV: Field = always("recv", Kind::Number, "the last seq that your clients have received");
 const READ: Field = always("read", Kind::Number, "the last seq that you have read");
-const DURABLE: Field = always("durable", Kind::Text, "what it survives: disk, os or memory");
+const DURABLE: Field =
+    always("durable", Kind::Text, "what it survives: replicated, disk, os or memory");
 
 const INVITATION: Shape = Shape {
     name: "invitation",
@@ -162,7 +163,7 @@ const LIMITS: Shape = Shape {
         always("rooms", Kind::Number, "rooms that you can be in"),
         always("sessions", Kind::Number, "your sessions at a time"),
         always("members", Kind::Number, "members of a room"),
-        or_null("rate_per_s", Kind::Number, "requests a second, behind the burst"),
+        or_null("rate_per_s", Kind::Number, "requests a second, after the burst"),
         or_null("burst", Kind::Number, "requests at once"),
         always("read_ahead", Kind::Number, "bytes that may wait at the rate when you close"),
         always("history_page", Kind::Number, "records of a page"),
@@ -269,7 +270,7 @@ const TOPIC: Shape = Shape {
         sometimes("text", Kind::Text, "the topic, if it was asked for"),
         sometimes("seq", Kind::Number, "of the record, if it was set"),
         sometimes("at", Kind::Number, "likewise: when it was logged"),
-        sometimes("durable", Kind::Text, "likewise: disk, os or memory"),
+        sometimes("durable", Kind::Text, "likewise: what it survives"),
         DUP,
     ],
 };

@@ -1,8 +1,9 @@
 //! A server whose process is replaced by another one, without an end.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
@@ -18,7 +19,7 @@ impl Server {
     }
 
     /// The command by which a person asks for an upgrade.
-    pub(crate) fn upgrade_command(&self) -> Command {
+    fn upgrade_command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
         self.setup.set_environment(&mut command);
         command.arg("upgrade").arg("--data").arg(self.data());
@@ -47,6 +48,28 @@ impl Server {
         }
         self.successor = Some(pid.expect("the number of a process"));
         said
+    }
+
+    /// Asks for an upgrade and waits for nothing; what goes wrong is on its standard error.
+    #[track_caller]
+    pub(crate) fn begin_upgrade(&self) -> Child {
+        let mut command = self.upgrade_command();
+        let asked = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        asked.expect("a command that can be run")
+    }
+
+    /// Has another process take its place while signals come all the way: the old one waits for the
+    /// new one several times, on two threads.
+    #[track_caller]
+    pub(crate) fn upgrade_amid(&mut self, signal: Signal) {
+        let mut asked = self.begin_upgrade();
+        while asked.try_wait().expect("whether it has ended").is_none() {
+            self.signal(signal);
+            thread::park_timeout(Duration::from_millis(1));
+        }
+        let asked = asked.wait_with_output().expect("what it has said");
+        assert!(asked.status.success(), "{asked:?}; the log:\n{}", self.log());
+        self.follow();
     }
 
     /// Puts a shell script in the place of its program, or the program itself again.

@@ -246,7 +246,9 @@ impl Engine {
         }
         // Metadata goes along in the same commit, and may need more than the records do.
         let level = level.max(self.meta_level(&ops));
-        let mut transaction = Transaction::default();
+        // From the start: what fails before it has begun takes nothing of the tail back.
+        let last = self.tail.as_ref().map_or(0, Tail::last);
+        let mut transaction = Transaction { last, ..Transaction::default() };
         match self.transact(level, &mut transaction, &mut ops) {
             Ok(()) => {
                 // A synced commit syncs the WAL, and with it all earlier commits.
@@ -361,7 +363,7 @@ impl Engine {
         self.db.check_files()?;
         self.db.set_level(level)?;
         self.begin()?;
-        // Inside of the transaction: the tail that a failure has dropped is read again as of now.
+        // Inside of the transaction: a tail that is not at hand is read as of now.
         transaction.last = self.tail()?.last();
         while let Some(op) = ops.pop_front() {
             match op {

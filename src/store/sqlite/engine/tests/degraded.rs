@@ -46,13 +46,14 @@ fn check_recovery(fail: impl Fn(&Engine), heal: impl Fn(&Path), expect: LogFault
     assert_eq!(harness.rooms[0].meta[1..], [RoomMeta::Topic("late".into(), None), member(2)]);
 }
 
+/// Has the file grow by some pages at most, until it is opened anew.
+fn fill(engine: &Engine) {
+    let pages: i64 = engine.db.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    engine.db.pragma_update(None, "max_page_count", pages + 2).unwrap();
+}
+
 #[test]
 fn a_full_disk_refuses_what_it_cannot_hold_and_loses_nothing_else() {
-    let fill = |engine: &Engine| {
-        let pages: i64 =
-            engine.db.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
-        engine.db.pragma_update(None, "max_page_count", pages + 2).unwrap();
-    };
     check_recovery(fill, |_| {}, LogFault::Full);
 }
 
@@ -126,6 +127,34 @@ fn on_a_full_disk_a_known_cid_is_answered_and_after_a_fault_of_another_kind_it_i
             }
         }
     }
+}
+
+#[test]
+fn on_a_full_disk_the_cid_of_what_it_could_not_hold_is_not_known_and_earlier_ones_are() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("one", Some("c"))), 1);
+    let reserve = DiskReserve::of(harness.folder.path());
+    harness.engine.reserve = DiskReserve::sized(harness.folder.path(), u64::MAX / 2);
+    fill(&harness.engine);
+    let big = said(&"x".repeat(60_000), Some("d"));
+    // One that the transaction has written before it fails, and the one that it fails with.
+    let refused = Appended::Refused(LogFault::Full);
+    let batch = [said("small", Some("e")), big.clone()];
+    assert_eq!(harness.batch(log, batch), [refused.clone(), refused.clone()]);
+    // At first nothing is written; then what frees space is.
+    for _ in 0..2 {
+        let again = harness.append(log, said("one", Some("c")));
+        assert!(matches!(again, Appended::Duplicate { seq: 1, .. }), "{again:?}");
+        for draft in [&big, &said("small", Some("e")), &said("other", Some("d"))] {
+            assert_eq!(harness.append(log, draft.clone()), refused);
+        }
+        assert_eq!(harness.pass(Duration::from_secs(1)), []);
+    }
+    harness.engine.reserve = reserve;
+    assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
+    check_stored(&harness.append(log, big), 2);
+    check_stored(&harness.append(log, said("small", Some("e"))), 3);
 }
 
 #[test]

@@ -174,3 +174,26 @@ fn the_tail_is_booked_at_the_pace_of_the_senders_and_when_it_is_old() {
     harness.maintain();
     assert_eq!(harness.number("SELECT head FROM room"), 4 * 4096 + 1);
 }
+
+#[test]
+fn a_lock_that_is_waited_for_in_vain_takes_no_cid_and_no_id_back() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    for number in 0..3 {
+        harness.append(log, said("hi", Some(&cid_of(number))));
+    }
+    harness.engine.db.busy_timeout(Duration::ZERO).unwrap();
+    let other = harness.connect();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = Appended::Refused(LogFault::Busy);
+    assert_eq!(harness.append(log, said("late", Some("late"))), refused);
+    other.execute_batch("COMMIT").unwrap();
+    for number in 0..3 {
+        let again = harness.append(log, said("hi", Some(&cid_of(number))));
+        assert!(matches!(again, Appended::Duplicate { seq, .. } if seq == number + 1), "{again:?}");
+    }
+    check_stored(&harness.append(log, said("late", Some("late"))), 4);
+    let ids = "SELECT group_concat(seq || ':' || id, ' ') FROM (SELECT * FROM record ORDER BY id)";
+    let ids: String = harness.connect().query_one(ids, [], |row| row.get(0)).unwrap();
+    assert_eq!(ids, "1:1 2:2 3:3 4:4");
+}
