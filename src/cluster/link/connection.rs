@@ -25,8 +25,6 @@ pub(super) enum Question {
     Leave,
     /// What somebody else has locked.
     Holders,
-    /// That statements wait for that no longer than they may.
-    LockWait,
     /// What the node wants, with its tag.
     Ask(u64),
 }

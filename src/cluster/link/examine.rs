@@ -97,7 +97,6 @@ impl Examination {
             | Question::Notify(_)
             | Question::Leave
             | Question::Holders
-            | Question::LockWait
             | Question::Ask(_) => {}
         }
         Ok(None)

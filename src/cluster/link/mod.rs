@@ -15,9 +15,9 @@
 //! # Rules
 //!
 //! - **Nothing is cancelled or ended in the engine**, but for a wait for what somebody has locked
-//!   ([`LOCK_WAIT_MS`](bounds::LOCK_WAIT_MS)): nothing is committed by then. A wait for a standby
-//!   that is cancelled makes visible what a failover loses. What is not answered in time is
-//!   [`LinkEvent::Lost`], on a connection that is closed: whoever asked finds out by the `cid`.
+//!   ([`LOCK_WAIT_MS`]): nothing is committed by then. A wait for a standby that is cancelled makes
+//!   visible what a failover loses. What is not answered in time is [`LinkEvent::Lost`], on a
+//!   connection that is closed: whoever asked finds out by the `cid`.
 //! - **Nothing that is read is handed up before a barrier**: a write that was waited for on the
 //!   writer, at each new pair of connections, and after each warning of the engine's. Standbys have
 //!   then what was read.
@@ -58,7 +58,8 @@ pub use self::boundary::{
 
 use self::base::Base;
 use self::bounds::{
-    BACKOFF_MAX, BACKOFF_MIN, BACKOFF_PART, DOWN_AFTER, FIRST_TRY_MAX, SLOW_AFTER, STEADY_AFTER,
+    BACKOFF_MAX, BACKOFF_MIN, BACKOFF_PART, DOWN_AFTER, FIRST_TRY_MAX, LOCK_WAIT_MS, SLOW_AFTER,
+    STEADY_AFTER,
 };
 use self::connection::Connection;
 use self::examine::Identity;
@@ -289,7 +290,9 @@ impl Link {
             database: database.clone(),
             is_private,
         };
-        connection.begin(login, SETTINGS);
+        // What stands last counts.
+        let settings = [SETTINGS, &[("lock_timeout", LOCK_WAIT_MS)]].concat();
+        connection.begin(login, &settings);
     }
 
     fn on_received(&mut self, hop: Hop, bytes: &[u8]) {

@@ -15,11 +15,6 @@ pub(super) const NOTIFY: Statement = Statement {
           FROM set_config('synchronous_commit', 'off', true), unnest($1::text[]) AS payload",
 };
 
-/// From now on a statement waits so long for what somebody has locked. Not before a node is up: its
-/// first beat may wait for one of a former connection, which waits for a standby.
-pub(super) const LOCK_WAIT: Statement =
-    Statement { name: "lock_wait", sql: "SELECT set_config('lock_timeout', $1::text, false)" };
-
 /// Which engine it is, and how many sessions of ours wait for a standby, or for one that does.
 pub(super) const IDENTIFY: Statement = Statement {
     name: "identify",

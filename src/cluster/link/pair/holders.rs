@@ -1,29 +1,18 @@
 //! What somebody else has locked, asked when a statement has waited for it for too long.
 
-use super::super::bounds::LOCK_WAIT_MS;
 use super::super::connection::{Connection, Question};
-use super::super::statements::LOCK_WAIT;
 use crate::cluster::check::{Engine, Fault, LOOK};
-use crate::pg::{Busy, EngineError, Param, Row};
+use crate::pg::{Busy, EngineError, Row};
 use crate::time::Tick;
 
 /// The code of a statement that has waited for a lock for as long as it may.
 const LOCKED: &str = "55P03";
 
-/// Whether it is asked who holds what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Look {
-    #[default]
-    No,
-    Wanted,
-    Asked,
-}
-
 /// What is known of it.
 #[derive(Debug, Default)]
 pub(super) struct Holders {
-    has_begun: bool,
-    look: Look,
+    is_wanted: bool,
+    is_asked: bool,
     /// In a sentence, what is locked and by whom.
     fault: Option<String>,
 }
@@ -34,35 +23,22 @@ impl Holders {
         self.fault.as_deref()
     }
 
-    /// The node is up: from now on nothing waits for long.
-    pub(super) fn begin(&mut self, now: Tick, both: [&mut Connection; 2]) -> Result<(), Busy> {
-        if std::mem::replace(&mut self.has_begun, true) {
-            return Ok(());
-        }
-        let params = [Param::Text(LOCK_WAIT_MS)];
-        both.into_iter().try_for_each(|it| it.ask(now, Question::LockWait, LOCK_WAIT, &params))
-    }
-
     /// A statement was done, or refused.
     pub(super) fn on_outcome(&mut self, outcome: &Result<Vec<Row>, EngineError>) {
-        if self.look == Look::No && outcome.as_ref().is_err_and(|error| &*error.code == LOCKED) {
-            self.look = Look::Wanted;
-        }
+        self.is_wanted |= outcome.as_ref().is_err_and(|error| &*error.code == LOCKED);
     }
 
     /// Some time has passed: what is locked is looked at until it is not.
-    pub(super) fn on_beat(&mut self) {
-        if self.look == Look::No && self.fault.is_some() {
-            self.look = Look::Wanted;
-        }
+    pub(super) const fn on_beat(&mut self) {
+        self.is_wanted |= self.fault.is_some();
     }
 
     /// Asks, if that is wanted.
     pub(super) fn ask(&mut self, now: Tick, reader: &mut Connection) -> Result<(), Busy> {
-        if self.look != Look::Wanted {
+        if !self.is_wanted || self.is_asked {
             return Ok(());
         }
-        self.look = Look::Asked;
+        (self.is_wanted, self.is_asked) = (false, true);
         reader.ask(now, Question::Holders, LOOK, &[])
     }
 
@@ -71,7 +47,7 @@ impl Holders {
         &mut self,
         outcome: Result<Vec<Row>, EngineError>,
     ) -> Result<(), String> {
-        self.look = Look::No;
+        self.is_asked = false;
         let rows = outcome.map_err(|error| error.to_string())?;
         let engine = rows.first().map(Engine::read).and_then(Result::ok);
         let Some(Engine { locked, held, .. }) = engine else { return Ok(()) };

@@ -245,9 +245,7 @@ impl Pair {
                 self.needed = self.sent + 1;
                 self.beat(now, base)
             }
-            Question::Listen | Question::LockWait => {
-                outcome.map(drop).map_err(|error| error.to_string())
-            }
+            Question::Listen => outcome.map(drop).map_err(|error| error.to_string()),
             Question::Beat(serial, sent_at) => {
                 let rows = outcome.map_err(|error| error.to_string())?;
                 self.on_beat(now, (serial, sent_at), &rows, base)
@@ -428,10 +426,6 @@ impl Pair {
         }
         if self.beat_deadline() <= now {
             self.beat(now, base)?;
-        }
-        if self.step == Step::Up {
-            let both = [&mut self.writer, &mut self.reader];
-            self.holders.begin(now, both).map_err(|_busy| too_many())?;
         }
         self.holders.ask(now, &mut self.reader).map_err(|_busy| too_many())?;
         self.tell(now, base)

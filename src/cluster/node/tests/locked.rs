@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use super::peer::{Database, Peer, Session};
-use crate::chat::model::log::{
-    Appended, Draft, LogFault, LogId, LogReply, LogRequest, RoomMeta, Ticket,
-};
+use crate::chat::model::log::{Appended, Draft, LogId, LogReply, LogRequest, RoomMeta, Ticket};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::{Body, Epoch};
@@ -49,47 +47,6 @@ fn outcome(peer: &mut Peer, nth: u64) -> Appended {
     loop {
         match peer.reply() {
             LogReply::Appended { ticket, outcome } if ticket == Ticket(nth) => return outcome,
-            _ => {}
-        }
-    }
-}
-
-/// A node with two rooms, and a message in each.
-fn with_two_rooms(database: &Database) -> Peer {
-    let mut peer = Peer::new(&database.address, 1);
-    for (room, nth) in [(1, 1), (2, 2)] {
-        open(&mut peer, room);
-        store(&mut peer, room, nth);
-    }
-    peer
-}
-
-/// Says something, which is stored at once.
-#[track_caller]
-fn store(peer: &mut Peer, room: usize, nth: u64) {
-    say_in(peer, room, nth);
-    let outcome = outcome(peer, nth);
-    assert!(matches!(outcome, Appended::Stored(_)), "{nth}: {outcome:?}");
-}
-
-/// Of the next two messages that are answered, which are stored.
-#[track_caller]
-fn two_outcomes(peer: &mut Peer) -> Vec<(Ticket, bool)> {
-    let mut outcomes = Vec::new();
-    while outcomes.len() < 2 {
-        if let LogReply::Appended { ticket, outcome } = peer.reply() {
-            outcomes.push((ticket, matches!(outcome, Appended::Stored(_))));
-        }
-    }
-    outcomes
-}
-
-/// How a sync ends.
-#[track_caller]
-fn synced(peer: &mut Peer, wanted: Ticket) -> Result<(), LogFault> {
-    loop {
-        match peer.reply() {
-            LogReply::Synced { ticket, outcome } if ticket == wanted => return outcome,
             _ => {}
         }
     }
@@ -176,13 +133,23 @@ fn what_somebody_has_locked_is_named_once_and_service_returns_when_it_is_free() 
 #[test]
 fn a_room_whose_row_somebody_holds_is_refused_and_kept_while_all_others_go_on() {
     let Some(database) = Database::new() else { return };
-    let mut peer = with_two_rooms(&database);
+    let mut peer = Peer::new(&database.address, 1);
+    for room in 1..=2 {
+        open(&mut peer, room);
+        say_in(&mut peer, room, room as u64);
+        assert!(matches!(outcome(&mut peer, room as u64), Appended::Stored(_)));
+    }
     let losses = peer.health().losses;
     let mut holder = hold(&database, "UPDATE chinwag.room SET topic = '' WHERE name = 'room1'");
     // Both in one batch: the one that has nothing to do with it is stored all the same.
     say_in(&mut peer, 1, 10);
     say_in(&mut peer, 2, 11);
-    let mut outcomes = two_outcomes(&mut peer);
+    let mut outcomes = Vec::new();
+    while outcomes.len() < 2 {
+        if let LogReply::Appended { ticket, outcome } = peer.reply() {
+            outcomes.push((ticket, matches!(outcome, Appended::Stored(_))));
+        }
+    }
     outcomes.sort_unstable();
     assert_eq!(outcomes, [(Ticket(10), false), (Ticket(11), true)]);
     let words = "rows of chinwag.room are locked by session";
@@ -190,16 +157,24 @@ fn a_room_whose_row_somebody_holds_is_refused_and_kept_while_all_others_go_on() 
     let faults = peer.health().faults;
     assert!(faults[0].contains(", somebody, and what needs that is refused"), "{faults:?}");
     // What has no answer waits, and who asks for more is refused at once.
-    peer.ask(LogRequest::PutMeta { log: log(1), meta: RoomMeta::Topic("kept".into(), None) });
+    let topic = |text: &str| RoomMeta::Topic(text.into(), None);
+    peer.ask(LogRequest::PutMeta { log: log(1), meta: topic("kept") });
     peer.ask(LogRequest::Sync { log: log(1), ticket: Ticket(20) });
-    assert!(synced(&mut peer, Ticket(20)).is_err(), "it is not written");
+    loop {
+        if let LogReply::Synced { ticket: Ticket(20), outcome } = peer.reply() {
+            assert!(outcome.is_err(), "it is not written");
+            break;
+        }
+    }
     for nth in 30..60 {
-        store(&mut peer, 2, nth);
+        say_in(&mut peer, 2, nth);
+        assert!(matches!(outcome(&mut peer, nth), Appended::Stored(_)), "{nth}");
     }
     // Nor does it keep another node from coming up.
     let mut other = Peer::new(&database.address, 2);
     open(&mut other, 3);
-    store(&mut other, 3, 70);
+    say_in(&mut other, 3, 70);
+    assert!(matches!(outcome(&mut other, 70), Appended::Stored(_)));
     holder.run("COMMIT");
     say_in(&mut peer, 1, 10);
     stored_in(&mut peer, 1, 10);
@@ -213,7 +188,12 @@ fn a_room_whose_row_somebody_holds_is_refused_and_kept_while_all_others_go_on() 
 #[test]
 fn what_a_connection_sends_stays_in_order_while_another_room_is_held() {
     let Some(database) = Database::new() else { return };
-    let mut peer = with_two_rooms(&database);
+    let mut peer = Peer::new(&database.address, 1);
+    for room in 1..=2 {
+        open(&mut peer, room);
+        say_in(&mut peer, room, room as u64);
+        assert!(matches!(outcome(&mut peer, room as u64), Appended::Stored(_)));
+    }
     let mut holder = hold(&database, "SELECT FROM chinwag.room WHERE name = 'room1' FOR UPDATE");
     let mut stored = Vec::new();
     for nth in 10..200 {
@@ -257,7 +237,8 @@ fn a_keeper_whose_index_of_words_is_locked_goes_on_with_everything_else() {
             |peer: &mut Peer| peer.health().faults.iter().any(|it| it.contains("chinwag.word "));
         turn_until(&mut peer, is_named);
         for nth in before + 1..before + 30 {
-            store(&mut peer, 1, nth);
+            say(&mut peer, nth);
+            assert!(matches!(outcome(&mut peer, nth), Appended::Stored(_)), "{nth}");
         }
         assert_eq!(peer.health().losses, losses, "{lock}");
         holder.run("COMMIT");
