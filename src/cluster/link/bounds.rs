@@ -18,9 +18,9 @@ pub const WRITE_DEADLINE: Duration = Duration::from_millis(1_500);
 /// write beside them tells whether the engine is there ([`SLOW_AFTER`]).
 pub const READ_DEADLINE: Duration = Duration::from_secs(4);
 
-/// How long a statement waits for what somebody else has locked, in milliseconds as the engine
-/// reads them: longer than other nodes take to write, and short enough for the next statement to be
-/// done before the connection is given up. Nothing that is committed is cancelled by that.
+/// How long a statement waits for what somebody else has locked, in milliseconds as the engine reads
+/// them: longer than other nodes take to write, and short enough for the next statement to be done
+/// before the connection is given up. Nothing that is committed is cancelled by that.
 pub const LOCK_WAIT_MS: &str = "500";
 
 /// How long the hosts have to say what they are.

@@ -49,7 +49,7 @@ impl Link {
     /// Whether somebody else has locked one of these tables, or rows of it, for which a statement
     /// has waited in vain.
     #[must_use]
-    pub fn is_held_elsewhere(&self, tables: &[&str]) -> bool {
+    pub fn is_locked(&self, tables: &[&str]) -> bool {
         let Phase::Paired(pair) = &self.phase else { return false };
         let has = |locked: &str| tables.iter().any(|table| locked.contains(table));
         pair.locked().is_some_and(has)

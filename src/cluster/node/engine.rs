@@ -34,7 +34,7 @@ pub trait Engine: fmt::Debug {
     /// See [`Link::grew`].
     fn say_grown(&mut self, rooms: &[i64]);
 
-    /// See [`Link::is_held_elsewhere`].
+    /// See [`Link::is_locked`].
     fn is_locked(&self, tables: &[&str]) -> bool;
 
     /// When it has to be looked at again though nothing has come.
@@ -70,7 +70,7 @@ impl Engine for Link {
     }
 
     fn is_locked(&self, tables: &[&str]) -> bool {
-        self.is_held_elsewhere(tables)
+        Self::is_locked(self, tables)
     }
 
     fn wakes_at(&self) -> Tick {

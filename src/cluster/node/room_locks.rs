@@ -2,10 +2,9 @@
 //! them waits or is refused, and everything else goes on.
 //!
 //! ```text
-//!  a statement has waited in vain ─▶ doubtful: parked ─▶ is the row free? ─┬─ yes: sent again
-//!                                                              ▲           ▼ no
-//!                                                              └─ held: who waits is refused,
-//!                                                                       and facts stay
+//!  a statement has waited in vain ─▶ doubtful: parked ─▶ is the row free? ─┬─ yes: sent once more
+//!                                                          ▲               ▼ no
+//!                                                          └─ held: who waits is refused, facts stay
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};

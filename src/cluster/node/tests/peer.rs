@@ -218,7 +218,7 @@ impl Engine for Faulty {
     }
 
     fn is_locked(&self, tables: &[&str]) -> bool {
-        self.link.is_held_elsewhere(tables)
+        self.link.is_locked(tables)
     }
 
     fn wakes_at(&self) -> Tick {
