@@ -28,27 +28,21 @@ pub const LOOK: Statement = Statement {
           pg_backend_pid(), \
           CASE WHEN pg_is_in_recovery() THEN NULL \
                ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END, \
-          h.all_wait, h.some_wait FROM (\
-           SELECT string_agg(b.what, '; ' ORDER BY b.what) FILTER (WHERE b.is_needed) AS all_wait, \
-           string_agg(b.what, '; ' ORDER BY b.what) FILTER (WHERE NOT b.is_needed) AS some_wait \
-           FROM (SELECT CASE WHEN bool_or(m.is_table) THEN r.name || ' is' \
-           ELSE 'rows of ' || r.name || ' are' END || ' locked by ' || CASE WHEN l.pid IS NULL \
-           THEN 'a prepared transaction' ELSE concat_ws(', ', concat_ws(' of ', \
-           'session ' || l.pid, a.usename), nullif(a.application_name, '')) END AS what, \
-           bool_or(m.is_table) AND c.relname IN ('meta', 'node', 'record', 'room') \
-           OR c.relname = 'node' AS is_needed \
-           FROM pg_locks l JOIN pg_class c ON c.oid = l.relation AND c.relkind = 'r' \
-           JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'chinwag' \
-           CROSS JOIN LATERAL (SELECT 'chinwag.' || c.relname AS name) r \
-           CROSS JOIN LATERAL (SELECT l.mode NOT IN ('RowShareLock', 'RowExclusiveLock') \
-           AS is_table) m LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
-           WHERE l.granted AND l.database = (SELECT d.oid FROM pg_database d \
-           WHERE d.datname = current_database()) \
-           AND l.mode NOT IN ('AccessShareLock', 'ShareUpdateExclusiveLock') \
-           AND a.application_name IS DISTINCT FROM 'chinwag' \
-           AND (a.xact_start < clock_timestamp() - interval '400 ms') IS NOT FALSE \
-           GROUP BY r.name, c.relname, l.pid, a.usename, a.application_name \
-           ORDER BY 2 DESC, 1 LIMIT 5) b) h",
+          (SELECT string_agg(b.what, '; ' ORDER BY b.what) FROM (\
+           SELECT DISTINCT coalesce((SELECT l.relation::regclass::text FROM pg_locks l \
+           WHERE l.pid = w.pid AND NOT l.granted AND l.locktype = 'relation' LIMIT 1), 'a row') \
+           || ' is locked by ' || CASE p.pid WHEN 0 THEN 'a prepared transaction' \
+           ELSE concat_ws(', ', concat_ws(' of ', 'session ' || p.pid, h.usename), \
+           nullif(h.application_name, '')) END AS what FROM (\
+           SELECT a.pid FROM pg_stat_activity a WHERE a.datname = current_database() \
+           AND a.usename = session_user AND a.application_name = 'chinwag' \
+           AND a.wait_event_type = 'Lock' \
+           AND a.wait_event IN ('relation', 'transactionid', 'tuple') \
+           AND a.state_change < clock_timestamp() - interval '1 second' OFFSET 0) w \
+           CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS p(pid) \
+           LEFT JOIN pg_stat_activity h ON h.pid = p.pid \
+           WHERE (h.application_name = 'chinwag') IS NOT TRUE \
+           ORDER BY 1 LIMIT 3) b)",
 };
 
 /// What an engine says of itself.
@@ -85,10 +79,9 @@ pub struct Engine {
     pub process: i64,
     /// The timeline, which changes with each promotion; `None` of a standby.
     pub timeline: Option<Box<str>>,
-    /// What everything of ours needs and somebody else has locked, and who that is.
+    /// What statements of ours have waited for longer than a second, and who holds it, if that is
+    /// none of ours.
     pub locked: Option<Box<str>>,
-    /// The same of what only some of it needs, such as rows.
-    pub held: Option<Box<str>>,
 }
 
 impl Engine {
@@ -115,7 +108,6 @@ impl Engine {
             process: row.int(13)?,
             timeline: row.text_or_null(14)?.map(Into::into),
             locked: row.text_or_null(15)?.map(Into::into),
-            held: row.text_or_null(16)?.map(Into::into),
         })
     }
 
@@ -162,9 +154,6 @@ impl Engine {
         }
         if let Some(locked) = &self.locked {
             faults.push(Fault::Locked(locked.clone()));
-        }
-        if let Some(held) = &self.held {
-            faults.push(Fault::Held(held.clone()));
         }
         // It may be the schema's version that is waited for.
         if self.locked.is_none() || schema.is_some() {
@@ -234,8 +223,6 @@ pub enum Fault {
     Unsynced(&'static str),
     /// Somebody holds this, and what is asked waits for it.
     Locked(Box<str>),
-    /// Somebody holds this, and what needs it waits.
-    Held(Box<str>),
     /// Commits wait for none of so many standbys.
     Asynchronous(i64),
     /// There is no schema, and we could make it.
@@ -254,7 +241,7 @@ impl Fault {
     /// Whether the engine can be used in spite of it.
     #[must_use]
     pub const fn is_warning(&self) -> bool {
-        matches!(self, Self::Asynchronous(_) | Self::Held(_))
+        matches!(self, Self::Asynchronous(_))
     }
 }
 
@@ -290,11 +277,6 @@ impl fmt::Display for Fault {
                 f,
                 "{locked}, and everything waits for that: it goes on by itself when that \
                  transaction ends, or is ended by pg_terminate_backend"
-            ),
-            Self::Held(held) => write!(
-                f,
-                "{held}, and what needs that is refused meanwhile, or waits: it goes on by itself \
-                 when that transaction ends, or is ended by pg_terminate_backend"
             ),
             Self::Asynchronous(count) => write!(
                 f,
@@ -343,7 +325,6 @@ mod tests {
             process: 7,
             timeline: Some("00000001".into()),
             locked: None,
-            held: None,
         }
     }
 
@@ -376,11 +357,6 @@ mod tests {
                 Engine { locked: Some("a row is locked".into()), ..engine() },
                 None,
                 vec![Fault::Locked("a row is locked".into())],
-            ),
-            (
-                Engine { held: Some("rows are locked".into()), ..engine() },
-                Some("1.8"),
-                vec![Fault::Held("rows are locked".into())],
             ),
             (
                 Engine { standby_names: none(), ..engine() },

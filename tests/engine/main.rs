@@ -177,38 +177,6 @@ fn an_answer_whose_wait_for_a_standby_was_cancelled_is_held_until_a_standby_has_
     driver.until("answer", |event| is_answer(event, 1));
 }
 
-#[test]
-fn what_somebody_else_holds_refuses_only_what_needs_it_and_keeps_no_link_from_coming_up() {
-    const TOUCH: Statement =
-        Statement { name: "touch", sql: "UPDATE chinwag.room SET topic = topic WHERE name = $1" };
-    let (cluster, mut driver) = up();
-    let primary = &cluster.members[0];
-    primary.chat_sql("INSERT INTO chinwag.room (name, epoch) VALUES ('one', 1), ('two', 1)");
-    let holder = primary.forgotten("SELECT FROM chinwag.room WHERE name = 'one' FOR UPDATE");
-    let mut other = Driver::new(&cluster.address(), "b", 2);
-    other.until_up();
-    for driver in [&mut driver, &mut other] {
-        driver.ask(Lane::Writer, 1, TOUCH, &[Param::Text("one")]).unwrap();
-        driver.ask(Lane::Writer, 2, TOUCH, &[Param::Text("two")]).unwrap();
-        let events = driver.until("answer", |event| is_answer(event, 2));
-        let is_refused = |event: &LinkEvent| matches!(event, LinkEvent::Answered { tag: 1, outcome: Err(error) } if &*error.code == "55P03");
-        assert!(events.iter().any(is_refused), "{events:?}");
-        driver.go_on(100);
-        let faults = driver.link.health().faults.join("; ");
-        let words = ["rows of chinwag.room are locked by session ", " of boss, somebody, and what"];
-        assert!(words.iter().all(|words| faults.contains(words)), "{faults}");
-        assert!(driver.link.is_locked(&["chinwag.room"]), "{faults}");
-    }
-    drop(holder);
-    for driver in [&mut driver, &mut other] {
-        driver.go_on(2_500);
-        let health = driver.link.health();
-        assert_eq!((health.losses, health.faults), (0, Vec::new()));
-        driver.ask(Lane::Writer, 3, TOUCH, &[Param::Text("one")]).unwrap();
-        driver.until("answer", |event| is_answer(event, 3));
-    }
-}
-
 /// Two nodes go on until one of them is told that; what both were told.
 #[track_caller]
 fn both(

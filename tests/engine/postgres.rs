@@ -1,11 +1,10 @@
 //! PostgreSQL of Debian: a primary and its standbys, which can be killed, paused and promoted.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -46,35 +45,14 @@ fn account() -> Option<(u32, u32)> {
     Some((fields.next().unwrap(), fields.next().unwrap()))
 }
 
-/// A session that holds something until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Holder {
-    psql: Child,
-    _input: ChildStdin,
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        // Whatever the transaction has done is undone.
-        _ = self.psql.kill();
-        _ = self.psql.wait();
-    }
-}
-
-/// A program of PostgreSQL, as its user.
-fn command(program: &str, arguments: &[&str]) -> Command {
+/// Runs a program of PostgreSQL to its end; what it prints.
+fn run(program: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(programs().join(program));
     command.args(arguments).env_clear().current_dir("/").stdin(Stdio::null());
     command.env("PATH", "/usr/bin:/bin");
     if let Some((user, group)) = account() {
         command.uid(user).gid(group);
     }
-    command
-}
-
-/// Runs a program of PostgreSQL to its end; what it prints.
-fn run(program: &str, arguments: &[&str]) -> String {
-    let mut command = command(program, arguments);
     // A daemon would hold a pipe open.
     let output = if program == "pg_ctl" {
         command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -151,19 +129,6 @@ impl Postgres {
     pub(crate) fn chat_sql(&self, statement: &str) -> String {
         let place = format!("{} dbname=chat", self.place());
         run("psql", &["-XqAt", "-d", &place, "-c", statement]).trim().to_owned()
-    }
-
-    /// A transaction of somebody's that has done this, and is forgotten until its process is ended.
-    pub(crate) fn forgotten(&self, statement: &str) -> Holder {
-        let place = format!("{} dbname=chat application_name=somebody", self.place());
-        let mut command = command("psql", &["-XqAt", "-d", &place]);
-        let mut psql = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut input = psql.stdin.take().unwrap();
-        writeln!(input, "BEGIN; {statement};\n\\echo done").unwrap();
-        let mut line = String::new();
-        BufReader::new(psql.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "done\n");
-        Holder { psql, _input: input }
     }
 
     /// All its processes, the first one first, so that it makes no more.

@@ -18,11 +18,6 @@ pub const WRITE_DEADLINE: Duration = Duration::from_millis(1_500);
 /// write beside them tells whether the engine is there ([`SLOW_AFTER`]).
 pub const READ_DEADLINE: Duration = Duration::from_secs(4);
 
-/// How long a statement waits for what somebody else has locked, in milliseconds as the engine reads
-/// them: longer than other nodes take to write, and short enough for the next statement to be done
-/// before the connection is given up. Nothing that is committed is cancelled by that.
-pub const LOCK_WAIT_MS: &str = "500";
-
 /// How long the hosts have to say what they are.
 pub const ROUND_MAX: Duration = Duration::from_millis(1_500);
 
@@ -99,8 +94,7 @@ pub const ASKS_MAX: usize = REQUESTS_MAX - 24;
 /// second: each attempt leaves one behind, so that no more are begun.
 pub const WAITING_MAX: i64 = 16;
 
-/// How far the clock of a node may be from that of the engine until that is said; it is said until
-/// they are half as far apart.
+/// How far the clock of a node may be from that of the engine until that is said.
 pub const CLOCK_OFF_MAX: Duration = Duration::from_secs(5);
 
 /// Nodes that are known.

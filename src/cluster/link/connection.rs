@@ -23,8 +23,6 @@ pub(super) enum Question {
     Notify(Option<u64>),
     /// To note that this node is gone.
     Leave,
-    /// What somebody else has locked.
-    Holders,
     /// What the node wants, with its tag.
     Ask(u64),
 }

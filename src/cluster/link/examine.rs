@@ -96,7 +96,6 @@ impl Examination {
             | Question::Beat(..)
             | Question::Notify(_)
             | Question::Leave
-            | Question::Holders
             | Question::Ask(_) => {}
         }
         Ok(None)
@@ -156,10 +155,8 @@ impl Examined {
         })
     }
 
-    /// What should be changed although the engine is used. What is locked now is looked at while
-    /// it is used.
+    /// What should be changed although the engine is used.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let lasts = |fault: &&Fault| fault.is_warning() && !matches!(fault, Fault::Held(_));
-        self.faults.iter().filter(lasts).map(Fault::to_string).collect()
+        self.faults.iter().filter(|fault| fault.is_warning()).map(Fault::to_string).collect()
     }
 }

@@ -14,8 +14,7 @@
 //!
 //! # Rules
 //!
-//! - **Nothing is cancelled or ended in the engine**, but for a wait for what somebody has locked
-//!   ([`LOCK_WAIT_MS`]): nothing is committed by then. A wait for a standby that is cancelled makes
+//! - **Nothing is cancelled or ended in the engine.** A wait for a standby that is cancelled makes
 //!   visible what a failover loses. What is not answered in time is [`LinkEvent::Lost`], on a
 //!   connection that is closed: whoever asked finds out by the `cid`.
 //! - **Nothing that is read is handed up before a barrier**: a write that was waited for on the
@@ -42,7 +41,6 @@ mod connection;
 mod examine;
 mod find_primary;
 mod frame;
-mod health;
 mod nodes;
 mod over_bus;
 mod pair;
@@ -58,8 +56,7 @@ pub use self::boundary::{
 
 use self::base::Base;
 use self::bounds::{
-    BACKOFF_MAX, BACKOFF_MIN, BACKOFF_PART, DOWN_AFTER, FIRST_TRY_MAX, LOCK_WAIT_MS, SLOW_AFTER,
-    STEADY_AFTER,
+    BACKOFF_MAX, BACKOFF_MIN, BACKOFF_PART, DOWN_AFTER, FIRST_TRY_MAX, SLOW_AFTER, STEADY_AFTER,
 };
 use self::connection::Connection;
 use self::examine::Identity;
@@ -108,6 +105,12 @@ pub struct Link {
 }
 
 impl Link {
+    /// Whether statements are taken.
+    #[must_use]
+    pub const fn state(&self) -> LinkState {
+        self.state
+    }
+
     /// A link that begins to look for the engine at once.
     #[must_use]
     pub fn new(address: Address, options: LinkOptions, now: Now) -> Self {
@@ -261,6 +264,40 @@ impl Link {
         }
     }
 
+    /// What an operator is told of the engine, the bus and the other nodes.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let pair = match &self.phase {
+            Phase::Paired(pair) if pair.up_at().is_some() => Some(pair),
+            _ => None,
+        };
+        let mut faults = pair.map_or_else(|| self.faults.clone(), |it| it.examined().warnings());
+        if let Some(pair) = pair {
+            let clock = self.base.clock_fault();
+            faults.extend(clock.map(|fault| self.at(pair.host(), &fault)));
+        }
+        if let Some(pair) = pair
+            && self.state != LinkState::Up
+        {
+            faults.push(self.silence(pair));
+        }
+        Health {
+            state: self.state,
+            level: pair.map(|pair| pair.examined().engine.level()),
+            host: pair.map(|pair| pair.host()),
+            version: pair.map(|pair| pair.examined().version.clone()).unwrap_or_default(),
+            faults,
+            node: self.base.nodes.own(),
+            nodes: self.base.nodes.rows().to_vec(),
+            beat_ms: self.base.beat_ms,
+            waiting: pair.map_or(0, |pair| pair.waiting()),
+            losses: self.losses,
+            dropped: self.base.tells.dropped(),
+            bus: self.base.pubsub.as_ref().map(PubSub::health),
+            apart: self.base.apart(self.now),
+        }
+    }
+
     /// How many requests of the writer were sent, and answered, if the link is up.
     fn writer_counts(&self) -> Option<(u64, u64)> {
         match &self.phase {
@@ -273,6 +310,20 @@ impl Link {
         match &self.phase {
             Phase::Paired(pair) => pair.up_at().is_some(),
             Phase::Resting(_) | Phase::Searching(_) => false,
+        }
+    }
+
+    fn silence(&self, pair: &Pair) -> String {
+        let since = pair.waits_since().unwrap_or(self.now);
+        let millis = self.now.since(since).as_millis();
+        self.at(pair.host(), &format!("no answer to a write for {millis} ms"))
+    }
+
+    /// Something about a host.
+    fn at(&self, host: usize, what: &str) -> String {
+        match self.address.hosts.get(host) {
+            Some(host) => format!("{host}: {what}"),
+            None => what.to_owned(),
         }
     }
 
@@ -290,9 +341,7 @@ impl Link {
             database: database.clone(),
             is_private,
         };
-        // What stands last counts.
-        let settings = [SETTINGS, &[("lock_timeout", LOCK_WAIT_MS)]].concat();
-        connection.begin(login, &settings);
+        connection.begin(login, SETTINGS);
     }
 
     fn on_received(&mut self, hop: Hop, bytes: &[u8]) {

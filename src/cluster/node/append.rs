@@ -32,8 +32,6 @@ pub(super) struct Append {
     pub(super) since: Tick,
     /// It was sent, and nobody knows what became of it.
     pub(super) is_lost: bool,
-    /// It was sent with others, and something that somebody has locked was waited for in vain.
-    pub(super) is_held_up: bool,
 }
 
 impl Append {

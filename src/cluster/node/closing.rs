@@ -12,7 +12,6 @@ use super::engine::Engine;
 use super::open_logs::Log;
 use super::queue::{Ending, Op};
 use super::reader::Reading;
-use super::room_locks::is_held_up;
 use super::writer::{Flight, What};
 use super::writer_replies::is_transient;
 use crate::chat::model::log::{Farewell, LogFault, LogId, LogReply, Ticket};
@@ -78,7 +77,6 @@ impl<E: Engine> Node<E> {
     ) {
         let outcome = match outcome {
             Ok(rows) => rows.first().and_then(|row| row.int(0).ok()),
-            Err(error) if is_held_up(&error) => return self.on_end_held_up(ending),
             Err(error) if is_transient(&error) => return self.queue.repeat(Op::End(ending)),
             Err(error) => {
                 self.refusals.say(self.now.tick, "a room cannot be ended", &error);

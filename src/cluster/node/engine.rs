@@ -34,9 +34,6 @@ pub trait Engine: fmt::Debug {
     /// See [`Link::grew`].
     fn say_grown(&mut self, rooms: &[i64]);
 
-    /// See [`Link::is_locked`].
-    fn is_locked(&self, tables: &[&str]) -> bool;
-
     /// When it has to be looked at again though nothing has come.
     fn wakes_at(&self) -> Tick;
 }
@@ -67,10 +64,6 @@ impl Engine for Link {
 
     fn say_grown(&mut self, rooms: &[i64]) {
         Self::grew(self, rooms.iter().copied());
-    }
-
-    fn is_locked(&self, tables: &[&str]) -> bool {
-        Self::is_locked(self, tables)
     }
 
     fn wakes_at(&self) -> Tick {

@@ -80,7 +80,6 @@ pub mod queries;
 mod queue;
 mod reader;
 mod refusals;
-mod room_locks;
 mod room_pages;
 mod rooms_read;
 mod rows;
@@ -117,7 +116,6 @@ use self::pushing::Pushing;
 use self::queue::{Op, Queue, WAIT_MAX};
 use self::reader::{COMPARE_EVERY, Reading};
 use self::refusals::Refusals;
-use self::room_locks::RoomLocks;
 use self::sessions::{Replaced, SWEEP_EVERY};
 use self::upkeep::Upkeep;
 use self::writer::Flight;
@@ -174,7 +172,6 @@ pub struct Node<E> {
     pruned: Option<LogId>,
     upkeep: Upkeep,
     refusals: Refusals,
-    locks: RoomLocks,
     outgoing: Outgoing,
     pushing: Pushing,
 }
@@ -209,7 +206,6 @@ impl<E: Engine> Node<E> {
             pruned: None,
             upkeep: Upkeep::default(),
             refusals: Refusals::default(),
-            locks: RoomLocks::default(),
             outgoing: Outgoing::default(),
             pushing: Pushing::default(),
         }
@@ -271,9 +267,6 @@ impl<E: Engine> Node<E> {
         if self.is_up && self.upkeep.at <= now.tick {
             self.keep_up();
         }
-        if self.is_up && self.locks.due_at() <= now.tick {
-            self.look_at_locks();
-        }
         self.keep_sending();
         self.keep_pushing();
         if self.is_up && self.is_returning {
@@ -291,7 +284,6 @@ impl<E: Engine> Node<E> {
         let waits = self.queue.oldest().map_or(Tick::MAX, |since| since.after(WAIT_MAX));
         let own = self.compare_at.min(self.prune_at).min(self.upkeep.at);
         let own = own.min(self.outgoing.due_at()).min(self.pushing.due_at());
-        let own = own.min(self.locks.due_at());
         // While the engine is away none of this can be done: what is due would only spin the loop.
         let own = if self.is_up { own } else { Tick::MAX };
         self.engine.wakes_at().min(waits).min(own)
@@ -383,16 +375,7 @@ impl<E: Engine> Node<E> {
             }
         };
         let since = self.now.tick;
-        let append = Append {
-            log: id,
-            ticket,
-            draft,
-            version,
-            era,
-            since,
-            is_lost: false,
-            is_held_up: false,
-        };
+        let append = Append { log: id, ticket, draft, version, era, since, is_lost: false };
         if self.is_down {
             return self.refuse(&append, Appended::Refused(LogFault::Broken));
         }

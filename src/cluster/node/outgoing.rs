@@ -33,9 +33,6 @@ use crate::time::{Tick, millis};
 
 /// How often a node asks whose turn it is, and says that it is still its own.
 const ASK_EVERY: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 1_000 });
-/// What all of that needs: while somebody has locked one of these, everything else goes on.
-const TABLES: &[&str] =
-    &["chinwag.webhook", "chinwag.outgoing", "chinwag.sender", "chinwag.dead_letter"];
 /// By how much a turn is longer than a request may take.
 const TERM_MARGIN: Duration = Duration::from_secs(3);
 /// How long what comes is gathered before the thread is told.
@@ -208,10 +205,6 @@ impl<E: Engine> Node<E> {
             self.outgoing.replies.push_back(OutboxReply::News);
         }
         if !self.is_up {
-            return;
-        }
-        if self.engine.is_locked(TABLES) {
-            self.outgoing.at = now.after(ASK_EVERY);
             return;
         }
         if !self.outgoing.is_asked && self.outgoing.at <= now {

@@ -201,10 +201,6 @@ impl<E: Engine> Node<E> {
         if !self.is_up {
             return;
         }
-        if self.engine.is_locked(&["chinwag.push"]) {
-            self.pushing.at = now.after(ASK_EVERY);
-            return;
-        }
         if !self.pushing.is_writing && !self.pushing.unwritten.is_empty() {
             self.write_pushed();
         }

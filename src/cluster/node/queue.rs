@@ -1,10 +1,8 @@
 //! What waits to be written, in order.
 //!
 //! ```text
-//!  parked ─ somebody else has locked what it needs ──┐
-//!     ▲                                              ▼
-//!     │      repeats ─ sent once, nobody knows what became of it ─┐
-//!     └───── waiting ─ not sent yet ──────────────────────────────┴─▶ next
+//!  repeats ─ sent once, nobody knows what became of it ─┐
+//!  waiting ─ not sent yet ──────────────────────────────┴─▶ next
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -93,18 +91,6 @@ impl Op {
         }
     }
 
-    /// The log that it is about, if it is about one.
-    pub(super) const fn log(&self) -> Option<LogId> {
-        match self {
-            Self::Append(append) => Some(append.log),
-            Self::End(ending) => Some(ending.log),
-            Self::Open(log) | Self::Facts(log, ..) | Self::Sync(log, ..) | Self::Drop(log) => {
-                Some(*log)
-            }
-            Self::People(..) | Self::Mark(..) | Self::Session(_) | Self::Seen(_) => None,
-        }
-    }
-
     /// What it counts for: drafts and their bytes, facts, and what is about sessions.
     fn counts(&self) -> (usize, usize, usize, usize) {
         match self {
@@ -133,7 +119,6 @@ impl Op {
 /// what is about sessions.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    parked: VecDeque<Op>,
     repeats: VecDeque<Op>,
     waiting: VecDeque<Op>,
     drafts: usize,
@@ -159,28 +144,6 @@ impl Queue {
     pub(super) fn repeat(&mut self, op: Op) {
         self.count(&op);
         self.repeats.push_back(op);
-    }
-
-    /// Parks the next one behind those that are.
-    pub(super) fn park_next(&mut self) {
-        self.parked.extend(self.repeats.pop_front().or_else(|| self.waiting.pop_front()));
-    }
-
-    /// Parks what was sent before those that are.
-    pub(super) fn park_sent(&mut self, ops: Vec<Op>) {
-        for op in ops.into_iter().rev() {
-            self.count(&op);
-            self.parked.push_front(op);
-        }
-    }
-
-    /// What is parked and free comes next.
-    pub(super) fn unpark(&mut self, is_free: impl Fn(&Op) -> bool) {
-        let parked = std::mem::take(&mut self.parked);
-        let (mut free, kept) = parked.into_iter().partition::<VecDeque<_>, _>(|op| is_free(op));
-        self.parked = kept;
-        free.append(&mut self.repeats);
-        self.repeats = free;
     }
 
     /// Whether one more draft of so many bytes may wait.
@@ -239,32 +202,36 @@ impl Queue {
     /// Takes out the next one.
     pub(super) fn pop(&mut self) -> Option<Op> {
         let op = self.repeats.pop_front().or_else(|| self.waiting.pop_front())?;
-        self.uncount(&op);
+        let (drafts, bytes, facts, sessions) = op.counts();
+        self.drafts -= drafts;
+        self.bytes -= bytes;
+        self.facts -= facts;
+        self.sessions -= sessions;
         Some(op)
     }
 
     /// Since when the first draft or claim waits.
     pub(super) fn oldest(&self) -> Option<Tick> {
-        let parked = self.parked.iter().filter_map(Op::since).min();
-        let next = self.repeats.iter().chain(&self.waiting).find_map(Op::since);
-        parked.into_iter().chain(next).min()
+        self.repeats.iter().chain(&self.waiting).find_map(Op::since)
     }
 
     /// Takes out those of which `is_over` says so.
     pub(super) fn take(&mut self, is_over: impl Fn(&Op) -> bool) -> Vec<Op> {
         let mut taken = Vec::new();
-        for ops in [&mut self.parked, &mut self.repeats, &mut self.waiting] {
-            for op in std::mem::take(ops) {
-                if is_over(&op) {
-                    taken.push(op);
-                } else {
-                    ops.push_back(op);
-                }
+        let mut kept = Self::default();
+        // Counted before: what is kept of the repeats stays before all others.
+        let is_repeat = self.repeats.len();
+        for nth in 0.. {
+            let Some(op) = self.pop() else { break };
+            if is_over(&op) {
+                taken.push(op);
+            } else if nth < is_repeat {
+                kept.repeat(op);
+            } else {
+                kept.push(op);
             }
         }
-        for op in &taken {
-            self.uncount(op);
-        }
+        *self = kept;
         taken
     }
 
@@ -274,12 +241,5 @@ impl Queue {
         self.bytes += bytes;
         self.facts += facts;
         self.sessions += sessions;
-    }
-    fn uncount(&mut self, op: &Op) {
-        let (drafts, bytes, facts, sessions) = op.counts();
-        self.drafts -= drafts;
-        self.bytes -= bytes;
-        self.facts -= facts;
-        self.sessions -= sessions;
     }
 }

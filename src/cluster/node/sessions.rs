@@ -8,7 +8,6 @@ use super::bus_text::Word;
 use super::engine::Engine;
 use super::queue::Op;
 use super::reader::Reading;
-use super::room_locks::is_held_up;
 use super::session_ops::{Acts, SessionOp, kept, read};
 use super::writer::{Flight, What};
 use super::writer_replies::is_transient;
@@ -130,7 +129,6 @@ impl<E: Engine> Node<E> {
     ) {
         let rows = match outcome {
             Ok(rows) => rows,
-            Err(error) if is_held_up(error) => return self.on_sessions_held_up(ops),
             Err(error) if is_transient(error) => {
                 for op in ops {
                     self.queue.repeat(Op::Session(Box::new(op)));

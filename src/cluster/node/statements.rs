@@ -124,13 +124,6 @@ pub(super) const PRUNE: Statement = Statement {
     sql: "SELECT chinwag.prune_1($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint)",
 };
 
-/// Which rooms nobody has locked. Nothing waits for a standby: nothing is changed.
-pub(super) const PROBE_ROOMS: Statement = Statement {
-    name: "probe_rooms",
-    sql: "SELECT r.id FROM set_config('synchronous_commit', 'off', true) AS s, chinwag.room r \
-          WHERE r.id = ANY ($1::bigint[]) FOR NO KEY UPDATE OF r SKIP LOCKED",
-};
-
 /// Records of dropped rooms go.
 pub(super) const SWEEP: Statement =
     Statement { name: "sweep", sql: "SELECT chinwag.sweep_1($1::bigint)" };

@@ -35,21 +35,6 @@ const OVERDUE_ROOMS: i64 = 512;
 /// Rooms that are pruned at once.
 const OVERDUE_MAX: usize = 8;
 
-/// What puts words into the index needs these tables, and so does what prunes, and what removes the
-/// rest of rooms that are no more. While somebody has locked one of them all others go on, and this
-/// waits.
-const INDEX_TABLES: &[&str] = &["chinwag.word", "chinwag.search"];
-const PRUNE_TABLES: &[&str] = &["chinwag.record", "chinwag.sent", "chinwag.word", "chinwag.search"];
-const SWEEP_TABLES: &[&str] = &[
-    "chinwag.closed",
-    "chinwag.gone",
-    "chinwag.member",
-    "chinwag.restriction",
-    "chinwag.change",
-    "chinwag.record",
-    "chinwag.sent",
-];
-
 /// Makes this node the keeper, if there is none. A machine that is gone is noticed by the engine
 /// after 25 s without a sign of it, so that another one is the keeper then.
 const KEEPER: Statement = Statement {
@@ -138,13 +123,12 @@ impl<E: Engine> Node<E> {
                 return;
             }
         }
-        if !self.upkeep.is_indexing && !self.engine.is_locked(INDEX_TABLES) {
+        if !self.upkeep.is_indexing {
             let params = [self.upkeep.indexed, WORDS_ROOMS, WORDS_BLOCKS].map(Param::Int);
             let sent = self.ask_reader(Reading::Words, statements::UNINDEXED, &params);
             self.upkeep.is_indexing = sent.is_ok();
         }
-        let is_locked = self.engine.is_locked(PRUNE_TABLES);
-        if !self.upkeep.is_pruning && self.upkeep.policies.is_some() && !is_locked {
+        if !self.upkeep.is_pruning && self.upkeep.policies.is_some() {
             let params = [self.upkeep.pruned, OVERDUE_ROOMS].map(Param::Int);
             let sent = self.ask_reader(Reading::Overdue, statements::OVERDUE, &params);
             self.upkeep.is_pruning = sent.is_ok();
@@ -238,13 +222,10 @@ impl<E: Engine> Node<E> {
         let is_pruned = |log: &Log| log.retention != Retention::default() && log.is_followed();
         let all = || self.held.iter().filter(|(_, log)| is_pruned(log));
         let next = all().find(|(id, _)| Some(*id) > self.pruned).or_else(|| all().next());
-        if let Some((id, log)) = next.filter(|_| !self.engine.is_locked(PRUNE_TABLES)) {
+        if let Some((id, log)) = next {
             let (row, retention) = (log.row.unwrap_or(0), log.retention);
             self.pruned = Some(id);
             self.send_prune(row, retention, What::Prune(id));
-        }
-        if self.engine.is_locked(SWEEP_TABLES) {
-            return;
         }
         // What cannot be sent now is due again a second later.
         _ = self.ask_writer(What::Sweep, statements::SWEEP, &[Param::Int(PRUNE_RECORDS)]);

@@ -54,8 +54,6 @@ pub(super) enum What {
     /// A log gets a new epoch.
     Renew(LogId),
     Prune(LogId),
-    /// Whether the rows of these logs are free.
-    Probe(Vec<(LogId, Option<i64>)>),
     /// A room that is not open here.
     PruneRow(i64),
     Sweep,
@@ -72,10 +70,6 @@ impl<E: Engine> Node<E> {
     pub(super) fn send_queued(&mut self) {
         while self.is_up && self.flights.len() < FLIGHTS_MAX {
             let Some(next) = self.queue.peek() else { break };
-            if self.is_locked(next) {
-                self.park();
-                continue;
-            }
             if matches!(next, Op::Append(_)) && self.batches() >= BATCHES_MAX {
                 break;
             }
@@ -108,9 +102,18 @@ impl<E: Engine> Node<E> {
 
     /// Whether it is about a log whose row is being found.
     fn waits_for_row(&self, op: &Op) -> bool {
-        let log = op.log().filter(|_| !matches!(op, Op::Open(_) | Op::Sync(..)));
-        let log = log.and_then(|log| self.held.get(log));
-        log.is_some_and(|log| log.row.is_none() && !log.is_renewing)
+        let log = match op {
+            Op::Append(append) => append.log,
+            Op::Facts(log, ..) | Op::Drop(log) => *log,
+            Op::End(ending) => ending.log,
+            Op::Open(_)
+            | Op::Sync(..)
+            | Op::People(..)
+            | Op::Mark(..)
+            | Op::Session(_)
+            | Op::Seen(_) => return false,
+        };
+        self.held.get(log).is_some_and(|log| log.row.is_none() && !log.is_renewing)
     }
 
     fn send(&mut self, op: Op) {
@@ -236,8 +239,7 @@ impl<E: Engine> Node<E> {
 
     /// The next draft, if one is next and can be sent.
     fn next_draft(&mut self) -> Option<Append> {
-        let is_next =
-            |op: &Op| matches!(op, Op::Append(_)) && !self.waits_for_row(op) && !self.is_locked(op);
+        let is_next = |op: &Op| matches!(op, Op::Append(_)) && !self.waits_for_row(op);
         if !self.queue.peek().is_some_and(is_next) {
             return None;
         }
@@ -279,9 +281,10 @@ impl<E: Engine> Node<E> {
         let mut all = vec![first];
         let mut count = all[0].2.len();
         while count < FACTS_MAX
-            && self.queue.peek().is_some_and(|op| {
-                matches!(op, Op::Facts(..)) && !self.waits_for_row(op) && !self.is_locked(op)
-            })
+            && self
+                .queue
+                .peek()
+                .is_some_and(|op| matches!(op, Op::Facts(..)) && !self.waits_for_row(op))
         {
             let Some(Op::Facts(log, era, facts)) = self.queue.pop() else { break };
             count += facts.len();

@@ -8,7 +8,6 @@ use super::append::{Append, Batch, Outcome};
 use super::engine::Engine;
 use super::open_logs::OpenLogs;
 use super::queue::{FactsOf, Op, WAIT_MAX};
-use super::room_locks::is_held_up;
 use super::writer::{Flight, What};
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
 use crate::chat::model::record::Record;
@@ -66,7 +65,6 @@ impl<E: Engine> Node<E> {
                 self.held.renew(id);
             }
             What::Prune(id) => self.on_pruned(id, &outcome),
-            What::Probe(rooms) => self.on_probed(rooms, Some(&outcome)),
             What::PruneRow(row) => self.on_row_pruned(row, &outcome),
             What::Index => self.on_indexed(Some(&outcome)),
             What::Seen(seen) => self.on_seen(seen, &outcome),
@@ -105,9 +103,6 @@ impl<E: Engine> Node<E> {
 
     /// The engine has refused a batch as a whole: nothing of it was done.
     fn on_batch_refused(&mut self, batch: Batch, error: &EngineError) {
-        if is_held_up(error) {
-            return self.on_batch_held_up(batch);
-        }
         let is_again = is_transient(error);
         // Class 53: insufficient resources, of which a full disk is one.
         let fault = if error.code.starts_with("53") { LogFault::Full } else { LogFault::Broken };
@@ -124,20 +119,18 @@ impl<E: Engine> Node<E> {
                 self.queue.repeat(Op::Append(Box::new(Append { is_lost: true, ..append })));
                 continue;
             }
-            self.refuse_sent(append, fault);
+            let Some(log) = self.held.get_mut(append.log).filter(|log| log.era == append.era)
+            else {
+                // It was not done in this life of the log, and is not sent in the next one.
+                let lost = Append { is_lost: false, ..append };
+                self.refuse(&lost, Appended::Refused(fault));
+                continue;
+            };
+            let outcome =
+                if append.is_lost { Appended::Undecided } else { Appended::Refused(fault) };
+            log.order.on_refused(append.ticket, outcome, false);
+            self.held.advance(append.log);
         }
-    }
-
-    /// A draft that was sent was not done, and is not sent once more.
-    pub(super) fn refuse_sent(&mut self, append: Append, fault: LogFault) {
-        let Some(log) = self.held.get_mut(append.log).filter(|log| log.era == append.era) else {
-            // It was not done in this life of the log, and is not sent in the next one.
-            let lost = Append { is_lost: false, ..append };
-            return self.refuse(&lost, Appended::Refused(fault));
-        };
-        let outcome = if append.is_lost { Appended::Undecided } else { Appended::Refused(fault) };
-        log.order.on_refused(append.ticket, outcome, false);
-        self.held.advance(append.log);
     }
 
     /// Nobody knows what became of a draft, and it is not asked again.
@@ -162,9 +155,6 @@ impl<E: Engine> Node<E> {
         all: Vec<(LogId, u32, FactsOf)>,
         outcome: &Result<Vec<Row>, EngineError>,
     ) {
-        if outcome.as_ref().is_err_and(is_held_up) {
-            return self.on_facts_held_up(all);
-        }
         for (id, era, facts) in all {
             let Some(log) = self.held.get_mut(id).filter(|log| log.era == era) else { continue };
             match outcome {
@@ -193,7 +183,6 @@ impl<E: Engine> Node<E> {
     fn on_opened(&mut self, id: LogId, outcome: &Result<Vec<Row>, EngineError>) {
         let row = match outcome {
             Ok(rows) => rows.first(),
-            Err(error) if is_held_up(error) => return self.on_open_held_up(id),
             Err(error) => {
                 self.refusals.say(self.now.tick, "a room cannot be opened", error);
                 None
@@ -264,7 +253,6 @@ impl<E: Engine> Node<E> {
             What::Sync(log, era, ticket) => self.queue.repeat(Op::Sync(log, era, ticket)),
             What::End(ending) => self.queue.repeat(Op::End(ending)),
             What::Index => self.on_indexed(None),
-            What::Probe(rooms) => self.on_probed(rooms, None),
             What::Seen(seen) => self.queue.repeat(Op::Seen(seen)),
             What::File(op) => self.tell_file_lost(&op),
             What::Prune(_) | What::PruneRow(_) | What::Sweep | What::Return => {}

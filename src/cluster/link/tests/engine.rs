@@ -315,7 +315,6 @@ impl Engine {
             int(process.into()),
             timeline.map(String::into_bytes),
             self.locked.and_then(text),
-            None,
         ]
     }
 

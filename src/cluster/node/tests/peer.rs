@@ -217,10 +217,6 @@ impl Engine for Faulty {
         self.link.grew(rooms.iter().copied());
     }
 
-    fn is_locked(&self, tables: &[&str]) -> bool {
-        self.link.is_locked(tables)
-    }
-
     fn wakes_at(&self) -> Tick {
         self.link.deadline()
     }

@@ -1,13 +1,12 @@
 //! The two connections to the engine that was chosen: how they come up, and what ends them.
 
-mod deadlines;
-mod holders;
-
-use self::holders::Holders;
+use std::time::Duration;
 
 use super::base::Base;
 use super::boundary::{Hop, Lane, LinkEffect, LinkEvent, NotAsked};
-use super::bounds::{ASKS_MAX, BEAT_EVERY, ROUND_MAX, WRITE_DEADLINE};
+use super::bounds::{
+    ASKS_MAX, BEAT_EVERY, HEARING_MAX, READ_DEADLINE, ROUND_MAX, SLOW_AFTER, WRITE_DEADLINE,
+};
 use super::connection::{Connection, Heard, Question};
 use super::examine::{Examination, Examined};
 use super::frame::{self, Frame, Item};
@@ -56,7 +55,6 @@ pub(super) struct Pair {
     heard: u64,
     awaited: Option<(u64, Tick)>,
     held: Vec<(u64, Result<Vec<Row>, EngineError>)>,
-    holders: Holders,
     up_at: Option<Tick>,
     is_reported: bool,
 }
@@ -89,7 +87,6 @@ impl Pair {
             heard: 0,
             awaited: None,
             held: Vec::new(),
-            holders: Holders::default(),
             up_at: None,
             is_reported: false,
         }
@@ -101,11 +98,6 @@ impl Pair {
 
     pub(super) const fn host(&self) -> usize {
         self.writer.host
-    }
-
-    /// In a sentence, what somebody else has locked that some statements need.
-    pub(super) fn locked(&self) -> Option<&str> {
-        self.holders.fault()
     }
 
     /// Since when statements are taken; `None` if they are not.
@@ -259,9 +251,7 @@ impl Pair {
                 Ok(())
             }
             Question::Leave => Ok(()),
-            Question::Holders => self.holders.on_answer(outcome),
             Question::Ask(tag) => {
-                self.holders.on_outcome(&outcome);
                 let end = outcome.as_ref().err().filter(|error| is_end(&error.code));
                 if let Some(why) = end.map(ToString::to_string) {
                     self.held.push((tag, outcome));
@@ -323,7 +313,6 @@ impl Pair {
         }
         base.peers.keep(base.nodes.others());
         base.look_apart(now);
-        self.holders.on_beat();
         self.confirmed = serial;
         // The barrier: what was answered before it is safe only now.
         if self.confirmed >= self.needed {
@@ -427,8 +416,57 @@ impl Pair {
         if self.beat_deadline() <= now {
             self.beat(now, base)?;
         }
-        self.holders.ask(now, &mut self.reader).map_err(|_busy| too_many())?;
         self.tell(now, base)
+    }
+
+    /// When it has to go on if nothing comes.
+    pub(super) fn deadline(&self, base: &Base) -> Tick {
+        let bus = match self.step {
+            Step::Hearing | Step::Up => base.tells.due().unwrap_or(Tick::MAX),
+            Step::Reading | Step::Confirming => Tick::MAX,
+        };
+        self.write_deadline()
+            .min(self.read_deadline())
+            .min(self.hearing_deadline())
+            .min(self.beat_deadline())
+            .min(bus)
+    }
+
+    fn write_deadline(&self) -> Tick {
+        self.writer.waits_since().map_or(Tick::MAX, |since| since.after(WRITE_DEADLINE))
+    }
+
+    /// What a read may take.
+    fn patience(&self) -> Duration {
+        if self.step == Step::Up { READ_DEADLINE } else { WRITE_DEADLINE }
+    }
+
+    fn read_deadline(&self) -> Tick {
+        self.reader.waits_since().map_or(Tick::MAX, |since| since.after(self.patience()))
+    }
+
+    /// While a session is busy with a read, it hears nothing.
+    fn hearing_deadline(&self) -> Tick {
+        match self.awaited {
+            Some((_, since)) if self.reader.waits_since().is_none() => {
+                since.max(self.reader.progress()).after(HEARING_MAX)
+            }
+            _ => Tick::MAX,
+        }
+    }
+
+    /// When the next beat is sent: earlier than usual if a read takes long, to find out whether it
+    /// is the read or the engine.
+    fn beat_deadline(&self) -> Tick {
+        let is_beating = self.writer.awaits(|question| matches!(question, Question::Beat(..)));
+        if self.step != Step::Up || is_beating || self.beat_at == Tick::MAX {
+            return Tick::MAX;
+        }
+        let Some(since) = self.reader.waits_since() else { return self.beat_at };
+        // A beat every 300 ms is enough.
+        let pause = BEAT_EVERY.saturating_sub(SLOW_AFTER);
+        let last = Tick::from_millis(0).after(self.beat_at.since(Tick::ZERO).saturating_sub(pause));
+        self.beat_at.min(since.after(SLOW_AFTER).max(last))
     }
 
     /// Closes both, but for the one that is closed already; who waits is told that no answer comes.
