@@ -41,6 +41,7 @@ mod connection;
 mod examine;
 mod find_primary;
 mod frame;
+mod health;
 mod nodes;
 mod over_bus;
 mod pair;
@@ -105,12 +106,6 @@ pub struct Link {
 }
 
 impl Link {
-    /// Whether statements are taken.
-    #[must_use]
-    pub const fn state(&self) -> LinkState {
-        self.state
-    }
-
     /// A link that begins to look for the engine at once.
     #[must_use]
     pub fn new(address: Address, options: LinkOptions, now: Now) -> Self {
@@ -261,40 +256,6 @@ impl Link {
         {
             // If it cannot be said, it shows.
             _ = pair.leave(self.now, &self.base);
-        }
-    }
-
-    /// What an operator is told of the engine, the bus and the other nodes.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        let pair = match &self.phase {
-            Phase::Paired(pair) if pair.up_at().is_some() => Some(pair),
-            _ => None,
-        };
-        let mut faults = pair.map_or_else(|| self.faults.clone(), |it| it.examined().warnings());
-        if let Some(pair) = pair {
-            let clock = self.base.clock_fault();
-            faults.extend(clock.map(|fault| self.at(pair.host(), &fault)));
-        }
-        if let Some(pair) = pair
-            && self.state != LinkState::Up
-        {
-            faults.push(self.silence(pair));
-        }
-        Health {
-            state: self.state,
-            level: pair.map(|pair| pair.examined().engine.level()),
-            host: pair.map(|pair| pair.host()),
-            version: pair.map(|pair| pair.examined().version.clone()).unwrap_or_default(),
-            faults,
-            node: self.base.nodes.own(),
-            nodes: self.base.nodes.rows().to_vec(),
-            beat_ms: self.base.beat_ms,
-            waiting: pair.map_or(0, |pair| pair.waiting()),
-            losses: self.losses,
-            dropped: self.base.tells.dropped(),
-            bus: self.base.pubsub.as_ref().map(PubSub::health),
-            apart: self.base.apart(self.now),
         }
     }
 

@@ -191,9 +191,12 @@ fn a_primary_that_takes_no_writes_any_more_is_left() {
     for code in ["25006", "57P01", "57P03"] {
         let mut world = up();
         world.engines[0].write_error = Some(code);
-        world.ask(Lane::Writer, 7, "append").unwrap();
+        // All three are answered in one piece.
+        for (tag, name) in [(7, "append"), (8, "echo"), (9, "append")] {
+            world.ask(Lane::Writer, tag, name).unwrap();
+        }
         world.run();
-        assert_eq!(world.events(), ["slow", "7: lost"], "{code}");
+        assert_eq!(world.events(), ["slow", "7: lost", "8: lost", "9: lost"], "{code}");
         assert_eq!(world.link.health().faults, [format!("db0:5432: it cannot ({code})")]);
     }
 }

@@ -1,12 +1,10 @@
 //! The two connections to the engine that was chosen: how they come up, and what ends them.
 
-use std::time::Duration;
+mod deadlines;
 
 use super::base::Base;
 use super::boundary::{Hop, Lane, LinkEffect, LinkEvent, NotAsked};
-use super::bounds::{
-    ASKS_MAX, BEAT_EVERY, HEARING_MAX, READ_DEADLINE, ROUND_MAX, SLOW_AFTER, WRITE_DEADLINE,
-};
+use super::bounds::{ASKS_MAX, BEAT_EVERY, ROUND_MAX, WRITE_DEADLINE};
 use super::connection::{Connection, Heard, Question};
 use super::examine::{Examination, Examined};
 use super::frame::{self, Frame, Item};
@@ -174,10 +172,18 @@ impl Pair {
         let Some(connection) = self.connection(hop) else { return Ok(()) };
         let lane = connection.lane();
         let (heard, fault) = connection.receive(now, bytes);
-        for heard in heard {
-            self.on_heard(now, lane, heard, base)?;
+        let mut outcome = fault.map_or(Ok(()), |fault| Err(fault.to_string()));
+        let mut all = heard.into_iter();
+        if let Some(why) = all.find_map(|heard| self.on_heard(now, lane, heard, base).err()) {
+            outcome = Err(why);
         }
-        fault.map_or(Ok(()), |fault| Err(fault.to_string()))
+        // What has come with it is not handed up any more: it counts as lost, and is told so.
+        for heard in all {
+            if let Heard::Answered(Question::Ask(tag), outcome) = heard {
+                self.held.push((tag, outcome));
+            }
+        }
+        outcome
     }
 
     fn on_heard(
@@ -417,56 +423,6 @@ impl Pair {
             self.beat(now, base)?;
         }
         self.tell(now, base)
-    }
-
-    /// When it has to go on if nothing comes.
-    pub(super) fn deadline(&self, base: &Base) -> Tick {
-        let bus = match self.step {
-            Step::Hearing | Step::Up => base.tells.due().unwrap_or(Tick::MAX),
-            Step::Reading | Step::Confirming => Tick::MAX,
-        };
-        self.write_deadline()
-            .min(self.read_deadline())
-            .min(self.hearing_deadline())
-            .min(self.beat_deadline())
-            .min(bus)
-    }
-
-    fn write_deadline(&self) -> Tick {
-        self.writer.waits_since().map_or(Tick::MAX, |since| since.after(WRITE_DEADLINE))
-    }
-
-    /// What a read may take.
-    fn patience(&self) -> Duration {
-        if self.step == Step::Up { READ_DEADLINE } else { WRITE_DEADLINE }
-    }
-
-    fn read_deadline(&self) -> Tick {
-        self.reader.waits_since().map_or(Tick::MAX, |since| since.after(self.patience()))
-    }
-
-    /// While a session is busy with a read, it hears nothing.
-    fn hearing_deadline(&self) -> Tick {
-        match self.awaited {
-            Some((_, since)) if self.reader.waits_since().is_none() => {
-                since.max(self.reader.progress()).after(HEARING_MAX)
-            }
-            _ => Tick::MAX,
-        }
-    }
-
-    /// When the next beat is sent: earlier than usual if a read takes long, to find out whether it
-    /// is the read or the engine.
-    fn beat_deadline(&self) -> Tick {
-        let is_beating = self.writer.awaits(|question| matches!(question, Question::Beat(..)));
-        if self.step != Step::Up || is_beating || self.beat_at == Tick::MAX {
-            return Tick::MAX;
-        }
-        let Some(since) = self.reader.waits_since() else { return self.beat_at };
-        // A beat every 300 ms is enough.
-        let pause = BEAT_EVERY.saturating_sub(SLOW_AFTER);
-        let last = Tick::from_millis(0).after(self.beat_at.since(Tick::ZERO).saturating_sub(pause));
-        self.beat_at.min(since.after(SLOW_AFTER).max(last))
     }
 
     /// Closes both, but for the one that is closed already; who waits is told that no answer comes.
