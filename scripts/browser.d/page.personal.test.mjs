@@ -38,7 +38,7 @@ test("a message is reported from its menu, and who owns the room is told, reads 
 	await assertAccessible(ann, "report");
 	await ann.fill("#personal-reason", "she shouts");
 	await ann.locator("#personal-report").click();
-	await ann.getByText("It is reported to those").waitFor();
+	await ann.getByText("It is reported to the moderators").waitFor();
 	assert.equal(await ann.locator("#reports-open").isVisible(), false, "only for those who may settle");
 	await owner.locator("#reports-open").click();
 	await owner.locator("#reports").getByText("Reason: she shouts").waitFor();

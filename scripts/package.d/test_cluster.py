@@ -51,13 +51,14 @@ class Kubernetes(unittest.TestCase):
         (self.text,) = self.parts["ConfigMap"]["data"].values()
 
     def test_the_server_takes_the_settings(self):
-        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file, tempfile.NamedTemporaryFile("w") as secret:
-            # The container has the password in a volume, and `check` reads it.
-            secret.write("a password")
-            secret.flush()
-            file.write(self.text.replace("/secrets/password", secret.name))
-            file.flush()
-            said = settings(file.name)
+        with tempfile.TemporaryDirectory() as folder:
+            # The container has the password and the authorities in a volume, and `check` reads them.
+            secrets, file = Path(folder), Path(folder, "chinwag.toml")
+            (secrets / "password").write_text("a password")
+            make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=ca"]
+            subprocess.run([*make, "-keyout", secrets / "ca.key", "-out", secrets / "ca.crt"], check=True, capture_output=True)
+            file.write_text(self.text.replace("/secrets/", f"{folder}/"))
+            said = settings(file)
         self.assertIn("replicated", said)
 
     def test_the_probes_ask_for_what_there_is_and_a_lost_engine_restarts_nobody(self):
