@@ -112,6 +112,8 @@ test("going back, or a reload, enters no room that one has left or was removed f
 test("signing out asks if messages have not been sent", async () => {
 	const proxy = await Proxy.start(server.web);
 	const kit = await enter("kit", "shed", proxy.url);
+	// What asks is loaded behind all else, and cannot be without a connection.
+	await holds(kit, () => performance.getEntriesByType("resource").some(({ name }) => name.endsWith("/asking.js")));
 	proxy.closed = true;
 	proxy.cut();
 	await lost(kit);
