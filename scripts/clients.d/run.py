@@ -90,7 +90,7 @@ class Netcat:
 
     async def joined(self):
         # The answer to /who names the asker, who is in the room by then.
-        while not (self.name in (line := await self.line()) and ROOM in line):
+        while not re.search(rf" here: .*\b{self.name}\b", line := await self.line()):
             self.welcome.append(line)
         self.welcome.append(line)
 
