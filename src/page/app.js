@@ -880,9 +880,12 @@ async function create(name, isPrivate, isDue = turn()) {
 	arrive(await chat.create(name, { private: isPrivate }), isDue);
 }
 
+/** Where the log stood: going up ends that its end is followed, and not what grows there. */
+let stood = 0;
 function onScroll() {
 	const log = $("log");
-	following = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END;
+	following = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_END || (following && log.scrollTop >= stood);
+	stood = log.scrollTop;
 	if (following && open && !view(open).atHead) {
 		following = false;
 		windows.newer(open);
@@ -1217,6 +1220,7 @@ on("log", "scroll", onScroll);
 // In whatever field.
 document.addEventListener("input", goOn, true);
 new ResizeObserver(draw).observe($("log"));
+new ResizeObserver(() => following && scrollToEnd()).observe($("messages"));
 document.addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", onVisibility);
 addEventListener("resize", closeDrawers);
