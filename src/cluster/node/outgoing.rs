@@ -29,6 +29,7 @@ use crate::chat::model::outbox::{
 use crate::chat::model::webhook::{EventSet, Notice};
 use crate::cluster::link::Lane;
 use crate::pg::{EngineError, Param, Row, Statement, WrongType};
+use crate::time::clock::Now;
 use crate::time::{Tick, millis};
 
 /// How often a node asks whose turn it is, and says that it is still its own.
@@ -157,7 +158,8 @@ impl<E: Engine> Node<E> {
     }
 
     /// What the thread that sends asks for.
-    pub fn read_or_put(&mut self, ask: OutboxAsk) {
+    pub fn read_or_put(&mut self, now: Now, ask: OutboxAsk) {
+        self.now = now;
         match ask {
             OutboxAsk::Read { ticket, interest, from, to, events_max } => {
                 let op = OutboxOp::Entries { ticket, interest, from, events_max };
@@ -223,7 +225,8 @@ impl<E: Engine> Node<E> {
     }
 
     /// The node stops: another one need not wait until its turn is over.
-    pub fn stop_sending(&mut self) {
+    pub fn stop_sending(&mut self, now: Now) {
+        self.now = now;
         self.outgoing.terms = None;
         if let Some(claim) = self.outgoing.claim {
             let params = [Param::Int(self.node_number()), Param::Int(claim.turn)];

@@ -25,6 +25,7 @@ use crate::chat::model::push::{
     Push, PushOrder, PushOutcome, PushReason, PushSubscription, beginning,
 };
 use crate::pg::{Param, Row, Statement, WrongType};
+use crate::time::clock::Now;
 use crate::time::{Tick, millis};
 
 /// How often a node asks whose turn it is, and what is due.
@@ -210,7 +211,8 @@ impl<E: Engine> Node<E> {
     }
 
     /// The node stops: another one need not wait until its turn is over.
-    pub fn stop_pushing(&mut self) {
+    pub fn stop_pushing(&mut self, now: Now) {
+        self.now = now;
         self.pushing.terms = None;
         if let Some((turn, _)) = self.pushing.claim {
             if !self.pushing.unwritten.is_empty() {

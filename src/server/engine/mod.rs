@@ -61,7 +61,7 @@ pub(super) trait SharedLogs: Logs + Driven {
     fn leave(&mut self, now: Now);
 
     /// What the thread that sends to webhooks asks for.
-    fn ask_outbox(&mut self, ask: OutboxAsk);
+    fn ask_outbox(&mut self, now: Now, ask: OutboxAsk);
 
     /// What that thread is told next.
     fn poll_outbox(&mut self) -> Option<OutboxReply>;
@@ -165,7 +165,7 @@ impl Shared {
 
     /// Does what the node asks for.
     pub(super) fn drive(&mut self, now: Now, effects: &mut Effects) {
-        self.desk.pass_asks(&mut *self.node);
+        self.desk.pass_asks(now, &mut *self.node);
         self.node.go_on(now);
         self.desk.take_replies(&mut *self.node);
         self.driver.drive(now, &mut *self.node, effects);

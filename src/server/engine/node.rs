@@ -46,13 +46,13 @@ impl SharedLogs for Node<Link> {
     }
 
     fn leave(&mut self, now: Now) {
-        self.stop_sending();
-        self.stop_pushing();
+        self.stop_sending(now);
+        self.stop_pushing(now);
         self.engine().leave(now);
     }
 
-    fn ask_outbox(&mut self, ask: OutboxAsk) {
-        self.read_or_put(ask);
+    fn ask_outbox(&mut self, now: Now, ask: OutboxAsk) {
+        self.read_or_put(now, ask);
     }
 
     fn poll_outbox(&mut self) -> Option<OutboxReply> {

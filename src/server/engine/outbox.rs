@@ -14,6 +14,7 @@ use super::SharedLogs;
 use crate::chat::model::outbox::{Batch, OutboxAsk, OutboxReply, Position, Update};
 use crate::chat::model::webhook::Interest;
 use crate::store::{Outbox, RemoteOutbox, SharedOutbox, Wake};
+use crate::time::clock::Now;
 
 /// What the thread may have asked that the loop has not taken up; it waits for the loop at more.
 const ASKS_MAX: usize = 16;
@@ -95,9 +96,9 @@ impl Desk {
     }
 
     /// Hands what was asked to the node.
-    pub(super) fn pass_asks(&mut self, node: &mut dyn SharedLogs) {
+    pub(super) fn pass_asks(&mut self, now: Now, node: &mut dyn SharedLogs) {
         while let Ok(ask) = self.asks.try_recv() {
-            node.ask_outbox(match ask {
+            let ask = match ask {
                 Ask::Put(updates) => OutboxAsk::Put(updates),
                 Ask::Read { interest, from, to, events_max, answer } => {
                     self.tickets += 1;
@@ -105,7 +106,8 @@ impl Desk {
                     let ticket = self.tickets;
                     OutboxAsk::Read { ticket, interest, from, to, events_max }
                 }
-            });
+            };
+            node.ask_outbox(now, ask);
         }
     }
 

@@ -310,12 +310,12 @@ impl Peer {
 
     /// The node stops.
     pub(crate) fn stop_sending(&mut self) {
-        self.node.stop_sending();
+        self.node.stop_sending(self.clock.now());
     }
 
     /// What the thread that sends asks.
     pub(crate) fn ask_outbox(&mut self, ask: OutboxAsk) {
-        self.node.read_or_put(ask);
+        self.node.read_or_put(self.clock.now(), ask);
     }
 
     /// What that thread is told.
@@ -335,7 +335,7 @@ impl Peer {
 
     /// It is about to stop.
     pub(crate) fn stop_pushing(&mut self) {
-        self.node.stop_pushing();
+        self.node.stop_pushing(self.clock.now());
     }
 
     /// What the thread that tells devices is to do.
@@ -350,6 +350,9 @@ impl Peer {
 
     /// Looks for sessions that are over, and waits until that is done.
     pub(crate) fn sweep_sessions(&mut self) {
+        // What is asked is dated by the node's clock, which stands since its last turn: an old date
+        // would be a question that has waited too long already.
+        self.turn();
         self.node.sweep_sessions();
         while !self.node.is_settled() {
             self.turn();

@@ -30,7 +30,8 @@ fn answer(peer: &mut Peer) -> Result<Claimed, LogFault> {
     loop {
         match peer.reply() {
             LogReply::Claimed(Ticket(7), outcome) => return outcome,
-            LogReply::NodeGone { .. } => {}
+            // It may be said again until the engine has that it was said.
+            LogReply::NodeGone { .. } | LogReply::Replaced(_) => {}
             other => panic!("{other:?}"),
         }
     }
