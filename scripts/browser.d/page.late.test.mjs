@@ -23,6 +23,8 @@ async function come(name, room) {
 const toast = (page, text) => holds(page, (wanted) => document.querySelector("#toasts").textContent.includes(wanted), text);
 const focus = (page) => page.evaluate(() => document.activeElement.id);
 const isOpen = (page) => page.evaluate(() => Boolean(document.querySelector("dialog[open]")));
+/** Takes away what is told, unless its time is over by then. */
+const dismiss = (page) => page.evaluate(() => document.querySelectorAll(".toast button").forEach((button) => button.click()));
 const LEFT = "You had gone on by the time this was ready";
 
 /** Keeps a part of the page back: `asked` resolves when it is asked for, `release()` lets it come. */
@@ -128,7 +130,7 @@ test("a dialog that is loaded late does not open over who types on, and opens wh
 		await kit.keyboard.type("tence");
 		assert.equal(await isOpen(kit), false, part);
 		assert.equal(await kit.inputValue("#text"), "half a sentence", part);
-		await kit.locator(".toast button").first().click();
+		await dismiss(kit);
 		await ask();
 		await kit.locator("dialog[open]").waitFor();
 		await kit.keyboard.press("Escape");
@@ -186,6 +188,6 @@ test("what waits for the server's answer takes no focus from who types on", asyn
 		assert.equal(await isOpen(kit), false);
 		assert.equal(await kit.textContent("#title"), "den");
 		assert.equal(await kit.inputValue("#text"), "half a sentence");
-		await kit.locator(".toast button").first().click();
+		await dismiss(kit);
 	}
 });

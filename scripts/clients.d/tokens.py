@@ -180,7 +180,7 @@ def answer(port, token):
 
 def opened(folder, pid):
     """What the server, which has ended, has opened or connected to since it listened, beside its database."""
-    deadline, calls = time.monotonic() + 10, ""
+    deadline, calls = time.monotonic() + 60, ""
     # Short numbers of processes are filled up with blanks.
     while not re.search(rf"^{pid} +\+\+\+ exited", calls, re.M):
         assert time.monotonic() < deadline, "strace does not end"

@@ -53,6 +53,15 @@ def rows(data):
         db.close()
 
 
+def marks_of(node, user):
+    """The threads that this user has marks in, how far they are read, and whether they are not wanted."""
+    db = sqlite3.connect(f"file:{node.folder}/data/chinwag.db?mode=ro", uri=True)
+    try:
+        return db.execute("SELECT thread, read, off FROM follow WHERE user = ?", [user]).fetchall()
+    finally:
+        db.close()
+
+
 def chinwag(*arguments):
     return subprocess.run([CHINWAG, *map(str, arguments)], capture_output=True, text=True, timeout=120,
                           env={"PATH": os.environ["PATH"]})
@@ -106,7 +115,10 @@ def live(node):
     eve = Client(node)
     eve.ask("register", name="eva", password="a long enough one")
     # Until the marks are written.
-    time.sleep(1)
+    deadline, marks = time.monotonic() + PATIENCE, {(first, second, 0), (other, other, 1)}
+    while not marks <= set(found := marks_of(node, "bob")):
+        assert time.monotonic() < deadline, f"{found} in place of {marks}"
+        time.sleep(0.05)
     return {"first": first, "gone": gone}
 
 

@@ -11,7 +11,8 @@ import urllib.request
 
 CHINWAG = sys.argv[1]
 TOKEN = "a-token-for-this-test-alone"
-PATIENCE = 10
+# Longer than anything takes on a machine that works.
+PATIENCE = 30
 failed = 0
 
 

@@ -323,7 +323,7 @@ impl Server {
     }
 
     fn stop(&mut self, now: Now, signal: StopSignal, effects: &mut Effects) {
-        self.supervisor.iter().for_each(Supervisor::stopping);
+        self.supervisor.iter_mut().for_each(Supervisor::stopping);
         self.end_upgrade("the server is stopping", effects);
         self.upgrading.leave();
         effects.push(Effect::StopAccepting);

@@ -1,5 +1,6 @@
 //! What systemd is told about this process: `sd_notify(3)`.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
@@ -10,10 +11,17 @@ use std::time::Duration;
 use crate::config::Environment;
 use crate::time::Tick;
 
+/// When words that found no space are said once more.
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// How long a process that ends waits for space: it serves nobody any more.
+const LAST_WORD_MAX: Duration = Duration::from_secs(5);
+
 /// Tells systemd that the server is ready, is stopping, and that its loop still turns.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     socket: UnixDatagram,
+    /// What it must hear and has found no space: its queue holds ten words on many systems.
+    unsaid: VecDeque<String>,
     /// How often it wants to hear that the loop turns.
     interval: Option<Duration>,
     /// When it is told next.
@@ -37,39 +45,63 @@ impl Supervisor {
 
     fn connect(name: &OsStr, interval: Option<Duration>) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
-        // The loop never waits: a word that finds no space is not said.
+        // The loop never waits: what finds no space is said later.
         socket.set_nonblocking(true)?;
         socket.connect_addr(&address(name)?)?;
-        Ok(Self { socket, interval, next: Tick::MAX })
+        Ok(Self { socket, unsaid: VecDeque::new(), interval, next: Tick::MAX })
     }
 
     /// Everything listens.
     pub(super) fn ready(&mut self, now: Tick, what: &str) {
-        self.say(&format!("READY=1\nSTATUS={what}"));
+        self.unsaid.push_back(format!("READY=1\nSTATUS={what}"));
+        self.say_unsaid();
         self.next = self.interval.map_or(Tick::MAX, |interval| now.after(interval));
     }
 
     /// The clients are sent away.
-    pub(super) fn stopping(&self) {
-        self.say("STOPPING=1\nSTATUS=sending the clients away");
+    pub(super) fn stopping(&mut self) {
+        self.unsaid.push_back("STOPPING=1\nSTATUS=sending the clients away".to_owned());
+        self.say_unsaid();
+    }
+
+    /// Another process is the service's from now on, and this one ends.
+    pub(super) fn hand_on(&self, pid: u32) {
+        // Who does not hear it takes the end of this process for the end of the service.
+        let set = self.socket.set_write_timeout(Some(LAST_WORD_MAX));
+        let set = set.and_then(|()| self.socket.set_nonblocking(false));
+        let words = format!("MAINPID={pid}\nSTATUS=upgraded");
+        if let Err(error) = set.and_then(|()| self.socket.send(words.as_bytes()).map(drop)) {
+            warn(&words, &error);
+        }
     }
 
     /// Says that the loop turns, if it is time, and when to come again.
     pub(super) fn turn(&mut self, now: Tick) -> Tick {
+        self.say_unsaid();
         if let Some(interval) = self.interval.filter(|_| now >= self.next) {
-            self.say("WATCHDOG=1");
+            let words = "WATCHDOG=1";
+            // There will be another one.
+            self.socket.send(words.as_bytes()).map_or_else(|error| warn(words, &error), drop);
             // From now, not from when it was due: after a long pause one word is enough, not one
             // for each interval that went by.
             self.next = now.after(interval);
         }
-        self.next
+        if self.unsaid.is_empty() { self.next } else { self.next.min(now.after(AGAIN_AFTER)) }
     }
 
-    pub(super) fn say(&self, words: &str) {
-        if let Err(error) = self.socket.send(words.as_bytes()) {
-            log::warn!(error:%; "systemd was not told: {}", words.lines().next().unwrap_or_default());
+    fn say_unsaid(&mut self) {
+        while let Some(words) = self.unsaid.front() {
+            match self.socket.send(words.as_bytes()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                said => _ = said.inspect_err(|error| warn(words, error)),
+            }
+            self.unsaid.pop_front();
         }
     }
+}
+
+fn warn(words: &str, error: &io::Error) {
+    log::warn!(error:%; "systemd was not told: {}", words.lines().next().unwrap_or_default());
 }
 
 /// A path, or after an `@` a name that is in no file system.
@@ -138,5 +170,42 @@ mod tests {
             assert_eq!(supervisor.turn(now), now.after(SECOND));
         }
         assert!(received(&socket).len() < 1_000);
+    }
+
+    /// A supervisor whose socket has no space.
+    fn full(path: &std::path::Path) -> (UnixDatagram, Supervisor) {
+        let socket = UnixDatagram::bind(path).unwrap();
+        let supervisor = Supervisor::connect(path.as_os_str(), None).unwrap();
+        while supervisor.socket.send(b"WATCHDOG=1").is_ok() {}
+        (socket, supervisor)
+    }
+
+    #[test]
+    fn what_must_be_heard_and_finds_no_space_is_said_when_there_is_some_and_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let (socket, mut supervisor) = full(&folder.path().join("notify"));
+        let at = |millis| Tick::from_millis(millis);
+        supervisor.ready(at(1_000), "serving");
+        supervisor.stopping();
+        assert_eq!(supervisor.turn(at(1_000)), at(1_000).after(AGAIN_AFTER));
+        assert!(received(&socket).iter().all(|words| words == "WATCHDOG=1"));
+        assert_eq!(supervisor.turn(at(1_050)), Tick::MAX);
+        assert_eq!(
+            received(&socket),
+            ["READY=1\nSTATUS=serving", "STOPPING=1\nSTATUS=sending the clients away"]
+        );
+    }
+
+    #[test]
+    fn a_process_that_ends_waits_until_it_is_heard_which_one_comes_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (socket, supervisor) = full(&folder.path().join("notify"));
+        let handing = std::thread::spawn(move || supervisor.hand_on(7));
+        let mut buffer = [0; 256];
+        socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        while &buffer[..10] != b"MAINPID=7\n" {
+            socket.recv(&mut buffer).expect("the number of a process");
+        }
+        handing.join().unwrap();
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::files::FileStart;
 use super::upgrade::{Answer, Candidate, Successor};
-use super::{Engine, Server, Supervisor, WebhookStart};
+use super::{Engine, Server, WebhookStart};
 use crate::chat::model::log::Logs as _;
 use crate::net::{Effect, Effects};
 use crate::reactor::Reactor;
@@ -267,12 +267,5 @@ impl Server {
         self.alarm = now.tick;
         reactor.thaw();
         reactor.set_alarm(now.tick);
-    }
-}
-
-impl Supervisor {
-    /// Another process is the service's from now on.
-    fn hand_on(&self, pid: u32) {
-        self.say(&format!("MAINPID={pid}\nSTATUS=upgraded"));
     }
 }

@@ -11,7 +11,7 @@ use chinwag::cluster::link::{
 };
 use chinwag::pg::{Address, Host, Param, Statement};
 use chinwag::time::Tick;
-use chinwag::time::clock::Clock;
+use chinwag::time::clock::{Clock, Now};
 
 /// How long a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,11 +19,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long one socket is waited for: all are looked at in turns.
 const TURN: Duration = Duration::from_millis(1);
 
+/// How much of a node's time a turn takes at most.
+const STEP_MAX: Duration = Duration::from_millis(100);
+
 /// A node without a chat.
+///
+/// Its time stands still while a test does something else: what it has asked before does not wait
+/// for an answer meanwhile.
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(crate) link: Link,
     clock: Clock,
+    /// Microseconds: of its time, and of the clock when it was driven last.
+    time: u64,
+    driven_at: u64,
     address: Address,
     streams: BTreeMap<Hop, TcpStream>,
     events: Vec<LinkEvent>,
@@ -40,7 +49,8 @@ impl Driver {
             seed,
         };
         let link = Link::new(address.clone(), options, clock.now());
-        Self { link, clock, address, streams: BTreeMap::new(), events: Vec::new() }
+        let (streams, events, driven_at) = (BTreeMap::new(), Vec::new(), clock.micros());
+        Self { link, clock, time: driven_at, driven_at, address, streams, events }
     }
 
     pub(crate) fn ask(
@@ -50,15 +60,15 @@ impl Driver {
         statement: Statement,
         params: &[Param<'_>],
     ) -> Result<(), NotAsked> {
-        self.link.ask(self.clock.now(), lane, tag, statement, params)
+        self.link.ask(self.present(), lane, tag, statement, params)
     }
 
     pub(crate) fn leave(&mut self) {
-        self.link.leave(self.clock.now());
+        self.link.leave(self.present());
     }
 
     fn handle(&mut self, input: LinkInput<'_>) {
-        self.link.handle(self.clock.now(), input);
+        self.link.handle(self.present(), input);
     }
 
     fn connect(&mut self, hop: Hop, host: usize) {
@@ -76,8 +86,16 @@ impl Driver {
         }
     }
 
+    fn present(&self) -> Now {
+        Now { tick: self.now(), ..self.clock.now() }
+    }
+
     /// Does what is due, and looks at each socket once.
     pub(crate) fn turn(&mut self) {
+        let now = self.clock.micros();
+        let step = Duration::from_micros(now - self.driven_at).min(STEP_MAX);
+        self.time += u64::try_from(step.as_micros()).unwrap();
+        self.driven_at = now;
         while let Some(effect) = self.link.poll_effect() {
             match effect {
                 LinkEffect::Connect { hop, host, .. } => self.connect(hop, host),
@@ -106,14 +124,14 @@ impl Driver {
                 }
             }
         }
-        if self.link.deadline() <= self.clock.now().tick {
+        if self.link.deadline() <= self.now() {
             self.handle(LinkInput::Expired);
         }
         self.events.extend(std::iter::from_fn(|| self.link.poll()));
     }
 
     pub(crate) fn now(&self) -> Tick {
-        self.clock.now().tick
+        Tick::from_millis(self.time / 1_000)
     }
 
     /// What was reported since this was asked before.
@@ -125,6 +143,16 @@ impl Driver {
     pub(crate) fn go_on(&mut self, millis: u64) {
         let end = self.now().after(Duration::from_millis(millis));
         while self.now() < end {
+            self.turn();
+        }
+    }
+
+    /// Goes on until an operator is told of this.
+    #[track_caller]
+    pub(crate) fn until_told(&mut self, words: &str) {
+        let end = self.now().after(PATIENCE);
+        while !self.link.health().faults.iter().any(|fault| fault.contains(words)) {
+            assert!(self.now() < end, "{words:?} is not told: {:?}", self.link.health());
             self.turn();
         }
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use chinwag::cluster::link::bounds::WAITING_MAX;
 use chinwag::cluster::link::{Lane, LinkEvent, LinkState};
 use chinwag::pg::{Param, Statement};
+use chinwag::time::clock::Clock;
 
 use self::driver::Driver;
 use self::postgres::Cluster;
@@ -53,28 +54,32 @@ fn count(driver: &mut Driver) -> i64 {
 #[test]
 fn a_primary_that_is_killed_is_followed_by_the_promoted_standby_and_no_answered_write_is_lost() {
     let (cluster, mut driver) = up();
-    let mut answered = 0;
-    for tag in 0..500 {
-        write(&mut driver, tag);
-        if tag == 400 {
-            cluster.members[0].kill();
+    let answers = |events: &[LinkEvent]| {
+        let is_one =
+            |event: &&LinkEvent| matches!(event, LinkEvent::Answered { outcome: Ok(_), .. });
+        events.iter().filter(is_one).count()
+    };
+    let (mut asked, mut answered) = (0, 0);
+    // Some are under way when it is killed.
+    while answered <= 100 {
+        for _ in asked..answered + 50 {
+            write(&mut driver, asked as u64);
+            asked += 1;
         }
         driver.turn();
-        if driver.link.health().host.is_none() {
-            break;
-        }
+        answered += answers(&driver.events());
     }
-    driver.until("loss", |event| matches!(event, LinkEvent::Slow)).iter().for_each(|event| {
-        answered += i64::from(matches!(event, LinkEvent::Answered { outcome: Ok(_), .. }));
-    });
+    cluster.members[0].kill();
+    let is_lost = |event: &LinkEvent| matches!(event, LinkEvent::Slow | LinkEvent::Down { .. });
+    answered += answers(&driver.until("loss", is_lost));
     let promoted = cluster.promote();
     let begin = driver.now();
     assert!(driver.until_up(), "another timeline");
     let took = driver.now().since(begin);
     assert_eq!(driver.link.health().host, Some(promoted));
-    let there = count(&mut driver);
-    assert!(answered > 100 && there >= answered, "{answered} answered, {there} there");
-    assert!(took.as_secs() < 5, "{took:?}");
+    let there = usize::try_from(count(&mut driver)).unwrap();
+    assert!(there >= answered, "{answered} answered, {there} there");
+    assert!(took.as_secs() < 10, "{took:?}");
 }
 
 #[test]
@@ -116,9 +121,7 @@ fn a_primary_that_was_paused_during_the_failover_is_not_gone_back_to() {
     cluster.members[0].go_on();
     cluster.members[promoted].pause();
     driver.until("circuit", |event| matches!(event, LinkEvent::Down { .. }));
-    driver.go_on(3_000);
-    let faults = driver.link.health().faults.join("; ");
-    assert!(faults.contains("it is on timeline 1, and a standby was promoted"), "{faults}");
+    driver.until_told("it is on timeline 1, and a standby was promoted");
     cluster.members[promoted].go_on();
     assert!(!driver.until_up());
     assert_eq!(driver.link.health().host, Some(promoted));
@@ -160,12 +163,11 @@ fn an_answer_whose_wait_for_a_standby_was_cancelled_is_held_until_a_standby_has_
         standby.pause();
     }
     write(&mut driver, 1);
-    driver.go_on(100);
-    let cancelled = cluster.members[0].sql(
-        "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
-         WHERE wait_event = 'SyncRep' AND query LIKE 'INSERT%'",
-    );
-    assert_eq!(cancelled, "1");
+    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
+                  WHERE wait_event = 'SyncRep' AND query LIKE 'INSERT%'";
+    while cluster.members[0].sql(cancel) == "0" {
+        driver.turn();
+    }
     driver.go_on(400);
     // It is there for all who look.
     assert_eq!(cluster.members[0].chat_sql(VISIBLE), "1");
@@ -226,11 +228,16 @@ fn a_node_that_is_silent_is_gone_after_ten_seconds_but_not_while_the_engine_is_a
     assert!(!events.iter().flatten().any(is_gone), "{events:?}");
     assert_eq!([one.link.health().node, two.link.health().node], ids);
     // Now it says nothing any more, although nothing was closed.
-    let begin = one.now();
-    let node = ids[1].unwrap();
+    let (begin, node) = (Clock::start(), ids[1].unwrap());
+    let silent = format!(
+        "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint - beat \
+         FROM chinwag.node WHERE id = {}",
+        node.0
+    );
+    let silent: u64 = cluster.members[0].chat_sql(&silent).parse().unwrap();
     one.until("going", |event| *event == LinkEvent::NodeGone { node });
-    let took = one.now().since(begin).as_millis();
-    assert!((8_000..15_000).contains(&took), "{took}");
+    let silent = silent + begin.micros() / 1_000;
+    assert!((10_000..30_000).contains(&silent), "gone after {silent} ms of silence");
     // It comes back as another.
     two.until("up", |event| matches!(event, LinkEvent::Up { node: new, .. } if *new > node));
 }

@@ -9,8 +9,8 @@ const HELLO: &str = "{\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}";
 
 #[test]
 fn a_ping_is_empty() {
-    let setup = Setup::default().set("timeouts.ping_after", "100ms");
-    let server = setup.set("timeouts.pong", "100ms").start();
+    let setup = Setup::default().set("timeouts.ping_after", "1s");
+    let server = setup.set("timeouts.pong", "1s").start();
     let mut ws = RawWs::connect(server.http, "/ws", "");
     ws.send_frame(&Frame::text(HELLO));
     assert_eq!(ws.frame().first, 0x81);

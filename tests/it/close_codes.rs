@@ -152,9 +152,8 @@ fn replaced() -> (u16, Server) {
 }
 
 /// A server with TLS to which somebody says `bytes`, in clear, and waits for the end.
-fn told_in_clear(bytes: &[u8]) -> Server {
-    let certificates = Certificates::of(&["localhost"]);
-    let server = Setup::default().tls(&certificates).set("timeouts.handshake", "100ms").start();
+fn told_in_clear(setup: Setup, bytes: &[u8]) -> Server {
+    let server = setup.tls(&Certificates::of(&["localhost"])).start();
     let mut raw = Raw::connect(server.https);
     raw.send(bytes);
     raw.take_all();
@@ -162,11 +161,11 @@ fn told_in_clear(bytes: &[u8]) -> Server {
 }
 
 fn handshake_timeout() -> Server {
-    told_in_clear(b"\x16\x03")
+    told_in_clear(Setup::default().set("timeouts.handshake", "100ms"), b"\x16\x03")
 }
 
 fn tls_broken() -> Server {
-    told_in_clear(b"\x16\x03\x01\xff\xff")
+    told_in_clear(Setup::default(), b"\x16\x03\x01\xff\xff")
 }
 
 /// A client sends FIN behind more than is kept for its turn.

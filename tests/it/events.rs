@@ -392,7 +392,7 @@ fn a_key_that_expires_ends_its_stream() {
 #[test]
 fn a_silent_stream_says_now_and_then_that_it_is_there() {
     let server =
-        Setup::default().set("timeouts.pong", "50ms").set("timeouts.ping_after", "100ms").start();
+        Setup::default().set("timeouts.pong", "1s").set("timeouts.ping_after", "1s").start();
     let _ann = Client::ws(&server).named("ann", Some("lobby"));
     let mut stream = Stream::open(server.http, "/rooms/lobby/events?as=eve", "");
     stream.expect_next(&json!({"ev": "live"}));

@@ -33,11 +33,11 @@ fn of_a_thousand_clients_at_200_descriptors_those_inside_are_served_and_places_a
     server.log_when(|log| log.contains("cannot accept connections for now"));
     ann.ask(&json!({"op": "ping"}));
     // The first who came is inside, and says nothing: a second passes.
-    let before = server.cpu_ticks();
+    let (before, clock) = (server.cpu_ticks(), std::time::Instant::now());
     let first = crowd.first_mut().expect("a client");
     assert!(!first.ends_within(Duration::from_secs(1)), "one who is inside was put out");
-    let used = server.cpu_ticks() - before;
-    assert!(used <= 10, "{used} hundredths of a second of processor time in one: it spins");
+    let (used, took) = (u128::from(server.cpu_ticks() - before), clock.elapsed());
+    assert!(used * 100 <= took.as_millis(), "{used} ticks of processor time in {took:?}: it spins");
     ann.ask(&json!({"op": "send", "room": "lobby", "text": "still here"}));
     drop(crowd);
     let patience = std::time::Instant::now();
@@ -91,9 +91,9 @@ fn garbage_in_numbers_leaves_no_memory_and_no_descriptor_behind() {
 #[test]
 fn a_server_that_stood_still_asks_before_it_ends_anybody_and_answers_who_came_meanwhile() {
     let server = Setup::default()
-        .set("timeouts.ping_after", "300ms")
-        .set("timeouts.pong", "300ms")
-        .set("timeouts.stall", "1s")
+        .set("timeouts.ping_after", "1s")
+        .set("timeouts.pong", "1s")
+        .set("timeouts.stall", "3s")
         .start();
     let mut ws = RawWs::connect(server.http, "/ws", "");
     ws.send_frame(&Frame::text("{\"op\":\"hello\",\"id\":1,\"name\":\"ann\"}"));
@@ -105,7 +105,7 @@ fn a_server_that_stood_still_asks_before_it_ends_anybody_and_answers_who_came_me
         raw.send(b"{\"op\":\"hello\",\"id\":1}\n");
     }
     // Longer than a ping and its answer may take.
-    assert!(!ws.raw.ends_within(Duration::from_millis(1_500)));
+    assert!(!ws.raw.ends_within(Duration::from_millis(2_500)));
     server.signal(Signal::CONT);
     // The ping may have been sent before it stood still.
     let ping = ws.frame();

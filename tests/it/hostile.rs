@@ -69,8 +69,8 @@ fn when_the_descriptors_are_used_up_those_inside_go_on_and_others_wait() {
         ann.ask(&json!({"op": "ping"}));
         late.ends_within(DRIP);
     }
-    let used = server.cpu_ticks() - before;
-    assert!(used < 20, "{used} ticks of processor time in 0.7 s: it spins");
+    let (used, took) = (u128::from(server.cpu_ticks() - before), clock.elapsed());
+    assert!(used * 35 < took.as_millis(), "{used} ticks of processor time in {took:?}: it spins");
     drop(crowd);
     // Until the server has seen that the others are gone, it says that it is full.
     let mut bob = loop {

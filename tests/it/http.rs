@@ -283,6 +283,7 @@ fn a_head_that_stays_unfinished_is_answered_with_408() {
         raw.assert_ended();
     }
     // The deadline of a later request counts from its first byte.
+    let server = Setup::default().set("timeouts.head", "1s").start();
     let mut raw = Raw::connect(server.http);
     raw.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET");
     assert_eq!(http::read(&mut raw, true).status, 200);

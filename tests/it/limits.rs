@@ -214,9 +214,9 @@ fn many_come_and_go_and_nothing_is_left() {
 #[test]
 fn a_silent_client_is_asked_whether_it_is_there_and_stays_if_it_answers() {
     let server = Setup::default()
-        .set("timeouts.ping_after", "200ms")
-        .set("timeouts.pong", "200ms")
-        .set("timeouts.stall", "1s")
+        .set("timeouts.ping_after", "1s")
+        .set("timeouts.pong", "1s")
+        .set("timeouts.stall", "3s")
         .start();
     // WebSocket: the client of this test answers pings by itself.
     let mut ws = RawWs::connect(server.http, "/ws", "");

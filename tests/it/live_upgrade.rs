@@ -1,11 +1,12 @@
 //! Another process of the server takes the place of the one that runs, and nobody notices.
 
 use std::io::{Read as _, Write as _};
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::net::UnixStream;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::supervisor::{next as next_word, supervised};
 use crate::support::admin::{TOKEN, get};
 use crate::support::client::{Framed, Lines, TRANSPORTS};
 use crate::support::tls::Certificates;
@@ -215,7 +216,8 @@ fn a_reader_that_lags_goes_on_where_it_was() {
 
 #[test]
 fn presence_typing_and_sessions_are_as_they_were() {
-    let setup = Setup::default().in_memory().set("timeouts.leave_grace", "2s");
+    // Longer than an upgrade takes.
+    let setup = Setup::default().in_memory().set("timeouts.leave_grace", "5s");
     let mut server = start(setup);
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     let mut bob = Client::lines(&server).named("bob", Some("lobby"));
@@ -295,21 +297,33 @@ fn those_with_tls_are_told_when_to_come_back_and_the_others_notice_nothing() {
     server.follow();
 }
 
-/// A program that cannot take over, and what is said about it.
-const FAILING: &[(&str, &str)] = &[
-    ("exit 3", "the new process has ended (exit status: 3)"),
-    ("kill -9 $$", "the new process has ended (signal: 9"),
-    ("exec sleep 60", "the new process was not ready in time"),
-    ("echo nonsense-nonsense >&0", "the new process"),
-    ("exec /nowhere/chinwag", "the new process has ended (exit status: 127)"),
+/// A program that cannot take over, the time that it has, and what is said about it.
+const FAILING: &[(&str, &str, &str)] = &[
+    ("exit 3", "20s", "the new process has ended (exit status: 3)"),
+    ("kill -9 $$", "20s", "the new process has ended (signal: 9"),
+    ("echo nonsense-nonsense >&0", "20s", "the new process"),
+    ("exec /nowhere/chinwag", "20s", "the new process has ended (exit status: 127)"),
+    // It is in time for nothing, so that the machine may be as slow as it likes.
+    ("exec sleep 60", "200ms", "the new process was not ready in time"),
 ];
+
+/// Has the server read its configuration again.
+#[track_caller]
+fn configure(server: &Server, toml: &str) {
+    let count = |log: &str| log.matches("configuration read again").count();
+    let before = count(&server.log());
+    server.write_config(toml);
+    server.signal(Signal::HUP);
+    server.log_when(|log| count(log) > before);
+}
 
 #[test]
 fn while_the_new_program_fails_the_old_process_goes_on_as_if_nothing_had_been() {
-    let mut server = start(Setup::default().config("[timeouts]\nupgrade = \"200ms\"\n"));
+    let mut server = start(Setup::default().config(""));
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     let mut bob = Client::lines(&server).named("bob", Some("lobby"));
-    for (seq, (script, expect)) in (1..).zip(FAILING) {
+    for (seq, (script, time, expect)) in (1..).zip(FAILING) {
+        configure(&server, &format!("[timeouts]\nupgrade = \"{time}\"\n"));
         server.set_program(Some(script));
         let (is_done, said) = server.try_upgrade();
         assert!(!is_done && said.contains("the server goes on"), "{script}: {said}");
@@ -319,10 +333,7 @@ fn while_the_new_program_fails_the_old_process_goes_on_as_if_nothing_had_been() 
         bob.expect(&json!({"ev": "message", "seq": seq}));
     }
     server.set_program(None);
-    // The machine may be slow, and nothing is to fail any more.
-    server.write_config("");
-    server.signal(Signal::HUP);
-    server.log_when(|log| log.contains("configuration read again"));
+    configure(&server, "");
     server.upgrade();
     ann.ask(&json!({"op": "send", "room": "lobby", "text": "at last"}));
     bob.expect(&json!({"ev": "message", "text": "at last"}));
@@ -404,24 +415,14 @@ fn a_socket_in_the_file_system_goes_on_and_is_removed_at_the_end() {
 #[test]
 fn systemd_hears_which_process_it_is_now() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("notify");
-    let socket = UnixDatagram::bind(&path).expect("a socket");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a deadline");
-    let setup = Setup::default().environment("NOTIFY_SOCKET", path.to_str().expect("a path"));
-    let mut server = start(setup.environment("WATCHDOG_USEC", "100000"));
+    let setup = Setup::default().environment("WATCHDOG_USEC", "100000");
+    let (heard, setup) = supervised(folder.path(), setup);
+    let mut server = start(setup);
     server.upgrade();
-    let told = format!("MAINPID={}\n", server.pid());
-    let mut is_main = false;
-    loop {
-        let mut words = [0; 512];
-        let len = socket.recv(&mut words).expect("a word for systemd");
-        let words = String::from_utf8_lossy(&words[..len]).into_owned();
-        is_main |= words.starts_with(&told);
-        // The loop of the next process turns.
-        if is_main && words == "WATCHDOG=1" {
-            break;
-        }
-    }
+    let told = format!("MAINPID={}", server.pid());
+    while next_word(&heard) != told {}
+    // The loop of the next process turns.
+    while next_word(&heard) != "WATCHDOG=1" {}
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What is told of people: who is there, who types, who has read.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use crate::support::json::NUMBER;
@@ -51,14 +49,13 @@ fn a_user_with_two_sessions_is_away_when_both_are_and_off_when_both_are_gone() {
     let mut phone = Client::ws(&server).named("bob", Some("lobby"));
     let desk = Client::lines(&server).named("bob", Some("lobby"));
     expect_presence(&mut ann, "on", "bob");
-    let begun = Instant::now();
     phone.ask(&json!({"op": "status", "status": "away"}));
     drop(desk);
     expect_presence(&mut ann, "away", "bob");
     drop(phone);
     expect_presence(&mut ann, "off", "bob");
-    // The server has nothing else to do here: a timer, not the next input, must have caused this.
-    assert!(begun.elapsed() < Duration::from_secs(4), "told {:?} later", begun.elapsed());
+    // The server has nothing else to do here until it asks who is silent, which is later than this
+    // waits: a timer, not the next input, must have caused this.
 }
 
 #[test]

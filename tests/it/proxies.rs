@@ -87,6 +87,7 @@ fn what_is_no_header_or_is_not_from_a_proxy_ends_the_connection() {
         assert!(raw.take_all().is_empty());
     }
     // A header comes once: another one is what anybody may have written.
+    let server = behind_a_proxy().start();
     let mut raw = Raw::connect(server.tcp);
     raw.send(&[HEADER, HEADER].concat());
     assert!(raw.line().unwrap().contains("PROXY protocol"));

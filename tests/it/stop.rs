@@ -207,7 +207,7 @@ fn a_lock_of_another_process_takes_no_more_than_the_time_of_a_stop() {
     // It is not told that nothing was done.
     let answer = http::read(&mut post, true);
     assert!(answer.status == 503 && answer.text().contains("may have"), "{}", answer.text());
-    // As much again for a slow machine; the store alone was waited for five times as long.
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    // The store alone was waited for as long.
+    assert!(took < Duration::from_secs(5), "{took:?}");
     drop((ann, other));
 }

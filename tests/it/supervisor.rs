@@ -7,26 +7,33 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 
 use rustix::process::Signal;
 
 use crate::support::process::Process;
-use crate::support::{PATIENCE, Server, Setup, http};
+use crate::support::{PATIENCE, Setup, http};
 
-/// A server that is supervised at a socket in `folder`, and the socket.
-fn supervised(folder: &tempfile::TempDir, setup: Setup) -> (UnixDatagram, Server) {
-    let path = folder.path().join("notify");
+/// A setup that is supervised at a socket in `folder`, and what is heard there. It is read whatever
+/// the test does meanwhile, as systemd does: the queue of the kernel holds ten words.
+pub(crate) fn supervised(folder: &Path, setup: Setup) -> (Receiver<String>, Setup) {
+    let path = folder.join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a deadline");
-    let server = setup.environment("NOTIFY_SOCKET", path.to_str().expect("a path")).start();
-    (socket, server)
+    let (said, heard) = channel();
+    thread::spawn(move || {
+        let mut words = [0; 512];
+        while let Ok(len) = socket.recv(&mut words) {
+            drop(said.send(String::from_utf8_lossy(&words[..len]).into_owned()));
+        }
+    });
+    (heard, setup.environment("NOTIFY_SOCKET", path.to_str().expect("a path")))
 }
 
+/// The next word for systemd.
 #[track_caller]
-fn next(socket: &UnixDatagram) -> String {
-    let mut words = [0; 512];
-    let len = socket.recv(&mut words).expect("a word for systemd");
-    let words = String::from_utf8_lossy(&words[..len]).into_owned();
+pub(crate) fn next(heard: &Receiver<String>) -> String {
+    let words = heard.recv_timeout(PATIENCE).expect("a word for systemd");
     words.lines().next().unwrap_or_default().to_owned()
 }
 
@@ -34,11 +41,12 @@ fn next(socket: &UnixDatagram) -> String {
 fn systemd_hears_that_it_is_ready_that_its_loop_turns_and_that_it_stops() {
     let folder = tempfile::tempdir().expect("a folder");
     let setup = Setup::default().environment("WATCHDOG_USEC", "100000");
-    let (socket, mut server) = supervised(&folder, setup);
-    let heard: [String; 4] = std::array::from_fn(|_| next(&socket));
-    assert_eq!(heard, ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]);
+    let (heard, setup) = supervised(folder.path(), setup);
+    let mut server = setup.start();
+    let words: [String; 4] = std::array::from_fn(|_| next(&heard));
+    assert_eq!(words, ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]);
     server.signal(Signal::TERM);
-    while next(&socket) != "STOPPING=1" {}
+    while next(&heard) != "STOPPING=1" {}
     server.assert_left_in_order();
 }
 
@@ -46,11 +54,12 @@ fn systemd_hears_that_it_is_ready_that_its_loop_turns_and_that_it_stops() {
 fn a_stop_that_waits_for_a_client_goes_on_telling_that_the_loop_turns() {
     let folder = tempfile::tempdir().expect("a folder");
     let setup = Setup::default().environment("WATCHDOG_USEC", "100000");
-    let (socket, mut server) = supervised(&folder, setup.set("timeouts.stop", "3s"));
+    let (heard, setup) = supervised(folder.path(), setup.set("timeouts.stop", "3s"));
+    let mut server = setup.start();
     let silent = crate::support::RawWs::connect(server.http, "/ws", "");
     server.signal(Signal::TERM);
-    while next(&socket) != "STOPPING=1" {}
-    assert_eq!([next(&socket), next(&socket)], ["WATCHDOG=1", "WATCHDOG=1"]);
+    while next(&heard) != "STOPPING=1" {}
+    assert_eq!([next(&heard), next(&heard)], ["WATCHDOG=1", "WATCHDOG=1"]);
     drop(silent);
     server.assert_left_in_order();
 }
@@ -58,9 +67,10 @@ fn a_stop_that_waits_for_a_client_goes_on_telling_that_the_loop_turns() {
 #[test]
 fn without_a_watchdog_it_says_only_that_it_is_ready_and_that_it_stops() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (socket, mut server) = supervised(&folder, Setup::default());
+    let (heard, setup) = supervised(folder.path(), Setup::default());
+    let mut server = setup.start();
     server.signal(Signal::TERM);
-    assert_eq!([next(&socket), next(&socket)], ["READY=1", "STOPPING=1"]);
+    assert_eq!([next(&heard), next(&heard)], ["READY=1", "STOPPING=1"]);
     server.assert_left_in_order();
 }
 

@@ -211,7 +211,7 @@ fn a_new_certificate_is_taken_and_a_bad_one_changes_nothing() {
 fn a_flood_of_handshakes_waits_and_those_who_are_there_are_served() {
     let certificates = Certificates::of(&[NAME]);
     let setup = Setup::default().tls(&certificates).set("tls.handshakes", "4");
-    let server = setup.set("timeouts.handshake", "1s").start();
+    let server = setup.set("timeouts.handshake", "3s").start();
     let mut canary = ws(&server, &certificates).named("ann", Some("lobby"));
     // Each says the beginning of a hello and no more.
     let flood: Vec<_> = (0..40)

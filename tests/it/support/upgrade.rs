@@ -76,9 +76,15 @@ impl Server {
     pub(crate) fn set_program(&self, script: Option<&str>) {
         let (place, new) = (self.folder.path().join("chinwag"), self.folder.path().join("new"));
         if let Some(script) = script {
-            fs::write(&new, format!("#!/bin/sh\n{script}\n")).expect("a script");
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-            fs::set_permissions(&new, mode).expect("a script that can be run");
+            // By another process: a child that another test starts just now would have the file
+            // open for writing, and for so long nobody can run it.
+            let mut shell = Command::new("/bin/sh");
+            shell.args([
+                "-c",
+                "umask 022; printf '#!/bin/sh\\n%s\\n' \"$0\" >\"$1\" && chmod 755 \"$1\"",
+            ]);
+            let status = shell.arg(script).arg(&new).status().expect("a shell");
+            assert!(status.success(), "{status}");
         } else {
             let built = env!("CARGO_BIN_EXE_chinwag");
             std::os::unix::fs::symlink(built, &new).expect("a link to the program");

@@ -1,18 +1,13 @@
 //! Somebody else holds what statements of a node need: a migration, `VACUUM FULL`, a transaction
 //! that was forgotten.
 
-use std::time::Duration;
-
-use super::peer::{Database, Peer};
+use super::peer::{Database, Patience, Peer};
 use crate::chat::model::log::{Appended, Draft, LogId, LogReply, LogRequest, Ticket};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::Retention;
 use crate::chat::model::record::{Body, Epoch};
 use crate::chat::model::reply::Durability;
-use crate::time::clock::Clock;
 
-/// Longer than anything takes on a machine that works.
-const PATIENCE: Duration = Duration::from_mins(1);
 /// Examinations of the engine that have to come to the same while it is locked.
 const TRIES: usize = 4;
 
@@ -38,12 +33,10 @@ fn stored(peer: &mut Peer, nth: u64) {
 
 #[track_caller]
 fn turn_until(peer: &mut Peer, mut is_so: impl FnMut(&mut Peer) -> bool) {
-    // While no host is tried, a turn takes no time.
-    let clock = Clock::start();
+    let patience = Patience::begin();
     while !is_so(peer) {
         peer.turn();
-        let waited = Duration::from_micros(clock.micros());
-        assert!(waited < PATIENCE, "it never is so: {:?}", peer.health());
+        assert!(patience.is_left(), "it never is so: {:?}", peer.health());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::peer::{Database, Peer};
+use super::peer::{Database, Patience, Peer};
 use crate::chat::model::load::{Begun, Wanted};
 use crate::chat::model::log::{
     Answer, Appended, Draft, LogFault, LogId, LogReply, LogRequest, MemberMeta, Query, RoomMeta,
@@ -162,13 +162,12 @@ impl Actor {
 /// Lets both go on until something is so of each.
 #[track_caller]
 pub(super) fn both(nodes: &mut [Actor; 2], is_so: impl Fn(&Seen) -> bool) {
-    let mut turns = 0;
+    let patience = Patience::begin();
     while !nodes.iter().all(|node| is_so(&node.seen)) {
         for node in &mut *nodes {
             node.poll();
         }
-        turns += 1;
-        assert!(turns < 50_000, "{:?} {:?}", nodes[0].seen, nodes[1].seen);
+        assert!(patience.is_left(), "{:?} {:?}", nodes[0].seen, nodes[1].seen);
     }
 }
 

@@ -22,8 +22,20 @@ use crate::cluster::{SCHEMA, SETTINGS};
 use crate::pg::{Address, Client, Host, Login, Param, Reply, Row, Statement, WrongType};
 use crate::time::clock::{Clock, Now};
 
-/// Longer than anything takes on a machine that works.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Longer than anything takes on a machine that works, by its clock: how many turns a node has
+/// meanwhile depends on what it waits for.
+#[derive(Debug)]
+pub(crate) struct Patience(Clock);
+
+impl Patience {
+    pub(crate) fn begin() -> Self {
+        Self(Clock::start())
+    }
+
+    pub(crate) fn is_left(&self) -> bool {
+        Duration::from_micros(self.0.micros()) < Duration::from_mins(1)
+    }
+}
 
 /// A database of its own, removed at the end.
 #[derive(Debug)]
@@ -250,11 +262,10 @@ impl Peer {
         let node = Node::new(engine, clock.now());
         let (address, streams) = (address.clone(), BTreeMap::new());
         let mut peer = Self { node, address, clock, streams, connections: 0 };
-        let since = clock.micros();
+        let patience = Patience::begin();
         while !peer.node.is_begun() {
             peer.turn();
-            let waited = Duration::from_micros(clock.micros() - since);
-            assert!(waited < PATIENCE, "{:?}", peer.node.engine().link.health());
+            assert!(patience.is_left(), "{:?}", peer.node.engine().link.health());
         }
         peer
     }
@@ -267,6 +278,13 @@ impl Peer {
     /// The node, to look at.
     pub(crate) const fn node(&self) -> &Node<Faulty> {
         &self.node
+    }
+
+    /// The node, to do something with: what it asks then is dated by now. By its last turn, which
+    /// may be long ago, it would be a question that has waited too long already.
+    fn now(&mut self) -> &mut Node<Faulty> {
+        self.node.now = self.clock.now();
+        &mut self.node
     }
 
     /// What an operator is told.
@@ -283,19 +301,19 @@ impl Peer {
     pub(crate) fn come_back(&mut self) {
         let node = self.node.id().unwrap();
         let up = LinkEvent::Up { node, level: Level::Disk, is_changed: false };
-        self.node.on_event(up);
+        self.now().on_event(up);
     }
 
     /// The engine is away.
     pub(crate) fn go_down(&mut self) {
-        self.node.on_event(LinkEvent::Down { why: String::new() });
+        self.now().on_event(LinkEvent::Down { why: String::new() });
     }
 
     /// The engine may be another one.
     pub(crate) fn change(&mut self) {
         let node = self.node.id().unwrap();
         let up = LinkEvent::Up { node, level: Level::Disk, is_changed: true };
-        self.node.on_event(up);
+        self.now().on_event(up);
     }
 
     /// For how long rooms keep their records.
@@ -345,15 +363,12 @@ impl Peer {
 
     /// What has become of a push.
     pub(crate) fn push_became(&mut self, outcome: PushOutcome) {
-        self.node.on_pushed(outcome);
+        self.now().on_pushed(outcome);
     }
 
     /// Looks for sessions that are over, and waits until that is done.
     pub(crate) fn sweep_sessions(&mut self) {
-        // What is asked is dated by the node's clock, which stands since its last turn: an old date
-        // would be a question that has waited too long already.
-        self.turn();
-        self.node.sweep_sessions();
+        self.now().sweep_sessions();
         while !self.node.is_settled() {
             self.turn();
         }
@@ -367,15 +382,14 @@ impl Peer {
 
     /// Asks about files, and waits for the answer.
     pub(crate) fn ask_file(&mut self, ask: &FileAsk) -> Result<FileTold, String> {
-        let since = self.clock.micros();
+        let patience = Patience::begin();
         self.node.ask_file(self.clock.now(), 1, ask);
         loop {
             if let Some((_, told)) = self.node.poll_file() {
                 return told;
             }
             self.turn();
-            let waited = Duration::from_micros(self.clock.micros() - since);
-            assert!(waited < PATIENCE, "no answer: {:?}", self.node);
+            assert!(patience.is_left(), "no answer: {:?}", self.node);
         }
     }
 
@@ -434,7 +448,7 @@ impl Peer {
     /// The next reply that is about something that was asked or is shared; `None` if there is none
     /// after a turn.
     pub(crate) fn poll_reply(&mut self) -> Option<LogReply> {
-        self.node.flush();
+        self.now().flush();
         loop {
             match self.node.poll() {
                 Some(LogReply::Health(_) | LogReply::NodeBegun { .. }) => {}
@@ -449,24 +463,25 @@ impl Peer {
     /// The next reply.
     #[track_caller]
     pub(crate) fn reply(&mut self) -> LogReply {
-        let since = self.clock.micros();
+        let patience = Patience::begin();
         loop {
             if let Some(reply) = self.poll_reply() {
                 return reply;
             }
-            let waited = Duration::from_micros(self.clock.micros() - since);
-            assert!(waited < PATIENCE, "no reply: {:?}", self.node);
+            assert!(patience.is_left(), "no reply: {:?}", self.node);
         }
     }
 }
 
 impl Logs for Peer {
-    fn request(&mut self, now: Now, request: LogRequest) {
-        self.node.request(now, request);
+    /// By its own clock: whoever asks counts from another moment, and what is dated by that has waited
+    /// too long already.
+    fn request(&mut self, _now: Now, request: LogRequest) {
+        self.ask(request);
     }
 
     fn flush(&mut self) {
-        self.node.flush();
+        self.now().flush();
     }
 
     fn poll(&mut self) -> Option<LogReply> {

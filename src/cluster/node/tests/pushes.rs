@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::PushSending;
-use super::peer::{Database, Peer};
+use super::peer::{Database, Patience, Peer};
 use crate::chat::model::log::{
     Draft, LogId, LogReply, LogRequest, MemberMeta, RoomMeta, TargetCheck, Ticket,
 };
@@ -107,12 +107,13 @@ fn say(peer: &mut Peer, nth: usize, text: &str) {
 /// What the threads of these nodes are asked next, and of which node, in words.
 #[track_caller]
 fn ordered(peers: &mut [&mut Peer]) -> (usize, String) {
-    for _ in 0..20_000 {
+    let patience = Patience::begin();
+    loop {
         if let Some(found) = next(peers) {
             return found;
         }
+        assert!(patience.is_left(), "nothing is ordered");
     }
-    panic!("nothing is ordered");
 }
 
 /// The same, if there is something after a turn.

@@ -1,6 +1,6 @@
 //! What one node does for all, and who does it when that one is gone.
 
-use super::peer::{Database, Peer};
+use super::peer::{Database, Patience, Peer};
 use crate::chat::model::log::{Draft, LogId, LogReply, LogRequest, Ticket};
 use crate::chat::model::name::{RoomName, UserName};
 use crate::chat::model::policy::{Policies, Policy, Retention};
@@ -42,13 +42,12 @@ fn say(peer: &mut Peer, nth: usize, messages: u64) {
 /// Lets nodes go on until something is so.
 #[track_caller]
 fn until(peers: &mut [&mut Peer], mut is_so: impl FnMut(&mut [&mut Peer]) -> bool) {
-    let mut turns = 0;
+    let patience = Patience::begin();
     while !is_so(peers) {
         for peer in &mut *peers {
             while peer.poll_reply().is_some() {}
         }
-        turns += 1;
-        assert!(turns < 50_000, "it never is so");
+        assert!(patience.is_left(), "it never is so");
     }
 }
 
