@@ -4,7 +4,8 @@
 # Truth:   htmx 4's own extension for event streams hears neither. `retry` counts only in a block that has `data` or `event`,
 #          so that one by itself is passed over. 204 has no body, which it takes for a stream that broke, and asks again
 #          after half a second, without an end and without the longer and longer pauses that it makes after other answers
-#          that are no stream. htmx 2's extension, which asks the browser's `EventSource`, and npm's eventsource do as the standard says.
+#          that are no stream. htmx 2's extension, which asks the browser's `EventSource`, and npm's eventsource do as the
+#          standard says.
 # Version: htmx.org 4.0.1, eventsource 5.1.5, jsdom 29.1.1 (npm), Node 24.9.0 (npm's node). Source: `parseSSE` in
 #          dist/ext/hx-sse.js, which tells no such block, and `handleSSEResponse`, for which 204 is `ok`.
 # So:      `retry` goes into the first block that has an event, and who is to stay away is sent an event that the page has as
