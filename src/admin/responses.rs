@@ -32,7 +32,7 @@ words! {
         Tcp => "tcp",
         /// A JSON text on a line.
         Lines => "lines",
-        /// A JSON text behind its length.
+        /// A JSON text after its length.
         Lengths => "lengths",
         /// Text for a person.
         Text => "text",
@@ -400,7 +400,7 @@ shapes! {
     response NewHook<'a> {
         /// The name under which it speaks.
         name: &'a str,
-        /// Its path behind the address of the page, which is its secret and is not shown again.
+        /// Its path below the address of the page, which is its secret and is not shown again.
         path: String,
     }
 

@@ -27,7 +27,7 @@ pub type UploadKey = (Box<str>, Box<str>);
 /// What the thread is asked.
 #[derive(Debug)]
 pub enum FileJob {
-    /// A file begins, or goes on behind so many bytes.
+    /// A file begins, or goes on after so many bytes.
     Begin {
         /// On this connection.
         conn: ConnId,

@@ -95,7 +95,7 @@ impl<'t> Session<'_, 't> {
                     input = input.get_mut(used..).unwrap_or_default();
                     goes_on
                 }
-                // Nobody asks for anything behind a response that does not end.
+                // Such a response does not end, so that no request can follow it.
                 Protocol::Events(_) | Protocol::Closing => false,
             };
             if !goes_on {
@@ -220,7 +220,7 @@ impl<'t> Session<'_, 't> {
                 if exchange.is_upload() || exchange.is_answering() =>
             {
                 if exchange.is_upload() {
-                    // Answered behind what waits to be written.
+                    // Answered when what waits to be written has been.
                     self.on_upload_end();
                 }
                 self.state.set_since(self.turn.now.tick);

@@ -263,7 +263,7 @@ impl Worker {
         let now = self.clock.now();
         match outcome {
             Outcome::Delivered(_) => {
-                // Moved only behind the answer: a kill in between sends it again, and loses
+                // Moved only after the answer: a kill in between sends it again, and loses
                 // nothing. Receivers tell repetitions by the ids.
                 endpoint.advance(batch.end);
                 endpoint.succeed(now);

@@ -181,7 +181,7 @@ fn rows(limit: Option<Limit>) -> usize {
 fn page(limit: Option<Limit>, after: Option<String>) -> Result<TopList<usize>, Refusal> {
     let limit = rows(limit);
     let Some(place) = after else { return Ok(TopList::new(limit)) };
-    TopList::behind(limit, &place).ok_or_else(|| {
+    TopList::after(limit, &place).ok_or_else(|| {
         let refusal = Refusal::new(Code::BadField, "this is no place in the list");
         refusal.field("after", "the next of the page before")
     })
