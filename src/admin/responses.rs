@@ -190,7 +190,7 @@ shapes! {
         version: String,
         /// For how many milliseconds it was not heard of; after 10,000 it counts as gone.
         silent_ms: u64,
-        /// It is the one that answers.
+        /// Whether it is the node that answers.
         own: bool,
     }
 
@@ -236,9 +236,9 @@ shapes! {
 
     /// Connections, those that are most so first.
     response Connections<'a> {
-        /// As many as were asked for, but for the one that asks.
+        /// As many as were asked for, without the connection that asks.
         connections: Vec<Connection<'a>>,
-        /// How many there are in all, the one that asks included.
+        /// How many there are in all, the connection that asks included.
         total: u64,
     }
 

@@ -69,9 +69,9 @@ pub struct Response {
 /// How long the body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Length {
-    /// As long as the one that is here.
+    /// As long as the body that is here.
     Whole,
-    /// So many bytes of it follow later.
+    /// So many bytes, which follow later.
     Following(u64),
     /// It ends with the connection.
     Endless,

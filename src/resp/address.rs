@@ -42,7 +42,7 @@ pub enum AddressFault {
     NoHost,
     /// It names several hosts.
     Hosts,
-    /// That is no port.
+    /// What stands where the port should, and is none.
     Port(Box<str>),
     /// What follows the host, and is no number of a database.
     Path(Box<str>),

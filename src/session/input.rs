@@ -41,7 +41,7 @@ impl<'t> Session<'_, 't> {
             }
             return;
         }
-        // Nothing is copied of what is done at once, which is nearly all.
+        // Nearly all is done at once, from the reactor's buffer, and never copied.
         let left = self.consume(bytes);
         let rest = bytes.get(bytes.len() - left..).unwrap_or_default();
         if !rest.is_empty() && !self.state.is_closing() {
@@ -171,11 +171,11 @@ impl<'t> Session<'_, 't> {
         self.turn.effects.push(Effect::Resume { conn: self.state.conn });
     }
 
-    /// Has no more read until what waits may go on.
+    /// Stops reading until what waits may go on.
     fn pause(&mut self) {
         let conn = self.state.conn;
         if self.state.is_answering() {
-            // It is woken when that is answered.
+            // The answer wakes it.
             return self.turn.effects.push(Effect::Pause { conn, pause: Pause::Answers });
         }
         if !self.is_backpressured() {

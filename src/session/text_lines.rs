@@ -195,7 +195,7 @@ impl Session<'_, '_> {
         self.refuse(&Refused { id: None, op: None, refusal });
     }
 
-    /// Answers what a person has typed that is no command for the domain.
+    /// Answers a line that is no command for the domain.
     fn answer_text(&mut self, line: &Line<'_>) {
         let mut out = Vec::new();
         let another = self.state.text_client().and_then(|client| client.another_room());

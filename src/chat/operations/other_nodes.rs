@@ -101,7 +101,7 @@ fn on_moved(chat: &mut Chat, name: &UserName) {
     update_presence(chat, user);
 }
 
-/// That time has come.
+/// The time to look again has come: asks the store what other nodes have done about the user.
 pub(in crate::chat) fn look_again(chat: &mut Chat, user: UserKey) {
     let is_here =
         |chat: &Chat| chat.directory.user(user).is_some_and(|user| !user.sessions.is_empty());

@@ -16,7 +16,7 @@ use crate::chat::rooms::{Room, apply_changes};
 const SEARCH_LIMIT: u32 = 20;
 /// Bytes of messages in memory that one search looks at: a millisecond or two.
 const LOOK_BYTES_MAX: usize = 128 * 1024;
-/// The place after which all that is stored is.
+/// The place in the results between rooms in memory and those that are stored.
 const STORE_END: u64 = SEQ_END - 1;
 
 /// Searches the user's rooms, or one of them. Of rooms that are in memory only, the latest records

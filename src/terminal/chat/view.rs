@@ -177,7 +177,7 @@ impl View {
         self.held.as_ref().map(|(room, _)| room.clone())
     }
 
-    /// Takes a record that is held back: whether it is.
+    /// Keeps the record for later if its room is held back; `false` if it is not.
     pub(super) fn is_held(&mut self, room: &str, item: &Item) -> bool {
         let Some((_, held)) = self.held.as_mut().filter(|(held, _)| held == room) else {
             return false;
