@@ -19,10 +19,7 @@ fn receipts(said: &[Output], number: usize) -> Vec<String> {
 #[test]
 fn a_mark_is_told_when_it_is_kept_and_not_before() {
     let (mut harness, shelf) = harness(4);
-    for (number, name) in [(0, "ann"), (1, "bob"), (2, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob", "bob"]);
     say_many(&mut harness, 0, 3);
     harness.wait(5_000);
     shelf.0.borrow_mut().slow = true;
@@ -51,10 +48,7 @@ fn a_mark_is_told_when_it_is_kept_and_not_before() {
 #[test]
 fn a_mark_that_cannot_be_kept_is_refused_and_told_to_nobody() {
     let (mut harness, shelf) = harness(4);
-    for (number, name) in [(0, "ann"), (1, "bob"), (2, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob", "bob"]);
     say_many(&mut harness, 0, 3);
     harness.wait(5_000);
     shelf.0.borrow_mut().fault = Some(LogFault::Full);
@@ -72,25 +66,13 @@ fn a_mark_that_cannot_be_kept_is_refused_and_told_to_nobody() {
 #[test]
 fn no_other_change_of_a_membership_takes_a_mark_back() {
     let (mut harness, shelf) = harness(4);
-    harness.hello(0, "ann");
-    let create =
-        Command::Create { room: "lobby".into(), topic: None, private: false, policy: None };
-    harness.run(0, create);
-    harness.hello(1, "bob");
-    harness.join(1, "lobby");
+    harness.enter_owned();
     say_many(&mut harness, 0, 3);
     harness.wait(5_000);
     shelf.0.borrow_mut().slow = true;
     harness.run(1, ack(3));
     harness.wait(1_000);
-    let role = Command::Moderate {
-        room: "lobby".into(),
-        user: "bob".into(),
-        command: model::command::ModerationCommand::Role(Role::Moderator),
-        reason: "".into(),
-        weight: 0,
-    };
-    harness.run(0, role);
+    harness.run(0, moderate("lobby", "bob", ModerationCommand::Role(Role::Moderator)));
     shelf.0.borrow_mut().slow = false;
     let mut said = harness.end_turn();
     said.extend(harness.wait(2_000));
@@ -203,10 +185,7 @@ fn marks_that_are_too_many_for_a_welcome_are_told_afterwards() {
 #[test]
 fn who_acknowledges_twice_before_the_marks_are_kept_is_told_neither() {
     let (mut harness, _) = harness(4);
-    for (number, name) in [(0, "ann"), (1, "bob"), (2, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob", "bob"]);
     say_many(&mut harness, 0, 3);
     harness.wait(5_000);
     for read in [1, 2] {
@@ -221,23 +200,11 @@ fn who_acknowledges_twice_before_the_marks_are_kept_is_told_neither() {
 #[test]
 fn a_mark_waits_while_an_act_about_its_member_is_under_way() {
     let (mut harness, shelf) = harness(4);
-    harness.hello(0, "ann");
-    let create =
-        Command::Create { room: "lobby".into(), topic: None, private: false, policy: None };
-    harness.run(0, create);
-    harness.hello(1, "bob");
-    harness.join(1, "lobby");
+    harness.enter_owned();
     say_many(&mut harness, 0, 3);
     harness.wait(5_000);
     shelf.0.borrow_mut().slow = true;
-    let role = Command::Moderate {
-        room: "lobby".into(),
-        user: "bob".into(),
-        command: model::command::ModerationCommand::Role(Role::Moderator),
-        reason: "".into(),
-        weight: 0,
-    };
-    harness.run(0, role);
+    harness.run(0, moderate("lobby", "bob", ModerationCommand::Role(Role::Moderator)));
     harness.run(1, ack(3));
     harness.wait(1_000);
     shelf.0.borrow_mut().slow = false;

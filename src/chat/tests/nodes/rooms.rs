@@ -55,11 +55,14 @@ fn of_two_who_create_one_room_at_once_one_is_refused() {
     pair.come(1, 1, "bob");
     // Both are told by their nodes that there is no such room; the log decides.
     for node in [0, 1] {
-        let create =
-            Command::Create { room: "den".into(), topic: None, private: true, policy: None };
         pair.nodes[node].chat.pending.loads.on_demand = false;
         let now = pair.nodes[node].now;
-        pair.nodes[node].chat.handle_command(now, conn(node), request(Op::Create), create);
+        pair.nodes[node].chat.handle_command(
+            now,
+            conn(node),
+            request(Op::Create),
+            create("den", true),
+        );
     }
     let said = pair.end_turns();
     let answers = [lines(&said[0], 0), lines(&said[1], 1)];

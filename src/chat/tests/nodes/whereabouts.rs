@@ -111,8 +111,7 @@ fn who_comes_while_it_is_written_to_elsewhere_is_told_a_while_later() {
 #[test]
 fn an_invitation_and_its_end_reach_another_node() {
     let mut pair = Pair::in_lobby();
-    let create = Command::Create { room: "den".into(), topic: None, private: true, policy: None };
-    pair.run(0, 0, create);
+    pair.run(0, 0, create("den", true));
     let invite = |user: &'static str| Command::Invite {
         room: "den".into(),
         user: user.into(),
