@@ -228,4 +228,23 @@ fn a_message_that_only_the_store_has_is_reported_as_it_is_there() {
     assert_eq!(stored::lines_to(&harness.end_turn(), 1), ["Done"]);
     let report = harness.chat.directory.reports.get(1).unwrap();
     assert_eq!((&*report.text, report.whom.as_str()), ("x", "ann"));
+    // What happens to it while it is read has happened to what is reported.
+    let delete = Command::Delete { room: "lobby".into(), target: 3 };
+    for (target, change, expect) in
+        [(2, Some(edit(2, "y")), "Done"), (3, Some(delete), "no 4002"), (4, None, "no 4002")]
+    {
+        shelf.0.borrow_mut().reads_wait = true;
+        harness.run(1, of_message("lobby", target));
+        match change {
+            Some(change) => _ = harness.run(0, change),
+            None => {
+                let key = harness.chat.rooms.named("lobby").unwrap();
+                shelf.0.borrow_mut().prune(harness.chat.rooms[key].log, 5);
+                harness.end_turn();
+            }
+        }
+        shelf.0.borrow_mut().reads_wait = false;
+        assert_eq!(stored::lines_to(&harness.end_turn(), 1), [expect], "{target}");
+    }
+    assert_eq!(&*harness.chat.directory.reports.get(2).unwrap().text, "y");
 }

@@ -91,6 +91,20 @@ fn two_who_write_to_each_other_at_once_have_one_conversation() {
 }
 
 #[test]
+fn who_enters_stays_in_though_another_node_tells_of_an_earlier_leave() {
+    let mut pair = Pair::in_lobby();
+    pair.run(1, 1, Command::Leave { room: "lobby".into() });
+    let (log, user) = (pair.log(1, "lobby"), UserName::parse("bob").unwrap());
+    let node = &mut pair.nodes[1];
+    node.chat.handle_command(node.now, conn(1), request(Op::Join), join("lobby"));
+    let meta = vec![RoomMeta::Member(user, None)];
+    node.chat.on_log_reply(node.now, LogReply::Grown { log, records: Vec::new(), meta });
+    let said = pair.end_turns();
+    assert_eq!(lines(&said[1], 1), ["joined at 0 from 1"]);
+    assert_eq!(lines(&pair.run(1, 1, say("lobby", "x"))[1], 1), ["sent 1"]);
+}
+
+#[test]
 fn a_log_that_begins_anew_is_told_to_all_who_read_it() {
     let mut pair = Pair::in_lobby();
     for text in ["a", "b", "c"] {
