@@ -211,6 +211,6 @@ mod tests {
         displays.note(json!({"zoe": {}}).as_object().unwrap(), Tick::ZERO);
         let soon = Tick::ZERO.after(GOOD_FOR.saturating_sub(Duration::from_millis(1)));
         assert_eq!(displays.wanted_author(record, soon), None);
-        assert_eq!(displays.wanted_author(record, Tick::ZERO.after(GOOD_FOR)), asked);
+        assert_eq!(displays.wanted_author(record, Tick::ZERO.after(GOOD_FOR)), wanted);
     }
 }
