@@ -208,7 +208,7 @@ shapes! {
     request AddHook {
         /// The room in which it speaks.
         room: String,
-        /// The name under which it speaks; without it, the room's with "-hook" behind it.
+        /// The name under which it speaks; without it, the room's followed by "-hook".
         name: Option<String>,
         /// For how many milliseconds it is good; without it, until it is ended.
         for_ms: Option<Millis>,

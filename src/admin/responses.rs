@@ -32,7 +32,7 @@ words! {
         Tcp => "tcp",
         /// A JSON text on a line.
         Lines => "lines",
-        /// A JSON text behind its length.
+        /// A JSON text after its length.
         Lengths => "lengths",
         /// Text for a person.
         Text => "text",
@@ -190,7 +190,7 @@ shapes! {
         version: String,
         /// For how many milliseconds it was not heard of; after 10,000 it counts as gone.
         silent_ms: u64,
-        /// It is the one that answers.
+        /// Whether it is the node that answers.
         own: bool,
     }
 
@@ -236,9 +236,9 @@ shapes! {
 
     /// Connections, those that are most so first.
     response Connections<'a> {
-        /// As many as were asked for, but for the one that asks.
+        /// As many as were asked for, without the connection that asks.
         connections: Vec<Connection<'a>>,
-        /// How many there are in all, the one that asks included.
+        /// How many there are in all, the connection that asks included.
         total: u64,
     }
 
@@ -400,7 +400,7 @@ shapes! {
     response NewHook<'a> {
         /// The name under which it speaks.
         name: &'a str,
-        /// Its path behind the address of the page, which is its secret and is not shown again.
+        /// Its path below the address of the page, which is its secret and is not shown again.
         path: String,
     }
 

@@ -93,6 +93,7 @@ pub(super) fn run_hooks(
         HookCommand::Add { room, name, lasts } => {
             let name = match name {
                 Some(name) => name.clone(),
+                // Rooms have levels, which the names of users do not.
                 None => UserName::parse(&format!("{}-hook", room.as_str().replace('/', "-")))
                     .map_err(|_error| "give the hook a --name: the room's is none for it")?,
             };

@@ -201,6 +201,7 @@ fn say_password(
 /// The hash of a password from standard input, or of one that is made, which comes along.
 fn new_password(cost: Cost) -> Result<(Hidden, Option<Hidden>), Failure> {
     let mut line = String::new();
+    // From a pipe only: at a terminal it would be shown while it is typed, so that one is made.
     if !io::stdin().is_terminal() {
         io::stdin().lock().read_line(&mut line)?;
     }

@@ -125,7 +125,7 @@ fn own_token(config: &Config) -> Result<Option<String>, String> {
     }
 }
 
-/// A secret, or the contents of the file that is named behind an `@`.
+/// A secret, or the contents of the file that is named after an `@`.
 #[cfg(feature = "terminal")]
 fn secret(written: &str) -> Result<String, String> {
     let Some(file) = written.strip_prefix('@') else { return Ok(written.to_owned()) };

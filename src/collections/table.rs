@@ -7,7 +7,7 @@ use std::ops::{Index, IndexMut};
 use super::Pages;
 use super::key::Key;
 
-/// No free place: the end of the list of those.
+/// The end of the list of free places.
 const NIL: u32 = u32::MAX;
 
 /// Values by keys that the table gives out. A place is used again after its value was removed, the

@@ -129,6 +129,7 @@ impl Environment {
 /// Takes only the variables that are ours.
 impl FromIterator<(OsString, OsString)> for Environment {
     fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
+        // By the name alone: the values of others need not be text.
         let ours = |(name, value): (OsString, OsString)| {
             let name = name.to_string_lossy().into_owned();
             name.starts_with(VARIABLE_PREFIX).then_some((name, value))
@@ -139,6 +140,7 @@ impl FromIterator<(OsString, OsString)> for Environment {
 
 /// The interval that the variables name, unless they are another process's.
 fn watchdog(micros: Option<String>, pid: Option<String>, own: u32) -> Option<Duration> {
+    // A child inherits the variables, and would keep a parent that hangs alive.
     let is_ours = pid.is_none_or(|pid| pid.parse() == Ok(own));
     let micros = micros.filter(|_| is_ours)?.parse().ok().filter(|&micros| micros > 0)?;
     Some(Duration::from_micros(micros))
@@ -156,6 +158,7 @@ fn memory_limit(cgroups: &Path, own: &str) -> Option<u64> {
     let group = |line: &str| {
         let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
         let path = path.trim_start_matches('/').to_owned();
+        // Version 2 has one line, `0::/path`; version 1 has one for each set of controllers.
         match controllers {
             "" => Some((cgroups.to_owned(), path, "memory.max")),
             _ if controllers.split(',').any(|name| name == "memory") => {

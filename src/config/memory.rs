@@ -315,7 +315,7 @@ struct Budget<'v> {
 }
 
 impl Budget<'_> {
-    /// Takes off what a fund costs that is set.
+    /// Takes the cost of a fund off the budget, if the fund is set.
     fn reserve(&mut self, fund: &Fund) {
         if !fund.is_set(self.values) {
             return;
@@ -432,7 +432,7 @@ fn set_bytes(values: &mut Values, name: &str, bytes: u64) {
     set(values, name, Value::Bytes(bytes / KIB * KIB));
 }
 
-/// The same, but never above the default.
+/// Sets so many bytes, but never more than the default.
 fn lower_bytes(values: &mut Values, name: &str, bytes: u64) {
     let bytes = bytes.min(number(values, name));
     set_bytes(values, name, bytes);

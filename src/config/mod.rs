@@ -116,7 +116,7 @@ pub struct Config {
     /// How much memory the server may take, that of the kernel for its sockets included.
     #[serde(default)]
     pub memory: Option<u64>,
-    /// What that is divided into; empty without it.
+    /// What `memory` is divided into; empty if it is not set.
     #[serde(skip)]
     pub account: Vec<Part>,
     /// Whether `/echo` answers each WebSocket message with itself.
@@ -131,7 +131,7 @@ pub struct Config {
     pub log_level: Filter,
     /// Tokens that somebody else has signed.
     pub jwt: Jwt,
-    /// The keys of these tokens.
+    /// The keys that such tokens are signed with: the tables `[[jwt.key]]`.
     #[serde(skip)]
     pub token_keys: Vec<TokenKey>,
     /// Identity by a trusted proxy.

@@ -35,7 +35,7 @@ const INHERITED: [(&str, &str); 7] = [
 pub(super) struct PolicyTable {
     /// Its name in complaints.
     pub(super) label: String,
-    /// What is set in it.
+    /// The settings that the table has.
     pub(super) values: Values,
 }
 

@@ -286,7 +286,7 @@ sections! {
         bus_password_file: Option<PathBuf> = OptionalOr("off", &File),
         /// What this node is called among the others; `None`: as its machine.
         name: Option<String> = OptionalOr("auto", &Text(64)),
-        /// Where it is, for people and clients; `None`: that is not told.
+        /// The address of this node, as people and clients are told it; `None`: it is not told.
         address: Option<String> = OptionalOr("off", &Text(255)),
         /// What a message must survive: "disk" (a crash of the engine) or "replicated" (the loss of
         /// its primary). An engine that keeps less is not used.

@@ -33,7 +33,7 @@ impl<'a> Line<'a> {
         Self { above, text: line(text).trim_end_matches('\r'), rest: line(after) }
     }
 
-    /// What was probably meant by it, taken for itself.
+    /// What was probably meant by the line alone.
     fn slip(&self) -> Option<String> {
         let text = self.text.trim();
         let bare = outside_text(text);

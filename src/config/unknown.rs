@@ -9,7 +9,7 @@ use super::settings::{
 /// Names longer than this are not compared: nobody mistypes so much.
 const NAME_LEN_MAX: usize = 64;
 
-/// About an entry of the file that is in no section, or in one that exists.
+/// The complaint about an entry of the file whose section exists, or that stands in none.
 pub(super) fn entry(name: &str, raw: RawValue<'_>) -> String {
     if name == POLICY_SECTION || name == KEY_SECTION {
         return format!("{name} is a list of tables: write [[{name}]] above each of them");

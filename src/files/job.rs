@@ -27,7 +27,7 @@ pub type UploadKey = (Box<str>, Box<str>);
 /// What the thread is asked.
 #[derive(Debug)]
 pub enum FileJob {
-    /// A file begins, or goes on behind so many bytes.
+    /// A file begins, or goes on after so many bytes.
     Begin {
         /// On this connection.
         conn: ConnId,
@@ -42,7 +42,7 @@ pub enum FileJob {
         /// How many it has in all, if that is known.
         size: Option<u64>,
     },
-    /// More of it.
+    /// More bytes of the file that is being sent on this connection.
     Bytes(ConnId, Vec<u8>),
     /// No more comes: that was all, or its end is missing.
     Finish {
@@ -58,7 +58,7 @@ pub enum FileJob {
     Progress(ConnId, UploadKey, Option<Box<str>>),
     /// A file is to be read.
     Open(ConnId, FileId),
-    /// A piece of it: this hash, from there on, so many bytes.
+    /// Read a piece: of the file with this hash, from this offset, so many bytes.
     Read(ConnId, Box<str>, u64, usize),
 }
 
@@ -85,7 +85,7 @@ pub enum FileAnswer {
     Begun,
     /// So many bytes were written.
     Written(usize),
-    /// So many bytes of it have come.
+    /// So many bytes of the file have come.
     Progress(u64),
     /// It is stored.
     Stored {
@@ -100,7 +100,7 @@ pub enum FileAnswer {
     },
     /// It is there.
     Opened(StoredFile),
-    /// A piece of it.
+    /// A piece of the file.
     Piece(Vec<u8>),
     /// Not done.
     Refused(FileFault),

@@ -142,7 +142,7 @@ impl Files {
 }
 
 impl Drop for Files {
-    /// Waits until the thread has ended: the store, which it asks, is closed behind it. The process
+    /// Waits until the thread has ended: the store, which it asks, is closed after it. The process
     /// does not wait for a folder that hangs, nor for a database that is locked: what the thread
     /// has asked for then is not done.
     fn drop(&mut self) {

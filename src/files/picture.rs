@@ -197,7 +197,7 @@ fn jpeg(reader: &mut Reader<impl BufRead>) -> Result<Size, Stop> {
             }
             _ => reader.skip(len)?,
         }
-        marker = if marker == 0xda { behind_scan(reader)? } else { next_marker(reader)? };
+        marker = if marker == 0xda { after_scan(reader)? } else { next_marker(reader)? };
     }
 }
 
@@ -214,8 +214,8 @@ fn next_marker(reader: &mut Reader<impl BufRead>) -> Result<u8, Stop> {
     }
 }
 
-/// The marker behind the data of a scan.
-fn behind_scan(reader: &mut Reader<impl BufRead>) -> Result<u8, Stop> {
+/// The marker after the data of a scan.
+fn after_scan(reader: &mut Reader<impl BufRead>) -> Result<u8, Stop> {
     loop {
         let buffer = reader.file.fill_buf()?;
         if buffer.is_empty() {

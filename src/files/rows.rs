@@ -182,6 +182,7 @@ impl FileRows {
     ) -> Result<Swept, String> {
         let outcome = match self {
             Self::Own(store) => {
+                // Nearly every sweep finds none, and then need not write.
                 let before_ms = wall_ms.saturating_sub(waits_ms).max(1);
                 let there = store.look_for_loose_files(before_ms)?;
                 if there != FilesThere::Loose {

@@ -35,12 +35,12 @@ pub(super) struct Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        // One that was put in its place is not there any more.
+        // If the file was moved to its place, there is nothing here to remove.
         _ = fs::remove_file(&self.path);
     }
 }
 
-/// All of them.
+/// The uploads that are under way, and those that can be gone on with.
 #[derive(Debug, Default)]
 pub(super) struct Uploads {
     live: BTreeMap<ConnId, Upload>,
@@ -97,7 +97,7 @@ impl Uploads {
         self.live.remove(&conn).map(|upload| (upload, Some(conn)))
     }
 
-    /// How much has come of it.
+    /// How many bytes of the file have come.
     pub(super) fn progress(&self, key: &UploadKey) -> u64 {
         let all = self.parked.iter().map(|(_, upload)| upload).chain(self.live.values());
         all.filter(|upload| is_of(upload, key)).map(|upload| upload.len).next().unwrap_or(0)

@@ -65,7 +65,7 @@ impl<'a> Authority<'a> {
     /// colon without a port is tolerated, as RFC 3986 has it.
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
-        // An IPv6 address has colons of its own: that of the port is looked for behind the bracket.
+        // An IPv6 address has colons of its own: that of the port is looked for after the bracket.
         let bracket = text.starts_with(b"[").then(|| text.iter().position(|&byte| byte == b']'));
         let after_bracket = bracket.flatten().unwrap_or(0);
         let (_, rest) = text.split_at_checked(after_bracket)?;

@@ -37,13 +37,13 @@ enum State {
     Whole(u64),
     /// The digits of a chunk's size: its value so far, and how many there are.
     Size { size: u64, digits: u16 },
-    /// What stands behind the size, up to its CR.
+    /// What follows the size in its line, up to the CR.
     Extension { size: u64, len: u16 },
     /// The LF of that line.
     SizeEnd { size: u64 },
     /// So many bytes of a chunk.
     Chunk(u64),
-    /// The CR LF behind a chunk; whether CR has come.
+    /// The CR LF after a chunk; whether CR has come.
     ChunkEnd { has_cr: bool },
     /// The trailers: how many bytes of all, how far their line is, and whether CR has come.
     Trailer { all: u16, line: Line, has_cr: bool },
@@ -207,14 +207,14 @@ impl Body {
                 b'\r',
             ) => Ok(State::Trailer { all: all + 1, line, has_cr: true }),
             (State::Trailer { all, line, has_cr: false }, byte) => {
-                let line = line.behind(byte).ok_or(Refusal::ChunkForm)?;
+                let line = line.after(byte).ok_or(Refusal::ChunkForm)?;
                 Ok(State::Trailer { all: all + 1, line, has_cr: false })
             }
             _ => Err(Refusal::ChunkForm),
         }
     }
 
-    /// The state after a byte of a chunk's size, or behind it.
+    /// The state after a byte of a chunk's size, or after the byte that ends it.
     fn size(&self, byte: u8, size: u64, digits: u16) -> Result<State, Refusal> {
         let digit = char::from(byte).to_digit(16).map(u64::from);
         match (byte, digit) {
@@ -234,9 +234,9 @@ impl Body {
 }
 
 impl Line {
-    /// The line behind another byte; `None` if that may not stand there: a line that begins with
+    /// The line after another byte; `None` if that may not stand there: a line that begins with
     /// white space would be folded into the one before it, and one without a colon is no field.
-    fn behind(self, byte: u8) -> Option<Self> {
+    fn after(self, byte: u8) -> Option<Self> {
         match (self, byte) {
             (Self::Name, b':') => Some(Self::Value),
             (Self::Empty | Self::Name, byte) if is_token(byte) => Some(Self::Name),
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What is found in the pieces: the body, the bytes behind it, or why it is refused.
+    /// What is found in the pieces: the body, the bytes after it, or why it is refused.
     fn feed<'a>(
         mut body: Body,
         pieces: impl IntoIterator<Item = &'a [u8]>,

@@ -78,7 +78,7 @@ impl StartLine for StatusLine {
         let malformed = Refusal::StatusLine { at: HeadPosition::new(line, 0) };
         let (version, rest) = text.split_at_checked(8).ok_or(malformed)?;
         let version = Version::parse(version, line, 0)?;
-        // The blank behind the code is there also where the reason is empty (RFC 9112 section 4).
+        // The blank after the code is there also where the reason is empty (RFC 9112 section 4).
         let [b' ', digits @ .., b' '] = rest.get(..5).ok_or(malformed)? else {
             return Err(malformed);
         };

@@ -39,7 +39,7 @@ fn last_untrusted(
         let address = entry?;
         client = Some(address);
         if !is_trusted(address) {
-            // Behind the first that is not trusted anybody may have written anything.
+            // What stands left of the first address that is not trusted may be made up.
             break;
         }
     }

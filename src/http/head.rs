@@ -66,7 +66,7 @@ impl HeadParser {
             return Ok(Parsed::Incomplete);
         };
         let mut head = Head { bytes, line, scan, authority: None };
-        // First of all checks: where it is not certain where the request ends, nothing behind it
+        // First of all checks: where it is not certain where the request ends, nothing after it
         // can be trusted (RFC 9112 section 11.2).
         head.check_framing()?;
         head.authority = head.parse_authority()?;
@@ -99,7 +99,7 @@ impl PartialHead {
         self.0.as_ref().map_or(&[], |part| part.bytes())
     }
 
-    /// HEAD, if what has come says so with `input` behind it, and otherwise GET, which stands for
+    /// HEAD, if what has come says so together with `input`, and otherwise GET, which stands for
     /// all others: the answer to a HEAD has no body, however wrong the rest of it is (RFC 9112
     /// section 6.3).
     #[must_use]

@@ -100,7 +100,7 @@ fn disposition(value: &str) -> Option<(&str, bool)> {
     }
 }
 
-/// Where a quoted text ends: some write a quote in it behind a backslash, others as `%22`.
+/// Where a quoted text ends: some write a quote in it as `\"`, others as `%22`.
 fn closing(quoted: &str) -> Option<usize> {
     let mut is_escaped = false;
     quoted.bytes().position(|byte| {

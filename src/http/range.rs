@@ -36,7 +36,7 @@ impl Range {
     fn parse(text: &str) -> Option<Self> {
         let (unit, range) = text.trim().split_once('=')?;
         let (from, to) = range.split_once('-').filter(|_| unit.eq_ignore_ascii_case("bytes"))?;
-        // What is larger than any number of bytes lies behind the end like any other that does.
+        // A number that does not fit lies beyond the end, as any other that is too large.
         let number = |text: &str| {
             let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
             is_number.then(|| text.parse::<u64>().unwrap_or(u64::MAX))
@@ -49,7 +49,7 @@ impl Range {
         }
     }
 
-    /// The first byte of the part and the one behind its last, of so many; `None` if there is
+    /// The first byte of the part and the one after its last, of so many; `None` if there is
     /// nothing of it.
     #[must_use]
     pub fn within(self, len: u64) -> Option<(u64, u64)> {

@@ -99,7 +99,7 @@ pub(super) struct Target {
     pub(super) authority: Option<Span>,
     /// Up to the question mark; empty in an absolute form without a path.
     pub(super) path: Span,
-    /// Behind the question mark.
+    /// After the question mark.
     pub(super) query: Option<Span>,
 }
 

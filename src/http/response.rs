@@ -69,9 +69,9 @@ pub struct Response {
 /// How long the body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Length {
-    /// As long as the one that is here.
+    /// As long as the body that is here.
     Whole,
-    /// So many bytes of it follow later.
+    /// So many bytes, which follow later.
     Following(u64),
     /// It ends with the connection.
     Endless,
@@ -118,6 +118,7 @@ impl Response {
     /// Lets a page of this origin read it, which must be of visible ASCII.
     #[must_use]
     pub fn allow_origin(mut self, origin: Box<str>) -> Self {
+        // It comes from outside: with a line end in it, it would begin another field.
         debug_assert!(origin.bytes().all(|byte| byte.is_ascii_graphic()), "{origin:?}");
         self.fields.push(("Access-Control-Allow-Origin", Value::Origin(origin)));
         self
@@ -229,6 +230,7 @@ impl Response {
                     let how = if *is_inline { "inline" } else { "attachment" };
                     push(out, &[how]);
                     if !name.is_empty() {
+                        // The form for any letters (RFC 8187), which every browser in use reads.
                         push(out, &["; filename*=UTF-8''", name]);
                     }
                 }
@@ -241,6 +243,8 @@ impl Response {
             }
             push(out, &["\r\n"]);
         }
+        // RFC 9110 section 8.6: a status without a body has no length, and an endless body has none
+        // that could be said.
         if !self.status.is_bodiless() && !self.is_endless() {
             push(out, &["Content-Length: "]);
             let len = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
@@ -274,6 +278,7 @@ impl From<Refusal> for Response {
             Refusal::MethodNotAllowed { allowed } | Refusal::MethodNotAllowedThere { allowed } => {
                 response.field("Allow", allowed.allow())
             }
+            // 405 says what is allowed (RFC 9110 section 15.5.6), 426 what to upgrade to (15.5.22).
             Refusal::Connect => response.field("Allow", Methods::GetAndHead.allow()),
             Refusal::Overloaded { retry_after_s }
             | Refusal::NotReached { retry_after_s }

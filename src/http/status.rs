@@ -29,7 +29,7 @@ statuses! {
     Ok = "200 OK",
     /// It was made.
     Created = "201 Created",
-    /// Here is a part of it.
+    /// A part of the file follows.
     PartialContent = "206 Partial Content",
     /// The client's copy is good.
     NotModified = "304 Not Modified",
@@ -57,7 +57,7 @@ statuses! {
     UriTooLong = "414 URI Too Long",
     /// No content coding is accepted.
     UnsupportedMediaType = "415 Unsupported Media Type",
-    /// There is no such part.
+    /// The file does not have the part that was asked for.
     RangeNotSatisfiable = "416 Range Not Satisfiable",
     /// No expectation is met.
     ExpectationFailed = "417 Expectation Failed",

@@ -109,7 +109,7 @@ fn check_wish(head: &Head<'_>) -> Result<(), Refusal> {
 }
 
 /// Whether `value` is a list of protocols (RFC 9110 section 7.8): tokens, each perhaps with a
-/// version behind a slash.
+/// version after a slash.
 fn is_protocol_list(value: &[u8]) -> bool {
     list::elements(value).all(|element| {
         let mut parts = element.splitn(2, |&byte| byte == b'/');

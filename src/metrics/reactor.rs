@@ -61,7 +61,7 @@ pub struct ReactorMetrics {
     pub handshakes_resumed: Counter,
     /// TLS handshakes of which something has come.
     pub handshaking: Gauge,
-    /// TLS handshakes that wait for one of those to end.
+    /// TLS handshakes that wait until another one ends.
     pub handshakes_waiting: Gauge,
     /// Armed timers.
     pub timers: Gauge,

@@ -143,7 +143,7 @@ pub(super) fn take_header(
     }
 }
 
-/// What came behind a PROXY header, to be read in place of the socket.
+/// What came after a PROXY header, to be read before the socket is.
 pub(super) fn take_rest(
     connection: &Connection,
     arrivals: &mut BTreeMap<usize, Arrival>,

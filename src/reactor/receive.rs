@@ -116,7 +116,7 @@ impl Reactor {
                 );
             }
         }
-        // With TLS the handshake comes next, and the handler learns of the connection behind it.
+        // With TLS the handshake comes next, and the handler learns of the connection after it.
         let Some(arrival) = self.connections.on_announced(conn) else { return };
         let tls::Arrival { peer, listener, mut head, .. } = arrival;
         self.dispatch(now, Input::Opened { conn, listener, peer }, handler);

@@ -91,13 +91,13 @@ pub(super) fn unseal(
     Unsealed::Opened
 }
 
-/// Puts ciphertext behind what is sealed already and before what is not.
+/// Puts ciphertext after what is sealed already and before what is not.
 fn insert_sealed(ring: &mut Outbound, pool: &mut FramePool, ciphers: &mut Ciphers, bytes: &[u8]) {
     let front = ring.front(pool);
     let frame = match front.split_at_checked(ciphers.sealed) {
         Some((sealed, rest)) if !sealed.is_empty() => {
             // Records have numbers that TLS does not send along: what was sealed first must leave
-            // first, and what is not sealed yet comes behind both.
+            // first, and what is not sealed yet comes after both.
             let frame = SharedFrame::from([sealed, bytes, rest].concat());
             let len = front.len();
             ring.advance(pool, len);

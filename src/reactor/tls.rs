@@ -22,7 +22,7 @@ pub(super) struct Arrival {
     pub(super) listener: ListenerId,
     /// What follows the PROXY header, if there is one to come: without TLS, data.
     pub(super) tls: Option<Arc<ServerConfig>>,
-    /// What has come of a PROXY header, and later what came behind it.
+    /// What has come of a PROXY header, and later what came after it.
     pub(super) head: Vec<u8>,
 }
 

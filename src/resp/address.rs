@@ -42,9 +42,9 @@ pub enum AddressFault {
     NoHost,
     /// It names several hosts.
     Hosts,
-    /// That is no port.
+    /// What stands where the port should, and is none.
     Port(Box<str>),
-    /// That is behind the host, and no number of a database.
+    /// What follows the host, and is no number of a database.
     Path(Box<str>),
     /// There is no such parameter.
     Parameter(Box<str>),
@@ -119,7 +119,7 @@ fn decode(text: &str) -> Result<Box<str>, AddressFault> {
     percent::decode(text).map(Into::into).ok_or(AddressFault::Percent)
 }
 
-/// The file of authorities behind the question mark.
+/// The file of authorities after the question mark.
 fn roots(query: &str) -> Result<Option<PathBuf>, AddressFault> {
     let mut roots = None;
     for field in query.split('&').filter(|field| !field.is_empty()) {

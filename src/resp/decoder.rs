@@ -164,7 +164,7 @@ impl Decoder {
         Ok(Some(element))
     }
 
-    /// The bytes behind a length.
+    /// The bytes after a length.
     fn bulk(&mut self, kind: u8, head: usize, len: usize) -> Result<Option<Element>, Fault> {
         // Refused by what it announces, before it has come.
         if self.taken.saturating_add(len) > MESSAGE_LEN_MAX {

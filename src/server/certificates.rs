@@ -155,7 +155,7 @@ impl CertificateWatch {
 
     /// Has the files read again, changed or not.
     pub(super) fn reload(&self) {
-        // One that is under way already is enough.
+        // If the queue is full, a reading is asked for already, and one is enough.
         let _queued = self.wake.try_send(());
     }
 }

@@ -169,7 +169,7 @@ impl Server {
         out
     }
 
-    /// The inverse of [`Server::carry_all`]; `false` if these are no such bytes.
+    /// The inverse of [`Server::carry_all`]; `false` if `bytes` are not what that has made.
     pub fn adopt_all(&mut self, now: Now, mut bytes: &[u8], effects: &mut Effects) -> bool {
         use crate::pack::Pack as _;
         type Connection = (ConnId, usize, Option<(session::Carried, Option<Box<ReaderState>>)>);

@@ -14,11 +14,11 @@ pub(super) struct Inherited {
 }
 
 impl Inherited {
-    /// The next one.
+    /// The next socket that the environment hands over.
     ///
     /// # Errors
     ///
-    /// If there is no other, or it is none that connections come by.
+    /// If there is no other, or it does not listen.
     pub(super) fn next(&mut self) -> io::Result<Arc<OwnedFd>> {
         let sockets = self.sockets.get_or_insert_with(ListenFd::from_env);
         let nth = self.taken;

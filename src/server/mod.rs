@@ -347,7 +347,7 @@ impl Server {
     /// The domain's time has come, or the engine's.
     fn on_alarm(&mut self, now: Now, effects: &mut Effects) {
         self.alarm = Tick::MAX;
-        // What is due is done by the process that goes on.
+        // While it is handed over, what is due is left to the process that goes on.
         if !self.upgrading.is_frozen() {
             self.chat.handle_timers(now);
             self.sessions.flush_outputs(&mut Turn { now, chat: &mut self.chat, effects });
@@ -358,7 +358,8 @@ impl Server {
         }
     }
 
-    /// Another thread has woken the loop: what any of them has to say.
+    /// Another thread has woken the loop: takes what all of them report, since the waker does not
+    /// say which it was.
     fn take_reports(&mut self, now: Now, effects: &mut Effects) {
         self.take_config(now, effects);
         self.take_keys();

@@ -29,7 +29,7 @@ pub fn refused_files(loaded: &Loaded) -> Vec<ConfigFault> {
     files.into_iter().filter_map(Result::err).map(named).chain(places).collect()
 }
 
-/// What is wrong with the places that are to be made: the setting, and what.
+/// What is wrong with the files and folders that the server makes, each with its setting.
 fn places(config: &Config) -> Vec<(&'static str, String)> {
     let mut faults = Vec::new();
     if let Some(path) = &config.log_file {

@@ -327,7 +327,7 @@ fn take_over(
         // After each of them, not at the end: the effects of thousands would be held at once.
         reactor.apply_all(now.tick, &mut effects);
     }
-    // Only behind the last connection: what is gathered about who is typing or here goes to readers
+    // Only after the last connection: what is gathered about who is typing or here goes to readers
     // that must all be there.
     server.adopt_domain(now, Part::End).map_err(io::Error::other)?;
     server.reserve_operator(now, &config.admin_name);

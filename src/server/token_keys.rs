@@ -98,7 +98,7 @@ fn failed(table: &TokenKey, why: &dyn fmt::Display) -> TokenKeyError {
     TokenKeyError { table: Some(label.clone()), what }
 }
 
-/// A secret without the newline that an editor puts behind it.
+/// A secret without the newline that an editor puts at its end.
 fn read_secret(table: &TokenKey, path: &Path) -> Result<Vec<u8>, TokenKeyError> {
     let mut secret = read(table, path)?;
     for end in [b'\n', b'\r'] {

@@ -182,7 +182,7 @@ impl Server {
         outcome
     }
 
-    /// What is said about an upgrade behind which there is no way back.
+    /// What is said about an upgrade once there is no way back.
     fn answer_of(
         &self,
         outcome: HandedOver,
@@ -238,7 +238,7 @@ impl Server {
         let (store_ms, waiting) = (millis(closing), clock.now().tick);
         candidate.send_end()?;
         candidate.await_ready((clock, deadline))?;
-        // The point behind which there is no way back. Before it, any error ends the other process;
+        // The point after which there is no way back. Before it, any error ends the other process;
         // after it this one may not serve, even if the other one has ended.
         candidate.let_take()?;
         let ready_ms = millis(waiting);

@@ -120,6 +120,7 @@ impl WebhookStart {
     /// Hands an order about devices to the thread, which is started for the first push.
     pub(super) fn push(&mut self, order: PushOrder) {
         let Some(way) = &mut self.pushes else { return };
+        // Before the first push there is nothing that another order could be about.
         if !way.is_used && !matches!(order, PushOrder::Send(_)) {
             return;
         }
@@ -133,6 +134,7 @@ impl WebhookStart {
         if way.orders.as_ref().is_some_and(|orders| orders.send(order)) {
             self.outbox.note_push();
         } else {
+            // The queue is full, or the thread is dead: the loop loses a push rather than wait.
             way.setup.metrics.lost.add(1);
             let device = device.filter(|_| way.tells_all);
             way.refused.extend(device.map(PushOutcome::GivenUp));
@@ -213,6 +215,7 @@ impl Server {
         };
         match webhooks.begin_pushes(Some(key), &settings, (metrics, wake)) {
             Ok((terms, _)) => {
+                // The engine keeps a push until it is told what became of it.
                 webhooks.pushes.iter_mut().for_each(|way| way.tells_all = true);
                 self.chat.begin_pushes(now, terms, None);
                 if let Engine::Shared(shared) = &mut self.logs {
@@ -247,6 +250,7 @@ impl Server {
 
     fn pass_all_pushes(&mut self) {
         let Some(webhooks) = &mut self.webhooks else {
+            // Nobody sends them here, and they must not pile up.
             while self.chat.poll_push().is_some() {}
             return;
         };

@@ -236,7 +236,7 @@ pub(super) fn read_over(head: &Head<'_>, response: Response) -> Begun {
 fn body_of(head: &Head<'_>, len_max: u64) -> Result<Body, http::Refusal> {
     match head.method() {
         Method::Post | Method::Put | Method::Other => Body::of(head, len_max),
-        // One that announces a body was not admitted.
+        // A GET that announces a body was refused before.
         Method::Get | Method::Head | Method::Options => Ok(Body::of_length(0)),
     }
 }

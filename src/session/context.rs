@@ -134,7 +134,7 @@ pub(super) struct SessionContext {
     pub admin_token: Option<SecretHash>,
     /// As whom the operator speaks and acts.
     pub operator: UserName,
-    /// What is logged.
+    /// The filter of the log, as it was configured.
     pub log_level: String,
     /// What the operator wants of the server.
     pub wishes: Vec<OperatorWish>,

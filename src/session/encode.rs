@@ -94,7 +94,7 @@ impl Encoder {
         let start = out.len();
         match format {
             Format::WebSocket => {
-                // The length is known behind the text only, and so is how long the header is.
+                // The length is known only when the text is written, and with it the header's.
                 out.extend_from_slice(&[0; HEADER_LEN_EXPECTED]);
                 render(out);
                 put_header(out, start);
@@ -139,7 +139,7 @@ impl Encoder {
     }
 }
 
-/// Writes the header of a WebSocket message whose text stands behind the bytes that were left free
+/// Writes the header of a WebSocket message whose text follows the bytes that were left free
 /// for it, or takes these back if there is no text.
 fn put_header(out: &mut Vec<u8>, start: usize) {
     let payload = start + HEADER_LEN_EXPECTED;
@@ -177,7 +177,7 @@ mod tests {
         Encoder::new(compressor, Arc::new(Metrics::default()))
     }
 
-    /// What the encoder makes of `text`, behind other bytes.
+    /// What the encoder makes of `text`, after other bytes.
     fn message(format: Format, text: &[u8]) -> Vec<u8> {
         let mut out = b"before".to_vec();
         encoder().message(format, &mut out, |out| out.extend_from_slice(text));

@@ -21,7 +21,7 @@ pub enum Entropy {
 #[derive(Default)]
 pub struct Pool {
     secrets: [[u8; size_of::<u128>()]; POOL_LEN],
-    /// How many of these are left, from the front.
+    /// How many of the numbers are left, from the front.
     left: usize,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct HelloRate {
     bucket: Bucket,
     /// The last turn that was promised.
     promised: Tick,
-    /// What a millisecond cannot hold of it, in microseconds.
+    /// The rest of that moment below a millisecond, in microseconds.
     promised_us: u64,
     /// Whether clients on this machine count, too.
     pub counts_loopback: bool,

@@ -41,7 +41,7 @@ impl<'t> Session<'_, 't> {
             }
             return;
         }
-        // Nothing is copied of what is done at once, which is nearly all.
+        // Nearly all is done at once, from the reactor's buffer, and never copied.
         let left = self.consume(bytes);
         let rest = bytes.get(bytes.len() - left..).unwrap_or_default();
         if !rest.is_empty() && !self.state.is_closing() {
@@ -95,7 +95,7 @@ impl<'t> Session<'_, 't> {
                     input = input.get_mut(used..).unwrap_or_default();
                     goes_on
                 }
-                // Nobody asks for anything behind a response that does not end.
+                // Such a response does not end, so that no request can follow it.
                 Protocol::Events(_) | Protocol::Closing => false,
             };
             if !goes_on {
@@ -171,11 +171,11 @@ impl<'t> Session<'_, 't> {
         self.turn.effects.push(Effect::Resume { conn: self.state.conn });
     }
 
-    /// Has no more read until what waits may go on.
+    /// Stops reading until what waits may go on.
     fn pause(&mut self) {
         let conn = self.state.conn;
         if self.state.is_answering() {
-            // It is woken when that is answered.
+            // The answer wakes it.
             return self.turn.effects.push(Effect::Pause { conn, pause: Pause::Answers });
         }
         if !self.is_backpressured() {
@@ -220,7 +220,7 @@ impl<'t> Session<'_, 't> {
                 if exchange.is_upload() || exchange.is_answering() =>
             {
                 if exchange.is_upload() {
-                    // Answered behind what waits to be written.
+                    // Answered when what waits to be written has been.
                     self.on_upload_end();
                 }
                 self.state.set_since(self.turn.now.tick);

@@ -134,7 +134,7 @@ struct Drain {
     told: u64,
     /// Connections that there were when it began.
     all: u64,
-    /// The slots below have none that is left: nobody comes any more.
+    /// No slot below has a connection that is still to be sent away: nobody comes any more.
     next_slot: usize,
 }
 

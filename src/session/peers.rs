@@ -73,7 +73,7 @@ const fn octets(address: IpAddr) -> [u8; 16] {
     }
 }
 
-/// One that has ended.
+/// A connection that has ended.
 #[derive(Clone, Debug)]
 pub(super) struct Closed {
     pub peer: Peer,
@@ -82,7 +82,7 @@ pub(super) struct Closed {
     pub reason: CloseReason,
 }
 
-// What is stated in the documentation of the admin API.
+// The documentation of the admin API states these sizes.
 const _: () = assert!(size_of::<Closed>() <= 72 && size_of::<Option<Peer>>() <= 56);
 
 impl Peers {

@@ -210,7 +210,7 @@ impl SessionState {
         self.rare.as_mut()?.backlog.as_mut()
     }
 
-    /// The same; there is one from now on.
+    /// The backlog, which is begun if there is none.
     pub(super) fn begin_backlog(&mut self) -> &mut Backlog {
         self.rare.get_or_insert_default().backlog.get_or_insert_default()
     }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The body ends with the connection: some clients take the sizes of chunks for text. A record is
-//! put on the wire once for all who read one room; who reads several gets each record behind the
+//! put on the wire once for all who read one room; who reads several gets each record after the
 //! positions of its own.
 
 use super::encode::Format;
@@ -111,7 +111,7 @@ impl Stream {
     }
 
     /// Stages the records of a fan-out, which are rendered in the batch of
-    /// [`Encoding::ManyEvents`], behind the positions of this stream.
+    /// [`Encoding::ManyEvents`], after the positions of this stream.
     pub(super) fn stage(&mut self, conn: ConnId, outgoing: &mut Outgoing, fanout: &Fanout) {
         let start = outgoing.bytes.len();
         for (index, record) in fanout.records.iter().enumerate() {
@@ -180,7 +180,7 @@ impl Stream {
 
 /// The last event of a stream that ends from this side.
 pub(super) fn goodbye(out: &mut Vec<u8>, reason: CloseReason) {
-    // The body's end is all that there is to say behind the end of its rooms.
+    // When its rooms have ended, nothing is left to say but the body's end.
     if reason != CloseReason::HttpDone {
         events::bye(out, close_code(reason), close_words(reason));
     }

@@ -23,7 +23,7 @@ pub(super) struct TextClient {
     pub is_account: bool,
     /// The person has asked to leave the room in which lines were said.
     is_leaving: bool,
-    /// A line that was typed before it is known who the person is: done behind the welcome.
+    /// A line that was typed before it is known who the person is: done after the welcome.
     pub held: Option<Vec<u8>>,
 }
 

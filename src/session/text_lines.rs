@@ -17,7 +17,7 @@ use crate::wire::{Parsed, Refused};
 const NONE_MEANT: &str = "no message of lately is meant by this; /history shows them";
 
 impl Session<'_, '_> {
-    /// Does what a person has typed, behind what has waited.
+    /// Does what a person has typed, after what has waited.
     pub(super) fn text_line(&mut self, line: &[u8]) {
         self.say_held();
         self.say_line(line);
@@ -55,7 +55,7 @@ impl Session<'_, '_> {
                 self.turn.chat.user(conn).is_none() && self.turn.chat.pending_of(conn) > 0;
             if is_held && !matches!(line, Line::Nothing | Line::Nick(_) | Line::Quit) {
                 if let Some(client) = self.state.text_client() {
-                    // The hello waits for the store; what was typed is kept, and done behind it.
+                    // The hello waits for the store; what was typed is kept, and done after it.
                     client.held = Some(typed.to_vec());
                 }
                 return;
@@ -195,7 +195,7 @@ impl Session<'_, '_> {
         self.refuse(&Refused { id: None, op: None, refusal });
     }
 
-    /// Answers what a person has typed that is no command for the domain.
+    /// Answers a line that is no command for the domain.
     fn answer_text(&mut self, line: &Line<'_>) {
         let mut out = Vec::new();
         let another = self.state.text_client().and_then(|client| client.another_room());

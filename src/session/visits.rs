@@ -100,7 +100,7 @@ pub(super) fn begin_stream(
     let stream = Stream::begin(&mut context.outgoing.bytes, conn, (plan, &rooms));
     state.protocol = Protocol::Events(Box::new(stream));
     context.outgoing.stage(conn, start);
-    // What came behind the request is nobody's: the stream is the connection's last response.
+    // What follows the request is not read: the stream is the connection's last response.
     let is_leaving = state.is_leaving();
     if state.end_backlog() {
         turn.effects.push(Effect::Resume { conn });

@@ -25,7 +25,7 @@ use crate::chat::model::file::HASH_LEN;
 
 /// The name of the folder in the data directory.
 const FOLDER: &str = "files";
-/// That of the folder for what is being sent.
+/// The name of the folder for files that are being sent.
 const PARTS: &str = "parts";
 /// The age of what nobody has under way any more: far more than the half hour for which a part
 /// waits for its sender.
@@ -154,7 +154,7 @@ impl Folder {
     pub fn take(&self, from: &Self, hash: &str, may_link: bool) -> io::Result<()> {
         let (source, path) = (from.place(hash), self.place(hash));
         let bytes = fs::metadata(&source)?.len();
-        // One that was cut off is shorter.
+        // A copy that was cut off is shorter.
         if fs::metadata(&path).is_ok_and(|found| found.len() == bytes) {
             return Ok(());
         }

@@ -327,7 +327,7 @@ impl<E: End> Connection<E> {
                     out.resize(start + len_max, 0);
                     let room = out.get_mut(start..).unwrap_or_default();
                     let written = write(state, room);
-                    // Also when nothing could be written: zeros behind the last record would be
+                    // Also when nothing could be written: zeros after the last record would be
                     // taken for one.
                     out.truncate(start + written.unwrap_or(0));
                     return written.map(|_| ()).ok_or_else(TlsFault::stuck);

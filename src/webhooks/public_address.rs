@@ -52,7 +52,7 @@ fn refusal_v6(address: Ipv6Addr) -> Option<&'static str> {
     let bits = address.to_bits();
     match address.segments() {
         [0, 0, 0, 0, 0, 0xffff, ..] => return Some("an address of IPv4 in disguise"),
-        // By NAT64 a network without IPv4 reaches the rest: as the address behind it.
+        // By NAT64 a network without IPv4 reaches the rest: as the address that follows it.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             return refusal_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
         }

@@ -11,7 +11,7 @@ use crate::chat::model::account::Hidden;
 /// How a secret begins.
 const PREFIX: &str = "whsec_";
 
-/// The secret of these bits.
+/// The secret that consists of these bits.
 #[must_use]
 pub fn make(bits: [u8; 32]) -> Hidden {
     Hidden::new(format!("{PREFIX}{}", STANDARD.encode(bits)))

@@ -89,7 +89,7 @@ pub(super) struct Worker {
     version: Option<u64>,
     /// Attempts so far.
     turn: u64,
-    /// Those to webhooks that work, since the last to one that fails.
+    /// Requests to webhooks that work, since the last request to one that fails.
     in_a_row: u32,
     /// Tells events of memory rooms from those of another start, and counts them.
     start: u64,
@@ -263,7 +263,7 @@ impl Worker {
         let now = self.clock.now();
         match outcome {
             Outcome::Delivered(_) => {
-                // Moved only behind the answer: a kill in between sends it again, and loses
+                // Moved only after the answer: a kill in between sends it again, and loses
                 // nothing. Receivers tell repetitions by the ids.
                 endpoint.advance(batch.end);
                 endpoint.succeed(now);

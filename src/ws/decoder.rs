@@ -69,8 +69,8 @@ impl Decoder {
         settings: &Settings,
         shared: &'a mut Shared,
     ) -> Result<Option<Item<'a>>, Violation> {
-        // A close frame is the peer's last word (RFC 6455 section 5.5.1); what comes behind it is
-        // used up unread.
+        // A close frame is the peer's last word (RFC 6455 section 5.5.1); what comes after it
+        // is used up unread.
         if self.ended {
             *input = &mut [];
             return Ok(None);
@@ -83,7 +83,7 @@ impl Decoder {
             Err(violation) => Err(violation),
         };
         if matches!(item, Ok(Item::Close { .. }) | Err(_)) {
-            // Nothing behind a violation can be trusted to begin where a frame begins.
+            // After a violation nobody knows where the next frame begins.
             self.ended = true;
             self.partial = None;
         }

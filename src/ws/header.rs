@@ -217,8 +217,7 @@ fn decode_len(short_len: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, Violat
             if len > u64::MAX >> 1 {
                 return Err(Violation::LengthOverflow);
             }
-            // Behind the highest bit: a length that is both wrong and too long is told as the worse
-            // of the two.
+            // The shorter form would have held it, and only the shortest is allowed (section 5.2).
             if u16::try_from(len).is_ok() {
                 return Err(Violation::NonMinimalLength);
             }

@@ -31,6 +31,23 @@ fn reports(client: &mut Client) -> Value {
     client.ask(&json!({"op": "reports"}))["items"].clone()
 }
 
+/// The owner of the new `den` finds nothing of the old one.
+#[track_caller]
+fn assert_nothing_is_left(eve: &mut Client) {
+    assert_eq!(reports(eve), json!([]));
+    let acts = eve.ask(&json!({"op": "audit", "room": "den"}));
+    assert_eq!(acts["items"], json!([]));
+}
+
+/// The operator still judges by the report and the acts.
+#[track_caller]
+fn assert_operator_is_told(server: &Server) {
+    let told = done(Path::new(&server.data()), &["reports"]);
+    assert!(told.contains("ann reports bob") && told.contains("marker-of-bob"), "{told}");
+    let acts = done(Path::new(&server.data()), &["audit", "--room", "den"]);
+    assert!(acts.contains("kick") && acts.contains("close"), "{acts}");
+}
+
 #[test]
 fn who_makes_a_room_of_a_free_name_finds_no_report_and_no_act_of_the_one_before() {
     let mut server = Server::start();
@@ -44,15 +61,9 @@ fn who_makes_a_room_of_a_free_name_finds_no_report_and_no_act_of_the_one_before(
             server.restart(Signal::KILL);
             eve = Client::ws(&server).named("eve", None);
         }
-        assert_eq!(reports(&mut eve), json!([]));
-        let acts = eve.ask(&json!({"op": "audit", "room": "den"}));
-        assert_eq!(acts["items"], json!([]));
+        assert_nothing_is_left(&mut eve);
     }
-    // The operator still judges by both.
-    let told = done(Path::new(&server.data()), &["reports"]);
-    assert!(told.contains("ann reports bob") && told.contains("marker-of-bob"), "{told}");
-    let acts = done(Path::new(&server.data()), &["audit", "--room", "den"]);
-    assert!(acts.contains("kick") && acts.contains("close"), "{acts}");
+    assert_operator_is_told(&server);
 }
 
 #[test]
@@ -65,14 +76,9 @@ fn a_room_of_memory_that_a_restart_has_ended_leaves_its_name_and_nothing_else() 
         server.restart(signal);
         let mut eve = Client::ws(&server).named("eve", None);
         eve.ask(&json!({"op": "create", "room": "den"}));
-        assert_eq!(reports(&mut eve), json!([]));
-        let acts = eve.ask(&json!({"op": "audit", "room": "den"}));
-        assert_eq!(acts["items"], json!([]));
+        assert_nothing_is_left(&mut eve);
     }
-    let told = done(Path::new(&server.data()), &["reports"]);
-    assert!(told.contains("ann reports bob") && told.contains("marker-of-bob"), "{told}");
-    let acts = done(Path::new(&server.data()), &["audit", "--room", "den"]);
-    assert!(acts.contains("kick") && acts.contains("close"), "{acts}");
+    assert_operator_is_told(&server);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::rules::{Rule, check, check_hostile_lints};
 use crate::source::{Source, mark_test_files, paths};
 use crate::table::{HOSTILE_BYTES_LINTS, LINES_MAX};
 
-/// Reads `text` as the file at `path`, behind the first line that every file has.
+/// Reads `text` as the file at `path`, after the first line that every file has.
 fn plant(path: &str, text: &str) -> Vec<Rule> {
     let source = Source::new(path, &format!("//! A module.\n{text}"));
     check(&source).into_iter().map(|finding| finding.rule).collect()

@@ -253,7 +253,7 @@ fn block_comment_len(rest: &str) -> usize {
     rest.len()
 }
 
-/// Blanks each item behind `#[cfg(test)]`, up to its `;` or closing brace.
+/// Blanks each item after `#[cfg(test)]`, up to its `;` or closing brace.
 fn without_test_items(code: &str) -> String {
     let mut product = String::with_capacity(code.len());
     let mut rest = code;

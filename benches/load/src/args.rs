@@ -147,7 +147,7 @@ Exit code: 0 good, 1 something was lost, came twice or out of order, or the targ
 reached, 2 the command line is wrong.";
 
 impl Args {
-    /// Reads the arguments behind the program's name.
+    /// Reads the arguments after the program's name.
     pub(crate) fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Self::try_parse_from(std::iter::once("chinwag-bench".into()).chain(args))
     }

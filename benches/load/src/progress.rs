@@ -9,7 +9,7 @@ use super::units::{number, percent, time};
 
 /// How often the line is written anew at most, in a second.
 const HZ: u8 = 5;
-/// A bar and words behind it, which are cut at the terminal's edge.
+/// A bar and words after it, which are cut at the terminal's edge.
 const TEMPLATE: &str = "{bar:12.dim} {wide_msg}";
 
 /// A line that is written over itself. Shows nothing if standard error is no terminal, or if it is

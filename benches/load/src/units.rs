@@ -74,7 +74,7 @@ fn scaled(value: f64, step: f64, units: &[&str]) -> String {
     format!("{}{unit}", digits(value))
 }
 
-/// Three digits, as far as they are behind the point; no point without need.
+/// Three digits, as far as they are after the point; no point without need.
 fn digits(value: f64) -> String {
     let size = value.abs();
     let behind = if size < 9.995 { 2 } else { usize::from(size < 99.95) };

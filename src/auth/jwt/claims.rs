@@ -116,7 +116,8 @@ impl Claims {
         let issued = time("iat")?;
         let token_id = claims.typed("jti").map_err(|_error| Unfit::Claim("jti"))?;
         let token_id = token_id.map(|text| id(text, "jti")).transpose()?;
-        // One that was issued in the future has a wrong clock behind it, as one that begins there.
+        // Issued in the future means that a clock is wrong, as beginning there does: both are good
+        // within the same leeway.
         let begins_ms = begins.unwrap_or(0).max(issued.unwrap_or(0)).saturating_sub(LEEWAY_MS);
         let parsed = Self {
             name: name(claims, policy, &subject)?,

@@ -131,7 +131,7 @@ impl Accounts {
         self.account(name).is_some_and(|account| salt_of(account.hash.reveal()) == salt)
     }
 
-    /// The hash of a password is another one of the same password.
+    /// Replaces the hash of a password by another one of the same password.
     pub(super) fn rehash(&mut self, name: &UserName, from: &Hidden, to: Hidden) {
         if let Some(account) = self.accounts.get(name).filter(|account| account.hash == *from) {
             self.put_account(Account { hash: to, ..account.clone() });
@@ -193,7 +193,7 @@ impl Accounts {
         hashes.filter_map(|hash| self.logins.get(hash))
     }
 
-    /// The number of a new login: the one that `above` says of the last one.
+    /// The number of a new login, which `above` makes of the last one.
     pub(super) fn next_login(&mut self, above: impl FnOnce(u64) -> u64) -> u64 {
         self.last_login = above(self.last_login);
         self.last_login
@@ -212,7 +212,7 @@ impl Accounts {
         self.logins.insert(login.hash, login);
     }
 
-    /// Ends a login: the connections that are of it.
+    /// Ends a login; returns the connections that it had.
     pub(super) fn end_login(&mut self, name: &UserName, id: u64) -> Vec<ConnId> {
         let hash = self.logins_of(name).find(|login| login.id == id).map(|login| login.hash);
         if let Some(hash) = hash {

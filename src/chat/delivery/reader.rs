@@ -33,7 +33,7 @@ pub(in crate::chat) struct Reader {
     pub deferred_replies: u8,
     /// Requests that wait for the logs, by weight; see `pending`.
     pub pending_weight: u8,
-    /// It is here for a request, without a session: nobody is told of it.
+    /// Whether it is here for one request, without a session: nobody is told that it is here.
     pub is_visit: bool,
 }
 

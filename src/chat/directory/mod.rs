@@ -131,7 +131,7 @@ impl Directory {
 
     /// A secret of another process is good for this user.
     pub(super) fn adopt_secret(&mut self, user: UserKey, secret: Secret) {
-        // One that is nobody's any more stays so.
+        // A spent secret is nobody's, and stays so.
         if secret != Secret::SPENT && secret.place() != user.index() {
             self.moved.insert(secret, user);
         }
@@ -331,7 +331,7 @@ impl Directory {
         user.is_off() || is_elsewhere()
     }
 
-    /// The same of those at this node.
+    /// The presence that follows from the sessions at this node.
     pub(super) fn presence_here(&self, user: UserKey) -> Option<Presence> {
         if self.users[user].source == Source::Key {
             return None;

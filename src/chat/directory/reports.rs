@@ -109,7 +109,7 @@ impl Reports {
         taken
     }
 
-    /// That is written, or cannot be.
+    /// That these reports are taken out is written, or cannot be.
     pub(in crate::chat) fn end_taking_out(&mut self, ids: &[u64]) {
         for id in ids {
             self.taken_out.remove(id);

@@ -81,12 +81,12 @@ impl Secret {
         Self::of_bits((user.index() as u128) << Self::RANDOM_BITS | random)
     }
 
-    /// What is random in it: at other nodes its user has another place.
+    /// Its random part, which is all that nodes share: a user's place differs from node to node.
     pub(in crate::chat) const fn shared(self) -> SessionSecret {
         Self::shared_of(u128::from_ne_bytes(self.0))
     }
 
-    /// The same of the secret that is made of these bits.
+    /// The random part of these bits.
     pub(in crate::chat) const fn shared_of(bits: u128) -> SessionSecret {
         SessionSecret(bits & ((1 << Self::RANDOM_BITS) - 1))
     }

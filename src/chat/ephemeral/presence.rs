@@ -59,7 +59,7 @@ impl RoomPresence {
         (self.counts_only, &self.gone, self.at)
     }
 
-    /// As it was told last, with how many, and what is still to be told.
+    /// Restores what was told last, with which count, and what is still to be told.
     pub(super) fn set(
         &mut self,
         (v, count): (u64, u64),

@@ -216,7 +216,7 @@ impl Key {
 /// What comes with a request about accounts besides its fields.
 #[derive(Clone, Debug)]
 pub struct Extra {
-    /// A secret that nobody can guess, for what is made.
+    /// A fresh secret, for a login or link that the request may make.
     pub new: NewSecret,
     /// What is kept of the secret that was given, if it has the form of one.
     pub given: Option<SecretHash>,
@@ -243,7 +243,7 @@ pub struct HashJob {
 pub enum HashOf {
     /// The hash of an account.
     Account(Hidden),
-    /// Nothing, in the same time.
+    /// Nobody: it takes as long, so that the time does not tell whether a name has an account.
     Nobody,
 }
 

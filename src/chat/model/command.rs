@@ -145,7 +145,7 @@ pub enum Command<'a> {
     Password {
         /// The password that there is.
         old: Hidden,
-        /// The one that is to be, of a length that is allowed.
+        /// The password that there is to be, of a length that is allowed.
         new: Hidden,
     },
     /// See [`Op::Logins`].
@@ -308,7 +308,7 @@ pub enum Command<'a> {
     Rename {
         /// The room's name.
         room: Cow<'a, str>,
-        /// The one that it is to have.
+        /// The name that it is to have.
         name: Cow<'a, str>,
     },
     /// See [`Op::Send`].

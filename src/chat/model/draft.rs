@@ -9,7 +9,7 @@ use super::record::Body;
 pub struct Draft {
     /// Who says or does it.
     pub from: UserName,
-    /// What.
+    /// What is said or done.
     pub body: Body,
     /// See [`Record::weight`](super::record::Record::weight).
     pub weight: u32,

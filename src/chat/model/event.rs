@@ -64,9 +64,9 @@ pub enum Event {
     },
     /// The room has another name: whatever is told of it from here on names it so.
     Renamed {
-        /// The one of before.
+        /// The name that it had.
         room: RoomName,
-        /// The one that it has.
+        /// The name that it has now.
         name: RoomName,
     },
     /// Somebody has ended the room. That nobody is a member any more is told as ever, after this.
@@ -78,7 +78,7 @@ pub enum Event {
         /// Why, empty if no reason was given.
         reason: Box<str>,
     },
-    /// Who came and went since version `v - 1`, or all of it.
+    /// Who came and went since version `v - 1`, or everybody who is there.
     Presence {
         /// The room.
         room: RoomName,

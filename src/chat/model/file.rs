@@ -24,7 +24,7 @@ pub const FILES_PER_MESSAGE_MAX: usize = 20;
 pub struct FileId(Box<str>);
 
 impl FileId {
-    /// The name of these bits.
+    /// The id that consists of these bits.
     #[must_use]
     pub fn of(bits: [u8; 20]) -> Self {
         let mut text = String::from(FILE_WORD);
@@ -45,7 +45,7 @@ impl FileId {
         (rest.len() == DIGITS && rest.bytes().all(is_digit)).then(|| Self(text.into()))
     }
 
-    /// What is behind the word.
+    /// What the word stands for.
     #[must_use]
     pub fn digits(&self) -> &str {
         self.0.strip_prefix(FILE_WORD).unwrap_or_default()

@@ -21,7 +21,7 @@ pub enum FileOutcome {
     UserFull(u64),
     /// It would be more than there may be of all users.
     Full,
-    /// The one that there is.
+    /// The file that there is.
     Found(Option<StoredFile>),
     /// What these name in the folder is no file's any more; whether there may be more to be swept.
     Swept(Vec<Box<str>>, bool),
@@ -70,7 +70,7 @@ pub enum FileAsk {
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileTold {
-    /// What has come of it, or the file that there is.
+    /// What came of the request, or the file that there is.
     Outcome(FileOutcome),
     /// The bytes of a user, and of all.
     Used(u64, u64),
@@ -94,7 +94,8 @@ pub struct FolderProbe {
 /// The folder, as the engine knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SharedFolder {
-    /// The mark that is in it; `None`: no node has found one yet.
+    /// The mark that is in the folder, by which nodes know that it is the same; `None`: no node has
+    /// found one yet.
     pub mark: Option<Box<str>>,
     /// The nodes that take files, or would, those that came first before the others.
     pub nodes: Vec<FolderNode>,

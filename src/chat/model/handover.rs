@@ -47,7 +47,7 @@ pub struct MemoryRoomState {
     pub log: (Epoch, u64),
     /// The policy that was chosen by name.
     pub policy: Option<Box<str>>,
-    /// Strangers do not learn of it; it has owners.
+    /// Whether it is private, and whether it has owners.
     pub access: (bool, bool),
     /// Its topic; empty if it has none.
     pub topic: Box<str>,

@@ -19,7 +19,7 @@ pub struct Hello<'a> {
     pub encoding: Encoding,
     /// Who it has proved to be, if it has.
     pub identity: Option<Identity>,
-    /// It is there for one request, and begins no session: nobody is told of it.
+    /// Whether the connection is there for one request: it begins no session, and nobody is told.
     pub is_visit: bool,
 }
 

@@ -237,7 +237,7 @@ pub enum LogReply {
     Appended {
         /// The append's ticket.
         ticket: Ticket,
-        /// What became of it.
+        /// What became of the record.
         outcome: Appended,
     },
     /// To [`LogRequest::Sync`], [`LogRequest::Settle`], [`LogRequest::End`] and
@@ -296,7 +296,7 @@ pub enum LogReply {
     Gone {
         /// Which log.
         log: LogId,
-        /// By whom and why it was ended for all, if it was, as far as that is known.
+        /// Who has ended the room for all, and why; `None` if nobody has, or if that is not known.
         farewell: Option<Box<Farewell>>,
     },
     /// To [`LogRequest::Claim`].
@@ -350,7 +350,7 @@ pub struct Elsewhere {
     pub on_demand: bool,
     /// How many rooms.
     pub rooms: usize,
-    /// The highest epoch of these.
+    /// The highest epoch of the rooms.
     pub newest: Option<Epoch>,
     /// Where names are proved for the first time: those of members and of who is restricted.
     pub names: Vec<UserName>,
@@ -378,12 +378,12 @@ pub trait Logs: std::fmt::Debug {
         Ok(Found::default())
     }
 
-    /// The key of what is remembered of logs in memory.
+    /// The key with which the `cid`s of logs in memory are hashed.
     fn cid_secret(&self) -> CidSecret {
         CidSecret { key: 0, check: 0 }
     }
 
-    /// What is remembered of a log in memory, oldest first.
+    /// The `cid`s that are remembered of a log in memory, oldest first.
     fn remembered(&self, log: LogId) -> Vec<RememberedCid> {
         _ = log;
         Vec::new()

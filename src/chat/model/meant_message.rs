@@ -1,6 +1,6 @@
 //! Which message a person means who cannot point at it.
 
-/// What is said of the message.
+/// How the person names the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meant<'a> {
     /// It is the last one of this user.
@@ -10,7 +10,7 @@ pub enum Meant<'a> {
 }
 
 impl Meant<'_> {
-    /// Whether a message is such a one.
+    /// Whether a message fits that.
     #[must_use]
     pub fn is(self, from: &str, text: &str) -> bool {
         match self {

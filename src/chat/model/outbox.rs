@@ -53,7 +53,7 @@ pub struct DeadLetter {
     pub at: u64,
     /// After where it begins.
     pub from: Position,
-    /// Where it ends; where that is the beginning, what was there is gone.
+    /// Where it ends; equal to `from` if its events are gone.
     pub to: Position,
     /// Events that it has, or had.
     pub events: u64,

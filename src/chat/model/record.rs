@@ -20,7 +20,7 @@ impl Epoch {
         Self(wall_ms.wrapping_shl(Self::LOW_BITS))
     }
 
-    /// The same with other low bits.
+    /// The same moment with random low bits: two logs that begin in one millisecond differ.
     #[must_use]
     pub fn varied(self, random: u128) -> Self {
         let low = u64::try_from(random % (1 << Self::LOW_BITS)).unwrap_or(0);

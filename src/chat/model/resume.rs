@@ -28,7 +28,7 @@ pub struct Resume<'a> {
 }
 
 impl Resume<'_> {
-    /// The same for later.
+    /// The same with its texts copied, to be kept for later.
     pub(in crate::chat) fn into_owned(self) -> Resume<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         let position = |Position { room, epoch, seq }: Position<'_>| Position {

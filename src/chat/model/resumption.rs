@@ -76,7 +76,7 @@ pub type ReadMarks = Vec<(UserName, u64)>;
 pub struct ResumedRoom {
     /// The name that the client gave.
     pub requested: Box<str>,
-    /// The one that it has, if that is another.
+    /// The name that the room has now, if that is another.
     pub name: Option<RoomName>,
     /// How it goes on.
     pub resumption: Resumption,

@@ -63,7 +63,7 @@ pub enum Claimed {
 pub enum SessionChange {
     /// Its connection is gone. It can be resumed for a while.
     End(SessionSecret),
-    /// Its client has got the secret: the one that it came with is spent.
+    /// Its client has got the new secret, so that the secret it came with is spent.
     Used(SessionSecret),
     /// It has reported itself idle, or not to be so any more.
     Away(SessionSecret, bool),

@@ -43,7 +43,7 @@ pub(in crate::chat) fn handle(
     begin(chat, (conn, request), command, extra);
 }
 
-/// The same, where everything is in memory that it needs.
+/// Does the request, now that everything is in memory that it needs.
 pub(super) fn begin(
     chat: &mut Chat,
     (conn, request): (ConnId, Request),

@@ -115,7 +115,7 @@ pub(super) fn wait_for_marks(chat: &mut Chat, by: &mut Requester, since: Option<
     true
 }
 
-/// Has what is gathered saved in time.
+/// Arms the timer that saves the gathered marks.
 fn arm(chat: &mut Chat) {
     let now = chat.context.now.tick;
     let deadline = now.max(chat.rooms.unkept.saved_at.after(SAVE_EVERY));

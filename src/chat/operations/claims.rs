@@ -38,19 +38,19 @@ pub(super) fn former_secret(hello: &Hello<'_>) -> Option<Secret> {
     Secret::parse(&hello.resume.as_ref()?.session)
 }
 
-/// That session, if it was found and is of the name that is wanted.
+/// The former session, if it was found and is of the name that is wanted.
 pub(super) fn former<'a>(hello: &'a Hello<'_>) -> Option<&'a FormerSession> {
     let former = hello.resume.as_ref()?.former.as_ref()?;
     hello.name.as_deref().is_none_or(|wanted| wanted == former.user.as_str()).then_some(former)
 }
 
-/// The secret of that session, if it has to be looked for.
+/// The secret of the former session, if other nodes must be asked for it.
 pub(super) fn unknown_former(chat: &Chat, hello: &Hello<'_>) -> Option<SessionSecret> {
     let is_wanted = is_shared(chat) && !hello.is_visit;
     former_secret(hello).filter(|_| is_wanted).map(Secret::shared)
 }
 
-/// It was looked for.
+/// The other nodes have answered.
 pub(super) fn note_former(hello: &mut Hello<'_>, found: &BTreeMap<SessionSecret, FormerSession>) {
     if let Some(resume) = &mut hello.resume
         && let Some(secret) = Secret::parse(&resume.session)

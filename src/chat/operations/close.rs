@@ -69,7 +69,7 @@ pub(super) fn loss(chat: &Chat, key: RoomKey, messages: u64) -> Refusal {
     Refusal { lost: Some(Box::new(Lost { messages, members })), ..refusal }
 }
 
-/// Has it written that the room ends; it does when that is safe.
+/// Has the log write that the room ends; the room ends when that is safe.
 fn begin(chat: &mut Chat, by: &mut Requester, key: RoomKey, reason: &str) -> Answer {
     let from = chat.directory[by.user].name.clone();
     let farewell = Box::new(Farewell { from, reason: reason.into() });
@@ -157,7 +157,7 @@ fn end(chat: &mut Chat, key: RoomKey) {
         }
     }
     for membership in chat.rooms[key].members.clone() {
-        // Who was not told of it here is answered instead.
+        // A `join` that waits at this node is refused by its own answer, and needs no event.
         let is_told = !chat.context.follows || chat.rooms[membership].is_confirmed;
         end_membership(chat, membership, is_told.then_some(LeftReason::Closed));
     }

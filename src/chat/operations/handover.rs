@@ -304,7 +304,7 @@ impl Chat {
             self.accounts.live.insert(conn, login);
         }
         for cursor in state.cursors {
-            // It reads no room that is gone, nor is it told of it.
+            // A room may have gone since the state was made: then there is nothing to read.
             if let Some(room) = self.rooms.named(cursor.room.as_str()) {
                 self.delivery_mut().adopt(conn, room, cursor);
             }

@@ -112,13 +112,13 @@ fn wait(chat: &mut Chat, waiter: Waiter, (wanted, whole): (Wanted, Vec<UserName>
     request_load(chat);
 }
 
-/// The same for what has waited before.
+/// Has something wait once more that has waited before.
 pub(super) fn wait_on(chat: &mut Chat, waiting: WaitingLoad) {
     let ticket = chat.begin(PendingOp::Waiting(Box::new(waiting)));
     chat.pending.loads.push(ticket);
 }
 
-/// Asks for what is waited for, unless an answer is still owed.
+/// Asks the store for all that is waited for, unless it still owes an answer.
 pub(super) fn request_load(chat: &mut Chat) {
     if chat.pending.loads.is_busy {
         return;

@@ -106,7 +106,7 @@ fn end_old_members(chat: &mut Chat, key: RoomKey, meta: &[RoomMeta]) -> Vec<Memb
             row.set_marks(Marks::default());
             kept.push(membership);
         } else {
-            // Who has not been told of it enters once more, if it may.
+            // A `join` that was not answered yet is done once more on the new log, if it may be.
             end_membership(chat, membership, is_confirmed.then_some(LeftReason::Left));
         }
     }

@@ -40,9 +40,9 @@ pub(super) fn members(
     // By name and not by number, so that a page is right although members come and go between two
     // of them.
     let named = |row: &Membership| (&chat.directory[row.user].name, row.role);
-    let is_behind = |name: &UserName| after.is_none_or(|after| name.as_str() > after);
+    let is_after = |name: &UserName| after.is_none_or(|after| name.as_str() > after);
     let mut users: Vec<(&UserName, Role)> =
-        chat.rooms.members(key).map(named).filter(|(name, _)| is_behind(name)).collect();
+        chat.rooms.members(key).map(named).filter(|(name, _)| is_after(name)).collect();
     // One more than the page, which says whether there are more; the others need no order.
     let shown = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
     if users.len() > shown {

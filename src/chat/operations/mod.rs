@@ -141,7 +141,7 @@ pub(super) fn run(
     run_now(chat, (conn, user), request, command);
 }
 
-/// The same, for what has all in memory that it needs.
+/// Does the command, now that everything is in memory that it needs.
 fn run_now(
     chat: &mut Chat,
     (conn, user): (ConnId, UserKey),

@@ -199,7 +199,7 @@ fn check_rank(
     Err(Refusal::new(Code::Forbidden, message))
 }
 
-/// What is to be done, if there is somebody to whom it can be.
+/// The act that the command stands for, if its target is somebody to whom it can be done.
 fn act(
     chat: &Chat,
     (key, target): (RoomKey, &UserName),
@@ -261,7 +261,7 @@ fn is_so_already(
     is_so && state.pending_acts(target).next().is_none()
 }
 
-/// Answers an act without effect with the last seq: up to there it is so.
+/// Answers an act that changes nothing with the room's last seq, at which it holds already.
 pub(super) fn answer_without_effect(chat: &mut Chat, by: &mut Requester, key: RoomKey) -> Answer {
     let Requester { conn, request, .. } = by.take();
     let room = &chat.rooms[key];
@@ -275,7 +275,7 @@ pub(super) fn answer_without_effect(chat: &mut Chat, by: &mut Requester, key: Ro
 
 const NO_MEMBER: &str = "nobody of this name is a member of this room";
 
-/// What is kept of the act.
+/// The metadata that the act changes, written with its record.
 fn meta_of(
     chat: &Chat,
     (key, target): (RoomKey, &UserName),

@@ -101,7 +101,7 @@ fn on_moved(chat: &mut Chat, name: &UserName) {
     update_presence(chat, user);
 }
 
-/// That time has come.
+/// The time to look again has come: asks the store what other nodes have done about the user.
 pub(in crate::chat) fn look_again(chat: &mut Chat, user: UserKey) {
     let is_here =
         |chat: &Chat| chat.directory.user(user).is_some_and(|user| !user.sessions.is_empty());
@@ -119,7 +119,9 @@ pub(super) fn on_looked(chat: &mut Chat, rooms: impl Iterator<Item = RoomName>, 
         let Some(key) = chat.rooms.named(room.as_str()) else { continue };
         let membership = chat.directory[user].membership(key);
         match membership {
-            Some(membership) if room.is_direct() => subscribe_behind(chat, (key, membership), user),
+            Some(membership) if room.is_direct() => {
+                subscribe_missing(chat, (key, membership), user)
+            }
             // It has entered by another node: its inbox shows that.
             Some(_) => {}
             None => invitations::tell_invited(chat, key, name),
@@ -129,7 +131,7 @@ pub(super) fn on_looked(chat: &mut Chat, rooms: impl Iterator<Item = RoomName>, 
 
 /// The sessions of a user are told of a conversation: what was said in it since it was brought
 /// there follows.
-fn subscribe_behind(chat: &mut Chat, (key, membership): (RoomKey, MembershipKey), user: UserKey) {
+fn subscribe_missing(chat: &mut Chat, (key, membership): (RoomKey, MembershipKey), user: UserKey) {
     let (room, row) = (&chat.rooms[key], &chat.rooms[membership]);
     let next = (row.marks().recv + 1).max(room.oldest());
     let lagging = (next <= room.head).then_some(next);

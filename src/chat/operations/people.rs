@@ -91,7 +91,7 @@ pub(super) fn on_written(
     }
 }
 
-/// A command has changed what is kept: what it has taken away ends here, too.
+/// A command has changed what is kept of people: what it has taken away ends here, too.
 pub(super) fn replace(chat: &mut Chat, people: People) {
     chat.accounts.restore(&people);
     blocks::replace(chat, people.blocks);

@@ -42,7 +42,7 @@ pub(super) fn open_room(
     let policy = chat.context.limits.policies.of(name, chosen);
     let key = chat.rooms.add(name.clone(), policy, chosen);
     if chat.context.node.is_some() && !chat.rooms[key].is_stored() {
-        // What is in the memory of one node the others do not have.
+        // The memory of one node is not seen by the others, so a cluster has no memory rooms.
         chat.rooms[key].durability = Durability::Os;
     }
     open_log(chat, key, chosen, None);

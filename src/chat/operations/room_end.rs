@@ -84,7 +84,7 @@ pub(super) fn retire_room(chat: &mut Chat, key: RoomKey) {
         return;
     }
     let is_closed = room.is_closed_for_good();
-    // What becomes of it is for the node to say whose member has left it last.
+    // In a cluster the node decides at which the last member has left.
     if chat.context.follows && !is_closed {
         return chat.rooms.list_empty(key);
     }

@@ -16,7 +16,7 @@ use crate::chat::rooms::{Room, apply_changes};
 const SEARCH_LIMIT: u32 = 20;
 /// Bytes of messages in memory that one search looks at: a millisecond or two.
 const LOOK_BYTES_MAX: usize = 128 * 1024;
-/// The place after which all that is stored is.
+/// The place in the results between rooms in memory and those that are stored.
 const STORE_END: u64 = SEQ_END - 1;
 
 /// Searches the user's rooms, or one of them. Of rooms that are in memory only, the latest records
@@ -32,14 +32,7 @@ pub(super) fn search(
     (name, text): (Option<&str>, &str),
     (before, limit): (Option<u64>, Option<u32>),
 ) -> Result<Answer, Refusal> {
-    let rooms = if let Some(name) = name {
-        vec![chat.lookup().find_membership(by.user, name)?.0]
-    } else {
-        let is_seen = |room: &RoomKey| chat.rooms[*room].may_be_read(&chat.directory, by.conn);
-        let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
-        rooms.filter(is_seen).collect()
-    };
-    let rooms = rooms.into_iter().map(|key| &chat.rooms[key]);
+    let rooms = rooms_to_read(chat, by, name)?.into_iter().map(|key| &chat.rooms[key]);
     let (stored, in_memory): (Vec<_>, Vec<_>) = rooms.partition(|room| room.is_stored());
     let limit = limit.unwrap_or(SEARCH_LIMIT).clamp(1, chat.context.limits.history_page);
     // With `before` this is a later page: memory has answered with the first one, whole.
@@ -61,6 +54,26 @@ pub(super) fn search(
     let since = chat.pending.changes.begin();
     chat.begin_read(PendingOp::Search { by: by.take(), here, since }, query);
     Ok(Answer::Later)
+}
+
+/// The room of this name, of which the user is a member, or all of them that the connection may
+/// read.
+///
+/// # Errors
+///
+/// Those of finding the room.
+pub(super) fn rooms_to_read(
+    chat: &Chat,
+    by: &Requester,
+    name: Option<&str>,
+) -> Result<Vec<RoomKey>, Refusal> {
+    if let Some(name) = name {
+        return Ok(vec![chat.lookup().find_membership(by.user, name)?.0]);
+    }
+    // A token for some rooms is for a part of its user: what is in others is not told to it.
+    let is_seen = |room: &RoomKey| chat.rooms[*room].may_be_read(&chat.directory, by.conn);
+    let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
+    Ok(rooms.filter(is_seen).collect())
 }
 
 /// The latest messages in the rings of these rooms that have the words, those first that changed

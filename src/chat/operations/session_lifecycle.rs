@@ -42,12 +42,13 @@ pub(in crate::chat) fn hello(chat: &mut Chat, conn: ConnId, request: Request, he
     begin(chat, conn, request, hello);
 }
 
-/// The same, where everything is in memory that it needs.
+/// Does the `hello`, now that everything is in memory that it needs.
 pub(super) fn begin(chat: &mut Chat, conn: ConnId, request: Request, hello: Hello<'_>) {
     begin_claimed(chat, (conn, request), hello, None);
 }
 
-/// The same, where the session was claimed from all nodes, if that is needed.
+/// Does the `hello`; `claimed` is what came of claiming its session from all nodes, `None` if it
+/// was not claimed yet, or need not be.
 pub(super) fn begin_claimed(
     chat: &mut Chat,
     (conn, request): (ConnId, Request),
@@ -176,7 +177,7 @@ fn begin_session(
             (claims::former_secret(hello).filter(|_| is_resumed), user)
         }
         Who::New(bound) => return Ok(Begun::Held(vec![PeopleChange::Bind(bound)])),
-        // After what is under way: the answer comes when that is written.
+        // Such a write is under way already: this one is answered when that is done.
         Who::Unwritten(_) => return Ok(Begun::Held(Vec::new())),
     };
     if hello.is_visit {

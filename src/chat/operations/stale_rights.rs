@@ -32,7 +32,7 @@ pub(super) fn on_stale(chat: &mut Chat, key: RoomKey, sender: Sender, again: Opt
     }
 }
 
-/// The command that asks for such a record.
+/// The command that would make the record once more.
 fn command<'a>(
     (room, me): (&'a RoomName, &UserName),
     body: &'a Body,
@@ -81,7 +81,7 @@ fn command<'a>(
     })
 }
 
-/// What is wished by who asks for the act now.
+/// The act as a command of now: what held until a moment holds for what is left of the time.
 fn wish(act: Act, wall_ms: u64) -> ModerationCommand {
     let lasts = |until: Option<u64>| until.map(|until| until.saturating_sub(wall_ms).max(1));
     match act {

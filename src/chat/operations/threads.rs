@@ -16,7 +16,7 @@
 
 use super::history::check_still_reads;
 use super::send::{check_begins, may_be_message, no_such_reference};
-use super::{Answer, Chat, grants, outsiders, tell_other_nodes};
+use super::{Answer, Chat, grants, outsiders, search, tell_other_nodes};
 use crate::chat::keys::RoomKey;
 use crate::chat::model::code::Code;
 use crate::chat::model::command::ThreadWish;
@@ -130,14 +130,7 @@ pub(super) fn threads(
     by: &mut Requester,
     name: Option<&str>,
 ) -> Result<Answer, Refusal> {
-    let rooms = if let Some(name) = name {
-        vec![chat.lookup().find_membership(by.user, name)?.0]
-    } else {
-        // A token for some rooms is for a part of its user: what is in others is not told to it.
-        let is_seen = |room: &RoomKey| chat.rooms[*room].may_be_read(&chat.directory, by.conn);
-        let rooms = chat.directory[by.user].memberships.iter().map(|&(room, _)| room);
-        rooms.filter(is_seen).collect()
-    };
+    let rooms = search::rooms_to_read(chat, by, name)?;
     let stored = rooms.into_iter().map(|room| &chat.rooms[room]).filter(|room| room.is_stored());
     let logs: Vec<LogId> = stored.map(|room| room.log).collect();
     if logs.is_empty() {

@@ -115,7 +115,7 @@ impl Membership {
         }
     }
 
-    /// The same, changed at `rev` and begun at `joined`, and perhaps counted.
+    /// This membership, changed at `rev` and begun at `joined`, and counted if it was.
     pub(in crate::chat) const fn since(mut self, (rev, joined): (u64, u64), counted: bool) -> Self {
         self.set_rev(rev);
         self.set_joined(joined);

@@ -152,7 +152,7 @@ impl ModerationState {
         meta: Option<RestrictionMeta>,
         wall_ms: u64,
     ) -> Vec<(UserName, Restriction)> {
-        // Ending what is not there must not make a box for it.
+        // Ending a restriction where there is none must not allocate the box for it.
         if self.0.is_none() && meta.is_none() {
             return Vec::new();
         }

@@ -1,7 +1,7 @@
 //! Administrators in rooms that are not theirs.
 
 use super::super::model::account::{Account, Hidden};
-use super::super::model::command::{ModerationCommand, Page};
+use super::super::model::command::Page;
 use super::super::model::identity::Source;
 use super::super::model::reply::Role;
 use super::moderation::{act, answer_to, den};
@@ -19,20 +19,6 @@ fn admin(harness: &mut Harness, is_admin: bool) {
     harness.chat.directory[user].source = Source::Account;
     let account = Account { name, hash: Hidden::new(""), is_admin };
     harness.chat.accounts.put_account(account);
-}
-
-fn moderate(
-    room: &'static str,
-    user: &'static str,
-    command: ModerationCommand,
-) -> Command<'static> {
-    Command::Moderate {
-        room: room.into(),
-        user: user.into(),
-        command,
-        reason: "".into(),
-        weight: 0,
-    }
 }
 
 fn owners(harness: &Harness) -> Vec<String> {

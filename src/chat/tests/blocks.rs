@@ -50,7 +50,7 @@ fn the_blocked_is_answered_in_the_same_words_as_by_somebody_who_has_left() {
             Command::Typing { room: "@ann:bob".into() },
             Command::Ack { room: "@ann:bob".into(), recv: None, read: Some(1), epoch: None },
             Command::Join { room: "@ann:bob".into(), after: None, epoch: None },
-            Command::Create { room: "den".into(), topic: None, private: true, policy: None },
+            create("den", true),
             invite("den", "ann"),
             invite("den", "ann"),
             Command::Restrictions { room: "den".into(), limit: None, after: None },
@@ -98,7 +98,7 @@ fn who_has_blocked_hears_no_message_invitation_typing_receipt_or_presence() {
     let mut said = Vec::new();
     for command in [
         to("ann", "are you there?"),
-        Command::Create { room: "den".into(), topic: None, private: true, policy: None },
+        create("den", true),
         invite("den", "ann"),
         Command::Typing { room: "lobby".into() },
         Command::Status { away: true },
@@ -163,15 +163,12 @@ fn invitations_by_the_blocked_crowd_out_no_others() {
     for number in 0..=many {
         harness.now.tick = harness.now.tick.after(std::time::Duration::from_mins(1));
         let room = format!("den{number}");
-        let create =
-            Command::Create { room: room.clone().into(), topic: None, private: true, policy: None };
-        harness.run(BOB, create);
+        harness.run(BOB, create(&room, true));
         let invite = Command::Invite { room: room.into(), user: "ann".into(), reason: "".into() };
         let expect = if number < many { "Done" } else { "no 5001" };
         assert_eq!(lines_to(&harness.run(BOB, invite), BOB), [expect], "as without a block");
     }
-    let create = Command::Create { room: "cats".into(), topic: None, private: true, policy: None };
-    harness.run(CAT, create);
+    harness.run(CAT, create("cats", true));
     let said = harness.run(CAT, invite("cats", "ann"));
     assert_eq!(lines_to(&said, ANN), ["invited to cats by cat"]);
 }

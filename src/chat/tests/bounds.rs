@@ -1,6 +1,7 @@
 //! Answers are of a bounded size, and what they leave out can be asked for.
 
 use super::super::model::command::Page;
+use super::super::model::file::{FILES_PER_MESSAGE_MAX, FileId};
 use super::super::model::limits::{
     INBOX_BYTES_MAX, INBOX_ROW_OVERHEAD, PAGE_BYTES_MAX, SEARCH_BYTES_MAX,
 };
@@ -187,4 +188,23 @@ fn a_conversation_takes_the_place_of_a_room_of_the_very_user_who_is_written_to()
     };
     let rooms: Vec<&str> = rooms.iter().map(|row| row.room.as_str()).collect();
     assert_eq!(rooms, ["@ann:bob"]);
+}
+
+#[test]
+fn a_message_refers_to_so_many_files_and_to_none_where_none_are_kept() {
+    let most = u8::try_from(FILES_PER_MESSAGE_MAX).unwrap();
+    for (mut harness, files, expect) in [
+        (Harness::new(Limits::default()), 0, "sent 1"),
+        (Harness::new(Limits::default()), 1, "no 1003"),
+        (harness(4).0, most + 1, "no 1003"),
+        (harness(4).0, most, "sent 1"),
+    ] {
+        harness.enter(["ann"]);
+        let ids = (0..files).map(|number| FileId::of([number; 20]).as_str().to_owned());
+        let mut command = message(Target::Room("lobby".into()), "look", None);
+        if let Command::Send(send) = &mut command {
+            send.data = Some(format!("{:?}", ids.collect::<Vec<_>>()).into());
+        }
+        assert_eq!(sent_to(&harness.run(0, command), 0), [expect], "{files} files");
+    }
 }

@@ -183,16 +183,51 @@ fn what_is_said_while_a_cursor_catches_up_reaches_it_once() {
 
 #[test]
 fn who_has_waited_for_many_answers_is_woken_when_it_has_caught_up() {
-    let mut harness = Harness::with_lobby(Limits::default(), 2);
-    harness.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
-    for _ in 0..40 {
-        harness.say(1, "");
+    // From the ring, and from a page of the store that comes later.
+    let (stored, shelf) = stored::harness(2);
+    for mut harness in [Harness::new(Limits::default()), stored] {
+        harness.enter(["u0", "u1"]);
+        harness.wait(10_000);
+        harness.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
+        for _ in 0..40 {
+            harness.say(1, "");
+        }
+        harness.end_turn();
+        assert_eq!(harness.chat.owed(conn(1)), 40);
+        shelf.0.borrow_mut().reads_wait = true;
+        harness.chat.handle_drained(harness.now, conn(1));
+        let mut said = sent_to(&harness.end_turn(), 1);
+        shelf.0.borrow_mut().reads_wait = false;
+        said.extend(sent_to(&harness.end_turn(), 1));
+        assert_eq!(harness.chat.owed(conn(1)), 0);
+        assert!(said.contains(&"wake".to_owned()), "{said:?}");
+    }
+}
+
+#[test]
+fn each_event_of_a_cursor_that_catches_up_counts_against_its_credit() {
+    let limits = Limits { ring_records: 2, outbound_total: Some(1 << 20), ..Limits::default() };
+    let mut harness = Harness::with_lobby(limits, 2);
+    for _ in 0..3 {
+        harness.say(0, "");
     }
     harness.end_turn();
-    assert_eq!(harness.chat.owed(conn(1)), 40);
-    harness.chat.handle_drained(harness.now, conn(1));
-    let said = sent_to(&harness.end_turn(), 1);
-    assert!(said.contains(&"wake".to_owned()), "{said:?}");
+    // What is given to a socket that is blocked stays: it counts for all connections, too.
+    harness.chat.handle_blocked(conn(1), 1);
+    let used = |harness: &Harness| {
+        let reader = harness.chat.delivery.reader(conn(1)).unwrap();
+        let context = &harness.chat.context;
+        (reader.credit.owed(context.turn), context.pressure.used())
+    };
+    let before = used(&harness);
+    let join = Command::Join { room: "lobby".into(), after: Some(0), epoch: None };
+    harness.ask(1, join);
+    let after = used(&harness);
+    let records = 2 * weight(0);
+    assert!(after.1 >= before.1 + records, "{before:?} {after:?}");
+    // `gap` and `live` besides.
+    let framing = 2 * Encoding::default().framing_max();
+    assert!(after.0 > before.0 + records + framing, "{before:?} {after:?}");
 }
 
 #[test]

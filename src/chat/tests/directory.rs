@@ -57,8 +57,7 @@ fn harness() -> Harness {
         harness.join(1, room);
     }
     for (room, private) in [("club", false), ("den", true)] {
-        let command = Command::Create { room: room.into(), topic: None, private, policy: None };
-        harness.run(1, command);
+        harness.run(1, create(room, private));
     }
     harness.run(2, message(Target::User("u1".into()), "psst", None));
     harness

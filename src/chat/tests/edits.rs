@@ -2,14 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::model::command::{ModerationCommand, Page};
+use super::super::model::command::Page;
 use super::super::model::reply::Role;
 use super::*;
-
-fn edit(target: u64, text: &str) -> Command<'_> {
-    let weight = u32::try_from(text.len()).unwrap();
-    Command::Edit { room: "lobby".into(), target, text: text.into(), weight }
-}
 
 fn delete(target: u64) -> Command<'static> {
     Command::Delete { room: "lobby".into(), target }
@@ -21,21 +16,14 @@ fn react(target: u64) -> Command<'static> {
 }
 
 fn role(user: &'static str, role: Role) -> Command<'static> {
-    Command::Moderate {
-        room: "lobby".into(),
-        user: user.into(),
-        command: ModerationCommand::Role(role),
-        reason: "".into(),
-        weight: 0,
-    }
+    moderate("lobby", user, ModerationCommand::Role(role))
 }
 
 /// The lobby of `u0`, its owner, with `u1` and `u2`.
 fn owned(limits: Limits) -> Harness {
     let mut harness = Harness::new(limits);
     harness.hello(0, "u0");
-    let room = "lobby".into();
-    harness.run(0, Command::Create { room, topic: None, private: false, policy: None });
+    harness.run(0, create("lobby", false));
     for number in 1..3 {
         harness.hello(number, &format!("u{number}"));
         harness.join(number, "lobby");

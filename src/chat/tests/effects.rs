@@ -1,17 +1,12 @@
 //! A record has an effect: what is so already is answered with the seq since which it is. Here in
 //! rooms in memory, where the ring is all there is.
 
-use super::super::model::command::ModerationCommand;
 use super::super::model::reply::Role;
 use super::*;
 
 fn react(emoji: &'static str, remove: bool) -> Command<'static> {
     let room = "lobby".into();
     Command::React { room, target: 1, emoji: emoji.into(), remove, weight: 4 }
-}
-
-fn edit(text: &'static str) -> Command<'static> {
-    Command::Edit { room: "lobby".into(), target: 1, text: text.into(), weight: 4 }
 }
 
 fn topic(text: &'static str) -> Command<'static> {
@@ -27,10 +22,10 @@ fn changes() -> Vec<(usize, Command<'static>, &'static str)> {
         (0, react("+1", true), "sent 4"),
         (0, react("+1", true), "dup 4"),
         (0, react("+1", false), "sent 5"),
-        (0, edit("one"), "dup 1"),
-        (0, edit("two"), "sent 6"),
-        (0, edit("two"), "dup 6"),
-        (0, edit("one"), "sent 7"),
+        (0, edit(1, "one"), "dup 1"),
+        (0, edit(1, "two"), "sent 6"),
+        (0, edit(1, "two"), "dup 6"),
+        (0, edit(1, "one"), "sent 7"),
         (0, topic(""), "dup 7"),
         (1, topic("tea"), "sent 8"),
         (0, topic("tea"), "dup 8"),
@@ -116,8 +111,7 @@ fn an_act_of_moderation_that_changes_nothing_is_no_record() {
     for (number, name) in [(0, "own"), (1, "mem")] {
         harness.hello(number, name);
     }
-    let create = Command::Create { room: "den".into(), topic: None, private: false, policy: None };
-    harness.run(0, create);
+    harness.run(0, create("den", false));
     harness.join(1, "den");
     let act = |command, reason: &'static str| Command::Moderate {
         room: "den".into(),

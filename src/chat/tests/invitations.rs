@@ -1,6 +1,5 @@
 //! An invitation is state: kept until it is used, declined, withdrawn, over, or ended by a ban.
 
-use super::super::model::command::ModerationCommand;
 use super::super::model::limits::{INVITATIONS_OF_ROOM_MAX, INVITATIONS_OF_USER_MAX};
 use super::super::model::log::{LogFault, Restriction};
 use super::super::model::reply::Invitation;
@@ -55,8 +54,7 @@ fn shelved_den() -> (Harness, FakeStore) {
     let (mut harness, shelf) = stored::harness(4);
     harness.hello(0, "own");
     harness.hello(1, "eve");
-    let create = Command::Create { room: "den".into(), topic: None, private: true, policy: None };
-    harness.run(0, create);
+    harness.run(0, create("den", true));
     (harness, shelf)
 }
 
@@ -85,13 +83,7 @@ fn the_welcome_says_if_there_are_more_invitations_than_it_has_room_for() {
         harness.hello(1, "own");
         for number in 0..count {
             let room = format!("den{number}");
-            let create = Command::Create {
-                room: room.clone().into(),
-                topic: None,
-                private: true,
-                policy: None,
-            };
-            harness.run(1, create);
+            harness.run(1, create(&room, true));
             harness.run(1, invite(&room, "zoe", "tea?"));
         }
         let said = harness.hello_with(7, Some("zoe"), None);

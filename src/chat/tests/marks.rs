@@ -1,8 +1,9 @@
 //! How far users have read: kept before it is told, and told to whom it concerns.
 
+use super::super::model::load::Begun;
 use super::super::model::log::{LogFault, MemberMeta, RoomMeta};
-use super::super::model::reply::{ReadMarks, Role};
-use super::stored::{harness, say_many};
+use super::super::model::reply::{Durability, ReadMarks, Role};
+use super::stored::{FakeStore, harness, say_many};
 use super::*;
 
 fn ack(read: u64) -> Command<'static> {
@@ -19,10 +20,7 @@ fn receipts(said: &[Output], number: usize) -> Vec<String> {
 #[test]
 fn a_mark_is_told_when_it_is_kept_and_not_before() {
     let (mut harness, shelf) = harness(4);
-    for (number, name) in [(0, "ann"), (1, "bob"), (2, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob", "bob"]);
     say_many(&mut harness, 0, 3);
     harness.wait(5_000);
     shelf.0.borrow_mut().slow = true;
@@ -51,10 +49,7 @@ fn a_mark_is_told_when_it_is_kept_and_not_before() {
 #[test]
 fn a_mark_that_cannot_be_kept_is_refused_and_told_to_nobody() {
     let (mut harness, shelf) = harness(4);
-    for (number, name) in [(0, "ann"), (1, "bob"), (2, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob", "bob"]);
     say_many(&mut harness, 0, 3);
     harness.wait(5_000);
     shelf.0.borrow_mut().fault = Some(LogFault::Full);
@@ -72,36 +67,60 @@ fn a_mark_that_cannot_be_kept_is_refused_and_told_to_nobody() {
 #[test]
 fn no_other_change_of_a_membership_takes_a_mark_back() {
     let (mut harness, shelf) = harness(4);
-    harness.hello(0, "ann");
-    let create =
-        Command::Create { room: "lobby".into(), topic: None, private: false, policy: None };
-    harness.run(0, create);
-    harness.hello(1, "bob");
-    harness.join(1, "lobby");
+    harness.enter_owned();
     say_many(&mut harness, 0, 3);
     harness.wait(5_000);
     shelf.0.borrow_mut().slow = true;
     harness.run(1, ack(3));
     harness.wait(1_000);
-    let role = Command::Moderate {
-        room: "lobby".into(),
-        user: "bob".into(),
-        command: model::command::ModerationCommand::Role(Role::Moderator),
-        reason: "".into(),
-        weight: 0,
-    };
-    harness.run(0, role);
+    harness.run(0, moderate("lobby", "bob", ModerationCommand::Role(Role::Moderator)));
     shelf.0.borrow_mut().slow = false;
     let mut said = harness.end_turn();
     said.extend(harness.wait(2_000));
     assert_eq!(sent_to(&said, 1)[0], "Acked { room: \"lobby\", recv: 3, read: 3 }");
-    let bob = UserName::parse("bob").unwrap();
+    assert_eq!(kept_of_bob(&shelf), (Role::Moderator, 3));
+    // Nor one that the log could not write, and writes when it can.
+    say_many(&mut harness, 0, 1);
+    shelf.0.borrow_mut().fault = Some(LogFault::Full);
+    harness.run(1, ack(5));
+    assert!(sent_to(&harness.wait(2_000), 1).contains(&"no 5005".to_owned()));
+    shelf.0.borrow_mut().fault = None;
+    harness.run(0, moderate("lobby", "bob", ModerationCommand::Role(Role::Member)));
+    assert_eq!(kept_of_bob(&shelf), (Role::Member, 5));
+}
+
+/// What the store was told of bob's membership last: the role, and up to where he has read.
+fn kept_of_bob(shelf: &FakeStore) -> (Role, u64) {
     let shelf = shelf.0.borrow();
     let kept = shelf.meta.iter().rev().find_map(|meta| match meta {
-        RoomMeta::Member(user, member) if *user == bob => *member,
+        RoomMeta::Member(user, member) if user.as_str() == "bob" => *member,
         _ => None,
     });
-    assert_eq!(kept, Some(MemberMeta { role: Role::Moderator, recv: 3, read: 3, joined: 0 }));
+    kept.map(|MemberMeta { role, read, .. }| (role, read)).unwrap()
+}
+
+#[test]
+fn marks_that_are_being_written_when_their_log_is_lost_are_refused_and_count_for_nothing() {
+    let (mut harness, shelf) = harness(4);
+    harness.enter(["ann", "bob"]);
+    say_many(&mut harness, 0, 3);
+    harness.wait(5_000);
+    shelf.0.borrow_mut().slow = true;
+    harness.run(1, ack(3));
+    harness.wait(1_000);
+    let key = harness.chat.rooms.named("lobby").unwrap();
+    let room = &harness.chat.rooms[key];
+    let (name, epoch, log) = (room.name.clone(), Epoch(room.epoch.0 + 1), room.log);
+    let member = MemberMeta { role: Role::Member, recv: 0, read: 0, joined: 0 };
+    let member = |name| RoomMeta::Member(UserName::parse(name).unwrap(), Some(member));
+    let meta = ["ann", "bob"].map(member).to_vec();
+    let (durability, kept) = (Durability::Disk, None);
+    let begun = Box::new(Begun { name, epoch, durability, head: 1, oldest: 1, meta, kept });
+    harness.chat.on_log_reply(harness.now, LogReply::Renewed { log, begun });
+    shelf.0.borrow_mut().slow = false;
+    let said = sent_to(&harness.end_turn(), 1);
+    assert!(said.contains(&"no 4004".to_owned()), "{said:?}");
+    assert!(harness.chat.rooms.members(key).all(|row| row.marks().read == 0));
 }
 
 #[test]
@@ -203,10 +222,7 @@ fn marks_that_are_too_many_for_a_welcome_are_told_afterwards() {
 #[test]
 fn who_acknowledges_twice_before_the_marks_are_kept_is_told_neither() {
     let (mut harness, _) = harness(4);
-    for (number, name) in [(0, "ann"), (1, "bob"), (2, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob", "bob"]);
     say_many(&mut harness, 0, 3);
     harness.wait(5_000);
     for read in [1, 2] {
@@ -221,23 +237,11 @@ fn who_acknowledges_twice_before_the_marks_are_kept_is_told_neither() {
 #[test]
 fn a_mark_waits_while_an_act_about_its_member_is_under_way() {
     let (mut harness, shelf) = harness(4);
-    harness.hello(0, "ann");
-    let create =
-        Command::Create { room: "lobby".into(), topic: None, private: false, policy: None };
-    harness.run(0, create);
-    harness.hello(1, "bob");
-    harness.join(1, "lobby");
+    harness.enter_owned();
     say_many(&mut harness, 0, 3);
     harness.wait(5_000);
     shelf.0.borrow_mut().slow = true;
-    let role = Command::Moderate {
-        room: "lobby".into(),
-        user: "bob".into(),
-        command: model::command::ModerationCommand::Role(Role::Moderator),
-        reason: "".into(),
-        weight: 0,
-    };
-    harness.run(0, role);
+    harness.run(0, moderate("lobby", "bob", ModerationCommand::Role(Role::Moderator)));
     harness.run(1, ack(3));
     harness.wait(1_000);
     shelf.0.borrow_mut().slow = false;

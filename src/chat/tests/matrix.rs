@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::model::command::{ModerationCommand, Page, Reported};
+use super::super::model::command::{Page, Reported};
 use super::super::model::identity::Source;
 use super::super::model::reply::Role;
 use super::moderation::{act, den};

@@ -14,10 +14,6 @@ fn to_lobby(text: &str) -> Command<'_> {
     message(Target::Room("lobby".into()), text, None)
 }
 
-fn edit(target: u64, text: &'static str) -> Command<'static> {
-    Command::Edit { room: "lobby".into(), target, text: text.into(), weight: 0 }
-}
-
 /// Whom the answer to a message names as no members.
 #[track_caller]
 fn not_members(said: &[Output]) -> Vec<String> {
@@ -76,8 +72,7 @@ fn a_room_is_called_by_whom_its_policy_lets() {
     ] {
         let mut harness = Harness::new(with(callers));
         harness.hello(0, "u0");
-        let room = || "lobby".into();
-        harness.run(0, Command::Create { room: room(), topic: None, private: false, policy: None });
+        harness.run(0, create("lobby", false));
         for number in 1..members {
             harness.hello(number, &format!("u{number}"));
             harness.join(number, "lobby");

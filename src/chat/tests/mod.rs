@@ -34,7 +34,7 @@ mod threads;
 
 use super::model::account::Key;
 use super::model::color::Color;
-use super::model::command::{Position, Resume, Send, Target};
+use super::model::command::{ModerationCommand, Position, Resume, Send, Target};
 use super::model::identity::{Bound, Grant, Rights};
 use super::model::limits::RECORD_OVERHEAD;
 use super::model::log::Logs;
@@ -76,6 +76,28 @@ fn message<'a>(target: Target<'a>, text: &'a str, cid: Option<&'a str>) -> Comma
     })
 }
 
+/// Makes a room that everybody may enter, or a private one.
+fn create(room: &str, private: bool) -> Command<'_> {
+    Command::Create { room: room.into(), topic: None, private, policy: None }
+}
+
+/// Edits a message of `lobby`.
+fn edit(target: u64, text: &str) -> Command<'_> {
+    let weight = u32::try_from(text.len()).unwrap();
+    Command::Edit { room: "lobby".into(), target, text: text.into(), weight }
+}
+
+/// An act of moderation without a reason.
+fn moderate<'a>(room: &'a str, user: &'a str, command: ModerationCommand) -> Command<'a> {
+    Command::Moderate {
+        room: room.into(),
+        user: user.into(),
+        command,
+        reason: "".into(),
+        weight: 0,
+    }
+}
+
 impl Harness {
     fn new(limits: Limits) -> Self {
         let now = Now { tick: Tick::from_millis(1), wall_ms: 1_000 };
@@ -87,12 +109,25 @@ impl Harness {
     /// said.
     fn with_lobby(limits: Limits, users: usize) -> Self {
         let mut harness = Self::new(limits);
-        for number in 0..users {
-            harness.hello(number, &format!("u{number}"));
-            harness.join(number, "lobby");
-        }
+        harness.enter((0..users).map(|number| format!("u{number}")));
         harness.wait(10_000);
         harness
+    }
+
+    /// Connects users of these names, from number 0 on, each of whom joins `lobby`.
+    fn enter(&mut self, names: impl IntoIterator<Item = impl AsRef<str>>) {
+        for (number, name) in names.into_iter().enumerate() {
+            self.hello(number, name.as_ref());
+            self.join(number, "lobby");
+        }
+    }
+
+    /// Connects `ann`, who makes `lobby` and owns it, and `bob`, who joins it.
+    fn enter_owned(&mut self) {
+        self.hello(0, "ann");
+        self.run(0, create("lobby", false));
+        self.hello(1, "bob");
+        self.join(1, "lobby");
     }
 
     /// Says hello and returns the session's secret.

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::super::model::command::{ModerationCommand, Page};
+use super::super::model::command::Page;
 use super::super::model::log::{
     Appended, Expiry, LogFault, LogReply, LogRequest, MemberMeta, Restriction, RestrictionMeta,
     RoomMeta, Suspensions,
@@ -36,8 +36,7 @@ pub(super) fn den(limits: Limits, private: bool) -> Harness {
     for (number, name) in names.into_iter().enumerate() {
         harness.hello(number, name);
     }
-    let create = Command::Create { room: "den".into(), topic: None, private, policy: None };
-    harness.run(0, create);
+    harness.run(0, create("den", private));
     for (number, name) in [(1, "mod"), (2, "mem"), (3, "rea")] {
         harness.run(0, invite(name));
         assert!(sent_to(&harness.join(number, "den"), number)[0].starts_with("joined"));

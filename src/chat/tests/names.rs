@@ -1,6 +1,5 @@
 //! Names that look like others, and stored names that would be refused now.
 
-use super::super::model::command::ModerationCommand;
 use super::super::model::load::Begun;
 use super::super::model::log::{MemberMeta, Restriction, RestrictionMeta, RoomMeta, Snapshot};
 use super::super::model::reply::{Durability, Role};
@@ -57,12 +56,6 @@ fn a_room_is_not_made_whose_name_looks_like_that_of_another() {
     let mut harness = Harness::new(Limits::default());
     harness.hello(0, "ann");
     harness.hello(1, "eve");
-    let create = |room: &str, private| Command::Create {
-        room: room.to_owned().into(),
-        topic: None,
-        private,
-        policy: None,
-    };
     let join =
         |room: &str| Command::Join { room: room.to_owned().into(), after: None, epoch: None };
     harness.run(0, create("hall", false));

@@ -2,7 +2,7 @@
 
 use super::moderation::{act, refusal};
 use super::*;
-use crate::chat::model::command::{ModerationCommand, Page};
+use crate::chat::model::command::Page;
 use crate::chat::model::limits::FORMER_NAMES_MAX;
 use crate::chat::model::load::Begun;
 use crate::chat::model::log::{LogRequest, MemberMeta, RoomMeta, Snapshot};
@@ -20,10 +20,6 @@ fn den(limits: Limits) -> Harness {
     harness.join(1, "den");
     harness.run(0, say("den", "first"));
     harness
-}
-
-fn create(room: &'static str, private: bool) -> Command<'static> {
-    Command::Create { room: room.into(), topic: None, private, policy: None }
 }
 
 fn say(room: &str, text: &str) -> Command<'static> {

@@ -1,6 +1,5 @@
 //! Owned rooms have an owner, on every path, and nobody closes a room by accident.
 
-use super::super::model::command::ModerationCommand;
 use super::super::model::load::Begun;
 use super::super::model::log::{LogFault, RoomMeta};
 use super::super::model::reply::{Durability, Role};
@@ -92,10 +91,6 @@ fn close_den() -> Command<'static> {
     Command::LeaveAndClose { room: "den".into() }
 }
 
-fn make(private: bool) -> Command<'static> {
-    Command::Create { room: "den".into(), topic: None, private, policy: None }
-}
-
 fn say(text: &str) -> Command<'_> {
     message(Target::Room("den".into()), text, None)
 }
@@ -105,7 +100,7 @@ fn shelved_den() -> (Harness, FakeStore) {
     let (mut harness, shelf) = stored::harness(4);
     harness.hello(0, "own");
     harness.hello(1, "bob");
-    harness.run(0, make(true));
+    harness.run(0, create("den", true));
     (harness, shelf)
 }
 
@@ -124,11 +119,11 @@ fn the_last_member_of_a_private_room_loses_its_messages_only_by_close() {
         );
         assert!(refusal.message.contains(&format!("{count} messages")), "{refusal:?}");
         assert_eq!(shelf.0.borrow().reads, usize::from(count > 4), "the ring has it, or the store");
-        assert_eq!(answer_to(&mut harness, 0, make(true)), "no 3002");
+        assert_eq!(answer_to(&mut harness, 0, create("den", true)), "no 3002");
         assert!(answer_to(&mut harness, 0, close_den()).starts_with("Left"));
         assert_eq!(answer_to(&mut harness, 0, say("gone")), "no 3001");
         assert!(
-            answer_to(&mut harness, 1, make(true)).starts_with("joined at 0"),
+            answer_to(&mut harness, 1, create("den", true)).starts_with("joined at 0"),
             "the name is free"
         );
     }
@@ -138,13 +133,13 @@ fn the_last_member_of_a_private_room_loses_its_messages_only_by_close() {
 fn a_private_room_without_a_message_ends_with_its_last_member() {
     let (mut harness, _shelf) = shelved_den();
     assert!(answer_to(&mut harness, 0, leave_den()).starts_with("Left"));
-    assert!(answer_to(&mut harness, 0, make(true)).starts_with("joined at 0"));
+    assert!(answer_to(&mut harness, 0, create("den", true)).starts_with("joined at 0"));
     let topic = Command::Topic { room: "den".into(), text: Some("tea".into()), weight: 3 };
     harness.run(0, topic);
     harness.run(0, say("x"));
     harness.run(0, Command::Delete { room: "den".into(), target: 2 });
     assert!(answer_to(&mut harness, 0, leave_den()).starts_with("Left"), "nothing is lost");
-    assert!(answer_to(&mut harness, 1, make(false)).starts_with("joined at 0"));
+    assert!(answer_to(&mut harness, 1, create("den", false)).starts_with("joined at 0"));
 }
 
 #[test]
@@ -232,7 +227,7 @@ fn an_open_room_that_all_have_left_is_anybodys() {
     let (mut harness, shelf) = stored::harness(4);
     harness.hello(0, "own");
     harness.hello(1, "bob");
-    harness.run(0, make(false));
+    harness.run(0, create("den", false));
     harness.run(0, say("x"));
     assert!(answer_to(&mut harness, 0, leave_den()).starts_with("Left"));
     let last = shelf.0.borrow().meta.last().cloned();
@@ -248,7 +243,7 @@ fn an_open_room_that_all_have_left_is_anybodys() {
 fn heirs(then: &[Command<'static>]) -> Vec<(String, Role)> {
     let mut harness = Harness::new(Limits::default());
     harness.hello_with(0, None, None);
-    harness.run(0, make(false));
+    harness.run(0, create("den", false));
     for (number, name) in [(1, "zoe"), (2, "bob"), (3, "ann")] {
         harness.hello(number, name);
         harness.join(number, "den");

@@ -201,10 +201,7 @@ fn told_from(said: &[String], after: u64) -> (u64, u64) {
 fn what_retention_takes_is_gone_from_history_inbox_and_edits_at_once() {
     let policies = Policies::uniform(Policy { durability: Durability::Disk, ..Policy::default() });
     let (mut harness, shelf) = harness_of(Limits { policies, ..Limits::default() });
-    for (number, name) in [(0, "ann"), (1, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob"]);
     say_many(&mut harness, 0, 9);
     for target in [4, 9] {
         let room = "lobby".into();

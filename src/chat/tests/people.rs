@@ -123,6 +123,11 @@ fn nobody_is_told_that_they_are_typing_themselves() {
     assert_eq!(sent_to(&said, 0), ["typing [\"u1\"]"]);
     assert_eq!(sent_to(&said, 1), ["typing [\"u0\"]"]);
     assert_eq!(sent_to(&said, 2), ["typing [\"u0\", \"u1\"]"]);
+    // Who has said it does not type any more.
+    harness.say(0, "hi");
+    harness.end_turn();
+    let said = harness.wait(2_000);
+    assert_eq!(sent_to(&said, 2), ["typing [\"u1\"]"]);
     let said = harness.wait(10_000);
     assert_eq!(sent_to(&said, 2).last().map(String::as_str), Some("typing []"));
 }

@@ -65,8 +65,7 @@ fn a_policy_may_take_less_at_once() {
     let five = message(Target::Room("lobby".into()), "five!", None);
     let five = refusal(&mut harness, 0, five);
     assert_eq!((five.code, five.limit), (Code::TooLarge, Some(4)));
-    let edit = Command::Edit { room: "lobby".into(), target: 1, text: "five!".into(), weight: 5 };
-    assert_eq!(refusal(&mut harness, 0, edit).code, Code::TooLarge);
+    assert_eq!(refusal(&mut harness, 0, edit(1, "five!")).code, Code::TooLarge);
 }
 
 #[test]

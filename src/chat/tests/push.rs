@@ -173,8 +173,7 @@ fn somebody_who_is_blocked_reaches_no_device() {
 #[test]
 fn what_was_deleted_and_where_one_is_no_more_is_told_by_no_device() {
     let mut harness = harness(Some(terms(true)));
-    let create = Command::Create { room: "den".into(), topic: None, private: false, policy: None };
-    harness.run(BOB, create);
+    harness.run(BOB, create("den", false));
     harness.join(ANN, "den");
     let den = || -> Cow<'static, str> { "den".into() };
     harness.run(BOB, message(Target::Room(den()), "@ann, a secret", None));
@@ -191,8 +190,7 @@ fn what_was_deleted_and_where_one_is_no_more_is_told_by_no_device() {
 #[test]
 fn what_waits_is_told_under_the_name_that_the_room_has_by_then() {
     let mut harness = harness(Some(terms(false)));
-    let create = Command::Create { room: "den".into(), topic: None, private: false, policy: None };
-    harness.run(BOB, create);
+    harness.run(BOB, create("den", false));
     harness.join(ANN, "den");
     harness.run(BOB, message(Target::Room("den".into()), "@ann", None));
     harness.run(BOB, Command::Rename { room: "den".into(), name: "lair".into() });

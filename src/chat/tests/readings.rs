@@ -11,10 +11,7 @@ use super::*;
 #[track_caller]
 fn shown_after(change: Command<'_>, read: Command<'_>) -> Vec<String> {
     let (mut harness, shelf) = harness(2);
-    for (number, name) in [(0, "ann"), (1, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob"]);
     harness.say(0, "secret");
     harness.end_turn();
     for number in 2..=9 {
@@ -32,8 +29,7 @@ fn shown_after(change: Command<'_>, read: Command<'_>) -> Vec<String> {
     shelf.0.borrow_mut().reads_wait = true;
     harness.run(1, read);
     // What is read in parts is read on while the changes come.
-    harness
-        .run(0, Command::Edit { room: "lobby".into(), target: 1, text: "first".into(), weight: 5 });
+    harness.run(0, edit(1, "first"));
     let said = lines_to(&harness.run(0, change), 1);
     assert_eq!(said, ["#11"], "the change is told");
     shelf.0.borrow_mut().reads_wait = false;
@@ -81,8 +77,7 @@ fn an_edit_that_was_read_loses_its_text_with_its_message() {
     harness.join(0, "lobby");
     harness.say(0, "secret");
     harness.end_turn();
-    harness
-        .run(0, Command::Edit { room: "lobby".into(), target: 1, text: "still".into(), weight: 5 });
+    harness.run(0, edit(1, "still"));
     say_many(&mut harness, 0, 5);
     shelf.0.borrow_mut().reads_wait = true;
     let page = Page::After(0);
@@ -111,10 +106,7 @@ fn history_seqs(said: &[Output]) -> Vec<u64> {
 #[test]
 fn who_says_something_and_reads_at_once_finds_it_there() {
     let (mut harness, shelf) = harness(8);
-    for (number, name) in [(0, "ann"), (1, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob"]);
     shelf.0.borrow_mut().slow = true;
     let history =
         || Command::History { room: "lobby".into(), page: Page::Latest, limit: None, epoch: None };
@@ -200,24 +192,12 @@ fn rooms_in_memory_are_searched_as_far_as_they_are_there() {
 #[test]
 fn who_is_put_out_while_a_page_is_read_is_shown_nothing_of_it() {
     let (mut harness, shelf) = harness(2);
-    harness.hello(0, "ann");
-    let create =
-        Command::Create { room: "lobby".into(), topic: None, private: false, policy: None };
-    harness.run(0, create);
-    harness.hello(1, "bob");
-    harness.join(1, "lobby");
+    harness.enter_owned();
     say_many(&mut harness, 0, 9);
     shelf.0.borrow_mut().reads_wait = true;
     let page = Page::After(0);
     harness.run(1, Command::History { room: "lobby".into(), page, limit: None, epoch: None });
-    let kick = Command::Moderate {
-        room: "lobby".into(),
-        user: "bob".into(),
-        command: model::command::ModerationCommand::Kick,
-        reason: "".into(),
-        weight: 0,
-    };
-    harness.run(0, kick);
+    harness.run(0, moderate("lobby", "bob", ModerationCommand::Kick));
     shelf.0.borrow_mut().reads_wait = false;
     assert_eq!(lines_to(&harness.end_turn(), 1), ["no 3003"]);
 }
@@ -229,8 +209,7 @@ fn what_is_pruned_while_a_page_is_read_is_not_shown_nor_is_its_text_in_an_edit()
     harness.join(0, "lobby");
     harness.say(0, "secret");
     harness.end_turn();
-    harness
-        .run(0, Command::Edit { room: "lobby".into(), target: 1, text: "still".into(), weight: 5 });
+    harness.run(0, edit(1, "still"));
     say_many(&mut harness, 0, 7);
     shelf.0.borrow_mut().reads_wait = true;
     let page = Page::After(0);
@@ -284,8 +263,7 @@ fn a_page_is_read_anew_when_one_of_its_messages_was_changed() {
         shelf.0.borrow().reads - before
     };
     assert_eq!((reads(1, &mut harness), reads(2, &mut harness)), (1, 0));
-    harness
-        .run(0, Command::Edit { room: "lobby".into(), target: 1, text: "later".into(), weight: 5 });
+    harness.run(0, edit(1, "later"));
     assert_eq!(reads(3, &mut harness), 1);
 }
 

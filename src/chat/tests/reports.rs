@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::model::account::{Account, Hidden, Invite, SecretHash};
-use super::super::model::command::{ModerationCommand, Reported};
+use super::super::model::command::Reported;
 use super::super::model::identity::Source;
 use super::super::model::limits::{REPORT_TEXT_MAX, REPORTS_OF_USER_MAX};
 use super::super::model::people::Report;
@@ -220,10 +220,7 @@ fn as_many_reports_as_may_be_are_open_and_they_are_listed_by_pages() {
 #[test]
 fn a_message_that_only_the_store_has_is_reported_as_it_is_there() {
     let (mut harness, shelf) = stored::harness(4);
-    for (number, name) in [(0, "ann"), (1, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob"]);
     stored::say_many(&mut harness, 0, 10);
     shelf.0.borrow_mut().reads_wait = true;
     assert_eq!(stored::lines_to(&harness.run(1, of_message("lobby", 1)), 1), [""; 0]);
@@ -231,4 +228,23 @@ fn a_message_that_only_the_store_has_is_reported_as_it_is_there() {
     assert_eq!(stored::lines_to(&harness.end_turn(), 1), ["Done"]);
     let report = harness.chat.directory.reports.get(1).unwrap();
     assert_eq!((&*report.text, report.whom.as_str()), ("x", "ann"));
+    // What happens to it while it is read has happened to what is reported.
+    let delete = Command::Delete { room: "lobby".into(), target: 3 };
+    for (target, change, expect) in
+        [(2, Some(edit(2, "y")), "Done"), (3, Some(delete), "no 4002"), (4, None, "no 4002")]
+    {
+        shelf.0.borrow_mut().reads_wait = true;
+        harness.run(1, of_message("lobby", target));
+        match change {
+            Some(change) => _ = harness.run(0, change),
+            None => {
+                let key = harness.chat.rooms.named("lobby").unwrap();
+                shelf.0.borrow_mut().prune(harness.chat.rooms[key].log, 5);
+                harness.end_turn();
+            }
+        }
+        shelf.0.borrow_mut().reads_wait = false;
+        assert_eq!(stored::lines_to(&harness.end_turn(), 1), [expect], "{target}");
+    }
+    assert_eq!(&*harness.chat.directory.reports.get(2).unwrap().text, "y");
 }

@@ -1,6 +1,5 @@
 //! What takes a right away is kept by name: nobody ends it by leaving, coming or being forgotten.
 
-use super::super::model::command::ModerationCommand;
 use super::super::model::limits::RESTRICTIONS_MAX;
 use super::super::model::policy::{Access, Policies, Policy};
 use super::super::model::reply::{Resumption, Role};
@@ -167,11 +166,9 @@ fn a_position_makes_a_member_only_where_the_membership_was_lost_with_its_log() {
     harness.run(2, Command::Leave { room: "@ann:bob".into() });
     assert_eq!(resumed(&mut harness, 7, ("ann", ""), ("@ann:bob", former)), "3001");
     // A ban that is over has made nobody a member who claims to have been one.
-    harness
-        .run(1, Command::Create { room: "own".into(), topic: None, private: false, policy: None });
+    harness.run(1, create("own", false));
     for command in [ModerationCommand::Ban(None), ModerationCommand::Unban] {
-        let (room, user, reason) = ("own".into(), "max".into(), "".into());
-        harness.run(1, Command::Moderate { room, user, command, reason, weight: 0 });
+        harness.run(1, moderate("own", "max", command));
     }
     assert_eq!(resumed(&mut harness, 11, ("max", ""), ("own", former)), "3003");
     // A session that is known knows of what its user is a member.

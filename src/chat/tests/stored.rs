@@ -240,10 +240,7 @@ fn a_membership_that_cannot_be_written_does_not_begin_and_one_that_cannot_be_end
 #[test]
 fn nobody_hears_of_a_record_before_the_log_has_it() {
     let (mut harness, shelf) = harness(8);
-    for (number, name) in [(0, "ann"), (1, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob"]);
     shelf.0.borrow_mut().slow = true;
     harness.say(0, "hi");
     assert_eq!(lines_to(&harness.end_turn(), 1), [""; 0]);
@@ -343,10 +340,7 @@ fn history_is_read_from_the_store_where_the_ring_ends() {
 #[test]
 fn the_inbox_counts_in_the_store_what_the_ring_does_not_have() {
     let (mut harness, _) = harness(4);
-    for (number, name) in [(0, "ann"), (1, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob"]);
     say_many(&mut harness, 0, 30);
     let said = harness.run(1, Command::Rooms { since: None });
     let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said) else {
@@ -358,10 +352,7 @@ fn the_inbox_counts_in_the_store_what_the_ring_does_not_have() {
 #[test]
 fn receipts_are_written_in_a_while_and_once() {
     let (mut harness, shelf) = harness(4);
-    for (number, name) in [(0, "ann"), (1, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "bob"]);
     say_many(&mut harness, 0, 3);
     shelf.0.borrow_mut().meta.clear();
     for read in 1..=3 {
@@ -438,8 +429,7 @@ fn users_and_rooms_that_lose_nothing_make_room_and_others_do_not() {
     for (number, name) in ["ann", "bob", "cyd"].into_iter().enumerate() {
         harness.hello(number, name);
     }
-    harness
-        .run(0, Command::Create { room: "hers".into(), private: false, policy: None, topic: None });
+    harness.run(0, create("hers", false));
     harness.run(0, message(Target::Room("hers".into()), "x", None));
     harness.join(1, "hers");
     harness.join(2, "silent");

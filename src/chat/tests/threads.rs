@@ -104,10 +104,7 @@ fn a_thread_is_not_read_by_the_seqs_of_another_epoch() {
 #[test]
 fn the_users_other_connections_are_told_of_a_mark_when_it_is_written_and_nobody_else_is() {
     let (mut harness, shelf) = stored(8);
-    for (number, name) in [(0, "ann"), (1, "ann"), (2, "bob")] {
-        harness.hello(number, name);
-        harness.join(number, "lobby");
-    }
+    harness.enter(["ann", "ann", "bob"]);
     say_many(&mut harness, 0, 2);
     harness.wait(10_000);
     for (wish, expect) in [

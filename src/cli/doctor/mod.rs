@@ -120,6 +120,7 @@ fn examine(config: &Config, host: &Host, wall_ms: u64) -> Vec<Finding> {
 
 /// How many connections there may be.
 fn connections(config: &Config, descriptors: Descriptors) -> u64 {
+    // The server raises its own limit to the hard one at its start.
     let fit = Descriptors { limit: descriptors.ceiling, ..descriptors }.connections_max();
     config.limits.connections.map_or(fit, |wanted| (wanted as u64).min(fit))
 }
@@ -127,6 +128,7 @@ fn connections(config: &Config, descriptors: Descriptors) -> u64 {
 fn of_descriptors(config: &Config, descriptors: Descriptors) -> Finding {
     const WHAT: &str = "descriptors";
     let Descriptors { ceiling, .. } = descriptors;
+    // As if no number were configured: that number is what is judged here.
     let fit = connections(&Config { limits: unlimited(config), ..config.clone() }, descriptors);
     let text = format!("at most {ceiling} (hard limit): {fit} connections");
     let raise = "LimitNOFILE=65536 in the unit, or ulimit -Hn, or /etc/security/limits.conf";
@@ -296,6 +298,7 @@ fn listeners(config: &Config) -> Vec<Finding> {
     });
     let findings = addresses.filter_map(|(name, address)| {
         let Place::Ip(addr) = &address.place else { return None };
+        // Tried and let go at once; another process may still take it before the server starts.
         Some(match TcpListener::bind(addr) {
             Ok(_) => ok(WHAT, format!("{name} = \"{address}\" is free")),
             Err(error) => refused(name, *addr, &error),

@@ -100,7 +100,7 @@ impl Decoder {
     }
 }
 
-/// Whether a byte is none of a line's text.
+/// Whether a byte is a control character, and not part of a line's text.
 const fn is_special(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r' | IAC | BACKSPACE | DELETE)
 }

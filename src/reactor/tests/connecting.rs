@@ -1,6 +1,6 @@
 //! Connections that this end begins.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 
 use super::harness::{Harness, Seen, echo, silence};
@@ -22,14 +22,9 @@ fn connected(seen: &Seen) -> Option<u64> {
     }
 }
 
-#[test]
-fn a_connection_is_made_from_its_source_and_talks_both_ways() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut harness = Harness::new(echo, |_| {});
-    harness.ask([connect(listener.local_addr().unwrap(), 7)]);
-    let (mut peer, addr) = listener.accept().unwrap();
-    assert_eq!(addr.ip().to_string(), "127.0.0.9");
-    // It is greeted before it knows that it is there.
+/// The peer greets the connection with tag 7, before that knows that it is there, and is answered.
+#[track_caller]
+fn assert_talks(harness: &mut Harness, peer: &mut (impl Read + Write)) {
     peer.write_all(b"hello").unwrap();
     while harness.handler.seen.len() < 2 {
         harness.until_edge();
@@ -39,8 +34,18 @@ fn a_connection_is_made_from_its_source_and_talks_both_ways() {
     };
     assert_eq!(harness.handler.seen[1], Seen::Received(conn, b"hello".to_vec()));
     let mut back = [0; 5];
-    std::io::Read::read_exact(&mut peer, &mut back).unwrap();
+    peer.read_exact(&mut back).unwrap();
     assert_eq!(&back, b"hello");
+}
+
+#[test]
+fn a_connection_is_made_from_its_source_and_talks_both_ways() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut harness = Harness::new(echo, |_| {});
+    harness.ask([connect(listener.local_addr().unwrap(), 7)]);
+    let (mut peer, addr) = listener.accept().unwrap();
+    assert_eq!(addr.ip().to_string(), "127.0.0.9");
+    assert_talks(&mut harness, &mut peer);
 }
 
 #[test]
@@ -56,17 +61,7 @@ fn a_socket_of_the_file_system_is_connected_to_as_any_other() {
     };
     harness.ask([to(&path, 7)]);
     let (mut peer, _) = listener.accept().unwrap();
-    peer.write_all(b"hello").unwrap();
-    while harness.handler.seen.len() < 2 {
-        harness.until_edge();
-    }
-    let Some(Seen::Connected(conn, 7)) = harness.handler.seen.first().cloned() else {
-        panic!("{:?}", harness.handler.seen);
-    };
-    assert_eq!(harness.handler.seen[1], Seen::Received(conn, b"hello".to_vec()));
-    let mut back = [0; 5];
-    std::io::Read::read_exact(&mut peer, &mut back).unwrap();
-    assert_eq!(&back, b"hello");
+    assert_talks(&mut harness, &mut peer);
     drop(listener);
     harness.ask([to(&path, 8)]);
     harness.until_seen(&Seen::Unreachable(8, ConnectFault::Refused));

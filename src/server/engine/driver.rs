@@ -56,7 +56,7 @@ pub(super) struct Driver {
     tls: Option<Arc<ClientConfig>>,
     bus: Option<BusSite>,
     resolver: Resolver,
-    /// Two, one to the bus, and at times one more that is being made.
+    /// Connections: two to the engine, one to the bus, and at times one more that is being made.
     legs: Vec<Leg>,
     tags: u64,
     /// What is gathered for one connection, and what came of one.
@@ -121,7 +121,7 @@ impl Driver {
         self.hosts.get(index).map(ToString::to_string)
     }
 
-    /// When something has to be there that is not.
+    /// When the first leg is given up, unless it comes further by then.
     pub(super) fn deadline(&self) -> Tick {
         self.legs.iter().map(|leg| leg.deadline).min().unwrap_or(Tick::MAX)
     }
@@ -247,7 +247,7 @@ impl Driver {
     pub(super) fn on_resolved(&mut self, now: Now, driven: &mut dyn Driven, effects: &mut Effects) {
         while let Some((tag, found)) = self.resolver.poll() {
             let is_it = |leg: &Leg| leg.tag == tag && matches!(leg.stage, Stage::Resolving);
-            // One that was given up meanwhile is not there.
+            // A connection that was given up meanwhile has no leg any more.
             let Some(at) = self.legs.iter().position(is_it) else { continue };
             let Some(leg) = self.legs.get_mut(at) else { continue };
             let why = match found {
@@ -264,7 +264,7 @@ impl Driver {
         }
     }
 
-    /// A connection is there. `false` if it is none to the engine.
+    /// A connection is there. `false` if it is not one that this driver has begun.
     pub(super) fn on_connected(
         &mut self,
         now: Now,

@@ -55,7 +55,7 @@ pub(super) trait SharedLogs: Logs + Driven {
     fn refused(&self, now: Now) -> Option<&str>;
 
     /// What readiness depends on: whether statements are taken, and records refused.
-    fn standing(&mut self, now: Now) -> (LinkState, bool);
+    fn link_state(&mut self, now: Now) -> (LinkState, bool);
 
     /// The node stops.
     fn leave(&mut self, now: Now);
@@ -103,15 +103,15 @@ pub(super) struct Shared {
     /// When its health is looked at again.
     next_health_at: Tick,
     /// What readiness depended on when that was looked at last.
-    standing: Option<(LinkState, bool)>,
+    link_state: Option<(LinkState, bool)>,
     /// It is taken off the registry.
     has_left: bool,
 }
 
 impl Shared {
     const fn new(driver: Driver, node: Box<dyn SharedLogs>, desk: Desk) -> Self {
-        let (next_health_at, standing) = (Tick::ZERO, None);
-        Self { driver, node, desk, has_begun: false, next_health_at, standing, has_left: false }
+        let (next_health_at, link_state) = (Tick::ZERO, None);
+        Self { driver, node, desk, has_begun: false, next_health_at, link_state, has_left: false }
     }
 
     /// The outbox of the webhooks.
@@ -196,11 +196,11 @@ impl Shared {
     /// How the engine is, if it was not asked for a while, or `at_once`, or if clients are served
     /// otherwise since: whoever is refused finds the reason in `/readyz`.
     pub(super) fn look(&mut self, now: Now, at_once: bool) -> Option<Health> {
-        let standing = Some(self.node.standing(now));
-        if !at_once && now.tick < self.next_health_at && self.standing == standing {
+        let link_state = Some(self.node.link_state(now));
+        if !at_once && now.tick < self.next_health_at && self.link_state == link_state {
             return None;
         }
-        self.standing = standing;
+        self.link_state = link_state;
         self.next_health_at = now.tick.after(LOOK_PAUSE);
         Some(self.node.health())
     }

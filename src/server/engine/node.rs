@@ -41,7 +41,7 @@ impl SharedLogs for Node<Link> {
         self.why_refused(now.tick)
     }
 
-    fn standing(&mut self, now: Now) -> (LinkState, bool) {
+    fn link_state(&mut self, now: Now) -> (LinkState, bool) {
         (self.engine().state(), self.why_refused(now.tick).is_some())
     }
 

@@ -115,6 +115,7 @@ fn password(setting: &'static str, path: &Path) -> Result<Box<str>, EngineError>
     let bytes =
         named_file::read(path, PASSWORD_LEN_MAX).map_err(|error| fault(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_error| fault("it is not UTF-8".to_owned()))?;
+    // Editors end a file with a newline. PostgreSQL's protocol ends a text at a NUL.
     let password = text.trim_end_matches(['\r', '\n']);
     if password.is_empty() || password.contains('\0') {
         return Err(fault("it has no password".to_owned()));
@@ -177,6 +178,7 @@ pub(in crate::server) fn open(
     let mut node = Box::new(Node::new(link, now));
     node.retain(config.policies.clone());
     node.send_webhooks(terms);
+    // Read only if a host is spoken to by TLS: a machine may have no file of authorities.
     let is_sealed = |host: &Host| is_sealed(&address.security, host.is_local());
     let config = || client_config(ENGINE, &address.security);
     let tls = address.hosts.iter().any(is_sealed).then(config).transpose()?;

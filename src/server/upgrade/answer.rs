@@ -11,22 +11,22 @@ pub enum Answer {
     Requested,
     /// Another process serves.
     Done(String),
-    /// The one that was asked goes on, and why.
+    /// The process that was asked goes on itself, and why.
     Failed(String),
 }
 
-/// Where it stands.
+/// The file in which the answer stands.
 #[must_use]
 pub fn answer_file(data: &Path) -> PathBuf {
     data.join("chinwag.upgrade")
 }
 
 impl Answer {
-    /// Reads it.
+    /// Reads the answer.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or is none of this kind.
+    /// If the file cannot be read, or holds no answer.
     pub fn read(path: &Path) -> io::Result<Self> {
         let text = fs::read_to_string(path)?;
         let (word, rest) = text.split_once('\n').unwrap_or((&text, ""));

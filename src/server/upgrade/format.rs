@@ -25,7 +25,7 @@ use crate::{reactor, session};
 /// The form of the conversation itself, to be raised when that changes.
 const CONVERSATION: u64 = 1;
 
-/// The form of all of it.
+/// The form of everything that two processes say to each other, as one number to compare.
 pub(super) const FORMAT: u64 = join(join(Hello::SHAPE, Part::SHAPE), CONVERSATION);
 
 /// What the process that ends says first, with the listening sockets.

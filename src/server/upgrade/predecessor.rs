@@ -21,7 +21,7 @@ pub(in crate::server) struct Predecessor {
 
 /// What comes next of the state.
 pub(in crate::server) enum Next {
-    /// A piece of it that is of no connection.
+    /// A piece of the domain's state.
     Domain(Part),
     /// Connections.
     Connections(Vec<WithSocket>),
@@ -96,7 +96,7 @@ impl Predecessor {
     pub(in crate::server) fn listener_here(&self, names: &[String], number: u8) -> Option<u8> {
         let all = &self.hello.listeners;
         let name = all.get(usize::from(number))?;
-        // Those of one name are in the same order.
+        // Several listeners of one name are in the same order here and there.
         let before = all.iter().take(usize::from(number)).filter(|other| *other == name).count();
         let mut same = names.iter().enumerate().filter(|(_, other)| **other == **name);
         u8::try_from(same.nth(before)?.0).ok()

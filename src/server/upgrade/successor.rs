@@ -112,7 +112,7 @@ impl Successor {
         Some(outcome)
     }
 
-    /// Says what became of it, to who has asked for it.
+    /// Says what became of the upgrade, to whoever has asked for it.
     pub(in crate::server) fn answer(&self, answer: &Answer) {
         match answer {
             Answer::Requested => {}

@@ -69,7 +69,7 @@ impl UploadPlan {
             return Err(http::Refusal::FormOfFiles.into());
         }
         let key = key_of(head.query().unwrap_or_default())?;
-        Self::behind(head, key, None)
+        Self::from_head(head, key, None)
     }
 
     /// One that is put under its SHA-256, which is also the name by which it is gone on with.
@@ -79,10 +79,10 @@ impl UploadPlan {
             // RFC 9110 section 14.5: who does not know a part for a part would keep it as all.
             return Err(refused("Content-Range", "offset and size in the query"));
         }
-        Self::behind(head, Some(hash.clone()), Some(hash))
+        Self::from_head(head, Some(hash.clone()), Some(hash))
     }
 
-    fn behind(
+    fn from_head(
         head: &Head<'_>,
         key: Option<Box<str>>,
         hash: Option<Box<str>>,

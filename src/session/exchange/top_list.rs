@@ -8,7 +8,7 @@ use compact_str::CompactString;
 /// Where something stands in a list: the greatest key first, equal ones by name.
 type Place = (Reverse<u64>, CompactString);
 
-/// The first so many behind a place, of all that were offered.
+/// The first so many after a place, of all that were offered.
 #[derive(Debug)]
 pub(in crate::session) struct TopList<T> {
     rows: BTreeSet<(Place, T)>,
@@ -24,8 +24,8 @@ impl<T: Copy + Ord> TopList<T> {
         Self { rows: BTreeSet::new(), limit, after: None, is_cut: false }
     }
 
-    /// The first `limit` behind a place that [`TopList::next`] has told; `None` if it is none.
-    pub(in crate::session) fn behind(limit: usize, place: &str) -> Option<Self> {
+    /// The first `limit` after a place that [`TopList::next`] has told; `None` if it is none.
+    pub(in crate::session) fn after(limit: usize, place: &str) -> Option<Self> {
         let (key, name) = place.split_once(':')?;
         let after = Some((Reverse(key.parse().ok()?), name.into()));
         Some(Self { after, ..Self::new(limit) })
@@ -34,8 +34,8 @@ impl<T: Copy + Ord> TopList<T> {
     /// Takes something up, if it is among the first.
     pub(in crate::session) fn offer(&mut self, key: u64, name: &str, row: T) {
         let place = (Reverse(key), name);
-        let is_behind = |after: &Place| place > (after.0, after.1.as_str());
-        if !self.after.as_ref().is_none_or(is_behind) {
+        let is_after = |after: &Place| place > (after.0, after.1.as_str());
+        if !self.after.as_ref().is_none_or(is_after) {
             return;
         }
         if self.rows.len() >= self.limit {
@@ -54,7 +54,7 @@ impl<T: Copy + Ord> TopList<T> {
         self.rows.iter().map(|(_, row)| *row)
     }
 
-    /// The place behind which to go on; `None` if this was all.
+    /// The place after which to go on; `None` if this was all.
     pub(in crate::session) fn next(&self) -> Option<String> {
         let ((Reverse(key), name), _) = self.rows.last().filter(|_| self.is_cut)?;
         Some(format!("{key}:{name}"))
@@ -79,7 +79,7 @@ mod tests {
                 }
                 all.extend(list.rows());
                 let Some(next) = list.next() else { break };
-                list = TopList::behind(limit, &next).unwrap();
+                list = TopList::after(limit, &next).unwrap();
             }
             assert!(all.iter().eq(expect.iter().map(|(.., row)| row)), "{limit}: {all:?}");
         }
@@ -88,8 +88,8 @@ mod tests {
     #[test]
     fn what_is_no_place_is_none() {
         for place in ["", "lobby", "x:lobby", "-1:a"] {
-            assert!(TopList::<usize>::behind(1, place).is_none(), "{place}");
+            assert!(TopList::<usize>::after(1, place).is_none(), "{place}");
         }
-        assert!(TopList::<usize>::behind(1, "0:@ann:bob").is_some());
+        assert!(TopList::<usize>::after(1, "0:@ann:bob").is_some());
     }
 }

@@ -133,10 +133,12 @@ impl Session<'_, '_> {
     fn keys(&self, query: PageQuery, hooks: bool) -> Result<Answer, Refusal> {
         let mut top = page(query.limit, query.after)?;
         let keys: Vec<&Key> = self.turn.chat.keys().filter(|key| key.is_hook == hooks).collect();
+        // All with one number, so that they are in the order of their names.
         keys.iter().enumerate().for_each(|(at, key)| top.offer(0, key.name.as_str(), at));
         let shown = top.rows().filter_map(|at| keys.get(at)).map(|key| responses::Key {
             name: key.name.as_str(),
             rooms: key.grants.iter().map(|grant| &*grant.rooms).collect(),
+            // Commands give all rooms of a key the same rights.
             can: match key.grants.first().map(|grant| grant.rights) {
                 Some(Rights { read: true, send: true }) => Can::Both,
                 Some(Rights { send: true, .. }) => Can::Send,
@@ -181,7 +183,7 @@ fn rows(limit: Option<Limit>) -> usize {
 fn page(limit: Option<Limit>, after: Option<String>) -> Result<TopList<usize>, Refusal> {
     let limit = rows(limit);
     let Some(place) = after else { return Ok(TopList::new(limit)) };
-    TopList::behind(limit, &place).ok_or_else(|| {
+    TopList::after(limit, &place).ok_or_else(|| {
         let refusal = Refusal::new(Code::BadField, "this is no place in the list");
         refusal.field("after", "the next of the page before")
     })

@@ -46,6 +46,7 @@ impl Scan {
                         continue;
                     };
                     let Some((key, cost)) = sort_key(view, *sort, peer) else { continue };
+                    // Sorting by lag looks at each of a connection's rooms, which may be hundreds.
                     work += cost;
                     top.offer(key, "", peer.conn);
                 }

@@ -51,9 +51,9 @@ impl std::fmt::Debug for CidSecret {
 /// The `cid` of a message of a sender in a room, hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CidKey {
-    /// As the table has it: different ones may have the same.
+    /// The hash by which the table finds it; different `cid`s may share one.
     pub(super) hash: i64,
-    /// So wide that no two have the same.
+    /// A hash so wide that no two `cid`s share it.
     pub(super) whole: u128,
 }
 

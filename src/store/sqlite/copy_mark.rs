@@ -67,7 +67,7 @@ impl Mark {
         Some(Self { number: number.to_owned(), made, changed })
     }
 
-    /// Whether it is there, itself and no copy of it.
+    /// Whether the mark is there, itself and not a copy.
     fn is_there(&self, data: &Path) -> bool {
         Self::find(data, &self.number).is_some_and(|found| match (found.made, self.made) {
             (Some(found), Some(made)) => found == made,

@@ -41,7 +41,7 @@ const NICENESS: i32 = 19;
 pub(super) enum CheckOutcome {
     /// Nothing is wrong.
     Sound,
-    /// The first thing that is.
+    /// Damaged; the first fault that was found.
     Damaged(String),
     /// The check did not come to its end, for this reason.
     Aborted(String),

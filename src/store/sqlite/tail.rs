@@ -172,7 +172,7 @@ impl Tail {
     /// The next part that is to be booked, if there is anything, and it is time to.
     pub(super) fn next(&mut self, now: Tick) -> Option<Booking> {
         if self.lot.is_none() {
-            // One that was read at a start has no age: its first record gives it one.
+            // A tail that was read at a start has no age: its first record gives it one.
             let is_old = now >= self.since.map_or(Tick::MAX, |since| since.after(LOT_AGE));
             if !(self.is_long() || is_old) {
                 return None;

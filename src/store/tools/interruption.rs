@@ -26,7 +26,7 @@ impl Interruption {
         Ok(Self { flag, signals })
     }
 
-    /// Whether one of them has come.
+    /// Whether such a signal has come.
     pub(super) fn has_come(&self) -> bool {
         self.flag.load(Ordering::Relaxed)
     }

@@ -31,7 +31,7 @@ pub struct Measured {
     pub directory: PathBuf,
     /// How many syncs were measured.
     pub syncs: usize,
-    /// How long one took: half of them took less.
+    /// The median: half of the syncs took less.
     pub median: Duration,
     /// The longest.
     pub slowest: Duration,

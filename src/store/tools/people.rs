@@ -40,21 +40,23 @@ pub fn add(
     wall_ms: u64,
 ) -> Result<Result<(), Refused>, ToolError> {
     change(data, |db| {
-        let sql = "SELECT source FROM identity WHERE name = ?1";
-        let source: Option<i64> =
-            db.query_one(sql, [name.as_str()], |row| row.get(0)).optional()?;
-        match (source, claims) {
-            (None, _) => {}
-            (Some(0), true) => {
+        match source_of(db, name)? {
+            None => {}
+            Some(Source::None) if claims => {
+                // The row of before makes room: a name has one.
                 db.execute("DELETE FROM identity WHERE name = ?1", [name.as_str()])?;
             }
-            (Some(0), false) => {
+            Some(Source::None) => {
                 return Ok(Err(
                     "this name is of a user of before: chinwag user claim gives it a password",
                 ));
             }
-            (Some(6), _) => return Ok(Err("this name was somebody's, and is not given again")),
-            (Some(_), _) => return Ok(Err("this name is somebody's")),
+            Some(Source::Retired) => {
+                return Ok(Err("this name was somebody's, and is not given again"));
+            }
+            Some(
+                Source::Guest | Source::Account | Source::Token | Source::Header | Source::Key,
+            ) => return Ok(Err("this name is somebody's")),
         }
         let bound = Bound {
             name: name.clone(),
@@ -73,6 +75,13 @@ pub fn add(
     })
 }
 
+/// Whose the name is; `None` if it is nobody's yet.
+fn source_of(db: &Connection, name: &UserName) -> rusqlite::Result<Option<Source>> {
+    let sql = "SELECT source FROM identity WHERE name = ?1";
+    let code = db.query_one(sql, [name.as_str()], |row| row.get(0)).optional()?;
+    Ok(code.and_then(Source::from_code))
+}
+
 /// Gives an account another password, and ends its logins.
 ///
 /// # Errors
@@ -89,6 +98,7 @@ pub fn set_password(
         if db.execute(sql, (name.as_str(), hash.reveal()))? == 0 {
             return Ok(Err(NO_ACCOUNT));
         }
+        // Whoever knew the former password may be logged in.
         db.execute("DELETE FROM login WHERE name = ?1", [name.as_str()])?;
         audit(db, ("password", name, wall_ms))
     })
@@ -124,9 +134,10 @@ pub fn retire(
     wall_ms: u64,
 ) -> Result<Result<(), Refused>, ToolError> {
     change(data, |db| {
-        let sql = "UPDATE identity SET source = 6, issuer = '', subject = '', display = NULL \
-                   WHERE name = ?1 AND source != 6";
-        if db.execute(sql, [name.as_str()])? == 0 {
+        // The row stays, which is what keeps the name from being given again.
+        let sql = "UPDATE identity SET source = ?2, issuer = '', subject = '', display = NULL \
+                   WHERE name = ?1 AND source != ?2";
+        if db.execute(sql, (name.as_str(), Source::Retired.code()))? == 0 {
             return Ok(Err("this name is nobody's"));
         }
         db.execute("DELETE FROM account WHERE name = ?1", [name.as_str()])?;
@@ -162,10 +173,8 @@ pub fn invite(
 /// [`ToolError`]; nothing has changed then. The inner error says why there can be no such key.
 pub fn add_key(data: &Path, key: Key) -> Result<Result<(), Refused>, ToolError> {
     change(data, |db| {
-        let sql = "SELECT source FROM identity WHERE name = ?1";
         let name = key.name.clone();
-        let source: Option<i64> =
-            db.query_one(sql, [name.as_str()], |row| row.get(0)).optional()?;
+        let source = source_of(db, &name)?;
         let sql = "SELECT count(*) FROM program";
         let keys: i64 = db.query_one(sql, [], |row| row.get(0))?;
         if usize::try_from(keys).is_ok_and(|keys| keys >= KEYS_MAX) {
@@ -174,7 +183,8 @@ pub fn add_key(data: &Path, key: Key) -> Result<Result<(), Refused>, ToolError> 
         // Where names are not proved, a member is all that is known of somebody.
         let sql = "SELECT EXISTS (SELECT 1 FROM member WHERE user = ?1)";
         let is_member: bool = db.query_one(sql, [name.as_str()], |row| row.get(0))?;
-        let is_key = source == Some(Source::Key.code());
+        // The name of a key that was ended stays the program's.
+        let is_key = source == Some(Source::Key);
         if (source.is_some() || is_member) && !is_key {
             return Ok(Err("this name is somebody's: give the program another one"));
         }

@@ -7,10 +7,10 @@ use super::view::Shared;
 use crate::chat::model::meant_message::Meant;
 use crate::wire::text::{Change, changed};
 
-/// Said of a message that is not on the screen, and was not lately.
+/// Said if no message fits that was on the screen lately.
 pub(super) const NONE_MEANT: &str = "no message of lately is meant by this; /history shows them";
 
-/// Does it to the message that is meant in the room that is looked at, or to one's own last one.
+/// Changes the message that is meant, in the room that is looked at; by itself, one's own last.
 pub(super) fn change(
     client: &Client,
     view: &Shared,

@@ -181,19 +181,19 @@ mod tests {
         let called = |display: &str| item(json!({"ann": {"display": display}, "bob": null}));
         let mut displays = Displays::default();
         displays.note(&called("Ann"), Tick::ZERO);
-        let asked = displays.told();
-        displays.note_answer(&called("Ann S"), asked, Tick::ZERO);
+        let as_of = displays.told();
+        displays.note_answer(&called("Ann S"), as_of, Tick::ZERO);
         assert_eq!(displays.beside("ann"), " ~Ann S", "nothing was told since");
         displays.note(&item(json!({"ann": {"display": "Ann T"}})), Tick::ZERO);
         displays.note_answer(
             &item(json!({"ann": {"display": "Ann S"}, "bob": {"display": "B"}})),
-            asked,
+            as_of,
             Tick::ZERO,
         );
         assert_eq!(displays.beside("ann"), " ~Ann T");
         assert_eq!(displays.beside("bob"), " ~B", "of whom nothing was told");
         displays.forget();
-        displays.note_answer(&called("Ann S"), asked, Tick::ZERO);
+        displays.note_answer(&called("Ann S"), as_of, Tick::ZERO);
         assert_eq!(displays.beside("ann"), "", "of another connection");
     }
 
@@ -202,15 +202,15 @@ mod tests {
         let record = json!({"ev": "message", "from": "zoe"});
         let record = record.as_object().unwrap();
         let mut displays = Displays::default();
-        let asked = Some("zoe".to_owned());
-        assert_eq!(displays.wanted_author(record, Tick::ZERO), asked);
-        assert_eq!(displays.wanted_author(record, Tick::ZERO), None, "it is being asked for");
+        let wanted = Some("zoe".to_owned());
+        assert_eq!(displays.wanted_author(record, Tick::ZERO), wanted);
+        assert_eq!(displays.wanted_author(record, Tick::ZERO), None, "it is being wanted for");
         displays.give_up("zoe");
-        assert_eq!(displays.wanted_author(record, Tick::ZERO), asked);
+        assert_eq!(displays.wanted_author(record, Tick::ZERO), wanted);
         displays.give_up("zoe");
         displays.note(json!({"zoe": {}}).as_object().unwrap(), Tick::ZERO);
         let soon = Tick::ZERO.after(GOOD_FOR.saturating_sub(Duration::from_millis(1)));
         assert_eq!(displays.wanted_author(record, soon), None);
-        assert_eq!(displays.wanted_author(record, Tick::ZERO.after(GOOD_FOR)), asked);
+        assert_eq!(displays.wanted_author(record, Tick::ZERO.after(GOOD_FOR)), wanted);
     }
 }

@@ -186,7 +186,7 @@ pub(super) fn time(at: u64) -> (String, String) {
     (date, format!("{:02}:{:02}", minute / 60, minute % 60))
 }
 
-/// Who is there, or a member: pairs of a name and what there is to say of it.
+/// A list of people from pairs of a name and a note, such as a role; the `usual` note is left out.
 pub(super) fn people(before: &str, data: &Item, usual: &str) -> String {
     let pairs = array(data, "users").iter().filter_map(Value::as_array);
     let shown = pairs.filter_map(|pair| {

@@ -127,6 +127,7 @@ impl View {
     pub(super) fn print(&mut self, lines: &str) {
         let lines = lines.trim_end_matches('\n');
         let printed = self.printer.as_mut().map(|printer| printer.print(format!("{lines}\n")));
+        // Without a line editor, or if it has failed, straight to the output.
         if !matches!(printed, Some(Ok(()))) {
             super::print(lines);
         }
@@ -177,7 +178,7 @@ impl View {
         self.held.as_ref().map(|(room, _)| room.clone())
     }
 
-    /// Takes a record that is held back: whether it is.
+    /// Keeps the record for later if its room is held back; `false` if it is not.
     pub(super) fn is_held(&mut self, room: &str, item: &Item) -> bool {
         let Some((_, held)) = self.held.as_mut().filter(|(held, _)| held == room) else {
             return false;
@@ -219,6 +220,7 @@ impl View {
 
     /// The room's log is another one.
     pub(super) fn forget(&mut self, room: &str) {
+        // Seqs begin anew: by those of the former log nothing of the new one would be shown.
         self.held.take_if(|(held, _)| held == room);
         self.shown.remove(room);
         self.quotable.remove(room);
@@ -253,6 +255,7 @@ impl View {
     pub(super) fn render(&mut self, room: &str, item: &Item, me: &str) -> Option<String> {
         let seq = chinwag_client::model::number(item, "seq")?;
         let from = chinwag_client::model::text(item, "from")?;
+        // A replay after a lost connection may begin with what is on the screen already.
         if seq <= self.shown(room) {
             return None;
         }

@@ -167,7 +167,7 @@ impl Pushes {
             }
             PushAnswer::Gone(status) => {
                 log::debug!(id, service, status; "the push service does not know a device any more");
-                // And the one that was being sent, which is off the queue already.
+                // Plus the push that was being sent, which is off the queue already.
                 let lost = self.queue.end(id) + 1;
                 self.end(id, lost);
             }

@@ -4,6 +4,7 @@ use super::event::profile_object;
 use super::field::{field, name_field};
 use super::record::record_event;
 use super::report::report;
+use crate::chat::model::account::Login;
 use crate::chat::model::export::{ExportPart, KeptMembership, Profile};
 use crate::chat::model::name::UserName;
 use crate::wire::json::{array, boolean, number_or_null, put, string};
@@ -50,11 +51,7 @@ fn profile(out: &mut Vec<u8>, profile: &Profile) {
     boolean(out, *is_admin);
     put(out, r#","logins":"#);
     array(out, logins, |out, login| {
-        field(out, r#"{"id":"#, login.id);
-        put(out, r#","agent":"#);
-        string(out, &login.agent);
-        field(out, r#","at":"#, login.at);
-        field(out, r#","used":"#, login.used);
+        login_fields(out, login);
         put(out, "}");
     });
     put(out, r#","pushes":"#);
@@ -68,6 +65,20 @@ fn profile(out: &mut Vec<u8>, profile: &Profile) {
         put(out, "}");
     });
     put(out, r#","blocked":"#);
+    blocked_users(out, blocked);
+}
+
+/// Appends the object of a login without its closing brace.
+pub(super) fn login_fields(out: &mut Vec<u8>, login: &Login) {
+    field(out, r#"{"id":"#, login.id);
+    put(out, r#","agent":"#);
+    string(out, &login.agent);
+    field(out, r#","at":"#, login.at);
+    field(out, r#","used":"#, login.used);
+}
+
+/// Appends the list of those whom a user has blocked, and since when.
+pub(super) fn blocked_users(out: &mut Vec<u8>, blocked: &[(UserName, u64)]) {
     array(out, blocked, |out, (user, at)| {
         name_field(out, r#"{"user":"#, user.as_str());
         field(out, r#","at":"#, *at);

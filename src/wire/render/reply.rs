@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::event::{profiles, read_marks, states};
-use super::export::export_part;
+use super::export::{blocked_users, export_part, login_fields};
 use super::field::{epoch_field, field, name_field};
 use super::push::push_subscription;
 use super::record::{glance, item};
@@ -294,11 +294,7 @@ fn people(out: &mut Vec<u8>, reply: &Reply) {
         }
         Reply::Blocked { users } => {
             put(out, r#""users":"#);
-            array(out, users, |out, (user, at)| {
-                name_field(out, r#"{"user":"#, user.as_str());
-                field(out, r#","at":"#, *at);
-                put(out, "}");
-            });
+            blocked_users(out, users);
         }
         _ => {}
     }
@@ -307,11 +303,7 @@ fn people(out: &mut Vec<u8>, reply: &Reply) {
 fn logins(out: &mut Vec<u8>, logins: &[Login], current: Option<u64>) {
     put(out, r#""logins":"#);
     array(out, logins, |out, login| {
-        field(out, r#"{"id":"#, login.id);
-        put(out, r#","agent":"#);
-        string(out, &login.agent);
-        field(out, r#","at":"#, login.at);
-        field(out, r#","used":"#, login.used);
+        login_fields(out, login);
         put(out, r#","current":"#);
         boolean(out, current == Some(login.id));
         put(out, "}");

@@ -154,14 +154,14 @@ mod tests {
 
     #[test]
     fn what_was_done_is_asked_for_of_the_room_or_of_all() {
-        let asked = |room: Option<&'static str>| {
+        let audit = |room: Option<&'static str>| {
             let (room, before, limit) = (room.map(Into::into), None, Some(AUDIT_LIMIT));
             Some(Line::Command(Op::Audit, Command::Audit { room, before, limit }))
         };
         for (rest, current, expect) in [
-            ("", Some("lobby"), asked(Some("lobby"))),
-            ("", None, asked(None)),
-            ("all", Some("lobby"), asked(None)),
+            ("", Some("lobby"), audit(Some("lobby"))),
+            ("", None, audit(None)),
+            ("all", Some("lobby"), audit(None)),
             ("bob", Some("lobby"), None),
         ] {
             assert_eq!(parse(Verb::Audit, (rest, current)), expect, "{rest} {current:?}");

@@ -98,6 +98,7 @@ impl<'a> Parser<'a> {
         let name = self.parse_token()?;
         let mut params = Vec::new();
         self.skip_whitespace();
+        // No more are read than it takes to see that they are too many.
         while self.skip(b';') && self.params <= EXTENSIONS_MAX {
             self.skip_whitespace();
             params.push(self.parse_param()?);
@@ -133,6 +134,7 @@ impl<'a> Parser<'a> {
         let mut value = String::new();
         loop {
             match self.rest.split_off_first() {
+                // An empty text is no token.
                 Some(b'"') if !value.is_empty() => return Ok(value.into()),
                 Some(b'\\') => match self.rest.split_off_first() {
                     Some(&byte) if is_token_byte(byte) => value.push(char::from(byte)),

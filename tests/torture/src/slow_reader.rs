@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use chinwag::client::Framing;
 use socket2::{Domain, Socket, Type};
 
+use crate::follower::Follower;
 use crate::kernel;
 use crate::latencies::Latencies;
 use crate::load::{Entry, Load};
-use crate::observed::ServerMessage;
 use crate::server::{Server, Setup};
 use crate::{CONFIG, Outcome};
 
@@ -295,32 +295,12 @@ impl Slow {
 
     /// How far it is, up to `head`. Everything so far must have come once and in order.
     fn seq(&self, head: u64) -> Outcome<u64> {
-        let whole = self.received.rsplitn(2, |byte| *byte == b'\n').nth(1).unwrap_or_default();
-        let mut last = None;
-        for line in str::from_utf8(whole)?.lines() {
-            let message = ServerMessage::parse(line)?;
-            let mut seqs = Vec::new();
-            match (message.kind(), message.code) {
-                (Some("message"), _) => seqs.extend(message.seq),
-                (Some("replay"), _) => {
-                    seqs.extend(message.items()?.iter().filter_map(|item| item.seq));
-                }
-                (Some("gap" | "left" | "bye"), _) => return Err(line.into()),
-                (None, Some(0)) if message.id == Some(2) => {
-                    last = message.data.and_then(|data| ServerMessage::parse(data.get()).ok()?.seq);
-                }
-                (None, Some(code)) if code != 0 => return Err(line.into()),
-                _ => {}
-            }
-            for seq in seqs {
-                let expected = last.ok_or("a message before the reply to join")? + 1;
-                if seq != expected || seq > head {
-                    return Err(format!("{seq} came instead of {expected}").into());
-                }
-                last = Some(seq);
-            }
+        let mut follower = Follower::default();
+        follower.take_bytes(&self.received)?;
+        match follower.seq() {
+            seq if seq > head => Err(format!("{seq} came, and {head} is the last one").into()),
+            seq => Ok(seq),
         }
-        Ok(last.unwrap_or(0))
     }
 
     /// Reads as fast as it comes, until it has everything.

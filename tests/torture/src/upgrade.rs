@@ -235,7 +235,7 @@ impl Heard {
     }
 }
 
-/// The number behind the first of these words.
+/// The number after the first of these words.
 fn number(text: &str, word: &str) -> Option<u64> {
     let (_, rest) = text.split_once(word)?;
     let end = rest.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(rest.len());

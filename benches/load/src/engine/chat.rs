@@ -324,7 +324,7 @@ impl Core {
         self.align(index);
     }
 
-    /// Has the stream go on behind what will come to nobody any more: what all have been told is
+    /// Has the stream go on after what will come to nobody any more: what all have been told is
     /// gone, or what only its sender was there to hear of.
     fn catch_up(&mut self, index: u32) {
         let place = self.peers[index as usize].room;

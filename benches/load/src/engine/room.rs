@@ -32,7 +32,7 @@ pub(crate) struct Room {
     pub(crate) members: Vec<u32>,
     /// Messages sent to it.
     pub(crate) sent: u64,
-    /// The number behind the highest that anybody has seen.
+    /// The number after the highest that anybody has seen.
     pub(crate) seen_to: u64,
     /// Not every message needs to have come to somebody: members come and go, or were told what is
     /// gone.

@@ -153,7 +153,7 @@ impl Plan {
     pub(crate) fn sends(&self, peer: u32) -> bool {
         match self.layout {
             Layout::Even => self.everybody_sends() || peer < self.rooms,
-            // The first one behind the pairs is the one who speaks in the background.
+            // The first one after the pairs is the one who speaks in the background.
             Layout::Pairs(pairs) => peer <= 2 * pairs,
             Layout::Listed(_) => true,
         }

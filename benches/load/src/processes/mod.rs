@@ -46,7 +46,7 @@ const SAMPLE_EVERY_US: u64 = 500_000;
 /// What several processes are to do.
 #[derive(Debug)]
 pub(crate) struct Job {
-    /// The words behind `chinwag-bench`, which name the target.
+    /// The words after `chinwag-bench`, which name the target.
     pub(crate) words: Vec<OsString>,
     pub(crate) count: u32,
     pub(crate) kind: Kind,

@@ -70,7 +70,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Does what the arguments behind `chinwag-bench report` say.
+/// Does what the arguments after `chinwag-bench report` say.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = std::iter::once(OsString::from("report")).chain(args);
     let arguments = match Arguments::try_parse_from(args) {

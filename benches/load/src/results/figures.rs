@@ -112,7 +112,7 @@ pub(super) fn seconds(us: u64) -> f64 {
     round(float(us) / 1e6)
 }
 
-/// Four digits behind the point are more than any of these is exact to.
+/// Four digits after the point are more than any of these is exact to.
 pub(crate) fn round(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }

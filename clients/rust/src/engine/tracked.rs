@@ -22,7 +22,7 @@ pub(super) struct Tracked {
     pub is_watched: bool,
     /// The head when the server counted what is unread.
     pub counted: u64,
-    /// Unread up to `counted`, and the seqs of those behind it.
+    /// Unread up to `counted`, and the seqs of those after it.
     pub unread_before: u64,
     pub unread_since: Vec<u64>,
     /// Those of them that name us.

@@ -1,8 +1,7 @@
 //! Rooms that are closed for all who are in them, at whichever node.
 
-use super::super::super::model::command::ModerationCommand;
 use super::super::super::model::reply::Role;
-use super::names::{at_once, create, den, heard};
+use super::names::{at_once, den, heard};
 use super::*;
 
 impl Shared {
@@ -51,7 +50,7 @@ fn a_room_that_its_owner_closes_ends_at_all_nodes_and_its_name_is_free() {
         assert!(pair.nodes[node].chat.rooms.named("den").is_none());
         pair.nodes[node].chat.debug_check();
     }
-    let said = pair.run(1, 1, create("den"));
+    let said = pair.run(1, 1, create("den", false));
     assert_eq!(heard(&said), [vec![], vec!["joined at 0 from 1"]]);
 }
 
@@ -60,8 +59,7 @@ fn of_two_who_close_a_room_at_once_one_has_and_the_other_is_told_to_come_again()
     let mut pair = den();
     pair.run(0, 0, join("lobby"));
     let command = ModerationCommand::Role(Role::Owner);
-    let (room, user, reason) = ("den".into(), "bob".into(), "".into());
-    pair.run(0, 0, Command::Moderate { room, user, command, reason, weight: 0 });
+    pair.run(0, 0, moderate("den", "bob", command));
     let said = at_once(&mut pair, [close("den", true), close("den", true)]);
     let ends = ["den was closed by ann: moved", "left closed"];
     let [ann, bob] = heard(&said);

@@ -1,6 +1,5 @@
 //! Rooms that get other names: at one node, at both at once, and where the other one has not heard.
 
-use super::super::super::model::command::ModerationCommand;
 use super::super::super::model::reply::Role;
 use super::*;
 
@@ -44,10 +43,6 @@ impl Shared {
     }
 }
 
-pub(super) fn create(room: &str) -> Command<'_> {
-    Command::Create { room: room.into(), topic: None, private: false, policy: None }
-}
-
 fn rename<'a>(room: &'a str, name: &'a str) -> Command<'a> {
     Command::Rename { room: room.into(), name: name.into() }
 }
@@ -55,7 +50,7 @@ fn rename<'a>(room: &'a str, name: &'a str) -> Command<'a> {
 /// `ann` at the first node owns `den`, in which `bob` at the second is.
 pub(super) fn den() -> Pair {
     let mut pair = Pair::in_lobby();
-    pair.run(0, 0, create("den"));
+    pair.run(0, 0, create("den", false));
     pair.run(1, 1, join("den"));
     pair.wait(20_000);
     pair
@@ -97,7 +92,7 @@ fn readers_at_all_nodes_are_told_the_new_name_before_its_record_and_the_old_one_
 #[test]
 fn a_room_is_loaded_by_a_name_that_it_had_and_its_positions_go_on() {
     let mut pair = Pair::in_lobby();
-    pair.run(0, 0, create("den"));
+    pair.run(0, 0, create("den", false));
     pair.run(0, 0, say("den", "one"));
     let epoch = pair.shared.borrow().rooms[&RoomName::parse("den").unwrap()].epoch;
     pair.run(0, 0, rename("den", "lair"));
@@ -114,7 +109,7 @@ fn a_room_is_loaded_by_a_name_that_it_had_and_its_positions_go_on() {
 #[test]
 fn of_two_rooms_that_get_one_name_at_once_one_has_it() {
     let mut pair = den();
-    pair.run(1, 1, create("hut"));
+    pair.run(1, 1, create("hut", false));
     pair.run(0, 0, join("hut"));
     pair.wait(20_000);
     let said = at_once(&mut pair, [rename("den", "lair"), rename("hut", "lair")]);
@@ -126,14 +121,7 @@ fn of_two_rooms_that_get_one_name_at_once_one_has_it() {
 #[test]
 fn a_room_that_gets_two_names_at_once_has_one_after_the_other_at_both_nodes() {
     let mut pair = den();
-    let role = Command::Moderate {
-        room: "den".into(),
-        user: "bob".into(),
-        command: ModerationCommand::Role(Role::Owner),
-        reason: "".into(),
-        weight: 0,
-    };
-    pair.run(0, 0, role);
+    pair.run(0, 0, moderate("den", "bob", ModerationCommand::Role(Role::Owner)));
     let said = at_once(&mut pair, [rename("den", "lair"), rename("den", "cave")]);
     let is = |said: &[String]| {
         said.iter().filter(|line| line.contains(" is ")).cloned().collect::<Vec<_>>()

@@ -1,6 +1,5 @@
 //! Records of another node, and answers that only a shared log gives.
 
-use super::super::super::model::command::ModerationCommand;
 use super::super::super::model::reply::Role;
 use super::*;
 
@@ -12,8 +11,7 @@ fn act(user: &str, command: ModerationCommand) -> Command<'_> {
 /// `ann` owns `den` at the first node; `bob` is in it at the second, and has said one thing.
 fn den() -> Pair {
     let mut pair = Pair::in_lobby();
-    let create = Command::Create { room: "den".into(), topic: None, private: false, policy: None };
-    pair.run(0, 0, create);
+    pair.run(0, 0, create("den", false));
     pair.run(1, 1, join("den"));
     pair.run(1, 1, say("den", "first"));
     pair.wait(1_000);

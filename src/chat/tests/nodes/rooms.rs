@@ -55,11 +55,14 @@ fn of_two_who_create_one_room_at_once_one_is_refused() {
     pair.come(1, 1, "bob");
     // Both are told by their nodes that there is no such room; the log decides.
     for node in [0, 1] {
-        let create =
-            Command::Create { room: "den".into(), topic: None, private: true, policy: None };
         pair.nodes[node].chat.pending.loads.on_demand = false;
         let now = pair.nodes[node].now;
-        pair.nodes[node].chat.handle_command(now, conn(node), request(Op::Create), create);
+        pair.nodes[node].chat.handle_command(
+            now,
+            conn(node),
+            request(Op::Create),
+            create("den", true),
+        );
     }
     let said = pair.end_turns();
     let answers = [lines(&said[0], 0), lines(&said[1], 1)];
@@ -85,6 +88,20 @@ fn two_who_write_to_each_other_at_once_have_one_conversation() {
         assert_eq!(lines(&said[node], node), [format!("sent {}", before + 1)]);
         assert_eq!(lines(&said[1 - node], 1 - node), [format!("#{}", before + 1)]);
     }
+}
+
+#[test]
+fn who_enters_stays_in_though_another_node_tells_of_an_earlier_leave() {
+    let mut pair = Pair::in_lobby();
+    pair.run(1, 1, Command::Leave { room: "lobby".into() });
+    let (log, user) = (pair.log(1, "lobby"), UserName::parse("bob").unwrap());
+    let node = &mut pair.nodes[1];
+    node.chat.handle_command(node.now, conn(1), request(Op::Join), join("lobby"));
+    let meta = vec![RoomMeta::Member(user, None)];
+    node.chat.on_log_reply(node.now, LogReply::Grown { log, records: Vec::new(), meta });
+    let said = pair.end_turns();
+    assert_eq!(lines(&said[1], 1), ["joined at 0 from 1"]);
+    assert_eq!(lines(&pair.run(1, 1, say("lobby", "x"))[1], 1), ["sent 1"]);
 }
 
 #[test]

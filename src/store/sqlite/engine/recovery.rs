@@ -287,7 +287,7 @@ impl Engine {
         Ok(replies)
     }
 
-    /// Sees to it that what a refused transaction has left behind the end of the WAL is never taken
+    /// Sees to it that what a refused transaction has left after the end of the WAL is never taken
     /// for a part of it. Where the disk was merely full, what is committed there is whole, and the
     /// next commit is written over the rest: a reader who keeps the WAL from being truncated need
     /// not be waited for.

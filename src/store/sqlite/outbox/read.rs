@@ -50,7 +50,7 @@ pub(in crate::store::sqlite) fn batch(
             (Some(_), None) if !records.is_full() => true,
             (None, Some(_)) if !notices.has_more => false,
             (None, None) if !notices.has_more && !records.is_full() => return Ok(batch),
-            // What comes next is behind what was read.
+            // What comes next is after what was read.
             _ => break,
         };
         let event = if is_notice {

@@ -94,6 +94,7 @@ pub(in crate::store) fn position_of_new(db: &Connection) -> rusqlite::Result<Pos
     let record = db.query_one("SELECT max(id) FROM record", [], |row| row.get(0))?;
     let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'notice'";
     let notice = db.query_one(sql, [], |row| row.get(0)).optional()?;
+    // Notices go when all were told, and their highest number with them: SQLite remembers that.
     let number = |found: Option<i64>| unsigned(found.unwrap_or(0));
     Ok(Position { record: number(record), notice: number(notice) })
 }
@@ -142,6 +143,7 @@ pub(in crate::store) fn revive(db: &Connection, name: &str) -> rusqlite::Result<
     if db.execute(sql, [name])? == 0 {
         return Ok(None);
     }
+    // One that ends where it begins has lost its events: nothing is left to be tried.
     let sql =
         "DELETE FROM dead_letter WHERE webhook = ?1 AND to_record = record AND to_notice = notice";
     db.execute(sql, [name])?;
