@@ -63,7 +63,7 @@ impl<'a> Line<'a> {
             _ if !value.contains('"') && value.contains(" //") => {
                 Some("a comment begins with #".to_owned())
             }
-            _ if self.rest.starts_with(',') => Some("no comma stands behind a value".to_owned()),
+            _ if self.rest.starts_with(',') => Some("no comma stands after a value".to_owned()),
             "" => Some(format!("{key} has no value: write one, or remove the line")),
             "off" => Some(format!("off stands in quotes: {key} = \"off\"")),
             _ if SWITCHES.contains(&code) => Some(format!("write {key} = true or {key} = false")),
@@ -155,7 +155,7 @@ mod tests {
             ("tcp = off", "off stands in quotes: tcp = \"off\""),
             ("listen: \"127.0.0.1:8080\"", "a key and its value have = between them: listen = …"),
             ("a == 3", "one = is enough"),
-            ("a = 3,", "no comma stands behind a value"),
+            ("a = 3,", "no comma stands after a value"),
             ("a =", "a has no value: write one, or remove the line"),
             ("; a comment", "a comment begins with #"),
             ("a = 3 // a comment", "a comment begins with #"),

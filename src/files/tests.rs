@@ -19,20 +19,43 @@ struct Harness {
     files: Files,
     /// Says that there is an answer.
     told: Receiver<()>,
-    logs: Option<Box<dyn crate::chat::model::log::Logs>>,
+    logs: Option<Store>,
+}
+
+/// The store must outlive the thread, which asks it.
+type Store = Box<dyn crate::chat::model::log::Logs>;
+
+fn open_store(data: &Path) -> (Store, (FileRows, Clock)) {
+    let options = Options::new(data.to_owned(), Arc::new(StoreMetrics::default()));
+    let clock = Clock::start();
+    let (logs, _, outbox) = store::open_with_outbox(&options, clock, Arc::new(|| ())).unwrap();
+    (logs, (outbox.into(), clock))
+}
+
+fn settings(bytes_max: u64, quota: Quota) -> Settings {
+    Settings { bytes_max, quota, only_pictures: false, end_patience: PATIENCE }
+}
+
+/// What the thread does, on this one.
+fn worker(
+    data: &Path,
+    bytes_max: u64,
+    quota: Quota,
+) -> (Worker, Receiver<(ConnId, FileAnswer)>, Store) {
+    let (logs, rows) = open_store(data);
+    let folder = Folder::of(data);
+    folder.prepare().unwrap();
+    let (sender, answers) = channel();
+    let settings = settings(bytes_max, quota);
+    (Worker::new((folder, settings), rows, (sender, Arc::new(|| ()))), answers, logs)
 }
 
 impl Harness {
     fn start(data: &Path, bytes_max: u64) -> Self {
-        let options = Options::new(data.to_owned(), Arc::new(StoreMetrics::default()));
-        let clock = Clock::start();
-        let (logs, _, outbox) = store::open_with_outbox(&options, clock, Arc::new(|| ())).unwrap();
+        let (logs, rows) = open_store(data);
         let (tell, told) = channel();
         let wake = Arc::new(move || _ = tell.send(()));
-        let settings =
-            Settings { bytes_max, quota: QUOTA, only_pictures: false, end_patience: PATIENCE };
-        let folder = Folder::of(data);
-        let files = Files::start(folder, settings, (outbox.into(), clock), wake).unwrap();
+        let files = Files::start(Folder::of(data), settings(bytes_max, QUOTA), rows, wake).unwrap();
         Self { files, told, logs: Some(logs) }
     }
 
@@ -272,16 +295,7 @@ fn a_start_finds_a_file_again_and_removes_what_the_database_does_not_know() {
 #[test]
 fn nobody_wakes_to_look_for_loose_files_until_there_is_a_file() {
     let data = tempfile::tempdir().unwrap();
-    let options = Options::new(data.path().to_owned(), Arc::new(StoreMetrics::default()));
-    let clock = Clock::start();
-    let (logs, _, outbox) = store::open_with_outbox(&options, clock, Arc::new(|| ())).unwrap();
-    let settings =
-        Settings { bytes_max: 100, quota: QUOTA, only_pictures: false, end_patience: PATIENCE };
-    let folder = Folder::of(data.path());
-    folder.prepare().unwrap();
-    let (sender, answers) = channel();
-    let rows = (outbox.into(), clock);
-    let mut worker = Worker::new((folder, settings), rows, (sender, Arc::new(|| ())));
+    let (mut worker, answers, logs) = worker(data.path(), 100, QUOTA);
     assert!(worker.patience().is_some(), "the last process may have left some");
     worker.sweep();
     assert_eq!(worker.patience(), None);
@@ -308,16 +322,9 @@ fn nobody_wakes_to_look_for_loose_files_until_there_is_a_file() {
 #[test]
 fn files_that_are_sent_at_once_leave_the_disk_what_messages_need() {
     let data = tempfile::tempdir().unwrap();
-    let options = Options::new(data.path().to_owned(), Arc::new(StoreMetrics::default()));
-    let clock = Clock::start();
-    let (logs, _, outbox) = store::open_with_outbox(&options, clock, Arc::new(|| ())).unwrap();
     let bytes_max = 8 << 20;
     let quota = Quota { per_user: 1 << 30, total: 1 << 30 };
-    let settings = Settings { bytes_max, quota, only_pictures: false, end_patience: PATIENCE };
-    let (sender, answers) = channel();
-    let rows = (outbox.into(), clock);
-    let folder = Folder::of(data.path());
-    let mut worker = Worker::new((folder, settings), rows, (sender, Arc::new(|| ())));
+    let (mut worker, answers, logs) = worker(data.path(), bytes_max, quota);
     // A disk with room for one of them.
     worker.free_bytes = |folder| {
         let parts = folder.path().join("parts").read_dir();

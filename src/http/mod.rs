@@ -19,6 +19,9 @@
 //! | [`authority`](Authority), [`host`](HostPolicy), [`origin`](OriginPolicy) | the host asked for, and the page |
 //! | `admit` | the order of the checks |
 //! | `body`, `percent`, `multipart` | what comes after a head, and what stands in paths and forms |
+//! | [`forwarded`](forwarded_client) | whom a proxy speaks for |
+//! | [`range`](Range), `coding` | a part of a file, and how what is answered is coded |
+//! | `name`, `list`, `octets`, `limits` | names of fields, lists, classes of bytes, bounds |
 //! | `upgrade`, `accept`, `client` | the opening handshake, from both sides |
 //! | `response`, `status`, `etag`, `date`, `refusal` | what is said in return |
 

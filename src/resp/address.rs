@@ -61,7 +61,7 @@ impl fmt::Display for AddressFault {
                                         carries what the bus does not",
             ),
             Self::Port(text) => write!(f, "has the port {text:?}: 1 to 65535 is right"),
-            Self::Path(text) => write!(f, "has {text:?} behind the host, which is nothing here"),
+            Self::Path(text) => write!(f, "has {text:?} after the host, which means nothing here"),
             Self::Parameter(name) => {
                 write!(f, "has the parameter {name:?}: sslrootcert is known, with rediss://")
             }

@@ -310,6 +310,7 @@ impl SessionContext {
                 _ => Refusal::TokenRefused,
             });
         }
+        // A JWT has dots. Any other word is not for this server, and proves nothing here.
         let Some(token) = token.filter(|token| self.tokens.is_on() && token.contains('.')) else {
             return Ok(None);
         };
@@ -325,6 +326,7 @@ impl SessionContext {
             ECHO if self.is_echo_on => Route::Echo,
             admin::HEALTHZ | admin::READYZ => Route::Health,
             _ if is_there(path) => Route::Api,
+            // Last, so that no file can stand in the place of the server's own addresses.
             _ => {
                 let asset = self.pages.find(path).or_else(|| self.docs.find(path));
                 asset.map_or(Route::NotFound, Route::Page)

@@ -298,6 +298,7 @@ fn needs(command: &Command<'_>, user: &UserName) -> Option<(String, Rights)> {
         | Command::Reports { room: Some(room), .. }
         | Command::Audit { room: Some(room), .. }
         | Command::Search { room: Some(room), .. } => (room, READ),
+        // About no room, or about all: what is told of each is left out where it is told.
         Command::Hello { .. }
         | Command::Refresh { .. }
         | Command::Register { .. }

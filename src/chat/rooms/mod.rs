@@ -434,7 +434,7 @@ impl Rooms {
     }
 
     /// Checks the invariants. Returns how many members have published a presence, by room.
-    #[expect(clippy::cognitive_complexity, reason = "one check behind the other")]
+    #[expect(clippy::cognitive_complexity, reason = "one check after the other")]
     pub(super) fn debug_check(&self, directory: &Directory) {
         let bytes: usize = self.table.iter().map(|(_, room)| room.ring.bytes()).sum();
         debug_assert_eq!(self.rings.bytes(), bytes, "the budget counts every ring");

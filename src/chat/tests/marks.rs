@@ -34,7 +34,7 @@ fn a_mark_is_told_when_it_is_kept_and_not_before() {
         (lines.iter().filter_map(read).collect::<Vec<_>>(), receipts(said, number))
     };
     assert_eq!(read(0, &said), (vec![], vec![]));
-    assert_eq!(read(1, &said), (vec![], vec![]), "who asks behind an ack waits for it");
+    assert_eq!(read(1, &said), (vec![], vec![]), "who asks after an ack waits for it");
     assert_eq!(read(2, &said), (vec![], vec![]), "and so does the user's other connection");
     shelf.0.borrow_mut().slow = false;
     let mut said = harness.end_turn();

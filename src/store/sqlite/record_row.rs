@@ -190,6 +190,7 @@ fn body(row: &RowReader<'_, '_>) -> Result<Body, RowFault> {
         Some(kind::RENAME) => {
             Body::Rename { name: row.room(column::TEXT)?, was: row.room(column::DATA)? }
         }
+        // Every other number is that of an act, or damage, which `act` tells apart.
         Some(kind) => Body::Moderation {
             act: act(kind, row.optional(column::NUMBER)?)?,
             target: row.user(column::WHO)?,

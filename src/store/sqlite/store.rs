@@ -155,9 +155,11 @@ impl SqliteStore {
         let progress = Arc::new(Progress::default());
         engine.share_progress(Arc::clone(&progress));
         engine.watch_commands(commands);
+        // After a kill or a loss of power the whole file is read, in the background.
         if !is_clean {
             engine.schedule_check(clock.now().tick);
         }
+        // It can be read and not be written: it begins as after a commit that has failed.
         if let Some(error) = write_error {
             engine.enter_degraded(clock.now(), &error);
         }

@@ -171,6 +171,7 @@ impl Told<'_> {
             return;
         }
         if *state == State::Ready {
+            // Changes of them were not told while there was no connection.
             self.view.lock().displays.forget();
         }
         let remark = match state {
@@ -217,6 +218,7 @@ impl Told<'_> {
             return;
         }
         let Some(shown) = view.render(room, item, me) else { return };
+        // Asked for by another thread: this one goes on printing.
         if let Some(author) = view.wanted_author(item)
             && let Err(TrySendError::Full(author) | TrySendError::Disconnected(author)) =
                 self.awaited.try_send(author)

@@ -108,6 +108,7 @@ fn fields(out: &mut Vec<u8>, record: &Record) {
                     put(out, r#","text":"#);
                     prose(out, text);
                 }
+                // Its message was deleted or pruned, and all texts of that with it.
                 None => put(out, r#","deleted":true"#),
             }
         }

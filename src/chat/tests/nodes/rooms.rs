@@ -139,7 +139,7 @@ fn marks_of_a_log_that_is_lost_are_not_those_of_the_new_one() {
     assert_eq!(
         lines(&said[1], 1),
         ["subscribed lobby at 1", "no 4004"],
-        "behind what the room is now"
+        "after what the room is now"
     );
     pair.wait(2_000);
     let chat = &pair.nodes[1].chat;

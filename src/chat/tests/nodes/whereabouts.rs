@@ -2,6 +2,7 @@
 
 use super::super::super::model::command::ThreadWish;
 use super::super::super::model::reply::Presence;
+use super::super::super::model::watch::Watch;
 use super::*;
 
 #[test]
@@ -130,7 +131,15 @@ fn an_invitation_and_its_end_reach_another_node() {
     // The room is there by now, and another user of that node is told by the log.
     pair.come(1, 3, "cyd");
     assert_eq!(lines(&pair.run(0, 0, invite("cyd"))[1], 3), ["invited to den by ann"]);
-    pair.run(0, 0, Command::Uninvite { room: "den".into(), user: "cyd".into() });
+    // Who is invited may read there without entering, for as long as it is.
+    let node = &mut pair.nodes[1];
+    let (name, encoding) = (Some("cyd".into()), Encoding::Events);
+    let hello = Hello { name, encoding, is_visit: true, ..node.hello_of(None) };
+    node.say_hello(4, hello);
+    let begun = node.chat.handle_watch(node.now, conn(4), &[Watch { room: "den", after: None }]);
+    assert!(begun.unwrap()[0].is_ok());
+    let said = pair.run(0, 0, Command::Uninvite { room: "den".into(), user: "cyd".into() });
+    assert!(lines(&said[1], 4).contains(&"left left".to_owned()), "{said:?}");
     assert_eq!(lines(&pair.run(1, 3, join("den"))[1], 3), ["no 3001"]);
 }
 

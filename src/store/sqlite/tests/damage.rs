@@ -299,10 +299,7 @@ fn rooms_that_do_not_fit_their_records_are_read_and_nothing_is_written_or_remove
 
 #[test]
 fn a_file_that_is_taken_away_takes_nothing_and_is_used_again_when_it_is_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut harness = Harness::open(folder.path());
-    let log = harness.open_room(1, "lobby", Durability::Disk);
-    check_stored(&harness.append(log, message("before", None)), 1);
+    let (folder, mut harness, log) = Harness::with_one_record();
     let (file, away) = (folder.path().join("chinwag.db"), folder.path().join("away"));
     fs::rename(&file, &away).unwrap();
     assert_refused(&mut harness, log);
@@ -317,10 +314,7 @@ fn a_file_that_is_taken_away_takes_nothing_and_is_used_again_when_it_is_back() {
 
 #[test]
 fn what_a_removed_log_holds_is_there_after_a_kill() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut harness = Harness::open(folder.path());
-    let log = harness.open_room(1, "lobby", Durability::Disk);
-    check_stored(&harness.append(log, message("before", None)), 1);
+    let (folder, mut harness, log) = Harness::with_one_record();
     fs::remove_file(folder.path().join("chinwag.db-wal")).unwrap();
     assert_refused(&mut harness, log);
     // As a kill would leave it: what is in the file, and no log.

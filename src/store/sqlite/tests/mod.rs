@@ -51,6 +51,15 @@ impl Harness {
         Self::try_open(data).unwrap()
     }
 
+    /// A store with one message, `before`, in `lobby`.
+    fn with_one_record() -> (tempfile::TempDir, Self, LogId) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut harness = Self::open(folder.path());
+        let log = harness.open_room(1, "lobby", Durability::Disk);
+        check_stored(&harness.append(log, message("before", None)), 1);
+        (folder, harness, log)
+    }
+
     fn try_open(data: &Path) -> Result<Self, OpenError> {
         Self::open_with(data, Preload::default())
     }
@@ -282,10 +291,7 @@ fn a_dropped_room_is_gone_and_its_name_begins_anew() {
 
 #[test]
 fn service_returns_by_itself_when_the_cause_of_a_failure_is_gone() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut harness = Harness::open(folder.path());
-    let log = harness.open_room(1, "lobby", Durability::Disk);
-    check_stored(&harness.append(log, message("before", None)), 1);
+    let (folder, mut harness, log) = Harness::with_one_record();
     assert_eq!(harness.texts(log), [(1, "before".to_owned())]);
     let (file, away) = (folder.path().join("chinwag.db"), folder.path().join("away"));
     std::fs::rename(&file, &away).unwrap();
@@ -310,10 +316,7 @@ fn service_returns_by_itself_when_the_cause_of_a_failure_is_gone() {
 
 #[test]
 fn whoever_is_told_of_trouble_finds_the_metric_set() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut harness = Harness::open(folder.path());
-    let log = harness.open_room(1, "lobby", Durability::Disk);
-    check_stored(&harness.append(log, message("before", None)), 1);
+    let (folder, mut harness, log) = Harness::with_one_record();
     while harness.woken.try_recv().is_ok() {}
     let (file, away) = (folder.path().join("chinwag.db"), folder.path().join("away"));
     std::fs::rename(&file, &away).unwrap();
@@ -328,10 +331,7 @@ fn whoever_is_told_of_trouble_finds_the_metric_set() {
 
 #[test]
 fn a_lock_of_another_process_is_waited_for_and_refuses_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut harness = Harness::open(folder.path());
-    let log = harness.open_room(1, "lobby", Durability::Disk);
-    check_stored(&harness.append(log, message("before", None)), 1);
+    let (folder, mut harness, log) = Harness::with_one_record();
     let other = rusqlite::Connection::open(folder.path().join("chinwag.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let ticket = harness.ticket();
@@ -351,10 +351,7 @@ fn a_lock_of_another_process_is_waited_for_and_refuses_nothing() {
 
 #[test]
 fn an_index_of_the_wal_that_was_removed_is_noticed_and_made_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut harness = Harness::open(folder.path());
-    let log = harness.open_room(1, "lobby", Durability::Disk);
-    check_stored(&harness.append(log, message("before", None)), 1);
+    let (folder, mut harness, log) = Harness::with_one_record();
     assert_eq!(harness.texts(log), [(1, "before".to_owned())]);
     std::fs::remove_file(folder.path().join("chinwag.db-shm")).unwrap();
     // Another process makes an index of its own, and writes.

@@ -337,14 +337,17 @@ fn erase_record(
         statement.query_row([id], |row| Ok((row.get("room")?, decode(row)?)))?;
     let direct: Option<String> = meta_table::get(db, &key_in_room(user, room))?;
     let direct = direct.as_deref().and_then(UserName::stored);
+    // In a conversation another one, which nobody who knows the public one can take as a name.
     let placeholder = direct.as_ref().unwrap_or(placeholder);
     let Some(erased) = edits::erase(&record, user, placeholder) else { return Ok(()) };
+    // It is the client's own text, and would tell by whom the record was.
     cids.forget(db, (room, id), &record)?;
     if let (Some(text), None) = (record.body.text(), erased.body.text()) {
         index::update(db, Indexed { id, room, text }, None)?;
     }
     record_row::write(&mut *db.prepare_cached(record_row::UPDATE)?, room, &erased)?;
     let bytes = |record| signed(record_row::text_bytes(record));
+    // Records that are not booked yet are not in the room's count, which must not go below zero.
     let sql = "UPDATE room SET bytes = max(0, bytes - ?2) WHERE id = ?1";
     let taken = bytes(&record).saturating_sub(bytes(&erased));
     db.prepare_cached(sql)?.execute([room, taken]).map(drop)
