@@ -344,6 +344,8 @@ export class Client extends EventTarget {
 	rooms: Map<string, Room>;
 	state: State;
 	readonly outbox: Entry[];
+	/** The text that a client will send first which goes on by our name, or token, and session; for where no function gives tokens. */
+	readonly firstWords: string;
 
 	addEventListener<T extends keyof ClientEvents>(type: T, run: (event: CustomEvent<ClientEvents[T]>) => void, options?: boolean | AddEventListenerOptions): void;
 	addEventListener(type: string, run: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
@@ -407,6 +409,8 @@ export class Client extends EventTarget {
 	rename(was: string, name: string): Promise<Changed>;
 	/** Ends a room that we own for all who are in it. Without `sure` it rejects, with the numbers of `messages` and `members` in `data`. */
 	close(name: string, options?: { sure?: boolean; reason?: string }): Promise<{ room: string }>;
+	/** A room in which we are, as a page of `history` says that reaches to its end: it is joined from there on with the next `sync`. */
+	goOn(name: string, page: { epoch: string; last: number }): Room;
 	/** The direct conversation with a user. */
 	open(user: string): Room;
 	sync(): Promise<void>;

@@ -288,3 +288,23 @@ test("waking pings a quiet connection at once", async () => {
 	it.client.wake();
 	assert.equal(it.socket.sent.filter((request) => request.op === "ping").length, 1);
 });
+
+test("what a client will say first is known to the one before it", async () => {
+	for (const options of [{}, { token: "cwt_1" }, { session: "s0" }]) {
+		const it = bench(options);
+		it.client.start();
+		await it.welcome({ user: "ann", session: "s1" });
+		const first = it.client.firstWords;
+		const next = bench({ ...options, name: "ann", session: "s1" });
+		const texts = [];
+		next.client.start();
+		const { send } = next.socket;
+		next.socket.send = function (text) {
+			texts.push(text);
+			send.call(this, text);
+		};
+		next.socket.accept();
+		await settle();
+		assert.deepEqual(texts, [first]);
+	}
+});

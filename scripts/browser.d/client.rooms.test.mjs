@@ -321,3 +321,35 @@ test("a room is closed once the server has said what is lost, and that is known"
 	await it.socket.reply("close", { room: "lobby" });
 	await closing;
 });
+
+test("a room of which a page is there already is joined from its end on by the next sync", async () => {
+	const it = bench();
+	it.client.start();
+	it.socket.accept();
+	await it.socket.reply("hello", { user: "ann", session: "s1", resumed: false, limits: LIMITS });
+	const room = it.client.goOn("lobby", { epoch: "e1", last: 10 });
+	await it.socket.reply("rooms", { rev: 1, full: true, rooms: [{ room: "lobby", epoch: "e1", seq: 12, read: 9, unread: 3 }] });
+	assert.equal(room.unread, 3);
+	const join = await it.socket.reply("join", { room: "lobby", epoch: "e1", seq: 12, oldest: 1, role: "member" });
+	assert.deepEqual([join.after, join.epoch], [10, "e1"]);
+	it.socket.say({ ev: "replay", room: "lobby", items: [item(11), item(12)], to: 12 });
+	it.socket.say({ ev: "live", room: "lobby", seq: 12 });
+	assert.deepEqual(it.told(), ["lobby 11 m11", "lobby 12 m12"]);
+	assert.deepEqual([room.state, room.unread], ["live", 3]);
+});
+
+test("a page of a log that is another by now is followed by a reset, and one of a room that is not ours by its end", async () => {
+	for (const [rooms, replies, told] of [
+		[[{ room: "lobby", epoch: "e2", seq: 4, read: 0, unread: 0 }], true, ["lobby reset 4"]],
+		[[], false, ["lobby left left"]],
+	]) {
+		const it = bench();
+		it.client.start();
+		it.socket.accept();
+		await it.socket.reply("hello", { user: "ann", session: "s1", resumed: false, limits: LIMITS });
+		it.client.goOn("lobby", { epoch: "e1", last: 10 });
+		await it.socket.reply("rooms", { rev: 1, full: true, rooms });
+		if (replies) await it.socket.reply("join", { room: "lobby", epoch: "e2", seq: 4, oldest: 1, reset: true, role: "member" });
+		assert.deepEqual(it.told(), told);
+	}
+});

@@ -130,6 +130,8 @@ test("a search finds an old message and leads to its place", async () => {
 		});
 	};
 	await search("needle", ["no needles there", "the needle is here"]);
+	// Which a screen reader says.
+	assert.equal(await page.textContent("#search-status"), "2 messages found.");
 	await picture(page, "search");
 	await page.check("#search-here");
 	await until("only here", async () => (await found()).join() === "the needle is here");
@@ -208,6 +210,19 @@ test("moderation is shown as notices, and an invitation is one click", async () 
 	// A toast disappears by itself, so the wait begins before.
 	await told;
 	await until("the room to go", async () => (await page.locator("#rooms a", { hasText: "club" }).count()) === 0);
+});
+
+test("who is muted is told once why a message was not sent, and not while it is typed", async () => {
+	const eve = await Member.connect(server.tcp, "eve");
+	await eve.ask("create", { room: "hush" });
+	const kit = await enter("kit", "hush");
+	await eve.ask("mute", { room: "hush", user: "kit" });
+	await until("the line", async () => (await notes(kit)).includes("eve muted kit"));
+	await kit.locator("#text").pressSequentially("may I?");
+	await kit.press("#text", "Enter");
+	await until("the refusal", async () => (await notes(kit)).some((note) => note.includes("may I?")));
+	assert.equal(await kit.locator("#toasts .toast").count(), 1);
+	assert.match(await kit.textContent("#toasts"), /^Not sent: .*muted/);
 });
 
 test("hostile reactions and edits stay text, and stay small", async () => {

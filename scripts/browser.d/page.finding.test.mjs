@@ -35,6 +35,8 @@ test("open rooms are found by name and topic and entered, private ones are not t
 	await ann.click("#directory-close");
 	await openDirectory(ann);
 	await lists(ann, "#directory-list", "garden,lobby,tea-house");
+	// Which a screen reader says.
+	assert.equal(await ann.textContent("#directory-status"), "3 found.");
 	await assertAccessible(ann, "the directory");
 	await picture(ann, "directory");
 	await ann.fill("#directory-find", "DARJ");

@@ -143,3 +143,22 @@ test("a large room with few people in it does not say that they are too many", a
 		assert.equal(await page.evaluate(async (given) => (await import("/lists.js")).crowd(given), presence), expected);
 	}
 });
+
+test("who is quicker than the answer what the server offers asks by no second question", async () => {
+	const page = await visit();
+	const asked = await page.evaluate(async () => {
+		const { signInView } = await import("/welcome.js");
+		let [questions, answer] = [0, null];
+		const offers = () => new Promise((resolve) => {
+			questions += 1;
+			answer = resolve;
+		});
+		const entered = new Promise((resolve) => signInView({ offers, enter: async (...given) => resolve(given), sentence: String })());
+		document.querySelector("#name").value = "quick";
+		document.querySelector("#sign-in").requestSubmit();
+		answer({ auth: ["none"], registration: "closed" });
+		const [way, { name }] = await entered;
+		return { questions, way, name };
+	});
+	assert.deepEqual(asked, { questions: 1, way: "name", name: "quick" });
+});

@@ -59,7 +59,7 @@ test("who owns a room sees what was done there, and others are told that they ma
 	const judge = await enter("judge", room);
 	await judge.click("#about-open");
 	await judge.click("#about-audit");
-	await judge.locator("#audit-list").getByText("judge: kick eve").waitFor();
+	await judge.locator("#audit-list").getByText("judge removed eve").waitFor();
 	await assertAccessible(judge, "audit");
 	await judge.click("#audit-close");
 	await judge.fill("#text", "/audit all");
@@ -71,16 +71,20 @@ test("who owns a room sees what was done there, and others are told that they ma
 	assert.equal(await ann.locator("#about-audit").isVisible(), false, "only for owners");
 });
 
-test("a room that has ended by itself was not ended by the operator, in either language", async () => {
-	for (const [locale, expected] of [["en-GB", ["By itself: close", "The operator: ban eve"]], ["zh-CN", ["自动: close", "服务器管理者: ban eve"]]]) {
+test("what was done is told in sentences, in either language, and what tools alone do by its name", async () => {
+	const english = ["den ended by itself", "ann closed den", "The operator banned eve", "ann made bob a moderator", "ann deleted a message of eve", "ann deleted a message", "ann settled a report about eve", "ann made an invite link", "ann renamed the room", "The operator (end key) bot"];
+	const chinese = ["den 已自行结束", "ann 关闭了 den", "服务器管理者 封禁了 eve", "ann 将 bob 设为管理员", "ann 删除了 eve 的一条消息", "ann 删除了一条消息", "ann 处理了关于 eve 的举报", "ann 创建了邀请链接", "ann 重命名了房间", "服务器管理者（end key）bot"];
+	for (const [locale, expected] of [["en-GB", english], ["zh-CN", chinese]]) {
 		const page = await enter("reader", "court", undefined, { locale });
 		const shown = await page.evaluate(async () => {
 			const { auditDialog } = await import("/audit.js");
-			const items = [{ id: 2, act: "close", room: "den", at: 0 }, { id: 1, act: "ban", user: "eve", at: 0 }];
+			const by = "ann";
+			const acts = [{ act: "close" }, { act: "close", by }, { act: "ban", user: "eve" }, { act: "role moderator", user: "bob", by }, { act: "delete", user: "eve", by }, { act: "delete", by }, { act: "settle report", user: "eve", by }, { act: "invite link", by }, { act: "rename", by }, { act: "end key", user: "bot" }];
+			const items = acts.map((act, at) => ({ ...act, id: acts.length - at, room: "den", at: 0 }));
 			await auditDialog({ ask: async () => ({ items, more: false }), sentence: String })("den");
 			return [...document.querySelectorAll("#audit-list li > span")].map((node) => node.textContent.replace(/[\u2066-\u2069]/g, ""));
 		});
-		assert.equal(shown.length, 2);
+		assert.equal(shown.length, expected.length);
 		shown.forEach((line, at) => assert.ok(line.startsWith(expected[at]), line));
 	}
 });

@@ -108,6 +108,36 @@ test("of a version that the worker has the document alone is asked for, and of a
 	assert.deepEqual(await reload(), ["/"]);
 });
 
+test("a worker that was started anew gives out parts of the version that is open, and the page offers the new one once", async () => {
+	const proxy = await Proxy.start(server.web);
+	const ann = await enter("ann", "newer", proxy.url);
+	await worker(ann);
+	const tools = await ann.context().newCDPSession(ann);
+	await tools.send("ServiceWorker.enable");
+	await until("the version", () => ann.evaluate(async () => Boolean(await caches.match("/search.js"))));
+	await tools.send("ServiceWorker.stopAllWorkers");
+	proxy.asked.length = 0;
+	await ann.click("#open-search");
+	await ann.locator("#search").waitFor();
+	assert.deepEqual(proxy.asked.filter((path) => path !== "/ws"), []);
+	await ann.press("#search-text", "Escape");
+	// As if the server were another when the connection is back.
+	await ann.route((url) => url.pathname === "/", (route) => route.fulfill({ headers: { "Page-Version": '"other"' } }));
+	for (let time = 0; time < 2; time += 1) {
+		const asked = ann.waitForResponse((response) => response.request().method() === "HEAD" && new URL(response.url()).pathname === "/");
+		proxy.cut();
+		await lost(ann);
+		await comeBack(ann);
+		await asked;
+	}
+	await ann.getByRole("button", { name: "Load it" }).waitFor();
+	assert.deepEqual(await ann.locator(".toast", { hasText: "new version" }).count(), 1);
+	await ann.unroute(() => true);
+	await ann.getByRole("button", { name: "Load it" }).click();
+	await ann.locator(".toast", { hasText: "new version" }).waitFor({ state: "detached" });
+	await opened(ann, "newer");
+});
+
 test("an installed page has a name and icons", async () => {
 	const ann = await enter("ann", "installed");
 	const tools = await ann.context().newCDPSession(ann);

@@ -10,8 +10,13 @@ test("history comes on scrolling up, keeps its place, and the document stays bou
 	const ivy = await enter("ivy", "past");
 	await shows(ivy, "line 150");
 	const few = (await lines(ivy)).length;
+	// Of an older page no frame gets more than a part, so that none takes long.
+	await ivy.evaluate(() => {
+		window.parts = [];
+		new MutationObserver((changes) => window.parts.push(changes.reduce((sum, { addedNodes }) => sum + addedNodes.length, 0))).observe(document.querySelector("#messages"), { childList: true });
+	});
 	assert.ok(few < 150, `${few} lines at first`);
-	for (let page = 0; page < 6 && (await lines(ivy)).length < 150; page += 1) {
+	for (let part = 0; part < 20 && (await lines(ivy)).length < 150; part += 1) {
 		const before = await ivy.evaluate(() => {
 			const log = document.querySelector("#log");
 			log.scrollTop = 20;
@@ -26,6 +31,8 @@ test("history comes on scrolling up, keeps its place, and the document stays bou
 	const shown = await lines(ivy);
 	assert.equal(shown.length, 150);
 	assertDense(shown);
+	const most = await ivy.evaluate(() => Math.max(...window.parts));
+	assert.ok(most > 0 && most <= 10, `${most} in one frame`);
 	await shows(ivy, "This is the beginning of past.");
 	await ivy.click("#latest");
 	await holds(ivy, () => {
@@ -138,27 +145,31 @@ test("who comes back is connected while the page is loaded, and asks for what is
 	const page = await enter("wes", "again", undefined, options);
 	await say(page, "here I am");
 	await shows(page, "here I am");
+	const bot = await Member.connect(server.tcp, "robot");
+	await bot.join("again");
 	const sent = [];
 	let sockets = 0;
-	let connected;
-	const connecting = new Promise((resolve) => (connected = resolve));
+	let answered;
+	const answering = new Promise((resolve) => (answered = resolve));
 	page.on("websocket", (socket) => {
 		sockets += 1;
 		socket.on("framesent", ({ payload }) => sent.push(JSON.parse(payload).op));
-		connected();
+		socket.on("framereceived", ({ payload }) => JSON.parse(payload).id === "page" && answered());
 	});
-	// The script that draws the page arrives after the connection is there.
+	// The script that draws the page arrives after the first page of messages is there, and after another message.
 	await page.route("**/app.js", async (route) => {
-		await connecting;
+		await answering;
+		await bot.say("again", "said meanwhile");
 		await route.continue();
 	});
 	await page.reload();
 	await opened(page, "again");
-	await shows(page, "here I am");
+	await shows(page, "said meanwhile");
+	assert.deepEqual(await lines(page), ["1 here I am", "2 said meanwhile"]);
 	assert.equal(sockets, 1);
 	const asked = (op) => sent.filter((each) => each === op).length;
 	assert.deepEqual(["hello", "rooms", "join", "history"].map(asked), [1, 1, 1, 1], `${sent}`);
-	assert.ok(sent.indexOf("history") < sent.indexOf("join"), `${sent}`);
+	assert.deepEqual(sent.slice(0, 2), ["hello", "history"]);
 	// Who leaves is not connected any more, nor is who opens the page then.
 	await page.click("#sign-out");
 	await page.locator("#welcome").waitFor();
@@ -166,6 +177,33 @@ test("who comes back is connected while the page is loaded, and asks for what is
 	await page.reload();
 	await page.locator("#door-go").waitFor();
 	assert.equal(sent.includes("hello"), false, `${sent}`);
+});
+
+test("who loads the page anew before it was there keeps the name, and what is new stands under its line", async () => {
+	const bot = await Member.connect(server.tcp, "robot");
+	await bot.join("hasty");
+	const page = await enter("ned", "hasty", undefined, { locale: "en-SG" });
+	await say(page, "here I am");
+	await until("what is read", async () => bot.events.some(({ ev, read }) => ev === "receipts" && read?.ned));
+	const answering = () => new Promise((resolve) => page.once("websocket", (socket) => socket.on("framereceived", ({ payload }) => JSON.parse(payload).id === "page" && resolve())));
+	// Twice the script that draws the page does not come: the sessions that were begun meanwhile are known to none but the page.
+	await page.route("**/app.js", (route) => route.abort());
+	await page.addInitScript(() => navigator.serviceWorker && Object.defineProperty(navigator, "serviceWorker", { value: undefined }));
+	for (let load = 0; load < 2; load += 1) {
+		const answered = answering();
+		await page.reload();
+		await answered;
+	}
+	await bot.say("hasty", "said meanwhile");
+	await page.unroute("**/app.js");
+	await page.reload();
+	await opened(page, "hasty");
+	await shows(page, "said meanwhile");
+	assert.equal(await page.textContent("#me"), "ned");
+	assert.deepEqual(await page.locator("#messages > .new .text").allTextContents(), ["said meanwhile"]);
+	await say(page, "it is me");
+	await shows(page, "it is me");
+	assert.deepEqual(await lines(page), ["1 here I am", "2 said meanwhile", "3 it is me"]);
 });
 
 test("a room of many shows how many, not who", async () => {

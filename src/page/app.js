@@ -4,7 +4,7 @@ import { commandList, fold } from "/commands.js";
 import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
 import { $, avatar, bdi, cached, el, isolated, linked, place, says, setText, tint } from "/dom.js";
-import { Socket } from "/early.js";
+import { Socket, takePage } from "/early.js";
 import { addressOf, count, drawIcon, invitationList, keptFor, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { FIRST_PAGE, View, logWindows } from "/log-window.js";
@@ -21,6 +21,8 @@ const FIRST_ROOM = "lobby";
 const NEAR_END = matchMedia("(hover: none)").matches ? 100 : 40;
 /** Until what is used later is loaded, if nothing is shown. */
 const LOAD_LATER_MS = 3_000;
+/** Refusals of being shown as typing, because one is muted, a reader, or too quick: whoever then sends something is told. */
+const UNASKED = new Set([3006, 3007, 5001]);
 /** What became of our token, in words. */
 const TOKEN_ENDS = { ended: "end.ended", expired: "end.expired", refused: "end.refused" };
 
@@ -277,7 +279,8 @@ function drawLog() {
 	const shown = open ? view(open) : new View();
 	const waiting = open && shown.atHead ? chat.outbox.filter((entry) => entry.room === open.name).map(waitingState) : [];
 	const topOf = (node) => node.getBoundingClientRect().top;
-	const anchor = following ? null : [...log.querySelectorAll(".text, .note")].find((node) => topOf(node) >= topOf(log));
+	const top = topOf(log);
+	const anchor = following ? null : [...log.querySelectorAll(".text, .note")].find((node) => topOf(node) >= top);
 	const offset = anchor && topOf(anchor);
 	let previous = null;
 	const states = present([...shown.entries, ...shown.later]);
@@ -379,6 +382,7 @@ function onWelcome({ may_invite, admin = false }) {
 	whoWasAsked.clear();
 	$("attach").hidden = !chat.limits.file_bytes;
 	stored("me", { name: chat.user, session: chat.session, account: Boolean(login) });
+	keepFirst();
 	if (chat.user === wished || login) remembered("name", chat.user);
 	$("account-open").hidden = !login;
 	$("invite-friend").hidden = !(login && may_invite);
@@ -388,6 +392,12 @@ function onWelcome({ may_invite, admin = false }) {
 	if (isAway) chat.status("away");
 	if (toAccept) acceptInvitation(toAccept);
 	else if (!open) route();
+}
+
+/** What is to be said first after a reload, before the scripts are there. */
+function keepFirst() {
+	const room = !inAddress("at") && inAddress("room");
+	stored("first", [chat.firstWords, ...(room ? [JSON.stringify({ id: "page", op: "history", room, limit: FIRST_PAGE })] : [])]);
 }
 
 function onOutbox({ entry, status, error, notMembers }) {
@@ -477,7 +487,7 @@ function prepare(options) {
 	// One behind the other: what keeps the page for when there is no connection comes first.
 	on("welcome", () => whenShown().then(() => chat === client && device("begin").finally(() => threads("begin"))));
 	// So that it is there without a connection, too.
-	on("welcome", () => whenShown().then(() => import("/asking.js")).catch(() => {}));
+	on("welcome", () => whenShown().then(() => Promise.all([laterStyle(), import("/asking.js")])).catch(() => {}));
 	on("reported", lookForReports);
 	on("blocked", draw);
 	on("profiles", () => {
@@ -499,7 +509,7 @@ function prepare(options) {
 	on("invited", onInvited);
 	on("live", onLive);
 	on("room", draw);
-	on("problem", (error) => error.code !== 5001 && refuse(error));
+	on("problem", (error) => !UNASKED.has(error.code) && refuse(error));
 }
 
 /** Whether anything is reported that we may settle. */
@@ -547,7 +557,7 @@ async function enter(way, { name, password, invite }) {
 
 function signOut(why = "") {
 	goOn();
-	for (const key of ["me", "outbox", "invites"]) stored(key, null);
+	for (const key of ["me", "first", "outbox", "invites"]) stored(key, null);
 	// Another tab may have signed in anew.
 	if (login && remembered("login")?.token === login.token) remembered("login", null);
 	login = null;
@@ -609,10 +619,11 @@ async function route() {
 	}
 	const isReturn = returns;
 	returns = false;
-	if (name && isReturn && !open && !inAddress("at")) firstAsked = { room: name, page: chat.history(name, { limit: FIRST_PAGE }).catch(() => null) };
-	if (name && isReturn && !name.startsWith("@") && !chat.rooms.has(name)) {
-		// After a reload the rooms are not known yet.
-		const isKnown = Boolean(open) || (await chat.sync().then(() => true, () => false));
+	// After a reload the rooms are not known yet.
+	const synced = name && isReturn && !chat.rooms.has(name) && chat.sync().then(() => true, () => false);
+	if (synced && !open && !inAddress("at") && (await goOnIn(name, synced))) return;
+	if (synced && !name.startsWith("@") && !chat.rooms.has(name)) {
+		const isKnown = Boolean(open) || (await synced);
 		name = [...chat.rooms.values()].find((room) => room.former?.includes(name))?.name ?? name;
 		if (isKnown && !chat.rooms.has(name)) {
 			toast(t("said.notIn", { room: name }));
@@ -624,6 +635,25 @@ async function route() {
 	if (name && seq > 0) goTo({ room: name, seq, epoch: inAddress("epoch") });
 	else if (name) join(name);
 	else if (!open) enterRooms(invitedTo.splice(0));
+}
+
+/** Shows the room in which a reload has ended: with the page that was asked for before the scripts were there, even before we have joined it. */
+async function goOnIn(name, synced) {
+	const isDue = turn();
+	const page = await takePage();
+	const isIts = page?.room === name && page.last > 0;
+	if (!isIts || chat.rooms.has(name)) {
+		firstAsked = { room: name, page: isIts ? page : chat.history(name, { limit: FIRST_PAGE }).catch(() => null) };
+		return false;
+	}
+	const room = chat.goOn(name, page);
+	windows.begin(room, page);
+	arrive(room, isDue);
+	await synced;
+	// Now it is known what is unread.
+	if (open === room && room.unread) view(room).newFrom ||= room.read + 1;
+	draw();
+	return true;
 }
 
 /** Enters rooms, and shows the first; without any, the one that everybody comes to first. */
@@ -690,6 +720,7 @@ function show(room, isInTurn = false) {
 	fileParts?.drawTray(room?.name);
 	if (room) {
 		if (inAddress("room") !== room.name) history.pushState(null, "", addressOf(room.name));
+		keepFirst();
 		if (room.unread) view(room).newFrom = room.read + 1;
 		const marked = takeMark(room);
 		if (marked) view(room).newFrom = marked;
@@ -734,14 +765,6 @@ function sayWhy(room, why) {
 	else if (why) toast(why);
 }
 
-/** Answers the last message of somebody, or with some words, of those that are shown in a room, or writes in its thread. */
-function answerMeant(room, { user, words = "" }, text, isInThread) {
-	const isMeant = ({ item, deleted, text: said }) => item.ev === "message" && !deleted && (user ? item.from === user : said.toLowerCase().includes(words.toLowerCase()));
-	const found = present(view(room).entries).findLast(isMeant);
-	const { seq, thread = seq } = found?.item ?? {};
-	sayWhy(room, found ? say(room, text, isInThread ? { thread } : { reply_to: seq }) : t("said.noMessage"));
-}
-
 /** Everything is read, in all rooms. */
 function readAll() {
 	for (const room of chat.rooms.values()) {
@@ -759,15 +782,6 @@ function markAsUnread({ item }) {
 	view(open).newFrom = item.seq;
 	toast(t("said.unread", { room: isolated(label(open)) }));
 	draw();
-}
-
-/** Where one can go: what is unread first, then the others by name, then people who are here. */
-function conversations() {
-	const called = (name) => chat.profiles.get(name)?.display;
-	const rooms = [...chat.rooms.values()].filter((room) => room !== open).map((room) => ({ name: room.name, label: label(room), unread: room.unread, called: room.direct ? called(label(room)) : "" }));
-	const others = [...(open?.presence?.users?.keys() ?? [])].filter((name) => name !== chat.user && !chat.rooms.has(directName(name)));
-	const found = [...rooms, ...others.map((name) => ({ name: `@${name}`, label: name, unread: 0, called: called(name), about: t("switch.person") }))];
-	return found.sort((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || a.label.localeCompare(b.label));
 }
 
 function setAway(wanted) {
@@ -920,7 +934,14 @@ function onKey(event) {
 	if (isSwitch && chat?.user && !document.querySelector("dialog[open]")) instead(openSwitcher)(event);
 }
 
-/** The dialogs that are not there from the start, in a document that the browser parses and in which nothing runs. */
+let styled = null;
+/** How that looks which is not there from the start. */
+const laterStyle = () => (styled ??= new Promise((onload, onerror) => document.head.append(el("link", { rel: "stylesheet", href: "/later.css", onload, onerror }))).catch((error) => {
+	styled = null;
+	throw error;
+}));
+
+/** Those dialogs, in a document that the browser parses and in which nothing runs. */
 const dialogs = () => new Promise((resolve, reject) => {
 	const request = new XMLHttpRequest();
 	request.responseType = "document";
@@ -939,7 +960,7 @@ let dialogsThere = null;
 
 /** A part of the page that is loaded when it is used first, with the dialogs. */
 const laterDialog = (load) => later(async () => {
-	dialogsThere ??= dialogs().catch((error) => {
+	dialogsThere ??= laterStyle().then(dialogs).catch((error) => {
 		dialogsThere = null;
 		throw error;
 	});
@@ -1077,7 +1098,7 @@ function attach(files) {
 }
 on("attach", "click", () => tray("choose", attach));
 const pickEmoji = laterDialog(async () => (await import("/emoji.js")).emojiDialog());
-const openSwitcher = laterDialog(async () => (await import("/switcher.js")).switcherDialog({ choices: conversations, go: join, fold }));
+const openSwitcher = laterDialog(async () => (await import("/switcher.js")).switcherDialog({ chat: () => chat, here: () => open, label, directName, go: join, fold }));
 /** What the toolbar of a message does. */
 const deeds = {
 	rights,
@@ -1175,7 +1196,7 @@ const loadQuotes = later(async () => {
 	draw();
 	return () => {};
 }, never, never);
-const device = later(async () => byName((await import("/device.js")).thisDevice({ chat: () => chat, sentence, go: join })), never, (name) => name === "set");
+const device = later(async () => byName((await import("/device.js")).thisDevice({ chat: () => chat, sentence, go: join, toast })), never, (name) => name === "set");
 const openSettings = laterDialog(async () => (await import("/settings.js")).settingsDialog({ changed: draw, device, chat: () => chat, sentence, toast, blocked: () => chat.blocked, unblock: (name) => block(name, false).catch((error) => {
 	refuse(error);
 	throw error;
@@ -1193,7 +1214,9 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	note,
 	toast,
 	fail: refuse,
-	say: (room, text) => sayWhy(room, say(room, text)),
+	say: (room, text, more) => sayWhy(room, say(room, text, more)),
+	sayWhy,
+	shown: (room) => view(room).entries,
 	arrive,
 	join,
 	create,
@@ -1214,7 +1237,6 @@ const run = later(async () => (await import("/run-command.js")).commandRunner({
 	signOut: wishToSignOut,
 	setAway,
 	readAll,
-	answer: answerMeant,
 }));
 on("log", "scroll", onScroll);
 // In whatever field.
@@ -1240,7 +1262,7 @@ function begin() {
 	login = remembered("login");
 	const me = stored("me");
 	const isSame = me && (login ? me.name === login.user : !me.account);
-	if (me && !isSame) for (const key of ["me", "outbox", "invites", "drafts"]) stored(key, null);
+	if (me && !isSame) for (const key of ["me", "first", "outbox", "invites", "drafts"]) stored(key, null);
 	if (isSame) {
 		field.restore();
 		invitations.set(stored("invites") ?? []);

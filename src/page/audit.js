@@ -1,9 +1,16 @@
 /** The dialog with what was done over others in a room, or everywhere, for those who may see it. */
 import { bdi, el, setText } from "/dom.js";
-import { locale, t, tn } from "/words.js";
+import { has, locale, t, tn } from "/words.js";
 
 /** Acts on a page. */
 const PAGE = 50;
+
+/** The text for an act: that of the log where it has one. Acts of the operator's tools alone are told by their names. */
+function keyOf(act, by, user) {
+	// A room that nobody is in any more ends by itself; whose message was deleted may not be known.
+	const name = { close: by ? "close" : "ended", delete: user ? "delete" : "deleted" }[act] ?? act.replace(/^role /, "");
+	return [`audit.${name}`, `log.${name}`].find(has) ?? "log.act";
+}
 
 /** Makes the dialog. `ask(op, fields)` asks the server; `sentence(error)` puts a refusal into words. Returns the function that opens it about a room, or without one about all. */
 export function auditDialog({ ask, sentence }) {
@@ -20,12 +27,11 @@ export function auditDialog({ ask, sentence }) {
 	/** The latest request: the answer to an earlier one is ignored. */
 	let latest = null;
 
-	function node({ by, act, user, room, at }) {
+	function node({ by, act, user = "", room = "", at }) {
 		const when = new Date(at).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" });
-		// A room that nobody is in any more ends by itself.
-		const words = [by ? bdi(by) : t(act === "close" ? "audit.itself" : "audit.operator"), `: ${act} `, ...(user ? [bdi(user)] : [])];
+		const values = { from: by ? bdi(by) : t("audit.operator"), target: bdi(user), room: bdi(room), until: "", act };
 		const place = room && !about ? [" — ", bdi(room)] : [];
-		return el("li", null, el("span", null, ...words, ...place, el("small", null, when)));
+		return el("li", null, el("span", null, ...tn(keyOf(act, by, user), values), ...place, el("small", null, when)));
 	}
 
 	/** Draws the next page. */

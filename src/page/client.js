@@ -311,10 +311,18 @@ export class Client extends EventTarget {
 	#hello(token) {
 		const joined = [...this.rooms.values()].filter((room) => room.state !== "wanted");
 		const rooms = Object.fromEntries(joined.map((room) => [room.name, [room.epoch, room.seq]]));
+		this.#ask("hello", this.#greeting(token, rooms), (data) => this.#welcome(data)).catch((error) => this.#refused(error));
+	}
+
+	#greeting(token, rooms) {
 		const resume = this.session ? { session: this.session, rooms } : undefined;
 		const name = (!token && (this.user ?? this.#options.name)) || undefined;
-		const fields = { name, token, agent: this.#options.agent, resume };
-		this.#ask("hello", fields, (data) => this.#welcome(data)).catch((error) => this.#refused(error));
+		return { name, token, agent: this.#options.agent, resume };
+	}
+
+	/** The text that a client will send first which goes on by our name, or token, and `session`; for where no function gives tokens. */
+	get firstWords() {
+		return JSON.stringify({ op: "hello", id: 1, ...this.#greeting(this.#options.token, {}) });
 	}
 
 	#welcome(data) {
@@ -784,6 +792,11 @@ export class Client extends EventTarget {
 		return this.request("close", { room: name, sure, reason });
 	}
 
+	/** A room in which we are, as a page of {@link history} says that reaches to its end: it is joined from there on with the next `sync`. */
+	goOn(name, { epoch, last }) {
+		return Object.assign(this.#room(name), { epoch, seq: last });
+	}
+
 	/** The direct conversation with a user. The server creates it at its first message. */
 	open(user) {
 		return this.#room(directRoom(this.user, user));
@@ -805,7 +818,8 @@ export class Client extends EventTarget {
 		do data = await this.#syncSome(had, listed);
 		while (data.more === true);
 		// The whole was told: we are in no other room.
-		if (data.full) for (const room of had) if (!listed.has(room.name)) this.#gone(room);
+		const others = [...this.rooms.values()].filter((room) => room.state === "wanted" && room.epoch !== null);
+		if (data.full) for (const room of [...had, ...others]) if (!listed.has(room.name)) this.#gone(room);
 	}
 
 	/** A room that we were in when we asked, and are not in any more. */
@@ -823,6 +837,7 @@ export class Client extends EventTarget {
 			for (const was of entry.former ?? []) this.#renamed(was, entry.room);
 			const room = this.#room(entry.room);
 			room.former = entry.former ?? [];
+			if (room.state === "wanted") this.#joinRoom(room).catch(() => {});
 			// Another epoch: its `reset` is on the way.
 			if (room.epoch !== null && entry.epoch !== room.epoch) continue;
 			room.acked = entry.read;
@@ -833,7 +848,6 @@ export class Client extends EventTarget {
 				Object.assign(room, { read: entry.read, counted: entry.seq, unreadBefore: entry.unread, mentionsBefore: entry.mentions ?? 0, threadsBefore: entry.in_threads ?? 0, recounting: false });
 				this.#count(room);
 			}
-			if (room.state === "wanted") this.#joinRoom(room).catch(() => {});
 			this.#emit("room", { room });
 		}
 		return data;

@@ -1,8 +1,8 @@
 //! Scripts as they are sent to who takes them compressed: without their comments, which are a fifth
-//! of the page and for whoever reads the source.
+//! of the page, and their indentation. Both are for whoever reads the source.
 
-/// The script without the lines that are comments and nothing else. They stay as empty lines, so
-/// that an error names the line that it has in the source.
+/// The script without indentation, and without the lines that are comments and nothing else. They
+/// stay as empty lines, so that an error names the line that it has in the source.
 ///
 /// No script has a text over several lines, in which a line could look like a comment; a test holds
 /// that.
@@ -18,7 +18,7 @@ pub(super) fn without(script: &str) -> String {
         } else if text.starts_with("//") {
             short.push('\n');
         } else {
-            short.push_str(line);
+            short.push_str(line.trim_start_matches('\t'));
         }
     }
     short
@@ -29,11 +29,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_on_lines_of_their_own_go_and_everything_else_stays_on_its_line() {
+    fn comments_on_lines_of_their_own_and_indentation_go_and_everything_else_stays_on_its_line() {
         for (script, expect) in [
             ("/** What. */\nconst a = 1;\n", "\nconst a = 1;\n"),
             ("/**\n * What.\n */\nf();\n", "\n\n\nf();\n"),
-            ("\t// why\n\tf(); // not alone\n", "\n\tf(); // not alone\n"),
+            ("\t// why\n\tf(); // not alone\n", "\nf(); // not alone\n"),
             ("const url = \"https://a\";\n", "const url = \"https://a\";\n"),
             ("a /** b */\nc\n", "a /** b */\nc\n"),
             ("/** a\n// b */\nc", "\n\nc"),

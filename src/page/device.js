@@ -6,8 +6,10 @@ const WORKER = "/worker.js";
 /** The page's policy lets scripts be loaded by an address that this gives out only. */
 const scripts = globalThis.trustedTypes?.createPolicy("chinwag-worker", { createScriptURL: () => WORKER }) ?? { createScriptURL: () => WORKER };
 
-/** `chat()` is the client, `sentence(error)` puts a refusal into words, `go(room)` shows a room. */
-export function thisDevice({ chat, sentence, go }) {
+/** `chat()` is the client, `sentence(error)` puts a refusal into words, `go(room)` shows a room, `toast` says something. */
+export function thisDevice({ chat, sentence, go, toast }) {
+	/** The version of the page's files, as the server had it when it was asked last. */
+	let version = null;
 	let registration = null;
 	const watched = new WeakSet();
 	const isOn = () => Boolean(chat()?.user) && remembered("push") === chat().user;
@@ -17,6 +19,7 @@ export function thisDevice({ chat, sentence, go }) {
 
 	/** Each time that the server has accepted us. Resolves once the worker is registered: a service of pushes may take its time. */
 	async function begin() {
+		lookForNew().catch(() => {});
 		if (!navigator.serviceWorker) return;
 		const client = chat();
 		try {
@@ -31,6 +34,14 @@ export function thisDevice({ chat, sentence, go }) {
 		} catch {
 			// The page works without: a browser may allow no worker, as in a private window.
 		}
+	}
+
+	/** Offers, once, to load the page of another server than it came from: parts of it that are loaded later are of that one. */
+	async function lookForNew() {
+		const answer = await fetch("/", { method: "HEAD", cache: "no-store" });
+		const [before, now] = [version, answer.headers.get("page-version")];
+		version = now ?? before;
+		if (before && now && now !== before) toast(t("said.newVersion"), { label: t("said.reload"), run: () => location.reload() });
 	}
 
 	/** Takes back notices of what was read, here or elsewhere. */

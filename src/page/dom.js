@@ -97,7 +97,13 @@ const formatted = (at, tag, options) => cached(formats, JSON.stringify([tag, opt
 const SECOND = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" };
 const MINUTE = { dateStyle: "medium", timeStyle: "short" };
 
-export const dayOf = (at) => new Date(at).toDateString();
+/** The day for which it was asked last: entries of a log come in their order. */
+let day = { from: 0, to: 0 };
+/** When the local day began. */
+export function dayOf(at) {
+	if (at < day.from || at >= day.to) day = { from: new Date(at).setHours(0, 0, 0, 0), to: new Date(at).setHours(24, 0, 0, 0) };
+	return day.from;
+}
 export const dayName = (at) => (dayOf(at) === dayOf(Date.now()) ? t("log.today") : formatted(at, locale, { dateStyle: "full" }));
 export function hourOf(at) {
 	const { hours } = preferences;

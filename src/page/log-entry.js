@@ -16,6 +16,8 @@ const nodes = new WeakMap();
 const states = new WeakMap();
 /** The text that a node of words shows. */
 const shownTexts = new WeakMap();
+/** What a message's node shows that has neither reactions nor anything else beside its words: most of them stay as they are. */
+const shownPlain = new WeakMap();
 
 /** What a message's node shows: the entry that {@link entryNode} was given last. */
 export const stateOf = (node) => states.get(node);
@@ -35,9 +37,17 @@ export function entryNode(state, { me, writeTo, profileOf, react, isBlocked, quo
 	if (item.ev !== "message") return nodes.get(item) ?? keep(item, note(item));
 	const node = nodes.get(item) ?? keep(item, message(item, me, writeTo));
 	states.set(node, state);
-	const [who, words, reactions] = node.querySelectorAll(".who, .text, .reactions");
-	drawName(who, item.from, profileOf(item.from));
+	const profile = profileOf(item.from);
 	const isHidden = !state.deleted && isBlocked(item.from);
+	const isOfThread = item.thread && !inThread;
+	const [meant, go] = isOfThread ? [item.thread, () => openThread(item.thread, item.seq)] : [item.reply_to, goTo];
+	const count = !inThread && item.seq ? answers(item.seq) : 0;
+	const before = shownPlain.get(node);
+	const now = meant || count || state.reactions.size || item.data?.files ? null : [state.text, state.edited, state.deleted, state.mentions, isHidden, profile];
+	shownPlain.set(node, now);
+	if (now && before?.every((part, at) => part === now[at])) return node;
+	const [who, words, reactions] = node.querySelectorAll(".who, .text, .reactions");
+	drawName(who, item.from, profile);
 	const text = state.deleted ? t("log.deleted") : isHidden ? t("log.hidden") : state.text;
 	const isPlain = state.deleted || isHidden;
 	const named = mentionsOf(state, me);
@@ -50,13 +60,11 @@ export function entryNode(state, { me, writeTo, profileOf, react, isBlocked, quo
 		node.classList.toggle("named", !isPlain && item.from !== me && [...named.values()].includes("me"));
 	}
 	words.classList.toggle("gone", isPlain);
-	const isOfThread = item.thread && !inThread;
-	const [meant, go] = isOfThread ? [item.thread, () => openThread(item.thread, item.seq)] : [item.reply_to, goTo];
 	if (meant) drawQuote(node, meant, quoted(meant), { isBlocked, go, isOfThread });
-	if (!inThread && item.seq) drawAnswers(node, answers(item.seq), () => openThread(item.seq));
-	words.classList.toggle("edited", state.edited !== undefined);
-	words.dataset.edited = t("log.edited");
-	words.title = state.edited === undefined ? "" : t("log.editedAt", { when: secondOf(state.edited) });
+	if (!inThread && item.seq) drawAnswers(node, count, () => openThread(item.seq));
+	const isEdited = words.classList.toggle("edited", state.edited !== undefined);
+	if (isEdited) words.dataset.edited = t("log.edited");
+	if (isEdited || words.title) words.title = isEdited ? t("log.editedAt", { when: secondOf(state.edited) }) : "";
 	if (item.data?.files) drawFiles(node, item, !isPlain && files);
 	const kinds = [...state.reactions].slice(0, KINDS_MAX);
 	place(reactions, kinds.map(([emoji, users]) => reaction(reactions, node, emoji, users, { me, react })));
@@ -76,7 +84,7 @@ const aimed = matchMedia("(hover: none)").matches ? () => {} : null;
 
 function message(item, me, writeTo) {
 	const { from, at, waiting } = item;
-	const time = el("time", { dateTime: new Date(at).toJSON(), title: secondOf(at) }, hourOf(at));
+	const time = el("time", { dateTime: new Date(at).toJSON(), onpointerenter: () => (time.title = secondOf(at)) }, hourOf(at));
 	// Not a tab stop: the list of people has the same buttons.
 	const who = Object.assign(writeTo(from, el("span", { className: "who" })), { tabIndex: -1 });
 	const head = el("div", { className: "head" }, who, time);
@@ -159,9 +167,9 @@ export function decorate(node, { from, at, seq, thread }, previous, newFrom) {
 	const newDay = !previous || dayOf(previous.at) !== dayOf(at);
 	node.classList.toggle("lead", newDay || previous.ev !== "message" || previous.from !== from || at - previous.at > TOGETHER_MS);
 	node.classList.toggle("same-thread", thread > 0 && previous?.thread === thread);
-	node.dataset.new = t("log.new");
-	node.classList.toggle("new", newFrom > 0 && seq >= newFrom && !(previous?.seq >= newFrom));
-	const shown = node.querySelector(".day");
+	const isFirstNew = node.classList.toggle("new", newFrom > 0 && seq >= newFrom && !(previous?.seq >= newFrom));
+	if (isFirstNew) node.dataset.new = t("log.new");
+	const [shown] = node.getElementsByClassName("day");
 	if (!newDay) return shown?.remove();
 	const line = shown ?? el("p", { className: "day" });
 	// “Today” is another day tomorrow.

@@ -10,6 +10,8 @@ const UNSEEN_MAX = 4 * SHOWN_MAX;
 const PAUSE_MS = 2_000;
 /** Entries in one fetch, and kept of each other room. */
 const PAGE = 40;
+/** Entries of a page that are drawn in one frame, beside others that are shown: more would take too long. */
+const PART = 10;
 /** Entries in the first fetch of a room: what is in view, so that it is there soon. */
 export const FIRST_PAGE = 30;
 
@@ -33,6 +35,16 @@ export class View {
 }
 
 const isMessage = ({ ev }) => ev === "message";
+
+/** A page in parts, the one first that comes next to what is shown. */
+function partsOf(items, isUpwards) {
+	const count = Math.max(1, Math.ceil(items.length / PART));
+	const begin = (at) => (isUpwards ? items.length - at * PART : at * PART);
+	return Array.from({ length: count }, (_, at) => (isUpwards ? items.slice(Math.max(0, begin(at + 1)), begin(at)) : items.slice(begin(at), begin(at + 1))));
+}
+
+/** A hidden tab has none. */
+const nextFrame = () => new Promise((resolve) => (document.hidden ? resolve() : requestAnimationFrame(resolve)));
 
 /**
  * Keeps the windows. `history(name, where)` asks the server, `me()` is the user; `isOpen(room)`, `isFollowing()` and `isWatched()`
@@ -90,6 +102,9 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 		note(room, t(room.durable === "memory" ? "log.restarted" : "log.wentBack"), "reset");
 		if (seq > 0) older(room, seq + 1);
 	}
+
+	/** Shows the page that reaches to the end of a room which is not joined yet. */
+	const begin = (room, { items, more, epoch }) => Object.assign(view(room), { entries: items.map((item) => ({ ...item, epoch })), more });
 
 	const restart = (room) => Object.assign(view(room), new View());
 
@@ -152,8 +167,17 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 			draw();
 		};
 		try {
-			const { items, more, oldest } = await history(room.name, { ...where, limit: shown.entries.length ? PAGE : FIRST_PAGE });
-			if (isWanted()) apply(items.map((item) => ({ ...item, epoch })), more, oldest);
+			const isFirst = !shown.entries.length;
+			const { items, more, oldest } = await history(room.name, { ...where, limit: isFirst ? FIRST_PAGE : PAGE });
+			const all = items.map((item) => ({ ...item, epoch }));
+			const isWhole = isFirst || where.around || shown.entries.some(({ ev }) => ev === "reset");
+			const parts = isWhole ? [all] : partsOf(all, where.before !== undefined);
+			for (const part of parts) {
+				if (part !== parts[0]) await nextFrame();
+				if (!isWanted()) break;
+				apply(part, more || part !== parts.at(-1), oldest);
+				draw();
+			}
 		} catch (error) {
 			if (isWanted() && error.code && error.code !== 4004) {
 				fail(error);
@@ -163,5 +187,5 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 		end();
 	}
 
-	return { view, note, record, gap, reset, restart, end, trim, older, newer, around };
+	return { view, note, record, gap, reset, begin, restart, end, trim, older, newer, around };
 }

@@ -210,7 +210,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 53] = [
+const FILES: [File; 54] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -231,6 +231,7 @@ const FILES: [File; 53] = [
     ("/emoji.js", "text/javascript; charset=utf-8", include_bytes!("emoji.js")),
     ("/files.css", "text/css; charset=utf-8", include_bytes!("files.css")),
     ("/files.js", "text/javascript; charset=utf-8", include_bytes!("files.js")),
+    ("/later.css", "text/css; charset=utf-8", include_bytes!("later.css")),
     ("/lists.js", "text/javascript; charset=utf-8", include_bytes!("lists.js")),
     ("/log-entry.js", "text/javascript; charset=utf-8", include_bytes!("log-entry.js")),
     ("/log-window.js", "text/javascript; charset=utf-8", include_bytes!("log-window.js")),
@@ -277,7 +278,7 @@ mod tests {
 
     /// Those that are loaded when they are used first, or, for the worker, when the page is there;
     /// and the icon's second address, which no browser asks for that has read the page.
-    const LATER: [&str; 30] = [
+    const LATER: [&str; 31] = [
         "/account.js",
         "/actions.js",
         "/asking.js",
@@ -291,6 +292,7 @@ mod tests {
         "/files.css",
         "/files.js",
         "/icon.svg",
+        "/later.css",
         "/members.js",
         "/moderation.js",
         "/notices.js",

@@ -1,5 +1,5 @@
 /** What the commands that are typed into the message field do. */
-import { otherIn } from "/client.js";
+import { otherIn, present } from "/client.js";
 import { helpText } from "/commands.js";
 import { $, isolated } from "/dom.js";
 import { crowd } from "/lists.js";
@@ -9,9 +9,9 @@ import { t } from "/words.js";
 /**
  * Returns the function that carries out a command as `readTyped` reads it, in the room in which it was typed, and says whether it could: whatever is
  * open by then. `isDue()` is whether the user has not gone on since: else what takes the focus, or another room in place of the open one, is left.
- * `chat()` is the client; `note(room, text)` answers in the log, `toast(text)` over the page; the others do what they are called.
+ * `chat()` is the client; `note(room, text)` answers in the log, `shown(room)` are the records that are shown of a room, `toast(text)` over the page; the others do what they are called.
  */
-export function commandRunner({ chat, note, toast, fail, say, arrive, join, create, leave, closeRoom, invite, search, directory, settings, about, reports, rename, account, inviteLink, signOut, setAway, readAll, answer, block, report, audit }) {
+export function commandRunner({ chat, note, toast, fail, say, arrive, join, create, leave, closeRoom, invite, search, directory, settings, about, reports, rename, account, inviteLink, signOut, setAway, readAll, sayWhy, shown, block, report, audit }) {
 	const titleOf = (room) => isolated(room.direct ? otherIn(room.name, chat().user) : room.name);
 
 	const listed = (what, names) => (names.length ? t("run.listed", { what, names: names.sort().join(", ") }) : what);
@@ -29,6 +29,15 @@ export function commandRunner({ chat, note, toast, fail, say, arrive, join, crea
 	}
 
 	const saved = (changes) => chat().profile(changes).then(() => toast(t("profile.saved")));
+
+	/** Answers the last message of somebody, or with some words, of those that are shown in a room, or writes in its thread. */
+	function answer(room, { user, words = "" }, text, isInThread) {
+		const isMeant = ({ item, deleted, text: said }) => item.ev === "message" && !deleted && (user ? item.from === user : said.toLowerCase().includes(words.toLowerCase()));
+		const found = present(shown(room)).findLast(isMeant);
+		const { seq, thread = seq } = found?.item ?? {};
+		if (found) say(room, text, isInThread ? { thread } : { reply_to: seq });
+		else sayWhy(room, t("said.noMessage"));
+	}
 
 	/** The commands, of the room `at`. */
 	function commands(at, isDue) {

@@ -103,7 +103,8 @@ export function searchDialog({ search, me, roomOf, label, go, fail }) {
 				$("found").append(...meant.map(found));
 				shown += meant.length;
 			}
-			setStatus($("found").childElementCount ? "" : t(answer.more ? "search.further" : "search.nothing"));
+			const n = $("found").childElementCount;
+			setStatus(n ? t(answer.more ? "search.first" : "search.found", { n }) : t(answer.more ? "search.further" : "search.nothing"));
 			$("found-more").hidden = !answer.more;
 			$("found-more").onclick = () => request(answer.before);
 		} catch (error) {

@@ -5,14 +5,21 @@ import { t } from "/words.js";
 /** Conversations shown. */
 const FOUND_MAX = 12;
 
-/**
- * Connects the dialog. `choices()` lists conversations as `{name, label, unread, about, called}`, those to come first first; `go(name)` opens
- * one. Returns the function that opens it.
- */
-export function switcherDialog({ choices, go, fold }) {
+/** Connects the dialog. `chat()` is the client, `here()` the open room, `label(room)` names one, `go(name)` opens one. Returns the function that opens it. */
+export function switcherDialog({ chat, here, label, directName, go, fold }) {
 	const [dialog, field, list] = [$("switcher"), $("switcher-find"), $("switcher-list")];
 	let found = [];
 	let at = 0;
+
+	/** Where one can go: what is unread first, then the others by name, then people who are here. */
+	function choices() {
+		const { user, rooms, profiles } = chat();
+		const called = (name) => profiles.get(name)?.display;
+		const known = [...rooms.values()].filter((room) => room !== here()).map((room) => ({ name: room.name, label: label(room), unread: room.unread, called: room.direct ? called(label(room)) : "" }));
+		const others = [...(here()?.presence?.users?.keys() ?? [])].filter((name) => name !== user && !rooms.has(directName(name)));
+		const all = [...known, ...others.map((name) => ({ name: `@${name}`, label: name, unread: 0, called: called(name), about: t("switch.person") }))];
+		return all.sort((a, b) => Number(b.unread > 0) - Number(a.unread > 0) || a.label.localeCompare(b.label));
+	}
 
 	/** How well a label fits what was typed; Infinity if it does not. */
 	function rank(label, wanted) {

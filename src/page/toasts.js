@@ -4,13 +4,13 @@ import { t } from "/words.js";
 
 const TOAST_MS = 7_000;
 
-/** Shows a text, once: the same text again only stays longer. */
-export function toast(text) {
+/** Shows a text, once: the same text again only stays longer. With something to `run`, called `label`, it stays until that is done, or it is dismissed. */
+export function toast(text, { label, run } = {}) {
 	[...$("toasts").children].find((box) => box.firstChild.textContent === text)?.remove();
 	const remove = () => box.remove();
 	const close = el("button", { className: "plain", ariaLabel: t("toast.dismiss"), onclick: remove }, "×");
-	const box = el("div", { className: "toast" }, el("p", null, text), close);
-	setTimeout(remove, TOAST_MS);
+	const box = el("div", { className: "toast" }, el("p", null, text), ...(run ? [el("button", { onclick: run }, label)] : []), close);
+	if (!run) setTimeout(remove, TOAST_MS);
 	$("toasts").append(box);
 }
 

@@ -40,8 +40,8 @@ function waysOf({ auth, registration }, given) {
 export function signInView({ offers, enter, sentence }) {
 	let offered = null;
 	let way = null;
-	/** Counts what the server was asked, so that a late answer changes nothing. */
-	let asked = 0;
+	/** The question what it offers, until it is answered. */
+	let asking = null;
 	const FIELDS = ["name", "password", "invite"];
 	const isShown = (field) => !$(`${field}-part`).hidden;
 
@@ -89,13 +89,13 @@ export function signInView({ offers, enter, sentence }) {
 		focus();
 	}
 
-	/** Learns how people come in. */
-	async function learn() {
-		const asking = (asked += 1);
-		const answer = await offers();
-		if (asking !== asked) return;
-		offered = answer;
-		draw();
+	/** Learns how people come in: by one question, however often that is wanted before its answer. */
+	function learn() {
+		asking ??= offers().finally(() => (asking = null));
+		return asking.then((answer) => {
+			offered = answer;
+			draw();
+		});
 	}
 
 	async function submit() {

@@ -6,7 +6,7 @@ const CACHE = "page";
 /** All files of the page; a test holds the list against those of the server. */
 const FILES = [
 	"/", "/style.css", "/account.js", "/actions.js", "/app.js", "/asking.js", "/audit.js", "/client.js", "/commands.js", "/complete.js",
-	"/composer.js", "/connection.js", "/device.js", "/dialogs.html", "/directory.js", "/dom.js", "/early.js", "/emoji.js", "/en.js", "/files.css", "/files.js", "/lists.js", "/log-entry.js", "/log-window.js",
+	"/composer.js", "/connection.js", "/device.js", "/dialogs.html", "/directory.js", "/dom.js", "/early.js", "/emoji.js", "/en.js", "/files.css", "/files.js", "/later.css", "/lists.js", "/log-entry.js", "/log-window.js",
 	"/markdown.js", "/members.js", "/moderation.js", "/notices.js", "/personal.js", "/pictures.js", "/preferences.js", "/quotes.js", "/reports.js", "/roles.js",
 	"/run-command.js", "/search.js", "/settings.js", "/storage.js", "/switcher.js", "/text.js", "/thread-view.js", "/threads.css", "/threads.js", "/toasts.js", "/transfer.js", "/welcome.js",
 	"/words.js", "/zh.js",
@@ -28,7 +28,7 @@ self.addEventListener("fetch", (event) => {
 	else if (event.request.mode === "navigate") event.respondWith(asked(event));
 });
 
-/** The version of all files, as the document has it that was given out last; unknown to a worker that was started since. */
+/** The version of all files, as the document has it that was given out last; a worker that was started since looks at the kept one. */
 let version = null;
 const versionOf = (response) => response?.headers.get("Page-Version") ?? null;
 
@@ -37,9 +37,10 @@ const versionOf = (response) => response?.headers.get("Page-Version") ?? null;
  * version of the document that was opened last it is the kept one: where the way to the server is long, only the document is asked for.
  */
 async function file(event, path) {
-	if (path !== "/" && version) {
-		const found = await caches.match(path);
-		if (versionOf(found) === version) return found;
+	if (path !== "/") {
+		const [found, document] = await Promise.all([path, ...(version ? [] : ["/"])].map((each) => caches.match(each)));
+		version ??= versionOf(document);
+		if (version && versionOf(found) === version) return found;
 	}
 	const response = await fresh(event, path);
 	if (path === "/") version = versionOf(response);
