@@ -21,6 +21,7 @@ pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec
         match connection.phase {
             Phase::Connecting => connect::expire(connections, slot as usize),
             Phase::Arriving if connection.deadline > now => shared.ensure_timer(connection),
+            Phase::Arriving if has_unread_bytes(connection) => look_again(shared, connection, now),
             Phase::Arriving => {
                 shared.lists.end(connection, CloseReason::HandshakeTimeout, Flags::default());
             }
@@ -72,14 +73,18 @@ fn expire_open(
         // The deadline was postponed since the timer was armed.
         shared.ensure_timer(connection);
     } else if has_unread_bytes(connection) {
-        // A tick later and not at once: the reads of this turn come before the next look.
-        let next = Tick::from_millis(now.as_millis().saturating_add(1));
-        shared.wheel.arm(next, connection.slot());
+        look_again(shared, connection, now);
     } else {
         connection.deadline = Tick::MAX;
         expired.push(connection.id);
         shared.ensure_timer(connection);
     }
+}
+
+/// A tick later and not at once: the reads of this turn come before the next look.
+fn look_again(shared: &mut Shared, connection: &Connection, now: Tick) {
+    let next = Tick::from_millis(now.as_millis().saturating_add(1));
+    shared.wheel.arm(next, connection.slot());
 }
 
 /// Whether bytes wait that the handler must see before its deadline counts: if this process was

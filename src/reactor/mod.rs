@@ -96,6 +96,9 @@ use crate::time::clock::{Clock, Now};
 /// than any timeout that a peer could be blamed for.
 const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
 
+/// An alarm that is late by this much means that the process was stopped: turns are shorter.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
 const _: () = assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX, "a reason without a counter");
 
 /// How much of a turn is done.
@@ -354,10 +357,13 @@ impl Reactor {
         self.expired = expired;
     }
 
-    /// Whether deadlines must wait because the kernel holds more edges: after the process was
-    /// stopped for a while, peers must not be blamed for bytes that they sent in time.
+    /// Whether deadlines must wait because the kernel holds more edges, or the turn's budget left
+    /// bytes in sockets: after the process was stopped for a while, peers must not be blamed for
+    /// bytes that they sent in time.
     fn is_held_up(&mut self, now: Tick) -> bool {
-        if !self.is_flooded {
+        let was_stopped = self.alarm.after(PAUSE_MIN) <= now && self.mode == Mode::Turning;
+        let has_unread = was_stopped && self.connections.shared.lists.has_reads();
+        if !self.is_flooded && !has_unread {
             self.held_since = Tick::MAX;
             return false;
         }
@@ -468,7 +474,8 @@ impl Reactor {
             Effect::Resume { conn } => connections.resume(conn),
             Effect::OutboundMax { conn, bytes_max } => connections.limit_outbound(conn, bytes_max),
             Effect::Close { conn, reason, ending } => connections.close(now, conn, reason, ending),
-            Effect::Alarm { deadline } => self.alarm = deadline,
+            // An alarm for the past is due now, and not late.
+            Effect::Alarm { deadline } => self.alarm = deadline.max(now),
             Effect::FindByAddress { addresses } => connections.find_by_address(&addresses),
             Effect::Client { conn, address } => {
                 if self.count_for(now, conn, address).is_err() {

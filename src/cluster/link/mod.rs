@@ -125,7 +125,7 @@ impl Link {
             faults: Vec::new(),
             losses: 0,
         };
-        link.advance();
+        link.expire();
         link
     }
 
@@ -149,7 +149,7 @@ impl Link {
             LinkInput::Closed { hop } => {
                 self.on_closed(hop, "it has closed the connection".to_owned());
             }
-            LinkInput::Expired => {}
+            LinkInput::Expired => return self.expire(),
         }
         self.advance();
     }
@@ -331,13 +331,25 @@ impl Link {
         }
     }
 
-    /// Does what time has made due, and what follows from that.
+    /// Does what follows from an input. No deadline is checked here: after a pause of this process
+    /// there may be answers in several sockets, and one of them is handed in first.
     fn advance(&mut self) {
+        if let Phase::Searching(search) = &mut self.phase
+            && let Some(choice) = search.poll(&mut self.base)
+        {
+            self.on_choice(choice);
+        }
+        self.close_circuit();
+    }
+
+    /// Does what time has made due, once everything received was handed in.
+    fn expire(&mut self) {
+        self.base.expire_bus(self.now);
         match &mut self.phase {
             Phase::Resting(until) if *until <= self.now => self.search(),
             Phase::Resting(_) => {}
             Phase::Searching(search) => {
-                if let Some(choice) = search.poll(self.now, &mut self.base) {
+                if let Some(choice) = search.expire(self.now, &mut self.base) {
                     self.on_choice(choice);
                 }
             }
@@ -347,7 +359,8 @@ impl Link {
                 }
             }
         }
-        self.update_circuit();
+        self.close_circuit();
+        self.open_circuit();
     }
 
     fn search(&mut self) {
@@ -415,20 +428,24 @@ impl Link {
         }
     }
 
-    /// Opens and closes the circuit.
-    fn update_circuit(&mut self) {
-        let since = match &self.phase {
+    /// Since when the engine owes too much for the circuit to be closed; `None` if it does not.
+    fn trouble(&self) -> Option<Tick> {
+        match &self.phase {
             Phase::Paired(pair) if pair.up_at().is_some() => {
                 pair.waits_since().filter(|since| since.after(SLOW_AFTER) <= self.now)
             }
             _ => Some(self.trouble_since),
-        };
-        let Some(since) = since else {
-            if self.state != LinkState::Up {
-                self.on_up();
-            }
-            return;
-        };
+        }
+    }
+
+    fn close_circuit(&mut self) {
+        if self.state != LinkState::Up && self.trouble().is_none() {
+            self.on_up();
+        }
+    }
+
+    fn open_circuit(&mut self) {
+        let Some(since) = self.trouble() else { return };
         if self.state == LinkState::Up {
             self.state = LinkState::Slow;
             self.base.events.push_back(LinkEvent::Slow);

@@ -103,6 +103,64 @@ fn bytes_that_came_in_time_are_told_before_the_deadline_however_late_the_loop_is
 }
 
 #[test]
+fn what_came_in_time_to_anybody_is_told_before_the_alarm_however_late_the_loop_is() {
+    let mut harness = Harness::new(silence, |config| config.read_per_turn_max = 1);
+    let mut peers: Vec<_> = (0..4).map(|_| harness.connect()).collect();
+    harness.ask([Effect::Alarm { deadline: Tick::from_millis(50) }]);
+    for (client, _) in &mut peers {
+        client.say(b"answer");
+    }
+    harness.now = 1_000_000;
+    harness.until_edge();
+    for _ in 0..20 {
+        harness.pass(1);
+    }
+    let seen = &harness.handler.seen;
+    let alarm = seen.iter().position(|seen| *seen == Seen::Alarm);
+    let last = seen.iter().rposition(|seen| matches!(seen, Seen::Received(..)));
+    assert!(last < alarm && harness.count(&Seen::Alarm) == 1, "{seen:?}");
+}
+
+#[test]
+fn whoever_always_has_more_to_say_holds_up_the_alarm_for_a_second_at_the_most() {
+    let mut harness = Harness::new(silence, |config| config.read_len_max = 256);
+    let (mut client, _conn) = harness.connect();
+    client.say(&[b'x'; 64 << 10]);
+    harness.ask([Effect::Alarm { deadline: Tick::from_millis(50) }]);
+    harness.now = 1_000;
+    while harness.count(&Seen::Alarm) == 0 {
+        harness.pass(100);
+    }
+    assert_eq!(harness.now, 2_100);
+    // An alarm for the past is not late.
+    harness.ask([Effect::Alarm { deadline: Tick::ZERO }]);
+    harness.pass(1);
+    assert_eq!(harness.count(&Seen::Alarm), 2);
+}
+
+#[test]
+fn a_proxy_whose_header_came_in_time_is_let_in_however_late_the_loop_is() {
+    let mut harness = Harness::new(silence, |config| {
+        config.read_per_turn_max = 1;
+        config.listeners[0].proxies = Some(["127.0.0.1/32".parse().unwrap()].into());
+    });
+    let mut clients: Vec<_> = (0..4).map(|_| harness.client()).collect();
+    while harness.reactor.connections.arrivals.len() < clients.len() {
+        harness.until_edge();
+    }
+    for client in &mut clients {
+        client.say(b"PROXY TCP4 10.0.0.1 10.0.0.2 1000 80\r\n");
+    }
+    harness.now = 1_000_000;
+    harness.until_edge();
+    for _ in 0..20 {
+        harness.pass(1);
+    }
+    let opened = harness.handler.seen.iter().filter(|seen| matches!(seen, Seen::Opened(..)));
+    assert_eq!(opened.count(), 4);
+}
+
+#[test]
 fn a_socket_that_takes_nothing_is_closed_at_the_stall_deadline() {
     let mut harness = Harness::new(silence, |config| config.outbound_bytes_max = 2 * MUCH);
     let (mut client, conn) = harness.connect();

@@ -108,6 +108,23 @@ fn an_engine_that_was_slow_is_up_again_with_its_answer_and_no_connection_is_made
 }
 
 #[test]
+fn what_lies_in_the_sockets_after_a_pause_of_this_process_is_not_late() {
+    for last in [Lane::Writer, Lane::Reader, Lane::Bus] {
+        let mut world = World::with_bus(vec![Engine::default()]);
+        world.wait(10_100);
+        world.events();
+        world.ask(Lane::Writer, 7, "append").unwrap();
+        world.ask(Lane::Reader, 8, "echo").unwrap();
+        assert!(world.link.mention(b"typing"));
+        world.pause(60_000, last);
+        let mut events = world.events();
+        events.sort();
+        assert_eq!(events, ["7: 1 rows", "8: 1 rows"], "{last:?} last");
+        assert_eq!((world.attempts.len(), world.bus_attempts.len()), (2, 1));
+    }
+}
+
+#[test]
 fn a_long_read_is_no_fault_of_the_engine_until_its_own_deadline() {
     let mut world = up();
     // Only the reader's answers do not come: nobody else asks it.
