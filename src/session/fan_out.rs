@@ -37,6 +37,11 @@ impl Delivery<'_, '_> {
             }
             let outgoing = &mut self.context.outgoing;
             let all = outgoing.batches[encoding.index()].whole();
+            if let [conn] = *to {
+                outgoing.stage_part(conn, all);
+                fanout.whole.give_back(to);
+                continue;
+            }
             // One slice for all of an encoding: each of them costs a count.
             outgoing.stage_for_all(to, all);
         }

@@ -86,7 +86,9 @@ impl DeliveryMut<'_> {
         // Sized once, since a list that grows while ten thousand readers are visited is copied a
         // dozen times.
         let others = feed.subscriptions.len().saturating_sub(batch.senders.len());
-        let mut whole = Audience::expecting(others, encoding);
+        // A longer list goes along with the bytes, and does not come back.
+        let list = if others == 1 { spare.recipients.take() } else { Vec::new() };
+        let mut whole = Audience::expecting(list, others, encoding);
         let mut partial = spare.parts.take();
         let mut live = 0;
         let (turn, mut limit) = (context.turn, context.outbound_limit());

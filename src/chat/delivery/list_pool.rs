@@ -42,6 +42,8 @@ pub(super) struct ListPool {
     pub records: Lists<SharedRecord>,
     pub senders: Lists<(usize, Sender)>,
     pub parts: Lists<(ConnId, Part)>,
+    /// Of fan-outs with one recipient.
+    pub recipients: Lists<ConnId>,
 }
 
 #[cfg(test)]

@@ -158,6 +158,7 @@ impl Delivery {
     pub(super) fn recycle(&mut self, fanout: &mut Fanout) {
         self.spare.records.put_back(std::mem::take(&mut fanout.records));
         self.spare.parts.put_back(std::mem::take(&mut fanout.partial));
+        self.spare.recipients.put_back(std::mem::take(&mut fanout.whole).into_list());
     }
 
     /// Checks the invariant.

@@ -84,10 +84,17 @@ pub struct Audience {
 }
 
 impl Audience {
-    /// Nobody, with room for so many of this encoding.
+    /// Nobody, with room for so many of this encoding in a list that was used before.
     #[must_use]
-    pub fn expecting(count: usize, encoding: Encoding) -> Self {
-        Self { encoding, first: Vec::with_capacity(count), others: Vec::new() }
+    pub fn expecting(mut list: Vec<ConnId>, count: usize, encoding: Encoding) -> Self {
+        list.clear();
+        list.reserve_exact(count);
+        Self { encoding, first: list, others: Vec::new() }
+    }
+
+    /// Takes a list back that is to be used again.
+    pub fn give_back(&mut self, list: Vec<ConnId>) {
+        self.first = list;
     }
 
     /// Adds a recipient.
@@ -117,6 +124,12 @@ impl Audience {
     #[must_use]
     pub fn len(&self) -> usize {
         self.first.len() + self.others.iter().map(|(_, list)| list.len()).sum::<usize>()
+    }
+
+    /// The list that was given back, if one was.
+    #[must_use]
+    pub fn into_list(self) -> Vec<ConnId> {
+        self.first
     }
 
     /// The recipients of each encoding that has any, in the order in which they were added.

@@ -81,12 +81,18 @@ pub(super) fn open_direct(
 
 /// A message is in the log of a conversation: both are in it, and are told.
 pub(super) fn confirm(chat: &mut Chat, key: RoomKey) {
+    let mut sessions = 0;
     // By index, since the list is not copied on the way of a message.
     for index in 0..chat.rooms[key].members.len() {
         let membership = chat.rooms[key].members[index];
-        chat.rooms[membership].is_confirmed = true;
+        let member = &mut chat.rooms[membership];
+        member.is_confirmed = true;
+        sessions += chat.directory[member.user].sessions.len();
     }
-    subscribe_both(chat, key);
+    // Nearly always as many: nobody else can be subscribed.
+    if sessions != chat.delivery.subscribers(key) {
+        subscribe_both(chat, key);
+    }
 }
 
 /// A message did not come about: who was to be in the conversation because of it is not, since
@@ -111,11 +117,6 @@ pub(super) fn retract(chat: &mut Chat, key: RoomKey) {
 
 /// Subscribes all live sessions of both users that are not yet, and tells them.
 fn subscribe_both(chat: &mut Chat, key: RoomKey) {
-    // Nearly always: nobody else can be subscribed.
-    let sessions = chat.rooms.users(key).map(|user| chat.directory[user].sessions.len());
-    if sessions.sum::<usize>() == chat.delivery.subscribers(key) {
-        return;
-    }
     let is_missing = |chat: &Chat, conn| {
         chat.delivery.reader(conn).is_some_and(|reader| !reader.is_subscribed(key))
             && chat.directory.credentials.may_read(conn, chat.rooms[key].name.as_str())

@@ -184,10 +184,11 @@ fn other_end(chat: &Chat, user: UserKey, name: &str, wanted: &mut Wanted) {
 }
 
 fn conversation(chat: &mut Chat, user: UserKey, other: &str, wanted: &mut Wanted) {
-    let me = &chat.directory[user].name;
-    if chat.rooms.conversation(me.as_str(), other).is_some() {
+    let from = &chat.directory[user];
+    if chat.rooms.conversation(from, other).is_some() {
         return;
     }
+    let me = &from.name;
     let Some(name) = UserName::stored(other) else { return };
     let direct = RoomName::direct(me, &name);
     room(chat, direct.as_str(), false, wanted);

@@ -83,8 +83,11 @@ pub(super) fn speaks_first(
 
 /// Whether this connection needs no membership.
 pub(super) fn is_outside(chat: &Chat, conn: ConnId, user: UserKey) -> bool {
-    chat.directory[user].source == Source::Key
-        || chat.delivery.reader(conn).is_some_and(|reader| reader.is_visit)
+    let row = &chat.directory[user];
+    // Nearly no user has such a connection, and then this one need not be looked up.
+    let may_visit = row.visits() > 0;
+    row.source == Source::Key
+        || may_visit && chat.delivery.reader(conn).is_some_and(|reader| reader.is_visit)
 }
 
 /// Ends what a stream may not read any more.

@@ -288,7 +288,7 @@ fn room_to_send_to(chat: &mut Chat, by: &Requester, name: &str) -> Result<RoomKe
 }
 
 fn direct_to(chat: &mut Chat, user: UserKey, name: &str) -> Result<RoomKey, Refusal> {
-    match chat.rooms.conversation(chat.directory[user].name.as_str(), name) {
+    match chat.rooms.conversation(&chat.directory[user], name) {
         Some(room) => Ok(room),
         None => open_direct(chat, user, "to", name),
     }

@@ -4,15 +4,17 @@
 //! An act of moderation that the log has not answered yet counts already where it takes a right
 //! away.
 
+use std::mem;
+
 use super::restrictions::refusal_until;
 use super::{Room, Rooms};
 use crate::chat::context::Context;
-use crate::chat::directory::Directory;
+use crate::chat::directory::{Directory, User};
 use crate::chat::keys::{MembershipKey, RoomKey, UserKey};
 use crate::chat::model::code::Code;
 use crate::chat::model::identity::Source;
 use crate::chat::model::log::{Expiry, Restriction, RestrictionMeta};
-use crate::chat::model::name::{RoomName, UserName};
+use crate::chat::model::name::{NAME_LEN_MAX, RoomName, UserName};
 use crate::chat::model::policy::{Access, Policy};
 use crate::chat::model::record::Act;
 use crate::chat::model::reply::{Refusal, Role};
@@ -101,6 +103,14 @@ impl<'a> Lookup<'a> {
         user: UserKey,
         name: &str,
     ) -> Result<(RoomKey, MembershipKey), Refusal> {
+        // Nearly always: an own room, in which nothing holds of anybody and none of the checks
+        // below would look at a name.
+        if let Some((room, membership)) = self.own_room(user, name)
+            && self.rooms[room].moderation.is_empty()
+            && self.rooms[membership].role > Role::Reader
+        {
+            return Ok((room, membership));
+        }
         let (room, membership) = self.find_membership(user, name)?;
         self.check_voice(membership)?;
         Ok((room, membership))
@@ -354,6 +364,27 @@ impl<'a> Lookup<'a> {
         // The lower of the two: a right that is being given counts when the log has it, one that is
         // being taken counts at once.
         pending.min().map_or(row.role, |role| role.min(row.role))
+    }
+}
+
+impl Rooms {
+    /// The conversation of a user with the one of this name, if there is one that neither has left.
+    pub(in crate::chat) fn conversation(&mut self, from: &User, to: &str) -> Option<RoomKey> {
+        let (me, is_of_two) = (from.name.as_str(), |room: &Room| room.members.len() == 2);
+        // Where both are in it, it is among the user's own.
+        if from.memberships.len() <= FEW_ROOMS {
+            let mut own = from.memberships.iter().map(|&(key, _)| key);
+            return own.find(|&key| is_of_two(&self[key]) && self[key].name.is_of(me, to));
+        }
+        // A long text that is no name would stay in the buffer for ever.
+        if to.len() > NAME_LEN_MAX {
+            return None;
+        }
+        let mut spelling = mem::take(&mut self.spelling);
+        RoomName::spell_direct(&mut spelling, me, to);
+        let found = self.named(&spelling);
+        self.spelling = spelling;
+        found.filter(|&key| is_of_two(&self[key]))
     }
 }
 

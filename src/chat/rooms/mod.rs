@@ -45,7 +45,7 @@ use super::context::Context;
 use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::model::log::{LogId, Restriction, RestrictionMeta, RoomMeta};
-use super::model::name::{NAME_LEN_MAX, Names, RoomName, UserName};
+use super::model::name::{Names, RoomName, UserName};
 use super::model::policy::Policy;
 use super::model::record::{Body, Epoch, SharedRecord};
 use super::model::reply::Presence;
@@ -200,19 +200,6 @@ impl Rooms {
     /// The room of this log, if it is still there.
     pub(super) fn of_log(&self, log: LogId) -> Option<RoomKey> {
         self.table.at(log.slot()).filter(|(_, room)| room.log == log).map(|(key, _)| key)
-    }
-
-    /// The conversation of two users by their names, if there is one that neither has left.
-    pub(super) fn conversation(&mut self, from: &str, to: &str) -> Option<RoomKey> {
-        // A long text that is no name would stay in the buffer for ever.
-        if to.len() > NAME_LEN_MAX {
-            return None;
-        }
-        let mut spelling = mem::take(&mut self.spelling);
-        RoomName::spell_direct(&mut spelling, from, to);
-        let found = self.named(&spelling);
-        self.spelling = spelling;
-        found.filter(|&room| self.table[room].members.len() == 2)
     }
 
     /// Adds a room with a log that was never there before. `chosen` is the policy that was chosen

@@ -127,6 +127,13 @@ impl RoomName {
         out.extend(["@", a, ":", b]);
     }
 
+    /// Whether this is what [`RoomName::spell_direct`] writes for these two.
+    pub(in crate::chat) fn is_of(&self, one: &str, other: &str) -> bool {
+        let (a, b) = if one <= other { (one, other) } else { (other, one) };
+        let rest = self.0.strip_prefix('@').and_then(|name| name.strip_prefix(a));
+        rest.and_then(|rest| rest.strip_prefix(':')) == Some(b)
+    }
+
     /// Whether this is a direct conversation.
     #[must_use]
     pub fn is_direct(&self) -> bool {
@@ -223,6 +230,11 @@ mod tests {
         let (ann, bob) = (UserName::parse("ann").unwrap(), UserName::parse("bob").unwrap());
         assert_eq!(RoomName::direct(&ann, &bob), RoomName::direct(&bob, &ann));
         assert_eq!(RoomName::parse("@ann:bob").unwrap().pair(), Some(("ann", "bob")));
+        let direct = RoomName::direct(&ann, &bob);
+        assert!(direct.is_of("ann", "bob") && direct.is_of("bob", "ann"));
+        for (one, other) in [("ann", "bo"), ("an", "bob"), ("ann", "ann"), ("ann", "bobo")] {
+            assert!(!direct.is_of(one, other), "{one} {other}");
+        }
         for (text, hint) in
             [("@bob:ann", Some("@ann:bob")), ("@Bob:ann", Some("@ann:bob")), ("@[.:", None)]
         {
