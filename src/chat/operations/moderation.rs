@@ -360,7 +360,7 @@ pub(super) fn on_stored(chat: &mut Chat, key: RoomKey, record: &Record) {
             // Also for who is no member: the ban of a name must outlast a claim to have been there.
             note_departure(chat, key, target);
             end(chat, member, LeftReason::Banned);
-            end_watches(chat, key, target);
+            stop_reading(chat, key, target);
         }
         Act::Role(role) => {
             if let Some(member) = member {
@@ -395,7 +395,7 @@ fn end(chat: &mut Chat, member: Option<MembershipKey>, reason: LeftReason) {
 }
 
 /// Who is banned and reads the room without being a member reads it no more.
-fn end_watches(chat: &mut Chat, key: RoomKey, target: &UserName) {
+fn stop_reading(chat: &mut Chat, key: RoomKey, target: &UserName) {
     let Some(user) = chat.directory.user_named(target.as_str()) else { return };
     for conn in chat.delivery.subscribed(key) {
         if chat.delivery.reader(conn).is_some_and(|reader| reader.user == user) {

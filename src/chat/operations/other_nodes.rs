@@ -120,7 +120,7 @@ pub(super) fn on_looked(chat: &mut Chat, rooms: impl Iterator<Item = RoomName>, 
         let membership = chat.directory[user].membership(key);
         match membership {
             Some(membership) if room.is_direct() => {
-                subscribe_missing(chat, (key, membership), user)
+                subscribe_missing(chat, (key, membership), user);
             }
             // It has entered by another node: its inbox shows that.
             Some(_) => {}

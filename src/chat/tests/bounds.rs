@@ -172,6 +172,16 @@ fn a_conversation_for_whose_other_end_there_is_no_place_leaves_nothing_behind() 
 }
 
 #[test]
+fn a_join_that_is_refused_leaves_no_room_behind() {
+    let mut harness = Harness::new(Limits { rooms_per_user: 1, ..Limits::default() });
+    harness.hello(0, "ann");
+    for (room, expect) in [("lobby", "joined"), ("attic", "no 3011")] {
+        assert!(sent_to(&harness.join(0, room), 0)[0].starts_with(expect), "{room}");
+    }
+    assert_eq!(harness.chat.rooms.table.len(), 1);
+}
+
+#[test]
 fn a_conversation_takes_the_place_of_a_room_of_the_very_user_who_is_written_to() {
     let mut harness = Harness::new(Limits { rooms: 1, ..Limits::default() });
     harness.hello(1, "bob");

@@ -47,6 +47,22 @@ fn a_mark_is_told_when_it_is_kept_and_not_before() {
 }
 
 #[test]
+fn an_inbox_waits_for_the_marks_before_it_and_not_for_those_after_it() {
+    let (mut harness, shelf) = harness(4);
+    harness.enter(["ann", "bob", "bob"]);
+    say_many(&mut harness, 0, 3);
+    harness.wait(5_000);
+    shelf.0.borrow_mut().slow = true;
+    harness.run(1, ack(1));
+    harness.run(1, Command::Rooms { since: None });
+    harness.wait(1_000);
+    harness.run(2, ack(2));
+    shelf.0.borrow_mut().slow = false;
+    let said = sent_to(&harness.end_turn(), 1);
+    assert!(said.iter().any(|line| line.contains("Inbox")), "{said:?}");
+}
+
+#[test]
 fn a_mark_that_cannot_be_kept_is_refused_and_told_to_nobody() {
     let (mut harness, shelf) = harness(4);
     harness.enter(["ann", "bob", "bob"]);

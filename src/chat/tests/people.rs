@@ -348,6 +348,20 @@ fn who_stops_takes_no_record_and_says_when_to_come_back() {
 }
 
 #[test]
+fn who_has_left_a_conversation_is_brought_back_by_the_next_message() {
+    for target in [Target::User("bob".into()), Target::Room("@ann:bob".into())] {
+        let mut harness = Harness::new(Limits::default());
+        harness.hello(0, "ann");
+        harness.hello(1, "bob");
+        harness.run(0, message(Target::User("bob".into()), "hi", None));
+        harness.run(1, Command::Leave { room: "@ann:bob".into() });
+        let said = harness.run(0, message(target.clone(), "still there?", None));
+        let heard = sent_to(&said, 1);
+        assert_eq!(heard, ["subscribed @ann:bob at 1", "replay 2..=2", "live 2"], "{target:?}");
+    }
+}
+
+#[test]
 fn a_message_that_is_refused_leaves_no_conversation_behind() {
     let long = "x".repeat(Limits::default().message_bytes + 1);
     let cases = [(&*long, None, "no 4001"), ("hi", Some(LogFault::Full), "no 5005")];

@@ -235,13 +235,12 @@ fn a_message_that_only_the_store_has_is_reported_as_it_is_there() {
     {
         shelf.0.borrow_mut().reads_wait = true;
         harness.run(1, of_message("lobby", target));
-        match change {
-            Some(change) => _ = harness.run(0, change),
-            None => {
-                let key = harness.chat.rooms.named("lobby").unwrap();
-                shelf.0.borrow_mut().prune(harness.chat.rooms[key].log, 5);
-                harness.end_turn();
-            }
+        if let Some(change) = change {
+            harness.run(0, change);
+        } else {
+            let key = harness.chat.rooms.named("lobby").unwrap();
+            shelf.0.borrow_mut().prune(harness.chat.rooms[key].log, 5);
+            harness.end_turn();
         }
         shelf.0.borrow_mut().reads_wait = false;
         assert_eq!(stored::lines_to(&harness.end_turn(), 1), [expect], "{target}");

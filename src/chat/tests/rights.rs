@@ -120,11 +120,26 @@ fn restrictions_under_way_count_against_their_bound() {
     // Who is banned already takes no further place, and neither does an end.
     harness.run(0, act("x1", ModerationCommand::Ban(None), "again"));
     harness.run(0, act("x2", ModerationCommand::Unban, ""));
+    harness.run(0, act(&names[RESTRICTIONS_MAX - 1], ModerationCommand::Ban(None), "again"));
     watched.0.borrow_mut().slow = false;
     let lines = sent_to(&harness.end_turn(), 0);
-    assert_eq!(lines.iter().filter(|line| line.starts_with("sent")).count(), 3, "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("sent")).count(), 4, "{lines:?}");
     assert!(answer_to(&mut harness, 0, ban(&names[RESTRICTIONS_MAX])).starts_with("sent"));
     assert_eq!(answer_to(&mut harness, 0, ban("another")), "no 4001");
+}
+
+#[test]
+fn a_ban_that_is_over_is_not_listed() {
+    let (mut harness, _) = stored_den(false);
+    harness.run(0, act("x1", ModerationCommand::Ban(Some(1_000)), ""));
+    let listed = |harness: &mut Harness| {
+        let command = Command::Restrictions { room: "den".into(), limit: None, after: None };
+        answer_to(harness, 0, command).contains("x1")
+    };
+    assert!(listed(&mut harness));
+    // By the clock, also before its timer has gone off.
+    harness.now.wall_ms += 2_000;
+    assert!(!listed(&mut harness));
 }
 
 /// What a position in a room is answered with: a refusal's code, or how the cursor begins.

@@ -120,6 +120,14 @@ fn a_record_under_rights_that_have_changed_is_judged_once_more() {
 }
 
 #[test]
+fn a_repetition_whose_first_one_was_not_told_yet_is_to_be_tried_again() {
+    let mut pair = den();
+    pair.plan(Appended::Duplicate { seq: 9, at: 1 });
+    let again = message(Target::Room("den".into()), "x", Some("c1"));
+    assert_eq!(lines(&pair.run(1, 1, again)[1], 1), ["no 5004"]);
+}
+
+#[test]
 fn who_may_not_any_more_is_refused_when_judged_once_more() {
     let mut pair = den();
     // The ban is in the log, and this node learns of it with the answer.
