@@ -38,6 +38,7 @@ use self::terminal::Terminal;
 use crate::admin;
 use crate::config::{self, Change, ConfigError, Environment, Flags, Loaded, Part};
 use crate::log::Format;
+use crate::reactor::EarlySignals;
 use crate::server;
 use crate::time::clock::Clock;
 
@@ -224,7 +225,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     }
     let names_data = cli.settings.data.is_some();
     let flags = cli.settings.into();
-    let sources = server::Sources { flags, program, environment: environment.clone() };
+    // Only what serves has an answer to them: all else they end.
+    let serves = matches!(cli.command, Some(Command::Serve { .. }) | None);
+    let early_signals = serves.then(EarlySignals::note).and_then(Result::ok).unwrap_or_default();
+    let sources =
+        server::Sources { flags, program, environment: environment.clone(), early_signals };
     let loaded = match config::load(&sources.flags, &sources.environment) {
         Ok(loaded) => loaded.with_whole_paths(),
         Err(faults) => {

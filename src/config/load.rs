@@ -6,7 +6,9 @@ use super::env::Environment;
 use super::fault::{ConfigError, ConfigFault, Origin};
 use super::file::{self, Contents, Entry};
 use super::policies::{PolicyTable, policies};
-use super::settings::{KEY_SECTION, POLICY_SECTION, POLICY_SETTINGS, settings, variable};
+use super::settings::{
+    CONFIG_VARIABLE, KEY_SECTION, POLICY_SECTION, POLICY_SETTINGS, settings, variable,
+};
 use super::token_keys::{self, TokenKey};
 use super::value_type::Setting;
 use super::values::{Assigned, Values, assign, read};
@@ -90,7 +92,12 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigEr
     if let Some(path) = flags.config.clone().or_else(|| environment.config_file()) {
         match file::read(&path) {
             Ok(text) => loader.file(&path.display().to_string(), &text),
-            Err(fault) => loader.faults.push(fault),
+            Err(ConfigFault { what, origin }) => {
+                // Who has given the path on the command line knows from where it is.
+                let variable = || Origin::Variable(CONFIG_VARIABLE.to_owned());
+                let origin = origin.or_else(|| flags.config.is_none().then(variable));
+                loader.faults.push(ConfigFault { what, origin });
+            }
         }
     }
     // In the order in which they win: what is set later replaces what was set before.

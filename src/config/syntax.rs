@@ -45,6 +45,11 @@ impl<'a> Line<'a> {
             let code = u32::from(blank);
             return Some(format!("U+{code:04X} only looks like a blank: write a blank"));
         }
+        let is_control = |c: &char| c.is_control() && !"\t\r".contains(*c);
+        if let Some(odd) = text.chars().find(is_control) {
+            let code = u32::from(odd);
+            return Some(format!("U+{code:04X} is a control character: remove it"));
+        }
         if text.contains('\r') {
             return Some("lines end with LF, or with CR LF: save the file in this form".to_owned());
         }
@@ -166,6 +171,8 @@ mod tests {
             ),
             ("a = “b”", "“ is another character than the quote \" of TOML"),
             ("a\u{a0}= 3", "U+00A0 only looks like a blank: write a blank"),
+            ("a = 3 # \u{1}", "U+0001 is a control character: remove it"),
+            ("\0", "U+0000 is a control character: remove it"),
             ("a = yes # that’s it", "write a = true or a = false"),
             ("a = \"L’été", "the text has no quote at its end"),
             ("a = 3\rb = 4\r", "lines end with LF, or with CR LF: save the file in this form"),

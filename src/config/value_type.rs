@@ -125,8 +125,12 @@ impl ValueType {
             Self::OptionalOr(word, _) if raw.text() == Some(word) => Ok(Value::Absent(word)),
             Self::OptionalOr(word, other) => {
                 // Zero is what many programs take for "no limit": it must not be guessed at.
+                let is_first = !matches!(other, Self::OptionalOr(..));
                 other.parse(raw).map_err(|expected| match raw.integer() {
-                    Some(0) => format!("{expected}; zero never means \"no limit\", write {word:?}"),
+                    Some(0) if is_first => {
+                        format!("{expected}; zero never means \"no limit\", write {word:?}")
+                    }
+                    Some(0) => format!("{expected} or {word:?}"),
                     _ => format!("{expected}, or {word:?}"),
                 })
             }

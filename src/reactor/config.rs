@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::budget::{FLUSHES_MAX, READ_BYTES_MAX};
+use super::stop::EarlySignals;
 
 use crate::net::Network;
 use crate::time::clock::Now;
@@ -85,6 +86,8 @@ pub struct ReactorConfig {
     /// Whether SIGTERM and SIGINT become [`Input::Stop`](crate::net::Input::Stop). Off in tests,
     /// since signals are the process's.
     pub signals: bool,
+    /// What signals have asked for before.
+    pub early_signals: EarlySignals,
 }
 
 impl ReactorConfig {
@@ -143,6 +146,7 @@ impl Default for ReactorConfig {
             handshakes_max: 512,
             close_timeout: Duration::from_secs(5),
             signals: true,
+            early_signals: EarlySignals::default(),
         }
     }
 }

@@ -84,6 +84,7 @@ pub use self::handover::Carried;
 use self::slow_turn::{SlowTurns, Work};
 use self::source::Source;
 use self::stop::StopSignals;
+pub use self::stop::{EarlySignals, blocked as blocked_signals};
 use self::wait::EVENTS_MAX;
 pub use self::waker::Waker;
 use self::work_lists::{Attempt, Report};
@@ -167,7 +168,8 @@ impl Reactor {
         let acceptor = Acceptor::bind(config, registry, Arc::clone(&metrics))?;
         let connections = Connections::new(config, registry.try_clone()?, Arc::clone(&metrics));
         let waker = Waker::new(registry)?;
-        let watch = |()| StopSignals::watch(registry, Source::Signals.token());
+        let early = &config.early_signals;
+        let watch = |()| StopSignals::watch(registry, Source::Signals.token(), early);
         let signals = config.signals.then_some(()).map(watch).transpose()?;
         Ok(Self {
             poll,

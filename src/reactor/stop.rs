@@ -1,16 +1,54 @@
 //! The signals that stop the process, and those that others are stopped by, as bytes in pipes that
 //! the poller watches.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write as _};
 use std::os::unix::net;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
-use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
-use signal_hook::low_level;
+use signal_hook::{SigId, flag, low_level};
 
 use crate::net::StopSignal;
+
+/// What a process is asked for by signals before it has a poller: from then on SIGHUP and SIGUSR2
+/// wait for it, and neither they nor SIGUSR1 end a server that is just starting.
+#[derive(Clone, Debug, Default)]
+pub struct EarlySignals {
+    reload: Arc<AtomicBool>,
+    upgrade: Arc<AtomicBool>,
+}
+
+impl EarlySignals {
+    /// Begins to note them, for as long as the process lives.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses the handlers.
+    pub fn note() -> io::Result<Self> {
+        let noted = Self::default();
+        let none = Arc::default();
+        for (signal, flag) in [(SIGHUP, &noted.reload), (SIGUSR1, &none), (SIGUSR2, &noted.upgrade)]
+        {
+            flag::register(signal, Arc::clone(flag))?;
+        }
+        Ok(noted)
+    }
+}
+
+/// Of the signals that a server is asked by, those that `status` (`/proc/self/status`) names as
+/// blocked, as whatever has started the process has left them.
+#[must_use]
+pub fn blocked(status: &str) -> Vec<&'static str> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    let asked =
+        [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SIGHUP, "SIGHUP"), (SIGUSR2, "SIGUSR2")];
+    let is_blocked = |signal: i32| mask >> (signal - 1) & 1 == 1;
+    asked.into_iter().filter_map(|(signal, name)| is_blocked(signal).then_some(name)).collect()
+}
 
 /// SIGTERM and SIGINT, watched for as long as this lives; and those that would end the process
 /// although nobody means that: SIGHUP, which asks to reload, or comes because a terminal has
@@ -34,12 +72,16 @@ pub(super) struct StopSignals {
 }
 
 impl StopSignals {
-    /// Begins to watch.
+    /// Begins to watch, with what has come before.
     ///
     /// # Errors
     ///
     /// If there is no descriptor left, or the system refuses the handlers.
-    pub(super) fn watch(registry: &Registry, token: Token) -> io::Result<Self> {
+    pub(super) fn watch(
+        registry: &Registry,
+        token: Token,
+        early: &EarlySignals,
+    ) -> io::Result<Self> {
         let (pipe, writer) = watched_pipe(registry, token)?;
         let (reload, to_reload) = watched_pipe(registry, token)?;
         let (upgrade, to_upgrade) = watched_pipe(registry, token)?;
@@ -64,6 +106,12 @@ impl StopSignals {
             (SIGUSR2, &to_upgrade),
         ] {
             signals.registered.push(low_level::pipe::register(signal, writer.try_clone()?)?);
+        }
+        // As if they came now: the poller wakes for it.
+        for (flag, mut writer) in [(&early.reload, &to_reload), (&early.upgrade, &to_upgrade)] {
+            if flag.load(Ordering::Relaxed) {
+                writer.write_all(b"s")?;
+            }
         }
         Ok(signals)
     }
@@ -133,5 +181,19 @@ impl Drop for StopSignals {
         for id in self.registered.drain(..) {
             low_level::unregister(id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signals_that_are_blocked_are_read_from_the_systems_words() {
+        let found = |mask: &str| blocked(&format!("Name:\tchinwag\nSigBlk:\t{mask}\nSigIgn:\t1\n"));
+        assert!(found("0000000000000000").is_empty() && found("x").is_empty());
+        assert_eq!(found("0000000000004000"), ["SIGTERM"]);
+        assert_eq!(found("fffffffe7ffbfeff"), ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"]);
+        assert!(blocked("").is_empty());
     }
 }

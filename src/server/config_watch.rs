@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use crate::config::{Config, ConfigFault, Difference, Environment, Flags, Loaded, Reloaded, load};
+use crate::reactor::EarlySignals;
 
 /// Where a configuration came from, to be read again.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Sources {
     pub program: Vec<OsString>,
     /// The environment at the start, which does not change while the process lives.
     pub environment: Environment,
+    /// What signals have asked for since the process began.
+    pub early_signals: EarlySignals,
 }
 
 /// What came of reading the configuration again.

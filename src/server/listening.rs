@@ -73,6 +73,7 @@ pub(super) fn listeners(
         });
         kinds.push(kind);
     }
+    inherited.warn_of_others();
     let limits = &config.limits;
     let reactor = ReactorConfig {
         listeners,

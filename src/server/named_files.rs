@@ -8,6 +8,7 @@ use std::path::Path;
 use super::bounds::has_stored_rooms;
 use super::{ServeError, admin_token, certificates, engine, token_keys};
 use crate::config::{Config, ConfigFault, Loaded, Place};
+use crate::webhooks::check_authorities;
 
 /// Whatever a start would refuse of the files that the settings name, each with the place of the
 /// setting. Nothing is made and nothing is written: whether the server's own account may write
@@ -22,6 +23,7 @@ pub fn refused_files(loaded: &Loaded) -> Vec<ConfigFault> {
         engine::bus_address(config).map(drop).map_err(ServeError::from),
         engine::check_authorities(config).map_err(ServeError::from),
         certificates::check(&config.tls).map_err(ServeError::from),
+        check_authorities(&config.webhooks.authorities).map_err(ServeError::from),
     ];
     let named =
         |error: ServeError| loaded.fault(error.setting().unwrap_or_default(), error.to_string());

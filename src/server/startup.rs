@@ -27,10 +27,11 @@ use crate::metrics::Metrics;
 use crate::net::{Effects, ListenerId};
 use crate::pg::Address;
 use crate::reactor::descriptors::{self, Descriptors};
-use crate::reactor::{Left, Reactor, Waker};
+use crate::reactor::{Left, Reactor, Waker, blocked_signals};
 use crate::session::Entropy;
 use crate::store::{self, OpenError, SharedOutbox};
 use crate::time::clock::Clock;
+use crate::webhooks::{AuthoritiesError, check_authorities};
 
 /// Why the server could not start or go on.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub enum ServeError {
     AdminToken(AdminTokenError),
     /// A certificate or its key cannot be used.
     Certificate(CertificateError),
+    /// The authorities that receivers of webhooks are known by cannot be read.
+    Authorities(AuthoritiesError),
     /// The engine of a cluster cannot be spoken to.
     Engine(EngineError),
     /// The system refused something.
@@ -59,11 +62,15 @@ impl fmt::Display for ServeError {
             Self::TokenKeys(error) => write!(f, "{error}"),
             Self::AdminToken(error) => write!(f, "{error}"),
             Self::Certificate(error) => write!(f, "{error}"),
+            Self::Authorities(error) => write!(f, "{error}"),
             Self::Engine(error) => write!(f, "{error}"),
             Self::Io(error) => write!(f, "{error}{}", remedy(error)),
         }
     }
 }
+
+/// Where the system tells which signals are blocked.
+const OWN_STATUS: &str = "/proc/self/status";
 
 /// What to do about what the system refuses.
 fn remedy(error: &io::Error) -> &'static str {
@@ -87,6 +94,7 @@ impl ServeError {
             Self::TokenKeys(error) => error.table.as_deref(),
             Self::AdminToken(_) => Some("admin_token_file"),
             Self::Certificate(error) => Some(error.setting),
+            Self::Authorities(_) => Some("webhooks.authorities"),
             Self::Engine(error) => error.setting(),
             Self::Policy(_) | Self::Store(_) | Self::Io(_) => None,
         }
@@ -108,6 +116,12 @@ impl From<OpenError> for ServeError {
 impl From<EngineError> for ServeError {
     fn from(error: EngineError) -> Self {
         Self::Engine(error)
+    }
+}
+
+impl From<AuthoritiesError> for ServeError {
+    fn from(error: AuthoritiesError) -> Self {
+        Self::Authorities(error)
     }
 }
 
@@ -193,9 +207,14 @@ fn prepare(
     let descriptors =
         descriptors::raise(std::fs::read_to_string(descriptors::LIMITS).ok().as_deref());
     let connections_max = connections_max(config, descriptors);
+    if descriptors.connections_max() == 0 {
+        return Err(without_connections(descriptors.limit).into());
+    }
     let certificates = watch_certificates(config, clock)?;
+    check_authorities(&config.webhooks.authorities)?;
     let find = certificates.as_ref().map(|watch| &watch.in_use);
-    let (reactor_config, kinds, names) = listeners(config, connections_max, find, predecessor)?;
+    let (mut reactor_config, kinds, names) = listeners(config, connections_max, find, predecessor)?;
+    reactor_config.early_signals = sources.early_signals.clone();
     // Before the store is opened: a port that is taken must not cost a long recovery first.
     let reactor = Reactor::bind(&reactor_config)?;
     let metrics = Arc::new(Metrics { reactor: reactor.metrics(), ..Metrics::default() });
@@ -354,6 +373,15 @@ fn run(
     for warning in config.warnings() {
         log::warn!("{warning}");
     }
+    let blocked = blocked_signals(&std::fs::read_to_string(OWN_STATUS).unwrap_or_default());
+    if !blocked.is_empty() {
+        let signals = blocked.join(", ");
+        log::warn!(
+            signals:%;
+            "whatever has started this process has blocked these signals: they do nothing here, and of \
+             those that stop a server only SIGKILL is left if SIGTERM is among them"
+        );
+    }
     let pid = std::process::id();
     log::info!(version = env!("CARGO_PKG_VERSION"), pid; "serving");
     // The last that is done before the loop: systemd starts what waits for this unit at once.
@@ -403,6 +431,14 @@ fn open_store(
     let wake = move || _ = waker.wake();
     let (logs, snapshot, outbox) = store::open_with_outbox(&options, *clock, Arc::new(wake))?;
     Ok(((logs, snapshot), Some(outbox)))
+}
+
+/// That nobody could connect, which the first one would find out.
+fn without_connections(descriptors: u64) -> io::Error {
+    io::Error::other(format!(
+        "RLIMIT_NOFILE is {descriptors}, which leaves no descriptor for connections: raise the limit of \
+         descriptors (ulimit -n, LimitNOFILE)"
+    ))
 }
 
 /// How many connections there may be: as many as are configured, and no more than descriptors

@@ -1,5 +1,6 @@
 //! The authorities that receivers may have their certificates from.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rustls_pki_types::CertificateDer;
@@ -18,16 +19,35 @@ const AUTHORITIES: [&str; 4] = [
 /// The most bytes of a file; those that browsers trust are a quarter of a megabyte.
 const FILE_LEN_MAX: u64 = 16 << 20;
 
+/// Why a file that is named cannot be used.
+#[derive(Debug)]
+pub struct AuthoritiesError(PathBuf, String);
+
+impl fmt::Display for AuthoritiesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[webhooks] authorities: {}: {}", self.0.display(), self.1)
+    }
+}
+
+impl std::error::Error for AuthoritiesError {}
+
+/// Looks whether each of these files has certificates.
+///
+/// # Errors
+///
+/// [`AuthoritiesError`] for the first one that has none.
+pub fn check(files: &[PathBuf]) -> Result<(), AuthoritiesError> {
+    let refused = |path: &PathBuf| Some(AuthoritiesError(path.clone(), read(path).err()?));
+    files.iter().find_map(refused).map_or(Ok(()), Err)
+}
+
 /// The certificates of these files; without any, those that the system trusts.
 pub(super) fn authorities(files: &[PathBuf]) -> Vec<Certificate<'static>> {
     let system = || AUTHORITIES.iter().map(Path::new).find(|path| path.exists());
     let mut found = Vec::new();
     for path in files.iter().map(|path| &**path).chain(system().filter(|_| files.is_empty())) {
-        match named_file::read(path, FILE_LEN_MAX) {
-            Ok(pem) => {
-                let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
-                found.extend(certificates.map(|der| Certificate::from_der(&der).to_owned()));
-            }
+        match read(path) {
+            Ok(certificates) => found.extend(certificates),
             Err(error) => {
                 let file = path.display();
                 log::error!(file:%, error:%; "webhooks: certificates of authorities cannot be read");
@@ -40,4 +60,15 @@ pub(super) fn authorities(files: &[PathBuf]) -> Vec<Certificate<'static>> {
         );
     }
     found
+}
+
+/// The certificates of a file, at least one.
+fn read(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
+    let pem = named_file::read(path, FILE_LEN_MAX).map_err(|error| error.to_string())?;
+    let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
+    let found: Vec<_> = certificates.map(|der| Certificate::from_der(&der).to_owned()).collect();
+    if found.is_empty() {
+        return Err("it has no certificate (\"-----BEGIN CERTIFICATE-----\") in it".to_owned());
+    }
+    Ok(found)
 }

@@ -29,6 +29,7 @@ pub mod schedule;
 pub mod sign;
 mod worker;
 
+pub use authorities::{AuthoritiesError, check as check_authorities};
 pub use worker::Webhooks;
 
 use self::client::{Client, Outcome};

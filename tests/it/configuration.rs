@@ -296,6 +296,8 @@ fn the_check_refuses_what_a_start_would_of_the_files_that_are_named() {
             format!("[cluster]\nengine = \"postgres://a@b/c?sslrootcert={file}\""),
             "[cluster] engine: no authorities",
         ),
+        (format!("[webhooks]\nauthorities = \"{nowhere}\""), "[webhooks] authorities"),
+        (format!("[webhooks]\nauthorities = [\"{file}\"]"), "has no certificate"),
         // Last: the server makes what of it can be made.
         (format!("data = \"{nowhere}/{long}\""), "a name of 300 bytes in it is too long"),
         (format!("data = \"{deep}\""), "too long for the file system"),

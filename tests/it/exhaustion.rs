@@ -126,3 +126,12 @@ fn a_server_that_stood_still_asks_before_it_ends_anybody_and_answers_who_came_me
         assert!(line.contains("\"code\":0"), "{line}");
     }
 }
+
+#[test]
+fn a_limit_that_leaves_no_descriptor_for_connections_is_said_at_the_start() {
+    let log = Setup::default().descriptors(30).refused();
+    assert!(
+        log.contains("RLIMIT_NOFILE is 30, which leaves no descriptor for connections"),
+        "{log}"
+    );
+}

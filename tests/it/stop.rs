@@ -1,14 +1,18 @@
 //! Stopping in good order.
 
-use std::io::ErrorKind;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
 use std::iter;
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::json::STRING;
+use crate::support::process::Process;
+use crate::support::raw::Patience;
 use crate::support::{Client, Raw, RawWs, Server, Setup, assert_subset, http};
 
 #[test]
@@ -169,6 +173,36 @@ fn signals_that_ask_to_reload_or_mean_nothing_do_not_end_the_server_and_say_what
         server.log_when(|log| lines(log) > before);
         ann.ask(&json!({"op": "ping"}));
     }
+}
+
+#[test]
+fn what_a_signal_asks_for_while_the_server_is_starting_is_done_when_it_has() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let made = Command::new("mkfifo").arg(at("config")).status().expect("mkfifo");
+    assert!(made.success());
+    // Opened for both, so that the start finds somebody who writes.
+    let mut config = OpenOptions::new().read(true).write(true).open(at("config")).expect("a pipe");
+    config.write_all(b"log_level = \"info\"\n").expect("room in the pipe");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chinwag"));
+    command.env_clear().arg("--config").arg(at("config")).arg("--data").arg(at("data"));
+    command.args(["--listen", "--tcp", "--admin"].into_iter().flat_map(|it| [it, "127.0.0.1:0"]));
+    command.stderr(File::create(at("log")).expect("a file for the log"));
+    let process = Process::start(&mut command);
+    let patience = Patience::begin();
+    while rustix::io::ioctl_fionread(&config).expect("a number") > 0 {
+        assert!(patience.is_left(), "it does not read its configuration");
+    }
+    // It waits for the rest of it.
+    for signal in [Signal::USR1, Signal::HUP] {
+        process.signal(signal);
+    }
+    drop(config);
+    assert!(process.line().is_some_and(|line| line.starts_with("listening ")), "it has ended");
+    process.signal(Signal::TERM);
+    assert!(process.end().success());
+    let log = fs::read_to_string(at("log")).expect("the log");
+    assert!(log.contains("SIGHUP: configuration"), "{log}");
 }
 
 #[test]

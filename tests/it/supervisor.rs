@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
@@ -120,11 +120,17 @@ fn sockets_that_systemd_has_opened_are_served_in_the_order_of_the_settings() {
 fn a_socket_that_systemd_has_not_opened_or_of_the_wrong_kind_ends_the_start_in_words() {
     let folder = tempfile::tempdir().expect("a folder");
     let web = TcpListener::bind("127.0.0.1:0").expect("a socket");
-    let talk = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    assert!(!activated(folder.path(), web.into(), talk.into()).end().success());
-    let log = fs::read_to_string(folder.path().join("log")).expect("what it said");
-    assert!(log.contains("socket 2 of those that systemd has opened"), "{log}");
-    assert!(log.contains("use ListenStream in its unit"), "{log}");
+    let address = web.local_addr().expect("its address");
+    // A connection is what Accept=yes hands over.
+    let connection = TcpStream::connect(address).expect("a connection");
+    let datagrams = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    for talk in [OwnedFd::from(datagrams), connection.into()] {
+        let web = web.try_clone().expect("another descriptor");
+        assert!(!activated(folder.path(), web.into(), talk).end().success());
+        let log = fs::read_to_string(folder.path().join("log")).expect("what it said");
+        assert!(log.contains("socket 2 of those that systemd has opened"), "{log}");
+        assert!(log.contains("use ListenStream, and Accept=no, in its unit"), "{log}");
+    }
     let alone = Setup::default().args(&["--listen", "systemd"]).set("insecure", "true").refused();
     assert!(alone.contains("systemd has opened 0 sockets"), "{alone}");
 }

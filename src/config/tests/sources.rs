@@ -218,3 +218,15 @@ fn the_load_tests_file_lifts_the_rates_and_says_nothing_about_durability() {
     assert_eq!(loaded.config.limits.per_address, None);
     assert!(!LOAD.contains("durability"));
 }
+
+#[test]
+fn a_file_that_cannot_be_read_is_said_with_the_variable_that_names_it() {
+    let named = ("CHINWAG_CONFIG".into(), "/nowhere/chinwag.toml".into());
+    let environment: Environment = [named].into_iter().collect();
+    let refused = |flags: &Flags| load(flags, &environment).unwrap_err().to_string();
+    let said = refused(&Flags::default());
+    assert!(said.contains("/nowhere/chinwag.toml: No such file"), "{said}");
+    assert!(said.ends_with("--> environment variable CHINWAG_CONFIG"), "{said}");
+    let flags = Flags { config: Some("/nowhere/other.toml".into()), ..Flags::default() };
+    assert!(!refused(&flags).contains("CHINWAG_CONFIG"));
+}

@@ -34,6 +34,11 @@ fn a_value_is_refused_with_what_would_be_right() {
             "rate_per_s = 0",
             "must be between 1 and 1000000; zero never means \"no limit\", write \"off\"",
         ),
+        (
+            "",
+            "memory = 0",
+            "must be between 24MiB and 1024GiB; zero never means \"no limit\", write \"auto\" or \"off\"",
+        ),
         ("limits", "rate_per_s = -3", "must be between 1 and 1000000, or \"off\""),
         (
             "limits",

@@ -211,6 +211,11 @@ impl WriteConnection {
         self.reopen()
     }
 
+    /// Whether nothing is open in the meantime, since the file could not be opened again.
+    pub(super) fn is_closed(&self) -> bool {
+        self.connection.path().is_none_or(str::is_empty)
+    }
+
     /// Whether the index of the WAL was removed or replaced: other processes use another one, and
     /// what they and this one write would not be seen by each other.
     pub(super) fn has_lost_index(&mut self) -> bool {
@@ -285,24 +290,36 @@ impl WriteConnection {
     }
 
     fn check_place_of(&mut self, found: [Found; 2]) -> rusqlite::Result<()> {
+        self.check_names_of(found)?;
+        if self.has_lost_index() {
+            return Err(moved("its -shm was removed while it is in use"));
+        }
+        let kept = self.lock.as_mut().map_or(Ok(()), HeldLock::keep);
+        kept.map_err(|taken| {
+            let error = ffi::Error::new(ffi::SQLITE_READONLY);
+            Error::SqliteFailure(error, Some(taken.to_string()))
+        })
+    }
+
+    /// Checks that the file and its WAL are still where they were, whatever has become of the rest.
+    ///
+    /// # Errors
+    ///
+    /// They are not.
+    pub(super) fn check_names(&mut self) -> rusqlite::Result<()> {
+        self.check_names_of(self.look())
+    }
+
+    fn check_names_of(&mut self, found: [Found; 2]) -> rusqlite::Result<()> {
         let [file, wal] = found.map(|found| found.map(|(inode, _)| inode));
         self.wal = self.wal.or(wal);
-        if self.has_lost_index() {
-            let why = "its -shm was removed while it is in use";
-            let error = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
-            return Err(Error::SqliteFailure(error, Some(why.to_owned())));
-        }
         if file == self.file && wal == self.wal {
-            let kept = self.lock.as_mut().map_or(Ok(()), HeldLock::keep);
-            return kept.map_err(|taken| {
-                let error = ffi::Error::new(ffi::SQLITE_READONLY);
-                Error::SqliteFailure(error, Some(taken.to_string()))
-            });
+            return Ok(());
         }
-        let why = "the file or its -wal was moved or removed while it is in use; put it back, or \
-                   else restart the server";
-        let error = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
-        Err(Error::SqliteFailure(error, Some(why.to_owned())))
+        Err(moved(
+            "the file or its -wal was moved or removed while it is in use; put it back, or else restart \
+             the server",
+        ))
     }
 
     fn check_lengths_of(&mut self, found: [Found; 2]) -> rusqlite::Result<()> {
@@ -343,6 +360,11 @@ impl WriteConnection {
     pub(super) fn wal_path(&self) -> &Path {
         &self.wal_path
     }
+}
+
+fn moved(why: &str) -> Error {
+    let error = ffi::Error::new(ffi::SQLITE_READONLY_DBMOVED);
+    Error::SqliteFailure(error, Some(why.to_owned()))
 }
 
 /// Which file was found, and how long it is; `None` if there is none.

@@ -122,6 +122,11 @@ impl Unanswered {
         }
     }
 
+    pub(super) const fn ticket(self) -> Ticket {
+        let (Self::Append(ticket, _) | Self::Sync(ticket) | Self::People(ticket)) = self;
+        ticket
+    }
+
     /// The answer if it was not done.
     pub(super) const fn refused(self, fault: LogFault) -> LogReply {
         match self {

@@ -24,6 +24,9 @@ impl Engine {
     /// What is kept of people and suspensions, and what webhooks are told, if another process may
     /// have changed it. It comes between the answers to what this one has changed before and after.
     pub(in crate::store::sqlite) fn poll_commands(&mut self, now: Now) -> Vec<LogReply> {
+        if self.db.is_closed() {
+            return Vec::new();
+        }
         let changed = match self.commands.poll(&self.db) {
             Ok(Some(changed)) => changed,
             Ok(None) => return Vec::new(),

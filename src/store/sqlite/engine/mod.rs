@@ -17,10 +17,11 @@ mod overdue;
 mod recovery;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod wal;
 mod walk;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use self::clock::Shifts;
 use self::maintenance::Maintenance;
 use self::recovery::Degraded;
+use self::transaction::Transaction;
 use super::append::{Statements, append};
 use super::commands::{CommandWatch, Progress};
 use super::connection::{Level, WriteConnection, is_busy};
@@ -114,20 +116,6 @@ struct Room {
     durability: Durability,
     retention: Retention,
     counters: RoomCounters,
-}
-
-/// What a transaction has done so far, and what undoes it.
-#[derive(Default)]
-struct Transaction {
-    replies: Vec<LogReply>,
-    /// The counters of before, of the rooms that records were appended to.
-    before: BTreeMap<LogId, RoomCounters>,
-    /// What was unwritten before the transaction.
-    written: UnwrittenMeta,
-    /// The id of the last record before the transaction.
-    last: i64,
-    /// What is said of files once it is committed, and to whom.
-    files: Vec<files::Answer>,
 }
 
 impl Engine {
@@ -271,16 +259,20 @@ impl Engine {
                 transaction.replies
             }
             Err(error) => {
+                let known = std::mem::take(&mut transaction.known);
                 self.undo(transaction);
-                self.queue_meta(ops);
+                let is_append = |op: &Op| matches!(op, Op::Append(_));
+                let (late, meta): (Vec<_>, Vec<_>) = ops.into_iter().partition(is_append);
+                self.queue_meta(meta);
                 // A lock is no failure of the disk: what was to be written is refused, and tried
                 // again.
                 let is_only_busy = is_busy(&error) && self.fault().is_none();
                 let fault =
                     if is_only_busy { LogFault::Busy } else { self.enter_degraded(now, &error) };
-                let refused = unanswered.into_iter().map(|unanswered| unanswered.refused(fault));
                 let health = (!is_only_busy).then_some(LogReply::Health(Err(fault)));
-                refused.chain(health).collect()
+                let mut replies = self.refuse_all(unanswered, (known, late), fault);
+                replies.extend(health);
+                replies
             }
         }
     }
@@ -405,6 +397,7 @@ impl Engine {
                 }
                 _ => Appended::Refused(LogFault::Broken),
             };
+            transaction.note_known(log, ticket, &outcome);
             transaction.replies.push(LogReply::Appended { ticket, outcome });
             next = ops.pop_front_if(|op| matches!(op, Op::Append(_)));
         }

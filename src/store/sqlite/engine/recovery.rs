@@ -25,7 +25,7 @@ use super::super::room_row::RoomCounters;
 use super::super::unwritten_meta::UnwrittenMeta;
 use super::super::write_op::{Append, Op, Unanswered};
 use super::{Engine, Room};
-use crate::chat::model::log::{Appended, LogFault, LogReply};
+use crate::chat::model::log::{Appended, LogFault, LogReply, Ticket};
 use crate::chat::model::record::Body;
 use crate::time::Tick;
 use crate::time::clock::Now;
@@ -108,6 +108,37 @@ impl Engine {
             replies.extend(self.commit_all(now, ops));
         }
         replies
+    }
+
+    /// Refuses a batch that has failed, except for what is known already if the disk is merely full:
+    /// what it had found in records of before, and what is asked of them by those `late` ones that
+    /// it had not come to.
+    pub(super) fn refuse_all(
+        &mut self,
+        unanswered: Vec<Unanswered>,
+        (mut known, late): (Vec<(Ticket, Appended)>, Vec<Op>),
+        fault: LogFault,
+    ) -> Vec<LogReply> {
+        if fault == LogFault::Full {
+            let found = late.into_iter().filter_map(|op| self.refuse(op, fault));
+            known.extend(found.filter_map(|reply| match reply {
+                LogReply::Appended { outcome: Appended::Refused(_), .. } => None,
+                LogReply::Appended { ticket, outcome } => Some((ticket, outcome)),
+                _ => None,
+            }));
+        } else {
+            known.clear();
+        }
+        // Both are in the order in which they were asked for.
+        let mut known = known.into_iter().peekable();
+        let answer = |unanswered: Unanswered| {
+            let is_known = |(ticket, _): &(Ticket, Appended)| *ticket == unanswered.ticket();
+            known.next_if(is_known).map_or_else(
+                || unanswered.refused(fault),
+                |(ticket, outcome)| LogReply::Appended { ticket, outcome },
+            )
+        };
+        unanswered.into_iter().map(answer).collect()
     }
 
     /// The answer to a request that is not done.
@@ -265,6 +296,8 @@ impl Engine {
         if !self.db.is_autocommit() {
             self.db.execute_batch("ROLLBACK")?;
         }
+        // First: a file that was removed is there for as long as somebody has it open.
+        self.db.check_names()?;
         if self.db.has_lost_index() {
             // The reader's connection keeps the lost one open as well.
             *self.reader.hold() = None;

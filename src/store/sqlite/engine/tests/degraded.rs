@@ -1,6 +1,6 @@
 //! Writes that fail, and what is left when they work again.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
@@ -138,10 +138,15 @@ fn on_a_full_disk_the_cid_of_what_it_could_not_hold_is_not_known_and_earlier_one
     harness.engine.reserve = DiskReserve::sized(harness.folder.path(), u64::MAX / 2);
     fill(&harness.engine);
     let big = said(&"x".repeat(60_000), Some("d"));
-    // One that the transaction has written before it fails, and the one that it fails with.
+    // One that the transaction has written before it fails, and the one that it fails with; among
+    // them some that are known, or of which it would only be known with the first.
     let refused = Appended::Refused(LogFault::Full);
-    let batch = [said("small", Some("e")), big.clone()];
-    assert_eq!(harness.batch(log, batch), [refused.clone(), refused.clone()]);
+    let (one, small) = (said("one", Some("c")), said("small", Some("e")));
+    let batch = [one.clone(), small.clone(), small, big.clone(), one];
+    let answers = harness.batch(log, batch);
+    let is_known = |answer: &Appended| matches!(answer, Appended::Duplicate { seq: 1, .. });
+    assert!([&answers[0], &answers[4]].into_iter().all(is_known), "{answers:?}");
+    assert_eq!(answers[1..4], [refused.clone(), refused.clone(), refused.clone()]);
     // At first nothing is written; then what frees space is.
     for _ in 0..2 {
         let again = harness.append(log, said("one", Some("c")));
@@ -155,6 +160,33 @@ fn on_a_full_disk_the_cid_of_what_it_could_not_hold_is_not_known_and_earlier_one
     assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
     check_stored(&harness.append(log, big), 2);
     check_stored(&harness.append(log, said("small", Some("e"))), 3);
+}
+
+#[test]
+fn a_file_that_was_moved_away_with_all_that_is_beside_it_stays_open_until_it_is_back() {
+    let mut harness = Harness::new();
+    let log = harness.room(1, "lobby", Durability::Disk);
+    check_stored(&harness.append(log, said("one", None)), 1);
+    harness.engine.poll_commands(harness.now);
+    let data = harness.folder.path().to_owned();
+    let away = tempfile::tempdir_in(&data).unwrap();
+    let names = ["chinwag.db", "chinwag.db-wal", "chinwag.db-shm"];
+    let rename = |from: &Path, to: &Path| {
+        names.iter().for_each(|name| fs::rename(from.join(name), to.join(name)).unwrap());
+    };
+    rename(&data, away.path());
+    let why = harness.engine.db.check_place().unwrap_err().to_string();
+    assert!(why.starts_with("the file or its -wal was moved or removed"), "{why}");
+    let refused = Appended::Refused(LogFault::Broken);
+    assert_eq!(harness.append(log, said("two", None)), refused);
+    for _ in 0..2 {
+        assert_eq!(harness.pass(Duration::from_secs(1)), []);
+        assert_eq!(harness.engine.poll_commands(harness.now), []);
+        assert!(!harness.engine.db.is_closed());
+    }
+    rename(away.path(), &data);
+    assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
+    check_stored(&harness.append(log, said("two", None)), 2);
 }
 
 #[test]
