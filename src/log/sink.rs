@@ -21,7 +21,7 @@ const BATCH_BYTES: usize = 64 * 1024;
 const THREAD_NAME: &str = "log";
 /// How long the end of the process, or a panic, waits for the queue to take its job, and again for
 /// the writer to have done it.
-pub(super) const PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 3_000 } else { 500 });
 /// Attempts at a full queue in that time.
 const ATTEMPTS: u32 = 50;
 

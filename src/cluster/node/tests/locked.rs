@@ -44,6 +44,7 @@ fn turn_until(peer: &mut Peer, mut is_so: impl FnMut(&mut Peer) -> bool) {
 fn what_somebody_has_locked_is_named_once_and_service_returns_when_it_is_free() {
     let Some(database) = Database::new() else { return };
     let mut peer = Peer::new(&database.address, 1);
+    peer.be_punctual();
     peer.ask(LogRequest::Open {
         log: LogId::new(1, 1),
         room: RoomName::stored("tea").unwrap(),

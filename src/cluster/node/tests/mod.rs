@@ -2,6 +2,7 @@
 //! `scripts/cluster` does): without one these tests say nothing.
 
 mod closing;
+mod database;
 mod drops;
 mod late;
 mod locked;

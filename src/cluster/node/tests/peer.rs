@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::super::engine::Engine;
-use super::super::webhooks::Ask;
 use super::super::{Node, PushSending, SendTerms, Tick};
+use super::database::connect;
+pub(crate) use super::database::{Database, Session};
 use crate::chat::model::file_rows::{FileAsk, FileTold};
 use crate::chat::model::log::{LogReply, LogRequest, Logs};
 use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
@@ -18,8 +18,7 @@ use crate::cluster::check::Level;
 use crate::cluster::link::{
     Health, Hop, Lane, Link, LinkEffect, LinkEvent, LinkInput, LinkOptions, NotAsked,
 };
-use crate::cluster::{SCHEMA, SETTINGS};
-use crate::pg::{Address, Client, Host, Login, Param, Reply, Row, Statement, WrongType};
+use crate::pg::{Address, Param, Statement};
 use crate::time::clock::{Clock, Now};
 
 /// Longer than anything takes on a machine that works, by its clock: how many turns a node has
@@ -34,142 +33,6 @@ impl Patience {
 
     pub(crate) fn is_left(&self) -> bool {
         Duration::from_micros(self.0.micros()) < Duration::from_mins(1)
-    }
-}
-
-/// A database of its own, removed at the end.
-#[derive(Debug)]
-pub(crate) struct Database {
-    admin: Address,
-    /// Where it is.
-    pub(crate) address: Address,
-}
-
-impl Database {
-    /// A new one with our schema, if there is an engine.
-    pub(crate) fn new() -> Option<Self> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let named = std::env::var_os("CHINWAG_TEST_ENGINE")?;
-        let admin: Address = named.to_str().unwrap().parse().unwrap();
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("chinwag_test_{}_{count}", std::process::id());
-        // One that has our schema already, and tables of which the engine knows something else.
-        let template = std::env::var_os("CHINWAG_TEST_TEMPLATE");
-        let template = template.map(|name| name.into_string().unwrap());
-        let from = template.as_deref().unwrap_or("template0");
-        run(&admin, &[&format!("CREATE DATABASE {name} TEMPLATE {from} ENCODING 'UTF8'")]);
-        let address = Address { database: name.into(), ..admin.clone() };
-        if template.is_none() {
-            run(&address, &[SCHEMA]);
-        }
-        Some(Self { admin, address })
-    }
-
-    /// Has statements done.
-    pub(crate) fn run(&self, statements: &[&str]) {
-        run(&self.address, statements);
-    }
-
-    /// A connection of its own.
-    pub(crate) fn session(&self) -> Session {
-        Session::open(&self.address)
-    }
-
-    /// Asks for one number.
-    pub(crate) fn number(&self, sql: &'static str) -> i64 {
-        let mut session = Session::open(&self.address);
-        session.client.request(Statement { name: "number", sql }, &[] as &[Param<'_>]).unwrap();
-        match session.wait() {
-            Reply::Rows(rows) => rows[0].int(0).unwrap(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// How much of the logs is not in the index of words.
-    pub(crate) fn unindexed(&self) -> i64 {
-        self.number(
-            "SELECT (SELECT count(*) FROM chinwag.room r LEFT JOIN chinwag.search s ON s.room = r.id \
-             WHERE r.head > coalesce(s.upto, 0) AND r.oldest <= r.head) \
-             + (SELECT count(*) FROM chinwag.word w WHERE w.words IS NULL)",
-        )
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        run(&self.admin, &[&format!("DROP DATABASE {} WITH (FORCE)", self.address.database)]);
-    }
-}
-
-fn connect(address: &Address, host: usize) -> TcpStream {
-    let Host::Tcp(name, port) = &address.hosts[host] else { panic!("no TCP address") };
-    let stream = TcpStream::connect((&**name, *port)).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream
-}
-
-/// Has statements done, each by itself.
-fn run(address: &Address, statements: &[&str]) {
-    let mut session = Session::open(address);
-    for statement in statements {
-        session.run(statement);
-    }
-}
-
-/// A connection to the engine that waits for each answer.
-pub(crate) struct Session {
-    stream: TcpStream,
-    client: Client,
-}
-
-impl Session {
-    fn open(address: &Address) -> Self {
-        let stream = connect(address, 0);
-        let (user, password) = (address.user.clone(), address.password.clone());
-        let login = Login { user, password, database: address.database.clone(), is_private: true };
-        let mut session = Self { stream, client: Client::new(login, SETTINGS) };
-        session.wait();
-        session
-    }
-
-    /// Has a statement done, or several.
-    pub(crate) fn run(&mut self, statements: &str) {
-        self.client.script(statements).unwrap();
-        self.wait();
-    }
-
-    fn wait(&mut self) -> Reply {
-        loop {
-            let out = self.client.outgoing().split();
-            self.stream.write_all(&out).unwrap();
-            match self.client.poll() {
-                Some(Reply::Noticed(_) | Reply::Notified { .. }) => {}
-                Some(Reply::Failed(error)) => panic!("{error}"),
-                Some(reply) => return reply,
-                None => {
-                    let mut bytes = [0; 16 << 10];
-                    let count = self.stream.read(&mut bytes).unwrap();
-                    assert!(count > 0, "the engine has closed the connection");
-                    self.client.receive(&bytes[..count]).unwrap();
-                }
-            }
-        }
-    }
-}
-
-impl Ask for Session {
-    type Error = WrongType;
-
-    fn ask_for(
-        &mut self,
-        statement: Statement,
-        params: &[Param<'_>],
-    ) -> Result<Vec<Row>, WrongType> {
-        self.client.request(statement, params).unwrap();
-        match self.wait() {
-            Reply::Rows(rows) => Ok(rows),
-            other => panic!("{other:?}"),
-        }
     }
 }
 
@@ -235,11 +98,19 @@ impl Engine for Faulty {
 }
 
 /// A node that is driven by whoever polls it.
+///
+/// Its time stands still while nobody does, and goes on slowly while it waits for an answer: a
+/// machine may be as slow as it likes, and the engine is not away because of that.
 #[derive(Debug)]
 pub(crate) struct Peer {
     node: Node<Faulty>,
     address: Address,
     clock: Clock,
+    /// Microseconds: of its time, and of the clock when it was driven last.
+    time: u64,
+    driven_at: u64,
+    /// Its time goes on while it waits for an answer as at any other time.
+    is_punctual: bool,
     streams: BTreeMap<Hop, TcpStream>,
     /// How many connections were made.
     connections: usize,
@@ -260,8 +131,16 @@ impl Peer {
         let (written, sent) = (VecDeque::new(), Vec::new());
         let engine = Faulty { link, is_deaf: false, loses: 0, written, sent };
         let node = Node::new(engine, clock.now());
-        let (address, streams) = (address.clone(), BTreeMap::new());
-        let mut peer = Self { node, address, clock, streams, connections: 0 };
+        let mut peer = Self {
+            node,
+            address: address.clone(),
+            clock,
+            time: 0,
+            driven_at: 0,
+            is_punctual: false,
+            streams: BTreeMap::new(),
+            connections: 0,
+        };
         let patience = Patience::begin();
         while !peer.node.is_begun() {
             peer.turn();
@@ -280,11 +159,23 @@ impl Peer {
         &self.node
     }
 
-    /// The node, to do something with: what it asks then is dated by now. By its last turn, which
-    /// may be long ago, it would be a question that has waited too long already.
-    fn now(&mut self) -> &mut Node<Faulty> {
-        self.node.now = self.clock.now();
-        &mut self.node
+    /// Has its time go on while it waits for an answer as at any other time.
+    pub(crate) const fn be_punctual(&mut self) {
+        self.is_punctual = true;
+    }
+
+    /// The present moment of its time.
+    fn now(&self) -> Now {
+        Now { tick: Tick::from_millis(self.time / 1_000), ..self.clock.now() }
+    }
+
+    fn advance(&mut self) {
+        let now = self.clock.micros();
+        let step = now - self.driven_at;
+        let waits = !self.node.flights.is_empty() || !self.node.readings.is_empty();
+        let slowly = waits && !self.is_punctual;
+        self.time += if slowly { (step / 4).min(5_000) } else { step.min(100_000) };
+        self.driven_at = now;
     }
 
     /// What an operator is told.
@@ -301,19 +192,19 @@ impl Peer {
     pub(crate) fn come_back(&mut self) {
         let node = self.node.id().unwrap();
         let up = LinkEvent::Up { node, level: Level::Disk, is_changed: false };
-        self.now().on_event(up);
+        self.node.on_event(up);
     }
 
     /// The engine is away.
     pub(crate) fn go_down(&mut self) {
-        self.now().on_event(LinkEvent::Down { why: String::new() });
+        self.node.on_event(LinkEvent::Down { why: String::new() });
     }
 
     /// The engine may be another one.
     pub(crate) fn change(&mut self) {
         let node = self.node.id().unwrap();
         let up = LinkEvent::Up { node, level: Level::Disk, is_changed: true };
-        self.now().on_event(up);
+        self.node.on_event(up);
     }
 
     /// For how long rooms keep their records.
@@ -328,12 +219,12 @@ impl Peer {
 
     /// The node stops.
     pub(crate) fn stop_sending(&mut self) {
-        self.node.stop_sending(self.clock.now());
+        self.node.stop_sending(self.now());
     }
 
     /// What the thread that sends asks.
     pub(crate) fn ask_outbox(&mut self, ask: OutboxAsk) {
-        self.node.read_or_put(self.clock.now(), ask);
+        self.node.read_or_put(self.now(), ask);
     }
 
     /// What that thread is told.
@@ -353,7 +244,7 @@ impl Peer {
 
     /// It is about to stop.
     pub(crate) fn stop_pushing(&mut self) {
-        self.node.stop_pushing(self.clock.now());
+        self.node.stop_pushing(self.now());
     }
 
     /// What the thread that tells devices is to do.
@@ -363,12 +254,12 @@ impl Peer {
 
     /// What has become of a push.
     pub(crate) fn push_became(&mut self, outcome: PushOutcome) {
-        self.now().on_pushed(outcome);
+        self.node.on_pushed(outcome);
     }
 
     /// Looks for sessions that are over, and waits until that is done.
     pub(crate) fn sweep_sessions(&mut self) {
-        self.now().sweep_sessions();
+        self.node.sweep_sessions();
         while !self.node.is_settled() {
             self.turn();
         }
@@ -376,14 +267,14 @@ impl Peer {
 
     /// Asks for something.
     pub(crate) fn ask(&mut self, request: LogRequest) {
-        let now = self.clock.now();
+        let now = self.now();
         self.node.request(now, request);
     }
 
     /// Asks about files, and waits for the answer.
     pub(crate) fn ask_file(&mut self, ask: &FileAsk) -> Result<FileTold, String> {
         let patience = Patience::begin();
-        self.node.ask_file(self.clock.now(), 1, ask);
+        self.node.ask_file(self.now(), 1, ask);
         loop {
             if let Some((_, told)) = self.node.poll_file() {
                 return told;
@@ -395,6 +286,7 @@ impl Peer {
 
     /// Carries what is to be sent and what has come, and waits a millisecond for the latter.
     pub(crate) fn turn(&mut self) {
+        self.advance();
         self.effects();
         let mut came = Vec::new();
         for (hop, stream) in &mut self.streams {
@@ -411,14 +303,14 @@ impl Peer {
             }
         }
         for (hop, bytes) in came {
-            let now = self.clock.now();
+            let now = self.now();
             let link = &mut self.node.engine().link;
             match bytes {
                 Some(bytes) => link.handle(now, LinkInput::Received { hop, bytes: &bytes }),
                 None => link.handle(now, LinkInput::Closed { hop }),
             }
         }
-        let now = self.clock.now();
+        let now = self.now();
         self.node.engine().link.handle(now, LinkInput::Expired);
         self.node.expire(now);
         self.node.turn(now);
@@ -434,7 +326,8 @@ impl Peer {
                     self.streams.insert(hop, stream);
                     self.connections += 1;
                     let input = LinkInput::Connected { hop, is_private: true };
-                    self.node.engine().link.handle(self.clock.now(), input);
+                    let now = self.now();
+                    self.node.engine().link.handle(now, input);
                 }
                 LinkEffect::Send { hop, bytes } => {
                     if let Some(stream) = self.streams.get_mut(&hop) {
@@ -449,7 +342,7 @@ impl Peer {
     /// The next reply that is about something that was asked or is shared; `None` if there is none
     /// after a turn.
     pub(crate) fn poll_reply(&mut self) -> Option<LogReply> {
-        self.now().flush();
+        self.node.flush();
         loop {
             match self.node.poll() {
                 Some(LogReply::Health(_) | LogReply::NodeBegun { .. }) => {}
@@ -482,7 +375,7 @@ impl Logs for Peer {
     }
 
     fn flush(&mut self) {
-        self.now().flush();
+        self.node.flush();
     }
 
     fn poll(&mut self) -> Option<LogReply> {
