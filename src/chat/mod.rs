@@ -160,12 +160,17 @@ impl Chat {
     #[inline(never)]
     fn go_on_to(&mut self, now: Now) {
         self.context.now = now;
-        // The wall clock was set: what was to end in an hour still ends in an hour.
         if let Some(step_ms) = self.context.wall.look(now) {
-            self.rooms.shift_terms(&mut self.context, step_ms);
-            self.accounts.shift_invites(step_ms);
-            self.directory.profiles.shift_ends(step_ms, self.context.node.is_some());
+            self.shift_terms(step_ms);
         }
+    }
+
+    /// The wall clock was set: what was to end in an hour still ends in an hour.
+    #[cold]
+    fn shift_terms(&mut self, step_ms: i64) {
+        self.rooms.shift_terms(&mut self.context, step_ms);
+        self.accounts.shift_invites(step_ms);
+        self.directory.profiles.shift_ends(step_ms, self.context.node.is_some());
     }
 
     /// A connection says who it is. Refused if it has said so already.
@@ -364,7 +369,9 @@ impl Chat {
 
     /// A turn ends: what it has added to the rooms and was not fanned out yet is.
     pub fn end_turn(&mut self, now: Now) {
-        while self.fan_out_next(now) {}
+        while !self.delivery.dirty.is_empty() {
+            self.fan_out_next(now);
+        }
         self.context.turn = self.context.turn.wrapping_add(1);
     }
 

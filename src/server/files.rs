@@ -140,7 +140,17 @@ impl FileDesk {
 
 impl Server {
     /// Hands over what is asked of the thread that keeps files.
+    #[inline]
     pub(super) fn pass_files(&mut self, now: Now, effects: &mut Effects) {
+        // It is called at the end of each turn, and mostly there is nothing.
+        let has_ended = self.files.as_ref().is_some_and(|files| files.has_ended);
+        if has_ended || self.sessions.has_file_jobs() {
+            self.pass_file_jobs(now, effects);
+        }
+    }
+
+    #[inline(never)]
+    fn pass_file_jobs(&mut self, now: Now, effects: &mut Effects) {
         let mut unanswered = Vec::new();
         if self.files.as_mut().is_some_and(|files| std::mem::take(&mut files.has_ended)) {
             unanswered = self.sessions.with_files();

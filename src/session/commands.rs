@@ -26,15 +26,15 @@ impl Session<'_, '_> {
     /// Does one request.
     pub(super) fn request(&mut self, parsed: Result<(Request, Parsed<'_>), Box<Refused>>) {
         let (now, conn) = (self.turn.now, self.state.conn);
-        let (request, parsed) = match parsed {
-            Ok(parsed) => parsed,
-            Err(refused) => return self.refuse(&refused),
-        };
-        // Without its fields: what people say does not belong into a log.
-        log::debug!(conn:% = conn, req:% = id_of(&request), op = request.op.name(); "request");
+        if let Ok((request, _)) = &parsed {
+            // Without its fields: what people say does not belong into a log.
+            log::debug!(conn:% = conn, req:% = id_of(request), op = request.op.name(); "request");
+        }
+        // Taken apart where it is: a command is large, and would be copied.
         match parsed {
-            Parsed::Help { of } => self.help(&request, of),
-            Parsed::Command(Command::Hello { name, resume, ping, token }) => {
+            Err(refused) => self.refuse(&refused),
+            Ok((request, Parsed::Help { of })) => self.help(&request, of),
+            Ok((request, Parsed::Command(Command::Hello { name, resume, ping, token }))) => {
                 // Before the token is verified, which is what costs.
                 if let Err(refusal) = self.check_hello_rate() {
                     return self.answer(&request, &Err(refusal));
@@ -49,14 +49,19 @@ impl Session<'_, '_> {
                 // Who it is was proved here; where it was is for the domain to find.
                 self.hello(request, Hello { resume, identity, ..hello_as(name.as_deref()) });
             }
-            Parsed::Command(Command::Refresh { token }) => self.refresh(&request, token.reveal()),
-            Parsed::Command(
-                command @ (Command::Register { .. }
-                | Command::Login { .. }
-                | Command::InviteLink { .. }
-                | Command::Accept { .. }),
-            ) => self.account_request(request, command),
-            Parsed::Command(command) => {
+            Ok((request, Parsed::Command(Command::Refresh { token }))) => {
+                self.refresh(&request, token.reveal());
+            }
+            Ok((
+                request,
+                Parsed::Command(
+                    command @ (Command::Register { .. }
+                    | Command::Login { .. }
+                    | Command::InviteLink { .. }
+                    | Command::Accept { .. }),
+                ),
+            )) => self.account_request(request, command),
+            Ok((request, Parsed::Command(command))) => {
                 if command.is_logged() {
                     self.state.answers.give(self.context.turn, SENT_REPLY_BYTES);
                 }

@@ -236,7 +236,7 @@ impl Session<'_, '_> {
             self.context.metrics.http.pings.add(1);
             self.send(ping);
         }
-        self.arm(self.state.deadline(now, self.context));
+        self.arm(self.state.deadline_of(Some(Due::Silence), now, self.context));
     }
 
     /// Keeps a stream and the proxies before it awake, and has the kernel find out whether the
@@ -263,7 +263,7 @@ impl Session<'_, '_> {
         if self.state.on_bytes(now) {
             // The reactor only notes it, and finds out when the deadline of the pong has passed.
             // Otherwise it would tell that deadline, for nothing, of each connection and ping.
-            self.arm(self.state.deadline(now, self.context));
+            self.arm(self.state.deadline_of(Some(Due::Silence), now, self.context));
         }
     }
 

@@ -64,11 +64,14 @@ impl Delivery<'_, '_> {
     pub(super) fn stage_outputs(&mut self) {
         // In their order, whomever they are for: what one connection is told stays in order with
         // what its rooms are.
-        while let Some(mut output) = self.turn.chat.poll_output() {
-            self.deliver(&mut output);
+        let mut polled = self.turn.chat.poll_output();
+        // In one place, since an output is large.
+        while let Some(output) = &mut polled {
+            self.deliver(output);
             if self.context.outgoing.is_full() {
                 self.context.outgoing.seal(self.turn.effects);
             }
+            polled = self.turn.chat.poll_output();
         }
     }
 

@@ -409,6 +409,12 @@ impl Sessions {
         std::mem::take(&mut self.context.wishes)
     }
 
+    /// Whether anything is to be asked of the thread that keeps files.
+    #[must_use]
+    pub const fn has_file_jobs(&self) -> bool {
+        !self.context.file_jobs.is_empty()
+    }
+
     /// What is to be asked of the thread that keeps files.
     pub fn take_file_jobs(&mut self) -> Vec<FileJob> {
         std::mem::take(&mut self.context.file_jobs)

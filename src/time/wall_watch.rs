@@ -72,6 +72,10 @@ impl WallWatch {
     /// Takes a look: by how many milliseconds the wall clock was set since the last one, if it was.
     pub fn look(&mut self, now: Now) -> Option<i64> {
         let offset_ms = offset_ms(now);
+        // Nearly always: it is asked at each moment.
+        if offset_ms == self.offset_ms {
+            return None;
+        }
         let step_ms = offset_ms.saturating_sub(std::mem::replace(&mut self.offset_ms, offset_ms));
         if step_ms.saturating_abs() < STEP_MIN_MS {
             return None;

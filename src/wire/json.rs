@@ -151,11 +151,22 @@ pub(super) fn clean_len(text: &[u8]) -> usize {
 
 #[inline(never)]
 fn clean_blocks(text: &[u8]) -> usize {
-    // Without an early exit within a block, so that the compiler vectorizes the loop.
-    let is_clean = |block: &&[u8; 16]| !block.iter().fold(false, |any, &b| any | needs_escape(b));
-    let (blocks, _) = text.as_chunks::<16>();
-    let clean = 16 * blocks.iter().take_while(is_clean).count();
-    clean + clean_words(text.get(clean..).unwrap_or_default())
+    let clean = clean_in_blocks::<64>(text);
+    let rest = text.get(clean..).unwrap_or_default();
+    let more = clean_in_blocks::<32>(rest);
+    clean + more + clean_words(rest.get(more..).unwrap_or_default())
+}
+
+/// The bytes of the blocks that `text` begins with in which no byte needs an escape.
+#[inline]
+fn clean_in_blocks<const LEN: usize>(text: &[u8]) -> usize {
+    // One of these three is zero for a byte that needs an escape. The least of a block and no early
+    // exit within it, so that the compiler vectorizes the loop.
+    let least = |byte: u8| byte.saturating_sub(0x1f).min(byte ^ b'"').min(byte ^ b'\\');
+    let is_clean =
+        |block: &&[u8; LEN]| block.iter().fold(u8::MAX, |all, &byte| all.min(least(byte))) > 0;
+    let (blocks, _) = text.as_chunks::<LEN>();
+    LEN * blocks.iter().take_while(is_clean).count()
 }
 
 fn clean_words(text: &[u8]) -> usize {

@@ -25,7 +25,7 @@ use super::directory::Directory;
 use super::keys::{MembershipKey, RoomKey, UserKey};
 use super::model::event::Event;
 use super::model::limits::{PRESENCE_NAMES_MAX, RECEIPTS_MEMBERS_MAX};
-use super::model::output::{Audience, Output};
+use super::model::output::{Audience, Encoding, Output};
 use super::model::reply::Presence;
 use super::rooms::{MemberFlag, Rooms};
 use crate::collections::{Key as _, Slots};
@@ -209,7 +209,9 @@ impl EphemeralMut<'_> {
     ) {
         let Self { context, delivery, .. } = self;
         let Some((readers, feed)) = delivery.parts(key) else { return };
-        let mut to = Audience::default();
+        let indices = indices.into_iter();
+        // Sized once, as for a fan-out.
+        let mut to = Audience::expecting(Vec::new(), indices.size_hint().0, Encoding::default());
         let bytes = (EVENT_OVERHEAD_NAMES + names) * NAME_BYTES;
         let limit = context.outbound_limit() / 2;
         for index in indices {
@@ -309,7 +311,7 @@ mod tests {
 
     use super::*;
     use crate::chat::model::command::{Command, Op};
-    use crate::chat::model::output::{Encoding, Request};
+    use crate::chat::model::output::Request;
     use crate::chat::{Chat, Hello, Limits};
     use crate::time::clock::Now;
 

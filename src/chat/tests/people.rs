@@ -209,6 +209,30 @@ fn a_direct_message_subscribes_all_live_sessions_of_both() {
 }
 
 #[test]
+fn a_conversation_is_found_whether_its_two_are_in_few_rooms_or_in_many() {
+    let mut harness = Harness::new(Limits::default());
+    harness.hello(0, "ann");
+    harness.hello(1, "bob");
+    let mut say = |harness: &mut Harness, from, to: &str| {
+        let said = harness.run(from, message(Target::User(to.into()), "psst", None));
+        sent_to(&said, from).pop()
+    };
+    assert_eq!(say(&mut harness, 0, "bob").as_deref(), Some("sent 1"));
+    assert_eq!(say(&mut harness, 1, "ann").as_deref(), Some("sent 2"));
+    assert_eq!(say(&mut harness, 0, "bo").as_deref(), Some("subscribed @ann:bo at 0"));
+    for number in 0..8 {
+        harness.join(0, &format!("room{number}"));
+        let sent = format!("sent {}", 3 + number);
+        assert_eq!(say(&mut harness, 0, "bob"), Some(sent), "in {number} more");
+    }
+    // Who has left is brought back by the next message, from either side.
+    harness.run(1, Command::Leave { room: "@ann:bob".into() });
+    assert_eq!(say(&mut harness, 0, "bob").as_deref(), Some("sent 11"));
+    harness.run(0, Command::Leave { room: "@ann:bob".into() });
+    assert_eq!(say(&mut harness, 1, "ann").as_deref(), Some("sent 12"));
+}
+
+#[test]
 fn a_direct_message_waits_for_who_is_not_there_yet() {
     let mut harness = Harness::new(Limits::default());
     harness.hello(0, "ann");

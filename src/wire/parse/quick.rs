@@ -15,64 +15,71 @@ const DIGITS_MAX: usize = 15;
 /// Reads `text` into `fields`. `None` if it is not as simple as that, or not JSON at all; then
 /// `fields` are spoilt.
 pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Option<()> {
-    let mut rest = skip(text.strip_prefix('{')?);
+    // By places in the one text: a rest that is cut off at each step would be checked each time.
+    let mut at = skip(text, expect(text, 0, b'{')?);
     loop {
-        let (name, behind) = string(rest)?;
+        let (name, end) = string(text, at)?;
         let key = Key::from(name);
-        let (value, behind) = value(key, skip(skip(behind).strip_prefix(':')?))?;
+        let colon = expect(text, skip(text, end), b':')?;
+        let (value, end) = value(key, text, skip(text, colon))?;
         if key != Key::Unknown {
             fields.keep(key, value);
         }
-        let behind = skip(behind);
-        let Some(next) = behind.strip_prefix(',') else {
-            let end = behind.strip_prefix('}')?;
-            return skip(end).is_empty().then_some(());
+        let end = skip(text, end);
+        let Some(next) = expect(text, end, b',') else {
+            let end = expect(text, end, b'}')?;
+            return (skip(text, end) == text.len()).then_some(());
         };
-        rest = skip(next);
+        at = skip(text, next);
     }
 }
 
-/// What follows the spaces that `text` begins with.
+/// The place after `byte`, if that stands at this one.
 #[inline]
-fn skip(text: &str) -> &str {
+fn expect(text: &str, at: usize, byte: u8) -> Option<usize> {
+    (text.as_bytes().get(at) == Some(&byte)).then(|| at + 1)
+}
+
+/// The place after the spaces that are at this one.
+#[inline]
+fn skip(text: &str, at: usize) -> usize {
     // Nearly always there are none.
-    if text.as_bytes().first() != Some(&b' ') {
-        return text;
+    if expect(text, at, b' ').is_none() {
+        return at;
     }
-    text.trim_start_matches(' ')
+    let rest = text.as_bytes().get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|&&byte| byte == b' ').count()
 }
 
-/// The string without escapes that `text` begins with, and what is after it.
+/// The string without escapes at this place, and the place after it.
 #[inline]
-fn string(text: &str) -> Option<(&str, &str)> {
-    let inside = text.strip_prefix('"')?;
+fn string(text: &str, at: usize) -> Option<(&str, usize)> {
+    let start = expect(text, at, b'"')?;
     // Clean is what has neither a quote, nor an escape, nor a control character: what ends it must
     // be the quote.
-    let (string, behind) = inside.split_at_checked(clean_len(inside.as_bytes()))?;
-    Some((string, behind.strip_prefix('"')?))
+    let end = start + clean_len(text.as_bytes().get(start..)?);
+    let behind = expect(text, end, b'"')?;
+    Some((text.get(start..end)?, behind))
 }
 
-/// The value of a field that `text` begins with, and what is after it.
+/// The value of a field at this place, and the place after it.
 #[inline]
-fn value(key: Key, text: &str) -> Option<(Kept<'_>, &str)> {
-    if !text.starts_with('"') {
-        return word(key, text);
-    }
-    let (string, behind) = string(text)?;
+fn value(key: Key, text: &str, at: usize) -> Option<(Kept<'_>, usize)> {
+    let Some((string, behind)) = string(text, at) else { return word(key, text, at) };
     if !key.is_raw() {
         return Some((Value::String(KeptText::Borrowed(string)), behind));
     }
-    let raw = text.get(..text.len() - behind.len())?;
-    Some((Value::Raw(raw), behind))
+    Some((Value::Raw(text.get(at..behind)?), behind))
 }
 
 /// The same for a number or a word.
-fn word(key: Key, text: &str) -> Option<(Kept<'_>, &str)> {
+fn word(key: Key, text: &str, at: usize) -> Option<(Kept<'_>, usize)> {
     // A number that ends the text is not followed by a brace, so the object is incomplete: the
     // library says where.
     // Sign, fraction and exponent are none of these: such a number goes to the library.
-    let word_len = text.bytes().position(|byte| !byte.is_ascii_alphanumeric())?;
-    let (word, behind) = text.split_at_checked(word_len)?;
+    let mut rest = text.as_bytes().get(at..)?.iter();
+    let end = at + rest.position(|byte| !byte.is_ascii_alphanumeric())?;
+    let word = text.get(at..end)?;
     let value = match word {
         _ if key.is_raw() && is_number(word) => Value::Raw(word),
         // `true` or `null` in a raw field is rare enough for the library.
@@ -82,7 +89,7 @@ fn word(key: Key, text: &str) -> Option<(Kept<'_>, &str)> {
         _ if is_number(word) => Value::Integer(word.parse().ok()?),
         _ => return None,
     };
-    Some((value, behind))
+    Some((value, end))
 }
 
 /// Whether `word` is a number of digits alone, without a zero before it.
