@@ -379,6 +379,7 @@ impl Chat {
     /// gathered receipts are handed to the logs. What the logs have been asked for is still
     /// answered.
     pub fn stop(&mut self, now: Now) {
+        self.arrive_at(now);
         self.end_turn(now);
         ack::save(self);
         self.context.stopping = true;

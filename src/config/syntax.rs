@@ -45,7 +45,7 @@ impl<'a> Line<'a> {
             let code = u32::from(blank);
             return Some(format!("U+{code:04X} only looks like a blank: write a blank"));
         }
-        let is_control = |c: &char| c.is_control() && !"\t\r".contains(*c);
+        let is_control = |c: &char| c.is_ascii_control() && !"\t\r".contains(*c);
         if let Some(odd) = text.chars().find(is_control) {
             let code = u32::from(odd);
             return Some(format!("U+{code:04X} is a control character: remove it"));

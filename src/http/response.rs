@@ -274,11 +274,11 @@ impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Self {
         let status = refusal.status();
         let response = Self::text(status, format!("{}: {refusal}\n", status.line()));
+        // 405 says what is allowed (RFC 9110 section 15.5.6), 426 what to upgrade to (15.5.22).
         match refusal {
             Refusal::MethodNotAllowed { allowed } | Refusal::MethodNotAllowedThere { allowed } => {
                 response.field("Allow", allowed.allow())
             }
-            // 405 says what is allowed (RFC 9110 section 15.5.6), 426 what to upgrade to (15.5.22).
             Refusal::Connect => response.field("Allow", Methods::GetAndHead.allow()),
             Refusal::Overloaded { retry_after_s }
             | Refusal::NotReached { retry_after_s }

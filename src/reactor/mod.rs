@@ -93,13 +93,6 @@ use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, ListenerI
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
 
-/// How long deadlines may be held up while edges come faster than they can be taken in: shorter
-/// than any timeout that a peer could be blamed for.
-const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
-
-/// An alarm that is late by this much means that the process was stopped: turns are shorter.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-
 const _: () = assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX, "a reason without a counter");
 
 /// How much of a turn is done.
@@ -357,20 +350,6 @@ impl Reactor {
             }
         }
         self.expired = expired;
-    }
-
-    /// Whether deadlines must wait because the kernel holds more edges, or the turn's budget left
-    /// bytes in sockets: after the process was stopped for a while, peers must not be blamed for
-    /// bytes that they sent in time.
-    fn is_held_up(&mut self, now: Tick) -> bool {
-        let was_stopped = self.alarm.after(PAUSE_MIN) <= now && self.mode == Mode::Turning;
-        let has_unread = was_stopped && self.connections.shared.lists.has_reads();
-        if !self.is_flooded && !has_unread {
-            self.held_since = Tick::MAX;
-            return false;
-        }
-        self.held_since = self.held_since.min(now);
-        now.since(self.held_since) < EXPIRE_LATENESS_MAX
     }
 
     fn report(&mut self, now: Now, handler: &mut impl Handler) {

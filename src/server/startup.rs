@@ -378,8 +378,7 @@ fn run(
         let signals = blocked.join(", ");
         log::warn!(
             signals:%;
-            "whatever has started this process has blocked these signals: they do nothing here, and of \
-             those that stop a server only SIGKILL is left if SIGTERM is among them"
+            "whatever has started this process has blocked these signals: they do nothing here"
         );
     }
     let pid = std::process::id();

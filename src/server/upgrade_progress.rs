@@ -170,7 +170,8 @@ impl Server {
         if let Some(successor) = &self.upgrading.successor {
             successor.answer(&answer);
         }
-        if let Some(supervisor) = &self.supervisor {
+        // Nothing more is said by this process: who hears it takes it for the service's.
+        if let Some(supervisor) = self.supervisor.take() {
             supervisor.hand_on(candidate.id());
         }
         // The signal came to this process while the other one was taking over, and was meant for

@@ -108,8 +108,7 @@ impl Session<'_, '_> {
         if let Some(suppressed) = self.context.throttle.admit(self.turn.now.tick) {
             log::info!(conn:% = conn, violation:% = violation, suppressed; "violation");
         }
-        // After a frame that is wrong nobody knows where the next one begins: the connection ends,
-        // with the code that says why.
+        // Nothing that follows is trusted: the connection ends, with the code that says why.
         let code = violation.close_code();
         let mut out = Vec::new();
         encode_close(Some(code), &violation.to_string(), None, &mut out);

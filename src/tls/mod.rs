@@ -21,7 +21,7 @@ mod certificates;
 mod connection;
 mod der;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

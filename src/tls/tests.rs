@@ -38,7 +38,7 @@ fn certificates(names: &[&str]) -> (Certificates, RootCertStore) {
 }
 
 /// A server's configuration, and that of a client which trusts it.
-fn configs(names: &[&str]) -> (Arc<ServerConfig>, ClientConfig) {
+pub(crate) fn configs(names: &[&str]) -> (Arc<ServerConfig>, ClientConfig) {
     let (certificates, roots) = certificates(names);
     let server = server_config(Arc::new(Fixed(certificates)), ticketer().unwrap(), b"http/1.1");
     (server.unwrap(), client_config(roots, true))

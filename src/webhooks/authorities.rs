@@ -31,14 +31,16 @@ impl fmt::Display for AuthoritiesError {
 
 impl std::error::Error for AuthoritiesError {}
 
-/// Looks whether each of these files has certificates.
+/// Looks whether each of these files has certificates; not into what can be read once only, such as
+/// a pipe.
 ///
 /// # Errors
 ///
 /// [`AuthoritiesError`] for the first one that has none.
 pub fn check(files: &[PathBuf]) -> Result<(), AuthoritiesError> {
     let refused = |path: &PathBuf| Some(AuthoritiesError(path.clone(), read(path).err()?));
-    files.iter().find_map(refused).map_or(Ok(()), Err)
+    let is_there_again = |path: &&PathBuf| path.metadata().map_or(true, |it| it.is_file());
+    files.iter().filter(is_there_again).find_map(refused).map_or(Ok(()), Err)
 }
 
 /// The certificates of these files; without any, those that the system trusts.

@@ -83,7 +83,7 @@ impl Decoder {
             Err(violation) => Err(violation),
         };
         if matches!(item, Ok(Item::Close { .. }) | Err(_)) {
-            // After a violation nobody knows where the next frame begins.
+            // After a violation nothing that follows is trusted.
             self.ended = true;
             self.partial = None;
         }

@@ -14,7 +14,7 @@ use chinwag::time::Tick;
 use chinwag::time::clock::{Clock, Now};
 
 /// How long a test waits for what must happen.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long one socket is waited for: all are looked at in turns.
 const TURN: Duration = Duration::from_millis(1);

@@ -13,7 +13,7 @@ use chinwag::cluster::link::{Lane, LinkEvent, LinkState};
 use chinwag::pg::{Param, Statement};
 use chinwag::time::clock::Clock;
 
-use self::driver::Driver;
+use self::driver::{Driver, PATIENCE};
 use self::postgres::Cluster;
 
 /// A write that is waited for, as an append is.
@@ -165,7 +165,9 @@ fn an_answer_whose_wait_for_a_standby_was_cancelled_is_held_until_a_standby_has_
     write(&mut driver, 1);
     let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity \
                   WHERE wait_event = 'SyncRep' AND query LIKE 'INSERT%'";
+    let end = driver.now().after(PATIENCE);
     while cluster.members[0].sql(cancel) == "0" {
+        assert!(driver.now() < end, "nobody waits for a standby");
         driver.turn();
     }
     driver.go_on(400);

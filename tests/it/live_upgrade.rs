@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::supervisor::{next as next_word, supervised};
+use crate::supervisor::{supervised, until as until_told};
 use crate::support::admin::{TOKEN, get};
 use crate::support::client::{Framed, Lines, TRANSPORTS};
 use crate::support::tls::Certificates;
@@ -420,9 +420,9 @@ fn systemd_hears_which_process_it_is_now() {
     let mut server = start(setup);
     server.upgrade();
     let told = format!("MAINPID={}", server.pid());
-    while next_word(&heard) != told {}
+    until_told(&heard, &told);
     // The loop of the next process turns.
-    while next_word(&heard) != "WATCHDOG=1" {}
+    until_told(&heard, "WATCHDOG=1");
 }
 
 #[test]

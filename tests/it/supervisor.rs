@@ -13,6 +13,7 @@ use std::thread;
 use rustix::process::Signal;
 
 use crate::support::process::Process;
+use crate::support::raw::Patience;
 use crate::support::{PATIENCE, Setup, http};
 
 /// A setup that is supervised at a socket in `folder`, and what is heard there. It is read whatever
@@ -37,6 +38,14 @@ pub(crate) fn next(heard: &Receiver<String>) -> String {
     words.lines().next().unwrap_or_default().to_owned()
 }
 
+/// Passes over what is said until it is this.
+pub(crate) fn until(heard: &Receiver<String>, wanted: &str) {
+    let patience = Patience::begin();
+    while next(heard) != wanted {
+        assert!(patience.is_left(), "{wanted:?} is not said");
+    }
+}
+
 #[test]
 fn systemd_hears_that_it_is_ready_that_its_loop_turns_and_that_it_stops() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -46,7 +55,7 @@ fn systemd_hears_that_it_is_ready_that_its_loop_turns_and_that_it_stops() {
     let words: [String; 4] = std::array::from_fn(|_| next(&heard));
     assert_eq!(words, ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "WATCHDOG=1"]);
     server.signal(Signal::TERM);
-    while next(&heard) != "STOPPING=1" {}
+    until(&heard, "STOPPING=1");
     server.assert_left_in_order();
 }
 
@@ -58,7 +67,7 @@ fn a_stop_that_waits_for_a_client_goes_on_telling_that_the_loop_turns() {
     let mut server = setup.start();
     let silent = crate::support::RawWs::connect(server.http, "/ws", "");
     server.signal(Signal::TERM);
-    while next(&heard) != "STOPPING=1" {}
+    until(&heard, "STOPPING=1");
     assert_eq!([next(&heard), next(&heard)], ["WATCHDOG=1", "WATCHDOG=1"]);
     drop(silent);
     server.assert_left_in_order();

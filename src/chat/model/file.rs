@@ -45,7 +45,7 @@ impl FileId {
         (rest.len() == DIGITS && rest.bytes().all(is_digit)).then(|| Self(text.into()))
     }
 
-    /// What the word stands for.
+    /// What follows the word.
     #[must_use]
     pub fn digits(&self) -> &str {
         self.0.strip_prefix(FILE_WORD).unwrap_or_default()

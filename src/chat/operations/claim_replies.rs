@@ -36,7 +36,8 @@ pub(super) fn on_claimed(chat: &mut Chat, ticket: Ticket, outcome: Result<Claime
                 identify::taken()
             } else {
                 if former.is_none() {
-                    // The name was made up here and is taken at another node: other bits, another name.
+                    // The name was made up here and is taken at another node: other bits, another
+                    // name.
                     hello.secret = hello.secret.rotate_left(TURN_BITS);
                 }
                 session_lifecycle::hello(chat, conn, request, *hello);

@@ -41,6 +41,7 @@ use crate::time::clock::Now;
 impl Chat {
     /// Hands everything to the logs that is gathered for them, so that nothing waits for its time.
     pub fn flush_to_logs(&mut self, now: Now) {
+        self.arrive_at(now);
         self.end_turn(now);
         ack::save(self);
     }

@@ -348,6 +348,8 @@ impl<E: Engine> Node<E> {
         match op {
             Op::Append(append) => self.refuse(&append, Appended::Refused(fault)),
             Op::Sync(id, _, ticket) => {
+                // What it would have been told is told by this.
+                _ = self.held.get_mut(id).and_then(|log| log.fault.take());
                 self.held.say(id, LogReply::Synced { ticket, outcome: Err(fault) });
             }
             Op::People(ticket, _) => {

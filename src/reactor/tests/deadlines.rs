@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::harness::{Harness, Seen, send, silence};
-use crate::net::{CloseReason, ConnId, Effect, Pause};
+use crate::net::{CloseReason, ConnId, Effect, Effects, Pause};
+use crate::reactor::TlsListener;
 use crate::reactor::budget::EXPIRED_MAX;
 use crate::reactor::expire::expire;
 use crate::time::Tick;
@@ -104,7 +105,13 @@ fn bytes_that_came_in_time_are_told_before_the_deadline_however_late_the_loop_is
 
 #[test]
 fn what_came_in_time_to_anybody_is_told_before_the_alarm_however_late_the_loop_is() {
-    let mut harness = Harness::new(silence, |config| config.read_per_turn_max = 1);
+    // What is read may set it anew, to what is over already.
+    let anew = |seen: &Seen, _, effects: &mut Effects| {
+        if matches!(seen, Seen::Received(..)) {
+            effects.push(Effect::Alarm { deadline: Tick::from_millis(60) });
+        }
+    };
+    let mut harness = Harness::new(anew, |config| config.read_per_turn_max = 1);
     let mut peers: Vec<_> = (0..4).map(|_| harness.connect()).collect();
     harness.ask([Effect::Alarm { deadline: Tick::from_millis(50) }]);
     for (client, _) in &mut peers {
@@ -119,6 +126,8 @@ fn what_came_in_time_to_anybody_is_told_before_the_alarm_however_late_the_loop_i
     let alarm = seen.iter().position(|seen| *seen == Seen::Alarm);
     let last = seen.iter().rposition(|seen| matches!(seen, Seen::Received(..)));
     assert!(last < alarm && harness.count(&Seen::Alarm) == 1, "{seen:?}");
+    let received = seen.iter().filter(|seen| matches!(seen, Seen::Received(..)));
+    assert_eq!(received.count(), 4, "{seen:?}");
 }
 
 #[test]
@@ -158,6 +167,26 @@ fn a_proxy_whose_header_came_in_time_is_let_in_however_late_the_loop_is() {
     }
     let opened = harness.handler.seen.iter().filter(|seen| matches!(seen, Seen::Opened(..)));
     assert_eq!(opened.count(), 4);
+}
+
+#[test]
+fn a_handshake_that_waits_for_a_place_ends_at_its_deadline() {
+    let mut harness = Harness::new(silence, |config| {
+        let config_of_tls = crate::tls::tests::configs(&["localhost"]).0;
+        let otherwise = |_: &[u8], _| bytes::Bytes::new();
+        config.listeners[0].tls = Some(TlsListener { config: config_of_tls, otherwise });
+        config.handshakes_max = 0;
+    });
+    let mut client = harness.client();
+    client.say(&[22, 3, 1, 2, 0, 1]);
+    while harness.reactor.connections.shared.tls.handshakes() != (0, 1) {
+        harness.until_edge();
+    }
+    harness.pass(4_999);
+    assert_eq!(harness.reactor.connections.slab.len(), 1);
+    harness.pass(1);
+    harness.pass(1);
+    assert_eq!(harness.reactor.connections.slab.len(), 0);
 }
 
 #[test]

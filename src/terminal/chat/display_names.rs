@@ -204,7 +204,7 @@ mod tests {
         let mut displays = Displays::default();
         let wanted = Some("zoe".to_owned());
         assert_eq!(displays.wanted_author(record, Tick::ZERO), wanted);
-        assert_eq!(displays.wanted_author(record, Tick::ZERO), None, "it is being wanted for");
+        assert_eq!(displays.wanted_author(record, Tick::ZERO), None, "it is being asked for");
         displays.give_up("zoe");
         assert_eq!(displays.wanted_author(record, Tick::ZERO), wanted);
         displays.give_up("zoe");

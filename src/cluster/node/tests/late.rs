@@ -90,7 +90,10 @@ fn up(messages: u64) -> Node<Said> {
     for nth in 0..messages {
         let body = Body::plain("text", None);
         let draft = Draft::new(UserName::parse("ann").unwrap(), body, 300);
-        node.request(at(0), LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(nth), draft });
+        node.request(
+            at(0),
+            LogRequest::Append { log: LogId::new(1, 1), ticket: Ticket(nth), draft },
+        );
         node.flush();
     }
     node
