@@ -232,6 +232,19 @@ fn each_event_of_a_cursor_that_catches_up_counts_against_its_credit() {
 }
 
 #[test]
+fn the_last_record_stays_in_its_ring_however_large_it_is() {
+    let mut harness = Harness::with_lobby(Limits { ring_bytes: 10, ..Limits::default() }, 1);
+    for _ in 0..2 {
+        harness.say(0, &"x".repeat(1_000));
+        harness.end_turn();
+    }
+    harness.hello(1, "u1");
+    let join = Command::Join { room: "lobby".into(), after: Some(1), epoch: None };
+    let said = sent_to(&harness.run(1, join), 1);
+    assert_eq!(said[1..], ["replay 2..=2", "live 2"], "{said:?}");
+}
+
+#[test]
 fn a_record_larger_than_all_credit_reaches_who_has_nothing_waiting() {
     let mut harness = Harness::with_lobby(credit_for(1), 2);
     harness.say(0, &"x".repeat(10_000));
