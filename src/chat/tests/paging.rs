@@ -8,7 +8,7 @@ use super::super::model::meta::{MemberMeta, RoomMeta};
 use super::super::model::name::{RoomName, UserName};
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::reply::{Durability, Role};
-use super::stored::{FakeStore, answer, harness_of, lines_to, say_many};
+use super::stored::{FakeStore, answer, harness, harness_of, lines_to, say_many};
 use super::*;
 
 /// The last seq of every log here.
