@@ -1,7 +1,7 @@
 //! Connections whose token is good for some rooms only, beside others of the same user: what those
 //! do elsewhere, these do not learn.
 
-use super::super::model::identity::{Grant, Identity, Rights};
+use super::super::model::identity::{AuthPolicy, Grant, Identity, Rights, Source};
 use super::*;
 
 const WHOLE: usize = 0;
@@ -82,4 +82,36 @@ fn nobody_of_a_hidden_room_is_known_by_a_profile() {
             "{lines}"
         );
     }
+}
+
+#[test]
+fn a_resume_by_such_a_token_brings_nothing_of_a_hidden_room() {
+    let auth = AuthPolicy { none: true, tokens: true, ..AuthPolicy::default() };
+    let mut harness = Harness::new(Limits { auth, ..Limits::default() });
+    let ann = |rooms: &[&str]| {
+        let rights = Rights { read: true, send: false };
+        let grant = |rooms: &&str| Grant { rooms: (*rooms).into(), rights };
+        Identity {
+            source: Source::Token,
+            issuer: "app".into(),
+            subject: "ann".into(),
+            name: UserName::parse("ann").ok(),
+            grants: rooms.iter().map(grant).collect(),
+            ..Identity::default()
+        }
+    };
+    let hello = harness.hello_of(Some(ann(&[])));
+    harness.say_hello(WHOLE, hello);
+    for room in ["tea", "lobby"] {
+        harness.join(WHOLE, room);
+    }
+    let positions = ["tea", "lobby"].map(|room| {
+        let epoch = harness.chat.rooms[harness.chat.rooms.named(room).unwrap()].epoch;
+        Position { room: room.into(), epoch: epoch.to_string().into(), seq: 0 }
+    });
+    let resume = Resume { session: "".into(), positions: positions.into(), former: None };
+    let hello = Hello { resume: Some(resume), ..harness.hello_of(Some(ann(&["lobby"]))) };
+    let said = sent_to(&harness.say_hello(NARROW, hello), NARROW);
+    assert!(said[0].starts_with("welcome ann"), "{said:?}");
+    assert!(said[0].contains("tea: Refused") && said[0].contains("lobby: From"), "{said:?}");
 }
