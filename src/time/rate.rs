@@ -210,6 +210,7 @@ mod tests {
             assert_eq!(buckets.take(at(1_000), key, 6), Err(at(1_100)));
             assert_eq!(buckets.take(at(1_000), key, 5), Ok(()));
             assert_eq!(buckets.take(at(1_000), key, 1), Err(at(1_100)));
+            assert_eq!(buckets.take(at(1_099), key, 1), Err(at(1_100)));
             assert_eq!(buckets.take(at(1_100), key, 1), Ok(()));
         }
         buckets.give_back(1);
@@ -233,5 +234,9 @@ mod tests {
         assert_eq!(buckets.take(at(3_000), 500, 1), Ok(()));
         assert_eq!(buckets.kept.len(), 1);
         assert!(buckets.take(at(3_000), 500, 1).is_err());
+        // Who is known keeps its place in a table that is full.
+        let mut buckets = Buckets::new(Rate::new(Some(1), 2), 1);
+        let taken = [(); 3].map(|()| buckets.take(at(1_000), 7, 1).is_ok());
+        assert_eq!(taken, [true, true, false]);
     }
 }

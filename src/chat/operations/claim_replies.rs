@@ -36,8 +36,7 @@ pub(super) fn on_claimed(chat: &mut Chat, ticket: Ticket, outcome: Result<Claime
                 identify::taken()
             } else {
                 if former.is_none() {
-                    // The name was made up here and is taken at another node: other bits, another
-                    // name.
+                    // Another node has the name that was made up here: other bits make another.
                     hello.secret = hello.secret.rotate_left(TURN_BITS);
                 }
                 session_lifecycle::hello(chat, conn, request, *hello);

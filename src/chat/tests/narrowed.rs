@@ -1,8 +1,7 @@
 //! Connections whose token is good for some rooms only, beside others of the same user: what those
 //! do elsewhere, these do not learn.
 
-use super::super::model::identity::{Grant, Identity, Rights};
-use super::super::model::reply::Resumption;
+use super::super::model::identity::{AuthPolicy, Grant, Identity, Rights, Source};
 use super::*;
 
 const WHOLE: usize = 0;
@@ -15,19 +14,15 @@ fn harness() -> Harness {
     for (number, name) in [(WHOLE, "ann"), (NARROW, "ann"), (OTHER, "bob")] {
         harness.hello(number, name);
     }
-    harness.chat.directory.credentials.insert(conn(NARROW), narrow());
+    let rights = Rights { read: true, send: false };
+    let grants = vec![Grant { rooms: "lobby".into(), rights }];
+    let identity = Identity { grants, ..Identity::default() };
+    harness.chat.directory.credentials.insert(conn(NARROW), identity);
     for number in [WHOLE, OTHER] {
         harness.join(number, "tea");
     }
     harness.wait(10_000);
     harness
-}
-
-/// What a token proves that is good for reading in `lobby`.
-fn narrow() -> Identity {
-    let rights = Rights { read: true, send: false };
-    let grants = vec![Grant { rooms: "lobby".into(), rights }];
-    Identity { grants, ..Identity::default() }
 }
 
 /// What the narrow connection gets while the other one does this, and for ten seconds after.
@@ -91,21 +86,32 @@ fn nobody_of_a_hidden_room_is_known_by_a_profile() {
 
 #[test]
 fn a_resume_by_such_a_token_brings_nothing_of_a_hidden_room() {
-    let mut harness = harness();
-    harness.join(WHOLE, "lobby");
-    let epoch = |room: &str| harness.chat.rooms[harness.chat.rooms.named(room).unwrap()].epoch;
-    let positions = ["tea", "lobby"].map(|room| {
-        let epoch = epoch(room).to_string().into();
-        Position { room: room.into(), epoch, seq: 0 }
-    });
-    let resume = Resume { session: "".into(), positions: positions.to_vec(), former: None };
-    let hello = harness.hello_of(Some(narrow()));
-    let hello = Hello { name: Some("ann".into()), resume: Some(resume), ..hello };
-    let said = harness.say_hello(3, hello);
-    let Some(Output::Reply { result: Ok(Reply::Welcome { rooms, .. }), .. }) = said.first() else {
-        panic!("{said:?}");
+    let auth = AuthPolicy { none: true, tokens: true, ..AuthPolicy::default() };
+    let mut harness = Harness::new(Limits { auth, ..Limits::default() });
+    let ann = |rooms: &[&str]| {
+        let rights = Rights { read: true, send: false };
+        let grant = |rooms: &&str| Grant { rooms: (*rooms).into(), rights };
+        Identity {
+            source: Source::Token,
+            issuer: "app".into(),
+            subject: "ann".into(),
+            name: UserName::parse("ann").ok(),
+            grants: rooms.iter().map(grant).collect(),
+            ..Identity::default()
+        }
     };
-    let [tea, lobby] = [0, 1].map(|at| &rooms[at].resumption);
-    assert!(matches!(tea, Resumption::Refused(refusal) if refusal.code == Code::NoSuchRoom));
-    assert!(matches!(lobby, Resumption::From { .. }), "{lobby:?}");
+    let hello = harness.hello_of(Some(ann(&[])));
+    harness.say_hello(WHOLE, hello);
+    for room in ["tea", "lobby"] {
+        harness.join(WHOLE, room);
+    }
+    let positions = ["tea", "lobby"].map(|room| {
+        let epoch = harness.chat.rooms[harness.chat.rooms.named(room).unwrap()].epoch;
+        Position { room: room.into(), epoch: epoch.to_string().into(), seq: 0 }
+    });
+    let resume = Resume { session: "".into(), positions: positions.into(), former: None };
+    let hello = Hello { resume: Some(resume), ..harness.hello_of(Some(ann(&["lobby"]))) };
+    let said = sent_to(&harness.say_hello(NARROW, hello), NARROW);
+    assert!(said[0].starts_with("welcome ann"), "{said:?}");
+    assert!(said[0].contains("tea: Refused") && said[0].contains("lobby: From"), "{said:?}");
 }

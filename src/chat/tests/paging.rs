@@ -8,7 +8,7 @@ use super::super::model::meta::{MemberMeta, RoomMeta};
 use super::super::model::name::{RoomName, UserName};
 use super::super::model::policy::{Policies, Policy};
 use super::super::model::reply::{Durability, Role};
-use super::stored::{FakeStore, answer, harness_of, lines_to, say_many};
+use super::stored::{FakeStore, answer, harness, harness_of, lines_to, say_many};
 use super::*;
 
 /// The last seq of every log here.
@@ -198,14 +198,44 @@ fn told_from(said: &[String], after: u64) -> (u64, u64) {
 }
 
 #[test]
+fn the_inbox_is_the_same_wherever_the_ring_begins() {
+    let (mut harness, _) = harness(4);
+    harness.enter(["ann", "bob"]);
+    // What bob has said himself is not unread to him.
+    for seq in 1..=10 {
+        harness.say(usize::from(seq % 3 == 1), "x");
+        harness.end_turn();
+    }
+    let row = |harness: &mut Harness| {
+        let said = harness.run(1, Command::Rooms { since: None });
+        let Some(Output::Reply { result: Ok(Reply::Inbox { rooms, .. }), .. }) = answer(&said)
+        else {
+            panic!("{said:?}");
+        };
+        (rooms[0].unread, rooms[0].last.as_ref().map(|record| record.seq))
+    };
+    for read in 1..=10 {
+        let ack = Command::Ack { room: "lobby".into(), recv: None, read: Some(read), epoch: None };
+        harness.run(1, ack);
+        harness.wait(1_000);
+        let unread = (read + 1..=10).filter(|seq| seq % 3 != 1).count();
+        assert_eq!(row(&mut harness), (u64::try_from(unread).unwrap(), Some(10)), "{read}");
+    }
+    // The ring has edits only: the last message is below it.
+    for text in ["a", "b", "c", "d"] {
+        harness.run(1, edit(10, text));
+    }
+    assert_eq!(row(&mut harness).1, Some(10));
+}
+
+#[test]
 fn what_retention_takes_is_gone_from_history_inbox_and_edits_at_once() {
     let policies = Policies::uniform(Policy { durability: Durability::Disk, ..Policy::default() });
     let (mut harness, shelf) = harness_of(Limits { policies, ..Limits::default() });
     harness.enter(["ann", "bob"]);
     say_many(&mut harness, 0, 9);
     for target in [4, 9] {
-        let room = "lobby".into();
-        harness.run(0, Command::Edit { room, target, text: "said".into(), weight: 4 });
+        harness.run(0, edit(target, "said"));
     }
     let room = harness.chat.rooms.named("lobby").unwrap();
     let log = harness.chat.rooms[room].log;

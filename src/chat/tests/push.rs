@@ -101,10 +101,11 @@ fn somebody_who_is_there_is_told_of_what_is_unread_on_going() {
         write(&mut harness, "one");
         harness.run(ANN, read(1));
         write(&mut harness, "two");
+        harness.run(ANN, message(Target::User("bob".into()), "own", None));
         write(&mut harness, "three");
         assert!(orders(&mut harness).is_empty());
         leave(&mut harness);
-        let expect = ["1: @ann:bob 3 of 2 three", "2: @ann:bob 3 of 2 three"];
+        let expect = ["1: @ann:bob 4 of 2 three", "2: @ann:bob 4 of 2 three"];
         assert_eq!(orders(&mut harness), expect);
         harness.wait(60_000);
         assert!(orders(&mut harness).is_empty(), "once");

@@ -173,6 +173,7 @@ fn nothing_fires_a_tick_early_at_any_border() {
 fn time_that_goes_back_fires_nothing() {
     let mut wheel = TimerWheel::new();
     assert_eq!(wheel.poll(at(1000)), None);
+    assert_eq!(wheel.poll(at(10)), None);
     wheel.arm(at(500), 'a');
     assert_eq!(wheel.poll(at(999)), None);
     assert_eq!(wheel.poll(at(1000)), Some('a'));

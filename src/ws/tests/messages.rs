@@ -26,6 +26,19 @@ fn a_message_that_arrives_whole_is_lent_from_the_input() {
 }
 
 #[test]
+fn the_longest_header_is_read_wherever_it_is_cut() {
+    let payload = "x".repeat(70_000);
+    let mut whole = Vec::new();
+    encode(Opcode::Text, payload.as_bytes(), Some(KEY), &mut whole);
+    assert_eq!(whole.len(), HEADER_LEN_MAX + payload.len());
+    for cut in 0..=HEADER_LEN_MAX {
+        let mut end = End::new(&Settings::new(Role::Server, 1 << 20), None);
+        let (head, rest) = whole.split_at(cut);
+        assert_eq!(end.feed_all([head, rest]), (vec![text(&payload)], None), "cut at {cut}");
+    }
+}
+
+#[test]
 fn a_frame_of_which_only_the_header_came_in_pieces_is_lent_from_the_input() {
     let long = "x".repeat(126);
     for (first, payload) in
