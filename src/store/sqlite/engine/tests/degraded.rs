@@ -2,11 +2,22 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use super::*;
+use crate::chat::model::file_rows::FileOutcome;
 use crate::store::sqlite::data_dir;
+use crate::store::sqlite::files::FileChange;
 use crate::store::sqlite::full_check::CheckOutcome;
+
+impl Harness {
+    fn change_files(&mut self, change: FileChange) -> Option<FileOutcome> {
+        let (answer, answers) = sync_channel(1);
+        self.engine.commit(self.now, vec![Op::File(Box::new(change), answer)]);
+        answers.try_recv().ok()
+    }
+}
 
 /// Whatever makes writes fail until the file is opened anew.
 #[track_caller]
@@ -73,12 +84,17 @@ fn on_a_full_disk_what_frees_space_is_done_until_the_reserve_is_acquired_again()
     assert!(!reserve.exists(), "it was released");
     let refused = Appended::Refused(LogFault::Full);
     assert_eq!(harness.append(log, deletion(1)), refused);
+    let sweep = || FileChange::Sweep { before_ms: 1 };
+    assert_eq!(harness.change_files(sweep()), Some(FileOutcome::NoSpace));
     // The file works again, and there is no space for the reserve.
     harness.engine.reserve = DiskReserve::sized(&data, u64::MAX / 2);
     assert_eq!(harness.pass(Duration::from_secs(1)), []);
     assert_eq!(harness.append(log, said("more", None)), refused);
     check_stored(&harness.append(log, deletion(1)), 3);
     assert_eq!(harness.text(1), None);
+    assert_eq!(harness.change_files(sweep()), Some(FileOutcome::Swept(Vec::new(), false)));
+    let again = FileChange::Again { hash: "a".into(), owner: "ann".into(), wall_ms: 1 };
+    assert_eq!(harness.change_files(again), Some(FileOutcome::NoSpace));
     let ops = vec![Op::PutMeta(log, member(1)), Op::Sync(Ticket(77), Level::Disk)];
     let synced = LogReply::Synced { ticket: Ticket(77), outcome: Ok(()) };
     assert_eq!(harness.engine.commit(harness.now, ops), [synced]);
