@@ -112,9 +112,9 @@ impl Engine {
         replies
     }
 
-    /// Refuses a batch that has failed, except for what is known already if the disk is merely full:
-    /// what it had found in records of before, and what is asked of them by those `late` ones that
-    /// it had not come to.
+    /// Refuses a batch that has failed, except for what is known already if the disk is merely
+    /// full: what it had found in records of before, and what is asked of them by those `late` ones
+    /// that it had not come to.
     pub(super) fn refuse_all(
         &mut self,
         unanswered: Vec<Unanswered>,

@@ -84,17 +84,12 @@ fn on_a_full_disk_what_frees_space_is_done_until_the_reserve_is_acquired_again()
     assert!(!reserve.exists(), "it was released");
     let refused = Appended::Refused(LogFault::Full);
     assert_eq!(harness.append(log, deletion(1)), refused);
-    let sweep = || FileChange::Sweep { before_ms: 1 };
-    assert_eq!(harness.change_files(sweep()), Some(FileOutcome::NoSpace));
     // The file works again, and there is no space for the reserve.
     harness.engine.reserve = DiskReserve::sized(&data, u64::MAX / 2);
     assert_eq!(harness.pass(Duration::from_secs(1)), []);
     assert_eq!(harness.append(log, said("more", None)), refused);
     check_stored(&harness.append(log, deletion(1)), 3);
     assert_eq!(harness.text(1), None);
-    assert_eq!(harness.change_files(sweep()), Some(FileOutcome::Swept(Vec::new(), false)));
-    let again = FileChange::Again { hash: "a".into(), owner: "ann".into(), wall_ms: 1 };
-    assert_eq!(harness.change_files(again), Some(FileOutcome::NoSpace));
     let ops = vec![Op::PutMeta(log, member(1)), Op::Sync(Ticket(77), Level::Disk)];
     let synced = LogReply::Synced { ticket: Ticket(77), outcome: Ok(()) };
     assert_eq!(harness.engine.commit(harness.now, ops), [synced]);
@@ -105,6 +100,22 @@ fn on_a_full_disk_what_frees_space_is_done_until_the_reserve_is_acquired_again()
     assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
     assert!(reserve.exists());
     check_stored(&harness.append(log, said("more", None)), 4);
+}
+
+#[test]
+fn on_a_full_disk_files_that_nothing_refers_to_are_swept_and_of_others_the_reason_is_told() {
+    let mut harness = Harness::new();
+    let full =
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+    assert_eq!(harness.engine.enter_degraded(harness.now, &full), LogFault::Full);
+    harness.engine.reserve = DiskReserve::sized(harness.folder.path(), u64::MAX / 2);
+    let sweep = || FileChange::Sweep { before_ms: 1 };
+    assert_eq!(harness.change_files(sweep()), Some(FileOutcome::NoSpace));
+    // The file works again, and there is no space for the reserve.
+    assert_eq!(harness.pass(Duration::from_secs(1)), []);
+    assert_eq!(harness.change_files(sweep()), Some(FileOutcome::Swept(Vec::new(), false)));
+    let again = FileChange::Again { hash: "a".into(), owner: "ann".into(), wall_ms: 1 };
+    assert_eq!(harness.change_files(again), Some(FileOutcome::NoSpace));
 }
 
 #[test]
@@ -188,7 +199,9 @@ fn a_file_that_was_moved_away_with_all_that_is_beside_it_stays_open_until_it_is_
     let away = tempfile::tempdir_in(&data).unwrap();
     let names = ["chinwag.db", "chinwag.db-wal", "chinwag.db-shm"];
     let rename = |from: &Path, to: &Path| {
-        names.iter().for_each(|name| fs::rename(from.join(name), to.join(name)).unwrap());
+        for name in names {
+            fs::rename(from.join(name), to.join(name)).unwrap();
+        }
     };
     rename(&data, away.path());
     let why = harness.engine.db.check_place().unwrap_err().to_string();
@@ -198,7 +211,7 @@ fn a_file_that_was_moved_away_with_all_that_is_beside_it_stays_open_until_it_is_
     for _ in 0..2 {
         assert_eq!(harness.pass(Duration::from_secs(1)), []);
         assert_eq!(harness.engine.poll_commands(harness.now), []);
-        assert!(!harness.engine.db.is_closed());
+        assert!(!harness.engine.db.is_closed() && !harness.engine.path().exists());
     }
     rename(away.path(), &data);
     assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
