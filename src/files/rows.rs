@@ -125,15 +125,14 @@ impl FileRows {
         &self,
         hash: &str,
         (owner, wall_ms, waits_ms): (&str, u64, u64),
-    ) -> Result<Option<StoredFile>, String> {
-        let outcome = match self {
-            Self::Own(store) => return store.find_file_again(hash, (owner, wall_ms)),
+    ) -> Result<FileOutcome, String> {
+        match self {
+            Self::Own(store) => store.find_file_again(hash, (owner, wall_ms)),
             Self::Shared(engine) => {
                 let (hash, owner) = (hash.into(), owner.into());
-                engine.outcome(FileAsk::Again { hash, owner, waits_ms })?
+                engine.outcome(FileAsk::Again { hash, owner, waits_ms })
             }
-        };
-        found(outcome)
+        }
     }
 
     /// Bytes of this user, and of all.

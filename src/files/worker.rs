@@ -262,7 +262,12 @@ impl Worker {
     ) -> Result<Option<FileAnswer>, FileFault> {
         let Some(hash) = hash else { return Ok(None) };
         let found = self.rows.again(hash, (owner, self.clock.now().wall_ms, LOOSE_MS));
-        let Some(file) = found.map_err(|error| self.failed(&error))? else { return Ok(None) };
+        let file = match found.map_err(|error| self.failed(&error))? {
+            FileOutcome::Found(Some(file)) => file,
+            FileOutcome::Found(None) => return Ok(None),
+            FileOutcome::NoSpace => return Err(FileFault::NoSpace),
+            other => return Err(self.failed(&format!("another outcome: {other:?}"))),
+        };
         // Somebody has removed it from the folder: sent again, it is there for all who have it.
         if !self.folder.place(&file.hash).exists() {
             return Ok(None);
@@ -358,6 +363,7 @@ impl Worker {
             }
             Ok(FileOutcome::UserFull(left)) => FileFault::UserFull(left),
             Ok(FileOutcome::Full) => FileFault::Full,
+            Ok(FileOutcome::NoSpace) => FileFault::NoSpace,
             Ok(FileOutcome::Found(_) | FileOutcome::Swept(..)) => FileFault::Broken,
             // It is not known whether the database has it: the next start finds out.
             Err(error) => {

@@ -188,6 +188,14 @@ fn each_status_is_documented_and_each_documented_one_comes() {
     assert_eq!(statuses.seen, documented);
 }
 
+/// Sends the file of these three letters.
+fn put_abc(server: &Server) -> Response {
+    let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let line = format!("PUT /files/{hash}?as=ann HTTP/1.1");
+    let fields = format!("Host: {}\r\nContent-Length: 3", server.http);
+    request(server.http, format!("{line}\r\n{fields}\r\n\r\nabc").as_bytes())
+}
+
 #[test]
 fn a_full_disk_is_told_to_programs_and_service_returns_by_itself() {
     let disk = NotedDisk::new();
@@ -201,12 +209,16 @@ fn a_full_disk_is_told_to_programs_and_service_returns_by_itself() {
     let mut bob = Client::ws(&server).named("bob", Some("lobby"));
     let mut ann = Client::ws(&server).named("ann", Some("lobby"));
     assert_eq!(post("lobby", "a").status, 201);
+    assert_eq!(put_abc(&server).status, 201);
     disk.set_full(true);
     let refused = post("lobby", "b");
     let body: Value = serde_json::from_slice(&refused.body).expect("JSON");
     assert_subset(&body, &json!({"code": 5005, "data": {"error": "storage_full"}}));
     assert_eq!((refused.status, refused.header("Retry-After").is_some()), (507, true));
     assert_eq!(post("new", "c").status, 507, "nor is a room made");
+    // The file is there, and what would have to be written is until when.
+    let refused = put_abc(&server);
+    assert_eq!(refused.status, 507, "{}", refused.text());
     // What is there already needs no space.
     let again = post("lobby", "a");
     assert_eq!(again.status, 201, "{}", again.text());

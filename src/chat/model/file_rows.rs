@@ -21,6 +21,8 @@ pub enum FileOutcome {
     UserFull(u64),
     /// It would be more than there may be of all users.
     Full,
+    /// The disk of the database has no room for it: nothing is changed.
+    NoSpace,
     /// The file that there is.
     Found(Option<StoredFile>),
     /// What these name in the folder is no file's any more; whether there may be more to be swept.

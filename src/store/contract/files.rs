@@ -55,7 +55,7 @@ impl Files {
                 store.put_file(file, (&owner, wall_ms), quota).unwrap()
             }
             FileAsk::Again { hash, owner, .. } => {
-                FileOutcome::Found(store.find_file_again(&hash, (&owner, wall_ms)).unwrap())
+                store.find_file_again(&hash, (&owner, wall_ms)).unwrap()
             }
             FileAsk::Find(id) => FileOutcome::Found(store.find_file(&id).unwrap()),
             FileAsk::Sweep { waits_ms, .. } => {

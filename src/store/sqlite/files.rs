@@ -42,7 +42,7 @@ pub enum FilesThere {
 pub(super) type Answer = (SyncSender<FileOutcome>, FileOutcome);
 
 /// Says what has come of changes, once they are committed.
-pub(super) fn tell(answers: Vec<Answer>) {
+pub(super) fn tell(answers: impl IntoIterator<Item = Answer>) {
     for (requester, outcome) in answers {
         // Whoever has asked may be gone with the server.
         _ = requester.try_send(outcome);

@@ -43,16 +43,12 @@ impl Outbox {
         &self,
         hash: &str,
         (owner, wall_ms): (&str, u64),
-    ) -> Result<Option<StoredFile>, String> {
+    ) -> Result<FileOutcome, String> {
         // Most are new, and the writer is not asked for those.
         if !self.read_files(|db| files::is_of(db, hash, owner))? {
-            return Ok(None);
+            return Ok(FileOutcome::Found(None));
         }
-        let change = FileChange::Again { hash: hash.into(), owner: owner.into(), wall_ms };
-        match self.change_files(change)? {
-            FileOutcome::Found(found) => Ok(found),
-            other => Err(format!("another outcome than was asked for: {other:?}")),
-        }
+        self.change_files(FileChange::Again { hash: hash.into(), owner: owner.into(), wall_ms })
     }
 
     /// Has the writer forget files to which nothing has referred since this time, and those to

@@ -47,6 +47,7 @@ use super::shared_reader::SharedReader;
 use super::tail::Tail;
 use super::unwritten_meta::{UnwrittenMeta, UnwrittenRow};
 use super::write_op::{Append, Op, Opening, Unanswered};
+use crate::chat::model::file_rows::FileOutcome;
 use crate::chat::model::log::{Appended, LogFault, LogId, LogReply};
 use crate::chat::model::policy::{Policies, Retention};
 use crate::chat::model::reply::Durability;
@@ -260,9 +261,10 @@ impl Engine {
             }
             Err(error) => {
                 let known = std::mem::take(&mut transaction.known);
+                let files = std::mem::take(&mut transaction.files);
                 self.undo(transaction);
-                let is_append = |op: &Op| matches!(op, Op::Append(_));
-                let (late, meta): (Vec<_>, Vec<_>) = ops.into_iter().partition(is_append);
+                let is_late = |op: &Op| matches!(op, Op::Append(_) | Op::File(..));
+                let (late, meta): (Vec<_>, Vec<_>) = ops.into_iter().partition(is_late);
                 self.queue_meta(meta);
                 // A lock is no failure of the disk: what was to be written is refused, and tried
                 // again.
@@ -270,6 +272,9 @@ impl Engine {
                 let fault =
                     if is_only_busy { LogFault::Busy } else { self.enter_degraded(now, &error) };
                 let health = (!is_only_busy).then_some(LogReply::Health(Err(fault)));
+                if fault == LogFault::Full {
+                    files::tell(files.into_iter().map(|(who, _)| (who, FileOutcome::NoSpace)));
+                }
                 let mut replies = self.refuse_all(unanswered, (known, late), fault);
                 replies.extend(health);
                 replies
@@ -366,8 +371,13 @@ impl Engine {
                     transaction.replies.push(LogReply::Synced { ticket, outcome });
                 }
                 Op::File(change, answer) => {
-                    let outcome = files::change(&self.db, &change)?;
+                    let (outcome, failed) = match files::change(&self.db, &change) {
+                        Ok(outcome) => (outcome, Ok(())),
+                        Err(error) => (FileOutcome::NoSpace, Err(error)),
+                    };
+                    // Also of what has failed it is to be known who waits.
                     transaction.files.push((answer, outcome));
+                    failed?;
                 }
                 meta => self.queue_meta([meta]),
             }

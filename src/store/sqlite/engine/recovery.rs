@@ -16,6 +16,7 @@ use rusqlite::{ErrorCode, OptionalExtension as _, ffi};
 use super::super::append::without_writing;
 use super::super::connection::{Level, is_busy};
 use super::super::disk_reserve::{RESERVE_BYTES, is_no_space};
+use super::super::files::FileChange;
 use super::super::heads;
 use super::super::integers::{signed, unsigned};
 use super::super::integrity::check_latest;
@@ -25,6 +26,7 @@ use super::super::room_row::RoomCounters;
 use super::super::unwritten_meta::UnwrittenMeta;
 use super::super::write_op::{Append, Op, Unanswered};
 use super::{Engine, Room};
+use crate::chat::model::file_rows::FileOutcome;
 use crate::chat::model::log::{Appended, LogFault, LogReply, Ticket};
 use crate::chat::model::record::Body;
 use crate::time::Tick;
@@ -90,8 +92,8 @@ impl Engine {
                 is_suspended || !matches!(append.draft.body, Body::Deletion { .. })
             }
             Op::Sync(..) | Op::People(..) => is_suspended,
-            // Who waits is told by the end of the channel.
-            Op::File(..) => true,
+            // What is swept are rows, and then the bytes of files, which is more.
+            Op::File(change, _) => is_suspended || !matches!(**change, FileChange::Sweep { .. }),
             Op::Open(..)
             | Op::PutMeta(..)
             | Op::Notice(_)
@@ -143,6 +145,12 @@ impl Engine {
 
     /// The answer to a request that is not done.
     fn refuse(&mut self, op: Op, fault: LogFault) -> Option<LogReply> {
+        // Otherwise who waits is told by the end of the channel.
+        if let Op::File(_, requester) = &op
+            && fault == LogFault::Full
+        {
+            _ = requester.try_send(FileOutcome::NoSpace);
+        }
         let unanswered = Unanswered::of(&op)?;
         match op {
             // A disk that is merely full has all that it was told to keep. After any other fault

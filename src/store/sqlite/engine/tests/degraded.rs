@@ -2,11 +2,22 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use super::*;
+use crate::chat::model::file_rows::FileOutcome;
 use crate::store::sqlite::data_dir;
+use crate::store::sqlite::files::FileChange;
 use crate::store::sqlite::full_check::CheckOutcome;
+
+impl Harness {
+    fn change_files(&mut self, change: FileChange) -> Option<FileOutcome> {
+        let (answer, answers) = sync_channel(1);
+        self.engine.commit(self.now, vec![Op::File(Box::new(change), answer)]);
+        answers.try_recv().ok()
+    }
+}
 
 /// Whatever makes writes fail until the file is opened anew.
 #[track_caller]
@@ -92,6 +103,22 @@ fn on_a_full_disk_what_frees_space_is_done_until_the_reserve_is_acquired_again()
 }
 
 #[test]
+fn on_a_full_disk_files_that_nothing_refers_to_are_swept_and_of_others_the_reason_is_told() {
+    let mut harness = Harness::new();
+    let full =
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None);
+    assert_eq!(harness.engine.enter_degraded(harness.now, &full), LogFault::Full);
+    harness.engine.reserve = DiskReserve::sized(harness.folder.path(), u64::MAX / 2);
+    let sweep = || FileChange::Sweep { before_ms: 1 };
+    assert_eq!(harness.change_files(sweep()), Some(FileOutcome::NoSpace));
+    // The file works again, and there is no space for the reserve.
+    assert_eq!(harness.pass(Duration::from_secs(1)), []);
+    assert_eq!(harness.change_files(sweep()), Some(FileOutcome::Swept(Vec::new(), false)));
+    let again = FileChange::Again { hash: "a".into(), owner: "ann".into(), wall_ms: 1 };
+    assert_eq!(harness.change_files(again), Some(FileOutcome::NoSpace));
+}
+
+#[test]
 fn on_a_full_disk_a_known_cid_is_answered_and_after_a_fault_of_another_kind_it_is_not() {
     for (code, fault) in [
         (rusqlite::ffi::SQLITE_FULL, LogFault::Full),
@@ -172,7 +199,9 @@ fn a_file_that_was_moved_away_with_all_that_is_beside_it_stays_open_until_it_is_
     let away = tempfile::tempdir_in(&data).unwrap();
     let names = ["chinwag.db", "chinwag.db-wal", "chinwag.db-shm"];
     let rename = |from: &Path, to: &Path| {
-        names.iter().for_each(|name| fs::rename(from.join(name), to.join(name)).unwrap());
+        for name in names {
+            fs::rename(from.join(name), to.join(name)).unwrap();
+        }
     };
     rename(&data, away.path());
     let why = harness.engine.db.check_place().unwrap_err().to_string();
@@ -182,7 +211,7 @@ fn a_file_that_was_moved_away_with_all_that_is_beside_it_stays_open_until_it_is_
     for _ in 0..2 {
         assert_eq!(harness.pass(Duration::from_secs(1)), []);
         assert_eq!(harness.engine.poll_commands(harness.now), []);
-        assert!(!harness.engine.db.is_closed());
+        assert!(!harness.engine.db.is_closed() && !harness.engine.path().exists());
     }
     rename(away.path(), &data);
     assert_eq!(harness.pass(Duration::from_secs(1)), [LogReply::Health(Ok(()))]);
