@@ -367,8 +367,8 @@ impl Peer {
 }
 
 impl Logs for Peer {
-    /// By its own clock: whoever asks counts from another moment, and what is dated by that has waited
-    /// too long already.
+    /// By its own clock: whoever asks counts from another moment, and what is dated by that has
+    /// waited too long already.
     fn request(&mut self, _now: Now, request: LogRequest) {
         self.ask(request);
     }
