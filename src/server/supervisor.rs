@@ -200,12 +200,13 @@ mod tests {
     fn a_process_that_ends_waits_until_it_is_heard_which_one_comes_after_it() {
         let folder = tempfile::tempdir().unwrap();
         let (socket, supervisor) = full(&folder.path().join("notify"));
-        let handing = std::thread::spawn(move || supervisor.hand_on(7));
         let mut buffer = [0; 256];
         socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
-        while &buffer[..10] != b"MAINPID=7\n" {
-            socket.recv(&mut buffer).expect("the number of a process");
-        }
-        handing.join().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| supervisor.hand_on(7));
+            while &buffer[..10] != b"MAINPID=7\n" {
+                socket.recv(&mut buffer).expect("the number of a process");
+            }
+        });
     }
 }

@@ -11,7 +11,7 @@ const QUICK: [(&str, &str); 3] = [
     ("timeouts.presence_interval", "50ms"),
     ("timeouts.receipts_interval", "50ms"),
     // Long enough for what is said while ann is away: her session is known for so long.
-    ("timeouts.leave_grace", "1s"),
+    ("timeouts.leave_grace", "3s"),
 ];
 
 /// The room as the page finds it: 121 records of bob's, who stays, and eve, who will go.

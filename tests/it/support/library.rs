@@ -1,5 +1,6 @@
 //! `tungstenite` as a client that nobody here wrote.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 
 use tungstenite::client::IntoClientRequest;
@@ -36,6 +37,8 @@ impl Transport for Library {
             match self.0.read() {
                 Ok(Message::Text(text)) => return Some(text.to_string()),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => {}
+                // This process stood still for a while.
+                Err(Error::Io(error)) if error.kind() == ErrorKind::Interrupted => {}
                 Err(Error::ConnectionClosed) => return None,
                 other => panic!("not a text message: {other:?}"),
             }
