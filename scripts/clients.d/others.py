@@ -26,6 +26,7 @@ PROGRAMS = {
     "undici": ["node", "undici.mjs"],
     "lua_http": ["lua5.2", "lua_http.lua"],
     "swi_prolog": ["swipl", "swi_prolog.pl"],
+    "libwebsockets": ["sh", "libwebsockets.sh"],
 }
 
 

@@ -72,7 +72,8 @@ needs_node=(node nodejs npm npm)
 needs_browser=(chromium chromium firefox-esr firefox-esr 'ls /usr/share/fonts/*/*' fonts-dejavu-core)
 needs_clients=(tclsh tcl 'echo "exit [catch {package require websocket}]" | tclsh' tcllib 'perl -MMojolicious -e1' libmojolicious-perl
   'ruby -e "require %q(faye/websocket)"' ruby-faye-websocket lua5.2 lua5.2 'lua5.2 -e "require [[http.websocket]]"' lua-http
-  swipl swi-prolog-nox prometheus-alertmanager prometheus-alertmanager
+  swipl swi-prolog-nox 'echo "#include <libwebsockets.h>" | cc -E -' libwebsockets-dev
+  prometheus-alertmanager prometheus-alertmanager
   strace strace openssl openssl)
 needs_proxies=(nginx nginx-light 'ls /usr/lib/nginx/modules/ngx_stream_module.so' libnginx-mod-stream haproxy haproxy
   apache2 apache2-bin lighttpd lighttpd caddy caddy)
