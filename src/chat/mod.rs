@@ -369,9 +369,8 @@ impl Chat {
 
     /// A turn ends: what it has added to the rooms and was not fanned out yet is.
     pub fn end_turn(&mut self, now: Now) {
-        while !self.delivery.dirty.is_empty() {
-            self.fan_out_next(now);
-        }
+        self.arrive_at(now);
+        while !self.delivery.dirty.is_empty() && self.fan_out_next(now) {}
         self.context.turn = self.context.turn.wrapping_add(1);
     }
 

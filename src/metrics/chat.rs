@@ -62,6 +62,8 @@ codes! {
     9001 9002
 }
 
+const _: () = assert!(CODES[0].0 == 0, "the code of a success is the first");
+
 /// A counter for each code of the protocol, and one for any other.
 #[derive(Debug)]
 pub struct Replies {
@@ -78,7 +80,11 @@ impl Default for Replies {
 impl Replies {
     /// Counts a reply with `code`.
     pub fn count(&self, code: u16) {
-        let position = CODES.binary_search_by_key(&code, |(known, _)| *known);
+        // Nearly every reply is a success, whose code is the first.
+        let position = match code {
+            0 => Ok(0),
+            code => CODES.binary_search_by_key(&code, |(known, _)| *known),
+        };
         let cell = position.ok().and_then(|at| self.known.get(at));
         cell.unwrap_or(&self.other).add(1);
     }

@@ -64,13 +64,8 @@ impl Session<'_, '_> {
         loop {
             // Several requests in one message, a line each: it saves frames, and JSON has no
             // newline within a text.
-            let line_end = memchr::memchr(b'\n', rest.as_bytes());
-            let cut = line_end.and_then(|end| rest.get(..end).zip(rest.get(end + 1..)));
-            let (line, following) = cut.unwrap_or((rest, ""));
-            rest = following;
             self.take_token();
-            if !line.trim_ascii().is_empty() {
-                let parsed = wire::parse(line, &self.context.limits);
+            if let Some(parsed) = wire::parse_next(&mut rest, &self.context.limits) {
                 self.request(parsed);
             }
             if rest.is_empty() {

@@ -38,5 +38,7 @@ pub use close::{close_code, close_words};
 pub use encoded_len::encoded_len_max;
 pub use frame_len::frame_len_max;
 pub use help::{Operation, operations};
-pub use parse::{Parsed, Refused, parse, parse_bytes, request_len_max, requests, too_long};
+pub use parse::{
+    Parsed, Refused, parse, parse_bytes, parse_next, request_len_max, requests, too_long,
+};
 pub use render::Context;

@@ -151,7 +151,10 @@ fn run_now(
     // Before the room is looked for: a token for some rooms must not tell which others there are.
     let allowed = credentials::check(chat, (conn, &chat.directory[user].name), command);
     let mut by = Requester { conn, user, request };
-    let result = allowed.and_then(|()| execute(chat, &mut by, command));
+    let result = match allowed {
+        Ok(()) => execute(chat, &mut by, command),
+        Err(refusal) => Err(refusal),
+    };
     chat.answer(by, result);
 }
 

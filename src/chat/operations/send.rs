@@ -112,7 +112,11 @@ pub(super) fn send(
         refusal,
     };
     // A conversation that was made for this message goes with it.
-    append(chat, by, record).inspect_err(|_| retract(chat, room))
+    let result = append(chat, by, record);
+    if result.is_err() {
+        retract(chat, room);
+    }
+    result
 }
 
 /// Whom the message names.
@@ -183,6 +187,10 @@ fn named_room(chat: &Chat, user: UserKey, send: &Send<'_>) -> Option<RoomKey> {
 
 fn check_message(chat: &Chat, room: RoomKey, send: &Send<'_>) -> Result<(), Refusal> {
     check_size(chat, room, send.text.len() + send.data.as_deref().map_or(0, str::len))?;
+    // Nearly every message is a text alone.
+    if send.data.is_none() && send.reply_to.or(send.thread).is_none() {
+        return Ok(());
+    }
     check_files(&chat.rooms[room], send.data.as_deref().unwrap_or_default())?;
     // Only what memory can tell: of older messages the log itself says whether they are there.
     for (field, seq) in [("reply_to", send.reply_to), ("thread", send.thread)] {

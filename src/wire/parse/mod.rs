@@ -129,13 +129,50 @@ pub fn parse_bytes<'a>(
 /// - 4001 with the limit: `text` and `data` take more than `message_bytes`, or a topic, a reason or
 ///   what to search for is too long.
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>), Box<Refused>> {
-    // Some programs begin a text with the mark of its byte order.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = without_mark(text);
     let mut fields = Fields::default();
     let read = read::read(text, &mut fields);
+    judge(text, (&mut fields, read), limits)
+}
+
+/// As [`parse`], for the first of the requests in `rest`, a line each, which is then what follows
+/// it; `None` if that line is blank.
+pub fn parse_next<'a>(
+    rest: &mut &'a str,
+    limits: &Limits,
+) -> Option<Result<(Request, Parsed<'a>), Box<Refused>>> {
+    let (text, mut fields) = (*rest, Fields::default());
+    // The usual request says itself where it ends: the line need not be looked for.
+    if let Some(behind) = quick::read(text, &mut fields) {
+        let line = text.get(..text.len() - behind.len()).unwrap_or(text);
+        *rest = behind.get(1..).unwrap_or_default();
+        let read = fields.check();
+        return Some(judge(line, (&mut fields, read), limits));
+    }
+    let (line, behind) = text.split_once('\n').unwrap_or((text, ""));
+    *rest = behind;
+    if line.trim_ascii().is_empty() {
+        return None;
+    }
+    let line = without_mark(line);
+    let read = read::read_slowly(line, &mut fields);
+    Some(judge(line, (&mut fields, read), limits))
+}
+
+/// Some programs begin a text with the mark of its byte order.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// Makes a request of what was read of its line, if nothing is wrong with that.
+fn judge<'a>(
+    text: &'a str,
+    (fields, read): (&mut Fields<'a>, Result<(), Fault>),
+    limits: &Limits,
+) -> Result<(Request, Parsed<'a>), Box<Refused>> {
     // Whatever else is wrong: a refusal without the id answers nobody's question.
-    let id = read_id(text, &fields);
-    let op = read_op(&fields);
+    let id = read_id(text, fields);
+    let op = read_op(fields);
     let known = op.as_ref().ok().copied();
     // A bad id is reported only if nothing before it was wrong, and the refusal then has no id.
     let (id, read) = match id {
@@ -144,14 +181,14 @@ pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<(Request, Parsed<'a>)
     };
     // The first fault counts, in the order in which a client would mend them: JSON, then `op`, then
     // its fields.
-    let parsed = read.and(op).and_then(|op| Ok((op, command::parse(op, &mut fields, limits)?)));
+    let parsed = read.and(op).and_then(|op| Ok((op, command::parse(op, fields, limits)?)));
     match parsed {
         Ok((op, parsed)) => Ok((Request { id, op }, parsed)),
         Err(mut refusal) => {
             if let Some(op) = known {
-                meant_field::add(&mut refusal, (text, op), &fields);
+                meant_field::add(&mut refusal, (text, op), fields);
             }
-            let op = known.map_or_else(|| unknown_op(&fields), |op| Some(op.name().into()));
+            let op = known.map_or_else(|| unknown_op(fields), |op| Some(op.name().into()));
             Err(Box::new(Refused { id, op, refusal: *refusal }))
         }
     }

@@ -12,74 +12,69 @@ use crate::wire::json::clean_len;
 /// `u64`.
 const DIGITS_MAX: usize = 15;
 
-/// Reads `text` into `fields`. `None` if it is not as simple as that, or not JSON at all; then
-/// `fields` are spoilt.
-pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Option<()> {
-    // By places in the one text: a rest that is cut off at each step would be checked each time.
-    let mut at = skip(text, expect(text, 0, b'{')?);
+/// Reads the line that `text` begins with into `fields`, and returns what is after it: nothing, or
+/// a newline and more. `None` if it is not as simple as that, or not JSON at all; then `fields` are
+/// spoilt.
+pub(super) fn read<'a>(text: &'a str, fields: &mut Fields<'a>) -> Option<&'a str> {
+    let mut rest = skip(text.strip_prefix('{')?);
     loop {
-        let (name, end) = string(text, at)?;
+        let (name, behind) = string(rest)?;
         let key = Key::from(name);
-        let colon = expect(text, skip(text, end), b':')?;
-        let (value, end) = value(key, text, skip(text, colon))?;
+        let (value, behind) = value(key, skip(skip(behind).strip_prefix(':')?))?;
         if key != Key::Unknown {
             fields.keep(key, value);
         }
-        let end = skip(text, end);
-        let Some(next) = expect(text, end, b',') else {
-            let end = expect(text, end, b'}')?;
-            return (skip(text, end) == text.len()).then_some(());
+        let behind = skip(behind);
+        let Some(next) = behind.strip_prefix(',') else {
+            // A newline stands nowhere before: no string that is read here has one.
+            let end = skip(behind.strip_prefix('}')?);
+            return (end.is_empty() || end.starts_with('\n')).then_some(end);
         };
-        at = skip(text, next);
+        rest = skip(next);
     }
 }
 
-/// The place after `byte`, if that stands at this one.
+/// What follows the spaces that `text` begins with.
 #[inline]
-fn expect(text: &str, at: usize, byte: u8) -> Option<usize> {
-    (text.as_bytes().get(at) == Some(&byte)).then(|| at + 1)
-}
-
-/// The place after the spaces that are at this one.
-#[inline]
-fn skip(text: &str, at: usize) -> usize {
+fn skip(text: &str) -> &str {
     // Nearly always there are none.
-    if expect(text, at, b' ').is_none() {
-        return at;
+    if text.as_bytes().first() != Some(&b' ') {
+        return text;
     }
-    let rest = text.as_bytes().get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|&&byte| byte == b' ').count()
+    text.trim_start_matches(' ')
 }
 
-/// The string without escapes at this place, and the place after it.
+/// The string without escapes that `text` begins with, and what is after it.
 #[inline]
-fn string(text: &str, at: usize) -> Option<(&str, usize)> {
-    let start = expect(text, at, b'"')?;
+fn string(text: &str) -> Option<(&str, &str)> {
+    let inside = text.strip_prefix('"')?;
     // Clean is what has neither a quote, nor an escape, nor a control character: what ends it must
     // be the quote.
-    let end = start + clean_len(text.as_bytes().get(start..)?);
-    let behind = expect(text, end, b'"')?;
-    Some((text.get(start..end)?, behind))
+    let (string, behind) = inside.split_at_checked(clean_len(inside.as_bytes()))?;
+    Some((string, behind.strip_prefix('"')?))
 }
 
-/// The value of a field at this place, and the place after it.
+/// The value of a field that `text` begins with, and what is after it.
 #[inline]
-fn value(key: Key, text: &str, at: usize) -> Option<(Kept<'_>, usize)> {
-    let Some((string, behind)) = string(text, at) else { return word(key, text, at) };
+fn value(key: Key, text: &str) -> Option<(Kept<'_>, &str)> {
+    if !text.starts_with('"') {
+        return word(key, text);
+    }
+    let (string, behind) = string(text)?;
     if !key.is_raw() {
         return Some((Value::String(KeptText::Borrowed(string)), behind));
     }
-    Some((Value::Raw(text.get(at..behind)?), behind))
+    let raw = text.get(..text.len() - behind.len())?;
+    Some((Value::Raw(raw), behind))
 }
 
 /// The same for a number or a word.
-fn word(key: Key, text: &str, at: usize) -> Option<(Kept<'_>, usize)> {
+fn word(key: Key, text: &str) -> Option<(Kept<'_>, &str)> {
     // A number that ends the text is not followed by a brace, so the object is incomplete: the
     // library says where.
     // Sign, fraction and exponent are none of these: such a number goes to the library.
-    let mut rest = text.as_bytes().get(at..)?.iter();
-    let end = at + rest.position(|byte| !byte.is_ascii_alphanumeric())?;
-    let word = text.get(at..end)?;
+    let word_len = text.bytes().position(|byte| !byte.is_ascii_alphanumeric())?;
+    let (word, behind) = text.split_at_checked(word_len)?;
     let value = match word {
         _ if key.is_raw() && is_number(word) => Value::Raw(word),
         // `true` or `null` in a raw field is rare enough for the library.
@@ -89,7 +84,7 @@ fn word(key: Key, text: &str, at: usize) -> Option<(Kept<'_>, usize)> {
         _ if is_number(word) => Value::Integer(word.parse().ok()?),
         _ => return None,
     };
-    Some((value, end))
+    Some((value, behind))
 }
 
 /// Whether `word` is a number of digits alone, without a zero before it.
@@ -106,13 +101,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::chat::Limits;
     use crate::wire::parse::read::fill;
+    use crate::wire::parse::{parse, parse_next, requests};
 
     /// Checks that what is read here is what the library reads; returns whether it is read here.
     #[track_caller]
     fn check(text: &str) -> bool {
         let mut quick = Fields::default();
-        if read(text, &mut quick).is_none() {
+        if read(text, &mut quick) != Some("") {
             return false;
         }
         let mut library = Fields::default();
@@ -160,6 +157,35 @@ mod tests {
             r#"{"data":{"a":1}}"#,
         ] {
             assert!(!check(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_lines_of_a_message_are_read_as_each_of_them_alone() {
+        let limits = Limits::default();
+        let lines = [
+            r#"{"op":"ping","id":1}"#,
+            r#"{"op":"ping","id":2}  "#,
+            "{\"op\":\"ping\",\"id\":3}\r",
+            "",
+            "  \t",
+            r#"{"op":"send","id":4,"room":"a","text":"x\ny"}"#,
+            r#"{"op":"ping""#,
+            "}",
+            "\u{feff}{\"op\":\"ping\"}",
+            r#"{"op":"ping"}x"#,
+            r#"{"op":"ping","id":5"#,
+        ];
+        for (one, other) in lines.iter().flat_map(|one| lines.map(|other| (one, other))) {
+            for message in [format!("{one}\n{other}"), format!("{one}\n{other}\n")] {
+                let mut rest = &*message;
+                let mut read = Vec::new();
+                while !rest.is_empty() {
+                    read.extend(parse_next(&mut rest, &limits));
+                }
+                let alone: Vec<_> = requests(&message).map(|line| parse(line, &limits)).collect();
+                assert_eq!(read, alone, "{message:?}");
+            }
         }
     }
 
