@@ -76,7 +76,7 @@ pub struct Asset {
     pub cache_control: &'static str,
     /// The version of the page that it is a file of.
     version: Option<ETag>,
-    /// The contents compressed, a script without its comments, with the tag of that.
+    /// The contents compressed, a script without its comments and indentation, with the tag of that.
     compressed: OnceLock<(Vec<u8>, ETag)>,
 }
 
@@ -133,8 +133,11 @@ impl Asset {
         self.compressed.get_or_init(|| {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
             let short = match std::str::from_utf8(&self.body) {
-                Ok(script) if self.content_type.starts_with("text/javascript") => {
-                    Cow::Owned(comments::without(script).into_bytes())
+                // Of other documents the indentation may be an example's.
+                Ok(text)
+                    if self.content_type.starts_with("text/javascript") || self.path == "/" =>
+                {
+                    Cow::Owned(comments::without(text).into_bytes())
                 }
                 _ => Cow::Borrowed(&*self.body),
             };
@@ -210,7 +213,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 54] = [
+const FILES: [File; 56] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -231,6 +234,7 @@ const FILES: [File; 54] = [
     ("/emoji.js", "text/javascript; charset=utf-8", include_bytes!("emoji.js")),
     ("/files.css", "text/css; charset=utf-8", include_bytes!("files.css")),
     ("/files.js", "text/javascript; charset=utf-8", include_bytes!("files.js")),
+    ("/kept.js", "text/javascript; charset=utf-8", include_bytes!("kept.js")),
     ("/later.css", "text/css; charset=utf-8", include_bytes!("later.css")),
     ("/lists.js", "text/javascript; charset=utf-8", include_bytes!("lists.js")),
     ("/log-entry.js", "text/javascript; charset=utf-8", include_bytes!("log-entry.js")),
@@ -250,6 +254,7 @@ const FILES: [File; 54] = [
     ("/settings.js", "text/javascript; charset=utf-8", include_bytes!("settings.js")),
     ("/storage.js", "text/javascript; charset=utf-8", include_bytes!("storage.js")),
     ("/switcher.js", "text/javascript; charset=utf-8", include_bytes!("switcher.js")),
+    ("/tab-icon.js", "text/javascript; charset=utf-8", include_bytes!("tab-icon.js")),
     ("/text.js", "text/javascript; charset=utf-8", include_bytes!("text.js")),
     ("/thread-view.js", "text/javascript; charset=utf-8", include_bytes!("thread-view.js")),
     ("/threads.css", "text/css; charset=utf-8", include_bytes!("threads.css")),
@@ -278,7 +283,7 @@ mod tests {
 
     /// Those that are loaded when they are used first, or, for the worker, when the page is there;
     /// and the icon's second address, which no browser asks for that has read the page.
-    const LATER: [&str; 31] = [
+    const LATER: [&str; 33] = [
         "/account.js",
         "/actions.js",
         "/asking.js",
@@ -292,6 +297,7 @@ mod tests {
         "/files.css",
         "/files.js",
         "/icon.svg",
+        "/kept.js",
         "/later.css",
         "/members.js",
         "/moderation.js",
@@ -304,6 +310,7 @@ mod tests {
         "/search.js",
         "/settings.js",
         "/switcher.js",
+        "/tab-icon.js",
         "/thread-view.js",
         "/threads.css",
         "/threads.js",
