@@ -181,15 +181,18 @@ test("who comes back is connected while the page is loaded, and asks for what is
 });
 
 test("who loads the page anew before it was there keeps the name, and what is new stands under its line", async () => {
+	// Without a worker, which would fetch the files itself.
+	const options = { locale: "en-SG" };
+	await (await visit(server.url, options)).addInitScript(() => Object.defineProperty(navigator, "serviceWorker", { value: undefined }));
+	await clear();
 	const bot = await Member.connect(server.tcp, "robot");
 	await bot.join("hasty");
-	const page = await enter("ned", "hasty", undefined, { locale: "en-SG" });
+	const page = await enter("ned", "hasty", undefined, options);
 	await say(page, "here I am");
 	await until("what is read", async () => bot.events.some(({ ev, read }) => ev === "receipts" && read?.ned));
 	const answering = () => new Promise((resolve) => page.once("websocket", (socket) => socket.on("framereceived", ({ payload }) => JSON.parse(payload).id === "page" && resolve())));
 	// Twice the script that draws the page does not come: the sessions that were begun meanwhile are known to none but the page.
 	await page.route("**/app.js", (route) => route.abort());
-	await page.addInitScript(() => navigator.serviceWorker && Object.defineProperty(navigator, "serviceWorker", { value: undefined }));
 	for (let load = 0; load < 2; load += 1) {
 		const answered = answering();
 		await page.reload();
