@@ -192,7 +192,7 @@ test("who loads the page anew before it was there keeps the name, and what is ne
 	await until("what is read", async () => bot.events.some(({ ev, read }) => ev === "receipts" && read?.ned));
 	const answering = () => new Promise((resolve) => page.once("websocket", (socket) => socket.on("framereceived", ({ payload }) => JSON.parse(payload).id === "page" && resolve())));
 	// Twice the script that draws the page does not come: the sessions that were begun meanwhile are known to none but the page.
-	await page.route("**/app.js", (route) => route.abort());
+	await page.route("**/app.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
 	for (let load = 0; load < 2; load += 1) {
 		const answered = answering();
 		await page.reload();
@@ -228,6 +228,8 @@ test("a long message is folded until one asks for all of it, and not any more wh
 	await page.locator(".unfold").press("Enter");
 	await holds(page, () => document.querySelector(".unfold").ariaExpanded === "true");
 	assert.ok((await height()) > 1000);
+	// What is read stays where it is.
+	await holds(page, () => !document.querySelector("#latest").hidden);
 	await page.locator(".unfold").press("Enter");
 	await until("the fold", async () => (await height()) === folded);
 	await bot.ask("edit", { room: "novels", target: seq, text: "in short" });

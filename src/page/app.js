@@ -355,6 +355,11 @@ function entryContext(bySeq = new Map()) {
 		goTo: (seq) => goTo({ room: open.name, seq }),
 		files: (box, item) => !item.waiting && showFiles(box, item, shownName),
 		openThread: (thread, mark) => threads("show", thread, mark),
+		// Who unfolds a text reads it from its beginning.
+		grows: () => {
+			following = false;
+			drawSoon();
+		},
 	};
 }
 

@@ -33,9 +33,9 @@ export const forget = (item) => nodes.delete(item);
  * makes the button of an author, `profileOf(name)` is what one says of oneself, `react(state, emoji)` adds or removes a reaction, `isBlocked(name)` says whose words are
  * not shown; `quoted(seq)` is the message that is answered, `goTo(seq)` leads there; `people` and `copy` are for `formatted`;
  * `files(box, item)` shows the files of a message; `answers(seq)` is how many messages of its thread are shown, `openThread(seq, mark)`
- * shows that, and `inThread` is whether it is shown already.
+ * shows that, and `inThread` is whether it is shown already; `grows()` is called before an entry is unfolded.
  */
-export function entryNode(state, { me, writeTo, profileOf, react, isBlocked, quoted, goTo, people, copy, files, answers, openThread, inThread }) {
+export function entryNode(state, { me, writeTo, profileOf, react, isBlocked, quoted, goTo, people, copy, files, answers, openThread, inThread, grows }) {
 	const { item } = state;
 	if (item.ev !== "message") return nodes.get(item) ?? keep(item, note(item));
 	const node = nodes.get(item) ?? keep(item, message(item, me, writeTo));
@@ -64,7 +64,7 @@ export function entryNode(state, { me, writeTo, profileOf, react, isBlocked, quo
 	}
 	words.classList.toggle("gone", isPlain);
 	const isLong = !isPlain && (text.length > LONG || text.split("\n").length > LONG_LINES);
-	if (isLong === !node.querySelector(".unfold")) drawFold(node, words, isLong);
+	if (isLong === !node.querySelector(".unfold")) drawFold(node, words, isLong, inThread ? () => {} : grows);
 	if (meant) drawQuote(node, meant, quoted(meant), { isBlocked, go, isOfThread });
 	if (!inThread && item.seq) drawAnswers(node, count, () => openThread(item.seq));
 	const isEdited = words.classList.toggle("edited", state.edited !== undefined);
@@ -115,10 +115,11 @@ function drawQuote(node, seq, state, { isBlocked, go, isOfThread }) {
 }
 
 /** Folds a long text, of which a button shows the rest; unfolds one that is not long any more. */
-function drawFold(node, words, isLong) {
+function drawFold(node, words, isLong, grows) {
 	words.classList.toggle("folded", isLong);
 	if (!isLong) return node.querySelector(".unfold").remove();
 	const turn = () => {
+		grows();
 		const isFolded = words.classList.toggle("folded");
 		button.ariaExpanded = String(!isFolded);
 		setText(button, t(isFolded ? "log.unfold" : "log.fold"));
