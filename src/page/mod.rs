@@ -2,8 +2,8 @@
 //!
 //! Each is served with an entity tag of its contents and `no-cache`: a browser keeps its copy and
 //! asks each time whether it is still valid, so that a new server never runs with an old page. Who
-//! takes gzip gets them compressed, and scripts without their comments: each is made so when it is
-//! asked for first. Each names the version of all of them together, so that the worker in a browser
+//! takes gzip gets them compressed, and scripts without their comments and indentation: each is made
+//! so when it is asked for first. Each names the version of all of them together, so that the worker in a browser
 //! that has them has to ask for the document alone.
 //!
 //! | file | holds |
@@ -11,7 +11,7 @@
 //! | `index.html`, `style.css`, `favicon.svg` | the document, its look, its icon |
 //! | `app.js` | the page: draws the client's state, wires the parts below |
 //! | `client.js` | the protocol client: connection, resume, outbox, gaps, presence; no DOM |
-//! | `early.js` | the connection of who comes back, opened while the rest is loaded |
+//! | `early.js` | the connection of who comes back, opened and greeted while the rest is loaded |
 //! | `welcome.js` | the way in: by a name, with an account, with an invitation |
 //! | `account.js` | the dialogs of an account: devices, password, invite links |
 //! | `log-window.js` | which entries of each room are there to be shown, and fetching others |
@@ -20,10 +20,12 @@
 //! | `quotes.js` | finds the message that another one answers |
 //! | `threads.js` | the threads that the user follows, and what is unread there; no DOM |
 //! | `thread-view.js`, `threads.css` | a thread beside the log, and the list of threads |
-//! | `lists.js` | conversations, invitations, people |
+//! | `lists.js`, `tab-icon.js` | conversations, invitations, people; the icon that counts what is new |
+//! | `kept.js` | for how long a room keeps what is said |
 //! | `composer.js` | the message field: drafts, edits, hints |
 //! | `complete.js`, `emoji.js` | completion of names, commands and emoji, and the emoji to choose |
 //! | `dialogs.html` | the dialogs that are loaded with what first uses one |
+//! | `later.css` | the look of what is not seen before something is chosen |
 //! | `directory.js` | the directory: rooms that everybody may find, and people |
 //! | `members.js` | the dialog with all members of a room |
 //! | `switcher.js` | leads to any conversation by a few letters |
@@ -76,7 +78,7 @@ pub struct Asset {
     pub cache_control: &'static str,
     /// The version of the page that it is a file of.
     version: Option<ETag>,
-    /// The contents compressed, a script without its comments and indentation, with the tag of that.
+    /// The contents compressed, a script without comments and indentation, with the tag of that.
     compressed: OnceLock<(Vec<u8>, ETag)>,
 }
 
