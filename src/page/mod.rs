@@ -3,8 +3,8 @@
 //! Each is served with an entity tag of its contents and `no-cache`: a browser keeps its copy and
 //! asks each time whether it is still valid, so that a new server never runs with an old page. Who
 //! takes gzip gets them compressed, and scripts without their comments and indentation: each is made
-//! so when it is asked for first. Each names the version of all of them together, so that the worker in a browser
-//! that has them has to ask for the document alone.
+//! so when it is asked for first. Each names the version of all of them together, so that the worker
+//! in a browser that has them has to ask for the document alone.
 //!
 //! | file | holds |
 //! |---|---|
@@ -20,7 +20,8 @@
 //! | `quotes.js` | finds the message that another one answers |
 //! | `threads.js` | the threads that the user follows, and what is unread there; no DOM |
 //! | `thread-view.js`, `threads.css` | a thread beside the log, and the list of threads |
-//! | `lists.js`, `tab-icon.js` | conversations, invitations, people; the icon that counts what is new |
+//! | `lists.js` | conversations, invitations, people |
+//! | `tab-icon.js` | the icon of the tab, which counts what is new |
 //! | `kept.js` | for how long a room keeps what is said |
 //! | `composer.js` | the message field: drafts, edits, hints |
 //! | `complete.js`, `emoji.js` | completion of names, commands and emoji, and the emoji to choose |
