@@ -2,9 +2,9 @@
 //!
 //! Each is served with an entity tag of its contents and `no-cache`: a browser keeps its copy and
 //! asks each time whether it is still valid, so that a new server never runs with an old page. Who
-//! takes gzip gets them compressed, and scripts without their comments and indentation: each is made
-//! so when it is asked for first. Each names the version of all of them together, so that the worker
-//! in a browser that has them has to ask for the document alone.
+//! takes gzip gets them compressed, and scripts without their comments and indentation: each is
+//! made so when it is asked for first. Each names the version of all of them together, so that the
+//! worker in a browser that has them has to ask for the document alone.
 //!
 //! | file | holds |
 //! |---|---|
