@@ -202,6 +202,7 @@ for (const [name, options] of [["a pointer", {}], ["a finger", { viewport: { wid
 		const page = await enter("pia", "tall", undefined, options);
 		const message = page.locator("#messages > .msg", { hasText: "line 79" });
 		await message.waitFor();
+		await message.locator(".unfold").click();
 		/** Scrolls, shows the toolbar where that is, and tells where all is. */
 		const at = async (scroll) => {
 			await page.evaluate((run) => {

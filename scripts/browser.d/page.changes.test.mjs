@@ -131,7 +131,7 @@ test("a search finds an old message and leads to its place", async () => {
 	};
 	await search("needle", ["no needles there", "the needle is here"]);
 	// Which a screen reader says.
-	assert.equal(await page.textContent("#search-status"), "2 messages found.");
+	assert.equal(await page.textContent("#search-status"), "2 found.");
 	await picture(page, "search");
 	await page.check("#search-here");
 	await until("only here", async () => (await found()).join() === "the needle is here");

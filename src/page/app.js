@@ -4,8 +4,7 @@ import { commandList, fold } from "/commands.js";
 import { composer } from "/composer.js";
 import { drawConnection } from "/connection.js";
 import { $, avatar, bdi, cached, el, isolated, linked, place, says, setText, tint } from "/dom.js";
-import { Socket, takePage } from "/early.js";
-import { addressOf, count, drawIcon, invitationList, keptFor, peopleList, roomList } from "/lists.js";
+import { addressOf, count, invitationList, peopleList, roomList } from "/lists.js";
 import { decorate, entryNode, forget, readBy, stateOf } from "/log-entry.js";
 import { FIRST_PAGE, View, logWindows } from "/log-window.js";
 import { isMarked, isPinned, markUnread, preferences, renamePreferences, setListed, takeMark } from "/preferences.js";
@@ -15,6 +14,7 @@ import { catchFiles, toast } from "/toasts.js";
 import { secretInAddress, signInView } from "/welcome.js";
 import { fill, has, t } from "/words.js";
 
+const { Socket, takePage } = globalThis.early;
 const AWAY_MS = 60_000;
 const FIRST_ROOM = "lobby";
 /** So many pixels above its end the log scrolls along with new messages: for a finger more than the toolbar takes that it brings. */
@@ -102,11 +102,14 @@ const windows = logWindows({
 	isFollowing: () => following,
 	isWatched: watched,
 	draw,
+	drawEntries,
 	fail: refuse,
 });
 const { view, note } = windows;
 /** What finds a message that is answered, once there is such an answer. */
 let findQuote = null;
+/** What says for how long a room keeps what is said, once there is one that forgets. */
+let keptFor = null;
 
 /** Whether there is such a person, as far as is known here; "me" if it is the user. */
 const knownAs = (name) => (name === chat.user ? "me" : chat.rooms.has(directName(name)) || Boolean(open?.presence?.users?.has(name)) || authors().has(name));
@@ -166,11 +169,19 @@ const firstShown = new Promise((resolve) => (noteShown = resolve));
 const whenShown = () => Promise.race([firstShown, new Promise((resolve) => setTimeout(resolve, LOAD_LATER_MS))]);
 
 let drawing = false;
-/** Whether more has changed than where the log stands. */
-let hasChanged = false;
+/** Whether the icon of the tab has said that something is new. */
+let hasIcon = false;
+/** Whether more has changed than what is in the log and where it stands, and whether the former has. */
+let [hasChanged, hasEntries] = [false, false];
 
 function draw() {
 	hasChanged = true;
+	drawSoon();
+}
+
+/** Draws the log alone: of many rooms the list takes as long. */
+function drawEntries() {
+	hasEntries = true;
 	drawSoon();
 }
 
@@ -185,7 +196,7 @@ function drawSoon() {
 function drawDue() {
 	drawing = false;
 	if (hasChanged) drawNow();
-	else if (chat?.user) drawPlace();
+	else if (chat?.user) (hasEntries ? drawLog : drawPlace)();
 }
 
 function drawNow() {
@@ -210,7 +221,8 @@ function drawRooms() {
 	setText($("nav-badge"), badge);
 	$("open-nav").ariaLabel = badge ? `${t("nav.label")}, ${badge}` : t("nav.label");
 	$("nav-badge").classList.toggle("at", mentions > 0);
-	drawIcon(unread, mentions);
+	hasIcon ||= unread + mentions > 0;
+	if (hasIcon) drawIcon(unread, mentions);
 	$("read-all").hidden = !threadParts?.unread() && !rooms.some((room) => room.unread > 0 || isMarked(room));
 	document.title = `${unread ? `(${mentions ? `@${count(mentions)}, ` : ""}${count(unread)}) ` : ""}${open ? `${label(open)} · ` : ""}Chinwag`;
 }
@@ -275,6 +287,7 @@ function writeButton(name, ...children) {
 }
 
 function drawLog() {
+	hasEntries = false;
 	const log = $("log");
 	const shown = open ? view(open) : new View();
 	const waiting = open && shown.atHead ? chat.outbox.filter((entry) => entry.room === open.name).map(waitingState) : [];
@@ -342,6 +355,11 @@ function entryContext(bySeq = new Map()) {
 		goTo: (seq) => goTo({ room: open.name, seq }),
 		files: (box, item) => !item.waiting && showFiles(box, item, shownName),
 		openThread: (thread, mark) => threads("show", thread, mark),
+		// Who unfolds a text reads it from its beginning.
+		grows: () => {
+			following = false;
+			drawSoon();
+		},
 	};
 }
 
@@ -350,7 +368,9 @@ function beginning(shown) {
 	if (shown.ended) return "";
 	if (open.epoch !== null && (shown.loading || shown.more)) return t("log.loading");
 	const begins = open.oldest > 1 ? t("log.older") : t("log.beginning", { room: label(open) });
-	return [begins, keptFor(open)].filter(Boolean).join(" ");
+	const { ms, records, bytes } = open.kept;
+	const kept = (ms || records || bytes || open.durable === "memory") && (keptFor ? keptFor(open) : void loadKept());
+	return [begins, kept].filter(Boolean).join(" ");
 }
 
 /** A message of the outbox, as one of the log. */
@@ -577,7 +597,7 @@ function signOut(why = "") {
 	$("messages").replaceChildren();
 	history.replaceState(null, "", "/");
 	document.title = "Chinwag";
-	drawIcon(0, 0);
+	if (hasIcon) drawIcon(0, 0);
 	$("app").hidden = true;
 	$("welcome").hidden = false;
 	showDoor(why);
@@ -1144,7 +1164,6 @@ const moderation = laterDialog(async () => byName((await import("/moderation.js"
 	confirm: (...given) => ask(...given),
 	close: (room, more) => chat.close(room, more),
 	invite,
-	kept: keptFor,
 	audit: (room) => audit(room),
 	turn: focusTurn,
 	fail: refuse,
@@ -1191,6 +1210,12 @@ const leave = later(async () => (await import("/asking.js")).leaving({
 	me: () => chat.user,
 	fail: refuse,
 }));
+const drawIcon = later(async () => (await import("/tab-icon.js")).drawIcon, never, never);
+const loadKept = later(async () => {
+	({ keptFor } = await import("/kept.js"));
+	draw();
+	return () => {};
+}, never, never);
 const loadQuotes = later(async () => {
 	findQuote = (await import("/quotes.js")).quoteFinder({ history: (name, where) => chat.history(name, where), draw });
 	draw();

@@ -1,11 +1,12 @@
-//! Scripts as they are sent to who takes them compressed: without their comments, which are a fifth
-//! of the page, and their indentation. Both are for whoever reads the source.
+//! Scripts, and the document of the page, as they are sent to who takes them compressed: without
+//! their comments, which are a fifth of the page, and their indentation. Both are for whoever reads
+//! the source.
 
-/// The script without indentation, and without the lines that are comments and nothing else. They
+/// The text without indentation, and without the lines that are comments and nothing else. They
 /// stay as empty lines, so that an error names the line that it has in the source.
 ///
-/// No script has a text over several lines, in which a line could look like a comment; a test holds
-/// that.
+/// No script has a literal over several lines, in which a line could look like a comment; a test
+/// holds that.
 pub(super) fn without(script: &str) -> String {
     let mut short = String::with_capacity(script.len());
     let mut is_inside = false;

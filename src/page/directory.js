@@ -65,7 +65,7 @@ export function directoryDialog({ chat, label, go, sentence, profileOf, onProfil
 			$("directory-more").hidden = !more;
 			$("directory-more").onclick = () => rooms(next);
 			const n = list.childElementCount;
-			status(more ? t("dir.first", { n }) : n ? t("dir.found", { n }) : t("dir.noRoom"));
+			status(more ? t("found.first", { n }) : n ? t("found", { n }) : t("dir.noRoom"));
 		} catch (error) {
 			if (latest === token) status(sentence(error));
 		}
@@ -103,7 +103,7 @@ export function directoryDialog({ chat, label, go, sentence, profileOf, onProfil
 			drawName(called, name, profileOf(name));
 			return made;
 		}));
-		status(found.length > SHOWN_MAX ? t("dir.manyPeople", { n: found.length - SHOWN_MAX }) : found.length ? t("dir.found", { n: found.length }) : t("dir.nobody"));
+		status(found.length > SHOWN_MAX ? t("dir.manyPeople", { n: found.length - SHOWN_MAX }) : found.length ? t("found", { n: found.length }) : t("dir.nobody"));
 	}
 
 	async function persons() {

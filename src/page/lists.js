@@ -1,7 +1,7 @@
 /** The lists beside the log: conversations, invitations, people. */
 import { $, avatar, bdi, cached, drawName, el, place, says, setText, tint } from "/dom.js";
 import { isArchived, isMarked, isPinned, preferences } from "/preferences.js";
-import { locale, t, tn } from "/words.js";
+import { t, tn } from "/words.js";
 
 /** Conversations from which on they can be filtered. */
 const FILTERED_FROM = 12;
@@ -12,15 +12,6 @@ const ROWS_AROUND = 15;
 const ROW_HEIGHT = 40;
 
 export const count = (n) => (n > 99 ? "99+" : String(n || ""));
-
-/** Has the icon of the tab say how much is new: at its size there is place for nothing else. */
-export function drawIcon(unread, mentions) {
-	const n = count(mentions || unread);
-	const size = [0, 48, 40, 30][n.length];
-	const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" rx="16" fill="${mentions ? "#b45309" : "#0d9488"}"/><text x="32" y="${32 + 0.36 * size}" font-family="sans-serif" font-size="${size}" font-weight="700" text-anchor="middle" fill="#fff">${n}</text></svg>`;
-	const href = n ? `data:image/svg+xml,${encodeURIComponent(picture)}` : "/favicon.svg";
-	if ($("icon").getAttribute("href") !== href) $("icon").href = href;
-}
 
 /** The address of a room, or of a message in it, of this epoch of the room. */
 export const addressOf = (name, at, epoch) => `#room=${encodeURIComponent(name)}${at ? `&at=${at}&epoch=${epoch}` : ""}`;
@@ -65,6 +56,8 @@ export function roomList(label, unreadIn, profileOf) {
 	const rank = (room) => (isPinned(room) ? 0 : preferences.order === "unread" && isNew(room) ? 1 : 2);
 	/** What is shown in each list. */
 	let lists = { directs: [], rooms: [], "archived-rooms": [] };
+	/** Their order of before: what is nearly in order is soon sorted. */
+	let order = [];
 	let opened = null;
 
 	function node(room) {
@@ -105,8 +98,10 @@ export function roomList(label, unreadIn, profileOf) {
 		opened = open;
 		$("nav-filter").hidden = rooms.length < FILTERED_FROM;
 		const wanted = $("nav-filter").hidden ? "" : $("nav-filter").value.trim().toLowerCase();
-		const found = wanted ? rooms.filter((room) => label(room).includes(wanted)) : [...rooms];
-		const sorted = found.map((room) => [rank(room), label(room), room]).sort(([a, b], [c, d]) => a - c || b.localeCompare(d)).map(([, , room]) => room);
+		const all = new Set(rooms);
+		order = [...new Set([...order.filter((room) => all.has(room)), ...rooms])];
+		order = order.map((room) => [rank(room), label(room), room]).sort(([a, b], [c, d]) => a - c || b.localeCompare(d)).map(([, , room]) => room);
+		const sorted = wanted ? order.filter((room) => label(room).includes(wanted)) : order;
 		// Who looks for a room finds it, wherever it is.
 		const isAway = (room) => !wanted && room !== open && isArchived(room) && !isNew(room);
 		const away = sorted.filter(isAway);
@@ -223,18 +218,3 @@ export function crowd(presence) {
 
 /** Up to as many members the server names. */
 const NAMED_MAX = 200;
-
-const UNITS = [["day", 86_400_000], ["hour", 3_600_000], ["minute", 60_000], ["second", 1_000]];
-
-/** For how long a room keeps what is said, for those inside; empty if for ever. */
-export function keptFor({ durable, kept: { ms, records, bytes } }) {
-	const amount = (value, unit) => value.toLocaleString(locale, { style: "unit", unit, unitDisplay: "long" });
-	const [unit, length] = UNITS.find(([, length]) => ms % length === 0) ?? UNITS.at(-1);
-	const said = [
-		durable === "memory" && t("kept.memory"),
-		ms && t("kept.for", { time: amount(Math.max(1, Math.round(ms / length)), unit) }),
-		records && t("kept.records", { n: records }),
-		bytes && t("kept.bytes", { size: amount(Math.max(1, Math.round(bytes / 1_000)), "kilobyte") }),
-	];
-	return said.filter(Boolean).join(" ");
-}

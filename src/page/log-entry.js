@@ -9,6 +9,9 @@ const TOGETHER_MS = 300_000;
 const KINDS_MAX = 24;
 /** Names listed for one reaction. */
 const NAMES_MAX = 12;
+/** Lines and characters from which on a text is folded. */
+const LONG_LINES = 24;
+const LONG = 2_000;
 /** Characters shown of a message that is answered. */
 const QUOTED_MAX = 120;
 
@@ -30,9 +33,9 @@ export const forget = (item) => nodes.delete(item);
  * makes the button of an author, `profileOf(name)` is what one says of oneself, `react(state, emoji)` adds or removes a reaction, `isBlocked(name)` says whose words are
  * not shown; `quoted(seq)` is the message that is answered, `goTo(seq)` leads there; `people` and `copy` are for `formatted`;
  * `files(box, item)` shows the files of a message; `answers(seq)` is how many messages of its thread are shown, `openThread(seq, mark)`
- * shows that, and `inThread` is whether it is shown already.
+ * shows that, and `inThread` is whether it is shown already; `grows()` is called before an entry is unfolded.
  */
-export function entryNode(state, { me, writeTo, profileOf, react, isBlocked, quoted, goTo, people, copy, files, answers, openThread, inThread }) {
+export function entryNode(state, { me, writeTo, profileOf, react, isBlocked, quoted, goTo, people, copy, files, answers, openThread, inThread, grows }) {
 	const { item } = state;
 	if (item.ev !== "message") return nodes.get(item) ?? keep(item, note(item));
 	const node = nodes.get(item) ?? keep(item, message(item, me, writeTo));
@@ -60,6 +63,8 @@ export function entryNode(state, { me, writeTo, profileOf, react, isBlocked, quo
 		node.classList.toggle("named", !isPlain && item.from !== me && [...named.values()].includes("me"));
 	}
 	words.classList.toggle("gone", isPlain);
+	const isLong = !isPlain && (text.length > LONG || text.split("\n").length > LONG_LINES);
+	if (isLong === !node.querySelector(".unfold")) drawFold(node, words, isLong, inThread ? () => {} : grows);
 	if (meant) drawQuote(node, meant, quoted(meant), { isBlocked, go, isOfThread });
 	if (!inThread && item.seq) drawAnswers(node, count, () => openThread(item.seq));
 	const isEdited = words.classList.toggle("edited", state.edited !== undefined);
@@ -107,6 +112,20 @@ function drawQuote(node, seq, state, { isBlocked, go, isOfThread }) {
 	setText(words, text);
 	made.disabled = Boolean(state?.isGone && !isOfThread);
 	if (!made.isConnected) body.querySelector(".text").before(made);
+}
+
+/** Folds a long text, of which a button shows the rest; unfolds one that is not long any more. */
+function drawFold(node, words, isLong, grows) {
+	words.classList.toggle("folded", isLong);
+	if (!isLong) return node.querySelector(".unfold").remove();
+	const turn = () => {
+		grows();
+		const isFolded = words.classList.toggle("folded");
+		button.ariaExpanded = String(!isFolded);
+		setText(button, t(isFolded ? "log.unfold" : "log.fold"));
+	};
+	const button = el("button", { className: "unfold plain", ariaExpanded: "false", onclick: turn }, t("log.unfold"));
+	words.after(button);
 }
 
 /** What leads from the first message of a thread to the thread. */

@@ -2,10 +2,10 @@
 import { cached } from "/dom.js";
 import { t } from "/words.js";
 
-/** Entries kept of the open room, reactions and edits among them; others are fetched again. */
-const SHOWN_MAX = 320;
-/** The same as long as there is no message among them: what has a reaction may have many. */
-const UNSEEN_MAX = 4 * SHOWN_MAX;
+/** Entries with a place in the log kept of the open room; others are fetched again. Each one takes its time in each frame in which the log grows. */
+const SHOWN_MAX = 160;
+/** So many times as many with their edits and reactions, of which one message may have hundreds. */
+const CHANGES = 4;
 /** After a refusal nothing is fetched for so long. */
 const PAUSE_MS = 2_000;
 /** Entries in one fetch, and kept of each other room. */
@@ -29,12 +29,12 @@ export class View {
 
 	/** Whether at its end it has all that it may have. */
 	isFull() {
-		const { length } = this.entries;
-		return length >= UNSEEN_MAX || (length >= SHOWN_MAX && this.entries.some(isMessage));
+		return placesIn(this.entries).length >= SHOWN_MAX || this.entries.length >= CHANGES * SHOWN_MAX;
 	}
 }
 
-const isMessage = ({ ev }) => ev === "message";
+/** Where entries stand that have a place in the log: others change one of these. */
+const placesIn = (entries) => entries.flatMap(({ ev }, at) => (["edit", "deletion", "reaction"].includes(ev) ? [] : [at]));
 
 /** A page in parts, the one first that comes next to what is shown. */
 function partsOf(items, isUpwards) {
@@ -48,9 +48,9 @@ const nextFrame = () => new Promise((resolve) => (document.hidden ? resolve() : 
 
 /**
  * Keeps the windows. `history(name, where)` asks the server, `me()` is the user; `isOpen(room)`, `isFollowing()` and `isWatched()`
- * say what the user looks at; `draw()` is called after each change, `fail(error)` after a refusal.
+ * say what the user looks at; `draw()` is called after each change, `drawEntries()` after one by which nothing is new, `fail(error)` after a refusal.
  */
-export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, fail }) {
+export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, drawEntries, fail }) {
 	const views = new WeakMap();
 	const view = (room) => cached(views, room, () => new View());
 
@@ -62,15 +62,13 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 	/** Cuts one end off a window that has grown too large. */
 	function trim(room, end) {
 		const shown = view(room);
+		const { entries } = shown;
 		const most = isOpen(room) ? SHOWN_MAX : PAGE;
-		const over = shown.entries.length - most;
-		if (over <= 0) return;
+		const places = placesIn(entries);
 		if (end === "newest") {
-			shown.entries.splice(most);
-			shown.atHead = false;
-		} else if (!isOpen(room) || shown.entries.length > UNSEEN_MAX || shown.entries.slice(over).some(isMessage)) {
-			shown.entries.splice(0, over);
-			shown.more = shown.entries[0].epoch === room.epoch;
+			if (entries.splice(Math.min(places[most] ?? entries.length, CHANGES * most)).length) shown.atHead = false;
+		} else if (entries.splice(0, Math.max(places.length > most ? places[places.length - most] : 0, entries.length - CHANGES * most)).length) {
+			shown.more = entries[0].epoch === room.epoch;
 		}
 	}
 
@@ -78,13 +76,13 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 		const shown = view(room);
 		const away = !isOpen(room) || !isFollowing();
 		// The window of a reader far above stays; newer entries are fetched on the way down.
-		if (isOpen(room) && away && shown.entries.length >= SHOWN_MAX) shown.atHead = false;
+		if (isOpen(room) && away && shown.isFull()) shown.atHead = false;
 		if (shown.atHead) {
 			shown.entries.push({ ...item, epoch: room.epoch });
 			trim(room, "oldest");
 		} else if (item.ev !== "message" && item.target) {
 			shown.later.push(item);
-			if (shown.later.length > SHOWN_MAX) shown.later.shift();
+			if (shown.later.length > CHANGES * SHOWN_MAX) shown.later.shift();
 		}
 		if (!shown.newFrom && item.ev === "message" && item.from !== me() && (away || !isWatched())) shown.newFrom = item.seq;
 		draw();
@@ -164,7 +162,7 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 		const isWanted = () => shown.loading === token && room.epoch === epoch;
 		const end = () => {
 			if (shown.loading === token) shown.loading = null;
-			draw();
+			drawEntries();
 		};
 		try {
 			const isFirst = !shown.entries.length;
@@ -176,7 +174,7 @@ export function logWindows({ history, me, isOpen, isFollowing, isWatched, draw, 
 				if (part !== parts[0]) await nextFrame();
 				if (!isWanted()) break;
 				apply(part, more || part !== parts.at(-1), oldest);
-				draw();
+				drawEntries();
 			}
 		} catch (error) {
 			if (isWanted() && error.code && error.code !== 4004) {

@@ -2,16 +2,16 @@
 //!
 //! Each is served with an entity tag of its contents and `no-cache`: a browser keeps its copy and
 //! asks each time whether it is still valid, so that a new server never runs with an old page. Who
-//! takes gzip gets them compressed, and scripts without their comments: each is made so when it is
-//! asked for first. Each names the version of all of them together, so that the worker in a browser
-//! that has them has to ask for the document alone.
+//! takes gzip gets them compressed, and scripts without their comments and indentation: each is
+//! made so when it is asked for first. Each names the version of all of them together, so that the
+//! worker in a browser that has them has to ask for the document alone.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `index.html`, `style.css`, `favicon.svg` | the document, its look, its icon |
 //! | `app.js` | the page: draws the client's state, wires the parts below |
 //! | `client.js` | the protocol client: connection, resume, outbox, gaps, presence; no DOM |
-//! | `early.js` | the connection of who comes back, opened while the rest is loaded |
+//! | `early.js` | the connection of who comes back, opened and greeted while the rest is loaded |
 //! | `welcome.js` | the way in: by a name, with an account, with an invitation |
 //! | `account.js` | the dialogs of an account: devices, password, invite links |
 //! | `log-window.js` | which entries of each room are there to be shown, and fetching others |
@@ -21,9 +21,12 @@
 //! | `threads.js` | the threads that the user follows, and what is unread there; no DOM |
 //! | `thread-view.js`, `threads.css` | a thread beside the log, and the list of threads |
 //! | `lists.js` | conversations, invitations, people |
+//! | `tab-icon.js` | the icon of the tab, which counts what is new |
+//! | `kept.js` | for how long a room keeps what is said |
 //! | `composer.js` | the message field: drafts, edits, hints |
 //! | `complete.js`, `emoji.js` | completion of names, commands and emoji, and the emoji to choose |
 //! | `dialogs.html` | the dialogs that are loaded with what first uses one |
+//! | `later.css` | the look of what is not seen before something is chosen |
 //! | `directory.js` | the directory: rooms that everybody may find, and people |
 //! | `members.js` | the dialog with all members of a room |
 //! | `switcher.js` | leads to any conversation by a few letters |
@@ -76,7 +79,7 @@ pub struct Asset {
     pub cache_control: &'static str,
     /// The version of the page that it is a file of.
     version: Option<ETag>,
-    /// The contents compressed, a script without its comments, with the tag of that.
+    /// The contents compressed, a script without comments and indentation, with the tag of that.
     compressed: OnceLock<(Vec<u8>, ETag)>,
 }
 
@@ -133,8 +136,11 @@ impl Asset {
         self.compressed.get_or_init(|| {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
             let short = match std::str::from_utf8(&self.body) {
-                Ok(script) if self.content_type.starts_with("text/javascript") => {
-                    Cow::Owned(comments::without(script).into_bytes())
+                // Of other documents the indentation may be an example's.
+                Ok(text)
+                    if self.content_type.starts_with("text/javascript") || self.path == "/" =>
+                {
+                    Cow::Owned(comments::without(text).into_bytes())
                 }
                 _ => Cow::Borrowed(&*self.body),
             };
@@ -210,7 +216,7 @@ const DASHBOARD: [File; 6] = [
 ];
 
 /// The files of the chat.
-const FILES: [File; 54] = [
+const FILES: [File; 56] = [
     ("/", "text/html; charset=utf-8", include_bytes!("index.html")),
     ("/style.css", "text/css; charset=utf-8", include_bytes!("style.css")),
     ("/account.js", "text/javascript; charset=utf-8", include_bytes!("account.js")),
@@ -231,6 +237,7 @@ const FILES: [File; 54] = [
     ("/emoji.js", "text/javascript; charset=utf-8", include_bytes!("emoji.js")),
     ("/files.css", "text/css; charset=utf-8", include_bytes!("files.css")),
     ("/files.js", "text/javascript; charset=utf-8", include_bytes!("files.js")),
+    ("/kept.js", "text/javascript; charset=utf-8", include_bytes!("kept.js")),
     ("/later.css", "text/css; charset=utf-8", include_bytes!("later.css")),
     ("/lists.js", "text/javascript; charset=utf-8", include_bytes!("lists.js")),
     ("/log-entry.js", "text/javascript; charset=utf-8", include_bytes!("log-entry.js")),
@@ -250,6 +257,7 @@ const FILES: [File; 54] = [
     ("/settings.js", "text/javascript; charset=utf-8", include_bytes!("settings.js")),
     ("/storage.js", "text/javascript; charset=utf-8", include_bytes!("storage.js")),
     ("/switcher.js", "text/javascript; charset=utf-8", include_bytes!("switcher.js")),
+    ("/tab-icon.js", "text/javascript; charset=utf-8", include_bytes!("tab-icon.js")),
     ("/text.js", "text/javascript; charset=utf-8", include_bytes!("text.js")),
     ("/thread-view.js", "text/javascript; charset=utf-8", include_bytes!("thread-view.js")),
     ("/threads.css", "text/css; charset=utf-8", include_bytes!("threads.css")),
@@ -278,7 +286,7 @@ mod tests {
 
     /// Those that are loaded when they are used first, or, for the worker, when the page is there;
     /// and the icon's second address, which no browser asks for that has read the page.
-    const LATER: [&str; 31] = [
+    const LATER: [&str; 33] = [
         "/account.js",
         "/actions.js",
         "/asking.js",
@@ -292,6 +300,7 @@ mod tests {
         "/files.css",
         "/files.js",
         "/icon.svg",
+        "/kept.js",
         "/later.css",
         "/members.js",
         "/moderation.js",
@@ -304,6 +313,7 @@ mod tests {
         "/search.js",
         "/settings.js",
         "/switcher.js",
+        "/tab-icon.js",
         "/thread-view.js",
         "/threads.css",
         "/threads.js",

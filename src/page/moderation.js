@@ -1,5 +1,6 @@
 /** Two dialogs: one to moderate a member of a room, one with the topic and invitations of a room. */
 import { $, bdi, el, endOf } from "/dom.js";
+import { keptFor } from "/kept.js";
 import { ROLES, canModerate, rank, roleName } from "/roles.js";
 import { t, tn } from "/words.js";
 
@@ -16,10 +17,10 @@ const HELD_PAGE = 50;
 
 /**
  * Connects the dialogs. `ask(op, fields)` asks the server; `act(act, room, user, more)` moderates; `setTopic(room, text)`,
- * `invite(room, user)`; `kept(room)` says for how long a room keeps what is said; `audit(room)` shows what was done there; `rename(room, name)` and
+ * `invite(room, user)`; `audit(room)` shows what was done there; `rename(room, name)` and
  * `close(room, {sure, reason})` do so; `confirm(title, text, label, act)` asks first; `fail(error)` reports a refusal of these. Returns the functions that open them.
  */
-export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, invite, kept, audit, turn, fail }) {
+export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, invite, audit, turn, fail }) {
 	/** The person in the first dialog: `{room, user, role}`; `role` is null if not a member, undefined if not known. */
 	let about = null;
 	let room = null;
@@ -135,7 +136,7 @@ export function moderationDialogs({ ask, act, setTopic, rename, close, confirm, 
 		$("about-invite").reset();
 		$("about-title").replaceChildren(bdi(where.name));
 		$("about-text").value = where.topic;
-		$("about-kept").textContent = kept(where);
+		$("about-kept").textContent = keptFor(where);
 		for (const owned of [openAudit, renameForm, endForm]) owned.hidden = where.role !== "owner";
 		newName.value = where.name;
 		why.value = "";

@@ -104,7 +104,7 @@ export function searchDialog({ search, me, roomOf, label, go, fail }) {
 				shown += meant.length;
 			}
 			const n = $("found").childElementCount;
-			setStatus(n ? t(answer.more ? "search.first" : "search.found", { n }) : t(answer.more ? "search.further" : "search.nothing"));
+			setStatus(n ? t(answer.more ? "found.first" : "found", { n }) : t(answer.more ? "search.further" : "search.nothing"));
 			$("found-more").hidden = !answer.more;
 			$("found-more").onclick = () => request(answer.before);
 		} catch (error) {

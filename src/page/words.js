@@ -13,13 +13,14 @@ const wished = preferences.language === "system" ? navigator.language.slice(0, 2
 const language = Object.hasOwn(LANGUAGES, wished) ? wished : "en";
 const [locale, tag] = LANGUAGES[language];
 const texts = language === "en" ? english : await import(`/${language}.js`).then((file) => file.texts, () => english);
-const plural = new Intl.PluralRules(locale);
+/** Made when it is wanted: that takes its time. */
+let plural = null;
 export { locale };
 
 /** The text of this key, for so many. */
 function textOf(key, n) {
 	const text = texts[key] ?? english[key] ?? "";
-	return typeof text === "string" ? text : text[plural.select(n) === "one" ? 0 : text.length - 1];
+	return typeof text === "string" ? text : text[(plural ??= new Intl.PluralRules(locale)).select(n) === "one" ? 0 : text.length - 1];
 }
 
 /** Whether there is a text of this key. */

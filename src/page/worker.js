@@ -6,9 +6,9 @@ const CACHE = "page";
 /** All files of the page; a test holds the list against those of the server. */
 const FILES = [
 	"/", "/style.css", "/account.js", "/actions.js", "/app.js", "/asking.js", "/audit.js", "/client.js", "/commands.js", "/complete.js",
-	"/composer.js", "/connection.js", "/device.js", "/dialogs.html", "/directory.js", "/dom.js", "/early.js", "/emoji.js", "/en.js", "/files.css", "/files.js", "/later.css", "/lists.js", "/log-entry.js", "/log-window.js",
+	"/composer.js", "/connection.js", "/device.js", "/dialogs.html", "/directory.js", "/dom.js", "/early.js", "/emoji.js", "/en.js", "/files.css", "/files.js", "/kept.js", "/later.css", "/lists.js", "/log-entry.js", "/log-window.js",
 	"/markdown.js", "/members.js", "/moderation.js", "/notices.js", "/personal.js", "/pictures.js", "/preferences.js", "/quotes.js", "/reports.js", "/roles.js",
-	"/run-command.js", "/search.js", "/settings.js", "/storage.js", "/switcher.js", "/text.js", "/thread-view.js", "/threads.css", "/threads.js", "/toasts.js", "/transfer.js", "/welcome.js",
+	"/run-command.js", "/search.js", "/settings.js", "/storage.js", "/switcher.js", "/tab-icon.js", "/text.js", "/thread-view.js", "/threads.css", "/threads.js", "/toasts.js", "/transfer.js", "/welcome.js",
 	"/words.js", "/zh.js",
 	"/favicon.svg", "/icon.svg", "/manifest.json",
 ];
@@ -32,16 +32,25 @@ self.addEventListener("fetch", (event) => {
 let version = null;
 const versionOf = (response) => response?.headers.get("Page-Version") ?? null;
 
+/** Kept files that the document will ask for, by their paths: looked for while that is on its way. */
+const looked = new Map();
+
+async function lookAhead() {
+	const text = (await (await caches.match("/"))?.text()) ?? "";
+	for (const [, path] of text.matchAll(/(?:src|href)="(\/[\w-]+\.(?:js|css))"/g)) looked.set(path, caches.match(path));
+}
+
 /**
  * A file as the server has it, so that a new server never runs with an old page; as it was, where the server cannot be reached. Of the
  * version of the document that was opened last it is the kept one: where the way to the server is long, only the document is asked for.
  */
 async function file(event, path) {
 	if (path !== "/") {
-		const [found, document] = await Promise.all([path, ...(version ? [] : ["/"])].map((each) => caches.match(each)));
+		const [found, document] = await Promise.all([looked.get(path) ?? caches.match(path), version ? null : caches.match("/")]);
+		looked.delete(path);
 		version ??= versionOf(document);
 		if (version && versionOf(found) === version) return found;
-	}
+	} else lookAhead();
 	const response = await fresh(event, path);
 	if (path === "/") version = versionOf(response);
 	return response;
