@@ -1,13 +1,39 @@
 //! Deadlines that have passed.
 
+use std::time::Duration;
+
 use super::budget::EXPIRED_MAX;
 use super::connect;
 use super::connection::{Connection, Flags, Phase};
 use super::connections::Connections;
 use super::flush;
 use super::shared::Shared;
+use super::{Mode, Reactor};
 use crate::net::{CloseReason, ConnId};
 use crate::time::Tick;
+
+/// How long deadlines may be held up while edges come faster than they can be taken in: shorter
+/// than any timeout that a peer could be blamed for.
+const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
+
+/// An alarm that is late by this much means that the process was stopped: turns are shorter.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
+impl Reactor {
+    /// Whether deadlines must wait because the kernel holds more edges, or the turn's budget left
+    /// bytes in sockets: after the process was stopped for a while, peers must not be blamed for
+    /// bytes that they sent in time.
+    pub(super) fn is_held_up(&mut self, now: Tick) -> bool {
+        let was_stopped = self.alarm.after(PAUSE_MIN) <= now && self.mode == Mode::Turning;
+        let has_unread = was_stopped && self.connections.shared.lists.has_reads();
+        if !self.is_flooded && !has_unread {
+            self.held_since = Tick::MAX;
+            return false;
+        }
+        self.held_since = self.held_since.min(now);
+        now.since(self.held_since) < EXPIRE_LATENESS_MAX
+    }
+}
 
 /// Acts on every deadline that has passed at `now`, and appends to `expired` the connections whose
 /// deadline was the handler's, as many as one turn may tell.
@@ -21,6 +47,7 @@ pub(super) fn expire(connections: &mut Connections, now: Tick, expired: &mut Vec
         match connection.phase {
             Phase::Connecting => connect::expire(connections, slot as usize),
             Phase::Arriving if connection.deadline > now => shared.ensure_timer(connection),
+            Phase::Arriving if has_unread_bytes(connection) => look_again(shared, connection, now),
             Phase::Arriving => {
                 shared.lists.end(connection, CloseReason::HandshakeTimeout, Flags::default());
             }
@@ -72,14 +99,18 @@ fn expire_open(
         // The deadline was postponed since the timer was armed.
         shared.ensure_timer(connection);
     } else if has_unread_bytes(connection) {
-        // A tick later and not at once: the reads of this turn come before the next look.
-        let next = Tick::from_millis(now.as_millis().saturating_add(1));
-        shared.wheel.arm(next, connection.slot());
+        look_again(shared, connection, now);
     } else {
         connection.deadline = Tick::MAX;
         expired.push(connection.id);
         shared.ensure_timer(connection);
     }
+}
+
+/// A tick later and not at once: the reads of this turn come before the next look.
+fn look_again(shared: &mut Shared, connection: &Connection, now: Tick) {
+    let next = Tick::from_millis(now.as_millis().saturating_add(1));
+    shared.wheel.arm(next, connection.slot());
 }
 
 /// Whether bytes wait that the handler must see before its deadline counts: if this process was

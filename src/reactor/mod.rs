@@ -73,7 +73,6 @@ use std::mem;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mio::{Events, Poll};
 
@@ -91,10 +90,6 @@ use crate::metrics::{CLOSE_REASONS_MAX, ReactorMetrics};
 use crate::net::{CloseReason, ConnId, Effect, Effects, Handler, Input, ListenerId};
 use crate::time::Tick;
 use crate::time::clock::{Clock, Now};
-
-/// How long deadlines may be held up while edges come faster than they can be taken in: shorter
-/// than any timeout that a peer could be blamed for.
-const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
 
 const _: () = assert!(CloseReason::ALL.len() <= CLOSE_REASONS_MAX, "a reason without a counter");
 
@@ -354,17 +349,6 @@ impl Reactor {
         self.expired = expired;
     }
 
-    /// Whether deadlines must wait because the kernel holds more edges: after the process was
-    /// stopped for a while, peers must not be blamed for bytes that they sent in time.
-    fn is_held_up(&mut self, now: Tick) -> bool {
-        if !self.is_flooded {
-            self.held_since = Tick::MAX;
-            return false;
-        }
-        self.held_since = self.held_since.min(now);
-        now.since(self.held_since) < EXPIRE_LATENESS_MAX
-    }
-
     fn report(&mut self, now: Now, handler: &mut impl Handler) {
         self.connections.shared.made_bytes = 0;
         let waiting = self.connections.shared.pool.queued_bytes();
@@ -468,7 +452,8 @@ impl Reactor {
             Effect::Resume { conn } => connections.resume(conn),
             Effect::OutboundMax { conn, bytes_max } => connections.limit_outbound(conn, bytes_max),
             Effect::Close { conn, reason, ending } => connections.close(now, conn, reason, ending),
-            Effect::Alarm { deadline } => self.alarm = deadline,
+            // An alarm for the past is due now, and not late.
+            Effect::Alarm { deadline } => self.alarm = deadline.max(now),
             Effect::FindByAddress { addresses } => connections.find_by_address(&addresses),
             Effect::Client { conn, address } => {
                 if self.count_for(now, conn, address).is_err() {

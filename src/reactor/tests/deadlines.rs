@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::harness::{Harness, Seen, send, silence};
-use crate::net::{CloseReason, ConnId, Effect, Pause};
+use super::harness::{Client, Harness, Seen, send, silence};
+use crate::net::{CloseReason, ConnId, Effect, ListenerId, Pause};
+use crate::reactor::ListenerConfig;
 use crate::reactor::budget::EXPIRED_MAX;
 use crate::reactor::expire::expire;
 use crate::time::Tick;
@@ -100,6 +101,65 @@ fn bytes_that_came_in_time_are_told_before_the_deadline_however_late_the_loop_is
         let expired = share(&Seen::Expired(*conn));
         assert!(received.is_some() && received < expired, "{:?}", harness.handler.seen);
     }
+}
+
+#[test]
+fn what_came_in_time_to_anybody_is_told_before_the_alarm_however_late_the_loop_is() {
+    let mut harness = Harness::new(silence, |config| config.read_per_turn_max = 1);
+    let mut peers: Vec<_> = (0..4).map(|_| harness.connect()).collect();
+    harness.ask([Effect::Alarm { deadline: Tick::from_millis(50) }]);
+    for (client, _) in &mut peers {
+        client.say(b"answer");
+    }
+    harness.now = 1_000_000;
+    harness.until_edge();
+    for _ in 0..20 {
+        harness.pass(1);
+    }
+    let seen = &harness.handler.seen;
+    let alarm = seen.iter().position(|seen| *seen == Seen::Alarm);
+    let last = seen.iter().rposition(|seen| matches!(seen, Seen::Received(..)));
+    assert!(last < alarm && harness.count(&Seen::Alarm) == 1, "{seen:?}");
+}
+
+#[test]
+fn whoever_always_has_more_to_say_holds_up_the_alarm_for_a_second_at_the_most() {
+    let mut harness = Harness::new(silence, |config| config.read_len_max = 256);
+    let (mut client, _conn) = harness.connect();
+    client.say(&[b'x'; 64 << 10]);
+    harness.ask([Effect::Alarm { deadline: Tick::from_millis(50) }]);
+    harness.now = 1_000;
+    while harness.count(&Seen::Alarm) == 0 {
+        harness.pass(100);
+    }
+    assert_eq!(harness.now, 2_100);
+    // An alarm for the past is not late.
+    harness.ask([Effect::Alarm { deadline: Tick::ZERO }]);
+    harness.pass(1);
+    assert_eq!(harness.count(&Seen::Alarm), 2);
+}
+
+#[test]
+fn a_proxy_whose_header_came_in_time_is_let_in_however_late_the_loop_is() {
+    let mut harness = Harness::new(silence, |config| {
+        config.read_per_turn_max = 1;
+        config.listeners[0].proxies = Some(["127.0.0.1/32".parse().unwrap()].into());
+        config.listeners.push(ListenerConfig::new(([127, 0, 0, 1], 0).into()));
+    });
+    let mut other = Client::connect(harness.reactor.local_addr(ListenerId(1)).unwrap());
+    let mut proxy = harness.client();
+    let is_opened = |seen: &&Seen| matches!(seen, Seen::Opened(..));
+    while harness.handler.seen.is_empty() || harness.reactor.connections.arrivals.is_empty() {
+        harness.until_edge();
+    }
+    // What the other one says is all that a turn reads.
+    other.say(b"hello");
+    proxy.say(b"PROXY TCP4 10.0.0.1 10.0.0.2 1000 80\r\n");
+    harness.now = 1_000_000;
+    harness.until_edge();
+    assert_eq!(harness.handler.seen.iter().filter(is_opened).count(), 1);
+    harness.pass(1);
+    assert_eq!(harness.handler.seen.iter().filter(is_opened).count(), 2);
 }
 
 #[test]
