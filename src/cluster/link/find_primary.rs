@@ -138,16 +138,20 @@ impl Search {
         }
     }
 
-    /// The end of the round, if it has come.
-    pub(super) fn poll(&mut self, now: Tick, base: &mut Base) -> Option<Choice> {
-        let is_over = self.deadline <= now || self.choose_at.is_some_and(|at| at <= now);
-        if !is_over && self.is_waiting() {
-            if self.choose_at.is_none() {
-                self.try_again(now, base);
-            }
-            return None;
+    /// The end of the round, if all have said what they are.
+    pub(super) fn poll(&mut self, base: &mut Base) -> Option<Choice> {
+        (!self.is_waiting()).then(|| self.choose(&mut base.effects))
+    }
+
+    /// The end of the round, if time has brought it.
+    pub(super) fn expire(&mut self, now: Tick, base: &mut Base) -> Option<Choice> {
+        if self.deadline <= now || self.choose_at.is_some_and(|at| at <= now) {
+            return Some(self.choose(&mut base.effects));
         }
-        Some(self.choose(&mut base.effects))
+        if self.choose_at.is_none() {
+            self.try_again(now, base);
+        }
+        None
     }
 
     /// While one host is silent, another that was refused may become the primary.

@@ -57,7 +57,8 @@ pub use self::boundary::{
 
 use self::base::Base;
 use self::bounds::{
-    BACKOFF_MAX, BACKOFF_MIN, BACKOFF_PART, DOWN_AFTER, FIRST_TRY_MAX, SLOW_AFTER, STEADY_AFTER,
+    BACKOFF_MAX, BACKOFF_MIN, BACKOFF_PART, DOWN_AFTER, FIRST_TRY_MAX, PAUSE_MIN, SLOW_AFTER,
+    STEADY_AFTER,
 };
 use self::connection::Connection;
 use self::examine::Identity;
@@ -125,7 +126,7 @@ impl Link {
             faults: Vec::new(),
             losses: 0,
         };
-        link.advance();
+        link.expire();
         link
     }
 
@@ -149,7 +150,7 @@ impl Link {
             LinkInput::Closed { hop } => {
                 self.on_closed(hop, "it has closed the connection".to_owned());
             }
-            LinkInput::Expired => {}
+            LinkInput::Expired => return self.expire(),
         }
         self.advance();
     }
@@ -183,14 +184,19 @@ impl Link {
             Phase::Paired(pair) => (pair.deadline(&self.base), pair.waits_since()),
         };
         let since = if self.is_paired_up() { waits_since } else { Some(self.trouble_since) };
-        let circuit = match (self.state, since) {
-            (LinkState::Up, Some(since)) => since.after(SLOW_AFTER),
-            (LinkState::Slow, Some(since)) => since.after(DOWN_AFTER),
-            (LinkState::Down, _) | (_, None) => Tick::MAX,
-        };
+        let circuit = self.circuit_deadline(since);
         let due = self.base.tells.publication_due();
         let bus = self.base.pubsub.as_ref().map_or(Tick::MAX, |bus| bus.deadline(due));
         phase.min(circuit).min(bus)
+    }
+
+    /// When the circuit opens further, if the engine owes something since then.
+    fn circuit_deadline(&self, since: Option<Tick>) -> Tick {
+        match (self.state, since) {
+            (LinkState::Up, Some(since)) => since.after(SLOW_AFTER),
+            (LinkState::Slow, Some(since)) => since.after(DOWN_AFTER),
+            (LinkState::Down, _) | (_, None) => Tick::MAX,
+        }
     }
 
     /// Sends a statement, pipelined behind those before on its lane, as a transaction of its own.
@@ -331,13 +337,34 @@ impl Link {
         }
     }
 
-    /// Does what time has made due, and what follows from that.
+    /// Does what follows from an input. No deadline is checked here: after a pause of this process
+    /// there may be answers in several sockets, and one of them is handed in first.
     fn advance(&mut self) {
+        if let Phase::Searching(search) = &mut self.phase
+            && let Some(choice) = search.poll(&mut self.base)
+        {
+            self.on_choice(choice);
+        }
+        self.close_circuit();
+    }
+
+    /// Does what time has made due, once everything received was handed in.
+    fn expire(&mut self) {
+        self.base.expire_bus(self.now);
+        let circuit = match &self.phase {
+            Phase::Paired(pair) => self.circuit_deadline(pair.waits_since()),
+            Phase::Resting(_) | Phase::Searching(_) => Tick::MAX,
+        };
+        if let Phase::Paired(pair) = &mut self.phase
+            && circuit.min(pair.owed_deadline()).after(PAUSE_MIN) <= self.now
+        {
+            pair.restart_clocks(self.now);
+        }
         match &mut self.phase {
             Phase::Resting(until) if *until <= self.now => self.search(),
             Phase::Resting(_) => {}
             Phase::Searching(search) => {
-                if let Some(choice) = search.poll(self.now, &mut self.base) {
+                if let Some(choice) = search.expire(self.now, &mut self.base) {
                     self.on_choice(choice);
                 }
             }
@@ -347,7 +374,8 @@ impl Link {
                 }
             }
         }
-        self.update_circuit();
+        self.close_circuit();
+        self.open_circuit();
     }
 
     fn search(&mut self) {
@@ -415,20 +443,24 @@ impl Link {
         }
     }
 
-    /// Opens and closes the circuit.
-    fn update_circuit(&mut self) {
-        let since = match &self.phase {
+    /// Since when the engine owes too much for the circuit to be closed; `None` if it does not.
+    fn trouble(&self) -> Option<Tick> {
+        match &self.phase {
             Phase::Paired(pair) if pair.up_at().is_some() => {
                 pair.waits_since().filter(|since| since.after(SLOW_AFTER) <= self.now)
             }
             _ => Some(self.trouble_since),
-        };
-        let Some(since) = since else {
-            if self.state != LinkState::Up {
-                self.on_up();
-            }
-            return;
-        };
+        }
+    }
+
+    fn close_circuit(&mut self) {
+        if self.state != LinkState::Up && self.trouble().is_none() {
+            self.on_up();
+        }
+    }
+
+    fn open_circuit(&mut self) {
+        let Some(since) = self.trouble() else { return };
         if self.state == LinkState::Up {
             self.state = LinkState::Slow;
             self.base.events.push_back(LinkEvent::Slow);

@@ -151,27 +151,36 @@ impl Base {
         self.push_others();
     }
 
-    /// Does what time has made due of the bus. `asked` and `answered`: requests of the writer;
-    /// `None` if the link is not up.
-    pub(super) fn tick_bus(&mut self, now: Tick, writer: Option<(u64, u64)>) {
+    /// Gives up a bus that is late with something, once everything received was handed in.
+    pub(super) fn expire_bus(&mut self, now: Tick) {
         let Some(pubsub) = &mut self.pubsub else { return };
-        let fault = match &pubsub.phase {
-            Phase::Resting(until) => {
-                if *until <= now && pubsub.channel.is_some() {
-                    self.connect_bus(now);
-                }
-                None
-            }
+        let fault = match &mut pubsub.phase {
+            Phase::Resting(_) => None,
             Phase::Connecting(_, since) => {
                 let is_late = since.after(ROUND_MAX) <= now;
                 // The system's own attempt may take minutes, in which the engine carries
                 // everything.
                 is_late.then(|| "it cannot be reached in time".to_owned())
             }
-            Phase::Open(session) => session.fault(now),
+            Phase::Open(session) => {
+                session.restart_late_clock(now);
+                session.fault(now)
+            }
         };
         if let Some(why) = fault {
             self.lose_bus(now, None, why);
+        }
+    }
+
+    /// Connects to the bus, and publishes what is due. `writer`: how many of its requests were
+    /// sent, and answered; `None` if the link is not up.
+    pub(super) fn tick_bus(&mut self, now: Tick, writer: Option<(u64, u64)>) {
+        let Some(pubsub) = &self.pubsub else { return };
+        if let Phase::Resting(until) = pubsub.phase
+            && until <= now
+            && pubsub.channel.is_some()
+        {
+            self.connect_bus(now);
         }
         self.publish(now, writer);
         self.retell(now, writer.is_some());

@@ -118,7 +118,7 @@ use self::reader::{COMPARE_EVERY, Reading};
 use self::refusals::Refusals;
 use self::sessions::{Replaced, SWEEP_EVERY};
 use self::upkeep::Upkeep;
-use self::writer::Flight;
+use self::writer::{Flight, What};
 use crate::chat::model::columns::signed;
 use crate::chat::model::file_rows::FileTold;
 use crate::chat::model::log::{
@@ -249,9 +249,6 @@ impl<E: Engine> Node<E> {
         while let Some(event) = self.engine.next_event() {
             self.on_event(event);
         }
-        if self.queue.oldest().is_some_and(|since| since.after(WAIT_MAX) <= now.tick) {
-            self.refuse_old();
-        }
         if self.is_up && self.compare_at <= now.tick {
             self.compare_at = now.tick.after(COMPARE_EVERY);
             self.compare();
@@ -278,7 +275,17 @@ impl<E: Engine> Node<E> {
         self.tell();
     }
 
-    /// When a [`turn`](Node::turn) is due though nothing has come.
+    /// Refuses what has waited for too long. To be called before a [`turn`](Node::turn), once
+    /// everything received was handed in: after a pause of this process, the answers that make room
+    /// in the queue may be among it.
+    pub fn expire(&mut self, now: Now) {
+        self.now = now;
+        if self.queue.oldest().is_some_and(|since| since.after(WAIT_MAX) <= now.tick) {
+            self.refuse_old();
+        }
+    }
+
+    /// When [`expire`](Node::expire) and a turn are due though nothing has come.
     #[must_use]
     pub fn deadline(&self) -> Tick {
         let waits = self.queue.oldest().map_or(Tick::MAX, |since| since.after(WAIT_MAX));
@@ -306,6 +313,16 @@ impl<E: Engine> Node<E> {
 
     /// Refuses whoever would have to wait for the engine.
     fn refuse_all(&mut self) {
+        // A sync among the flights only waits for the answers before it: it has sent nothing.
+        let flights = std::mem::take(&mut self.flights).into_iter();
+        let (syncs, flights) =
+            flights.partition::<VecDeque<_>, _>(|flight| matches!(flight.what, What::Sync(..)));
+        self.flights = flights;
+        for flight in syncs {
+            if let What::Sync(id, era, ticket) = flight.what {
+                self.refuse_op(Op::Sync(id, era, ticket), LogFault::Broken);
+            }
+        }
         let is_waiting = |op: &Op| {
             let has_ticket = matches!(
                 op,

@@ -12,7 +12,11 @@ use crate::time::clock::Now;
 
 impl Driven for Node<Link> {
     fn handle(&mut self, now: Now, input: LinkInput<'_>) {
+        let is_time = matches!(input, LinkInput::Expired);
         self.engine().handle(now, input);
+        if is_time {
+            self.expire(now);
+        }
     }
 
     fn go_on(&mut self, now: Now) {

@@ -159,6 +159,34 @@ impl World {
         panic!("time stands still at {}", self.now);
     }
 
+    /// This process stands still for so long before it sends what it was asked for.
+    pub(super) fn stand_still(&mut self, millis: u64) {
+        self.now += millis;
+        self.handle(LinkInput::Expired);
+        self.run();
+    }
+
+    /// This process stands still for so long. What has come meanwhile is handed in then, that of
+    /// `last` behind the others, and what time it is is said last, as by the reactor.
+    pub(super) fn pause(&mut self, millis: u64, last: Lane) {
+        while let Some(effect) = self.link.poll_effect() {
+            self.apply(effect);
+        }
+        let engines = self.engines.iter_mut();
+        let mut said = engines.flat_map(|it| std::iter::from_fn(|| it.poll())).collect::<Vec<_>>();
+        said.extend(std::iter::from_fn(|| self.bus.poll()));
+        said.sort_by_key(|(hop, _)| hop.lane == last);
+        self.now += millis;
+        for (hop, bytes) in said {
+            self.handle(LinkInput::Received { hop, bytes: &bytes });
+            while let Some(effect) = self.link.poll_effect() {
+                self.apply(effect);
+            }
+        }
+        self.handle(LinkInput::Expired);
+        self.run();
+    }
+
     /// The engine of this host ends all its connections.
     pub(super) fn break_all(&mut self, host: usize) {
         for hop in self.engines[host].break_all() {

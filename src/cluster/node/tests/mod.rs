@@ -3,6 +3,7 @@
 
 mod closing;
 mod drops;
+mod late;
 mod locked;
 mod names;
 mod nodes;

@@ -406,6 +406,7 @@ impl Peer {
         }
         let now = self.clock.now();
         self.node.engine().link.handle(now, LinkInput::Expired);
+        self.node.expire(now);
         self.node.turn(now);
         self.effects();
     }
