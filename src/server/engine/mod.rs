@@ -156,6 +156,10 @@ impl Shared {
 
     /// Does what is due.
     pub(super) fn expire(&mut self, now: Now, effects: &mut Effects) {
+        if self.has_left {
+            // Its questions have no answer any more, and their deadlines would make it reconnect.
+            return;
+        }
         self.driver.expire(now, &mut *self.node, effects);
         if self.node.due_at() <= now.tick {
             self.node.handle(now, LinkInput::Expired);
