@@ -126,7 +126,7 @@ fn what_came_in_time_to_anybody_is_told_before_the_alarm_however_late_the_loop_i
 fn whoever_always_has_more_to_say_holds_up_the_alarm_for_a_second_at_the_most() {
     let mut harness = Harness::new(silence, |config| config.read_len_max = 256);
     let (mut client, _conn) = harness.connect();
-    client.say(&[b'x'; 64 << 10]);
+    client.say(&vec![b'x'; 64 << 10]);
     harness.ask([Effect::Alarm { deadline: Tick::from_millis(50) }]);
     harness.now = 1_000;
     while harness.count(&Seen::Alarm) == 0 {
