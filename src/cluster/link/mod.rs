@@ -265,6 +265,17 @@ impl Link {
         }
     }
 
+    /// Whether [`leave`](Self::leave) is not done yet: the connections are needed until then. What
+    /// a closed socket has not read is answered by a reset, by which the engine may lose what it
+    /// has not read itself.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        match &self.phase {
+            Phase::Paired(pair) => self.state == LinkState::Up && pair.is_leaving(),
+            Phase::Resting(_) | Phase::Searching(_) => false,
+        }
+    }
+
     /// How many requests of the writer were sent, and answered, if the link is up.
     fn writer_counts(&self) -> Option<(u64, u64)> {
         match &self.phase {
