@@ -286,6 +286,10 @@ fn more_requests_than_may_wait_are_refused_and_the_link_s_own_still_fit() {
 fn a_node_that_stops_leaves_the_registry_and_does_not_come_back() {
     let mut world = up();
     world.leave();
+    // Its connections are needed until the engine has confirmed that.
+    assert!(world.link.is_leaving());
+    world.run();
+    assert!(!world.link.is_leaving());
     world.wait(5_000);
     let engine = &world.engines[0];
     assert_eq!((engine.own_node, engine.done.last().map(String::as_str)), (None, Some("leave")));
