@@ -1,14 +1,17 @@
 """Two nodes on one PostgreSQL: what people at one of them do, people at the other see."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import types
 
 from engines import ACCOUNT, Engine
 from people import CHINWAG, PATIENCE, Client, Node, check, result
@@ -416,6 +419,24 @@ def away(engine, one, other):
     bob.event("message", text="meanwhile", seq=sent["seq"])
 
 
+def paused(one, other):
+    """A node that is stopped for longer than an answer may take keeps its engine and its people."""
+    ann, bob = Client(one, "ann"), Client(other, "bob")
+    ann.ask("join", room="lobby"), bob.ask("join", room="lobby")
+    losses = one.get("/api/v1/nodes")[1]["engine"]["losses"]
+    for number in range(3):
+        # Both connections to the engine owe something when it is stopped.
+        text = f"pause {number}"
+        ann.socket.sendall((json.dumps({"op": "send", "room": "lobby", "text": text, "cid": text}) + "\n").encode())
+        bob.ask("send", room="lobby", text=f"from the other {number}")
+        one.process.send_signal(signal.SIGSTOP)
+        time.sleep(2.5)
+        one.process.send_signal(signal.SIGCONT)
+        bob.hear(text)
+        ann.hear(f"from the other {number}")
+    assert one.get("/api/v1/nodes")[1]["engine"]["losses"] == losses
+
+
 def full(engine, one):
     """Whoever is refused finds why in /readyz at once, and whoever is not finds that, too."""
     ann = Client(one, "ann")
@@ -466,11 +487,46 @@ def accounts(folder, engine):
     assert one.end() == 0 and other.end() == 0
 
 
+def at_once(folder, engine):
+    """Two nodes that start together where nobody has been, and people who come to both at once."""
+    fresh = types.SimpleNamespace(address=lambda: engine.address(database="fresh"))
+    engine.sql("CREATE DATABASE fresh", database="postgres")
+    subprocess.run([CHINWAG, "cluster", "init", fresh.address()], check=True, capture_output=True)
+
+    def come(node, name):
+        client = Client(node, name)
+        client.ask("join", room="new")
+        return client
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        both = list(pool.map(lambda name: Node(folder, name, fresh).await_ready(), ("seven", "eight")))
+        people = list(pool.map(come, both, ("ann", "bob")))
+        sent = list(pool.map(lambda client: client.ask("send", room="new", text="first")["seq"], people))
+        told = list(pool.map(lambda client, to: client.ask("send", to=to, text="psst")["seq"], people, ("bob", "ann")))
+    assert abs(sent[0] - sent[1]) == 1 and sorted(told) == [1, 2], (sent, told)
+    one, other = ([(item["seq"], item["ev"], item.get("text")) for item in client.ask("history", room="new")["items"]]
+                  for client in people)
+    assert one == other and [seq for seq, _, _ in one] == list(range(1, len(one) + 1)), (one, other)
+    assert [node.end() for node in both] == [0, 0]
+
+
 def stopped(one, other):
+    for node in one, other:
+        begin = time.monotonic()
+        assert node.end() == 0
+        # What it waits for in vain it waits for 5 s.
+        assert time.monotonic() - begin < 4.5
+    # Somebody who does not go when told to does not hold up that the node takes its leave.
+    one.start(), other.start()
+    one.await_ready(), other.await_ready()
+    stays = Client(one, "stays")
+    assert one.end() == 0 and stays
     begin = time.monotonic()
-    assert one.end() == 0 and other.end() == 0
-    # Nodes that wait in vain for something do so for 5 s each.
-    assert time.monotonic() - begin < 9
+    while len(nodes := other.get("/api/v1/nodes")[1]["nodes"]) > 1:
+        # It would be thought to be gone after ten seconds.
+        assert time.monotonic() - begin < 4, nodes
+        time.sleep(0.1)
+    assert other.end() == 0
 
 
 def engine_with_schema(folder, *settings):
@@ -512,12 +568,14 @@ def main(folder):
     check("the nodes are listed", registry, one, other)
     check("a node that is killed loses nothing", killed, one, other)
     check("while the engine is away sends are refused at once, and then go on", away, engine, one, other)
+    check("a node that was stopped for some seconds keeps its engine", paused, one, other)
     check("whoever the engine refuses finds why in /readyz at once, and the end of it, too", full, engine, one)
     check("a webhook is told all of both nodes once and in order, though the one that sends is killed", told, engine, (one, other))
     check("a device is told by one node, unless its user is active or has read at another; a kill loses nothing", pushed, engine, (one, other))
     check("nodes stop in good order", stopped, one, other)
     check("a node that does not reach its engine lets nobody in and says why", early, folder, engine)
     check("a guest's name has one owner at all nodes, who takes it along", guests, folder, engine)
+    check("two nodes that start at the same moment share one chat", at_once, folder, engine)
     check("an account that was made at one node is known at the other", accounts, folder, engine)
     without_panics(folder)
     engine.stop()

@@ -73,7 +73,6 @@ use std::mem;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mio::{Events, Poll};
 

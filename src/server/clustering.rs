@@ -15,7 +15,7 @@ use crate::cluster::link::{Health as LinkHealth, LinkState};
 use crate::metrics::ClusterFigures;
 use crate::net::{CloseReason, ConnId, Effect, Effects, Ending, Input};
 use crate::time::clock::Now;
-use crate::time::millis;
+use crate::time::{Tick, millis};
 
 /// What is done once it is known what the engine has.
 #[derive(Debug)]
@@ -136,15 +136,19 @@ impl Server {
     }
 
     /// Ends the connections to the engine, if the server stops and nobody needs them any more:
-    /// otherwise it would wait for them.
-    pub(super) fn leave_engine(&mut self, now: Now, effects: &mut Effects) {
-        if self.stopping.is_some()
-            && let Engine::Shared(shared) = &mut self.logs
-            && self.sessions.is_empty()
-            && self.chat.pending() == 0
-        {
-            shared.close(now, effects);
+    /// otherwise it would wait for them. When it has to be looked at again.
+    pub(super) fn leave_engine(&mut self, now: Now, effects: &mut Effects) -> Tick {
+        let Engine::Shared(shared) = &mut self.logs else { return Tick::MAX };
+        let Some(answers_by) = self.stopping else { return Tick::MAX };
+        // A client that ignores the close must not delay this: other nodes have to learn that this
+        // one is gone before the process exits.
+        let leaves_by = answers_by.after(self.stop_timeout / 8);
+        let is_needed = !self.sessions.is_empty() || self.chat.pending() > 0;
+        if is_needed && now.tick < leaves_by {
+            return leaves_by;
         }
+        shared.close(now, effects);
+        Tick::MAX
     }
 
     /// Tells monitors and load balancers how the engine is.

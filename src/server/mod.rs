@@ -300,8 +300,8 @@ impl Server {
         }
         let turn = &mut Turn { now, chat: &mut self.chat, effects };
         let is_more = self.sessions.drain(self.drain_window_ms, turn);
-        self.leave_engine(now, effects);
-        let deadline = if is_more { now.tick } else { self.supervise(now) };
+        let leaves_at = self.leave_engine(now, effects);
+        let deadline = if is_more { now.tick } else { self.supervise(now).min(leaves_at) };
         if deadline != Tick::MAX {
             effects.push(Effect::Alarm { deadline });
         }

@@ -18,6 +18,10 @@ pub const WRITE_DEADLINE: Duration = Duration::from_millis(1_500);
 /// write beside them tells whether the engine is there ([`SLOW_AFTER`]).
 pub const READ_DEADLINE: Duration = Duration::from_secs(4);
 
+/// A deadline that is noticed this much later was missed since this process stood still, perhaps
+/// before it had sent what is to be answered: what is owed then gets its whole time once more.
+pub const PAUSE_MIN: Duration = Duration::from_millis(250);
+
 /// How long the hosts have to say what they are.
 pub const ROUND_MAX: Duration = Duration::from_millis(1_500);
 

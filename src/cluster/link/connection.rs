@@ -75,6 +75,11 @@ impl Connection {
         (!self.is_ready || !self.pending.is_empty()).then_some(self.progress)
     }
 
+    /// What is owed has its whole time from now on.
+    pub(super) const fn restart_clock(&mut self, now: Tick) {
+        self.progress = now;
+    }
+
     /// When the engine last answered.
     pub(super) const fn progress(&self) -> Tick {
         self.progress

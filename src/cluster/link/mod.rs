@@ -30,13 +30,14 @@
 //!
 //! | after | without an answer |
 //! |---|---|
-//! | [`SLOW_AFTER`] | [`LinkEvent::Slow`] |
-//! | [`DOWN_AFTER`] | [`LinkEvent::Down`] |
+//! | [`SLOW_AFTER`](bounds::SLOW_AFTER) | [`LinkEvent::Slow`] |
+//! | [`DOWN_AFTER`](bounds::DOWN_AFTER) | [`LinkEvent::Down`] |
 //! | [`WRITE_DEADLINE`](bounds::WRITE_DEADLINE), [`READ_DEADLINE`](bounds::READ_DEADLINE) | both connections are given up, and made anew |
 
 mod base;
 mod boundary;
 pub mod bounds;
+mod circuit;
 mod connection;
 mod examine;
 mod find_primary;
@@ -57,7 +58,7 @@ pub use self::boundary::{
 
 use self::base::Base;
 use self::bounds::{
-    BACKOFF_MAX, BACKOFF_MIN, BACKOFF_PART, DOWN_AFTER, FIRST_TRY_MAX, SLOW_AFTER, STEADY_AFTER,
+    BACKOFF_MAX, BACKOFF_MIN, BACKOFF_PART, FIRST_TRY_MAX, PAUSE_MIN, STEADY_AFTER,
 };
 use self::connection::Connection;
 use self::examine::Identity;
@@ -183,11 +184,7 @@ impl Link {
             Phase::Paired(pair) => (pair.deadline(&self.base), pair.waits_since()),
         };
         let since = if self.is_paired_up() { waits_since } else { Some(self.trouble_since) };
-        let circuit = match (self.state, since) {
-            (LinkState::Up, Some(since)) => since.after(SLOW_AFTER),
-            (LinkState::Slow, Some(since)) => since.after(DOWN_AFTER),
-            (LinkState::Down, _) | (_, None) => Tick::MAX,
-        };
+        let circuit = self.circuit_deadline(since);
         let due = self.base.tells.publication_due();
         let bus = self.base.pubsub.as_ref().map_or(Tick::MAX, |bus| bus.deadline(due));
         phase.min(circuit).min(bus)
@@ -256,6 +253,17 @@ impl Link {
         {
             // If it cannot be said, it shows.
             _ = pair.leave(self.now, &self.base);
+        }
+    }
+
+    /// Whether [`leave`](Self::leave) is not done yet: the connections are needed until then. What
+    /// a closed socket has not read is answered by a reset, by which the engine may lose what it
+    /// has not read itself.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        match &self.phase {
+            Phase::Paired(pair) => self.state == LinkState::Up && pair.is_leaving(),
+            Phase::Resting(_) | Phase::Searching(_) => false,
         }
     }
 
@@ -345,6 +353,15 @@ impl Link {
     /// Does what time has made due, once everything received was handed in.
     fn expire(&mut self) {
         self.base.expire_bus(self.now);
+        let circuit = match &self.phase {
+            Phase::Paired(pair) => self.circuit_deadline(pair.waits_since()),
+            Phase::Resting(_) | Phase::Searching(_) => Tick::MAX,
+        };
+        if let Phase::Paired(pair) = &mut self.phase
+            && circuit.min(pair.owed_deadline()).after(PAUSE_MIN) <= self.now
+        {
+            pair.restart_clocks(self.now);
+        }
         match &mut self.phase {
             Phase::Resting(until) if *until <= self.now => self.search(),
             Phase::Resting(_) => {}
@@ -425,39 +442,6 @@ impl Link {
             self.away_since = self.now;
         } else {
             self.rest();
-        }
-    }
-
-    /// Since when the engine owes too much for the circuit to be closed; `None` if it does not.
-    fn trouble(&self) -> Option<Tick> {
-        match &self.phase {
-            Phase::Paired(pair) if pair.up_at().is_some() => {
-                pair.waits_since().filter(|since| since.after(SLOW_AFTER) <= self.now)
-            }
-            _ => Some(self.trouble_since),
-        }
-    }
-
-    fn close_circuit(&mut self) {
-        if self.state != LinkState::Up && self.trouble().is_none() {
-            self.on_up();
-        }
-    }
-
-    fn open_circuit(&mut self) {
-        let Some(since) = self.trouble() else { return };
-        if self.state == LinkState::Up {
-            self.state = LinkState::Slow;
-            self.base.events.push_back(LinkEvent::Slow);
-        }
-        if self.state == LinkState::Slow && since.after(DOWN_AFTER) <= self.now {
-            self.state = LinkState::Down;
-            let why = match &self.phase {
-                Phase::Paired(pair) if pair.up_at().is_some() => self.silence(pair),
-                _ if self.faults.is_empty() => "the engine has not answered yet".to_owned(),
-                _ => self.faults.join("; "),
-            };
-            self.base.events.push_back(LinkEvent::Down { why });
         }
     }
 

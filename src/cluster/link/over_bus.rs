@@ -153,8 +153,8 @@ impl Base {
 
     /// Gives up a bus that is late with something, once everything received was handed in.
     pub(super) fn expire_bus(&mut self, now: Tick) {
-        let Some(pubsub) = &self.pubsub else { return };
-        let fault = match &pubsub.phase {
+        let Some(pubsub) = &mut self.pubsub else { return };
+        let fault = match &mut pubsub.phase {
             Phase::Resting(_) => None,
             Phase::Connecting(_, since) => {
                 let is_late = since.after(ROUND_MAX) <= now;
@@ -162,7 +162,10 @@ impl Base {
                 // everything.
                 is_late.then(|| "it cannot be reached in time".to_owned())
             }
-            Phase::Open(session) => session.fault(now),
+            Phase::Open(session) => {
+                session.restart_late_clock(now);
+                session.fault(now)
+            }
         };
         if let Some(why) = fault {
             self.lose_bus(now, None, why);

@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use super::boundary::{BusHealth, Hop, LinkEffect};
 use super::bounds::{
-    BACKOFF_MAX, BACKOFF_MIN, BEAT_EVERY, ECHO_MAX, FIRST_TRY_MAX, ROUND_MAX, UNHEARD_MAX,
+    BACKOFF_MAX, BACKOFF_MIN, BEAT_EVERY, ECHO_MAX, FIRST_TRY_MAX, PAUSE_MIN, ROUND_MAX,
+    UNHEARD_MAX,
 };
 use super::frame::{FrameWriter, Item};
 use super::tell_queue::Publication;
@@ -191,6 +192,14 @@ impl Session {
         let echo = self.unheard.front().map_or(Tick::MAX, |it| it.at.after(ECHO_MAX));
         let due = due.filter(|_| self.unheard.len() < UNHEARD_MAX).unwrap_or(Tick::MAX);
         echo.min(self.beat_at).min(due)
+    }
+
+    /// If this process stood still, what was published may have left only now.
+    pub(super) fn restart_late_clock(&mut self, now: Tick) {
+        let late = |it: &Unheard| it.at.after(ECHO_MAX).after(PAUSE_MIN) <= now;
+        if self.unheard.front().is_some_and(late) {
+            self.unheard.iter_mut().for_each(|it| it.at = now);
+        }
     }
 
     /// Why it is of no use any more.

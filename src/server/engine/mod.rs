@@ -60,6 +60,9 @@ pub(super) trait SharedLogs: Logs + Driven {
     /// The node stops.
     fn leave(&mut self, now: Now);
 
+    /// Whether that is not confirmed yet.
+    fn is_leaving(&mut self) -> bool;
+
     /// What the thread that sends to webhooks asks for.
     fn ask_outbox(&mut self, now: Now, ask: OutboxAsk);
 
@@ -156,6 +159,10 @@ impl Shared {
 
     /// Does what is due.
     pub(super) fn expire(&mut self, now: Now, effects: &mut Effects) {
+        if self.has_left {
+            // Its questions have no answer any more, and their deadlines would make it reconnect.
+            return;
+        }
         self.driver.expire(now, &mut *self.node, effects);
         if self.node.due_at() <= now.tick {
             self.node.handle(now, LinkInput::Expired);
@@ -171,14 +178,16 @@ impl Shared {
         self.driver.drive(now, &mut *self.node, effects);
     }
 
-    /// Ends the connections: nothing more is asked. The other nodes need not wait until this one
-    /// counts as gone.
+    /// Takes leave, so that the other nodes need not wait until this one counts as gone, and ends
+    /// the connections once that is confirmed: nothing more is asked. To be called again until then.
     pub(super) fn close(&mut self, now: Now, effects: &mut Effects) {
         if !std::mem::replace(&mut self.has_left, true) {
             self.node.leave(now);
             self.drive(now, effects);
         }
-        self.driver.close_all(effects);
+        if !self.node.is_leaving() {
+            self.driver.close_all(effects);
+        }
     }
 
     /// Whether it is known what the engine has, so that clients can be let in.

@@ -55,6 +55,10 @@ impl SharedLogs for Node<Link> {
         self.engine().leave(now);
     }
 
+    fn is_leaving(&mut self) -> bool {
+        self.engine().is_leaving()
+    }
+
     fn ask_outbox(&mut self, now: Now, ask: OutboxAsk) {
         self.read_or_put(now, ask);
     }

@@ -15,11 +15,19 @@ impl Pair {
             Step::Hearing | Step::Up => base.tells.due().unwrap_or(Tick::MAX),
             Step::Reading | Step::Confirming => Tick::MAX,
         };
-        self.write_deadline()
-            .min(self.read_deadline())
-            .min(self.hearing_deadline())
-            .min(self.beat_deadline())
-            .min(bus)
+        self.owed_deadline().min(self.beat_deadline()).min(bus)
+    }
+
+    /// Until when the engine has to answer.
+    pub(in super::super) fn owed_deadline(&self) -> Tick {
+        self.write_deadline().min(self.read_deadline()).min(self.hearing_deadline())
+    }
+
+    /// What the engine owes has its whole time from now on.
+    pub(in super::super) fn restart_clocks(&mut self, now: Tick) {
+        self.writer.restart_clock(now);
+        self.reader.restart_clock(now);
+        self.awaited = self.awaited.map(|(counter, _)| (counter, now));
     }
 
     pub(super) fn write_deadline(&self) -> Tick {

@@ -161,6 +161,11 @@ impl Pair {
         self.writer.ask(now, Question::Leave, LEAVE, &params).map_err(|_busy| NotAsked::Busy)
     }
 
+    /// Whether the engine has not confirmed yet that the node is removed.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.writer.awaits(|question| *question == Question::Leave)
+    }
+
     /// Bytes have come.
     pub(super) fn on_received(
         &mut self,

@@ -13,6 +13,19 @@ fn up() -> World {
     world
 }
 
+const LANES: [Lane; 3] = [Lane::Writer, Lane::Reader, Lane::Bus];
+
+/// The same with a bus, where something was just asked of each connection.
+fn asked() -> World {
+    let mut world = World::with_bus(vec![Engine::default()]);
+    world.wait(10_100);
+    assert_eq!(world.events(), ["up as 1 at replicated"]);
+    world.ask(Lane::Writer, 7, "append").unwrap();
+    world.ask(Lane::Reader, 8, "echo").unwrap();
+    assert!(world.link.mention(b"typing"));
+    world
+}
+
 #[test]
 fn requests_are_answered_by_their_tags_in_the_order_of_their_lane() {
     let mut world = up();
@@ -109,19 +122,36 @@ fn an_engine_that_was_slow_is_up_again_with_its_answer_and_no_connection_is_made
 
 #[test]
 fn what_lies_in_the_sockets_after_a_pause_of_this_process_is_not_late() {
-    for last in [Lane::Writer, Lane::Reader, Lane::Bus] {
-        let mut world = World::with_bus(vec![Engine::default()]);
-        world.wait(10_100);
-        world.events();
-        world.ask(Lane::Writer, 7, "append").unwrap();
-        world.ask(Lane::Reader, 8, "echo").unwrap();
-        assert!(world.link.mention(b"typing"));
-        world.pause(60_000, last);
+    // Right behind a deadline, and so late that it cannot have been waited for.
+    let pauses = [301, 60_000].into_iter();
+    for (pause, last) in pauses.flat_map(|pause| LANES.map(|last| (pause, last))) {
+        let mut world = asked();
+        world.pause(pause, last);
         let mut events = world.events();
         events.sort();
-        assert_eq!(events, ["7: 1 rows", "8: 1 rows"], "{last:?} last");
+        assert_eq!(events, ["7: 1 rows", "8: 1 rows"], "{pause}, {last:?} last");
         assert_eq!((world.attempts.len(), world.bus_attempts.len()), (2, 1));
     }
+}
+
+#[test]
+fn what_was_asked_right_before_a_pause_of_this_process_has_its_time_after_it() {
+    for pause in [600, 1_600, 60_000] {
+        let mut world = asked();
+        world.stand_still(pause);
+        let mut events = world.events();
+        events.sort();
+        assert_eq!(events, ["7: 1 rows", "8: 1 rows"], "{pause}");
+        assert_eq!((world.attempts.len(), world.bus_attempts.len()), (2, 1));
+    }
+    // And no more than that.
+    let mut world = asked();
+    world.engines[0].is_paused = true;
+    world.stand_still(60_000);
+    world.wait(1_499);
+    assert_eq!(world.events(), ["slow", "down: db0:5432: no answer to a write for 1000 ms"]);
+    world.wait(1);
+    assert_eq!(world.events(), ["7: lost", "8: lost"]);
 }
 
 #[test]
@@ -256,6 +286,10 @@ fn more_requests_than_may_wait_are_refused_and_the_link_s_own_still_fit() {
 fn a_node_that_stops_leaves_the_registry_and_does_not_come_back() {
     let mut world = up();
     world.leave();
+    // Its connections are needed until the engine has confirmed that.
+    assert!(world.link.is_leaving());
+    world.run();
+    assert!(!world.link.is_leaving());
     world.wait(5_000);
     let engine = &world.engines[0];
     assert_eq!((engine.own_node, engine.done.last().map(String::as_str)), (None, Some("leave")));

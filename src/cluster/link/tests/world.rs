@@ -159,6 +159,13 @@ impl World {
         panic!("time stands still at {}", self.now);
     }
 
+    /// This process stands still for so long before it sends what it was asked for.
+    pub(super) fn stand_still(&mut self, millis: u64) {
+        self.now += millis;
+        self.handle(LinkInput::Expired);
+        self.run();
+    }
+
     /// This process stands still for so long. What has come meanwhile is handed in then, that of
     /// `last` behind the others, and what time it is is said last, as by the reactor.
     pub(super) fn pause(&mut self, millis: u64, last: Lane) {
