@@ -122,7 +122,8 @@ test("a worker that was started anew gives out parts of the version that is open
 	assert.deepEqual(proxy.asked.filter((path) => path !== "/ws"), []);
 	await ann.press("#search-text", "Escape");
 	// As if the server were another when the connection is back.
-	await ann.route((url) => url.pathname === "/", (route) => route.fulfill({ headers: { "Page-Version": '"other"' } }));
+	const isPage = (url) => url.pathname === "/";
+	await ann.route(isPage, (route) => route.fulfill({ headers: { "Page-Version": '"other"' } }));
 	for (let time = 0; time < 2; time += 1) {
 		const asked = ann.waitForResponse((response) => response.request().method() === "HEAD" && new URL(response.url()).pathname === "/");
 		proxy.cut();
@@ -132,7 +133,7 @@ test("a worker that was started anew gives out parts of the version that is open
 	}
 	await ann.getByRole("button", { name: "Load it" }).waitFor();
 	assert.deepEqual(await ann.locator(".toast", { hasText: "new version" }).count(), 1);
-	await ann.unroute(() => true);
+	await ann.unroute(isPage);
 	await ann.getByRole("button", { name: "Load it" }).click();
 	await ann.locator(".toast", { hasText: "new version" }).waitFor({ state: "detached" });
 	await opened(ann, "newer");

@@ -232,6 +232,8 @@ test("a long message is folded until one asks for all of it, and not any more wh
 	await holds(page, () => !document.querySelector("#latest").hidden);
 	await page.locator(".unfold").press("Enter");
 	await until("the fold", async () => (await height()) === folded);
+	// Who is at the end again follows it.
+	await holds(page, () => document.querySelector("#latest").hidden);
 	await bot.ask("edit", { room: "novels", target: seq, text: "in short" });
 	await holds(page, () => document.querySelector("#messages > .msg .text").textContent === "in short");
 	assert.equal(await page.locator(".unfold, .folded").count(), 0);

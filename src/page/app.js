@@ -196,7 +196,12 @@ function drawSoon() {
 function drawDue() {
 	drawing = false;
 	if (hasChanged) drawNow();
-	else if (chat?.user) (hasEntries ? drawLog : drawPlace)();
+	else if (chat?.user) (hasEntries ? drawEntriesOnly : drawPlace)();
+}
+
+function drawEntriesOnly() {
+	drawLog();
+	threadParts?.draw();
 }
 
 function drawNow() {
@@ -358,7 +363,7 @@ function entryContext(bySeq = new Map()) {
 		// Who unfolds a text reads it from its beginning.
 		grows: () => {
 			following = false;
-			drawSoon();
+			requestAnimationFrame(onScroll);
 		},
 	};
 }

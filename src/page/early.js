@@ -12,9 +12,11 @@
 	let page = new Promise((resolve) => (answered = resolve));
 	try {
 		const { me = "null", first = "[]" } = sessionStorage;
-		const [known, texts] = [JSON.parse(me), JSON.parse(first)];
+		const [known, texts, login] = [JSON.parse(me), JSON.parse(first), JSON.parse(localStorage.login ?? "null")];
+		// Another tab may have signed in as somebody else.
+		const isSame = texts.length && JSON.parse(texts[0]).token === login?.token;
 		// Else the door is shown.
-		if (localStorage.login || known?.account === false) begin(known, texts);
+		if (login || known?.account === false) begin(known, isSame ? texts : []);
 	} catch {
 		// A browser that keeps nothing: nobody comes back.
 	}
@@ -66,7 +68,7 @@
 	function Socket(url, protocol) {
 		const socket = early;
 		early = null;
-		const isGood = socket?.readyState < 2 && performance.now() - since < OLD_MS;
+		const isGood = socket?.readyState < 2 && (said || performance.now() - since < OLD_MS);
 		if (!isGood || !isAsked) answered(null);
 		if (!isGood) {
 			socket?.close();

@@ -10,7 +10,7 @@ function value(storage, key, wanted) {
 	}
 }
 
-/** A value that survives a reload of this tab. */
+/** A value that survives a reload of this tab: among them the first words of the next connection, with the token of a login. */
 export const stored = (key, wanted) => value(() => sessionStorage, key, wanted);
 
 /**

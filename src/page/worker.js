@@ -46,8 +46,10 @@ async function lookAhead() {
  */
 async function file(event, path) {
 	if (path !== "/") {
-		const [found, document] = await Promise.all([looked.get(path) ?? caches.match(path), version ? null : caches.match("/")]);
+		// Of one page: a response is read once.
+		const ahead = looked.get(path);
 		looked.delete(path);
+		const [found, document] = await Promise.all([ahead ?? caches.match(path), version ? null : caches.match("/")]);
 		version ??= versionOf(document);
 		if (version && versionOf(found) === version) return found;
 	} else lookAhead();
