@@ -179,7 +179,8 @@ impl Shared {
     }
 
     /// Takes leave, so that the other nodes need not wait until this one counts as gone, and ends
-    /// the connections once that is confirmed: nothing more is asked. To be called again until then.
+    /// the connections once that is confirmed: nothing more is asked. To be called again until
+    /// then.
     pub(super) fn close(&mut self, now: Now, effects: &mut Effects) {
         if !std::mem::replace(&mut self.has_left, true) {
             self.node.leave(now);
