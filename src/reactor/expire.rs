@@ -20,14 +20,18 @@ const EXPIRE_LATENESS_MAX: Duration = Duration::from_secs(1);
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 impl Reactor {
+    /// Whether the alarm is so late that the process must have been stopped. To be asked before a
+    /// turn's reads: what is read may set it anew, and then it is not late.
+    pub(super) fn was_stopped(&self, now: Tick) -> bool {
+        self.mode == Mode::Turning && self.alarm.after(PAUSE_MIN) <= now
+    }
+
     /// Whether deadlines must wait because the kernel holds more edges, or the turn's budget left
     /// bytes in sockets: after the process was stopped for a while, peers must not be blamed for
     /// bytes that they sent in time.
-    pub(super) fn is_held_up(&mut self, now: Tick) -> bool {
-        let is_late = self.alarm.after(PAUSE_MIN) <= now;
-        // What is read meanwhile may set the alarm anew, which is not late then.
-        let is_held = self.held_since != Tick::MAX;
-        let was_stopped = self.mode == Mode::Turning && (is_late || is_held);
+    pub(super) fn is_held_up(&mut self, now: Tick, was_stopped: bool) -> bool {
+        let is_held = self.mode == Mode::Turning && self.held_since != Tick::MAX;
+        let was_stopped = was_stopped || is_held;
         let has_unread = was_stopped && self.connections.shared.lists.has_reads();
         if !self.is_flooded && !has_unread {
             self.held_since = Tick::MAX;

@@ -246,12 +246,13 @@ impl Reactor {
     /// One turn with what the last wait brought; `Break` once [`Effect::Exit`] is fulfilled.
     fn turn(&mut self, now: Now, handler: &mut impl Handler) -> io::Result<ControlFlow<()>> {
         self.connections.shared.made_bytes = 0;
+        let was_stopped = self.was_stopped(now.tick);
         if self.mode == Mode::Turning {
             self.connect(now, handler);
             self.accept(now, handler)?;
             self.read(now, handler);
         }
-        if !self.is_held_up(now.tick) {
+        if !self.is_held_up(now.tick, was_stopped) {
             self.expire(now, handler);
         }
         // Before the turn's end, so that what lagging cursors are sent leaves with the turn's own.
