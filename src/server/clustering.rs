@@ -147,8 +147,7 @@ impl Server {
         if is_needed && now.tick < leaves_by {
             return leaves_by;
         }
-        shared.close(now, effects);
-        Tick::MAX
+        shared.close(now, effects)
     }
 
     /// Tells monitors and load balancers how the engine is.

@@ -362,6 +362,14 @@ fn run(
     config: &Config,
     clock: Clock,
 ) -> Result<(), ServeError> {
+    let blocked = blocked_signals(&std::fs::read_to_string(OWN_STATUS).unwrap_or_default());
+    if !blocked.is_empty() {
+        let signals = blocked.join(", ");
+        log::warn!(
+            signals:%;
+            "whatever has started this process has blocked these signals: they do nothing here"
+        );
+    }
     if let Err(error) = announce(reactor, config, &server.listeners) {
         // Its reader is gone, or the disk that it goes to is full: the chat can go on without it.
         log::warn!(error:%; "standard output cannot be written: where the server listens is not said there");
@@ -372,14 +380,6 @@ fn run(
     }
     for warning in config.warnings() {
         log::warn!("{warning}");
-    }
-    let blocked = blocked_signals(&std::fs::read_to_string(OWN_STATUS).unwrap_or_default());
-    if !blocked.is_empty() {
-        let signals = blocked.join(", ");
-        log::warn!(
-            signals:%;
-            "whatever has started this process has blocked these signals: they do nothing here"
-        );
     }
     let pid = std::process::id();
     log::info!(version = env!("CARGO_PKG_VERSION"), pid; "serving");

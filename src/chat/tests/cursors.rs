@@ -183,16 +183,26 @@ fn what_is_said_while_a_cursor_catches_up_reaches_it_once() {
 
 #[test]
 fn who_has_waited_for_many_answers_is_woken_when_it_has_caught_up() {
-    let mut harness = Harness::with_lobby(Limits::default(), 2);
-    harness.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
-    for _ in 0..40 {
-        harness.say(1, "");
+    // From the ring, and from a page of the store that comes later.
+    let (stored, shelf) = stored::harness(2);
+    for mut harness in [Harness::new(Limits::default()), stored] {
+        harness.enter(["u0", "u1"]);
+        harness.wait(10_000);
+        harness.chat.handle_blocked(conn(1), Limits::default().outbound_soft);
+        for _ in 0..40 {
+            harness.say(1, "");
+        }
+        harness.end_turn();
+        assert_eq!(harness.chat.owed(conn(1)), 40);
+        shelf.0.borrow_mut().reads_wait = true;
+        harness.chat.handle_drained(harness.now, conn(1));
+        let at_once = sent_to(&harness.end_turn(), 1);
+        shelf.0.borrow_mut().reads_wait = false;
+        let later = sent_to(&harness.end_turn(), 1);
+        let is_last = |lines: &&Vec<String>| lines.contains(&"sent 40".to_owned());
+        let last = [&at_once, &later].into_iter().find(is_last).unwrap();
+        assert!(last.contains(&"wake".to_owned()), "{at_once:?} {later:?}");
     }
-    harness.end_turn();
-    assert_eq!(harness.chat.owed(conn(1)), 40);
-    harness.chat.handle_drained(harness.now, conn(1));
-    let said = sent_to(&harness.end_turn(), 1);
-    assert!(said.contains(&"wake".to_owned()), "{said:?}");
 }
 
 #[test]

@@ -25,7 +25,9 @@ impl Link {
     }
 
     pub(super) fn close_circuit(&mut self) {
-        if self.state != LinkState::Up && self.trouble().is_none() {
+        // That it has its time once more is no answer.
+        let is_owed = matches!(&self.phase, Phase::Paired(pair) if pair.has_restarted());
+        if self.state != LinkState::Up && !is_owed && self.trouble().is_none() {
             self.on_up();
         }
     }

@@ -376,7 +376,7 @@ impl Link {
                 }
             }
         }
-        self.close_circuit();
+        // Opened alone: it is closed by an answer.
         self.open_circuit();
     }
 

@@ -14,6 +14,7 @@
 //! server hangs, or we are deaf.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::Duration;
 
 use super::boundary::{BusHealth, Hop, LinkEffect};
@@ -58,6 +59,8 @@ pub(super) struct Session {
     pub(super) beat_at: Tick,
     /// Oldest first, at most [`UNHEARD_MAX`] and greetings.
     pub(super) unheard: VecDeque<Unheard>,
+    /// What is unheard has had its time once more, and no echo came since.
+    has_restarted: bool,
 }
 
 /// What is done about it.
@@ -148,6 +151,7 @@ impl PubSub {
             since,
             beat_at: now.after(BEAT_EVERY),
             unheard: VecDeque::new(),
+            has_restarted: false,
         }));
     }
 
@@ -194,10 +198,11 @@ impl Session {
         echo.min(self.beat_at).min(due)
     }
 
-    /// If this process stood still, what was published may have left only now.
+    /// If this process stood still, what was published may have left only now. Once, until an echo
+    /// comes.
     pub(super) fn restart_late_clock(&mut self, now: Tick) {
         let late = |it: &Unheard| it.at.after(ECHO_MAX).after(PAUSE_MIN) <= now;
-        if self.unheard.front().is_some_and(late) {
+        if self.unheard.front().is_some_and(late) && !mem::replace(&mut self.has_restarted, true) {
             self.unheard.iter_mut().for_each(|it| it.at = now);
         }
     }
@@ -233,7 +238,9 @@ impl Session {
     pub(super) fn on_echo(&mut self, now: Tick, counter: u64, items: &[Item]) -> bool {
         // Publications of one connection come back in order, so that this answers for all before
         // it.
-        while self.unheard.pop_front_if(|it| it.counter <= counter).is_some() {}
+        while self.unheard.pop_front_if(|it| it.counter <= counter).is_some() {
+            self.has_restarted = false;
+        }
         let is_proof = matches!(self.step, Step::Proving(it) if items.contains(&Item::Proof(it)));
         if is_proof {
             self.step = Step::Up(now);

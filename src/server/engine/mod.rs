@@ -30,6 +30,7 @@ use crate::chat::model::log::{
 };
 use crate::chat::model::outbox::{OutboxAsk, OutboxReply};
 use crate::chat::model::push::{PushOrder, PushOutcome};
+use crate::cluster::link::bounds::WRITE_DEADLINE;
 use crate::cluster::link::{Health, LinkInput, LinkState};
 use crate::cluster::node::PushSending;
 use crate::net::{Effects, Input};
@@ -107,14 +108,14 @@ pub(super) struct Shared {
     next_health_at: Tick,
     /// What readiness depended on when that was looked at last.
     link_state: Option<(LinkState, bool)>,
-    /// It is taken off the registry.
-    has_left: bool,
+    /// When it was asked to be taken off the registry.
+    left_at: Option<Tick>,
 }
 
 impl Shared {
     const fn new(driver: Driver, node: Box<dyn SharedLogs>, desk: Desk) -> Self {
         let (next_health_at, link_state) = (Tick::ZERO, None);
-        Self { driver, node, desk, has_begun: false, next_health_at, link_state, has_left: false }
+        Self { driver, node, desk, has_begun: false, next_health_at, link_state, left_at: None }
     }
 
     /// The outbox of the webhooks.
@@ -159,7 +160,7 @@ impl Shared {
 
     /// Does what is due.
     pub(super) fn expire(&mut self, now: Now, effects: &mut Effects) {
-        if self.has_left {
+        if self.left_at.is_some() {
             // Its questions have no answer any more, and their deadlines would make it reconnect.
             return;
         }
@@ -179,16 +180,20 @@ impl Shared {
     }
 
     /// Takes leave, so that the other nodes need not wait until this one counts as gone, and ends
-    /// the connections once that is confirmed: nothing more is asked. To be called again until
-    /// then.
-    pub(super) fn close(&mut self, now: Now, effects: &mut Effects) {
-        if !std::mem::replace(&mut self.has_left, true) {
+    /// the connections once that is confirmed, or the engine does not say so in time: nothing more
+    /// is asked. When it is to be called again at the latest.
+    pub(super) fn close(&mut self, now: Now, effects: &mut Effects) -> Tick {
+        if self.left_at.is_none() {
+            self.left_at = Some(now.tick);
             self.node.leave(now);
             self.drive(now, effects);
         }
-        if !self.node.is_leaving() {
-            self.driver.close_all(effects);
+        let given_up_at = self.left_at.map_or(now.tick, |at| at.after(WRITE_DEADLINE));
+        if self.node.is_leaving() && now.tick < given_up_at {
+            return given_up_at;
         }
+        self.driver.close_all(effects);
+        Tick::MAX
     }
 
     /// Whether it is known what the engine has, so that clients can be let in.

@@ -23,11 +23,19 @@ impl Pair {
         self.write_deadline().min(self.read_deadline()).min(self.hearing_deadline())
     }
 
-    /// What the engine owes has its whole time from now on.
+    /// What the engine owes has its whole time from now on; once, until it answers something.
     pub(in super::super) fn restart_clocks(&mut self, now: Tick) {
+        if std::mem::replace(&mut self.has_restarted, true) {
+            return;
+        }
         self.writer.restart_clock(now);
         self.reader.restart_clock(now);
         self.awaited = self.awaited.map(|(counter, _)| (counter, now));
+    }
+
+    /// Whether that was done, and nothing was answered since.
+    pub(in super::super) const fn has_restarted(&self) -> bool {
+        self.has_restarted
     }
 
     pub(super) fn write_deadline(&self) -> Tick {

@@ -55,6 +55,8 @@ pub(super) struct Pair {
     held: Vec<(u64, Result<Vec<Row>, EngineError>)>,
     up_at: Option<Tick>,
     is_reported: bool,
+    /// What is owed has had its time once more, and nothing was answered since.
+    has_restarted: bool,
 }
 
 impl Pair {
@@ -87,6 +89,7 @@ impl Pair {
             held: Vec::new(),
             up_at: None,
             is_reported: false,
+            has_restarted: false,
         }
     }
 
@@ -207,7 +210,10 @@ impl Pair {
                     .and_then(|()| self.examination.begin(now, &mut self.reader, process, version));
                 sent.map_err(|_busy| too_many())
             }
-            Heard::Answered(question, outcome) => self.on_answer(now, question, outcome, base),
+            Heard::Answered(question, outcome) => {
+                self.has_restarted = false;
+                self.on_answer(now, question, outcome, base)
+            }
             Heard::Notified { channel, payload } => {
                 if &*channel == CHANNEL {
                     self.on_notified(now, &payload, base);

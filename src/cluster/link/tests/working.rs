@@ -136,13 +136,16 @@ fn what_lies_in_the_sockets_after_a_pause_of_this_process_is_not_late() {
 
 #[test]
 fn what_was_asked_right_before_a_pause_of_this_process_has_its_time_after_it() {
-    for pause in [600, 1_600, 60_000] {
+    for (pause, is_sent) in [(600, false), (1_600, false), (800, true), (60_000, true)] {
         let mut world = asked();
+        if is_sent {
+            world.send();
+        }
         world.stand_still(pause);
         let mut events = world.events();
         events.sort();
         assert_eq!(events, ["7: 1 rows", "8: 1 rows"], "{pause}");
-        assert_eq!((world.attempts.len(), world.bus_attempts.len()), (2, 1));
+        assert_eq!((world.attempts.len(), world.bus_attempts.len()), (2, 1), "{pause}");
     }
     // And no more than that.
     let mut world = asked();
@@ -152,6 +155,21 @@ fn what_was_asked_right_before_a_pause_of_this_process_has_its_time_after_it() {
     assert_eq!(world.events(), ["slow", "down: db0:5432: no answer to a write for 1000 ms"]);
     world.wait(1);
     assert_eq!(world.events(), ["7: lost", "8: lost"]);
+}
+
+#[test]
+fn a_pause_of_this_process_is_no_answer_and_is_allowed_for_once() {
+    for (before, events) in [(0, 0), (400, 1), (1_100, 2)] {
+        let mut world = asked();
+        world.engines[0].is_paused = true;
+        world.wait(before);
+        assert_eq!(world.events().len(), events, "{before}");
+        world.stand_still(60_000);
+        assert_eq!(world.events(), [""; 0], "{before}");
+        world.stand_still(60_000);
+        let said = world.events();
+        assert!(said.iter().any(|event| event == "7: lost"), "{before}: {said:?}");
+    }
 }
 
 #[test]

@@ -159,7 +159,14 @@ impl World {
         panic!("time stands still at {}", self.now);
     }
 
-    /// This process stands still for so long before it sends what it was asked for.
+    /// What is to be sent is; nothing comes back yet.
+    pub(super) fn send(&mut self) {
+        while let Some(effect) = self.link.poll_effect() {
+            self.apply(effect);
+        }
+    }
+
+    /// This process stands still for so long, perhaps before it sends what it was asked for.
     pub(super) fn stand_still(&mut self, millis: u64) {
         self.now += millis;
         self.handle(LinkInput::Expired);
@@ -169,9 +176,7 @@ impl World {
     /// This process stands still for so long. What has come meanwhile is handed in then, that of
     /// `last` behind the others, and what time it is is said last, as by the reactor.
     pub(super) fn pause(&mut self, millis: u64, last: Lane) {
-        while let Some(effect) = self.link.poll_effect() {
-            self.apply(effect);
-        }
+        self.send();
         let engines = self.engines.iter_mut();
         let mut said = engines.flat_map(|it| std::iter::from_fn(|| it.poll())).collect::<Vec<_>>();
         said.extend(std::iter::from_fn(|| self.bus.poll()));
@@ -179,9 +184,7 @@ impl World {
         self.now += millis;
         for (hop, bytes) in said {
             self.handle(LinkInput::Received { hop, bytes: &bytes });
-            while let Some(effect) = self.link.poll_effect() {
-                self.apply(effect);
-            }
+            self.send();
         }
         self.handle(LinkInput::Expired);
         self.run();
