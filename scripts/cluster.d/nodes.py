@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import operator
 import os
 import pathlib
 import shutil
@@ -524,7 +525,7 @@ def stopped(one, other):
     own = next(node["id"] for node in one.get("/api/v1/nodes")[1]["nodes"] if node["own"])
     assert one.end() == 0 and stays
     begin = time.monotonic()
-    while own in [node["id"] for node in (nodes := other.get("/api/v1/nodes")[1]["nodes"])]:
+    while own in map(operator.itemgetter("id"), nodes := other.get("/api/v1/nodes")[1]["nodes"]):
         # It would be thought to be gone after ten seconds.
         assert time.monotonic() - begin < 4, nodes
         time.sleep(0.1)

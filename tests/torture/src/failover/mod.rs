@@ -124,6 +124,8 @@ pub(crate) fn run(plan: &Plan<'_>) -> Outcome<()> {
         let victim = rng.index(cluster.nodes.len());
         one_round(&mut cluster, &mut clients, (fault, victim, is_asynchronous))?;
     }
+    // Clients are back when they are at any node: the one that was cut off may need a moment more.
+    cluster.nodes.iter().try_for_each(|node| await_ready(&node.server))?;
     let [first, others @ ..] = &*cluster.nodes else { return Err("no node".into()) };
     wait_until_settled(&mut clients, &first.server)?;
     read_back(&mut clients, &first.server)?;
@@ -323,11 +325,17 @@ impl Cluster {
 /// Starts a node, and waits until clients are let in.
 fn start_node(setup: &Setup) -> Outcome<Server> {
     let server = setup.start_unasked()?.ok_or("a node ended at once")?;
+    await_ready(&server)?;
+    Ok(server)
+}
+
+/// Waits until clients are let in.
+fn await_ready(server: &Server) -> Outcome<()> {
     let deadline = Instant::now() + READY_WITHIN;
     loop {
         let answer = get(server.admin, "/readyz")?;
         if answer.starts_with("HTTP/1.1 200 ") {
-            return Ok(server);
+            return Ok(());
         }
         if Instant::now() > deadline {
             return Err(format!("a node is not ready: {answer}").into());
