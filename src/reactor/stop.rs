@@ -38,16 +38,16 @@ impl EarlySignals {
     }
 }
 
-/// Of the signals that a server is asked by, those that `status` (`/proc/self/status`) names as
+/// Of the signals that a server acts on, those that `status` (`/proc/self/status`) names as
 /// blocked, as whatever has started the process has left them.
 #[must_use]
 pub fn blocked(status: &str) -> Vec<&'static str> {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
-    let asked =
+    let known =
         [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SIGHUP, "SIGHUP"), (SIGUSR2, "SIGUSR2")];
     let is_blocked = |signal: i32| mask >> (signal - 1) & 1 == 1;
-    asked.into_iter().filter_map(|(signal, name)| is_blocked(signal).then_some(name)).collect()
+    known.into_iter().filter_map(|(signal, name)| is_blocked(signal).then_some(name)).collect()
 }
 
 /// SIGTERM and SIGINT, watched for as long as this lives; and those that would end the process
